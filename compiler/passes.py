@@ -2,7 +2,7 @@
 
 * :func:`~mho.compiler.job.read_job`: model, inputs and options -> a :class:`~mho.compiler.job.Job`.
 * Where a host schedules the cores (:func:`compile_model`):
-  :func:`~mho.compiler.cores.calibrate_on_cores` -> :class:`~mho.compiler.job.CalibratedLayers`.
+  :func:`calibrate_on_cores` -> :class:`~mho.compiler.job.CalibratedLayers`.
 * On tiles (:func:`compile_tiles`): :func:`~mho.compiler.tile.graph.shapes.shapes_of`, the walk of each layer;
   :func:`~mho.compiler.tile.layers.calibrate_on_tiles` -> layers; :func:`~mho.compiler.tile.layers.with_walks`, what
   walks take is put side by side.
@@ -15,12 +15,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
-from mho.compiler.cores import calibrate_on_cores
+from mho.compiler.calibration.finer import calibrated
+from mho.compiler.calibration.outputs import output_warnings, unseen_warnings
+from mho.compiler.footprint import compile_bytes
 from mho.compiler.inputs import Inputs, Source
-from mho.compiler.job import Job, Model, Progress, network_of, read_job, warned
+from mho.compiler.job import CalibratedLayers, Job, Model, Progress, network_of, read_job, warned
+from mho.compiler.mapping import Placement, place
 from mho.compiler.mapping.faults import FaultMaps
+from mho.compiler.mapping.redundancy import Redundancy, place_within
 from mho.compiler.model.operators.bounds import budget
 from mho.compiler.network import Network
 from mho.compiler.network.report import copies_of
@@ -31,15 +36,43 @@ from mho.compiler.tile.graph.shapes import shapes_of
 from mho.compiler.tile.layers import calibrate_on_tiles, with_walks
 from mho.compiler.tile.move_cores import move_cores
 from mho.compiler.tile.pipelined import Programmed, write_programs
-from mho.compiler.tile.placement.needs import largest_buffer
+from mho.compiler.tile.placement.room import largest_buffer
 from mho.compiler.tile.prune_copies import Judge, prune_copies
 from mho.compiler.tile.refusal import Refusal
 from mho.hw.config import Chip
 from mho.macro_models.devices import Device
 from mho.macro_models.errors import InputError, argument
+from mho.macro_models.files import check_memory
 from mho.macro_models.freed_memory import freed_memory_kept
 
 __all__ = ["COMPILE_WORK", "FIRST_INPUTS", "compile_for_chip", "compile_model", "compile_tiles"]
+
+
+def calibrate_on_cores(job: Job) -> CalibratedLayers:
+    """Layers on cores as near each other as rectangles pack, calibrated there."""
+    net, options = job.net, job.options
+    placement, redundancy = _placed(job)
+    check_memory(
+        compile_bytes(net, placement, 1 + options.chips_for(net.multiplications), len(job.x)),
+        f"compiling {net.name} with {len(job.x)} inputs for {placement.cores} cores", "take fewer inputs or seeds"
+    )
+    result, (placement, redundancy) = calibrated(
+        net, (placement, redundancy), partial(_placed, job), job.chip, job.trial_device, options, job.x, job.progress)
+    warnings = output_warnings(result.outputs, net.layers[result.at_fault].name) or unseen_warnings(result.unseen)
+    return CalibratedLayers(placement=placement, redundancy=redundancy, result=result, warnings=tuple(warnings))
+
+
+def _placed(job: Job, copies: int | None = None) -> tuple[Placement, Redundancy | None]:
+    """Where the weights go; where outputs are numbers, or the user wants it, so that noise of the cells is small."""
+    shapes, cell_map = [layer.shape for layer in job.net.layers], job.chip.macro_config().cell_map
+    common: dict[str, Any] = {"copies": job.options.copies or copies, "cores": job.chip.cores, "skip": job.skip,
+                              "slices": job.slices, "faults": job.faults}
+    if not job.noise.matters:
+        return place(shapes, cell_map, noise=job.noise.weights, **common), None
+    return place_within(
+        shapes, cell_map, noise=job.noise.layers, limit=job.noise.limit, ends=job.noise.ends,
+        positions=job.net.positions, **common,
+    )
 
 COMPILE_WORK = 6e10
 """Nanoseconds that the host's operators of a model may take while it is calibrated."""

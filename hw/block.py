@@ -1,7 +1,7 @@
 """Blocks: components that are modules of their own in Verilog, and how they are reset from within the design."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from amaranth.hdl import Const, Elaboratable, Module, ResetInserter, Signal
 from amaranth.lib import wiring
@@ -9,6 +9,9 @@ from amaranth.lib import wiring
 from mho.hw.ports import Component
 
 __all__ = ["NamedConstant", "OwnReset", "Resettable", "clock_by", "is_block", "named", "reset_name", "runs_by"]
+
+
+_Config = TypeVar("_Config")
 
 
 class NamedConstant(Elaboratable):
@@ -75,7 +78,7 @@ class OwnReset(ResetInserter):
             new_fragment.add_subfragment(inner, name, src_loc=src_loc)
 
 
-class Resettable(Component):
+class Resettable(Component[_Config]):
     """A block with a synchronous reset beside that of its clock domain, which its parent drives through a port.
 
     A ``ResetInserter`` around a block does not reach into its module, and is refused where Verilog is written. A block
@@ -84,7 +87,7 @@ class Resettable(Component):
 
     Parameters
     ----------
-    members
+    cfg, members
         As of :class:`mho.hw.ports.Component`.
 
     Members
@@ -95,8 +98,8 @@ class Resettable(Component):
 
     soft_reset: Signal
 
-    def __init__(self, members: Mapping[str, Any] = {}) -> None:
-        super().__init__({"soft_reset": wiring.In(1), **members})
+    def __init__(self, cfg: _Config = None, members: Mapping[str, Any] = {}) -> None:
+        super().__init__(cfg, {"soft_reset": wiring.In(1), **members})
 
     def resets(self, m: Module) -> Any:
         """``m``, reset by ``soft_reset``."""

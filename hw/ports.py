@@ -2,20 +2,20 @@
 
 A port is an attribute of the class, made by :func:`In`, :func:`Out` or :func:`array`. What it is made of may depend on
 the instance: then it is a function of that, which sees what ``__init__`` has set before it calls
-``super().__init__()``::
+``super().__init__()``, of most blocks nothing but their configuration::
 
-    class Adder(Component):
+    class Adder(Component[AdderConfig]):
         a = In(8)
-        total = Out(lambda self: unsigned(self.width))
-        terms = array(In(stream.Signature(8)), lambda self: self.terms_at_a_time)
+        total = Out(lambda self: unsigned(self.cfg.width))
+        terms = array(In(stream.Signature(8)), lambda self: self.cfg.terms_at_a_time)
 
 To a type checker ``total`` is a signal, ``terms`` a list of streams, and a port whose signature is a :class:`Bundle`
 has the members of that, so that a name that is not there is found before anything is elaborated.
 """
 
 from collections.abc import Callable, Mapping
-from types import FunctionType
-from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
+from types import FunctionType, SimpleNamespace
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
 
 from amaranth.hdl import Shape, Signal
 from amaranth.lib import data, stream, wiring
@@ -24,6 +24,7 @@ from amaranth.lib.wiring import Flow, Member
 __all__ = ["Bundle", "Component", "In", "Out", "array"]
 
 _Bundle = TypeVar("_Bundle", bound="Bundle")
+_Config = TypeVar("_Config")
 _Interface = TypeVar("_Interface")
 _Plain = int | range | Shape | type
 _Count = int | Callable[[Any], int]
@@ -109,22 +110,31 @@ class _Declares:
             delattr(cls, name)
         cls._declared = cls._declared | own
 
-    def _own_members(self) -> dict[str, Member]:
-        found = {name: port.member(self) for name, port in self._declared.items()}
-        return {name: member for name, member in found.items() if member is not None}
+    @classmethod
+    def _members(cls, owner: Any) -> dict[str, Member]:
+        members = {name: port.member(owner) for name, port in cls._declared.items()}
+        return {name: member for name, member in members.items() if member is not None}
 
 
-class Component(_Declares, wiring.Component):
+class Component(_Declares, wiring.Component, Generic[_Config]):
     """A block whose ports are attributes of its class.
 
     Parameters
     ----------
+    cfg
+        What its ports and its inside depend on, of the type in brackets behind the name of this class.
     members
         Ports before those, such as are those of another block.
     """
 
-    def __init__(self, members: Mapping[str, Member] = {}) -> None:
-        super().__init__({**members, **self._own_members()})
+    def __init__(self, cfg: _Config = None, members: Mapping[str, Any] = {}) -> None:
+        self.cfg = cfg
+        super().__init__({**members, **self._members(self)})
+
+    @classmethod
+    def ports_for(cls, cfg: _Config) -> dict[str, Member]:
+        """The ports that the class declares, of a block with this configuration."""
+        return cls._members(SimpleNamespace(cfg=cfg))
 
 
 class Bundle(_Declares, wiring.Signature):
@@ -136,4 +146,4 @@ class Bundle(_Declares, wiring.Signature):
         def signature(self) -> wiring.Signature: ...
 
     def __init__(self) -> None:
-        super().__init__(self._own_members())
+        super().__init__(self._members(self))

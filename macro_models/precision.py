@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.macro_models.devices import load_device
-from mho.macro_models.integer.masks import Masks
-from mho.macro_models.integer.operation import STEP_WIDTH, MvmOperation
+from mho.macro_models.integer.operation import STEP_WIDTH, Masks, MvmOperation
 from mho.macro_models.kinds import family
 
 __all__ = ["signal_to_noise_dB"]

@@ -107,7 +107,7 @@ def cores_of(network: Network) -> int:
 
 
 def overflow_of(network: Network) -> Facts:
-    """Whether one chip holds a network, and what its figures are of: :func:`mho.compiler.plan.overflow`."""
+    """Whether one chip holds a network, and what its figures are of: :func:`mho.compiler.plan.plan`."""
     return overflow(network.chip, cores_of(network))
 
 

@@ -6,9 +6,11 @@ best of them is kept if it gains enough, and so on.
 """
 
 import math
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,19 +18,80 @@ from numpy.typing import NDArray
 
 from mho.compiler.tile.cycles import TileCycles, expected_cycles
 from mho.compiler.tile.file import tile_code
-from mho.compiler.tile.placement.links import link_flits
-from mho.compiler.tile.placement.needs import needs_of
-from mho.compiler.tile.placement.room import Room
+from mho.compiler.tile.placement.room import Room, needs_of
 from mho.compiler.tile.placement.software_pipeline import Cuts, both_sides
-from mho.compiler.tile.placement.streams import Placed, tile_name
+from mho.compiler.tile.placement.streams import Placed, place_of, tile_name
 from mho.compiler.tile.programs import try_programs
 from mho.compiler.tile.refusal import Refusal
 from mho.compiler.types import Facts
+from mho.hw.config import Chip
+from mho.hw.noc.config import MeshConfig
+from mho.hw.noc.reduction.trees import Edge, path
+from mho.hw.tile.interpreter.joined import HOST
 
 if TYPE_CHECKING:
     from mho.compiler.network import Network
 
 __all__ = ["Programmed", "with_programs", "write_programs"]
+
+
+def link_flits(placed: Placed, chip: Chip) -> list[Facts]:
+    """Flits of an image on each link that has some, for JSON: ``start``, ``end`` (tiles) and ``flits``.
+
+    Blocks go along a row, then along a column; a multicast crosses a link once, and so does a sum. For each block a
+    flit comes back from each receiver, by which the next but one may go. The host is at tile 0,0. No program depends
+    on data, so the numbers are exact.
+    """
+    return _Links(placed, chip).found()
+
+
+class _Links:
+    def __init__(self, placed: Placed, chip: Chip) -> None:
+        self._placed, self._chip, self._mesh = placed, chip, MeshConfig.from_chip(chip)
+        self._count: Counter[Edge] = Counter()
+
+    def found(self) -> list[Facts]:
+        """All of them."""
+        placed = self._placed
+        values = placed.graph.values
+        for value, flows in placed.flows.items():
+            for flow in flows:
+                self._blocks(flow.sender, flow.to, values[value].image.pixels, values[value].block)
+        sent: dict[tuple[int, int | None], list[str]] = {}
+        for ring in placed.rings.values():
+            if ring.value in placed.graph.split.entries:
+                sent.setdefault((ring.value, ring.slot), []).append(ring.tile)
+        for (value, _), tiles in sent.items():
+            self._blocks(HOST, tiles, values[value].image.pixels, values[value].block)
+        for (k, p), (_, flow) in placed.columns.items():
+            value = values[placed.graph.nodes[k].values[0]]
+            self._blocks(flow.sender, flow.to, value.image.pixels, placed.parts[k][p].count * value.width)
+        for (k, p), reduction in placed.reductions.items():
+            edges = {edge for tile in reduction.members for edge in self._way(tile, reduction.root)}
+            self._add(edges, placed.graph.nodes[k].walk.positions * self._flits(2 * placed.parts[k][p].count))
+        return [{"start": tile_name(self._chip, a), "end": tile_name(self._chip, b), "flits": flits}
+                for (a, b), flits in sorted(self._count.items())]
+
+    def _blocks(self, sender: str, to: Iterable[str], blocks: int, size: int) -> None:
+        """Blocks from a tile to others, and what comes back."""
+        ends = list(to)
+        self._add({edge for tile in ends for edge in self._way(sender, tile)}, blocks * self._flits(size))
+        for tile in ends:
+            self._add(self._way(tile, sender), blocks)
+
+    def _flits(self, size: int) -> int:
+        return -(-size // self._placed.flit_bytes)
+
+    def _add(self, edges: Iterable[Edge], flits: int) -> None:
+        self._count.update(dict.fromkeys(edges, flits))
+
+    def _way(self, start: str, end: str) -> list[Edge]:
+        """Links from one tile to another."""
+        return list(pairwise(node for node, _ in path(self._mesh, self._node(start), self._node(end))))
+
+    def _node(self, tile: str) -> int:
+        return self._mesh.node(*(0, 0) if tile == HOST else place_of(tile))
+
 
 GAIN = 0.03
 """What a cut has to save of an image's cycles, and what is left to save before one is tried."""

@@ -10,10 +10,17 @@ from shutil import move
 
 from mho.fpga.boards import Board, BoardDesign, find_board
 from mho.fpga.build import stored_synthesis
-from mho.fpga.build.fit import check_memory, what_fits
-from mho.fpga.build.report import Usage, abc_failed, error_line, overfull, read_usage, unroutable
-from mho.fpga.build.script import LONGER, RELAXED, TILES_APART, TILES_TOGETHER, tiles_at
-from mho.fpga.build.tools import Toolchain, find_toolchain
+from mho.fpga.build.report import (
+    Usage,
+    abc_failed,
+    check_memory,
+    error_line,
+    overfull,
+    read_usage,
+    unroutable,
+    what_fits,
+)
+from mho.fpga.build.tools import LONGER, RELAXED, TILES_APART, TILES_TOGETHER, Toolchain, find_toolchain, tiles_at
 from mho.fpga.config import board_config
 from mho.fpga.top import VerilogTop
 from mho.hw.board import AnyConfig, BoardTop, TilesConfig

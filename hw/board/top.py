@@ -6,12 +6,13 @@ from typing import Any
 
 from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out, connect
+from amaranth.lib.wiring import connect
 
 from mho.hw.board.config import BoardConfig
 from mho.hw.board.core import BoardCore
 from mho.hw.board.tiles import BoardTiles, TilesConfig
 from mho.hw.host.link.uart import UartBridge
+from mho.hw.ports import Component, In, Out
 
 __all__ = ["LEDS", "AnyConfig", "BoardTop", "inside"]
 
@@ -29,7 +30,7 @@ LEDS = ("alive", "busy", "error")
 """What the lights mean, lowest first: blinks; an operation is in progress; an operation failed."""
 
 
-class BoardTop(wiring.Component):
+class BoardTop(Component[AnyConfig]):
     """A core with an emulated array, or a chip of tiles with such cores, behind a serial line.
 
     Members
@@ -42,13 +43,9 @@ class BoardTop(wiring.Component):
         See :data:`LEDS`; 1 is lit.
     """
 
-    rx: Signal
-    tx: Signal
-    leds: Signal
-
-    def __init__(self, cfg: AnyConfig) -> None:
-        self.cfg = cfg
-        super().__init__({"rx": In(1, init=1), "tx": Out(1, init=1), "leds": Out(len(LEDS))})  # pyright: ignore[reportCallIssue]
+    rx = In(1, init=1)
+    tx = Out(1, init=1)
+    leds = Out(len(LEDS))
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

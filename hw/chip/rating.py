@@ -9,8 +9,7 @@ from dataclasses import dataclass
 
 from mho.hw.config import Chip
 from mho.hw.kinds import energy, timing
-from mho.macro_models.integer.masks import Masks
-from mho.macro_models.integer.operation import MvmOperation
+from mho.macro_models.integer.operation import Masks, MvmOperation
 from mho.macro_models.precision import signal_to_noise_dB
 
 __all__ = ["Rating", "rate", "rating_rows"]

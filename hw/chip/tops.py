@@ -14,7 +14,7 @@ from mho.hw.core.port import join
 from mho.hw.host.bridges.axil import AxiLiteBridge
 from mho.hw.host.bridges.wishbone import WishboneBridge
 from mho.hw.host.core.blocks import CoreBlocks
-from mho.hw.host.link.model import LinkConfig
+from mho.hw.host.link.config import LinkConfig
 from mho.hw.host.link.uart import UartBridge, UartConfig
 from mho.hw.kinds import core_blocks
 from mho.hw.tile.rtl.mesh import TileMesh

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from mho.hw.block import Resettable
 from mho.hw.core.shape import MASK_WORD, MASKS, CoreShape
 from mho.hw.ports import In, Out
-from mho.macro_models.integer.masks import Masks
+from mho.macro_models.integer.operation import Masks
 
 __all__ = ["BL_SKIP", "LINE_MASK", "SL_SKIP", "WL_MASK", "MaskFile", "MaskLayout", "MaskStore"]
 
@@ -57,7 +57,7 @@ class MaskFile:
         return Masks(rows[:LINE_MASK], columns[LINE_MASK:BL_SKIP], rows[BL_SKIP], columns[SL_SKIP])
 
 
-class MaskStore(Resettable):
+class MaskStore(Resettable[CoreShape]):
     """Memory of all masks, which looks up those of an operation.
 
     After reset the memory is set to its defaults, one word a cycle (``18 * cfg.mask_words`` cycles). A look-up reads
@@ -77,7 +77,7 @@ class MaskStore(Resettable):
         A look-up is in progress.
     wl, driven, enabled : Out(cfg.mask_lines)
         Word lines that are on, driven lines that take an input, converted lines that give a code (see
-        :class:`mho.macro_models.integer.masks.Masks`). Valid after a look-up until the next.
+        :class:`mho.macro_models.integer.operation.Masks`). Valid after a look-up until the next.
     word_valid : Out(1)
         A word of them is complete: the same, for whoever keeps it in a memory.
     word_index, word_driven, word_enabled : Out
@@ -98,10 +98,6 @@ class MaskStore(Resettable):
     word_index = Out(lambda self: range(self.cfg.mask_words))
     word_driven = Out(lambda self: self.cfg.mask_width)
     word_enabled = Out(lambda self: self.cfg.mask_width)
-
-    def __init__(self, cfg: CoreShape) -> None:
-        self.cfg = cfg
-        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -10,8 +10,7 @@ from mho.hw.core.layout import pack_codes, unpack, unpack_inputs
 from mho.hw.core.masks import MaskFile
 from mho.hw.core.timing import Timing
 from mho.macro_models.errors import InputError
-from mho.macro_models.integer.masks import Masks
-from mho.macro_models.integer.operation import MvmOperation
+from mho.macro_models.integer.operation import Masks, MvmOperation
 
 __all__ = ["CoreReference", "MacroModel"]
 

@@ -11,8 +11,7 @@ from mho.hw.config import Chip
 from mho.hw.core.shape import CoreShape
 from mho.hw.core.timing import Timing
 from mho.macro_models.errors import InputError
-from mho.macro_models.integer.masks import Masks
-from mho.macro_models.integer.operation import MvmOperation
+from mho.macro_models.integer.operation import Masks, MvmOperation
 from mho.macro_models.registry import module_of
 
 if TYPE_CHECKING:

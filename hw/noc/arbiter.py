@@ -1,13 +1,13 @@
 """Round robin between the inputs that want one output."""
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
-from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
+
+from mho.hw.ports import Component, In, Out
 
 __all__ = ["RoundRobin"]
 
 
-class RoundRobin(wiring.Component):
+class RoundRobin(Component):
     """Grants one of its requests, and goes on behind it: a request waits for each of the others once at most.
 
     Of two requests, the one that has just gone alone keeps its turn: both alternate only where they meet. In a mesh
@@ -28,13 +28,13 @@ class RoundRobin(wiring.Component):
         Which one, found beside the grant and not from it; of no meaning if there is none.
     """
 
-    request: Value
-    grant: Signal
-    index: Signal
+    request = In(lambda self: self.count)
+    grant = Out(lambda self: self.count)
+    index = Out(lambda self: range(self.count))
 
     def __init__(self, count: int) -> None:
         self.count = count
-        super().__init__({"request": In(count), "grant": Out(count), "index": Out(range(count))})
+        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

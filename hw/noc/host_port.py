@@ -1,14 +1,15 @@
 """The host at the corner of the mesh: requests to registers, and flits of its own."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import data, stream
 from amaranth.lib.wiring import connect, flipped
 
 from mho.hw.host.bus import RegisterBus
 from mho.hw.noc.channel import Arrival
-from mho.hw.noc.config import MeshConfig
+from mho.hw.noc.config import HOST_POSITION, MeshConfig
 from mho.hw.noc.flit import BodyLayout, FlitLayout, from_host, to_host
 from mho.hw.noc.interface.tables import legal
 from mho.hw.noc.interface.words import destination_bits, register_tag
@@ -17,10 +18,10 @@ from mho.hw.noc.registers.master import RegisterMaster
 from mho.hw.noc.registers.packet import BurstBus, host_address_bits
 from mho.hw.ports import Component, In, Out
 
-__all__ = ["HostPort"]
+__all__ = ["HostPort", "host_ports", "join_host"]
 
 
-class HostPort(Component):
+class HostPort(Component[MeshConfig]):
     """A neighbour of the router at (0, 0): sends into its west input, receives from its north output, and never waits.
 
     Requests to registers go before flits of the host. Those may go to any set of nodes, with any tag but that of
@@ -48,27 +49,13 @@ class HostPort(Component):
         The router.
     """
 
-    bus: Any
-    burst: Any
-    send: stream.Interface
-    receive: Any
-    lost: Value
+    bus = In(lambda self: RegisterBus(host_address_bits(self.cfg)))
+    burst = In(lambda self: BurstBus(host_address_bits(self.cfg)))
+    send = In(lambda self: stream.Signature(FlitLayout(self.cfg)))
+    receive = Out(lambda self: Arrival(BodyLayout(self.cfg)))
+    lost = Out(1)
     router_i = In(lambda self: to_host(self.cfg))
     router_o = Out(lambda self: from_host(self.cfg))
-
-    def __init__(self, cfg: MeshConfig) -> None:
-        self.cfg = cfg
-        super().__init__(self.members(cfg))
-
-    @staticmethod
-    def members(cfg: MeshConfig) -> dict[str, Any]:
-        """Ports to the host."""
-        bits = host_address_bits(cfg)
-        return {
-            "bus": wiring.In(RegisterBus(bits)), "burst": wiring.In(BurstBus(bits)),
-            "send": wiring.In(stream.Signature(FlitLayout(cfg))),
-            "receive": wiring.Out(Arrival(BodyLayout(cfg))), "lost": wiring.Out(1),
-        }
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -107,6 +94,26 @@ class HostPort(Component):
                 m.d.sync += [held.payload.eq(word.p.word), held.tag.eq(register_tag(cfg))]
                 if not cfg.alone:
                     m.d.sync += [held.host.eq(0), held.as_value()[-len(to) :].eq(_to_node(cfg, word.p))]
+
+
+def host_ports(cfg: MeshConfig) -> dict[str, Any]:
+    """Ports of a mesh to the host, by their names: those of :class:`HostPort` but for the router's."""
+    ports = HostPort.ports_for(cfg).items()
+    return {f"host_{name}": member for name, member in ports if not name.startswith("router")}
+
+
+def join_host(m: Module, mesh: Any, cfg: MeshConfig, nodes: Mapping[tuple[int, int], Any]) -> None:
+    """Add the host's port of a mesh, and connect it with that and with the node at the corner."""
+    m.submodules.host_port = host = HostPort(cfg)
+    corner = nodes[HOST_POSITION]
+    connect(m, host.router_o, corner.west_i)
+    connect(m, corner.north_o, host.router_i)
+    for name, member in host_ports(cfg).items():
+        inside, outside = getattr(host, name.removeprefix("host_")), getattr(mesh, name)
+        if member.is_signature:
+            connect(m, flipped(outside), inside)
+        else:
+            m.d.comb += outside.eq(inside)
 
 
 def _to_node(cfg: MeshConfig, word: Any) -> Value:

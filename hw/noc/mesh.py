@@ -1,14 +1,13 @@
 """The whole mesh: nodes, joined to their neighbours, and the host at the corner."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Out, connect, flipped
 
-from mho.hw.noc.config import HOST_POSITION, MeshConfig
-from mho.hw.noc.host_port import HostPort
+from mho.hw.noc.config import MeshConfig
+from mho.hw.noc.host_port import host_ports, join_host
 from mho.hw.noc.node import Node
 from mho.hw.noc.ports import join_neighbours
 from mho.hw.noc.router.route import PlaceLayout
@@ -41,7 +40,7 @@ class Mesh(wiring.Component):
 
     def __init__(self, cfg: MeshConfig) -> None:
         self.cfg = cfg
-        members = {f"host_{name}": member for name, member in HostPort.members(cfg).items()}
+        members = host_ports(cfg)
         for node in range(cfg.nodes):
             members |= {f"{name}_{node}": member for name, member in Node.tile(cfg).items()}
         super().__init__(members | {name: Out(cfg.nodes) for name in Node.power})
@@ -61,17 +60,5 @@ class Mesh(wiring.Component):
         join_neighbours(m, nodes)
         if cfg.contexts:
             join_neighbours(m, nodes, "sum_")
-        self._join_host(m, nodes)
+        join_host(m, self, cfg, nodes)
         return m
-
-    def _join_host(self, m: Module, nodes: Mapping[tuple[int, int], Any]) -> None:
-        m.submodules.host_port = host = HostPort(self.cfg)
-        corner = nodes[HOST_POSITION]
-        connect(m, host.router_o, corner.west_i)
-        connect(m, corner.north_o, host.router_i)
-        for name, member in HostPort.members(self.cfg).items():
-            inside, outside = getattr(host, name), getattr(self, f"host_{name}")
-            if member.is_signature:
-                connect(m, flipped(outside), inside)
-            else:
-                m.d.comb += outside.eq(inside)

@@ -27,7 +27,7 @@ def _router(cfg: MeshConfig) -> type[Router] | type[LoneRouter]:
 
 
 def _sides(cfg: MeshConfig) -> tuple[str, ...]:
-    return tuple(name for name in _router(cfg).members(cfg) if name not in _INSIDE)
+    return tuple(name for name in _router(cfg).ports_for(cfg) if name not in _INSIDE)
 
 
 class Node(wiring.Component):
@@ -77,7 +77,7 @@ class Node(wiring.Component):
 
     def __init__(self, cfg: MeshConfig) -> None:
         self.cfg = cfg
-        super().__init__(self.members(cfg))
+        super().__init__(self.ports_for(cfg))
 
     power = ("stopped", "power_off")
     """Ports that say whether the tile runs."""
@@ -85,20 +85,20 @@ class Node(wiring.Component):
     @staticmethod
     def tile(cfg: MeshConfig) -> dict[str, Any]:
         """Ports to the tile."""
-        ports = NetworkInterface.members(cfg)
+        ports = NetworkInterface.ports_for(cfg)
         channel = Channel(OperandLayout(cfg), cfg.contexts)
         sums = {"operand": In(channel), "result": Out(channel)} if cfg.contexts else {}
         names = ("tx", "rx", "release")
         return {name: ports[name] for name in names} | sums | {"registers": Out(RegisterBus(NODE_BITS - 1))}
 
     @staticmethod
-    def members(cfg: MeshConfig) -> dict[str, Any]:
+    def ports_for(cfg: MeshConfig) -> dict[str, Any]:
         """All ports."""
-        router, sides = _router(cfg).members(cfg), _sides(cfg)
+        router, sides = _router(cfg).ports_for(cfg), _sides(cfg)
         members = {"place": router["place"]} | Node.tile(cfg) | {side: router[side] for side in sides}
         members |= {name: Out(1) for name in Node.power}
         if cfg.contexts:
-            reduction = ReductionRouter.members(cfg)
+            reduction = ReductionRouter.ports_for(cfg)
             members |= {f"sum_{side}": reduction[side] for side in sides}
         return members
 

@@ -7,7 +7,7 @@ from mho.hw.core.shape import CoreShape
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.isa.program import Program
 from mho.hw.tile.rtl.host import BUFFER, CONTROL, DESCRIPTORS_AT, INSTRUCTIONS_AT, MASKS_AT, PARAMETERS_AT, TABLES_AT
-from mho.macro_models.integer.masks import Masks
+from mho.macro_models.integer.operation import Masks
 
 __all__ = ["IMAGE_AT", "REGISTERS_AT", "RESET", "START", "STATUS_AT", "WATCHDOG_AT", "mask_writes", "program_writes"]
 

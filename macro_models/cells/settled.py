@@ -104,7 +104,7 @@ class SettledCells:
 
 @dataclass(frozen=True, eq=False)
 class _SettledDraws:
-    """Draws of some cells, each kept for the cell's life, see :class:`mho.macro_models.devices.draws.Draws`."""
+    """Draws of some cells, each kept for the cell's life, see :class:`mho.macro_models.devices.memory.Draws`."""
 
     seed: int
     core: int

@@ -13,10 +13,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mho.macro_models.devices.draws import Drawn, Draws
 from mho.macro_models.devices.extrapolated import outside_of_law, outside_of_published
 from mho.macro_models.devices.grid import evaluate
-from mho.macro_models.devices.memory import mixed, shared, with_chip
+from mho.macro_models.devices.memory import Drawn, Draws, mixed, shared, with_chip
 from mho.macro_models.devices.quantiles import node_moments
 from mho.macro_models.devices.sections.confidence import Confidence
 from mho.macro_models.devices.sections.fit import Fit
@@ -46,6 +45,7 @@ class Device:
     LATER_KEYS: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "confidence": ("names", "errors", "memory"), "law": ("cell", "loss"), "programming": ("cycle",),
         "read_noise": ("flicker_read_s",), "fit": ("cycles_range",), "update": ("down_model",),
+        "pulse": ("threshold_share",),
     }
     """Keys of sections that are not shown where they are empty or 0."""
 

@@ -1,10 +1,9 @@
-"""Devices that the same measurement could as well have given, drawn from the errors of one that was fitted."""
+"""Devices that the same measurement could as well have given, and those of cells that were switched before."""
 
 import math
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from mho.macro_models.devices.device import Device
@@ -12,14 +11,14 @@ from mho.macro_models.devices.quantiles import node_moments
 from mho.macro_models.devices.sections.confidence import small_sample, upwards
 from mho.macro_models.devices.sections.law import Law
 from mho.macro_models.devices.sections.temperature import Temperature
+from mho.macro_models.types import Reals
 
-__all__ = ["moved_law", "resampled"]
+__all__ = ["cycled", "moved_law", "resampled"]
 
 _MOST_SPREAD = 1.0  # of the logarithm of a deviation: how far a level with hardly a cell may move
 _LEAST_PART = 0.04  # of its variance that a change keeps in a device drawn anew
 _LARGEST_EV = 10.0
 
-Reals = NDArray[np.float64]
 Rows = tuple[tuple[float, ...], ...]
 
 
@@ -111,3 +110,41 @@ def moved_law(law: Law, mean: Reals, spread: Reals, lost: float = 1.0) -> Law:
         quantiles_uS=tuple(tuple(tuple(level) for level in row) for row in moved.tolist()), onset_s=law.onset_s,
         memory=law.memory, die=law.die, cell=law.cell, source=law.source,
     )
+
+_CLEAR = 2.0  # standard errors from which a trend is one
+_LEAST = 0.1  # part of a deviation that is left however far it is extrapolated
+
+
+def cycled(device: Device, cycles: int) -> tuple[Device, list[str]]:
+    """The device of cells that were switched ``cycles`` times (0 and more) before, and what is in doubt.
+
+    Cells that keep a share of their places only (:attr:`Law.cell`) have the rest drawn for this programming. Where the
+    data had cells of several ages, the trends of mean and deviation with the logarithm of cycles move the law; those
+    within two standard errors of nothing do not.
+    """
+    law, fit = device.law, device.fit
+    worn = replace(device, programming=replace(device.programming, cycle=cycles))
+    if not fit.cycles_times_s or not fit.cycles_range or not law.model:
+        unknown = f"{device.name} does not say what switching does: {cycles:,} cycles"
+        again = "draw what differs from one programming to the next" if device.redraws else "change nothing"
+        return worn, [f"{unknown} {again}"]
+    fewest, usual, most = fit.cycles_range
+    decades = math.log10((1.0 + cycles) / (1.0 + usual))
+    mean, spread = np.zeros((len(law.times_s), len(law.levels_uS))), np.zeros((len(law.times_s), len(law.levels_uS)))
+    trends = zip(
+        fit.cycles_times_s, fit.cycles_mean_uS, fit.cycles_mean_error_uS, fit.cycles_spread, fit.cycles_spread_error,
+        strict=True,
+    )
+    for time_s, move, move_error, widen, widen_error in trends:
+        row = int(np.argmin(np.abs(np.array(law.times_s) - time_s)))
+        if abs(move) > _CLEAR * move_error:
+            mean[row] = move * decades
+        if abs(widen) > _CLEAR * widen_error:
+            spread[row] = math.log(max(1.0 + widen * decades, _LEAST))
+    doubts = []
+    if not fewest <= cycles <= most:
+        doubts.append(
+            f"{device.name} is fitted to cells switched {fewest:.4g} to {most:.4g} times: {cycles:,} are extrapolated "
+            "along the logarithm"
+        )
+    return replace(worn, law=moved_law(law, mean, spread)), doubts

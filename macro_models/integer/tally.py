@@ -1,13 +1,9 @@
 """How often there is each code."""
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.macro_models.compiled import where_numba_is
-
-__all__ = ["compiled_tally", "tally"]
+__all__ = ["tally"]
 
 
 def tally(codes: NDArray[np.int16], top: int) -> NDArray[np.int64]:
@@ -15,17 +11,4 @@ def tally(codes: NDArray[np.int16], top: int) -> NDArray[np.int64]:
 
     Those beyond count as the ends.
     """
-    loops = compiled_tally()
-    if loops is None:
-        return np.bincount((np.clip(codes, -top, top) + np.int16(top)).ravel(), minlength=2 * top + 1)
-    counts = np.zeros(2 * top + 1, dtype=np.int64)
-    loops(np.ascontiguousarray(codes), top, counts)
-    return counts
-
-
-@where_numba_is
-def compiled_tally() -> Callable[..., None] | None:
-    """The loops of :mod:`.tally_compiled`."""
-    from mho.macro_models.integer.tally_compiled import make_loops
-
-    return make_loops()
+    return np.bincount((np.clip(codes, -top, top) + np.int16(top)).ravel(), minlength=2 * top + 1)

@@ -9,8 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mho.macro_models.arrays import variance_grid
 from mho.macro_models.errors import InputError
-from mho.macro_models.integer.masks import Masks
-from mho.macro_models.integer.operation import STEP_FRACTION_BITS, MvmOperation
+from mho.macro_models.integer.operation import STEP_FRACTION_BITS, Masks, MvmOperation
 from mho.macro_models.integer.pwm.calibration import READS, Calibration, calibrate
 from mho.macro_models.integer.pwm.compensation import READS as VECTOR_READS
 from mho.macro_models.integer.pwm.compensation import Compensation, compensate, stored_vectors
@@ -18,20 +17,21 @@ from mho.macro_models.integer.pwm.converter import (
     COUNT_BITS,
     NEGATIVE,
     POSITIVE,
+    DigitalUnits,
     Oscillators,
     Trim,
     Whole,
     counts,
     level,
 )
-from mho.macro_models.integer.pwm.digital import DigitalUnits
 from mho.macro_models.integer.pwm.operation import PwmOperation
 from mho.macro_models.integer.random import LANES, NORMAL_ONE, Purpose, bits_of_blocks
 from mho.macro_models.macro import MvmResult
 from mho.macro_models.programmed import ProgrammedCore
 from mho.macro_models.pwm.bound import NarrowProduct
 from mho.macro_models.pwm.config import PwmConfig
-from mho.macro_models.pwm.sensing import Key, Reals, made_oscillators
+from mho.macro_models.pwm.sensing import Key, made_oscillators
+from mho.macro_models.types import Integers, Reals
 
 __all__ = ["PwmModel"]
 
@@ -40,13 +40,12 @@ _KEYS = 32
 _HALF_PHASE = float(1 << COUNT_BITS - 1)
 
 Counters = tuple[Whole, Whole]
-Integers = NDArray[np.int64]
 
 
 class PwmModel(ProgrammedCore[PwmConfig]):
     """One programmed core. Everything random is drawn by counter: equal arguments give equal results, always.
 
-    The devices are ``[driven line, column]``, of the shape of :class:`~mho.macro_models.pwm.cell_map.FilledDevices`;
+    The devices are ``[driven line, column]``, of the shape of :class:`~mho.macro_models.pwm.config.FilledDevices`;
     :class:`~mho.macro_models.programmed.ProgrammedCore` has the parameters.
     """
 
@@ -305,7 +304,7 @@ class PwmModel(ProgrammedCore[PwmConfig]):
         self, op: MvmOperation, masks: Masks, rows: NDArray[np.integer], taken: NDArray[np.integer], inputs: int,
         columns: NDArray[np.integer],
     ) -> NarrowProduct:
-        """See :func:`mho.macro_models.bound.bind`."""
+        """See :func:`mho.macro_models.macro.bind`."""
         operation = self._operation(op)
         return NarrowProduct(
             self.counters, operation, self.key(masks.word_lines(op)), masks.enabled(op), self.trimmed,

@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from mho.macro_models.devices.device import Device
 from mho.macro_models.errors import InputError
-from mho.macro_models.integer.pwm.converter import CURVE_TRIMS, GAIN_TRIMS, Trim
-from mho.macro_models.integer.pwm.digital import GAIN_MOST, OFFSET_RANGE, DigitalUnits
+from mho.macro_models.integer.pwm.converter import CURVE_TRIMS, GAIN_MOST, GAIN_TRIMS, OFFSET_RANGE, DigitalUnits, Trim
 from mho.macro_models.pwm.config import PwmConfig
 from mho.macro_models.pwm.model import PwmModel
 

@@ -8,8 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.converter import combine_segments
-from mho.macro_models.integer.masks import Masks
-from mho.macro_models.integer.operation import STEP_FRACTION_BITS, Converter, Direction, MvmOperation
+from mho.macro_models.integer.operation import STEP_FRACTION_BITS, Converter, Direction, Masks, MvmOperation
 from mho.macro_models.integer.random import Purpose, philox_key
 from mho.macro_models.macro import MvmResult
 from mho.macro_models.tnsa.bound.product import FoldedProduct
@@ -167,7 +166,7 @@ class TnsaModel(SensedCore):
         self, op: MvmOperation, masks: Masks, rows: NDArray[np.integer], taken: NDArray[np.integer], inputs: int,
         columns: NDArray[np.integer],
     ) -> FoldedProduct:
-        """See :func:`mho.macro_models.bound.bind`."""
+        """See :func:`mho.macro_models.macro.bind`."""
         assert op.direction is Direction.FORWARD
         enabled = masks.enabled(op)
         key = self._forward_key(masks.word_lines(op), enabled)

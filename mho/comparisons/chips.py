@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mho.comparisons.differences import KeyDifference, description_differences, key_differences
+from mho.dotted import KeyDifference, description_differences, key_differences
 from mho.hw.chip.rating import rate
 from mho.hw.config import Chip, sizes
 from mho.macro_models.shown import Shown

@@ -1,7 +1,8 @@
 """One self-contained HTML page of one run or several: words, figures and tables, nothing from a network."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 
@@ -10,18 +11,48 @@ from matplotlib.figure import Figure
 
 from mho.comparisons.runs import MEASURES
 from mho.figures.run import figure_bytes
-from mho.macro_models.files import reading
+from mho.macro_models.files import FileKind, read_toml, reading
 from mho.reports.facts import RUN, Facts
 from mho.reports.figures import figures_of
-from mho.reports.layers import layer_table
-from mho.reports.published import published_chips
-from mho.reports.silicon_part import silicon_part
-from mho.reports.table import table
+from mho.reports.table import layer_table, silicon_part, table
 from mho.reports.words import accuracy_words, energy_words, missing_words, score, time_words
 from mho.results.facts import Cost, durations
 from mho.units import format_energy
 
-__all__ = ["figure_svg", "figures", "report_page"]
+__all__ = ["PublishedRow", "figure_svg", "figures", "published_chips", "report_page"]
+
+_FILE = Path(__file__).parent / "published.toml"
+_KIND = FileKind("table of published figures", 1 << 20)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishedRow:
+    """Figures at one precision; None is not published. ``fJ`` is the energy of an operation by what takes it."""
+
+    inputs: int
+    outputs: int
+    tops: float
+    tops_per_W: float
+    tops_per_mm2: float | None = None
+    fJ: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishedChip:
+    """A chip that was measured."""
+
+    name: str
+    technology: str
+    source: str
+    rows: tuple[PublishedRow, ...]
+
+
+def published_chips() -> tuple[PublishedChip, ...]:
+    """The chips of the shipped table, in its order."""
+    _, tree = read_toml(_FILE, _KIND)
+    return tuple(
+        PublishedChip(**{**chip, "rows": tuple(PublishedRow(**row) for row in chip["rows"])}) for chip in tree["chip"]
+    )
 
 _SMALL = 0.1
 """Throughputs below are in GOPS."""

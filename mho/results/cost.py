@@ -50,7 +50,7 @@ class Work:
     columns
         Of the mesh.
     fit
-        Whether one chip holds it: :func:`mho.compiler.plan.overflow`.
+        Whether one chip holds it: :func:`mho.compiler.plan.plan`.
     """
 
     macs: int

@@ -100,7 +100,7 @@ class Job:
 
     def budget(self, progress: Progress | None = None) -> Passes:
         """Outputs with every subset of causes that an error budget needs."""
-        from mho.results.budget_passes import active_causes, run_passes
+        from mho.results.budget import active_causes, run_passes
 
         active = active_causes(self.network.chip, self.device, self.time_s, self.cells)
         backend = Functional().open()

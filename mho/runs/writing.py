@@ -1,7 +1,8 @@
 """Programming of a network as a user asks for it: device, backend, a measured map, a list of pulses."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,19 +16,64 @@ from mho.hw.config.keys import keys_of
 from mho.macro_models.devices import Device
 from mho.macro_models.errors import InputError, argument
 from mho.macro_models.files import ArrayFile, FileKind
+from mho.macro_models.integer.pulse import Polarity
+from mho.macro_models.output import open_output
 from mho.runs.backends import BackendOptions
-from mho.runs.pulse_list import PulseList
 
 if TYPE_CHECKING:
     from mho.sim.programming.instance import Cells
 
-__all__ = ["check_program_options", "program_net", "read_conductances"]
+__all__ = ["COLUMNS", "check_program_options", "program_net", "read_conductances"]
+
+COLUMNS = ("step", "tile", "row", "col", "polarity", "amplitude_V", "width_ns")
+"""Number of the pulse from 0 on, core, bit line, source line, SET, RESET or FORM, amplitude in volts, width in ns."""
+
+_CHUNK = 1 << 16
+"""Pulses that are text at a time: what bounds the memory."""
+_FIELDS = ("row", "col", "polarity", "amplitude", "cycles")
 
 PathLike = str | os.PathLike[str]
 
 _MAP = FileKind(".npy or .npz file of conductances")
 _NUMPY = "functional"
 """The backend that is the numpy reference."""
+
+
+@contextmanager
+def pulse_list(
+    path: "PathLike | None", chip: Chip
+) -> Iterator[Callable[[int, NDArray[np.void]], None] | None]:
+    """What takes the pulses of a core in their order, of type :data:`mho.hw.core.write_verify.PULSE`, and writes them.
+
+    The file is written whole or not at all; None without one.
+
+    Raises
+    ------
+    InputError, ToolError
+        If the file cannot be written.
+    """
+    if path is None:
+        yield None
+        return
+    programming, cycle_ns, step = PulseChip.of(chip).programming, 1000.0 / chip.clock.f_clk_MHz, 0
+    volts = [f"{v:.6g}" for v in programming.v_base_V + np.arange(256) * programming.v_step_mV / 1000.0]
+    polarity = [kind.name for kind in sorted(Polarity)]
+
+    with open_output(path) as file:
+        file.write((",".join(COLUMNS) + "\n").encode())
+
+        def add(core: int, pulses: NDArray[np.void]) -> None:
+            nonlocal step
+            widths = {int(c): f"{c * cycle_ns:.10g}" for c in np.unique(pulses["cycles"])}
+            for first in range(0, len(pulses), _CHUNK):
+                rows = zip(*(pulses[first : first + _CHUNK][name].tolist() for name in _FIELDS), strict=True)
+                file.writelines(
+                    f"{number},{core},{row},{col},{polarity[kind]},{volts[amplitude]},{widths[cycles]}\n".encode()
+                    for number, (row, col, kind, amplitude, cycles) in enumerate(rows, step)
+                )
+                step += min(_CHUNK, len(pulses) - first)
+
+        yield add
 
 
 def check_program_options(
@@ -105,10 +151,10 @@ def program_net(
     try:
         if opened is not None:
             opened.open(_board_chip(board_chip, network.chip) if backend.name == "fpga" else network.chip, [])
-        with PulseList(pulses, network.chip) as listed:
+        with pulse_list(pulses, network.chip) as listed:
             return program_network(
                 network, device=device, seed=seed, programmer=opened, source=backend.name, form=form, screen=screen,
-                pulses=None if pulses is None else listed.add, progress=progress,
+                pulses=listed, progress=progress,
             )
     finally:
         if opened is not None:

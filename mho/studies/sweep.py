@@ -60,8 +60,8 @@ def sweep(
 
 def write_sweep(spec: "Spec", result: "Sweep", folder: "Folder", out: Output) -> None:
     """Tables, figure and JSON, and the best of it on stdout."""
+    from mho.figures.compare import figure_of_trade_offs
     from mho.figures.run import save_figure
-    from mho.figures.trade_offs import figure_of_trade_offs
     from mho.hw.config import warnings
     from mho.sweeps.panels import panels_of, score_of
     from mho.sweeps.result import best, content

@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 
-from mho.figures.trade_offs import MOST_GROUPS, Panel, Series
+from mho.figures.compare import MOST_GROUPS, Panel, Series
 from mho.sweeps.evaluate import Row
-from mho.sweeps.search.front import costs, front
-from mho.sweeps.spec.measures import MEASURES
+from mho.sweeps.spec.measures import MEASURES, costs, front
 from mho.units import format_time
 
 __all__ = ["panels_of", "score_of"]

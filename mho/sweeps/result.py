@@ -4,8 +4,7 @@ from typing import Any
 
 from mho.sweeps.evaluate import Row
 from mho.sweeps.run import Sweep
-from mho.sweeps.search.front import costs, front
-from mho.sweeps.spec.measures import MEASURES
+from mho.sweeps.spec.measures import MEASURES, costs, front
 from mho.sweeps.spec.spec import Spec
 from mho.version import library_versions
 

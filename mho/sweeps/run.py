@@ -1,19 +1,68 @@
 """A sweep from its file to its tables: what is not done yet is handed to workers, and kept row by row."""
 
-from collections.abc import Callable, Iterable, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
+import numpy as np
+
+from mho.macro_models.devices.sections.confidence import NORMAL, student
 from mho.macro_models.shown import Shown
 from mho.sweeps.evaluate import Row, begin, evaluate
 from mho.sweeps.folder import Folder
 from mho.sweeps.search.search import chosen
+from mho.sweeps.spec.measures import MEASURES
 from mho.sweeps.spec.points import Point, Space
 from mho.sweeps.spec.spec import Spec
-from mho.sweeps.summary import summarise_design
 from mho.workers import Workers, workers
 
 __all__ = ["Sweep", "run_sweep"]
+
+
+def half_interval(values: Sequence[float], images: int, *, share: bool) -> float | None:
+    """Half of the 90 % interval of a mean over chips; None of a single chip whose values say nothing of their scatter.
+
+    The scatter from chip to chip (Student's t) and, of a share of a finite set of images, that of the images, with one
+    right and one wrong added (Agresti, Coull). What images do to the scatter of chips is in both: the interval is
+    rather wide than narrow.
+    """
+    chips = images_half = 0.0
+    if len(values) > 1:
+        chips = student(len(values) - 1) * float(np.std(values, ddof=1)) / math.sqrt(len(values))
+    elif not share:
+        return None
+    if share:
+        padded = (float(np.mean(values)) * images + 1.0) / (images + 2.0)
+        images_half = NORMAL * math.sqrt(padded * (1.0 - padded) / images)
+    return math.hypot(chips, images_half)
+
+
+def summarise_design(columns: Mapping[str, object], rows: Iterable[Row]) -> Row:
+    """A design in one row.
+
+    Its columns, how many chips, whether one holds the network (``fits``; if not, figures are of several), and for each
+    measure ``NAME`` (mean), ``NAME_deviation`` and ``NAME_half`` (half of the 90 % interval); ``extrapolated`` as its
+    rows have it; ``error`` where none of its rows has results.
+    """
+    rows = list(rows)
+    good = [row for row in rows if not row["error"]]
+    summary: Row = {**columns, "chips": len(good), "images": rows[0]["images"] if rows else 0}
+    if good:
+        summary["fits"] = all(row["fits"] for row in good)
+    for name, measure in MEASURES.items():
+        values = [row[name] for row in good if name in row]
+        if not values:
+            continue
+        half = half_interval(values, rows[0]["images"], share=measure.share)
+        summary[name] = float(np.mean(values))
+        summary[f"{name}_deviation"] = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+        if half is not None:
+            summary[f"{name}_half"] = half
+    if good and "extrapolated" in good[0]:
+        summary["extrapolated"] = good[0]["extrapolated"]
+    return summary | {"error": "" if good or not rows else rows[0]["error"]}
+
 
 Progress = Callable[[int, int], None]
 Open = Callable[[Callable[..., object], tuple[object, ...]], AbstractContextManager[Workers]]
@@ -27,7 +76,7 @@ class Sweep(Shown):
     rows: tuple[Row, ...]
     """A row for each point, design by design in the order of their numbers, seed by seed."""
     designs: tuple[Row, ...]
-    """A row for each design, see :func:`~mho.sweeps.summary.summarise_design`."""
+    """A row for each design, see :func:`summarise_design`."""
     found: int
     """Rows that were there before."""
 

@@ -16,11 +16,56 @@ from pathlib import Path
 import click
 from click.shell_completion import CompletionItem
 
-from mho.macro_models.errors import InputError
+from mho.macro_models.errors import InputError, MhoError
+from mho.macro_models.files import FileKind, read_toml
 from mho.macro_models.output import check_folder, check_output
-from mho.terminal.references import referenced_files
 
 __all__ = ["FIGURE", "READS", "WAVES", "WORD", "WRITES", "Reads", "Writes", "check_paths"]
+
+_TOML = FileKind("TOML file", 1 << 20)
+
+
+def referenced_files(path: str) -> list[str]:
+    """Files beside ``path``, or where its names lead, each once; none if it cannot be read, which its reader says."""
+    files: dict[Path, str] = {}
+    _follow(Path(path), files)
+    return list(files.values())
+
+
+def _follow(path: Path, files: dict[Path, str]) -> None:
+    try:
+        names = list(_names(path))
+    except (MhoError, OSError):
+        return
+    for name in names:
+        named = path.parent / name
+        try:
+            where = Path(os.path.realpath(named))
+            if not where.is_file() or where in files:
+                continue
+        except (OSError, ValueError):  # no name of a file
+            continue
+        files[where] = str(named)
+        _follow(named, files)
+
+
+def _names(path: Path) -> Iterator[str]:
+    if path.suffix.lower() == ".toml":
+        yield from _texts(read_toml(path, _TOML)[1])
+    elif path.suffix.lower() == ".onnx":
+        from mho.compiler.importer.reading.model_file import external_files
+
+        yield from external_files(path)
+
+
+def _texts(value: object) -> Iterator[str]:
+    """All texts of a tree."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (dict, list)):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _texts(part)
+
 
 _NOWHERE = os.makedev(1, 3)
 """``/dev/null``, into which any number of outputs go."""
@@ -116,7 +161,6 @@ class Word(click.ParamType):
             option = param.opts[-1] if param else self.name
             raise InputError(f"{option} must be text in UTF-8, not '{value}'") from None
         return value
-
 
 WORD = Word()
 

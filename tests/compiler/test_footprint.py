@@ -10,8 +10,7 @@ import pytest
 import mho
 from mho.compiler import CompileOptions, FloatNetwork, compile_model
 from mho.compiler.calibration.calibrate import images_used
-from mho.compiler.calibration.trials.gradients import some_images
-from mho.compiler.calibration.trials.influence import weight_noise
+from mho.compiler.calibration.trials.influence import some_images, weight_noise
 from mho.compiler.footprint import compile_bytes
 from mho.compiler.importer.onnx_import import import_onnx
 from mho.compiler.mapping import place
@@ -54,10 +53,10 @@ PEAK = """
 import json, sys
 from pathlib import Path
 import numpy as np
-import mho.compiler.cores, mho, mho.runs.running, mho.sim.executor, mho.sim.functional
+import mho.compiler.passes, mho, mho.runs.running, mho.sim.executor, mho.sim.functional
 from mho.compiler import CompileOptions, FloatNetwork, compile_model
 from mho.compiler.calibration.calibrate import images_used
-from mho.compiler.calibration.trials.gradients import some_images
+from mho.compiler.calibration.trials.influence import some_images
 from mho.hw.config import load_chip
 from tests.compiler.importer.onnx_models import build, node, random_perceptron
 
@@ -75,7 +74,7 @@ first = compile_model(random_perceptron([20, 24, 3]), load_chip("tnsa16-core"), 
 mho.Net(first).run(few)
 
 started = []
-mho.compiler.cores.check_memory = mho.runs.running.check_memory = check
+mho.compiler.passes.check_memory = mho.runs.running.check_memory = check
 if sys.argv[1] == "compiling":
     sizes, samples, seeds = json.loads(sys.argv[2])
     x = np.random.default_rng(0).normal(size=(samples, sizes[0])).astype("f4")

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.macro_models.integer.converter import combine_segments, convert
-from mho.macro_models.integer.masks import Masks
-from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, Direction, MvmOperation
+from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, Direction, Masks, MvmOperation
 from tests.hw.amaranth_bench import Bench, bits_of, value_of
 
 

@@ -12,8 +12,7 @@ import numpy as np
 import onnx
 
 from mho.compiler.model.operators.bounds import MOST_ELEMENTS, MOST_OF_ALL, TooLarge, check
-from mho.compiler.model.operators.onnx_compat import SPECIAL, SPECIAL_ML
-from mho.compiler.model.operators.reference import ML_DOMAIN, ml_opset, run_as_is
+from mho.compiler.model.operators.onnx_compat import ML_DOMAIN, SPECIAL, SPECIAL_ML, ml_opset, run_as_is
 from mho.compiler.model.operators.rules import BOUNDS
 from mho.compiler.model.operators.rules_ml import BOUNDS_ML
 from mho.compiler.types import Array

@@ -4,18 +4,19 @@ Steps of a network and stages of its program are asked alike. An image follows f
 stays at its pixel; else from the layer that takes the value; else the value is one pixel.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mho.compiler.program import Call, Program
+from mho.compiler.tile.graph.graph import Value
 from mho.compiler.tile.graph.interleave import Doing, interleaved_turns, interleaved_values
 from mho.compiler.tile.lowering.geometry import Image, Taking, call_image, pooling, seen_image, turns_of
 from mho.compiler.tile.lowering.routes import NotAlikeError, route
 from mho.macro_models.integer.vector import Select
 
-__all__ = ["entry_image", "images_of", "is_sequence", "is_windowed", "joined", "outputs_in"]
-
+__all__ = ["entry_image", "images_of", "is_sequence", "is_windowed", "joined", "outputs_in", "single_pixels"]
 
 FEWEST = 4
 """Values of a single pixel from which on they are pixels of an image in turn."""
@@ -130,3 +131,42 @@ def _seen(parts: Sequence[Doing], value: int, elements: int) -> Image | None:
         if len(part.inputs) == 1 and alike:
             return _seen(parts, k + 1, elements)
     return None
+
+
+def single_pixels(
+    program: Program, values: Sequence[Value], results: Collection[int]
+) -> tuple[Mapping[int, tuple[int, int]], frozenset[int]]:
+    """Values that are pixels of others, each with that value and which pixel; and those that are only on the way there.
+
+    ``values`` are those of the program as tiles hold them; the host takes ``results``.
+    """
+    sources = {v: pixel for v in range(1, len(values)) if (pixel := _pixel(program, values, v)) is not None}
+    several = {source for source, _ in sources.values()}
+    pixels = {v: pixel for v, pixel in sources.items()
+              if len({p for source, p in sources.values() if source == pixel[0]}) >= FEWEST}
+    takers: dict[int, list[int]] = {}
+    for k, stage in enumerate(program.stages):
+        for v in stage.inputs:
+            takers.setdefault(v, []).append(k + 1)
+    between = frozenset(
+        v for v in takers if v not in results and v not in pixels and v and v not in several
+        and isinstance(program.stages[v - 1].operation, Select) and all(w in pixels for w in takers[v]))
+    return pixels, between
+
+
+def _pixel(program: Program, values: Sequence[Value], value: int) -> tuple[int, int] | None:
+    """Of which value of several pixels a value is one, and which."""
+    index: NDArray[np.int32] | None = None
+    source = value
+    while source and isinstance(op := program.stages[source - 1].operation, Select):
+        inputs = program.stages[source - 1].inputs
+        if len(inputs) != 1 or (op.index < 0).any() or op.index.ndim != 1:
+            break
+        index = op.index if index is None else op.index[index]
+        source = inputs[0]
+    if index is None or values[source].image.pixels < FEWEST or values[value].image.pixels > 1:
+        return None
+    image, whole, part = values[source].image, values[source], values[value]
+    alike = (whole.wide, whole.signed) == (part.wide, part.signed)
+    elements = np.arange(image.channels) * image.pixels + index[0]
+    return (source, int(index[0])) if alike and np.array_equal(index, elements) else None

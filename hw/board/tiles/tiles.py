@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Signal
-from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out, connect, flipped
+from amaranth.hdl import Module
+from amaranth.lib.wiring import connect, flipped
 
 from mho.hw.board.board_map import board_map
 from mho.hw.board.tiles.config import TilesConfig
@@ -13,11 +12,12 @@ from mho.hw.chip.map import address_width
 from mho.hw.host.bank import RegisterBank
 from mho.hw.host.bus import RegisterBus
 from mho.hw.host.split import BusSplit, Region
+from mho.hw.ports import Component, In, Out
 
 __all__ = ["BoardTiles"]
 
 
-class BoardTiles(wiring.Component):
+class BoardTiles(Component[TilesConfig]):
     """A chip of tiles with emulated cores behind a register bus.
 
     From 0 on is the chip (:func:`mho.hw.chip.map.address_map`), from ``cfg.board_base`` on are the registers of the
@@ -33,13 +33,9 @@ class BoardTiles(wiring.Component):
         The interrupt of the chip, of whatever the host has enabled.
     """
 
-    bus: Any
-    busy: Signal
-    error: Signal
-
-    def __init__(self, cfg: TilesConfig) -> None:
-        self.cfg = cfg
-        super().__init__({"bus": In(RegisterBus(cfg.address_width)), "busy": Out(1), "error": Out(1)})
+    bus = In(lambda self: RegisterBus(self.cfg.address_width))
+    busy = Out(1)
+    error = Out(1)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -39,7 +39,7 @@ def steps_of(cfg: RowConfig, planes: Value) -> Value:
     return digits << cfg.row_groups.bit_length() - 1 if cfg.row_groups > 1 else digits
 
 
-class RowCore(WritesCells, Resettable):
+class RowCore(WritesCells, Resettable[Any]):
     """Runs matrix-vector products: rows are driven step by step, columns are read in groups.
 
     The next operation loads and the last result drains while one is at the pins. A kind says the order at the pins by
@@ -76,10 +76,10 @@ class RowCore(WritesCells, Resettable):
     words: Any
 
     def __init__(self, cfg: Any, pins: ContractPins, write: WriteVerifyConfig | None = None) -> None:
-        self.cfg, self.pins, self.write = cfg, pins, write
+        self.pins, self.write = pins, write
         self.port = row_port(cfg, write)
         enable = {} if write is None else {"programming_enable": ENABLE}
-        super().__init__({**self.port.members, **enable, "macro": Out(pins)})
+        super().__init__(cfg, {**self.port.members, **enable, "macro": Out(pins)})
 
     @abstractmethod
     def unit(self) -> ColumnGroups:

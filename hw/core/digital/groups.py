@@ -139,7 +139,7 @@ class ColumnGroups(Resettable):
 
     def __init__(self, cfg: Any) -> None:
         self.cfg = cfg
-        super().__init__({
+        super().__init__(cfg, {
             **({"part": In(1)} if self.sums else {}), "finish": In(1), "discard": In(1),
             "result": In(ResultLayout(cfg)), "enabled": In(cfg.outputs),
             "free": Out(1), "busy": Out(1), "row": Out(range(cfg.group_rows)),

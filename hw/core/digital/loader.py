@@ -78,7 +78,7 @@ class RowOpCheck(ports.Component):
         return m
 
 
-class CodeLoader(Resettable):
+class CodeLoader(Resettable[CoreShape]):
     """Takes one descriptor, then its input codes, and holds them until the sequencer takes them.
 
     A descriptor is taken in one cycle, then a word of four codes a cycle; ``full`` follows the last word by a cycle. A
@@ -128,8 +128,7 @@ class CodeLoader(Resettable):
     """Outputs that go with ``staged``."""
 
     def __init__(self, cfg: CoreShape) -> None:
-        self.cfg = cfg
-        super().__init__({
+        super().__init__(cfg, {
             "op": In(stream.Signature(OpLayout())), "i": In(stream.Signature(unsigned(32))), "masks_ready": In(1),
             **self.inputs, "accept": Out(1), "error": Out(1), "full": Out(1), "staged": Out(OpLayout()),
             **self.derived, "planes": Out(cfg.inputs()).array(MAX_BITS), "take": In(1), "busy": Out(1),

@@ -10,7 +10,7 @@ from mho.macro_models.integer.operation import MAX_BITS
 __all__ = ["RowDriver"]
 
 
-class RowDriver(Resettable):
+class RowDriver(Resettable[RowConfig]):
     """Holds the planes of the operation that runs, and drives one of them.
 
     ``load``, ``drive`` and ``clear`` take effect at the next clock edge. No row is driven both ways, and none but
@@ -37,10 +37,6 @@ class RowDriver(Resettable):
     clear = In(1)
     pos = Out(lambda self: self.cfg.inputs() * self.cfg.digit_bits)
     neg = Out(lambda self: self.cfg.inputs() * self.cfg.digit_bits)
-
-    def __init__(self, cfg: RowConfig) -> None:
-        self.cfg = cfg
-        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -37,7 +37,7 @@ class Synchroniser(Resettable):
     def __init__(self, widths: Mapping[str, int]) -> None:
         self.widths = widths
         pins = wiring.Signature({name: In(width) for name, width in widths.items()})
-        super().__init__({"pins": Out(pins), **{name: Out(width) for name, width in widths.items()}})
+        super().__init__(members={"pins": Out(pins), **{name: Out(width) for name, width in widths.items()}})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -41,7 +41,7 @@ class WordRange(Resettable):
     def __init__(self, output_words: int) -> None:
         self.output_words = output_words
         words = stream.Signature(unsigned(32))
-        super().__init__({
+        super().__init__(members={
             "accept": In(1), "words": In(WordsLayout(output_words)), "i": In(words), "o": Out(words),
         })
 

@@ -1,7 +1,7 @@
 """What to do with a cell after a verify read."""
 
 from amaranth.hdl import Module, Mux, Signal, Value
-from amaranth.lib import data, wiring
+from amaranth.lib import data
 
 from mho.hw.core.write_verify.config import COUNT_BITS, LIMIT_BITS, ParameterLayout, WriteVerifyConfig
 from mho.hw.ports import Component, In, Out
@@ -33,7 +33,7 @@ class PulseLayout(data.StructLayout):
         })
 
 
-class Decision(Component):
+class Decision(Component[WriteVerifyConfig]):
     """Decides whether a cell is done, is read again, gets a pulse or is given up.
 
     Combinational, but that ``p``, ``target`` and ``run`` must stay for a cycle before: the band, and what either pulse
@@ -66,10 +66,6 @@ class Decision(Component):
     done = Out(1)
     again = Out(1)
     give_up = Out(1)
-
-    def __init__(self, cfg: WriteVerifyConfig) -> None:
-        self.cfg = cfg
-        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -144,7 +140,7 @@ class Decision(Component):
         return low, inside
 
 
-class RegisterCheck(wiring.Component):
+class RegisterCheck(Component[WriteVerifyConfig]):
     """Whether a :class:`WriteVerifyParameters` with these values exists. Combinational.
 
     Members
@@ -155,12 +151,8 @@ class RegisterCheck(wiring.Component):
         They can be run with.
     """
 
-    p: data.View
-    legal: Value
-
-    def __init__(self, cfg: WriteVerifyConfig) -> None:
-        self.cfg = cfg
-        super().__init__({"p": wiring.In(ParameterLayout(cfg)), "legal": wiring.Out(1)})
+    p = In(lambda self: ParameterLayout(self.cfg))
+    legal = Out(1)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -1,17 +1,17 @@
 """Write-verify: programs the cells of a macro to targets, by pulses of rising amplitude."""
 
-from typing import Any
 
 from amaranth.hdl import Module, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from mho.hw import ports
 from mho.hw.block import Resettable, named
 from mho.hw.core.digital.counting import tally
 from mho.hw.core.write_verify.config import COUNT_BITS, ParameterLayout, WriteVerifyConfig
 from mho.hw.core.write_verify.decision import Decision, RegisterCheck, RunLayout
 from mho.hw.core.write_verify.fault_map import FaultMap
-from mho.hw.macro.write_pins import ENABLE, PASS_BITS, WritePins
+from mho.hw.macro.write_pins import PASS_BITS, WritePins
 from mho.macro_models.integer.pulse import Polarity
 
 __all__ = ["CellLayout", "TargetLayout", "WritePort", "WriteVerify", "WriteVerifyStatus"]
@@ -94,7 +94,7 @@ class WritePort(wiring.Signature):
         })
 
 
-class WriteVerify(Resettable):
+class WriteVerify(Resettable[WriteVerifyConfig]):
     """Programs an array cell by cell, row by row, in several passes. See ``docs/design/write-verify.md``.
 
     The numpy reference is :func:`mho.hw.core.write_verify.program`, which also has the cycles.
@@ -126,28 +126,19 @@ class WriteVerify(Resettable):
         State and counters.
     """
 
-    p: data.View
-    start: Value
-    stop: Value
-    i: stream.Interface
-    o: stream.Interface
-    map_addr: Value
-    map_data: Value
-    macro: Any
-    enabled: Value
-    hold: Value
-    status: Any
-
-    def __init__(self, cfg: WriteVerifyConfig) -> None:
-        self.cfg = cfg
-        trim = {name: In(width) for name, width in cfg.duration_bits.items()}
-        super().__init__({
-            "p": In(ParameterLayout(cfg)), "start": In(1), "stop": In(1),
-            "i": In(stream.Signature(TargetLayout(cfg))), "o": Out(stream.Signature(CellLayout(cfg))),
-            "map_addr": In(range(cfg.map_words)), "map_data": Out(cfg.map_width),
-            "macro": Out(WritePins(cfg.lines, cfg.verify_bits)), "enabled": ENABLE, "hold": In(1),
-            "status": Out(WriteVerifyStatus()), **trim,
-        })
+    p = ports.In(lambda self: ParameterLayout(self.cfg))
+    start = ports.In(1)
+    stop = ports.In(1)
+    i = ports.In(lambda self: stream.Signature(TargetLayout(self.cfg)))
+    o = ports.Out(lambda self: stream.Signature(CellLayout(self.cfg)))
+    map_addr = ports.In(lambda self: range(self.cfg.map_words))
+    map_data = ports.Out(lambda self: self.cfg.map_width)
+    macro = ports.Out(lambda self: WritePins(self.cfg.lines, self.cfg.verify_bits))
+    enabled = ports.In(1, init=1)
+    hold = ports.In(1)
+    status = ports.Out(WriteVerifyStatus())
+    setup_cycles = ports.In(lambda self: self.cfg.duration_bits["setup_cycles"], when=lambda self: self.cfg.trim)
+    verify_cycles = ports.In(lambda self: self.cfg.duration_bits["verify_cycles"], when=lambda self: self.cfg.trim)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -11,7 +11,7 @@ from mho.hw.ports import In, Out
 __all__ = ["FaultMap"]
 
 
-class FaultMap(Resettable):
+class FaultMap(Resettable[WriteVerifyConfig]):
     """Memory of one bit a cell, which cells are entered into in their order.
 
     It is cleared after reset and by ``clear``, one word a cycle (``cfg.map_words`` cycles).
@@ -42,10 +42,6 @@ class FaultMap(Resettable):
     array_end = Out(1)
     addr = In(lambda self: range(self.cfg.map_words))
     data = Out(lambda self: self.cfg.map_width)
-
-    def __init__(self, cfg: WriteVerifyConfig) -> None:
-        self.cfg = cfg
-        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

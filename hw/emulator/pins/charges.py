@@ -13,7 +13,7 @@ from mho.hw.ports import In, Out
 __all__ = ["LineCharges"]
 
 
-class LineCharges(Resettable):
+class LineCharges(Resettable[PinEmulatorConfig]):
     """Half charges ``r`` (:class:`~mho.hw.emulator.vector.converter.LineConverter`) with their half steps, in a memory.
 
     A decrement goes through the groups of ``cfg.converters`` lines one after the other. A line that has changed its
@@ -47,10 +47,6 @@ class LineCharges(Resettable):
     scale = In(3)
     busy = Out(1)
     negative = Out(lambda self: self.cfg.lines)
-
-    def __init__(self, cfg: PinEmulatorConfig) -> None:
-        self.cfg = cfg
-        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

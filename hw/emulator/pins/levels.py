@@ -12,7 +12,7 @@ __all__ = ["LineLevels"]
 _PLANES = LEVEL_BITS - 1
 
 
-class LineLevels(Resettable):
+class LineLevels(Resettable[PinEmulatorConfig]):
     """Records the planes of a conversion, and gives the levels of its lines to the lanes.
 
     The ``2**plane`` samples of a plane say the same, so that one of them is enough: the plane is a bit of the level.
@@ -42,10 +42,6 @@ class LineLevels(Resettable):
     read = In(1)
     backward = In(1)
     levels = Out(lambda self: LEVEL_BITS * self.cfg.lanes)
-
-    def __init__(self, cfg: PinEmulatorConfig) -> None:
-        self.cfg = cfg
-        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

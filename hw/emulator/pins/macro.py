@@ -26,7 +26,7 @@ from mho.hw.kinds.tnsa.macro_pins import MacroPins
 __all__ = ["PinLevelMacro"]
 
 
-class PinLevelMacro(Resettable):
+class PinLevelMacro(Resettable[PinEmulatorConfig]):
     """Answers the strobes of a core, and holds it where that takes longer than the strobe.
 
     Planes are recorded as they are sampled. The first compare of a conversion accumulates and then holds the charges of
@@ -54,8 +54,7 @@ class PinLevelMacro(Resettable):
     error: Signal
 
     def __init__(self, cfg: PinEmulatorConfig) -> None:
-        self.cfg = cfg
-        super().__init__({
+        super().__init__(cfg, {
             "pins": In(MacroPins(cfg.lines, cfg.verify_bits)), "load": In(stream.Signature(LoadLayout(cfg))),
             **peek_members(cfg), "error": Out(1),
         })

@@ -17,7 +17,7 @@ _ARRIVES = 2
 """Cycles from a read of :class:`~mho.hw.emulator.pins.levels.LineLevels` until the level is there."""
 
 
-class PinNoise(Resettable):
+class PinNoise(Resettable[PinEmulatorConfig]):
     """Draws the noise of a conversion, then adds it to the lines on their way to their charges.
 
     The levels are complete with the first compare. They are read once for the sum of their squares, a line in a cycle,
@@ -66,10 +66,9 @@ class PinNoise(Resettable):
     noisy: data.View
 
     def __init__(self, cfg: PinEmulatorConfig) -> None:
-        self.cfg = cfg
         line = range(cfg.lines)
         noisy = data.StructLayout({"valid": 1, "line": line, "charge": signed(cfg.charge_bits)})
-        super().__init__({
+        super().__init__(cfg, {
             "starts": In(1), "ready": Out(1), "take": In(1), "op_id": In(OP_ID_WIDTH),
             "read": Out(1), "backward": In(1), "words": Out(1), "level": In(LEVEL_BITS),
             "key": In(32), "step": In(STEP_BITS),

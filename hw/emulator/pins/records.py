@@ -31,7 +31,7 @@ def peekable(cfg: PinEmulatorConfig, index: Value) -> Value:
     return Mux(index[-1], in_records, (low == LOG_LEVEL) | window)
 
 
-class CellRecords(Resettable):
+class CellRecords(Resettable[PinEmulatorConfig]):
     """Memory of the records, and the log of pulses; both can be read from outside.
 
     Members
@@ -69,10 +69,9 @@ class CellRecords(Resettable):
     peeked: Signal
 
     def __init__(self, cfg: PinEmulatorConfig) -> None:
-        self.cfg = cfg
         width = index_width(cfg)
         address = range(RECORD_WORDS * cfg.lines**2)
-        super().__init__({
+        super().__init__(cfg, {
             "load": In(1), "load_index": In(width), "load_data": In(32), "busy": In(1),
             "address": In(address), "write": In(1), "write_data": In(32), "data": Out(32),
             "pulse": In(stream.Signature(LogLayout())), **peek_members(cfg),

@@ -22,7 +22,7 @@ PULSE_HOLD, READ_HOLD = 78, 67
 """Cycles for which a pulse and a verify read hold the core."""
 
 
-class CellWriter(Resettable):
+class CellWriter(Resettable[PinEmulatorConfig]):
     """Answers the programming pins as ``mho.macro_models.cells.pulses.PulseArray``, bit by bit.
 
     A pulse acts at its begin, at the amplitude that it has then, with the width for which the constants were made. It
@@ -70,10 +70,9 @@ class CellWriter(Resettable):
     def __init__(self, cfg: PinEmulatorConfig) -> None:
         if cfg.verify_bits is None:
             raise ValueError("The cells are not programmed by pulses.")
-        self.cfg = cfg
         self.verify_bits = cfg.verify_bits
         width = index_width(cfg)
-        super().__init__({
+        super().__init__(cfg, {
             "pins": In(WritePins(cfg.lines, cfg.verify_bits)),
             "load": In(1), "load_index": In(width), "load_data": In(32),
             **peek_members(cfg), "busy": Out(1), "address": Out(range(cfg.cell_words)), "read": Out(1),

@@ -32,7 +32,7 @@ def _upper_bits(cfg: EmulatorConfig) -> int:
     return cfg.step_bits + 2
 
 
-class LineConverter(Resettable):
+class LineConverter(Resettable[EmulatorConfig]):
     """Searches the count of a line, most significant bit first, in a chain of ``cfg.divider_stages`` stages.
 
     In halves of the charge ``A = 2 r + 1`` and of the even step ``s = 2 t`` all is integer: the sign of A is that of
@@ -64,10 +64,6 @@ class LineConverter(Resettable):
     of = In(lambda self: ContextLayout(self.cfg))
     done = Out(1)
     line = Out(lambda self: LineLayout(self.cfg))
-
-    def __init__(self, cfg: EmulatorConfig) -> None:
-        self.cfg = cfg
-        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

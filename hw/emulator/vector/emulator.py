@@ -29,7 +29,7 @@ from mho.hw.kinds.tnsa.port import tnsa_port
 __all__ = ["VectorEmulator"]
 
 
-class VectorEmulator(Resettable):
+class VectorEmulator(Resettable[EmulatorConfig]):
     """Takes the place of :class:`mho.hw.kinds.tnsa.core.TnsaCore` and of its macro: the same streams, the same codes.
 
     Cells, and for each operation in use the offsets and steps of the lines, are loaded through ``load``. Operations
@@ -56,9 +56,8 @@ class VectorEmulator(Resettable):
     words: Any
 
     def __init__(self, cfg: EmulatorConfig) -> None:
-        self.cfg = cfg
         self.port = tnsa_port(cfg.core)
-        super().__init__({**self.port.members, "load": In(stream.Signature(LoadLayout(cfg)))})
+        super().__init__(cfg, {**self.port.members, "load": In(stream.Signature(LoadLayout(cfg)))})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -15,7 +15,7 @@ BANKS = 2
 """Vectors that are held: one is used while the next one loads."""
 
 
-class InputMemory(Resettable):
+class InputMemory(Resettable[EmulatorConfig]):
     """Levels of the driven lines of two vectors, for each of their two segments.
 
     Members
@@ -46,10 +46,6 @@ class InputMemory(Resettable):
     read_high = In(1)
     read_line = In(lambda self: range(self.cfg.lines))
     levels = Out(lambda self: LEVEL_BITS * self.cfg.lanes)
-
-    def __init__(self, cfg: EmulatorConfig) -> None:
-        self.cfg = cfg
-        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -16,7 +16,7 @@ _ARRIVES = 2
 """Cycles from the issue of a read until its cells and levels are at the lanes."""
 
 
-class ReadIssue(Resettable):
+class ReadIssue(Resettable[EmulatorConfig]):
     """One word of cells a cycle: forward all bit lines of a word of source lines, backward all words of a bit line.
 
     Members
@@ -59,10 +59,6 @@ class ReadIssue(Resettable):
     starts = Out(1)
     all_lanes = Out(1)
     one = Out(1)
-
-    def __init__(self, cfg: EmulatorConfig) -> None:
-        self.cfg = cfg
-        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -12,7 +12,7 @@ LEVEL_BITS = 5
 """Bits of the input of a line in one conversion: four of the magnitude, then the sign."""
 
 
-class MacLanes(Resettable):
+class MacLanes(Resettable[EmulatorConfig]):
     """One product a lane and cycle.
 
     Forward each lane adds its own products, one for each bit line: ``sums`` are the source lines of the word. Backward
@@ -42,10 +42,6 @@ class MacLanes(Resettable):
     levels = In(lambda self: LEVEL_BITS * self.cfg.lanes)
     sums = array(Out(lambda self: signed(self.cfg.step_bits + 1)), lambda self: self.cfg.lanes)
     total = Out(lambda self: signed(self.cfg.step_bits + 1))
-
-    def __init__(self, cfg: EmulatorConfig) -> None:
-        self.cfg = cfg
-        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -12,7 +12,7 @@ from mho.hw.ports import In, Out, array
 __all__ = ["LineQueue"]
 
 
-class LineQueue(Resettable):
+class LineQueue(Resettable[EmulatorConfig]):
     """Gives out the sums of one line at a time.
 
     Forward the sums of all lanes come at once: they are kept and given out one every ``cfg.row_words`` cycles, which is
@@ -47,10 +47,6 @@ class LineQueue(Resettable):
     charge = Out(lambda self: signed(self.cfg.step_bits + 1))
     of = Out(lambda self: ContextLayout(self.cfg))
     busy = Out(1)
-
-    def __init__(self, cfg: EmulatorConfig) -> None:
-        self.cfg = cfg
-        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -19,7 +19,7 @@ __all__ = ["VectorLoader"]
 _FORWARD_LINES = 2 * INPUTS_PER_WORD
 
 
-class VectorLoader(Resettable):
+class VectorLoader(Resettable[EmulatorConfig]):
     """Takes one descriptor, waits for its masks, then writes its input codes into a bank of the input memory.
 
     A code becomes the level of its line, or forward of its pair of lines: four bits of the magnitude and a sign, 0 for
@@ -70,9 +70,8 @@ class VectorLoader(Resettable):
     busy = Out(1)
 
     def __init__(self, cfg: EmulatorConfig) -> None:
-        self.cfg = cfg
         self._mask_width = min(MASK_WORD, cfg.lines)
-        super().__init__()
+        super().__init__(cfg)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

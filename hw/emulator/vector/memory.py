@@ -9,7 +9,7 @@ from mho.hw.ports import Component, In, Out
 __all__ = ["CellMemory"]
 
 
-class CellMemory(Component):
+class CellMemory(Component[EmulatorConfig]):
     """Reads one word a cycle, or writes a part of one. A write is only taken in a cycle without a read.
 
     Parameters
@@ -37,10 +37,6 @@ class CellMemory(Component):
     write = In(lambda self: self.cfg.word_bits // self.cfg.chunk_bits)
     value = In(lambda self: self.cfg.word_bits)
     data = Out(lambda self: self.cfg.word_bits)
-
-    def __init__(self, cfg: EmulatorConfig) -> None:
-        self.cfg = cfg
-        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

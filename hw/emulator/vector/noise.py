@@ -50,7 +50,7 @@ _SQUARE_BITS = 16
 _HALF = 12  # of the bits of the register that are counted
 
 
-class ConversionNoise(Resettable):
+class ConversionNoise(Resettable[EmulatorConfig]):
     """Adds the squares of the inputs while they load, then makes seed and amplitude of each conversion.
 
     From the first cycle of ``full`` to ``ready`` it takes :meth:`EmulatorConfig.draw_cycles`.
@@ -89,10 +89,6 @@ class ConversionNoise(Resettable):
     segment = Out(1)
     seed = Out(32)
     amplitude = Out(AMPLITUDE_BITS)
-
-    def __init__(self, cfg: EmulatorConfig) -> None:
-        self.cfg = cfg
-        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -159,7 +155,7 @@ class ConversionNoise(Resettable):
         return sums
 
 
-class LineNoise(Resettable):
+class LineNoise(Resettable[EmulatorConfig]):
     """Adds its noise to each line on its way from the queue to the converter.
 
     A line leaves :attr:`EmulatorConfig.noise_cycles` after it came. Lines come as to the converter.
@@ -186,10 +182,9 @@ class LineNoise(Resettable):
     noisy: data.View
 
     def __init__(self, cfg: EmulatorConfig) -> None:
-        self.cfg = cfg
         line, of = range(cfg.lines), ContextLayout(cfg)
         noisy = data.StructLayout({"valid": 1, "line": line, "charge": signed(cfg.charge_bits), "of": of})
-        super().__init__({
+        super().__init__(cfg, {
             "write": wiring.In(1), "number": wiring.In(range(ENABLE_BANKS)), "segment": wiring.In(1),
             "seed": wiring.In(32),
             "amplitude": wiring.In(AMPLITUDE_BITS),

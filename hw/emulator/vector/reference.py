@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 from mho.hw.emulator.config import EmulatorConfig
 from mho.hw.emulator.layout import CELLS, LINES, NOISE, NOISE_KEY, NOISE_STEP, PULSES, TABLES, TAGS, TagLayout
 from mho.macro_models.errors import InputError, argument
-from mho.macro_models.integer.masks import Masks
-from mho.macro_models.integer.operation import Direction, MvmOperation
+from mho.macro_models.integer.operation import Direction, Masks, MvmOperation
 from mho.macro_models.integer.shift_register import ShiftRegister
 
 __all__ = [

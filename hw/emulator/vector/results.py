@@ -19,7 +19,7 @@ __all__ = ["ResultStore", "StepCounter"]
 _SEGMENT_WIDTH = COUNT_BITS + 2
 
 
-class ResultStore(Resettable):
+class ResultStore(Resettable[EmulatorConfig]):
     """Collects the codes of lines in ``cfg.banks`` banks, and gives the banks out one after the other.
 
     Members
@@ -47,10 +47,6 @@ class ResultStore(Resettable):
     freed = Out(1)
     busy = Out(1)
     o = Out(stream.Signature(unsigned(32)))
-
-    def __init__(self, cfg: EmulatorConfig) -> None:
-        self.cfg = cfg
-        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -108,7 +104,7 @@ class ResultStore(Resettable):
         m.d.sync += full.eq(full + self.finish - self.freed)
 
 
-class StepCounter(Resettable):
+class StepCounter(Resettable[EmulatorConfig]):
     """Cycles that operations at the pins of a macro would have taken for the same conversions.
 
     Members
@@ -128,10 +124,6 @@ class StepCounter(Resettable):
     line = In(lambda self: LineLayout(self.cfg))
     conversions = Out(32)
     cycles = Out(48)
-
-    def __init__(self, cfg: EmulatorConfig) -> None:
-        self.cfg = cfg
-        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -12,7 +12,7 @@ from mho.hw.ports import In, Out
 __all__ = ["TableStore"]
 
 
-class TableStore(Resettable):
+class TableStore(Resettable[EmulatorConfig]):
     """Memory of tables, and the slot of the one that an operation needs.
 
     Neither tables nor tags know reset: a board that was reset goes on with what was loaded.
@@ -57,10 +57,6 @@ class TableStore(Resettable):
     read_slot = In(lambda self: range(self.cfg.slots))
     read_line = In(lambda self: range(self.cfg.lines))
     entry = Out(lambda self: data.ArrayLayout(self.cfg.step_bits, 3))
-
-    def __init__(self, cfg: EmulatorConfig) -> None:
-        self.cfg = cfg
-        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

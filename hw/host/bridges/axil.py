@@ -1,11 +1,11 @@
 """AXI4-Lite to the register bus."""
 
-from typing import Any
 
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from mho.hw import ports
 from mho.hw.host.bus import RegisterBus
 
 __all__ = ["SLVERR", "AxiLite", "AxiLiteBridge"]
@@ -37,7 +37,7 @@ class AxiLite(wiring.Signature):
         return isinstance(other, AxiLite) and other.address_width == self.address_width
 
 
-class AxiLiteBridge(wiring.Component):
+class AxiLiteBridge(ports.Component):
     """AXI4-Lite device: the five channels are independent, reads and writes take turns.
 
     Members
@@ -48,12 +48,12 @@ class AxiLiteBridge(wiring.Component):
         The bus inside.
     """
 
-    s_axil: Any
-    bus: Any
+    s_axil = ports.Out(lambda self: AxiLite(self.address_width))
+    bus = ports.Out(lambda self: RegisterBus(self.address_width))
 
     def __init__(self, address_width: int) -> None:
         self.address_width = address_width
-        super().__init__({"s_axil": Out(AxiLite(address_width)), "bus": Out(RegisterBus(address_width))})
+        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -1,11 +1,11 @@
 """Wishbone B4 to the register bus."""
 
-from typing import Any
 
 from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from mho.hw import ports
 from mho.hw.host.bus import RegisterBus
 
 __all__ = ["Wishbone", "WishboneBridge"]
@@ -32,7 +32,7 @@ class Wishbone(wiring.Signature):
         return isinstance(other, Wishbone) and other.address_width == self.address_width
 
 
-class WishboneBridge(wiring.Component):
+class WishboneBridge(ports.Component):
     """Wishbone device, classic cycles: at least two cycles an access, one access at a time.
 
     A master that ends a cycle without waiting for its answer gets none; the access itself may have happened.
@@ -45,12 +45,12 @@ class WishboneBridge(wiring.Component):
         The bus inside.
     """
 
-    wb: Any
-    bus: Any
+    wb = ports.Out(lambda self: Wishbone(self.address_width))
+    bus = ports.Out(lambda self: RegisterBus(self.address_width))
 
     def __init__(self, address_width: int) -> None:
         self.address_width = address_width
-        super().__init__({"wb": Out(Wishbone(address_width)), "bus": Out(RegisterBus(address_width))})
+        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

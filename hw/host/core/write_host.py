@@ -16,7 +16,7 @@ __all__ = ["WriteQueues", "add_write_verify"]
 _COUNTERS = ("sets", "resets", "forms", "reads", "pulsed", "faults")
 
 
-class WriteQueues(Resettable):
+class WriteQueues(Resettable[WriteVerifyConfig]):
     """Queues of targets and results between the bus and write-verify.
 
     Members
@@ -39,10 +39,6 @@ class WriteQueues(Resettable):
     waiting = Out(range(FIFO_DEPTH + 1))
     target = Out(lambda self: stream.Signature(TargetLayout(self.cfg)))
     cell = In(lambda self: stream.Signature(CellLayout(self.cfg)))
-
-    def __init__(self, cfg: WriteVerifyConfig) -> None:
-        self.cfg = cfg
-        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -4,14 +4,14 @@
 from amaranth.hdl import Module, Mux, Signal, Value
 
 from mho.hw.host.bus import RegisterBus
+from mho.hw.host.link.config import LinkConfig
 from mho.hw.host.link.format import Status
-from mho.hw.host.link.model import LinkConfig
 from mho.hw.ports import Component, In, Out
 
 __all__ = ["BusMaster"]
 
 
-class BusMaster(Component):
+class BusMaster(Component[LinkConfig]):
     """One access at a time, given up when the bus does not answer.
 
     The bus cannot take a request back, so an access that was given up stays in the way: while ``waiting`` its address
@@ -41,10 +41,6 @@ class BusMaster(Component):
     word = Out(32)
     waiting = Out(1)
     bus = Out(lambda self: RegisterBus(self.cfg.address_width))
-
-    def __init__(self, cfg: LinkConfig) -> None:
-        self.cfg = cfg
-        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -9,19 +9,19 @@ from amaranth.lib.wiring import connect, flipped
 
 from mho.hw.host.bus import RegisterBus
 from mho.hw.host.link.bus_port import BusMaster
+from mho.hw.host.link.config import LinkConfig
 from mho.hw.host.link.format import COMMAND_BYTES, REPLY_HEAD_BYTES, REQUEST_HEAD_BYTES, Command, Kind, Status
 from mho.hw.host.link.frames import FrameReceiver, FrameSender
-from mho.hw.host.link.model import LinkConfig
 from mho.hw.ports import Component, In, Out
 
 __all__ = ["LinkTarget"]
 
 
-class LinkTarget(Component):
+class LinkTarget(Component[LinkConfig]):
     """Executes each request at most once and keeps its reply for as long as it may be asked for again.
 
-    Bytes in, bytes out, as :class:`mho.hw.host.link.model.LinkDevice`; nothing is taken while a request is executed and
-    answered. See docs/design/link.md for the protocol. Latency from the last byte of a request to the first of its
+    Bytes in, bytes out, as ``tests/hw/host/link/link_device.py`` has them; nothing is taken while a request is executed
+    and answered. See docs/design/link.md for the protocol. Latency from the last byte of a request to the first of its
     reply: 4 cycles, 13 for each command, 8 for each word that is written, 4 for each that is read, and 4
     for each access beside those of the bus.
 
@@ -43,10 +43,6 @@ class LinkTarget(Component):
     i = In(stream.Signature(8))
     o = Out(stream.Signature(8))
     bus = Out(lambda self: RegisterBus(self.cfg.address_width))
-
-    def __init__(self, cfg: LinkConfig) -> None:
-        self.cfg = cfg
-        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

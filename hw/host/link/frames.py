@@ -94,7 +94,7 @@ class Request(Signature):
         return isinstance(other, Request) and other.size == self.size
 
 
-class FrameReceiver(wiring.Component):
+class FrameReceiver(Component):
     """Takes requests out of the bytes of a line; what is damaged, too short or too long is dropped without a word.
 
     A byte takes up to 9 cycles. Its reference is :class:`mho.hw.host.link.format.FrameReader`.
@@ -107,12 +107,12 @@ class FrameReceiver(wiring.Component):
         The last request.
     """
 
-    i: Any
-    request: Any
+    i = In(stream.Signature(8))
+    request = Out(lambda self: Request(self.size))
 
     def __init__(self, size: int) -> None:
         self.size = size
-        super().__init__({"i": wiring.In(stream.Signature(8)), "request": wiring.Out(Request(size))})
+        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -1,18 +1,18 @@
 """Asynchronous serial line: 8 data bits, no parity, 1 stop bit."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
-from amaranth.lib import stream, wiring
+from amaranth.lib import stream
 from amaranth.lib.cdc import FFSynchronizer
-from amaranth.lib.wiring import In, Out, connect, flipped
+from amaranth.lib.wiring import connect, flipped
 from numpy.typing import ArrayLike, NDArray
 
 from mho.hw.host.bus import RegisterBus
+from mho.hw.host.link.config import LinkConfig
 from mho.hw.host.link.endpoint import LinkTarget
-from mho.hw.host.link.model import LinkConfig
+from mho.hw.ports import Component, In, Out
 
 __all__ = ["UartBridge", "UartConfig", "UartReceiver", "UartTransmitter"]
 
@@ -99,19 +99,15 @@ class UartConfig:
         return bytes(data)
 
 
-class _BitTimer(wiring.Component):
+class _BitTimer(Component[UartConfig]):
     """Ends of bits: ``tick`` is high in the last cycle of each bit, the first of which begins after ``start``.
 
     With ``half`` the first bit lasts half as long.
     """
 
-    start: Signal
-    half: Signal
-    tick: Signal
-
-    def __init__(self, cfg: UartConfig) -> None:
-        self.cfg = cfg
-        super().__init__({"start": In(1), "half": In(1), "tick": Out(1)})
+    start = In(1)
+    half = In(1)
+    tick = Out(1)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -131,7 +127,7 @@ class _BitTimer(wiring.Component):
         return m
 
 
-class UartReceiver(wiring.Component):
+class UartReceiver(Component[UartConfig]):
     """Serial line to bytes: majority of three samples in the middle of each bit.
 
     A start bit that is gone by its middle, and a byte whose stop bit is low, are dropped; so is a byte that comes
@@ -145,12 +141,8 @@ class UartReceiver(wiring.Component):
         The bytes.
     """
 
-    rx: Signal
-    o: Any
-
-    def __init__(self, cfg: UartConfig) -> None:
-        self.cfg = cfg
-        super().__init__({"rx": In(1, init=1), "o": Out(stream.Signature(8))})  # pyright: ignore[reportCallIssue]
+    rx = In(1, init=1)
+    o = Out(stream.Signature(8))
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -191,7 +183,7 @@ class UartReceiver(wiring.Component):
                 m.d.sync += [self.o.valid.eq(1), self.o.payload.eq(bits)]
 
 
-class UartTransmitter(wiring.Component):
+class UartTransmitter(Component[UartConfig]):
     """Bytes to a serial line, one idle cycle between two bytes at least. Latency: 1 cycle.
 
     Members
@@ -202,12 +194,8 @@ class UartTransmitter(wiring.Component):
         The line.
     """
 
-    i: Any
-    tx: Signal
-
-    def __init__(self, cfg: UartConfig) -> None:
-        self.cfg = cfg
-        super().__init__({"i": In(stream.Signature(8)), "tx": Out(1, init=1)})  # pyright: ignore[reportCallIssue]
+    i = In(stream.Signature(8))
+    tx = Out(1, init=1)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -223,7 +211,7 @@ class UartTransmitter(wiring.Component):
         return m
 
 
-class UartBridge(wiring.Component):
+class UartBridge(Component[LinkConfig]):
     """The host link (docs/design/link.md) on a serial line of 8 data bits, no parity, 1 stop bit.
 
     Parameters
@@ -243,13 +231,13 @@ class UartBridge(wiring.Component):
         What the requests access.
     """
 
-    rx: Signal
-    tx: Signal
-    bus: Any
+    rx = In(1, init=1)
+    tx = Out(1, init=1)
+    bus = Out(lambda self: RegisterBus(self.cfg.address_width))
 
     def __init__(self, cfg: LinkConfig, uart: UartConfig) -> None:
-        self.cfg, self.uart = cfg, uart
-        super().__init__({"rx": In(1, init=1), "tx": Out(1, init=1), "bus": Out(RegisterBus(cfg.address_width))})  # pyright: ignore[reportCallIssue]
+        self.uart = uart
+        super().__init__(cfg)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -31,7 +31,7 @@ def pwm_port(cfg: PwmCoreConfig) -> VectorPort:
     return VectorPort(OpLayout(), SettingsLayout(cfg), words=WordsLayout(cfg.output_words) if cfg.ranged else None)
 
 
-class PwmCore(Resettable):
+class PwmCore(Resettable[PwmCoreConfig]):
     """Runs matrix-vector products on a phase-change macro.
 
     The next operation loads and the last result drains while one is at the pins.
@@ -60,10 +60,9 @@ class PwmCore(Resettable):
     words: Any
 
     def __init__(self, cfg: PwmCoreConfig) -> None:
-        self.cfg = cfg
         self.pins = PwmPins(cfg)
         self.port = pwm_port(cfg)
-        super().__init__({**self.port.members, "macro": Out(self.pins)})
+        super().__init__(cfg, {**self.port.members, "macro": Out(self.pins)})
 
     def elaborate(self, platform: object) -> Any:
         m = Module()

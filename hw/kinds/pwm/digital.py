@@ -9,8 +9,7 @@ from mho.hw.core.digital.groups import ColumnGroups
 from mho.hw.core.layout import CODE_WIDTH
 from mho.hw.kinds.pwm.config import PwmCoreConfig
 from mho.hw.kinds.pwm.settings import COLUMN_BITS
-from mho.macro_models.integer.pwm.converter import COUNTER_BITS
-from mho.macro_models.integer.pwm.digital import PRODUCT_BITS
+from mho.macro_models.integer.pwm.converter import COUNTER_BITS, PRODUCT_BITS
 
 __all__ = ["DigitalUnit"]
 
@@ -18,7 +17,7 @@ __all__ = ["DigitalUnit"]
 class DigitalUnit(ColumnGroups):
     """Reads the captured counters of a macro, ``cfg.lanes`` columns a cycle, and gives out two codes a word.
 
-    See :class:`ColumnGroups`. A code is that of :meth:`mho.macro_models.integer.pwm.digital.DigitalUnits.compute`; 0
+    See :class:`ColumnGroups`. A code is that of :meth:`mho.macro_models.integer.pwm.converter.DigitalUnits.compute`; 0
     where a column is not enabled. The ``cfg.output_words`` cycles of two lanes (128 of 256 columns) hide behind the 133
     cycles of a product of one window.
 

@@ -8,8 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mho.hw.config import Chip
 from mho.hw.config.kinds.pwm import PwmChip
-from mho.macro_models.integer.masks import Masks
-from mho.macro_models.integer.operation import MvmOperation
+from mho.macro_models.integer.operation import Masks, MvmOperation
 from mho.macro_models.integer.pwm.operation import MAGNITUDE_BITS
 
 __all__ = ["PwmEnergy"]

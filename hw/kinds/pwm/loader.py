@@ -4,10 +4,11 @@ from typing import Any
 
 import numpy as np
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
-from amaranth.lib import data, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from numpy.typing import ArrayLike, NDArray
 
+from mho.hw import ports
 from mho.hw.core.digital.loader import CodeLoader
 from mho.hw.core.layout import INPUT_WIDTH, OpLayout
 from mho.hw.kinds.pwm.config import PwmCoreConfig
@@ -29,7 +30,7 @@ def pulse_planes(op: PwmOperation, x: ArrayLike) -> NDArray[np.bool_]:
     return np.concatenate([(width >> np.arange(MAGNITUDE_BITS)[:, None] & 1).astype(np.bool_), negative[None]])
 
 
-class PwmOpCheck(wiring.Component):
+class PwmOpCheck(ports.Component):
     """Decides whether a descriptor is legal, by the rules of :class:`PwmOperation`. Combinational.
 
     Parameters
@@ -50,14 +51,14 @@ class PwmOpCheck(wiring.Component):
         It takes input codes.
     """
 
-    op: data.View
-    legal: Value
-    shift: Value
-    codes: Value
+    op = ports.In(OpLayout())
+    legal = ports.Out(1)
+    shift = ports.Out(3)
+    codes = ports.Out(1)
 
     def __init__(self, *, commands: bool = False) -> None:
         self.commands = commands
-        super().__init__({"op": In(OpLayout()), "legal": Out(1), "shift": Out(3), "codes": Out(1)})
+        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

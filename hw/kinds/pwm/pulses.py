@@ -26,7 +26,7 @@ def pulse_widths(op: PwmOperation, x: ArrayLike, sign: int) -> NDArray[np.int64]
     return np.where(np.sign(code) == sign, np.abs(code) << op.shift, 0)
 
 
-class PulseModulator(Resettable):
+class PulseModulator(Resettable[PwmCoreConfig]):
     """Drives a pulse a row, all beginning together.
 
     ``load``, ``begins`` and ``step`` take effect at the next clock edge.
@@ -52,10 +52,6 @@ class PulseModulator(Resettable):
     index = In(MAGNITUDE_BITS)
     pos = Out(lambda self: self.cfg.lines)
     neg = Out(lambda self: self.cfg.lines)
-
-    def __init__(self, cfg: PwmCoreConfig) -> None:
-        self.cfg = cfg
-        super().__init__()
 
     def elaborate(self, platform: object) -> Any:
         m = Module()

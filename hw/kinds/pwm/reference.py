@@ -13,7 +13,7 @@ from mho.hw.kinds.pwm.engine.layout import COMMAND_MODE, Command
 from mho.hw.kinds.pwm.engine.reference import CommandReference
 from mho.hw.kinds.pwm.settings import SettingsFile
 from mho.hw.kinds.pwm.timing import PwmTiming
-from mho.macro_models.integer.masks import Masks
+from mho.macro_models.integer.operation import Masks
 from mho.macro_models.integer.pwm.operation import PwmOperation
 
 __all__ = ["PwmCoreReference", "PwmMacro"]

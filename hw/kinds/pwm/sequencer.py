@@ -4,10 +4,10 @@ from typing import Any
 
 from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import enum
-from amaranth.lib.wiring import In, Out
 
 from mho.hw.block import Resettable, named
 from mho.hw.kinds.pwm.config import PwmCoreConfig
+from mho.hw.ports import In, Out
 from mho.macro_models.integer.pwm.operation import MAGNITUDE_BITS
 
 __all__ = ["PwmSequencer"]
@@ -22,7 +22,7 @@ class _State(enum.Enum, shape=3):
     FINISH = 5
 
 
-class PwmSequencer(Resettable):
+class PwmSequencer(Resettable[PwmCoreConfig]):
     """Start, windows, conversion; then one cycle captures, and takes the next.
 
     A window lasts 128 times the pulse of an input of 1. Of four windows each is followed by a switch, in which the
@@ -50,34 +50,25 @@ class PwmSequencer(Resettable):
         To the macro.
     """
 
-    full: Value
-    single: Value
-    second: Value
-    take: Value
-    free: Value
-    finish: Value
-    running: Value
-    analog: Value
-    hold: Value
-    begins: Value
-    positive: Value
-    negative: Value
-    step: Value
-    index: Signal
-    start: Signal
-    window: Signal
-    device_pos: Signal
-    device_neg: Signal
-    capture: Signal
-
-    def __init__(self, cfg: PwmCoreConfig) -> None:
-        self.cfg = cfg
-        flags = ("take", "finish", "running", "analog", "begins", "positive", "negative", "step", "start", "window",
-                 "device_pos", "device_neg", "capture")
-        super().__init__({
-            "full": In(1), "single": In(1), "second": In(1), "free": In(1), "hold": In(1),
-            **{name: Out(1) for name in flags}, "index": Out(MAGNITUDE_BITS),
-        })
+    full = In(1)
+    single = In(1)
+    second = In(1)
+    free = In(1)
+    hold = In(1)
+    take = Out(1)
+    finish = Out(1)
+    running = Out(1)
+    analog = Out(1)
+    begins = Out(1)
+    positive = Out(1)
+    negative = Out(1)
+    step = Out(1)
+    start = Out(1)
+    window = Out(1)
+    device_pos = Out(1)
+    device_neg = Out(1)
+    capture = Out(1)
+    index = Out(MAGNITUDE_BITS)
 
     def elaborate(self, platform: object) -> Any:
         m = Module()

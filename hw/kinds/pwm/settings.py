@@ -12,8 +12,7 @@ from mho.hw.core.masks import MaskFile, MaskLayout
 from mho.hw.kinds.pwm.config import PwmCoreConfig
 from mho.hw.ports import In, Out
 from mho.macro_models.integer.pwm.calibration import RANGE_BITS, Calibration
-from mho.macro_models.integer.pwm.converter import TRIM_BITS, pack_trim, unpack_trim
-from mho.macro_models.integer.pwm.digital import DigitalUnits
+from mho.macro_models.integer.pwm.converter import TRIM_BITS, DigitalUnits, pack_trim, unpack_trim
 
 __all__ = ["COLUMN_BITS", "ColumnSettings", "SettingLayout", "SettingsFile", "SettingsLayout"]
 
@@ -83,7 +82,7 @@ class SettingsFile(MaskFile):
         return words
 
 
-class ColumnSettings(Resettable):
+class ColumnSettings(Resettable[PwmCoreConfig]):
     """Takes writes of settings: masks go on to their memory, the others wait until no operation is in the core.
 
     Thus every setting is in force for the operations whose descriptors are transferred later. After reset all registers
@@ -129,12 +128,11 @@ class ColumnSettings(Resettable):
     trim: Value
 
     def __init__(self, cfg: PwmCoreConfig) -> None:
-        self.cfg = cfg
         engine = {
             "own": wiring.In(SettingLayout(cfg)), "column": wiring.In(range(cfg.lines)),
             "trim": wiring.Out(TRIM_BITS), "writing": wiring.Out(32),
         }
-        super().__init__(engine if cfg.engine else {})
+        super().__init__(cfg, engine if cfg.engine else {})
 
     def elaborate(self, platform: object) -> Any:
         m = Module()

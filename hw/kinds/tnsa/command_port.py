@@ -7,6 +7,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from mho.hw import ports
 from mho.hw.config.commands import CommandTable, CommandTerm, CommandWord
 from mho.hw.kinds.tnsa.pins import TnsaPins
 
@@ -222,7 +223,7 @@ class CommandPort(wiring.Component):
                 m.d.comb += part.code.eq(self.code.word_select(line % table.codes, table.code_bits))
 
 
-class ConvertedLine(wiring.Component):
+class ConvertedLine(ports.Component[CommandPortConfig]):
     """What is left of the code of a line while decrements count it, and the direction of these.
 
     A code a is 2 a + 1 here, so that its sign is known whatever it is. A register takes its value at the next
@@ -245,19 +246,12 @@ class ConvertedLine(wiring.Component):
         What is left is negative.
     """
 
-    arrives: Signal
-    code: Signal
-    decrement: Signal
-    step: Signal
-    turn: Signal
-    negative: Signal
-
-    def __init__(self, cfg: CommandPortConfig) -> None:
-        self.cfg = cfg
-        super().__init__({
-            "arrives": In(1), "code": In(cfg.table.code_bits), "decrement": In(1), "step": In(_SCALED), "turn": In(1),
-            "negative": Out(1),
-        })
+    arrives = ports.In(1)
+    code = ports.In(lambda self: self.cfg.table.code_bits)
+    decrement = ports.In(1)
+    step = ports.In(_SCALED)
+    turn = ports.In(1)
+    negative = ports.Out(1)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

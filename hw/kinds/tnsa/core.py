@@ -31,12 +31,12 @@ class PinSynchroniser(Synchroniser):
     """The synchroniser of the pins that ``cfg`` names; ``verify``: the macro has those of programming."""
 
     def __init__(self, cfg: TnsaCoreConfig, *, verify: bool) -> None:
-        self.cfg, self.verify = cfg, verify
         widths = {"cmp": cfg.lines, "hold": 1} | ({"verify_valid": 1} if verify else {})
         super().__init__({name: width for name, width in widths.items() if name in cfg.synchronise})
+        self.cfg, self.verify = cfg, verify
 
 
-class TnsaCore(WritesCells, Resettable):
+class TnsaCore(WritesCells, Resettable[TnsaCoreConfig]):
     """Runs matrix-vector products on a transposable macro, and programs its cells.
 
     The next operation loads and the last result drains while one is at the pins. See ``docs/reference/core.md``. The
@@ -89,12 +89,11 @@ class TnsaCore(WritesCells, Resettable):
             raise ValueError(f"lines of write-verify must be {cfg.lines}, not {write.lines}")
         if write is not None and (write.trim, write.synchronise) != (cfg.trim, cfg.synchronise):
             raise ValueError("trim and synchronise of write-verify must be those of the core")
-        self.cfg = cfg
         self.write = write
         self.pins = MacroPins(cfg.lines, None if write is None else write.verify_bits)
         self.port = tnsa_port(cfg, write)
         enable = {} if write is None else {"programming_enable": ENABLE}
-        super().__init__({**self.port.members, **enable, "macro": Out(self.pins)})
+        super().__init__(cfg, {**self.port.members, **enable, "macro": Out(self.pins)})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

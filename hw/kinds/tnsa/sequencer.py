@@ -6,7 +6,6 @@ from typing import Any
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data
-from amaranth.lib.wiring import In, Out
 
 from mho.hw.block import Resettable, named
 from mho.hw.core.layout import OP_ID_WIDTH
@@ -16,6 +15,7 @@ from mho.hw.kinds.tnsa.config import OPERATIONS, TnsaCoreConfig, constant_name
 from mho.hw.kinds.tnsa.converters import CONVERTERS
 from mho.hw.kinds.tnsa.inputs.loader import StagedLayout
 from mho.hw.kinds.tnsa.results.counters import COUNT_BITS
+from mho.hw.ports import In, Out
 from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, STEP_WIDTH, MvmOperation
 
 __all__ = ["PinOperation", "PlanLayout", "Sequencer", "pin_operations"]
@@ -91,7 +91,7 @@ class PlanLayout(data.StructLayout):
         })
 
 
-class Sequencer(Resettable):
+class Sequencer(Resettable[TnsaCoreConfig]):
     """Issues the operations of one MVM after another without a gap.
 
     Each operation lasts its number of cycles; in the last of them the next is decided. After the last operation of a
@@ -135,47 +135,35 @@ class Sequencer(Resettable):
         With ``cfg.trim``: cycles of each operation.
     """
 
-    full: Value
-    staged: data.View
-    take: Value
-    load: Value
-    upper: Value
-    plan: data.View
-    drive: Value
-    select: Value
-    clear: Value
-    latch: Value
-    step: Value
-    count: Signal
-    scale: Value
-    pending: Value
-    finish: Value
-    high: Signal
-    free: Value
-    running: Value
-    analog: Value
-    precharge: Signal
-    sample: Signal
-    plane: Signal
-    compare: Signal
-    latch_pin: Signal
-    decrement: Signal
-    dec_scale: Signal
-    op_id: Signal
-    hold: Value
-    durations: data.View
-
-    def __init__(self, cfg: TnsaCoreConfig) -> None:
-        self.cfg = cfg
-        trim = {"durations": In(DurationLayout(cfg))} if cfg.trim else {}
-        super().__init__({
-            "full": In(1), "staged": In(StagedLayout()), "take": Out(1), "load": Out(1), "upper": Out(1),
-            "plan": Out(PlanLayout()), "drive": Out(1), "select": Out(2), "clear": Out(1),
-            "latch": Out(1), "step": Out(1), "count": Out(COUNT_BITS), "scale": Out(3), "pending": In(1),
-            "finish": Out(1), "high": Out(1), "free": In(1), "running": Out(1), "analog": Out(1),
-            "precharge": Out(1), "sample": Out(1), "plane": Out(3), "compare": Out(1), "latch_pin": Out(1),
-            "decrement": Out(1), "dec_scale": Out(3), "op_id": Out(OP_ID_WIDTH), "hold": In(1), **trim,
-        })
+    full = In(1)
+    staged = In(StagedLayout())
+    take = Out(1)
+    load = Out(1)
+    upper = Out(1)
+    plan = Out(PlanLayout())
+    drive = Out(1)
+    select = Out(2)
+    clear = Out(1)
+    latch = Out(1)
+    step = Out(1)
+    count = Out(COUNT_BITS)
+    scale = Out(3)
+    pending = In(1)
+    finish = Out(1)
+    high = Out(1)
+    free = In(1)
+    running = Out(1)
+    analog = Out(1)
+    precharge = Out(1)
+    sample = Out(1)
+    plane = Out(3)
+    compare = Out(1)
+    latch_pin = Out(1)
+    decrement = Out(1)
+    dec_scale = Out(3)
+    op_id = Out(OP_ID_WIDTH)
+    hold = In(1)
+    durations = In(lambda self: DurationLayout(self.cfg), when=lambda self: self.cfg.trim)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

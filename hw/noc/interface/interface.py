@@ -1,11 +1,11 @@
 """The network interface: blocks of a node to and from the mesh, with a credit for each block."""
 
-from typing import Any
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from mho.hw import ports
 from mho.hw.noc.channel import Arrival, Channel
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.flit import BodyLayout, FlitLayout, host_destination
@@ -28,9 +28,17 @@ _WORD = 32
 
 
 class TxLayout(data.StructLayout):
-    """What a node sends: ``payload``; ``flow``, which counts in the first flit of a block; ``last`` of the block."""
+    """What a node sends: ``payload``; ``flow``, which counts in the first flit of a block; ``last`` of the block.
+
+    Raises
+    ------
+    InputError
+        If tags have more than 4 bits.
+    """
 
     def __init__(self, cfg: MeshConfig) -> None:
+        if cfg.tag_bits > 4:
+            raise InputError(f"tag_bits must be 2 to 4 with network interfaces, not {cfg.tag_bits}")
         super().__init__({"payload": cfg.payload_bits, "flow": range(FLOWS), "last": 1})
 
 
@@ -61,7 +69,7 @@ class TableWrite(wiring.Signature):
         })
 
 
-class NetworkInterface(wiring.Component):
+class NetworkInterface(ports.Component[MeshConfig]):
     """Between a node and its router.
 
     A flit is at the injection port the cycle after the node offered it, if its block has its credits and the router
@@ -102,33 +110,16 @@ class NetworkInterface(wiring.Component):
         Strobe: the router dropped a flit.
     """
 
-    tx: stream.Interface
-    rx: Any
-    release: stream.Interface
-    inject: Any
-    eject: Any
-    request: Any
-    answer: stream.Interface
-    tables: Any
-    counters: Any
-    lost: Value
-
-    def __init__(self, cfg: MeshConfig) -> None:
-        self.cfg = cfg
-        super().__init__(self.members(cfg))
-
-    @staticmethod
-    def members(cfg: MeshConfig) -> dict[str, Any]:
-        """Ports of a network interface."""
-        if cfg.tag_bits > 4:
-            raise InputError(f"tag_bits must be 2 to 4 with network interfaces, not {cfg.tag_bits}")
-        return {
-            "tx": In(stream.Signature(TxLayout(cfg))), "rx": Out(Arrival(RxLayout(cfg))),
-            "release": In(stream.Signature(cfg.tag_bits)),
-            "inject": Out(Channel(FlitLayout(cfg), cfg.queues)), "eject": In(Channel(BodyLayout(cfg), cfg.queues)),
-            "request": Out(Arrival(_WORD)), "answer": In(stream.Signature(_WORD)), "tables": In(TableWrite()),
-            "counters": Out(CountersLayout()), "lost": In(1),
-        }
+    tx = ports.In(lambda self: stream.Signature(TxLayout(self.cfg)))
+    rx = ports.Out(lambda self: Arrival(RxLayout(self.cfg)))
+    release = ports.In(lambda self: stream.Signature(self.cfg.tag_bits))
+    inject = ports.Out(lambda self: Channel(FlitLayout(self.cfg), self.cfg.queues))
+    eject = ports.In(lambda self: Channel(BodyLayout(self.cfg), self.cfg.queues))
+    request = ports.Out(Arrival(_WORD))
+    answer = ports.In(stream.Signature(_WORD))
+    tables = ports.In(TableWrite())
+    counters = ports.Out(CountersLayout())
+    lost = ports.In(1)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

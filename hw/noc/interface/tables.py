@@ -45,7 +45,7 @@ def _memory(m: Module, name: str, shape: Any, write: tuple[Value, Value, Value],
     return read.data
 
 
-class FlowTable(Component):
+class FlowTable(Component[MeshConfig]):
     """Rows of flows, and the credits that are missing for the last even and the last odd block of each.
 
     A block may start when no credit of the block before the last is missing. Credits and writes have the memory of
@@ -97,10 +97,6 @@ class FlowTable(Component):
     counted = Out(1)
     start = In(1)
 
-    def __init__(self, cfg: MeshConfig) -> None:
-        self.cfg = cfg
-        super().__init__()
-
     def elaborate(self, platform: object) -> Module:
         m = Module()
         bits = destination_bits(self.cfg)
@@ -142,7 +138,7 @@ class FlowTable(Component):
         )
 
 
-class SlotTable(Component):
+class SlotTable(Component[MeshConfig]):
     """Rows of slots: who sends there, and whether the next block that is freed is an odd one.
 
     Parameters
@@ -176,10 +172,6 @@ class SlotTable(Component):
     flow = Out(4)
     odd = Out(1)
     freed = In(1)
-
-    def __init__(self, cfg: MeshConfig) -> None:
-        self.cfg = cfg
-        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

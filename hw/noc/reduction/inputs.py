@@ -30,7 +30,7 @@ class OperandLayout(data.StructLayout):
         super().__init__({"payload": cfg.payload_bits, "context": context_bits(cfg)})
 
 
-class ReductionInput(Component):
+class ReductionInput(Component[MeshConfig]):
     """Operands from one side, a queue a context.
 
     All inputs that take part in a context take their operands at the same time, so that one place of the head serves
@@ -73,8 +73,8 @@ class ReductionInput(Component):
     put = Out(lambda self: self.cfg.contexts)
 
     def __init__(self, cfg: MeshConfig, *, guarded: bool) -> None:
-        self.cfg, self.guarded = cfg, guarded
-        super().__init__()
+        self.guarded = guarded
+        super().__init__(cfg)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -83,10 +83,10 @@ class ReductionRouter(wiring.Component):
 
     def __init__(self, cfg: MeshConfig) -> None:
         self.cfg = cfg
-        super().__init__(self.members(cfg))
+        super().__init__(self.ports_for(cfg))
 
     @staticmethod
-    def members(cfg: MeshConfig) -> dict[str, Any]:
+    def ports_for(cfg: MeshConfig) -> dict[str, Any]:
         """Ports of a reduction router."""
         channel = Channel(OperandLayout(cfg), cfg.contexts)
         members: dict[str, Any] = {"setup": In(SetupLayout(cfg))}

@@ -33,7 +33,7 @@ class WordLayout(data.StructLayout):
         super().__init__({"word": 32, "column": coordinate_bits(cfg.columns), "row": coordinate_bits(cfg.rows)})
 
 
-class RegisterMaster(Component):
+class RegisterMaster(Component[MeshConfig]):
     """Sends one packet at a time: the next one goes when all of the answer is here and has been taken.
 
     So an answer always finds its place, and no more than one is under way. A request to a node that does not exist,
@@ -64,8 +64,8 @@ class RegisterMaster(Component):
     answer = In(Arrival(32))
 
     def __init__(self, cfg: MeshConfig, longest: int = BURST) -> None:
-        self.cfg, self.longest = cfg, longest
-        super().__init__()
+        self.longest = longest
+        super().__init__(cfg)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal, Value
-from amaranth.lib import stream, wiring
-from amaranth.lib.wiring import In, Out, connect, flipped
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import stream
+from amaranth.lib.wiring import connect, flipped
 
 from mho.hw.host.bank import RegisterBank
 from mho.hw.host.bus import RegisterBus
@@ -16,11 +16,12 @@ from mho.hw.noc.reduction.router import SetupLayout
 from mho.hw.noc.registers.map import node_map
 from mho.hw.noc.registers.packet import NODE_BITS, PAGE_BITS
 from mho.hw.noc.registers.server import RegisterServer
+from mho.hw.ports import Component, In, Out
 
 __all__ = ["NodeRegisters"]
 
 
-class NodeRegisters(wiring.Component):
+class NodeRegisters(Component[MeshConfig]):
     """Serves requests of the host: to the tile in the lower half of the node's addresses, to the node in the upper one.
 
     What is beyond the node's own registers is answered by an error, two cycles after it was asked, as they answer;
@@ -47,22 +48,14 @@ class NodeRegisters(wiring.Component):
         Writes entries of the reduction router; only if ``cfg.contexts``.
     """
 
-    request: Any
-    answer: stream.Interface
-    tile: Any
-    tables: Any
-    counters: Any
-    stopped: Value
-    power_off: Value
-    setup: Any
-
-    def __init__(self, cfg: MeshConfig) -> None:
-        self.cfg = cfg
-        members: dict[str, Any] = {
-            "request": In(Arrival(32)), "answer": Out(stream.Signature(32)), "tile": Out(RegisterBus(NODE_BITS - 1)),
-            "tables": Out(TableWrite()), "counters": In(CountersLayout()), "stopped": Out(1), "power_off": Out(1),
-        }
-        super().__init__(members | ({"setup": Out(SetupLayout(cfg))} if cfg.contexts else {}))
+    request = In(Arrival(32))
+    answer = Out(stream.Signature(32))
+    tile = Out(RegisterBus(NODE_BITS - 1))
+    tables = Out(TableWrite())
+    counters = In(CountersLayout())
+    stopped = Out(1)
+    power_off = Out(1)
+    setup = Out(lambda self: SetupLayout(self.cfg), when=lambda self: self.cfg.contexts)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

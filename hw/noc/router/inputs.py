@@ -14,7 +14,7 @@ from mho.hw.ports import Component, In, Out, array
 __all__ = ["InputUnit"]
 
 
-class InputUnit(Component):
+class InputUnit(Component[MeshConfig]):
     """Holds flits until each output that they want has taken them.
 
     The outputs take a flit one by one, whenever they can (an asynchronous fork): ``served`` remembers those that have,
@@ -52,9 +52,9 @@ class InputUnit(Component):
     unroutable = Out(1)
 
     def __init__(self, cfg: MeshConfig, port: Port) -> None:
-        self.cfg, self.port = cfg, port
+        self.port = port
         self.wants = len(WANTS[port])
-        super().__init__()
+        super().__init__(cfg)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -6,6 +6,7 @@ from amaranth.hdl import Cat, Module, Mux, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from mho.hw import ports
 from mho.hw.noc.arbiter import RoundRobin
 from mho.hw.noc.channel import Channel
 from mho.hw.noc.config import MeshConfig
@@ -52,10 +53,10 @@ class Router(wiring.Component):
 
     def __init__(self, cfg: MeshConfig) -> None:
         self.cfg = cfg
-        super().__init__(self.members(cfg))
+        super().__init__(self.ports_for(cfg))
 
     @staticmethod
-    def members(cfg: MeshConfig) -> dict[str, Any]:
+    def ports_for(cfg: MeshConfig) -> dict[str, Any]:
         """Ports of a router."""
         members: dict[str, Any] = {"place": In(PlaceLayout(cfg)), "unroutable": Out(1)}
         for port, name in _NAMES.items():
@@ -117,7 +118,7 @@ def _select(index: Value, candidates: list[Value]) -> Value:
     return Mux(index[1], first & d | ~first & c, first)
 
 
-class LoneRouter(wiring.Component):
+class LoneRouter(ports.Component[MeshConfig]):
     """What the host sends is for the node, what the node sends is for the host; nothing is kept.
 
     The ports are those of :class:`mho.hw.noc.router.router.Router` at which node and host are. At both ends of the
@@ -142,24 +143,12 @@ class LoneRouter(wiring.Component):
         Strobe: a flit from the node was dropped that is not for the host.
     """
 
-    west_i: Any
-    north_o: Any
-    local_i: Any
-    local_o: Any
-    unroutable: Value
-
-    def __init__(self, cfg: MeshConfig) -> None:
-        self.cfg = cfg
-        super().__init__(self.members(cfg))
-
-    @staticmethod
-    def members(cfg: MeshConfig) -> dict[str, Any]:
-        """Ports of the only router."""
-        return {
-            "place": In(PlaceLayout(cfg)), "unroutable": Out(1), "west_i": In(from_host(cfg)),
-            "north_o": Out(to_host(cfg)), "local_i": In(Channel(FlitLayout(cfg))),
-            "local_o": Out(Channel(BodyLayout(cfg))),
-        }
+    place = ports.In(lambda self: PlaceLayout(self.cfg))
+    unroutable = ports.Out(1)
+    west_i = ports.In(lambda self: from_host(self.cfg))
+    north_o = ports.Out(lambda self: to_host(self.cfg))
+    local_i = ports.In(lambda self: Channel(FlitLayout(self.cfg)))
+    local_o = ports.Out(lambda self: Channel(BodyLayout(self.cfg)))
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

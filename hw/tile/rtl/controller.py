@@ -32,7 +32,7 @@ __all__ = ["TileController"]
 _STREAM_WORDS = 32
 
 
-class TileController(Component):
+class TileController(Component[TileConfig]):
     """Runs a program on streams that come from and go to a network, with a core behind its vector port.
 
     Parameters
@@ -94,11 +94,6 @@ class TileController(Component):
     trace_load = Out(EventLayout())
     trace_vector = Out(EventLayout())
     trace_send = Out(EventLayout())
-
-
-    def __init__(self, cfg: TileConfig) -> None:
-        self.cfg = cfg
-        super().__init__()
 
     def elaborate(self, platform: object) -> Any:
         m = Module()

@@ -59,7 +59,7 @@ class Event(IntEnum):
     WATCHDOG = 2
 
 
-class HostAccess(Component):
+class HostAccess(Component[TileConfig]):
     """Registers of a tile, and the way to its memories.
 
     Registers, a word each: 0 control (written: bit 0 starts the program, bit 1 resets the tile, bit 2 is the wish to
@@ -127,11 +127,6 @@ class HostAccess(Component):
     look = Out(1)
     seen = In(32)
     irq = Out(1)
-
-
-    def __init__(self, cfg: TileConfig) -> None:
-        self.cfg = cfg
-        super().__init__()
 
     @property
     def _sizes(self) -> dict[str, int]:

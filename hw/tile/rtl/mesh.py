@@ -1,6 +1,6 @@
 """Tiles, joined to a mesh, and the host at the corner."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import reduce
 from operator import or_
 from typing import Any
@@ -10,8 +10,8 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import connect, flipped
 
 from mho.hw.host.core.blocks import CoreBlocks
-from mho.hw.noc.config import HOST_POSITION, MeshConfig
-from mho.hw.noc.host_port import HostPort
+from mho.hw.noc.config import MeshConfig
+from mho.hw.noc.host_port import host_ports, join_host
 from mho.hw.noc.ports import join_neighbours
 from mho.hw.noc.router.route import PlaceLayout
 from mho.hw.ports import Component, In, Out
@@ -57,7 +57,7 @@ class TileMesh(Component):
     ) -> None:
         self.tiles, self.mesh, self.core, self.outside = tuple(tiles), mesh, core, outside
         macros = {f"macro_{node}": wiring.Out(core.pins) for node in range(mesh.nodes)} if outside else {}
-        super().__init__({f"host_{name}": member for name, member in HostPort.members(mesh).items()} | macros)
+        super().__init__(members=host_ports(mesh) | macros)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -79,17 +79,5 @@ class TileMesh(Component):
         join_neighbours(m, tiles)
         if mesh.contexts:
             join_neighbours(m, tiles, "sum_")
-        self._join_host(m, tiles)
+        join_host(m, self, mesh, tiles)
         return m
-
-    def _join_host(self, m: Module, tiles: Mapping[tuple[int, int], Any]) -> None:
-        m.submodules.host_port = host = HostPort(self.mesh)
-        corner = tiles[HOST_POSITION]
-        connect(m, host.router_o, corner.west_i)
-        connect(m, corner.north_o, host.router_i)
-        for name, member in HostPort.members(self.mesh).items():
-            inside, outside = getattr(host, name), getattr(self, f"host_{name}")
-            if member.is_signature:
-                connect(m, flipped(outside), inside)
-            else:
-                m.d.comb += outside.eq(inside)

@@ -21,7 +21,7 @@ from mho.macro_models.errors import InputError
 __all__ = ["Tile"]
 
 
-class Tile(Component):
+class Tile(Component[TileConfig]):
     """A tile of a mesh.
 
     Parameters
@@ -66,10 +66,10 @@ class Tile(Component):
         ):
             if own_size != around:
                 raise InputError(f"{name} of a tile must be {around}, as around it, not {own_size}")
-        self.cfg, self.mesh, self.core, self.outside = cfg, mesh, core, outside
+        self.mesh, self.core, self.outside = mesh, core, outside
         own_members = (*Node.tile(mesh), *Node.power)
-        self._around = {name: member for name, member in Node.members(mesh).items() if name not in own_members}
-        super().__init__(self._around)
+        self._around = {name: member for name, member in Node.ports_for(mesh).items() if name not in own_members}
+        super().__init__(cfg, self._around)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

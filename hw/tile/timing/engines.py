@@ -5,6 +5,7 @@ from functools import lru_cache
 from mho.hw.tile.isa import INSTRUCTIONS, Op, Operand
 from mho.hw.tile.isa.legality import is_result, is_stream, is_walk
 from mho.hw.tile.timing.clock import Process
+from mho.hw.tile.timing.ring import Asker
 from mho.hw.tile.timing.state import Operation, Product, TileState
 from mho.hw.tile.timing.walker import LOAD, VECTOR, Asked
 
@@ -85,12 +86,12 @@ def vector(tile: TileState) -> Process:
         for name in "ab":
             if is_stream(job.vec[name]) and job.vec[name] in dict(job.plan.needs):
                 ring = rings[job.vec[name]]
-                yield from ring.answered(clock.now + late, lambda ring=ring: ring.there > 0)
+                yield from ring.answered(Asker.VECTOR, clock.now + late, lambda ring=ring: ring.there > 0)
                 late = 1
                 yield 1
         for stream, _ in job.plan.rooms:
             ring = rings[stream]
-            yield from ring.answered(clock.now + late, lambda ring=ring: ring.there < ring.blocks)
+            yield from ring.answered(Asker.VECTOR, clock.now + late, lambda ring=ring: ring.there < ring.blocks)
             late = 1
             yield 1
         yield from _operands(tile, job)
@@ -179,14 +180,14 @@ def send(tile: TileState) -> Process:
         yield 1
         for sent in range(block_send.blocks):
             needed = 0 if block_send.free else sent
-            yield from ring.answered(clock.now + 1, lambda needed=needed, ring=ring: ring.there > needed)
+            yield from ring.answered(Asker.SEND, clock.now + 1, lambda needed=needed, ring=ring: ring.there > needed)
             yield 2
             for flit in range(flits):
-                # Whoever reads for the core or the vector unit goes first.
-                yield 1 + (max(0, tile.read_until - clock.now) if flit == 0 else 0)
+                # Whoever reads for the core or the vector unit goes first; what is read goes through a queue.
+                yield 1 if flit else 2 + max(0, tile.read_until - clock.now)
                 yield from tile.around.flit(tile.name, plan, first=flit == 0, last=flit == flits - 1)
-            # One goes before the question, one before its answer, two before the first flit, and one frees.
-            yield INSTRUCTIONS[Op.SEND].duration.per["block"] - 4
+            # One goes before the question, one before its answer, three before the first flit, and one frees.
+            yield INSTRUCTIONS[Op.SEND].duration.per["block"] - 5
             if block_send.free:
                 ring.free()
             yield 1

@@ -12,7 +12,7 @@ from mho.hw.tile.isa import DESCRIPTORS, INSTRUCTIONS, Op, Operand, decode
 from mho.hw.tile.isa.legality import is_stream, is_walk
 from mho.hw.tile.timing.clock import Process
 from mho.hw.tile.timing.core import Result
-from mho.hw.tile.timing.ring import Ring
+from mho.hw.tile.timing.ring import Asker, Ring
 from mho.hw.tile.timing.state import Operation, Product, TileState
 from mho.hw.tile.timing.vectors import Beats, beats_of
 from mho.hw.tile.timing.walker import LOOK_LOAD, LOOK_VECTOR, Asked
@@ -84,7 +84,7 @@ class Sequence:
             case Op.SEND:
                 assert plan.send is not None
                 yield 1
-                yield from tile.changes.answer(self._clock.now + 1)
+                yield from tile.changes.answer(Asker.SEQUENCER, self._clock.now + 1)
                 yield from tile.take(tile.sends, 1 << plan.send.stream)
                 tile.sends.put(plan, 1 << plan.send.stream)
             case Op.SET:
@@ -100,7 +100,7 @@ class Sequence:
         yield 1 if plan.op is Op.CORE else _own(plan.op)
         while (any(rings[s].there < n for s, n in plan.needs)
                or any(rings[s].there + n > rings[s].blocks for s, n in plan.rooms)):
-            yield from self._tile.changes.again()
+            yield from self._tile.changes.again(Asker.SEQUENCER)
         for changes, change in ((plan.takes, Ring.free), (plan.shows, Ring.come)):
             for stream, count in changes:
                 for _ in range(count):
@@ -155,11 +155,11 @@ class Sequence:
                 yield from tile.walker.ask(LOOK_VECTOR, Asked("look", vec[name] - Operand.WALK))
             yield 1
             if is_stream(vec[name]):
-                yield from tile.changes.answer(self._clock.now + 1)
+                yield from tile.changes.answer(Asker.LOOK, self._clock.now + 1)
         # A question is answered in the second cycle; then rules are judged.
         if is_stream(vec["target"]):
             yield 1
-            yield from tile.changes.answer(self._clock.now + 1)
+            yield from tile.changes.answer(Asker.LOOK, self._clock.now + 1)
         yield 1
         yield from tile.take(tile.operations, plan.guard)
         if number not in self._beats:

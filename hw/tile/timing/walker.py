@@ -7,7 +7,7 @@ from math import inf
 from mho.hw.tile.isa import DESCRIPTORS
 from mho.hw.tile.isa.window import SlidingWindow, sliding_window
 from mho.hw.tile.timing.clock import Clock, Notice, Process
-from mho.hw.tile.timing.ring import Moves, Ring
+from mho.hw.tile.timing.ring import Asker, Moves, Ring
 
 __all__ = ["LOAD", "LOOK_LOAD", "LOOK_VECTOR", "VECTOR", "Asked", "Place", "WalkerTime"]
 
@@ -156,8 +156,9 @@ class WalkerTime:
             yield 1 + _steps(walk, ring)
         self._placed = self._known = True
         late = place.late[place.position % walk.positions_x]
-        yield 1 + 1 + walk.kernel_x + 1 + late + walk.kernel_y + (1 if need else 0)
+        yield 1 + 1 + walk.kernel_x + 1 + late + walk.kernel_y
         if need:
+            yield from self._moves.answer(Asker.WALKS, self._clock.now + 1)
             while ring.came < place.origin + need:
                 yield from self._again(port, request)
                 if request.later:
@@ -168,17 +169,19 @@ class WalkerTime:
 
     def _again(self, port: int, request: Asked) -> Process:
         """From an answer that is not what it waits for to the next one, or to what it is told, to ask later."""
-        answered = self._clock.now
+        question = self._moves.question(Asker.WALKS)
         yield 1
         if self._hasty(port, request):
+            self._moves.withdraw(question)
             request.later = True
             return
         yield 1
-        while self._moves.last <= answered and not self._hasty(port, request):
+        while question.at < 0 and not self._hasty(port, request):
             self._blocked = self._moves.notice
             yield self._blocked
             self._blocked = None
-        yield 1
+        self._moves.withdraw(question)
+        yield max(1, question.at - self._clock.now)
 
     def _go(self, port: int, request: Asked) -> Process:
         place = self.place(request.number)

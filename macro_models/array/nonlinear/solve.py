@@ -12,9 +12,9 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse.linalg import splu
 
+from mho.macro_models.array.effective import one_thread
 from mho.macro_models.array.nonlinear.circuit import Circuit, array_circuit
 from mho.macro_models.array.nonlinear.laws import CellLaw, Ohmic, Transistor
-from mho.macro_models.array.threads import one_thread
 from mho.macro_models.array.wires import Wires, check_conductances
 from mho.macro_models.errors import InputError, ToolError
 

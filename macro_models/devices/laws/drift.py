@@ -19,10 +19,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mho.macro_models.devices.device import Device
-from mho.macro_models.devices.draws import Drawn, Draws, anew_step
 from mho.macro_models.devices.grid import exp_negative
 from mho.macro_models.devices.laws import LawKind
-from mho.macro_models.devices.memory import shared, with_chip
+from mho.macro_models.devices.memory import Drawn, Draws, anew_step, shared, with_chip
 from mho.macro_models.devices.sections.drift import CURVE, LEAST_R, Drift, Reals
 from mho.macro_models.errors import InputError
 from mho.macro_models.files.schema import ListOf, Number, shown

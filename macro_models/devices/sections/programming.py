@@ -29,7 +29,7 @@ class Programming:
     """Width of a programming pulse, in seconds: the scale on which relaxation sets in."""
     cycle: int = 0
     """Which programming of the chip it is, or how often its cells were switched before: cells of a law with
-    :attr:`Law.cell` are drawn anew, but for their share (:mod:`mho.macro_models.devices.endurance` moves the law)."""
+    :attr:`Law.cell` are drawn anew, but for their share (:mod:`mho.macro_models.devices.resampled` moves the law)."""
     source: str = ""
 
 

@@ -17,8 +17,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.macro_models.integer.pwm.converter import CURVE_TRIMS, GAIN_TRIMS, LEVEL_BITS, Trim
-from mho.macro_models.integer.pwm.digital import GAIN_BITS, OFFSET_RANGE, PRODUCT_BITS, DigitalUnits
+from mho.macro_models.integer.pwm.converter import (
+    CURVE_TRIMS,
+    GAIN_BITS,
+    GAIN_TRIMS,
+    LEVEL_BITS,
+    OFFSET_RANGE,
+    PRODUCT_BITS,
+    DigitalUnits,
+    Trim,
+)
 
 __all__ = ["READS", "SETS", "Calibration", "ReadReference", "calibrate"]
 

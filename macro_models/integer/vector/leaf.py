@@ -1,15 +1,14 @@
 """Leaves: codes of cores on the scale of their layer, and their sums."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.macro_models.compiled import where_numba_is
 from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, MvmOperation
-from mho.macro_models.integer.vector.lanes import LANE_MAX, Lanes, round_shift
+from mho.macro_models.integer.vector.operations import LANE_MAX, Lanes, round_shift
 
-__all__ = ["LeafSum", "check_headroom", "compiled_leaves", "largest_code", "scale_leaf", "sum_leaves"]
+__all__ = ["LeafSum", "check_headroom", "largest_code", "scale_leaf", "sum_leaves"]
 
 
 def largest_code(op: MvmOperation) -> int:
@@ -44,14 +43,6 @@ def sum_leaves(leaves: Sequence[tuple[Lanes, NDArray[np.integer]]], outputs: int
     return total
 
 
-@where_numba_is
-def compiled_leaves() -> Callable[..., None] | None:
-    """The loops of :mod:`.leaf_compiled`."""
-    from mho.macro_models.integer.vector.leaf_compiled import make_loops
-
-    return make_loops()
-
-
 class LeafSum:
     """:func:`scale_leaf` and :func:`sum_leaves` of one product, for batch after batch.
 
@@ -72,16 +63,9 @@ class LeafSum:
         first, count = int(outputs[0]), len(outputs) // turn
         tiled = np.array_equal(outputs, np.tile(np.arange(first, first + count), turn))
         self._tiles = (slice(first, first + count), turn) if tiled else None
-        self._loops = compiled_leaves() if tiled else None
 
     def add(self, total: Lanes, codes: NDArray[np.integer]) -> None:
         """Adds the leaves of ``codes``, (batch, columns), to ``total``, (batch, outputs), with wrap-around."""
-        if self._loops is not None and self._tiles is not None and codes.dtype == np.int16:
-            target, turn = self._tiles
-            count = len(self._outputs) // turn
-            rows = np.ascontiguousarray(codes)
-            self._loops(rows, self._multiplier, self._half, self._shift, count, target.start, total)
-            return
         product = codes.astype(np.int32)
         product *= self._multiplier
         product += self._half

@@ -1,37 +1,42 @@
 """Operations on lanes, as data that compute: root, encode, sums, products, limits, tables, choices."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.macro_models.compiled import where_numba_is
-from mho.macro_models.integer.vector.lanes import LANE_MAX, SHIFT_MAX, SUM_MAX, Lanes, finish
 from mho.macro_models.integer.vector.take import PAD, run_of
 
 __all__ = [
-    "TABLE_HALF", "Encode", "Largest", "Limit", "Product", "Requantise", "Root", "Select", "Table", "WeightedSum",
+    "LANE_MAX", "MULTIPLIER_MAX", "SHIFT_MAX", "SUM_MAX", "TABLE_HALF", "Encode", "Lanes", "Largest", "Limit",
+    "Product", "Requantise", "Root", "Select", "Table", "WeightedSum", "finish", "round_shift",
 ]
+
+Lanes = NDArray[np.int16]
+
+LANE_MAX = 2**15 - 1
+"""Largest magnitude of a 16-bit lane that the compiler uses."""
+MULTIPLIER_MAX = 2**15 - 1
+SHIFT_MAX = 31
+SUM_MAX = 2**16 - 1
+"""Largest sum of the magnitudes of the multipliers of one element: 32 bits then hold its sum of products."""
+
+
+def finish(
+    total: NDArray[np.signedinteger], shift: int, low: int, high: int, add: NDArray[np.integer] | int = 0
+) -> Lanes:
+    """``clip(floor(total / 2**shift + 1/2) + add, low, high)``: the vector formula from its sum of products on."""
+    return np.clip(round_shift(total, shift) + add, low, high).astype(np.int16)
+
+
+def round_shift(value: NDArray[np.signedinteger], shift: int) -> NDArray[np.signedinteger]:
+    """``floor(value / 2**shift + 1/2)``."""
+    return (value + ((1 << shift) >> 1)) >> shift
+
 
 TABLE_HALF = 512
 """A table has twice as many entries."""
-_MOST_PLACES = 15
-"""Of a shift that 32 bits hold with half of what is dropped, for any lane."""
-
-
-@where_numba_is
-def compiled_finish() -> tuple[Callable[..., None], Callable[..., None]] | None:
-    """The loops of :mod:`.finish_compiled`."""
-    from mho.macro_models.integer.vector.finish_compiled import make_loops
-
-    return make_loops()
-
-
-def _row(values: NDArray[np.integer], kind: type[np.integer[Any]]) -> NDArray[Any]:
-    return np.ascontiguousarray(values, dtype=kind)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,13 +81,7 @@ class Root:
 
     def compute_counted(self, total: Lanes) -> tuple[Lanes, int]:
         """The same, and how many of the codes would be larger than the largest. The lowest may be that of a ReLU."""
-        last, loops = self.requantise, compiled_finish()
-        if last is not None and loops is not None and last.shift <= _MOST_PLACES:
-            codes, beyond = np.empty(total.shape, dtype=np.int16), np.empty(1, dtype=np.int64)
-            rows = np.ascontiguousarray(total, dtype=np.int16)
-            ends = last.low, last.high, last.most
-            loops[0](rows, _row(self.bias, np.int16), self.relu, last.shift, *ends, codes, beyond)
-            return codes, int(beyond[0])
+        last = self.requantise
         lanes = total + self.bias
         clipped = 0 if last is None else int((lanes > last.most).sum())
         if self.relu:
@@ -109,13 +108,6 @@ class Encode:
 
     def compute_counted(self, lanes: NDArray[np.integer]) -> tuple[Lanes, int]:
         """The same, and how many of them would be beyond the lowest and the largest, of what is anything but 0."""
-        loops = compiled_finish()
-        if loops is not None and lanes.dtype == np.int16 and lanes.ndim == 2:
-            codes, beyond = np.empty(lanes.shape, dtype=np.int16), np.empty(1, dtype=np.int64)
-            rows = np.ascontiguousarray(lanes)
-            by_element = _row(self.offset, np.int16), _row(self.multiplier, np.int32)
-            loops[1](rows, *by_element, self.shift, self.low, self.high, codes, beyond)
-            return codes, int(beyond[0])
         product = (lanes.astype(np.int64) - self.offset) * self.multiplier
         low_end, high_end = self.ends
         beyond = int(((lanes < low_end) | (lanes > high_end)).sum())

@@ -1,14 +1,11 @@
 """Elements of values by their indices, padding included."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.macro_models.compiled import where_numba_is
-
-__all__ = ["PAD", "compiled_take", "padded", "run_of", "take_elements", "take_rows", "take_vectors", "with_padding"]
+__all__ = ["PAD", "padded", "run_of", "take_elements", "take_rows", "take_vectors", "with_padding"]
 
 PAD = -1
 """Index of an element that is outside of a value: padding."""
@@ -45,25 +42,12 @@ def with_padding(x: NDArray[Any], pads: NDArray[Any]) -> NDArray[Any]:
 
 def take_elements(x: NDArray[Any], index: NDArray[np.uint32]) -> NDArray[Any]:
     """``x[:, index]`` for values of shape (batch, elements), and indices that are right."""
-    loops = compiled_take() if x.dtype == np.float32 else None
-    if loops is None:
-        return x.take(index.astype(np.intp), axis=1, mode="clip")
-    elements = np.empty((len(x), len(index)), dtype=np.float32)
-    loops(np.ascontiguousarray(x), index, elements)
-    return elements
+    return x.take(index.astype(np.intp), axis=1, mode="clip")
 
 
 def take_vectors(values: NDArray[Any], index: NDArray[np.uint32]) -> NDArray[Any]:
     """Vectors of ``values[:, index]``, (batch * vectors, inputs), for an index of shape (vectors, inputs)."""
     return take_elements(values, index.reshape(-1)).reshape(len(values) * len(index), -1)
-
-
-@where_numba_is
-def compiled_take() -> Callable[..., None] | None:
-    """The loops of :mod:`.take_compiled`."""
-    from mho.macro_models.integer.vector.take_compiled import make_loops
-
-    return make_loops()
 
 
 def run_of(index: NDArray[np.integer]) -> NDArray[np.integer] | slice:

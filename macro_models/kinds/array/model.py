@@ -12,8 +12,7 @@ from mho.macro_models.arrays import product, variance_grid
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.array.conversion import converted, driven
 from mho.macro_models.integer.array.operation import ArrayOperation
-from mho.macro_models.integer.masks import Masks
-from mho.macro_models.integer.operation import STEP_FRACTION_BITS, MvmOperation
+from mho.macro_models.integer.operation import STEP_FRACTION_BITS, Masks, MvmOperation
 from mho.macro_models.integer.random import NORMAL_ONE, Purpose, normal_codes
 from mho.macro_models.kinds.array.config import ArrayConfig
 from mho.macro_models.macro import MvmResult

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mho.compiler.mapping.packing.bound import least_cores
 from mho.compiler.mapping.packing.pack import MASKS, SHELVES, Core, Rectangle, best_packing
+from mho.compiler.mapping.packing.packer import least_cores
 from mho.compiler.mapping.place import place
 from mho.macro_models.cell_map import DifferentialPairs
 

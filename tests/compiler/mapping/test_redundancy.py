@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mho.compiler import CompileOptions, compile_model, import_onnx, summarise
-from mho.compiler.calibration.cell_error import cell_error, error_of_outputs
+from mho.compiler.calibration.cell_noise import cell_error, error_of_outputs
 from mho.compiler.mapping.place import place
 from mho.compiler.mapping.redundancy import MOST_PRODUCTS, place_within
 from mho.hw.config import load_chip

@@ -12,7 +12,7 @@ from mho.compiler.dry_run import dry_run
 from mho.compiler.model import FloatNetwork
 from mho.compiler.network import Network
 from mho.compiler.passes import compile_for_chip
-from mho.compiler.plan.steps import peak_lanes
+from mho.compiler.plan.plan import peak_lanes
 from mho.compiler.program import Call
 from mho.hw.config import load_chip
 from mho.macro_models.errors import InputError

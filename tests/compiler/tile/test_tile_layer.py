@@ -13,8 +13,7 @@ from mho.hw.tile.interpreter.cores import ReferenceCore
 from mho.hw.tile.interpreter.joined import HOST, Flow, Joined, Place, Reduction
 from mho.hw.tile.interpreter.tiles import Tiles
 from mho.macro_models import load_device
-from mho.macro_models.integer.masks import Masks
-from mho.macro_models.integer.operation import MvmOperation
+from mho.macro_models.integer.operation import Masks, MvmOperation
 from mho.macro_models.integer.vector import Requantise, Root
 from mho.macro_models.tnsa.config import TnsaConfig
 from mho.macro_models.tnsa.model import TnsaModel

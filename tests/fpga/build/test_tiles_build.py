@@ -9,10 +9,9 @@ import pytest
 
 from mho.fpga.boards import find_board
 from mho.fpga.build.build import BuildReport, prepare
-from mho.fpga.build.script import tiles_at
+from mho.fpga.build.tools import tiles_at
 from mho.fpga.config import board_config
-from mho.fpga.evidence.netlist import simulated_netlist
-from mho.fpga.evidence.verify import read_built
+from mho.fpga.evidence.verify import read_built, simulated_netlist
 from mho.hw.board import AnyConfig, TilesConfig
 from mho.hw.config import load_chip
 from mho.macro_models.errors import InputError

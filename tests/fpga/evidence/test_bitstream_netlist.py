@@ -10,7 +10,7 @@ from mho.fpga.boards import find_board
 from mho.fpga.build.build import BuildReport, build
 from mho.fpga.config import board_config
 from mho.fpga.evidence.compare import OPERATIONS, compare_operations, power_up
-from mho.fpga.evidence.netlist import bitstream_netlist, netlist_program
+from mho.fpga.evidence.verify import bitstream_netlist, netlist_program
 from mho.fpga.link.simulated import PinsTransport
 from mho.fpga.load import check_bitstream
 from mho.hw.config import load_chip

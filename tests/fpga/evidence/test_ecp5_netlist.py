@@ -11,7 +11,7 @@ from mho.fpga.boards import find_board
 from mho.fpga.build.build import prepare
 from mho.fpga.config import board_config
 from mho.fpga.evidence.compare import OPERATIONS, compare_operations, compare_writes, power_up
-from mho.fpga.evidence.netlist import netlist_program
+from mho.fpga.evidence.verify import netlist_program
 from mho.fpga.link.simulated import PinsTransport
 from mho.hw.config import load_chip
 from mho.sim.core.bench.write_stimulus import make_write_stimulus

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mho.fpga.evidence.netlist import simulated_netlist, yosys_cells
+from mho.fpga.evidence.verify import simulated_netlist, yosys_cells
 from mho.fpga.families import FAMILIES
 
 CELLS = Path(__file__).parents[3] / "fpga" / "hdl" / "ecp5_cells.v"

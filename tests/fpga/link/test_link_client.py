@@ -15,15 +15,15 @@ import pytest
 from mho.fpga.backends.core import BAUD, connect_board
 from mho.fpga.link.chip import LinkBus
 from mho.fpga.link.client import LinkClient, Poll, Read, Write
-from mho.fpga.link.errors import BoardLost, BoardReset, BusFault, LinkError
-from mho.fpga.link.transport import SerialTransport
+from mho.fpga.link.transport import BoardLost, BoardReset, BusFault, LinkError, SerialTransport
+from mho.hw.host.link.config import LinkConfig
 from mho.hw.host.link.format import Status
-from mho.hw.host.link.model import LinkConfig, LinkDevice
 from mho.macro_models.errors import InputError, ToolError
 from mho.sim.chip.traffic import Expected
 from tests.fpga.link.noisy_line import ByteNoise, MemoryTransport
 from tests.fpga.link.probe import COUNTER, DIGEST, HANG, MEMORY_WORDS, WRITES, ProbeBus
 from tests.fpga.link.trial import Trial
+from tests.hw.host.link.link_device import LinkDevice
 
 CFG = LinkConfig(size=512, address_width=16)
 

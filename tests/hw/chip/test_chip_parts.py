@@ -34,7 +34,7 @@ def test_one_tile_has_no_network_whatever_the_description_says_of_it(changes: di
     assert (chip.tiled, chip.contexts, parts.mesh.alone) == (True, 0, True)
     assert parts.mesh == MeshConfig(columns=1, rows=1, depth=1, queues=1, contexts=0)
     assert (len(parts.tiles), parts.tiles[0].contexts) == (1, 0)
-    assert {name for name in Node.members(parts.mesh) if name[-2:] in ("_i", "_o")} == {"west_i", "north_o"}
+    assert {name for name in Node.ports_for(parts.mesh) if name[-2:] in ("_i", "_o")} == {"west_i", "north_o"}
     assert [block.name for block in parts.address_map.blocks] == ["tile_0_0", "tile_0_0_core", "tile_0_0_node", "chip"]
     assert tile_sizes(chip)[0] == ("tiles", "1, all alike: 64 lines, 4 lanes, flits of 64 bits")
 

@@ -14,8 +14,7 @@ from mho.hw.kinds import energy, timing
 from mho.macro_models import family
 from mho.macro_models.devices import load_device
 from mho.macro_models.errors import InputError
-from mho.macro_models.integer.masks import Masks
-from mho.macro_models.integer.operation import Converter, Direction, MvmOperation
+from mho.macro_models.integer.operation import Converter, Direction, Masks, MvmOperation
 
 GIVEN = {"energy.source": "a test", "energy.word_line_pJ": 3, "energy.input_pulse_pJ": 5, "energy.reset_pJ": 7,
          "energy.sample_pJ": 11, "energy.step_pJ": 13}

@@ -6,8 +6,7 @@ import pytest
 from mho.hw.core.masks import BL_SKIP, SL_SKIP, MaskFile, MaskStore
 from mho.hw.core.shape import MASKS
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
-from mho.macro_models.integer.masks import Masks
-from mho.macro_models.integer.operation import MvmOperation
+from mho.macro_models.integer.operation import Masks, MvmOperation
 from tests.hw.amaranth_bench import put, random_operation, simulate, value_of
 
 

@@ -20,8 +20,7 @@ from mho.hw.emulator import (
     PinLevelCore,
     VectorEmulator,
 )
-from mho.macro_models.integer.masks import Masks
-from mho.macro_models.integer.operation import MvmOperation
+from mho.macro_models.integer.operation import Masks, MvmOperation
 from mho.sim.build.bench import Bench, build_bench
 from mho.sim.build.verilate import verilog_text
 

@@ -5,8 +5,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mho.hw.emulator import EmulatorConfig, LineTable
 from mho.macro_models.integer.converter import combine_segments, convert
-from mho.macro_models.integer.masks import Masks
-from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, Direction, MvmOperation
+from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, Direction, Masks, MvmOperation
 from mho.macro_models.integer.shift_register import ShiftRegister
 
 

@@ -25,8 +25,7 @@ from mho.hw.emulator.layout import NOISE
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.macro_models import CAUSES, load_device
 from mho.macro_models.errors import InputError
-from mho.macro_models.integer.masks import Masks
-from mho.macro_models.integer.operation import Direction, MvmOperation
+from mho.macro_models.integer.operation import Direction, Masks, MvmOperation
 from mho.macro_models.integer.shift_register import ShiftRegister
 from mho.macro_models.tnsa.model import TnsaModel
 from mho.sim.core.bench.stimulus import make_stimulus

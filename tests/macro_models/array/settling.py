@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import eigh
 
-from mho.macro_models.array.ladder import eliminate
-from mho.macro_models.array.threads import one_thread
+from mho.macro_models.array.effective import eliminate, one_thread
 from mho.macro_models.array.wires import Wires, check_conductances, check_lines_on
 from mho.macro_models.errors import InputError
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mho.macro_models.pwm.cell_map import DeviceQuads, FilledDevices
+from mho.macro_models.pwm.config import DeviceQuads, FilledDevices
 
 LOW, HIGH = 0.5, 10.0
 

@@ -11,7 +11,7 @@ import pytest
 import mho
 from mho.cli import run
 from mho.data import load_sample
-from mho.runs.pulse_list import COLUMNS
+from mho.runs.writing import COLUMNS
 from tests.mho.conftest import Tiny
 
 LAB = """\

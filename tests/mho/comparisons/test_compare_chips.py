@@ -8,7 +8,7 @@ import pytest
 from mho.cli import run
 from mho.comparisons.chips import compare_chips, ratios
 from mho.comparisons.kinds import kind_of
-from mho.figures.compare_chips import figure_of_chips
+from mho.figures.compare import figure_of_chips
 from mho.hw.chip.rating import rate
 from mho.hw.config import load_chip
 from tests.mho.test_device_figures import laid_out

@@ -8,7 +8,7 @@ from scipy.optimize import nnls
 
 from mho.hw.chip.rating import Rating, rate
 from mho.hw.config import load_chip
-from mho.reports.published import PublishedRow, published_chips
+from mho.reports.page import PublishedRow, published_chips
 
 NEURRAM = next(chip for chip in published_chips() if chip.name == "NeuRRAM")
 

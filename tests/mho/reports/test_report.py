@@ -12,9 +12,9 @@ import pytest
 from mho import Chip, compile
 from mho.cli import run
 from mho.reports.facts import read_facts
-from mho.reports.layers import layer_table
 from mho.reports.links import draw_links
 from mho.reports.page import figures, report_page
+from mho.reports.table import layer_table
 from mho.reports.words import accuracy_words, energy_words, missing_words, time_words
 
 GIVEN = {"energy.source": "a test of <energies>", "energy.word_line_pJ": 3, "energy.reset_pJ": 700,

@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 import mho
 from mho.hw.config import load_chip
 from mho.macro_models.devices import CAUSES, Device, device_from_dict, load_device
-from mho.results.budget import MOST_EXACT, Passes, make_budget, orders, shares, subsets
-from mho.results.budget_passes import active_causes, run_passes
+from mho.results.budget import MOST_EXACT, Passes, active_causes, make_budget, orders, run_passes, shares, subsets
 from mho.sim.executor import execute
 from mho.sim.functional import FunctionalBackend
 

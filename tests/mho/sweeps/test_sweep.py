@@ -16,8 +16,8 @@ import pytest
 
 import mho
 from mho.cli import run
+from mho.figures.compare import Panel, Series, figure_of_trade_offs
 from mho.figures.run import figure_bytes
-from mho.figures.trade_offs import Panel, Series, figure_of_trade_offs
 from mho.macro_models.errors import InputError
 from mho.sweeps import Folder, load_spec, run_sweep
 from mho.sweeps.panels import panels_of

@@ -8,8 +8,14 @@ from amaranth.lib import enum
 from mho.hw.kinds.pwm.engine.layout import calibration_state, view
 from mho.hw.kinds.pwm.engine.procedure import Procedure
 from mho.macro_models.integer.pwm.calibration import READS, SETS
-from mho.macro_models.integer.pwm.converter import CURVE_TRIMS, GAIN_TRIMS, LEVEL_BITS, TRIM_BITS
-from mho.macro_models.integer.pwm.digital import OFFSET_RANGE, PRODUCT_BITS
+from mho.macro_models.integer.pwm.converter import (
+    CURVE_TRIMS,
+    GAIN_TRIMS,
+    LEVEL_BITS,
+    OFFSET_RANGE,
+    PRODUCT_BITS,
+    TRIM_BITS,
+)
 
 __all__ = ["Calibrator"]
 

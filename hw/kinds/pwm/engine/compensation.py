@@ -8,7 +8,7 @@ from amaranth.lib import enum
 from mho.hw.kinds.pwm.engine.layout import Command, drift_state, view
 from mho.hw.kinds.pwm.engine.procedure import Procedure
 from mho.macro_models.integer.pwm.compensation import READS, VECTORS
-from mho.macro_models.integer.pwm.digital import OFFSET_RANGE, PRODUCT_BITS
+from mho.macro_models.integer.pwm.converter import OFFSET_RANGE, PRODUCT_BITS
 
 __all__ = ["DriftCompensator"]
 

@@ -16,7 +16,7 @@ from mho.hw.kinds.pwm.engine.calibration import Calibrator
 from mho.hw.kinds.pwm.engine.compensation import DriftCompensator
 from mho.hw.kinds.pwm.engine.fitter import Fitter
 from mho.hw.kinds.pwm.engine.layout import Bank, Command, drift_state, programming_state, state_bits, view
-from mho.hw.kinds.pwm.engine.procedure import FACTOR_BITS, Procedure, procedure_outputs
+from mho.hw.kinds.pwm.engine.procedure import FACTOR_BITS, Procedure
 from mho.hw.kinds.pwm.engine.programming import RowProgrammer
 from mho.hw.kinds.pwm.pins import engine_pins
 from mho.hw.kinds.pwm.settings import COLUMN_BITS
@@ -28,6 +28,11 @@ _OF_CORE = ("convert", "offset", "setting", "verify", "reference", "reference_po
 """What of a procedure goes out as it is."""
 
 
+def procedure_shapes(cfg: PwmCoreConfig) -> dict[str, Any]:
+    """What a procedure drives: shapes by name."""
+    return {name: member.shape for name, member in Procedure.ports_for(cfg).items() if member.flow is Out}
+
+
 class _State(enum.Enum, shape=3):
     IDLE = 0
     RUN = 1
@@ -36,7 +41,7 @@ class _State(enum.Enum, shape=3):
     LOOK = 4
 
 
-class CommandEngine(Resettable):
+class CommandEngine(Resettable[PwmCoreConfig]):
     """Commands of :class:`mho.hw.kinds.pwm.engine.layout.Command`.
 
     A walk goes through the columns one after the other: three cycles each until its counters, its registers and what is
@@ -95,10 +100,9 @@ class CommandEngine(Resettable):
     amplitude_data: Signal
 
     def __init__(self, cfg: PwmCoreConfig) -> None:
-        self.cfg = cfg
-        counts, shapes = cfg.lanes * COUNTER_BITS, procedure_outputs(cfg)
+        counts, shapes = cfg.lanes * COUNTER_BITS, procedure_shapes(cfg)
         self._pins = engine_pins(cfg)
-        super().__init__({
+        super().__init__(cfg, {
             "go": In(1), "op": In(OpLayout()), "busy": Out(1), "done": Out(1), "gives": Out(1),
             "i": In(stream.Signature(32)), "o": Out(stream.Signature(32)), "converted": In(1), "seek": Out(1),
             "row": Out(range(cfg.group_rows)), "counts_pos": In(counts), "counts_neg": In(counts),
@@ -115,8 +119,8 @@ class CommandEngine(Resettable):
         m.submodules.programmer = programmer = RowProgrammer(cfg)
         m.submodules.fitter = fitter = Fitter()
         m.submodules.memory = memory = Memory(shape=state_bits(), depth=cfg.lines, init=[])
-        shapes = procedure_outputs(cfg)
-        want: dict[str, Any] = {name: Signal(shape, name=f"want_{name}") for name, shape in shapes.items()}
+        want: dict[str, Any] = {
+            name: Signal(shape, name=f"want_{name}") for name, shape in procedure_shapes(cfg).items()}
         state = Signal(_State)
         giving, half = Signal(), Signal()
         product = Signal(Shape(2 * FACTOR_BITS, True))

@@ -2,16 +2,16 @@
 
 from typing import Any
 
-from amaranth.hdl import Shape, Signal, Value
-from amaranth.lib.wiring import In, Out
+from amaranth.hdl import Shape, Value, signed
 
 from mho.hw.block import Resettable
 from mho.hw.kinds.pwm.config import PwmCoreConfig
 from mho.hw.kinds.pwm.engine.layout import AMPLITUDE_BITS, state_bits
 from mho.hw.kinds.pwm.settings import COLUMN_BITS, SettingLayout
+from mho.hw.ports import In, Out
 from mho.macro_models.integer.pwm.converter import COUNTER_BITS, TRIM_BITS
 
-__all__ = ["FACTOR_BITS", "FIT_BITS", "SCALE_BITS", "Procedure", "procedure_inputs", "procedure_outputs"]
+__all__ = ["FACTOR_BITS", "FIT_BITS", "SCALE_BITS", "Procedure"]
 
 FACTOR_BITS = 24
 """Bits of the factors of the engine's multiplier."""
@@ -20,31 +20,8 @@ FIT_BITS = 46
 SCALE_BITS = 16
 
 
-def procedure_inputs(cfg: PwmCoreConfig) -> dict[str, Any]:
-    """What a procedure sees: shapes by name."""
-    return {
-        "go": 1, "lost": 1, "converted": 1, "walked": 1, "look": 1,
-        "column": Shape(max((cfg.lines - 1).bit_length(), 1)),
-        "state": state_bits(), "count_pos": COUNTER_BITS, "count_neg": COUNTER_BITS, "registers": COLUMN_BITS,
-        "trim": TRIM_BITS, "range_code": 16, "word_valid": 1, "word": 16, "command": 3,
-        "product": Shape(2 * FACTOR_BITS, True), "fitted": 1, "code": SCALE_BITS, "writing": 32,
-    }
-
-
-def procedure_outputs(cfg: PwmCoreConfig) -> dict[str, Any]:
-    """What a procedure drives, 0 while it is not in progress: shapes by name."""
-    return {
-        "done": 1, "convert": 1, "walk": 1, "proceed": 1, "keep": 1, "kept": state_bits(),
-        "setting": SettingLayout(cfg),
-        "offset": 9, "reference_pos": 2, "reference_neg": 2, "reference": 1, "verify": 1, "take_word": 1,
-        "one": Shape(FACTOR_BITS, True), "other": Shape(FACTOR_BITS, True), "fit": 1, "wide": 1,
-        "scale": SCALE_BITS, "limit": Shape(FIT_BITS, True), "slope": Shape(FIT_BITS, True), "pulse": 1,
-        "amplitude_write": 1, "amplitude_data": AMPLITUDE_BITS + 1,
-    }
-
-
-class Procedure(Resettable):
-    """A part of the engine.
+class Procedure(Resettable[PwmCoreConfig]):
+    """A part of the engine. What it drives is 0 while it is not in progress.
 
     Members
     -------
@@ -76,55 +53,48 @@ class Procedure(Resettable):
         To the macro.
     """
 
-    go: Value
-    lost: Value
-    converted: Value
-    walked: Value
-    look: Value
-    column: Value
-    state: Value
-    count_pos: Value
-    count_neg: Value
-    registers: Value
-    trim: Value
-    range_code: Value
-    writing: Value
-    word_valid: Value
-    word: Value
-    command: Value
-    product: Value
-    fitted: Value
-    code: Value
-    done: Signal
-    convert: Signal
-    walk: Signal
-    proceed: Signal
-    keep: Signal
-    kept: Signal
-    setting: Any
-    offset: Signal
-    reference: Signal
-    reference_pos: Signal
-    reference_neg: Signal
-    verify: Signal
-    take_word: Signal
-    one: Signal
-    other: Signal
-    fit: Signal
-    wide: Signal
-    scale: Signal
-    limit: Signal
-    slope: Signal
-    pulse: Signal
-    amplitude_write: Signal
-    amplitude_data: Signal
-
-    def __init__(self, cfg: PwmCoreConfig) -> None:
-        self.cfg = cfg
-        super().__init__({
-            **{name: In(shape) for name, shape in procedure_inputs(cfg).items()},
-            **{name: Out(shape) for name, shape in procedure_outputs(cfg).items()},
-        })
+    go = In(1)
+    lost = In(1)
+    converted = In(1)
+    walked = In(1)
+    look = In(1)
+    column = In(lambda self: Shape(max((self.cfg.lines - 1).bit_length(), 1)))
+    state = In(state_bits())
+    count_pos = In(COUNTER_BITS)
+    count_neg = In(COUNTER_BITS)
+    registers = In(COLUMN_BITS)
+    trim = In(TRIM_BITS)
+    range_code = In(16)
+    word_valid = In(1)
+    word = In(16)
+    command = In(3)
+    product = In(signed(2 * FACTOR_BITS))
+    fitted = In(1)
+    code = In(SCALE_BITS)
+    writing = In(32)
+    done = Out(1)
+    convert = Out(1)
+    walk = Out(1)
+    proceed = Out(1)
+    keep = Out(1)
+    kept = Out(state_bits())
+    setting = Out(lambda self: SettingLayout(self.cfg))
+    offset = Out(9)
+    reference_pos = Out(2)
+    reference_neg = Out(2)
+    reference = Out(1)
+    verify = Out(1)
+    take_word = Out(1)
+    one = Out(signed(FACTOR_BITS))
+    other = Out(signed(FACTOR_BITS))
+    fit = Out(1)
+    wide = Out(1)
+    scale = Out(SCALE_BITS)
+    limit = Out(signed(FIT_BITS))
+    slope = Out(signed(FIT_BITS))
+    pulse = Out(1)
+    amplitude_write = Out(1)
+    amplitude_data = Out(AMPLITUDE_BITS + 1)
 
     def write_columns(self, gain: Value, offset: Value) -> list[Any]:
         """Write gain and offset of this column."""

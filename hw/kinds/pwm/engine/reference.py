@@ -11,8 +11,7 @@ from mho.hw.kinds.pwm.settings import SettingsFile
 from mho.macro_models.integer.pwm.calibration import READS as REFERENCE_READS
 from mho.macro_models.integer.pwm.calibration import Calibration, calibrate
 from mho.macro_models.integer.pwm.compensation import READS, VECTORS, fitted_units, range_code
-from mho.macro_models.integer.pwm.converter import Trim, pack_trim
-from mho.macro_models.integer.pwm.digital import DigitalUnits
+from mho.macro_models.integer.pwm.converter import DigitalUnits, Trim, pack_trim
 from mho.macro_models.integer.pwm.programming import WriteParameters, write_rows
 
 __all__ = ["CommandReference", "CommandedMacro", "write_parameters"]

@@ -93,7 +93,7 @@ def manual_inputs(cfg: TnsaCoreConfig, write: WriteVerifyConfig | None = None) -
     }
 
 
-class ManualPins(Resettable):
+class ManualPins(Resettable[TnsaCoreConfig]):
     """Between what drives the macro's pins and the macro: a flip-flop and gates for each pin.
 
     Their other side is still in manual mode, and theirs is 0 or still without it, so that a pin has no glitches. One
@@ -129,10 +129,10 @@ class ManualPins(Resettable):
     programs: Value
 
     def __init__(self, cfg: TnsaCoreConfig, write: WriteVerifyConfig | None = None) -> None:
-        self.cfg, self.write = cfg, write
+        self.write = write
         bits = None if write is None else write.verify_bits
         pins = MacroPins(cfg.lines, bits)
-        super().__init__({
+        super().__init__(cfg, {
             "idle": In(1), "enabled": In(1), "port": Out(ManualPort(cfg.lines, bits)), "core": In(pins),
             "macro": Out(pins), "programs": Out(1),
         })

@@ -8,8 +8,7 @@ from mho.hw.block import Resettable
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.kinds.tnsa.inputs.loader import staged_planes
 from mho.hw.ports import In, Out, array
-from mho.macro_models.integer.masks import Masks
-from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, MAX_BITS, Direction, MvmOperation
+from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, MAX_BITS, Direction, Masks, MvmOperation
 
 __all__ = ["LineRegisters", "line_levels"]
 
@@ -27,7 +26,7 @@ def line_levels(op: MvmOperation, masks: Masks, x: ArrayLike) -> NDArray[np.int8
     return levels[::-1].astype(np.int8)
 
 
-class LineRegisters(Resettable):
+class LineRegisters(Resettable[TnsaCoreConfig]):
     """Holds the planes of the conversion that runs, and drives one of them.
 
     ``load``, ``drive`` and ``clear`` take effect at the next clock edge. The registers are 0 outside sampling, so that
@@ -62,10 +61,6 @@ class LineRegisters(Resettable):
     bl_neg = Out(lambda self: self.cfg.lines)
     sl_pos = Out(lambda self: self.cfg.lines)
     sl_neg = Out(lambda self: self.cfg.lines)
-
-    def __init__(self, cfg: TnsaCoreConfig) -> None:
-        self.cfg = cfg
-        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -32,7 +32,7 @@ def staged_planes(op: MvmOperation, x: ArrayLike) -> NDArray[np.bool_]:
     return planes if op.direction is Direction.BACKWARD else planes.repeat(2, axis=1)
 
 
-class OperationLoader(Resettable):
+class OperationLoader(Resettable[TnsaCoreConfig]):
     """Takes one descriptor, then its input codes, and holds them until the sequencer takes them.
 
     Codes become sign and magnitude. They are held one bit of the magnitude a plane, because the lines are driven plane
@@ -79,9 +79,8 @@ class OperationLoader(Resettable):
     busy: Value
 
     def __init__(self, cfg: TnsaCoreConfig) -> None:
-        self.cfg = cfg
         limits = {name: In(4) for name in LIMITS} if cfg.trim else {}
-        super().__init__({
+        super().__init__(cfg, {
             "op": In(stream.Signature(OpLayout())), "i": In(stream.Signature(unsigned(32))),
             "masks_ready": In(1), "accept": Out(1), "error": Out(1),
             "full": Out(1), "staged": Out(StagedLayout()), "planes": Out(cfg.lines).array(MAX_BITS), "take": In(1),

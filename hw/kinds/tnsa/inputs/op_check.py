@@ -1,16 +1,15 @@
 """Which descriptors are legal."""
 
-from amaranth.hdl import Module, Value
-from amaranth.lib import data, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.hdl import Module
 
 from mho.hw.core.layout import OpLayout
+from mho.hw.ports import Component, In, Out
 from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, MAX_BITS
 
 __all__ = ["OpCheck"]
 
 
-class OpCheck(wiring.Component):
+class OpCheck(Component):
     """Decides whether a descriptor is legal, by the rules of :class:`MvmOperation`, and derives what depends on it.
 
     Combinational.
@@ -34,17 +33,16 @@ class OpCheck(wiring.Component):
         The operation runs as two conversions.
     """
 
-    op: data.View
-    legal: Value
-    planes: Value
-    two: Value
-    most_in_bits: Value
-    most_out_bits: Value
+    op = In(OpLayout())
+    legal = Out(1)
+    planes = Out(4)
+    two = Out(1)
+    most_in_bits = In(4, when=lambda self: self.limited)
+    most_out_bits = In(4, when=lambda self: self.limited)
 
     def __init__(self, *, limited: bool = False) -> None:
         self.limited = limited
-        limits = {"most_in_bits": In(4), "most_out_bits": In(4)} if limited else {}
-        super().__init__({"op": In(OpLayout()), "legal": Out(1), "planes": Out(4), "two": Out(1), **limits})
+        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

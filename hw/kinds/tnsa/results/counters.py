@@ -16,7 +16,7 @@ COUNT_BITS = MAX_BITS - 1
 """Bits of the magnitude of a code."""
 
 
-class LineCounters(Resettable):
+class LineCounters(Resettable[TnsaCoreConfig]):
     """Turns the comparators' results into a sign and a count for each line.
 
     Each line starts from the cap, all bits of which are 1, and only ever loses bits: when it flips, those that the
@@ -66,10 +66,6 @@ class LineCounters(Resettable):
     removed = array(Out(lambda self: self.cfg.lines), COUNT_BITS)
     held_cap = Out(COUNT_BITS)
     live = Out(lambda self: self.cfg.lines)
-
-    def __init__(self, cfg: TnsaCoreConfig) -> None:
-        self.cfg = cfg
-        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

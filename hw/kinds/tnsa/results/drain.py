@@ -1,17 +1,16 @@
 """Holds the result of an MVM and gives it out as a stream while the next one runs."""
 
-from typing import Any
 
 from amaranth.hdl import C, Cat, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import stream
 from amaranth.lib.memory import Memory
-from amaranth.lib.wiring import In, Out
 
 from mho.hw.block import Resettable
 from mho.hw.core.digital.counting import following, last, padded
 from mho.hw.core.layout import CODE_WIDTH, WordsLayout
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.kinds.tnsa.results.counters import COUNT_BITS
+from mho.hw.ports import In, Out, array
 from mho.macro_models.integer.operation import LSB_SEGMENT_BITS
 
 __all__ = ["ResultBank"]
@@ -20,7 +19,7 @@ _STORED = COUNT_BITS + 2
 """Bits of the code of one conversion: a count, its half step and its sign."""
 
 
-class ResultBank(Resettable):
+class ResultBank(Resettable[TnsaCoreConfig]):
     """Moves a result out of the counters, and gives out two codes a word.
 
     The counters keep the result until the next conversion's first compare ends, and are free until then: they are read
@@ -50,28 +49,17 @@ class ResultBank(Resettable):
         The words.
     """
 
-    finish: Value
-    high: Value
-    two: Value
-    negative: Value
-    removed: list[Signal]
-    cap: Value
-    live: Value
-    free: Value
-    busy: Value
-    words: Any
-    o: stream.Interface
-
-    def __init__(self, cfg: TnsaCoreConfig) -> None:
-        self.cfg = cfg
-        lines = cfg.lines
-        words = {"words": In(WordsLayout(cfg.output_words))} if cfg.ranged else {}
-        super().__init__({
-            "finish": In(1), "high": In(1), "two": In(1),
-            "negative": In(lines), "removed": In(lines).array(COUNT_BITS), "cap": In(COUNT_BITS), "live": In(lines),
-            "free": Out(1), "busy": Out(1), "o": Out(stream.Signature(unsigned(32))),
-            **words,
-        })
+    finish = In(1)
+    high = In(1)
+    two = In(1)
+    negative = In(lambda self: self.cfg.lines)
+    removed = array(In(lambda self: self.cfg.lines), COUNT_BITS)
+    cap = In(COUNT_BITS)
+    live = In(lambda self: self.cfg.lines)
+    free = Out(1)
+    busy = Out(1)
+    o = Out(stream.Signature(unsigned(32)))
+    words = In(lambda self: WordsLayout(self.cfg.output_words), when=lambda self: self.cfg.ranged)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

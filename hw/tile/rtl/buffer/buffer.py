@@ -65,7 +65,7 @@ _OFFSET = 3
 """Bits of an address within a word."""
 
 
-class Buffer(Component):
+class Buffer(Component[TileConfig]):
     """Memory of a tile.
 
     Word w is in bank w mod 2, so that two neighbouring words are read or written in a cycle, and eight bytes at any
@@ -92,8 +92,8 @@ class Buffer(Component):
     write = array(In(WritePort()), lambda self: self.writers)
 
     def __init__(self, cfg: TileConfig, readers: int, writers: int) -> None:
-        self.cfg, self.readers, self.writers = cfg, readers, writers
-        super().__init__()
+        self.readers, self.writers = readers, writers
+        super().__init__(cfg)
 
     @property
     def widest(self) -> int:

@@ -43,7 +43,7 @@ class SourceLayout(data.StructLayout):
         super().__init__({"walk": WalkFaults(), "field": 1, "address": 1, "number": 4, "wrong": 2, "terms": 10})
 
 
-class _Check(Component):
+class _Check(Component[TileConfig]):
     """Tells the least cause, and the stream of the first finding of that."""
 
     cause: Signal
@@ -112,11 +112,6 @@ class MvmCheck(_Check):
     cause = Out(4)
     stream = Out(4)
 
-
-    def __init__(self, cfg: TileConfig) -> None:
-        self.cfg = cfg
-        super().__init__()
-
     def elaborate(self, platform: object) -> Module:
         m = Module()
         mvm, walk, words = self.mvm, self.walk, Signal(7)
@@ -170,11 +165,6 @@ class VecCheck(_Check):
     target_wrong = In(2)
     cause = Out(4)
     stream = Out(4)
-
-
-    def __init__(self, cfg: TileConfig) -> None:
-        self.cfg = cfg
-        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

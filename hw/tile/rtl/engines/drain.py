@@ -18,7 +18,7 @@ __all__ = ["DrainRange"]
 _WORD = 7
 
 
-class DrainRange(Resettable):
+class DrainRange(Resettable[TileConfig]):
     """Passes the words from ``first`` to ``last`` of each product, and takes the others.
 
     Parameters
@@ -49,11 +49,6 @@ class DrainRange(Resettable):
     codes = Out(_WORD + 2)
     i = In(stream.Signature(unsigned(32)))
     o = Out(stream.Signature(unsigned(32)))
-
-
-    def __init__(self, cfg: TileConfig) -> None:
-        self.cfg = cfg
-        super().__init__()
 
     def elaborate(self, platform: object) -> Any:
         m = Module()

@@ -63,7 +63,7 @@ class ProductQueue(IssueQueue):
         super().__init__(MvmLayout(), _WAITING)
 
 
-class LoadEngine(Resettable):
+class LoadEngine(Resettable[TileConfig]):
     """Carries out MVM and IMAGE, one at a time, while the next MVM is looked at and one more waits.
 
     The block of a CORE goes to the core as masks.
@@ -129,11 +129,6 @@ class LoadEngine(Resettable):
     block_size = In(12)
     mask = Out(stream.Signature(unsigned(64)))
     ends = Out(1)
-
-
-    def __init__(self, cfg: TileConfig) -> None:
-        self.cfg = cfg
-        super().__init__()
 
     def elaborate(self, platform: object) -> Any:
         m = Module()

@@ -26,7 +26,7 @@ class InLayout(data.StructLayout):
         super().__init__({"payload": cfg.payload_bits, "slot": _SLOT})
 
 
-class Receiver(Resettable):
+class Receiver(Resettable[TileConfig]):
     """Writes flits into the next block of the stream of their slot, and shows it with the last one.
 
     It never waits: its ports of buffer and tokens go before all others. A flit is written three cycles after it came,
@@ -57,11 +57,6 @@ class Receiver(Resettable):
     ring = In(RingLayout())
     write = Out(WritePort())
     change = Out(stream.Signature(Change()))
-
-
-    def __init__(self, cfg: TileConfig) -> None:
-        self.cfg = cfg
-        super().__init__()
 
     def elaborate(self, platform: object) -> Any:
         m = Module()

@@ -30,7 +30,7 @@ class OutLayout(data.StructLayout):
         super().__init__({"payload": cfg.payload_bits, "flow": 4, "last": 1, "operand": 1})
 
 
-class SendEngine(Resettable):
+class SendEngine(Resettable[TileConfig]):
     """Carries out SEND: one block after the other as they come, a flit a cycle; others wait here.
 
     Members
@@ -57,11 +57,6 @@ class SendEngine(Resettable):
     change = Out(stream.Signature(Change()))
     o = Out(lambda self: stream.Signature(OutLayout(self.cfg)))
     ends = Out(1)
-
-
-    def __init__(self, cfg: TileConfig) -> None:
-        self.cfg = cfg
-        super().__init__()
 
     def elaborate(self, platform: object) -> Any:
         m = Module()

@@ -47,7 +47,7 @@ def sources(vec: data.View) -> tuple[dict[str, Value], dict[str, Value]]:
     return walks, {"a": ~vec.a[4], "b": both & ~vec.b[4], "target": ~vec.target[4]}
 
 
-class VectorControl(Resettable):
+class VectorControl(Resettable[TileConfig]):
     """Carries out VEC, one at a time: waits for its windows and blocks, computes, gives back and shows.
 
     Only what an operation needs takes time: of one that takes the drain and adds to accumulators three cycles beside
@@ -86,10 +86,6 @@ class VectorControl(Resettable):
     memory = In(stream.Signature(MemoryWrite()))
     adds = Out(1)
     total = Out(32)
-
-    def __init__(self, cfg: TileConfig) -> None:
-        self.cfg = cfg
-        super().__init__()
 
     def elaborate(self, platform: object) -> Any:
         m = Module()

@@ -38,7 +38,7 @@ class OperationQueue(IssueQueue):
         super().__init__(VecLayout(), _WAITING)
 
 
-class VectorIssue(Resettable):
+class VectorIssue(Resettable[TileConfig]):
     """Carries out VEC, one at a time, while the next one is looked at and four more wait.
 
     An instruction is taken from ``i`` when it is found legal: in order with those of other engines, and when none of
@@ -98,10 +98,6 @@ class VectorIssue(Resettable):
     memory = In(stream.Signature(MemoryWrite()))
     adds = Out(1)
     total = Out(32)
-
-    def __init__(self, cfg: TileConfig) -> None:
-        self.cfg = cfg
-        super().__init__()
 
     def elaborate(self, platform: object) -> Any:
         m = Module()

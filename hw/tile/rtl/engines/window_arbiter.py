@@ -20,7 +20,7 @@ from mho.hw.tile.rtl.windows import WalkFaults, WalkPort, WalkRequest, WindowIte
 __all__ = ["WindowArbiter"]
 
 
-class WindowArbiter(Resettable):
+class WindowArbiter(Resettable[TileConfig]):
     """Reads a walk and where it is, has the walker do what is asked for, and writes where the walk is then.
 
     It serves one at a time, those who ask in turn, and none of them waits for what another one waits for: who was told
@@ -55,8 +55,8 @@ class WindowArbiter(Resettable):
 
 
     def __init__(self, cfg: TileConfig, ports: int) -> None:
-        self.cfg, self.ports = cfg, ports
-        super().__init__()
+        self.ports = ports
+        super().__init__(cfg)
 
     def elaborate(self, platform: object) -> Any:
         m = Module()

@@ -47,7 +47,7 @@ class StageLayout(data.StructLayout):
         super().__init__({"valid": 1, "first": 1, "last": 1, "count": range(cfg.lanes + 1), "sum": 8})
 
 
-class VectorDatapath(Resettable):
+class VectorDatapath(Resettable[TileConfig]):
     """Carries out one vector operation at a time. Reference: :func:`mho.hw.tile.isa.vector.compute`.
 
     It takes a cycle for each group of elements (:class:`mho.hw.tile.rtl.lanes.operands.Operands`) and term, and twelve
@@ -95,10 +95,6 @@ class VectorDatapath(Resettable):
     memory = In(stream.Signature(MemoryWrite()))
     adds = Out(1)
     total = Out(32)
-
-    def __init__(self, cfg: TileConfig) -> None:
-        self.cfg = cfg
-        super().__init__()
 
     def elaborate(self, platform: object) -> Any:
         m = Module()

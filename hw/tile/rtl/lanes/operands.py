@@ -45,7 +45,7 @@ class BeatLayout(data.StructLayout):
         })
 
 
-class Operands(Resettable):
+class Operands(Resettable[TileConfig]):
     """Takes the elements of an operation in groups, and of each group all terms of one source and of the other.
 
     A group has as many elements as there are lanes, or fewer: at the end, where parameters begin anew, where two words
@@ -93,10 +93,6 @@ class Operands(Resettable):
     sums = array(In(signed(_LANE)), AT_A_TIME)
     sum_wait = In(1)
     o = Out(lambda self: stream.Signature(BeatLayout(self.cfg)))
-
-    def __init__(self, cfg: TileConfig) -> None:
-        self.cfg = cfg
-        super().__init__()
 
     def elaborate(self, platform: object) -> Any:
         m = Module()

@@ -15,7 +15,7 @@ INDEX_BITS = 10
 """Bits of the number of a parameter."""
 
 
-class Parameters(Component):
+class Parameters(Component[TileConfig]):
     """Memory of parameters, which gives as many neighbours at a time as there are lanes.
 
     Parameters
@@ -39,11 +39,6 @@ class Parameters(Component):
     write = In(1)
     write_index = In(INDEX_BITS)
     write_data = In(64)
-
-
-    def __init__(self, cfg: TileConfig) -> None:
-        self.cfg = cfg
-        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

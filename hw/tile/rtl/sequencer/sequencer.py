@@ -44,7 +44,7 @@ class DescriptorWrite(data.StructLayout):
         super().__init__({"index": 8, "word": _WORD})
 
 
-class Sequencer(Resettable):
+class Sequencer(Resettable[TileConfig]):
     """Runs a program: one instruction after the other, three cycles each and what they wait for.
 
     HALT, LOOP, SET and the token instructions are carried out here, IMAGE, MVM, VEC, SEND and CORE are issued. SET
@@ -108,11 +108,6 @@ class Sequencer(Resettable):
     write_data = In(_WORD)
     look = In(1)
     seen = Out(_WORD)
-
-
-    def __init__(self, cfg: TileConfig) -> None:
-        self.cfg = cfg
-        super().__init__()
 
     def elaborate(self, platform: object) -> Any:
         m = Module()

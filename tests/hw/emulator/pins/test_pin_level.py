@@ -25,8 +25,7 @@ from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.macro_models import load_device
 from mho.macro_models.cells.pulses import PulseArray
 from mho.macro_models.errors import InputError
-from mho.macro_models.integer.masks import Masks
-from mho.macro_models.integer.operation import Converter, MvmOperation
+from mho.macro_models.integer.operation import Converter, Masks, MvmOperation
 from mho.macro_models.integer.pulse import Polarity
 from mho.sim.core.bench.stimulus import make_stimulus
 from tests.hw.amaranth_bench import get, put, simulate

@@ -12,8 +12,7 @@ from mho.hw.core.layout import pack, pack_inputs
 from mho.hw.core.masks import MaskFile
 from mho.hw.emulator import PinEmulatorConfig, PinLevelCore, TableCache, cell_loads, noise_loads
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
-from mho.macro_models.integer.masks import Masks
-from mho.macro_models.integer.operation import Converter, Direction, MvmOperation
+from mho.macro_models.integer.operation import Converter, Direction, Masks, MvmOperation
 from mho.macro_models.tnsa.model import TnsaModel
 from mho.sim.core.bench.stimulus import Stimulus, make_stimulus
 from tests.hw.amaranth_bench import get, put, simulate

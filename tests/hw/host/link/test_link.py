@@ -10,11 +10,12 @@ from amaranth.lib.wiring import connect, flipped
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mho.hw.host.link.config import LinkConfig
 from mho.hw.host.link.endpoint import LinkTarget
 from mho.hw.host.link.format import Command, Kind, Status, encode_command, encode_reply, encode_request
-from mho.hw.host.link.model import LinkConfig, LinkDevice
 from tests.fpga.link.probe import COUNTER, DIGEST, HANG, LinkProbe, ProbeBus
 from tests.hw.amaranth_bench import simulate
+from tests.hw.host.link.link_device import LinkDevice
 
 CFG = LinkConfig(size=64, address_width=16, timeout=20)
 SESSION = 0x1234567E

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mho.macro_models import load_device
-from mho.macro_models.integer.masks import Masks
+from mho.macro_models.integer.operation import Masks
 from mho.macro_models.kinds.array import ArrayModel
 from mho.macro_models.kinds.array.config import ArrayConfig
 from tests.hw.kinds.array.configurations import random_chip

@@ -6,7 +6,7 @@ import pytest
 from mho.hw.chip.rating import rate
 from mho.hw.config import load_chip
 from mho.hw.kinds import energy, timing
-from mho.macro_models.integer.masks import Masks
+from mho.macro_models.integer.operation import Masks
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,7 @@ from mho.hw.core.layout import OUTPUTS_PER_WORD
 from mho.hw.kinds.pwm.config import PwmCoreConfig
 from mho.hw.kinds.pwm.digital import DigitalUnit
 from mho.hw.kinds.pwm.settings import COLUMN_BITS
-from mho.macro_models.integer.pwm.converter import COUNTER_BITS
-from mho.macro_models.integer.pwm.digital import DigitalUnits
+from mho.macro_models.integer.pwm.converter import COUNTER_BITS, DigitalUnits
 from mho.macro_models.integer.pwm.operation import PwmOperation
 from tests.hw.amaranth_bench import collect, simulate
 

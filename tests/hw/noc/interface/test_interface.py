@@ -293,7 +293,7 @@ def test_legal_sets(cfg: MeshConfig) -> None:
         (lambda: slot_word(CFG, 6, 0), "sender must be 0 to 5, not 6"),
         (lambda: slot_word(CFG, 5, 16), "flow must be 0 to 15, not 16"),
         (
-            lambda: NetworkInterface.members(MeshConfig(tag_bits=5)),
+            lambda: NetworkInterface.ports_for(MeshConfig(tag_bits=5)),
             "tag_bits must be 2 to 4 with network interfaces, not 5",
         ),
     ],

@@ -7,7 +7,7 @@ from mho.hw.tile.config import TileConfig
 from mho.hw.tile.isa import DESCRIPTORS, Kind, Operand
 from mho.hw.tile.isa.vector import pack_parameters
 from mho.hw.tile.timing.clock import Clock, Notice, Process
-from mho.hw.tile.timing.ring import ACKNOWLEDGES, Moves, Ring
+from mho.hw.tile.timing.ring import ACKNOWLEDGES, Asker, Moves, Ring
 from mho.hw.tile.timing.vectors import beats_of
 
 CFG = TileConfig(lines=64, lanes=4, payload_bits=64)
@@ -63,6 +63,29 @@ def test_a_ring_acknowledges_while_two_blocks_more_would_fit() -> None:
     clock.run(lambda: False, 100)
     assert acknowledged == [ACKNOWLEDGES, 20 + ACKNOWLEDGES]
     assert ring.there == 1
+
+
+@pytest.mark.parametrize(("last", "order"), [
+    (Asker.SEQUENCER, [Asker.WALKS, Asker.SEND]), (Asker.VECTOR, [Asker.SEND, Asker.WALKS]),
+])
+def test_who_waits_for_a_change_is_answered_in_turn(last: Asker, order: list[Asker]) -> None:
+    """One a cycle, from behind the one who was answered last, whoever has waited longer."""
+    clock, answers = Clock(), list[tuple[int, Asker]]()
+    moves = Moves(clock)
+
+    def waits(port: Asker) -> Process:
+        yield from moves.again(port)
+        answers.append((clock.now, port))
+
+    def changes() -> Process:
+        yield from moves.answer(last, 3)
+        yield 7
+        moves.move()
+
+    for process in (waits(Asker.SEND), waits(Asker.WALKS), changes()):
+        clock.start(process)
+    clock.run(lambda: False, 100)
+    assert answers == [(11, order[0]), (12, order[1])]
 
 
 @pytest.mark.parametrize(("given", "count", "words"), [

@@ -9,8 +9,8 @@ import pytest
 
 from mho.macro_models.cells.programming import programmed
 from mho.macro_models.devices import CAUSES, Device, device_from_dict, load_device
-from mho.macro_models.devices.endurance import cycled
 from mho.macro_models.devices.quantiles import node_z
+from mho.macro_models.devices.resampled import cycled
 from mho.macro_models.devices.sections.law import Law
 from mho.macro_models.devices.sections.programming import Programming
 from mho.macro_models.files import parse_toml

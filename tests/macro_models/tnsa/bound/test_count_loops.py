@@ -1,4 +1,4 @@
-"""What numba compiles gives the codes of numpy: conversions without noise, and leaves."""
+"""Conversions without noise in compiled loops give the codes of numpy; leaves of many columns at once those of each."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from mho.macro_models.integer.converter import combine_segments
 from mho.macro_models.integer.operation import MvmOperation
 from mho.macro_models.integer.vector import LeafSum, largest_code, scale_leaf, sum_leaves
-from mho.macro_models.integer.vector.leaf import compiled_leaves
 from mho.macro_models.tnsa.bound.product import compiled_taken
 from mho.macro_models.tnsa.converter.conversion import count_steps, segment_inputs
 from mho.macro_models.tnsa.sensing import Steps
@@ -52,7 +51,6 @@ def test_codes(bits: int, in_bits: int, relu: bool, early: bool, seed: int) -> N
 @given(count=st.integers(1, 20), turns=st.integers(1, 5), shift=st.integers(0, 31), seed=st.integers(0, 999))
 def test_leaves(count: int, turns: int, shift: int, seed: int) -> None:
     """Of any codes and multipliers, whose sums wrap around."""
-    assert compiled_leaves() is not None
     rng = np.random.default_rng(seed)
     top = largest_code(MvmOperation(in_bits=8))
     codes = rng.integers(-top, top + 1, (7, count * turns)).astype(np.int16)

@@ -22,7 +22,7 @@ from mho.macro_models.integer.random import NORMAL_ONE, Purpose, normal_codes
 from mho.macro_models.tnsa.config import TnsaConfig
 from mho.macro_models.tnsa.converter.neuron import COUNT_TOP, Neuron
 from mho.macro_models.tnsa.model import TnsaModel
-from mho.macro_models.tnsa.pin_level.neuron import PinLevelNeuron, pin_level_macro
+from mho.macro_models.tnsa.pin_level.macro import PinLevelNeuron, pin_level_macro
 from tests.macro_models.tnsa.pin_level.test_pin_level_macro import drive_conversion
 from tests.macro_models.tnsa.test_tnsa_model import physical, segments
 

@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from mho.sweeps import Folder, load_spec, run_sweep
-from mho.sweeps.search.front import costs, front
 from mho.sweeps.search.search import chosen
+from mho.sweeps.spec.measures import costs, front
 from mho.sweeps.spec.spec import Search
 
 OBJECTIVES = (("accuracy", True), ("interval_us", False))

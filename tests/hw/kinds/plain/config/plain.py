@@ -64,7 +64,9 @@ class PlainChip(Chip):
         return 8
 
     def operation(self, *, in_bits: int, in_signed: bool, out_bits: int | None = None) -> PlainOperation:
-        return PlainOperation(in_bits=in_bits, in_signed=in_signed, out_bits=min(out_bits or 12, self.sar.bits), early_stop=False)
+        return PlainOperation(
+            in_bits=in_bits, in_signed=in_signed, out_bits=min(out_bits or 12, self.sar.bits), early_stop=False
+        )
 
     def macro_config(self) -> Any:
         from mho.macro_models.kinds.plain import PlainConfig  # pyright: ignore[reportMissingImports]
