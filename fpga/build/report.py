@@ -11,8 +11,7 @@ from mho.hw.tile.config import TileConfig
 from mho.macro_models.errors import InputError
 
 __all__ = [
-    "CELLS", "Usage", "abc_failed", "check_memory", "error_line", "overfull", "read_usage", "unroutable",
-    "what_fits",
+    "CELLS", "Usage", "abc_failed", "check_memory", "error_line", "overfull", "read_usage", "unroutable", "what_fits",
 ]
 
 
@@ -50,6 +49,7 @@ def check_memory(board: Board, cfg: AnyConfig) -> None:
             f"{cfg.chip.name} is too large for {board.name}: its {what} need {sizes} and the {board.device} has "
             f"{capacity}; {what_fits(board)}"
         )
+
 
 CELLS = {
     "ICESTORM_LC": "lut", "ICESTORM_RAM": "bram", "ICESTORM_SPRAM": "spram", "ICESTORM_DSP": "dsp",
