@@ -35,11 +35,11 @@ from mho.macro_models.integer.pulse import (
     PulseRecord,
 )
 from mho.macro_models.integer.random import NORMAL_ONE, Purpose, bits16, normal_blocks, normal_codes, philox_key
+from mho.macro_models.types import Reals
 
 __all__ = ["PulseArray", "PulseConfig"]
 
 Cells = NDArray[np.int64]
-Reals = NDArray[np.float64]
 
 # Steps of the draws once a cell; those of each pulse and each verify read follow.
 _SET, _RESET, _HIGH, _INITIAL, _WEAK, _FORM, _FORMED = range(PULSE_STEP)

@@ -3,8 +3,7 @@
 import click
 
 from mho.terminal.console import Output
-from mho.terminal.names import DEVICE
-from mho.terminal.options import common_options, example
+from mho.terminal.options import DEVICE, common_options, example
 from mho.terminal.paths import READS, WORD
 
 __all__ = ["drive_command", "tune_command"]
