@@ -4,7 +4,7 @@ from abc import abstractmethod
 from typing import Any
 
 from amaranth.hdl import Module, Signal, Value
-from amaranth.lib import stream, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import Out
 
 from mho.hw.block import Resettable
@@ -16,7 +16,7 @@ from mho.hw.core.digital.sequencer import PhaseSequencer
 from mho.hw.core.digital.status import count_operations
 from mho.hw.core.layout import OpLayout, WordsLayout
 from mho.hw.core.masks import MaskLayout, MaskStore
-from mho.hw.core.port import VectorPort
+from mho.hw.core.port import VectorMembers, VectorPort
 from mho.hw.macro.contract import ContractPins
 
 __all__ = ["RowCore", "row_port"]
@@ -33,7 +33,7 @@ def steps_of(cfg: RowConfig, planes: Value) -> Value:
     return digits << cfg.row_groups.bit_length() - 1 if cfg.row_groups > 1 else digits
 
 
-class RowCore(Resettable[Any]):
+class RowCore(Resettable[Any], VectorMembers):
     """Runs matrix-vector products: rows are driven step by step, columns are read in groups.
 
     The next operation loads and the last result drains while one is at the pins. A kind says the order at the pins by
@@ -58,13 +58,7 @@ class RowCore(Resettable[Any]):
 
     verilog_name = "digital"
 
-    op: stream.Interface
-    i: stream.Interface
-    o: stream.Interface
-    mask: stream.Interface
     macro: Any
-    status: Any
-    words: Any
 
     def __init__(self, cfg: Any, pins: ContractPins) -> None:
         self.pins = pins
