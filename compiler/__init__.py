@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from mho.macro_models.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from mho.compiler.fitting import fitting_of
+    from mho.compiler.dry_run import fitting_of
     from mho.compiler.importer.onnx_import import import_onnx
     from mho.compiler.inputs import Inputs, NamedInputs, load_input, load_inputs
     from mho.compiler.model import FloatNetwork
@@ -15,25 +15,13 @@ if TYPE_CHECKING:
     from mho.compiler.passes import FIRST_INPUTS, compile_for_chip, compile_model
 
 __all__ = [
-    "FIRST_INPUTS",
-    "CompileOptions",
-    "CoreImage",
-    "FloatNetwork",
-    "Inputs",
-    "NamedInputs",
-    "Network",
-    "compile_for_chip",
-    "compile_model",
-    "fitting_of",
-    "import_onnx",
-    "load_input",
-    "load_inputs",
-    "summarise",
+    "FIRST_INPUTS", "CompileOptions", "CoreImage", "FloatNetwork", "Inputs", "NamedInputs", "Network",
+    "compile_for_chip", "compile_model", "fitting_of", "import_onnx", "load_input", "load_inputs", "summarise",
 ]
 
 __getattr__ = lazy_names(__name__, {
     "mho.compiler.passes": ("FIRST_INPUTS", "compile_for_chip", "compile_model"),
-    "mho.compiler.fitting": ("fitting_of",),
+    "mho.compiler.dry_run": ("fitting_of",),
     "mho.compiler.importer.onnx_import": ("import_onnx",),
     "mho.compiler.inputs": ("Inputs", "NamedInputs", "load_input", "load_inputs"),
     "mho.compiler.model": ("FloatNetwork",),

@@ -1,5 +1,6 @@
-"""What compiling a network would take, without calibrating it."""
+"""What compiling a network would take, without calibrating it; whether it fits, and what would do."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,6 @@ from mho.compiler.calibration.assembly.elementwise import is_elementwise
 from mho.compiler.calibration.finer import may_be_in_two
 from mho.compiler.calibration.quantisers import formats
 from mho.compiler.calibration.search.layer import FEWEST_OUT_BITS
-from mho.compiler.fitting import fitting
 from mho.compiler.importer.onnx_import import import_onnx
 from mho.compiler.inputs import load_input
 from mho.compiler.mapping import Placement, place
@@ -20,14 +20,85 @@ from mho.compiler.mapping.faults import FaultMaps
 from mho.compiler.mapping.redundancy import MOST_PRODUCTS
 from mho.compiler.model import FloatNetwork
 from mho.compiler.model.stages import Evaluated
+from mho.compiler.network import Network
+from mho.compiler.network.report import cores_of
 from mho.compiler.options import CompileOptions
-from mho.compiler.plan import plan, products_of_placement
+from mho.compiler.plan import overflow, plan, products_of_placement
+from mho.compiler.tile.dry import tile_shapes
+from mho.compiler.tile.placement.placing import fewest_tiles
 from mho.compiler.types import Facts
-from mho.hw.config import Chip
+from mho.hw.config import Chip, load_chip, preset_names
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.operation import MvmOperation
 
-__all__ = ["dry_run"]
+__all__ = ["dry_run", "fitting_of"]
+
+MOST_CORES = 4096
+"""Cores up to which a packing on another chip is tried."""
+
+
+def fitting(
+    net: FloatNetwork, slices: Sequence[int], chip: Chip, *, cores: int, least: int, bound: int
+) -> Facts:
+    """Whether the layers of a network fit a chip, and what would do: plain numbers.
+
+    ``cores`` are taken, ``least`` would do, below ``bound`` nothing does. Besides those: ``there`` (cores of the chip),
+    ``missing`` (how many more are needed, 0 if it fits), ``would_fit`` (presets of the same kind of which one chip
+    does, with their least and their cores), ``mesh`` (columns and rows of such cores that would do, None if it fits),
+    ``figures`` (what figures are of that do not fit, a sentence).
+    """
+    missing = max(0, least - chip.cores)
+    return {
+        "there": chip.cores, "cores": cores, "least": least, "bound": bound, "missing": missing,
+        "would_fit": _presets(net, slices, chip) if missing else [],
+        "mesh": _mesh(least) if missing else None, "figures": overflow(chip, cores)["figures"],
+    }
+
+
+def fitting_of(network: Network) -> Facts:
+    """Whether a network fits its chip, see :func:`fitting`; of old files what is taken is the least."""
+    facts, cores = network.calibration, cores_of(network)
+    return fitting(
+        network.model, facts.slices, network.chip, cores=cores, least=facts.cores_least or cores,
+        bound=facts.cores_bound or 1,
+    )
+
+
+def _fewest(net: FloatNetwork, slices: Sequence[int], chip: Chip) -> int | None:
+    """Cores that do, by the placement of the chip's tiles, or of a host; None if no number does."""
+    cell_map = chip.macro_config().cell_map
+    if chip.tile.programs:
+        return fewest_tiles(tile_shapes(net, chip), cell_map, slices=slices)
+    return place([layer.shape for layer in net.layers], cell_map, copies=1, slices=slices).least
+
+
+def _presets(net: FloatNetwork, slices: Sequence[int], chip: Chip) -> list[Facts]:
+    """Presets of the chip's kind on which the network fits, those of the fewest cells first."""
+    fitting_presets: list[tuple[int, Facts]] = []
+    shapes = [(*layer.shape, 1)[:3] for layer in net.layers]
+    weights = sum(rows * columns // groups * n for (rows, columns, groups), n in zip(shapes, slices, strict=True))
+    for name in preset_names():
+        preset = load_chip(name)
+        cell_map = preset.macro_config().cell_map
+        limit = min(preset.cores, MOST_CORES)
+        if preset.core.kind != chip.core.kind or weights > limit * cell_map.rows * cell_map.columns:
+            continue
+        try:
+            fewest = _fewest(net, slices, preset)
+        except InputError:  # a core narrower than the slices of one output, or no form on its tiles
+            continue
+        if fewest is not None and fewest <= preset.cores:
+            cells = cell_map.rows * cell_map.columns * preset.cores
+            fitting_presets.append((cells, {"chip": name, "least": fewest, "there": preset.cores}))
+    return [entry for _, entry in sorted(fitting_presets, key=lambda pair: (pair[0], pair[1]["chip"]))]
+
+
+def _mesh(cores: int) -> list[int] | None:
+    """Columns and rows of a mesh with so many cores; None beyond what a mesh can be."""
+    columns = math.isqrt(cores - 1) + 1
+    rows = -(-cores // columns)
+    return [columns, rows] if columns <= 16 else None
+
 
 MOST_TRIED, TRIED = 1 << 22, 2
 """Multiplications up to which the programs of tiles are tried, which takes seconds; inputs for that."""
@@ -48,7 +119,7 @@ def dry_run(
     """Reads a network, places it, and says what it takes; for those that do not fit, too.
 
     Parameters as of :func:`~mho.compiler.passes.compile_model`. Returns plain numbers, strings, lists and dicts:
-    ``model``, ``chip``, ``plan`` (:func:`mho.compiler.plan.plan`), ``fit`` (:func:`mho.compiler.fitting.fitting`; None
+    ``model``, ``chip``, ``plan`` (:func:`mho.compiler.plan.plan`), ``fit`` (:func:`mho.compiler.dry_run.fitting`; None
     where it has no form on tiles), ``assumed``: bits of inputs and outputs of all conversions that the plan is for, as
     calibration would choose them, with the
     conversions and cycles per image at the fewest and the most that it may choose; ``copies``: whether copies are

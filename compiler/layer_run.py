@@ -2,7 +2,7 @@
 
 Vectors, a position of an image each, go through in blocks that stay in the cache of a processor, from the elements of
 the value to the lanes of the outputs. Patches are never there as a whole, and an input that drives several rows is
-taken once (:mod:`mho.macro_models.bound`).
+taken once (:mod:`mho.macro_models.macro`).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from mho.compiler.program import DITHER, OP_ID_IMAGE_SHIFT, Call, Layer, Mvm
 from mho.compiler.types import Lanes
 from mho.macro_models import MacroModel, Masks
-from mho.macro_models.bound import BoundProduct, bind, compute_taken, constant_input
 from mho.macro_models.integer.vector import LeafSum, padded
-from mho.macro_models.macro import MvmResult
+from mho.macro_models.macro import BoundProduct, MvmResult, bind, compute_taken, constant_input
 
 __all__ = ["LayerRun", "Sink", "taken_inputs"]
 

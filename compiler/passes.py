@@ -36,7 +36,7 @@ from mho.compiler.tile.graph.shapes import shapes_of
 from mho.compiler.tile.layers import calibrate_on_tiles, with_walks
 from mho.compiler.tile.move_cores import move_cores
 from mho.compiler.tile.pipelined import Programmed, write_programs
-from mho.compiler.tile.placement.needs import largest_buffer
+from mho.compiler.tile.placement.room import largest_buffer
 from mho.compiler.tile.prune_copies import Judge, prune_copies
 from mho.compiler.tile.refusal import Refusal
 from mho.hw.config import Chip

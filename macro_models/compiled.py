@@ -1,22 +1,20 @@
 """Loops that are there where numba is installed. This module does without it."""
 
 from collections.abc import Callable
-from functools import cache, wraps
-from typing import TypeVar
+from functools import cache
+from importlib import import_module
+from typing import Any
 
-__all__ = ["where_numba_is"]
-
-Loops = TypeVar("Loops")
+__all__ = ["loops_of"]
 
 
-def where_numba_is(make: Callable[[], Loops | None]) -> Callable[[], Loops | None]:
-    """Make loops once, by a function that imports the module with them; None where numba is not installed or off."""
+def loops_of(module: str) -> Callable[[], Any]:
+    """What ``make_loops`` of a module gives, imported when first asked; None where numba is not there or off."""
 
     @cache
-    @wraps(make)
-    def loops() -> Loops | None:
+    def loops() -> Any:
         try:
-            return make()
+            return import_module(module).make_loops()
         except ImportError:
             return None
 

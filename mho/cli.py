@@ -26,9 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "generate": ("mho.commands.generate", "Write Verilog, stubs, registers and tape-out files of a chip."),
     "compile": ("mho.commands.compile.command", "Quantise an ONNX model and map it to a chip's cores."),
     "run": ("mho.commands.run.command", "Run a network on a chip with its devices, and say how well it does."),
-    "compare": (
-        "mho.commands.compare.command", "Set runs, chips or devices side by side: what differs, and by how much.",
-    ),
+    "compare": ("mho.commands.compare", "Set runs, chips or devices side by side: what differs, and by how much."),
     "sweep": ("mho.commands.sweep", "Run chips, devices, networks, seeds, times: all combinations, or the best."),
     "report": ("mho.commands.report", "One page of runs: what limits accuracy, time and energy."),
     "program": ("mho.commands.program", "Program the cells of a network by write-verify, or take measured ones."),

@@ -18,6 +18,7 @@ def dotted(tree: Mapping[str, object], under: str = "") -> Iterator[tuple[str, o
         else:
             yield f"{under}{key}", value
 
+
 _PLAIN = ("name", "description", "schema")
 _QUIET = ("fit", "confidence", "pulse_fit")
 """Sections of a device that say where the numbers come from."""

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from mho.compiler.program import DITHER, Call, Layer, Mvm, Program
 from mho.hw.config import Chip
 from mho.hw.kinds import energy, timing
-from mho.macro_models.bound import constant_input
 from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, Masks, MvmOperation
 from mho.macro_models.integer.tally import tally
 from mho.macro_models.integer.vector import padded
+from mho.macro_models.macro import constant_input
 
 __all__ = ["CodeSpread", "LayerFigures", "RunAccount", "code_bytes"]
 

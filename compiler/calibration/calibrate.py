@@ -15,8 +15,14 @@ from numpy.typing import NDArray
 from mho.compiler.calibration.assembly.assembly import Assembly, beside, join
 from mho.compiler.calibration.assembly.carried import HIDDEN_ANCHORS, Encoded, Handed, InLanes, Value
 from mho.compiler.calibration.assembly.entry import Entry
-from mho.compiler.calibration.assembly.layer_lowering import Product, lower_last, lower_layer, smallest_scale
-from mho.compiler.calibration.assembly.residual import Rest, sum_of_parts
+from mho.compiler.calibration.assembly.layer_lowering import (
+    Product,
+    Rest,
+    lower_last,
+    lower_layer,
+    smallest_scale,
+    sum_of_parts,
+)
 from mho.compiler.calibration.outputs import OutputError, output_errors
 from mho.compiler.calibration.quantisers import Quantiser
 from mho.compiler.calibration.search.layer import Search
@@ -24,7 +30,7 @@ from mho.compiler.calibration.search.sampled import is_large
 from mho.compiler.calibration.trials.bench import Bench
 from mho.compiler.calibration.trials.calls import FEW_SAMPLES, MOST_SAMPLES, Calls, range_samples, sampled, samples
 from mho.compiler.calibration.trials.candidates import Draft, Site
-from mho.compiler.calibration.trials.gradients import MOST_VALUES
+from mho.compiler.calibration.trials.influence import MOST_VALUES
 from mho.compiler.layer_run import LayerRun
 from mho.compiler.mapping import Placement
 from mho.compiler.model import FloatNetwork

@@ -7,8 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from mho.compiler.calibration.trials.bench import representative_time
-from mho.compiler.calibration.trials.gradients import IMAGES
-from mho.compiler.calibration.trials.influence import weight_noise
+from mho.compiler.calibration.trials.influence import IMAGES, weight_noise
 from mho.compiler.mapping import Placement
 from mho.compiler.mapping.place import DEFAULT_COPIES
 from mho.compiler.mapping.redundancy import Redundancy, squared_error
@@ -75,6 +74,7 @@ def error_of_outputs(net: FloatNetwork, x: Float) -> float:
     moved = np.asarray(net.finish(shifted), dtype=np.float64) - outputs
     size = np.sqrt(((net.compared(shifted) - net.compared(last)) ** 2).mean())
     return float(np.sqrt((moved**2).mean()) / size / max(np.sqrt((outputs**2).mean()), 1e-30))
+
 
 ERROR_OF_NUMBERS = 0.06
 """Error by noise of the cells up to which outputs that are numbers take no more of them: with rounding it is 0.1."""

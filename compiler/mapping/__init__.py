@@ -1,7 +1,6 @@
 """Weights on the cells of cores: which rows and columns hold what, around what is faulty."""
 
-from mho.compiler.mapping.packing.free_lines import SkipMaps
-from mho.compiler.mapping.place import place
-from mho.compiler.mapping.placement import Placement
+from mho.compiler.mapping.packing.packer import SkipMaps
+from mho.compiler.mapping.place import Placement, place
 
 __all__ = ["Placement", "SkipMaps", "place"]

@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from mho.compiler.mapping.packing.free_lines import Shape
-from mho.compiler.mapping.place import DEFAULT_COPIES, place
-from mho.compiler.mapping.placement import Placement
+from mho.compiler.mapping.packing.packer import Shape
+from mho.compiler.mapping.place import DEFAULT_COPIES, Placement, place
 from mho.macro_models.cell_map import CellMap
 from mho.macro_models.errors import argument
 

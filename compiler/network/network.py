@@ -16,11 +16,10 @@ import numpy as np
 from mho.compiler.calibration.facts import Calibration
 from mho.compiler.model import FloatNetwork
 from mho.compiler.model.before import Before
-from mho.compiler.network.file.archive import NETWORK, Arrays, archive_bytes, read_archive, write_archive
+from mho.compiler.network.file.archive import NETWORK, Arrays, archive_bytes, convert, read_archive, write_archive
 from mho.compiler.network.file.calibration import CALIBRATION, read_calibration, write_calibration
 from mho.compiler.network.file.layer import LAYER, RANGE, CoreImage, read_core, read_layer, write_core, write_layer
 from mho.compiler.network.file.model import MODEL, read_model, write_model
-from mho.compiler.network.file.old_format import convert
 from mho.compiler.network.file.stages import (
     read_stages,
     reals,
@@ -42,7 +41,7 @@ __all__ = ["FORMAT", "Network"]
 FORMAT, TILES_FORMAT, DEALT_FORMAT = 2, 3, 4
 """Without tiles, with them, and with layers that are dealt images."""
 """Version of the file format, and of files with programs of tiles; those before are read, too
-(:mod:`mho.compiler.network.file.old_format`)."""
+(:mod:`mho.compiler.network.file.archive`)."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -33,6 +33,7 @@ def overflow(chip: Chip, cores: int) -> Facts:
     return {
         "fits": chips == 1, "cores": cores, "there": chip.cores, "chips": chips, "figures": figures, "note": note}
 
+
 Place = Literal["array", "digital", "host"]
 
 _SILENT = ("reshape", "cast")
@@ -159,6 +160,7 @@ def peak_lanes(net: FloatNetwork, parts: int = 1) -> int:
         alive = remaining + (sizes[k + 1] if k + 1 in last else 0)
     return peak
 
+
 LANE_BYTES = 2
 
 
@@ -227,7 +229,7 @@ def plan(
 
     A layer that is called several times has its cells and weights in its first call, and conversions in each.
     ``before`` are the steps that the host does before the input is quantised, None if there are none; layers take their
-    inputs in ``parts``; ``host`` as of :func:`mho.compiler.plan.steps.placed_steps`.
+    inputs in ``parts``; ``host`` as of :func:`placed_steps`.
     """
     steps, cells = placed_steps(net, before, host), chip.macro_config().cell_map.cells
     rows = [_row(net, step, products, cells) for step in steps]

@@ -9,23 +9,9 @@ in, so that calibration, every backend and the references share it.
 
 from mho.compiler.program.ends import InputStage, OutputStage
 from mho.compiler.program.layer import DITHER, OP_ID_IMAGE_SHIFT, Call, Layer, Mvm, RunMvm, row_codes, run_call
-from mho.compiler.program.program import Program, batch_size
-from mho.compiler.program.stage import Host, Operation, Stage
+from mho.compiler.program.program import Host, Operation, Program, Stage, batch_size
 
 __all__ = [
-    "DITHER",
-    "OP_ID_IMAGE_SHIFT",
-    "Call",
-    "Host",
-    "InputStage",
-    "Layer",
-    "Mvm",
-    "Operation",
-    "OutputStage",
-    "Program",
-    "RunMvm",
-    "Stage",
-    "batch_size",
-    "row_codes",
-    "run_call",
+    "DITHER", "OP_ID_IMAGE_SHIFT", "Call", "Host", "InputStage", "Layer", "Mvm", "Operation", "OutputStage", "Program",
+    "RunMvm", "Stage", "batch_size", "row_codes", "run_call",
 ]

@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.compiler.types import Lanes
-from mho.macro_models.bound import constant_input
 from mho.macro_models.integer.operation import MvmOperation
 from mho.macro_models.integer.vector import Root, check_headroom, largest_code, scale_leaf, sum_leaves, take_rows
 from mho.macro_models.integer.window import Window
+from mho.macro_models.macro import constant_input
 
 __all__ = ["DITHER", "OP_ID_IMAGE_SHIFT", "Call", "Layer", "Mvm", "RunMvm", "row_codes", "run_call"]
 
@@ -141,7 +141,6 @@ class Call:
         if mine.size:
             lanes[mine] = run(codes[mine], images[mine])
         return lanes
-
 
 RunMvm = Callable[[Call, Mvm, Lanes, NDArray[np.uint64]], NDArray[np.integer]]
 """Carries out a product: (call of the layer, product, codes of all rows of the layer (batch, rows), op_id (batch,))

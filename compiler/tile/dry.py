@@ -6,8 +6,8 @@ from mho.compiler.mapping import Placement
 from mho.compiler.mapping.faults import FaultMaps
 from mho.compiler.model import FloatNetwork
 from mho.compiler.tile.graph.shapes import Shape, shapes_of
-from mho.compiler.tile.placement.needs import largest_buffer
 from mho.compiler.tile.placement.placing import fewest_tiles, place_on_tiles
+from mho.compiler.tile.placement.room import largest_buffer
 from mho.compiler.tile.placement.streams import tile_name
 from mho.compiler.types import Facts
 from mho.hw.config import Chip

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mho.compiler.calibration.calibrate import Calibrated, Calibrator
 from mho.compiler.calibration.outputs import output_warnings
 from mho.compiler.job import CalibratedLayers, Job
-from mho.compiler.mapping.placement import Placement
+from mho.compiler.mapping.place import Placement
 from mho.compiler.model import FloatNetwork
 from mho.compiler.model.stages import Linear, Step
 from mho.compiler.tile.graph.hoist_moves import hoist_moves

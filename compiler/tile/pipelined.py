@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 
 from mho.compiler.tile.cycles import TileCycles, expected_cycles
 from mho.compiler.tile.file import tile_code
-from mho.compiler.tile.placement.needs import needs_of
-from mho.compiler.tile.placement.room import Room
+from mho.compiler.tile.placement.room import Room, needs_of
 from mho.compiler.tile.placement.software_pipeline import Cuts, both_sides
 from mho.compiler.tile.placement.streams import Placed, place_of, tile_name
 from mho.compiler.tile.programs import try_programs
@@ -92,6 +91,7 @@ class _Links:
 
     def _node(self, tile: str) -> int:
         return self._mesh.node(*(0, 0) if tile == HOST else place_of(tile))
+
 
 GAIN = 0.03
 """What a cut has to save of an image's cycles, and what is left to save before one is tried."""

@@ -8,8 +8,7 @@ from mho.compiler.tile.code.maker import Maker
 from mho.compiler.tile.graph.builder import tile_graph
 from mho.compiler.tile.graph.graph import Graph
 from mho.compiler.tile.graph.images import entry_image
-from mho.compiler.tile.placement.needs import Needs, needs_of, roomy
-from mho.compiler.tile.placement.room import Room, more_room
+from mho.compiler.tile.placement.room import Needs, Room, more_room, needs_of, roomy
 from mho.compiler.tile.placement.software_pipeline import Cuts
 from mho.compiler.tile.placement.streams import Placed, place_nodes
 from mho.compiler.tile.refusal import Full, LongRing, NoRoomError, Refusal

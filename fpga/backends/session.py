@@ -4,8 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mho.fpga.link.client import LinkClient
-from mho.fpga.link.errors import BusFault, LinkError
-from mho.fpga.link.transport import SerialTransport, Transport
+from mho.fpga.link.transport import BusFault, LinkError, SerialTransport, Transport
 from mho.macro_models.errors import InputError, argument
 from mho.sim.backend import Observed
 

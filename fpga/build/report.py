@@ -11,8 +11,7 @@ from mho.hw.tile.config import TileConfig
 from mho.macro_models.errors import InputError
 
 __all__ = [
-    "CELLS", "Usage", "abc_failed", "check_memory", "error_line", "overfull", "read_usage", "unroutable",
-    "what_fits",
+    "CELLS", "Usage", "abc_failed", "check_memory", "error_line", "overfull", "read_usage", "unroutable", "what_fits",
 ]
 
 
@@ -36,7 +35,8 @@ def check_memory(board: Board, cfg: AnyConfig) -> None:
     InputError
         With the sizes that fit.
     """
-    emulator, spram = cfg.emulator, cfg.memory == "spram"
+    emulator = cfg.emulator
+    spram = emulator.memory == "spram"
     # A word of SPRAM has 16 bits, so the width of a word says how many there are; its depth was checked before.
     bits = cfg.cores * emulator.cell_words * emulator.word_bits + _buffer_bits(cfg)
     need = cfg.cores * (emulator.word_bits // 16) if spram else bits
@@ -49,6 +49,7 @@ def check_memory(board: Board, cfg: AnyConfig) -> None:
             f"{cfg.chip.name} is too large for {board.name}: its {what} need {sizes} and the {board.device} has "
             f"{capacity}; {what_fits(board)}"
         )
+
 
 CELLS = {
     "ICESTORM_LC": "lut", "ICESTORM_RAM": "bram", "ICESTORM_SPRAM": "spram", "ICESTORM_DSP": "dsp",

@@ -1,4 +1,4 @@
-"""The tools that make bitstreams: those of the system or, as WebAssembly, in packages; what Yosys does besides."""
+"""The tools that make bitstreams: those of the system or, as WebAssembly, of packages; what Yosys does besides."""
 
 import os
 import re
@@ -46,6 +46,7 @@ def tiles_at(board: Board, cfg: TilesConfig) -> list[str]:
         _TILE_AT.format(bel=bel, column=column, row=row)
         for row, bels in enumerate(places) for column, bel in enumerate(bels)
     ]
+
 
 FLOWS = ("auto", "native", "yowasp")
 """``yowasp``: tools in Python packages; ``native``: those of the system; ``auto``: native if all are there, else each

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from mho.fpga.link.client import LinkClient
-from mho.fpga.link.errors import BusFault
 from mho.fpga.link.simulated import PinsTransport
+from mho.fpga.link.transport import BusFault
 from mho.hw.chip import ChipParts, ChipTop
 from mho.hw.config import Chip
 from mho.hw.host.link.format import Status

@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mho.fpga.link.errors import BoardLost, BoardReset, BusFault, LinkError
-from mho.fpga.link.transport import HEADS, Pace, Transport
+from mho.fpga.link.transport import HEADS, BoardLost, BoardReset, BusFault, LinkError, Pace, Transport
 from mho.hw.host.link.format import (
     COMMAND_BYTES,
     CRC_BYTES,

@@ -1,15 +1,55 @@
 """What carries the bytes of the host link: a serial port, or anything like it; how long to wait for an answer."""
 
-
 import errno
 import time
 from types import ModuleType
 from typing import Any, Protocol
 
-from mho.fpga.link.errors import BoardLost
+from mho.hw.host.link.format import Status
 from mho.macro_models.errors import InputError, ToolError
 
-__all__ = ["HEADS", "UDEV_RULE", "Pace", "SerialTransport", "Transport"]
+__all__ = [
+    "HEADS", "UDEV_RULE", "BoardLost", "BoardReset", "BusFault", "LinkError", "Pace", "SerialTransport", "Transport",
+]
+
+
+class LinkError(ToolError):
+    """Base of the failures of the link."""
+
+
+class BoardLost(LinkError):
+    """Nothing answers: unplugged, not programmed, another rate."""
+
+
+class BoardReset(LinkError):
+    """The board forgot the session: it was reset, or another program opened the link."""
+
+
+class BusFault(LinkError):
+    """An access failed on the board; those before it were done, those after it were not.
+
+    Parameters
+    ----------
+    sentence
+        What happened.
+    address
+        Byte address of the access.
+    status
+        What became of it.
+    done
+        Accesses before it that were done.
+    read
+        Words that these have read, of 4 bytes each, little endian.
+    """
+
+    def __init__(self, sentence: str, address: int, status: Status, done: int = 0, read: bytes = b"") -> None:
+        super().__init__(sentence)
+        self.address, self.status, self.done, self.read = address, status, done, read
+
+    def behind(self, done: int, read: bytes) -> "BusFault":
+        """The same after further accesses, those of earlier requests."""
+        return BusFault(str(self), self.address, self.status, done + self.done, read + self.read)
+
 
 HEADS = 44
 """Bytes of a request and its answer beside their words: those of one command."""
@@ -83,6 +123,7 @@ class Pace:
         """Bytes of the next request and its answer: twice those that came through, fewer where many are damaged."""
         rate = self._lost / self._bytes if self._lost else 0.0
         return int(min(2 * self._grown, _SURE / rate if rate else 2 * self._grown))
+
 
 UDEV_RULE = 'SUBSYSTEM=="tty", ATTRS{idVendor}=="0403", MODE="0660", TAG+="uaccess"'
 """Gives the user at the screen access to the FTDI chips on most boards."""

@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mho.macro_models.array.cache import MatrixCache
+from mho.macro_models.array.cache import MatrixCache, SharedFolder
 from mho.macro_models.array.effective import effective_codes, effective_matrix
-from mho.macro_models.array.shared import SharedFolder
 from mho.macro_models.array.wires import Mode, Wires, check_conductances, check_lines_on, ideal_matrix
 
 __all__ = ["RANGE_RMS", "WireError", "analog_error", "effective_cells", "share_matrices", "wire_error"]
@@ -45,6 +44,7 @@ def analog_error(
         float(np.sqrt(np.sum(a**2) / a.shape[1])) for a in (want, got - want, got * gain - want)
     )
     return AnalogError(rms=rms, relative=rms / scale if scale else 0.0, after_gain=left / scale if scale else 0.0)
+
 
 _MATRICES = MatrixCache()
 """Matrices of this process: the passes of an error budget, and of cores that hold the same cells, share them."""

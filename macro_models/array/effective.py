@@ -127,6 +127,7 @@ def one_thread() -> AbstractContextManager[object]:
     controller = _controller()
     return nullcontext() if controller is None else controller.limit(limits=1, user_api="blas")
 
+
 posv, potrf, potri = get_lapack_funcs(("posv", "potrf", "potri"), dtype=np.float64)
 (symm,) = get_blas_funcs(("symm",), dtype=np.float64)
 

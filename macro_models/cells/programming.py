@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.macro_models.cells.chip import chip_code
-from mho.macro_models.compiled import where_numba_is
+from mho.macro_models.compiled import loops_of
 from mho.macro_models.devices.device import Device
 from mho.macro_models.devices.memory import Drawn, Draws, anew_step, shared, with_chip
 from mho.macro_models.integer.random import NORMAL_ONE, NORMAL_TABLE, Purpose, bits16
 
 __all__ = ["cell_draws", "programmed"]
+
+compiled: Callable[[], Callable[..., None] | None] = loops_of("mho.macro_models.cells.spread_compiled")
 
 KEPT_CELLS, KEPT_DRAWS = 1 << 16, 512
 """Draws of so many cells at most are kept, and so many of them: a calibration programs the same cells again and again.
@@ -140,14 +142,6 @@ def _by_loops(
         g, none if left is None else left, none if moved is None else moved, NORMAL_TABLE, device.programming.accept_uS,
         data.g_ref_uS, *(np.array(terms, dtype=np.float64) for terms in (first, before, after)), weight, growth,
     )
-
-
-@where_numba_is
-def compiled() -> Callable[..., None] | None:
-    """The loops of :mod:`.spread_compiled`."""
-    from mho.macro_models.cells.spread_compiled import make_loops
-
-    return make_loops()
 
 
 def _from_law(

@@ -6,9 +6,9 @@ from functools import cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Polynomial", "evaluate", "exp_negative", "exp_of", "ln", "number_on_grid", "on_grid"]
+from mho.macro_models.types import Reals
 
-Reals = NDArray[np.float64]
+__all__ = ["Polynomial", "evaluate", "exp_negative", "exp_of", "ln", "number_on_grid", "on_grid"]
 
 _GRID = float(1 << 20)
 _MOST = 700

@@ -199,6 +199,7 @@ _SPEC = {
         **dict.fromkeys(("set_rate", "reset_rate"), Number(0.0, 1e6)),
         **dict.fromkeys(("high_spread", "initial_spread", "cycle_spread"), Number(0.0, 10.0)),
         "weak_fraction": Number(0.0, 1.0),
+        "threshold_share": Number(-1.0, 1.0),
         "weak_factor": Number(1e-6, 1.0),
     },
     "converter": {"spread": FLAG, "sigma_output_mV": Number(0.0, 1e4)},

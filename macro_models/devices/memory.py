@@ -58,6 +58,7 @@ class Drawn:
     origin_uS: NDArray[np.float64] | None = None
     """What programming left each cell with, in uS, where read noise goes by it; None: it goes by ``g_uS``."""
 
+
 MOST_WEIGHTS = 32
 """Independent numbers of a cell."""
 

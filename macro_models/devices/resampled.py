@@ -4,7 +4,6 @@ import math
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from mho.macro_models.devices.device import Device
@@ -12,6 +11,7 @@ from mho.macro_models.devices.quantiles import node_moments
 from mho.macro_models.devices.sections.confidence import small_sample, upwards
 from mho.macro_models.devices.sections.law import Law
 from mho.macro_models.devices.sections.temperature import Temperature
+from mho.macro_models.types import Reals
 
 __all__ = ["cycled", "moved_law", "resampled"]
 
@@ -19,7 +19,6 @@ _MOST_SPREAD = 1.0  # of the logarithm of a deviation: how far a level with hard
 _LEAST_PART = 0.04  # of its variance that a change keeps in a device drawn anew
 _LARGEST_EV = 10.0
 
-Reals = NDArray[np.float64]
 Rows = tuple[tuple[float, ...], ...]
 
 

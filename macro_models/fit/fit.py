@@ -18,11 +18,10 @@ from mho.macro_models.fit.heat import fit_heat, reference_temperature, usual_rea
 from mho.macro_models.fit.law.between import with_levels_between
 from mho.macro_models.fit.law.components import kept_again
 from mho.macro_models.fit.law.errors import law_errors
-from mho.macro_models.fit.law.humps import two_kinds
+from mho.macro_models.fit.law.lost import two_kinds
 from mho.macro_models.fit.law.order import fit_memory, fit_onset
 from mho.macro_models.fit.law.statistics import rounded
-from mho.macro_models.fit.reads.noise import fit_read_noise
-from mho.macro_models.fit.reads.quiet import without_noise
+from mho.macro_models.fit.reads.noise import fit_read_noise, without_noise
 from mho.macro_models.fit.record import record
 from mho.macro_models.fit.rows.law_rows import LawRows
 from mho.macro_models.fit.rows.row import ParametricRow, Row

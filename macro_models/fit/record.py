@@ -23,10 +23,10 @@ from mho.macro_models.fit.law.doubts import (
 from mho.macro_models.fit.law.statistics import Summary, by_level, even_codes, rounded, summarise
 from mho.macro_models.fit.rows.law_rows import DRAWS, LawRows
 from mho.macro_models.fit.tables.measurements import Measurements
+from mho.macro_models.types import Reals
 
 __all__ = ["Compared", "compared", "fit_section", "record"]
 
-Reals = NDArray[np.float64]
 About = Callable[[float, Reals, NDArray[np.int64], Reals, NDArray[np.int64]], str]
 """Names what is off at a time: of time, changes and their levels, as measured and as drawn."""
 

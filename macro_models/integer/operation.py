@@ -141,6 +141,7 @@ class MvmOperation:
         top = 2**self.planes - 1
         return (-top if self.in_signed else 0), top
 
+
 MASK_SLOTS = 8
 """Word-line masks, and masks of converted lines, that a core holds."""
 

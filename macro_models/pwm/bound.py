@@ -31,7 +31,7 @@ class NarrowProduct:
     op, enabled, calibration
         The operation, which columns it converts, and the registers that correct converters.
     rows, taken, inputs, columns
-        As of :func:`mho.macro_models.bound.bind`.
+        As of :func:`mho.macro_models.macro.bind`.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class NarrowProduct:
         self._enabled, self._pick = enabled[lines], np.searchsorted(lines, columns)
 
     def compute(self, x: NDArray[Any], op_id: NDArray[np.uint64]) -> MvmResult:
-        """See :meth:`mho.macro_models.bound.BoundProduct.compute`."""
+        """See :meth:`mho.macro_models.macro.BoundProduct.compute`."""
         codes = np.empty((len(x), len(self._enabled)), dtype=np.int16)
         clipped = np.zeros(codes.shape, dtype=np.bool_)
         size = max(16, _CODES // len(self._enabled))

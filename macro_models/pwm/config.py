@@ -80,6 +80,7 @@ class DeviceQuads(FilledDevices):
 
     cells: ClassVar[int] = 4
 
+
 MOST_TOP_COUNTS = 511
 """Most counts of one window."""
 

@@ -30,7 +30,8 @@ from mho.macro_models.macro import MvmResult
 from mho.macro_models.programmed import ProgrammedCore
 from mho.macro_models.pwm.bound import NarrowProduct
 from mho.macro_models.pwm.config import PwmConfig
-from mho.macro_models.pwm.sensing import Key, Reals, made_oscillators
+from mho.macro_models.pwm.sensing import Key, made_oscillators
+from mho.macro_models.types import Integers, Reals
 
 __all__ = ["PwmModel"]
 
@@ -39,7 +40,6 @@ _KEYS = 32
 _HALF_PHASE = float(1 << COUNT_BITS - 1)
 
 Counters = tuple[Whole, Whole]
-Integers = NDArray[np.int64]
 
 
 class PwmModel(ProgrammedCore[PwmConfig]):
@@ -304,7 +304,7 @@ class PwmModel(ProgrammedCore[PwmConfig]):
         self, op: MvmOperation, masks: Masks, rows: NDArray[np.integer], taken: NDArray[np.integer], inputs: int,
         columns: NDArray[np.integer],
     ) -> NarrowProduct:
-        """See :func:`mho.macro_models.bound.bind`."""
+        """See :func:`mho.macro_models.macro.bind`."""
         operation = self._operation(op)
         return NarrowProduct(
             self.counters, operation, self.key(masks.word_lines(op)), masks.enabled(op), self.trimmed,

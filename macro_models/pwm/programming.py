@@ -11,10 +11,9 @@ from mho.macro_models.integer.pwm.programming import AMPLITUDE_TOP, DeviceRespon
 from mho.macro_models.integer.random import LANES, NORMAL_ONE, Purpose, bits16, normal_codes
 from mho.macro_models.pwm.config import PwmConfig
 from mho.macro_models.pwm.model import PwmModel
+from mho.macro_models.types import Integers
 
 __all__ = ["ProgrammedRows", "device_response", "read_number", "target_counts", "verify_step_code"]
-
-Integers = NDArray[np.int64]
 
 _READ = 127
 """Input of a verify read."""

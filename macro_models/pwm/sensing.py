@@ -11,10 +11,9 @@ from mho.macro_models.arrays import product as exact_product
 from mho.macro_models.integer.pwm.converter import COUNT_BITS, GAIN_ONE, PARTS, Oscillators
 from mho.macro_models.integer.random import LANES, NORMAL_ONE, Purpose, normal_blocks, normal_codes
 from mho.macro_models.pwm.config import PwmConfig
+from mho.macro_models.types import Reals
 
 __all__ = ["Key", "Reals", "lines_of", "made_oscillators"]
-
-Reals = NDArray[np.float64]
 
 _RAW_GAINS = 0.52, 4.0
 """Cut where the trim register ends: what it could not bring back is no converter."""
@@ -44,7 +43,6 @@ def made_oscillators(config: PwmConfig, seed: int, core: int) -> Oscillators:
         gain=fixed(array, GAIN_ONE), reference_gain=fixed(reference, GAIN_ONE), curvature=fixed(curvature, GAIN_ONE),
         offset=fixed(offset, 1 << COUNT_BITS), top=config.top_counts,
     )
-
 
 WINDOWS = tuple(part for side in PARTS for part in side)
 """(sign of the inputs, sign of the devices) of each of four windows."""

@@ -166,7 +166,7 @@ class TnsaModel(SensedCore):
         self, op: MvmOperation, masks: Masks, rows: NDArray[np.integer], taken: NDArray[np.integer], inputs: int,
         columns: NDArray[np.integer],
     ) -> FoldedProduct:
-        """See :func:`mho.macro_models.bound.bind`."""
+        """See :func:`mho.macro_models.macro.bind`."""
         assert op.direction is Direction.FORWARD
         enabled = masks.enabled(op)
         key = self._forward_key(masks.word_lines(op), enabled)

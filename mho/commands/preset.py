@@ -6,8 +6,7 @@ from mho.macro_models.errors import InputError
 from mho.macro_models.output import write_output
 from mho.terminal.console import Output
 from mho.terminal.groups import Group
-from mho.terminal.names import PRESET
-from mho.terminal.options import chip_argument, common_options, example
+from mho.terminal.options import PRESET, chip_argument, common_options, example
 from mho.terminal.paths import WRITES
 
 __all__ = ["check_command", "preset_command"]

@@ -4,10 +4,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mho.commands.compile.values import BACKEND
 from mho.terminal.console import Output
-from mho.terminal.names import DEVICE
-from mho.terminal.options import common_options, example
+from mho.terminal.options import BACKEND, DEVICE, common_options, example
 from mho.terminal.paths import FIGURE, READS, WORD, WRITES
 
 if TYPE_CHECKING:

@@ -7,12 +7,10 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.commands.compile.values import BACKEND, named
 from mho.macro_models.errors import InputError
 from mho.macro_models.output import write_output
 from mho.terminal.console import Output
-from mho.terminal.names import DEVICE
-from mho.terminal.options import chip_option, common_options, example
+from mho.terminal.options import BACKEND, DEVICE, chip_option, common_options, example, named
 from mho.terminal.paths import READS, WAVES, WORD, WRITES, Writes
 
 if TYPE_CHECKING:
@@ -51,6 +49,7 @@ def export_command(network: str, output: str, name: str, out: Output) -> None:
     out.json({"network": network, "output": output, "files": files, "loads": len(listing.loads),
               "begins": len(listing.begins), "inputs": sent, "outputs": received,
               "host_steps": list(listing.host_steps)})
+
 
 _SHOWN, _ELEMENTS = 4, 32
 """Images whose results are printed, and elements of each."""

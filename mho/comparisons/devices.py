@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.dotted import KeyDifference, description_differences
 from mho.macro_models.devices import Device
@@ -12,6 +11,7 @@ from mho.macro_models.devices.resampled import resampled
 from mho.macro_models.devices.sections.confidence import LEVEL_OF_CONFIDENCE
 from mho.macro_models.errors import InputError
 from mho.macro_models.shown import Shown
+from mho.macro_models.types import Reals
 
 __all__ = ["TIMES_S", "DeviceDifference", "Moment", "compare_devices"]
 
@@ -19,8 +19,6 @@ TIMES_S = (3600.0, 86400.0, 30 * 86400.0)
 """Times since programming at which devices are compared, in seconds."""
 _TARGETS = 4
 _DRAWS = 100
-
-Reals = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)

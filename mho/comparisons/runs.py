@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import bdtr, ndtr, stdtr, stdtrit
+from scipy.special import bdtr, ndtr, stdtr
 
 from mho.dotted import KeyDifference, description_differences, dotted, key_differences
+from mho.macro_models.devices.sections.confidence import LEVEL_OF_CONFIDENCE, NORMAL, student
 from mho.macro_models.errors import InputError
 from mho.macro_models.files import FileKind, read_text
 from mho.macro_models.files.schema import shown
 from mho.macro_models.shown import Shown
-from mho.results.uncertainty import LEVEL
 from mho.version import JSON_FORMAT
 
 __all__ = [
@@ -28,7 +28,6 @@ MEASURES = {"accuracy": "accuracy", "agreement": "agreement", "relative_error": 
 """Keys of a run's results that are scores, the first that is there is taken, and what they are called."""
 
 _RUN = FileKind("result of mho run", 1 << 28)
-_Z = 1.6448536269514722
 _FACTS = ("model", "compile_options", "options", "images", "cells", "hashes", "versions")
 _COSTS = ("latency_us", "interval_us", "tops", "energy.total_pJ", "tops_per_W", "macros_mm2", "conversions")
 """Of ``cost``, for an input: what a comparison sets side by side."""
@@ -72,7 +71,7 @@ class Difference:
     @property
     def sure(self) -> bool | None:
         """Whether it is more than chance, by the level of the intervals; None if nothing says so."""
-        return None if self.p is None else self.p < 1.0 - LEVEL
+        return None if self.p is None else self.p < 1.0 - LEVEL_OF_CONFIDENCE
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -163,7 +162,7 @@ def _parsed(path: str, content: Any) -> Run:
     images = int(content["images"])
     if not isinstance(hashes["network"], str) or not isinstance(hashes["input"], str):
         raise TypeError
-    half = None if measure == "relative_error" else math.sqrt(max(_variance(scores, images), 0.0)) * _Z
+    half = None if measure == "relative_error" else math.sqrt(max(_variance(scores, images), 0.0)) * NORMAL
     if "uncertainty" in content:
         low, high = content["uncertainty"]["interval"]
         half = float(high - low) / 2.0
@@ -214,8 +213,11 @@ def compare(first: Run, second: Run) -> Difference:
         return _by_images(better, worse, first.images)
     half = None if first.half is None or second.half is None else math.hypot(first.half, second.half)
     value = second.mean - first.mean
-    p = None if half is None else 1.0 if value == 0.0 else 0.0 if half == 0.0 else 2.0 * ndtr(-abs(value) / half * _Z)
-    return Difference(value=value, half=half, over="", p=None if p is None else float(p))
+    if half:
+        p = float(2.0 * ndtr(-abs(value) / half * NORMAL))
+    else:
+        p = None if half is None else float(value == 0.0)
+    return Difference(value=value, half=half, over="", p=p)
 
 
 def _by_chips(away: NDArray[np.float64]) -> Difference:
@@ -223,7 +225,7 @@ def _by_chips(away: NDArray[np.float64]) -> Difference:
     value, freedom = float(away.mean()), len(away) - 1
     error = float(away.std(ddof=1)) / math.sqrt(len(away))
     p = float(2.0 * stdtr(freedom, -abs(value) / error)) if error else float(value == 0.0)
-    return Difference(value=value, half=float(stdtrit(freedom, 0.5 + LEVEL / 2.0)) * error, over="chips", p=p)
+    return Difference(value=value, half=student(freedom) * error, over="chips", p=p)
 
 
 def _by_images(better: int, worse: int, images: int) -> Difference:
@@ -232,7 +234,7 @@ def _by_images(better: int, worse: int, images: int) -> Difference:
     p = min(1.0, 2.0 * float(bdtr(min(better, worse), apart, 0.5))) if apart else 1.0
     padded = images + 2.0
     variance = ((apart + 1.0) - (better - worse) ** 2 / padded) / padded**2
-    return Difference(value=(better - worse) / images, half=_Z * math.sqrt(variance), over="images", p=p)
+    return Difference(value=(better - worse) / images, half=NORMAL * math.sqrt(variance), over="images", p=p)
 
 
 def differing(first: Run, second: Run) -> list[KeyDifference]:

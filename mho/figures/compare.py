@@ -64,6 +64,7 @@ def figure_of_trade_offs(panels: Sequence[Panel], title: str) -> Figure:
     figure.legend(*first.get_legend_handles_labels(), loc="outside upper left", ncols=2 + len(panels))
     return figure
 
+
 _MOST = 48
 _ROW_IN = 0.17
 
@@ -93,6 +94,7 @@ def figure_of_chips(first: str, series: Sequence[tuple[str, Mapping[str, float]]
     if keys:
         axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=3, borderaxespad=0.1)
     return figure
+
 
 _HEIGHT_IN = 2.4
 _AT_ZERO = 0.1  # of the first later time: where the end of programming is drawn on the axis of logarithms

@@ -1,18 +1,105 @@
-"""What a report takes from the JSON of a run."""
+"""What a report takes from the JSON of a run, and what is known of the digital part in standard cells."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 from mho.comparisons.runs import Run, read_run
 from mho.macro_models.files import FileKind, reading
-from mho.reports.silicon import Silicon, SiliconEnergy
 from mho.results.compiled import LinkFlits
 from mho.results.facts import Cost, Fit, LayerRow, Trace
 from mho.units import format_time
 
-__all__ = ["RUN", "Facts", "facts_of", "read_facts"]
+__all__ = [
+    "RUN", "Facts", "MemoryArea", "MemoryEnergy", "Silicon", "SiliconEnergy", "TileEnergy", "facts_of", "read_facts",
+]
+
+
+class BlockArea(TypedDict):
+    """A module and its instances: areas in µm², alone and buffered."""
+
+    module: str
+    instances: int
+    flip_flops: int
+    area: float
+    buffered: float
+
+
+class MemoryArea(TypedDict):
+    """A memory: how often it is there, what it is made of, and the area of all its instances in µm²."""
+
+    memory: str
+    instances: int
+    made_of: str
+    area: float
+
+
+class BlockEnergy(TypedDict):
+    """Energy of a block for an input, by switching and by an average activity."""
+
+    block: str
+    image_pJ: float
+    average_pJ: float
+
+
+class TileEnergy(TypedDict):
+    """Energy of a tile for an input, and what is there anyway; of what is around the tiles, ``tile`` is None."""
+
+    tile: str | None
+    image_pJ: float
+    still_pJ: float
+    memory_pJ: NotRequired[float]
+
+
+class MemoryEnergy(TypedDict):
+    """Accesses to a memory for an input, and their energy."""
+
+    memory: str
+    writes: float
+    reads: float
+    both: float
+    """Cycles in which it writes and reads."""
+    two_ports: bool
+    image_pJ: float
+
+
+class SiliconEnergy(TypedDict):
+    """Energy of the digital part for an input."""
+
+    image_pJ: float
+    average_pJ: float
+    still_pJ: float
+    memory_pJ: NotRequired[float]
+    average_activity: float
+    cycles: float
+    what: str
+    left_out: str
+    blocks: Sequence[BlockEnergy]
+    tiles: Sequence[TileEnergy]
+    unseen_tiles: Sequence[str]
+    clock_gates: int
+    named_nets: float
+    named_flip_flops: float
+    memories: NotRequired[Sequence[MemoryEnergy]]
+
+
+class Silicon(TypedDict):
+    """Area of the digital part, and its energy where waveforms are given."""
+
+    library: str
+    what: str
+    tiles: int
+    blocks: Sequence[BlockArea]
+    area_mm2: float
+    buffered_mm2: float
+    flip_flops: int
+    memory_bits: Mapping[str, int]
+    memory_mm2: NotRequired[float]
+    memories: NotRequired[Sequence[MemoryArea]]
+    macros: NotRequired[Sequence[str]]
+    energy: NotRequired[SiliconEnergy]
+
 
 RUN = FileKind("result of mho run", 1 << 28)
 

@@ -44,6 +44,7 @@ def draw_tile_energy(facts: Facts) -> Figure:
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(rows))
     return figure
 
+
 _WIDTH = 7.2
 _MOST_LAYERS = 12
 _MOST_ROWS = 16

@@ -4,8 +4,7 @@ import re
 from collections.abc import Sequence
 from html import escape
 
-from mho.reports.facts import Facts
-from mho.reports.silicon import MemoryArea, MemoryEnergy, Silicon, SiliconEnergy, TileEnergy
+from mho.reports.facts import Facts, MemoryArea, MemoryEnergy, Silicon, SiliconEnergy, TileEnergy
 from mho.results.compiled import TileCycles
 from mho.results.facts import LayerRow
 from mho.units import format_energy
@@ -21,6 +20,7 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[str]], raw: Sequence[i
         for row in rows
     )
     return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+
 
 _COPY = re.compile(r"(.+) \d+/(\d+)")
 """Copies of a layer, of which each does a part of its positions."""
@@ -65,6 +65,7 @@ def _cycles(tiles: Sequence[TileCycles]) -> dict[str, float]:
         for layer in tile.get("layers", ()):
             cycles[layer] = max(cycles.get(layer, 0.0), tile["analog_cycles"])
     return cycles
+
 
 _MOST_NAMES = 6
 

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from mho.comparisons.runs import MEASURES
 from mho.compiler.network.file.stages import MOST_TURNS
 from mho.macro_models.integer.operation import MAX_BITS
-from mho.reports.facts import Facts
-from mho.reports.silicon import SiliconEnergy
+from mho.reports.facts import Facts, SiliconEnergy
 from mho.reports.table import name_of, some_tiles, tiles_of
 from mho.results.facts import TilesCost, Trace
 from mho.units import format_energy

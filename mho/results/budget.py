@@ -19,15 +19,7 @@ if TYPE_CHECKING:
     from mho.sim.programming.instance import Cells
 
 __all__ = [
-    "MOST_EXACT",
-    "Budget",
-    "BudgetRow",
-    "Passes",
-    "active_causes",
-    "make_budget",
-    "orders",
-    "run_passes",
-    "shares",
+    "MOST_EXACT", "Budget", "BudgetRow", "Passes", "active_causes", "make_budget", "orders", "run_passes", "shares",
     "subsets",
 ]
 
@@ -243,6 +235,7 @@ def make_budget(
     by_cause = shares(passes.active, losses)
     table = {cause: tuple(by_cause.get(cause, np.zeros(seeds)).tolist()) for cause in CAUSES}
     return Budget(measure, tuple(rows), table, len(scores), rescore)
+
 
 _GRID = 257
 """Conductances at which a device is asked whether it has any noise."""

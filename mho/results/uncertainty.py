@@ -6,17 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
 
-__all__ = ["DEVICE_DRAWS", "LEVEL", "DeviceRun", "Uncertainty", "make_uncertainty"]
+from mho.macro_models.devices.sections.confidence import LEVEL_OF_CONFIDENCE, NORMAL, student
+from mho.macro_models.types import Reals
+
+__all__ = ["DEVICE_DRAWS", "DeviceRun", "Uncertainty", "make_uncertainty"]
 
 DEVICE_DRAWS = 20
 """Devices that are drawn from the errors of the one that was fitted, where a run has several seeds."""
-LEVEL = 0.9
-"""Of the interval."""
-_Z = 1.6448536269514722
-
-Reals = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +53,7 @@ class Uncertainty:
         return {
             "mean": self.mean, "chips": {"deviation": self.chips_deviation, "error": self.chips},
             "device": None if self.device is None else {"error": self.device, "scores": list(self.device_scores)},
-            "images": {"error": self.images}, "level": LEVEL, "interval": [self.low, self.high],
+            "images": {"error": self.images}, "level": LEVEL_OF_CONFIDENCE, "interval": [self.low, self.high],
         }
 
 
@@ -97,16 +94,12 @@ def make_uncertainty(
         moved = float(np.mean((np.array(drawn) - mean) ** 2))
         device = math.sqrt(max(moved - float(np.mean(by_chance)), 0.0))
     # Both ways: what is left open makes a drawn device worse, and made the one that was fitted worse than the true one.
-    half = math.hypot(_Z * of_images, _student(len(drawn)) * (device or 0.0), _student(count - 1) * chips)
+    half = math.hypot(NORMAL * of_images, student(len(drawn)) * (device or 0.0), student(count - 1) * chips)
     limits = (0.0, 1.0) if share else (0.0, math.inf)
     return Uncertainty(
         mean=mean, chips_deviation=deviation, chips=chips, device=device, device_scores=tuple(drawn), images=of_images,
         low=max(mean - half, limits[0]), high=min(mean + half, limits[1]),
     )
-
-
-def _student(freedom: int) -> float:
-    return float(stdtrit(max(freedom, 1), 0.5 + LEVEL / 2.0))
 
 
 def _variance(values: Reals) -> float:

@@ -1,12 +1,11 @@
 """Programming of a network as a user asks for it: device, backend, a measured map, a list of pulses."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -31,59 +30,6 @@ COLUMNS = ("step", "tile", "row", "col", "polarity", "amplitude_V", "width_ns")
 
 _CHUNK = 1 << 16
 """Pulses that are text at a time: what bounds the memory."""
-
-
-class PulseList:
-    """Writes pulses as they come: whole or not at all.
-
-    Parameters
-    ----------
-    path
-        The file; ``None``: nothing is written.
-    chip
-        Gives volts and nanoseconds.
-
-    Raises
-    ------
-    InputError, ToolError
-        If the file cannot be written.
-    """
-
-    def __init__(self, path: str | os.PathLike[str] | None, chip: Chip) -> None:
-        self.path = path
-        self._step = 0
-        programming = PulseChip.of(chip).programming
-        volts = programming.v_base_V + np.arange(256) * programming.v_step_mV / 1000.0
-        self._volts = [f"{v:.6g}" for v in volts]
-        self._cycle_ns = 1000.0 / chip.clock.f_clk_MHz
-        self._file: IO[bytes] | None = None
-        self._stack = ExitStack()
-
-    def __enter__(self) -> "PulseList":
-        if self.path is not None:
-            self._file = self._stack.enter_context(open_output(self.path))
-            self._file.write((",".join(COLUMNS) + "\n").encode())
-        return self
-
-    def add(self, core: int, pulses: NDArray[np.void]) -> None:
-        """Pulses of a core in their order, of type :data:`mho.hw.core.write_verify.PULSE`."""
-        assert self._file is not None
-        polarity = [kind.name for kind in sorted(Polarity)]
-        widths = {int(c): f"{c * self._cycle_ns:.10g}" for c in np.unique(pulses["cycles"])}
-        for first in range(0, len(pulses), _CHUNK):
-            rows = zip(*(pulses[first : first + _CHUNK][name].tolist() for name in _FIELDS), strict=True)
-            self._file.writelines(
-                f"{step},{core},{row},{col},{polarity[kind]},{self._volts[amplitude]},{widths[cycles]}\n".encode()
-                for step, (row, col, kind, amplitude, cycles) in enumerate(rows, self._step)
-            )
-            self._step += min(_CHUNK, len(pulses) - first)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stack.__exit__(kind, error, trace)
-
-
 _FIELDS = ("row", "col", "polarity", "amplitude", "cycles")
 
 PathLike = str | os.PathLike[str]
@@ -91,6 +37,43 @@ PathLike = str | os.PathLike[str]
 _MAP = FileKind(".npy or .npz file of conductances")
 _NUMPY = "functional"
 """The backend that is the numpy reference."""
+
+
+@contextmanager
+def pulse_list(
+    path: "PathLike | None", chip: Chip
+) -> Iterator[Callable[[int, NDArray[np.void]], None] | None]:
+    """What takes the pulses of a core in their order, of type :data:`mho.hw.core.write_verify.PULSE`, and writes them.
+
+    The file is written whole or not at all; None without one.
+
+    Raises
+    ------
+    InputError, ToolError
+        If the file cannot be written.
+    """
+    if path is None:
+        yield None
+        return
+    programming, cycle_ns, step = PulseChip.of(chip).programming, 1000.0 / chip.clock.f_clk_MHz, 0
+    volts = [f"{v:.6g}" for v in programming.v_base_V + np.arange(256) * programming.v_step_mV / 1000.0]
+    polarity = [kind.name for kind in sorted(Polarity)]
+
+    with open_output(path) as file:
+        file.write((",".join(COLUMNS) + "\n").encode())
+
+        def add(core: int, pulses: NDArray[np.void]) -> None:
+            nonlocal step
+            widths = {int(c): f"{c * cycle_ns:.10g}" for c in np.unique(pulses["cycles"])}
+            for first in range(0, len(pulses), _CHUNK):
+                rows = zip(*(pulses[first : first + _CHUNK][name].tolist() for name in _FIELDS), strict=True)
+                file.writelines(
+                    f"{number},{core},{row},{col},{polarity[kind]},{volts[amplitude]},{widths[cycles]}\n".encode()
+                    for number, (row, col, kind, amplitude, cycles) in enumerate(rows, step)
+                )
+                step += min(_CHUNK, len(pulses) - first)
+
+        yield add
 
 
 def check_program_options(
@@ -168,10 +151,10 @@ def program_net(
     try:
         if opened is not None:
             opened.open(_board_chip(board_chip, network.chip) if backend.name == "fpga" else network.chip, [])
-        with PulseList(pulses, network.chip) as listed:
+        with pulse_list(pulses, network.chip) as listed:
             return program_network(
                 network, device=device, seed=seed, programmer=opened, source=backend.name, form=form, screen=screen,
-                pulses=None if pulses is None else listed.add, progress=progress,
+                pulses=listed, progress=progress,
             )
     finally:
         if opened is not None:

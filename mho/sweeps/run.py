@@ -6,10 +6,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtri, stdtrit
 
+from mho.macro_models.devices.sections.confidence import NORMAL, student
 from mho.macro_models.shown import Shown
-from mho.results.uncertainty import LEVEL
 from mho.sweeps.evaluate import Row, begin, evaluate
 from mho.sweeps.folder import Folder
 from mho.sweeps.search.search import chosen
@@ -30,13 +29,12 @@ def half_interval(values: Sequence[float], images: int, *, share: bool) -> float
     """
     chips = images_half = 0.0
     if len(values) > 1:
-        student = float(stdtrit(len(values) - 1, 0.5 + LEVEL / 2.0))
-        chips = student * float(np.std(values, ddof=1)) / math.sqrt(len(values))
+        chips = student(len(values) - 1) * float(np.std(values, ddof=1)) / math.sqrt(len(values))
     elif not share:
         return None
     if share:
         padded = (float(np.mean(values)) * images + 1.0) / (images + 2.0)
-        images_half = float(ndtri(0.5 + LEVEL / 2.0)) * math.sqrt(padded * (1.0 - padded) / images)
+        images_half = NORMAL * math.sqrt(padded * (1.0 - padded) / images)
     return math.hypot(chips, images_half)
 
 
@@ -64,6 +62,7 @@ def summarise_design(columns: Mapping[str, object], rows: Iterable[Row]) -> Row:
     if good and "extrapolated" in good[0]:
         summary["extrapolated"] = good[0]["extrapolated"]
     return summary | {"error": "" if good or not rows else rows[0]["error"]}
+
 
 Progress = Callable[[int, int], None]
 Open = Callable[[Callable[..., object], tuple[object, ...]], AbstractContextManager[Workers]]

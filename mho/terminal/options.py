@@ -1,18 +1,125 @@
-"""Options that mean the same in every command."""
+"""Options that mean the same in every command, the names that they may have, and their values."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import click
 
-from mho.macro_models.errors import MhoError
+from mho.macro_models.errors import InputError, MhoError
 from mho.terminal import interrupt
 from mho.terminal.console import Output
-from mho.terminal.names import CHIP, KEY
-from mho.terminal.paths import Writes, check_paths
+from mho.terminal.paths import Reads, Word, Writes, check_paths
 
-__all__ = ["chip_argument", "chip_option", "common_options", "example", "noise_option", "set_option"]
+__all__ = [
+    "BACKEND", "BOARD", "CHIP", "DEVICE", "PRESET", "THING", "chip_argument", "chip_option", "common_options",
+    "example", "named", "noise_option", "parse_slices", "read_shape", "set_option",
+]
+
+
+def _backends(_context: click.Context) -> Iterator[tuple[str, str]]:
+    from mho.runs.backends import BACKENDS
+
+    yield from ((name, "") for name in BACKENDS)
+
+
+BACKEND = Word(names=_backends)
+
+
+def named(values: tuple[str, ...], option: str) -> list[tuple[str, str]]:
+    """Pairs of NAME=VALUE.
+
+    Raises
+    ------
+    InputError
+        If one has no name or no value.
+    """
+    pairs = []
+    for text in values:
+        name, _, value = text.partition("=")
+        if not name or not value:
+            raise InputError(f"{option} must be NAME=VALUE, not {text!r}")
+        pairs.append((name, value))
+    return pairs
+
+
+def read_shape(text: str) -> list[int]:
+    """Whole numbers with commas between.
+
+    Raises
+    ------
+    InputError
+        If they are none.
+    """
+    if not all(part.isdecimal() and len(part) < 10 for part in text.split(",")):
+        raise InputError(f"--input-shape must be NAME=N,... with whole numbers, 0 for the batch, not {text!r}")
+    return [int(part) for part in text.split(",")]
+
+
+def parse_slices(text: str) -> int | dict[str, int] | None:
+    """``none``, a number for all layers, or ``LAYER=N,...``.
+
+    Raises
+    ------
+    InputError
+        If it is none of those. The compiler checks the numbers and the names.
+    """
+    if text == "none":
+        return None
+    try:
+        if "=" not in text:
+            return int(text)
+        pairs = [(name, int(count)) for name, count in (part.rsplit("=", 1) for part in text.split(","))]
+    except ValueError:
+        raise InputError(f"--slices must be none, a number or LAYER=N,..., not {text!r}") from None
+    if len(dict(pairs)) < len(pairs):
+        raise InputError(f"--slices must name each layer once, not {text!r}")
+    return dict(pairs)
+
+
+Names = Iterator[tuple[str, str]]
+"""Names with what is said of them, which may be nothing."""
+
+
+def _presets(_context: click.Context) -> Names:
+    from mho.hw.config import preset_names
+
+    yield from ((name, "") for name in preset_names())
+
+
+def _devices(_context: click.Context) -> Names:
+    from mho.macro_models.devices import device_names
+
+    yield from ((name, "") for name in device_names())
+
+
+def _boards(_context: click.Context) -> Names:
+    from mho.fpga.boards import BOARDS
+
+    yield from ((name, board.title) for name, board in BOARDS.items())
+
+
+def _things(context: click.Context) -> Names:
+    yield from _presets(context)
+    yield from _devices(context)
+
+
+def _keys(context: click.Context) -> Names:
+    """Keys of the chip that the line names, each with its ``=``; of all kinds of chips where it names none."""
+    from mho.hw.config import describe, load_chip, preset_names
+
+    # An option that waits for its value leaves click without arguments that stand alone.
+    named = [name for name in (context.params.get("chip"), *context.args) if name]
+    try:
+        chips = [load_chip(name) for name in named[:1] or preset_names()]
+    except MhoError:
+        chips = [load_chip(name) for name in preset_names()]
+    keys = {row.key: row.doc for chip in chips for row in describe(chip)}
+    yield from ((f"{key}=", doc) for key, doc in keys.items())
+
+
+CHIP, DEVICE, THING = Reads(names=_presets), Reads(names=_devices), Reads(names=_things)
+PRESET, BOARD, KEY = Word(names=_presets), Word(names=_boards), Word(names=_keys)
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -66,6 +66,7 @@ def _texts(value: object) -> Iterator[str]:
         for part in value.values() if isinstance(value, dict) else value:
             yield from _texts(part)
 
+
 _NOWHERE = os.makedev(1, 3)
 """``/dev/null``, into which any number of outputs go."""
 
@@ -160,7 +161,6 @@ class Word(click.ParamType):
             option = param.opts[-1] if param else self.name
             raise InputError(f"{option} must be text in UTF-8, not '{value}'") from None
         return value
-
 
 WORD = Word()
 

@@ -10,8 +10,7 @@ import pytest
 import mho
 from mho.compiler import CompileOptions, FloatNetwork, compile_model
 from mho.compiler.calibration.calibrate import images_used
-from mho.compiler.calibration.trials.gradients import some_images
-from mho.compiler.calibration.trials.influence import weight_noise
+from mho.compiler.calibration.trials.influence import some_images, weight_noise
 from mho.compiler.footprint import compile_bytes
 from mho.compiler.importer.onnx_import import import_onnx
 from mho.compiler.mapping import place
@@ -57,7 +56,7 @@ import numpy as np
 import mho.compiler.passes, mho, mho.runs.running, mho.sim.executor, mho.sim.functional
 from mho.compiler import CompileOptions, FloatNetwork, compile_model
 from mho.compiler.calibration.calibrate import images_used
-from mho.compiler.calibration.trials.gradients import some_images
+from mho.compiler.calibration.trials.influence import some_images
 from mho.hw.config import load_chip
 from tests.compiler.importer.onnx_models import build, node, random_perceptron
 

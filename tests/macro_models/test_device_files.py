@@ -12,7 +12,9 @@ from mho.macro_models.errors import InputError
 FILE = "my.toml"
 
 
-NAMES = ["ideal", "lfsr", "pcm-generic", "pcm-hermes-1dev", "pcm-hermes-2dev", "rram-neurram", "rram-relax"]
+NAMES = [
+    "ideal", "lfsr", "pcm-generic", "pcm-hermes-1dev", "pcm-hermes-2dev", "rram-neurram", "rram-passive", "rram-relax",
+]
 
 
 def test_devices_that_ship() -> None:

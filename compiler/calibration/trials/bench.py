@@ -6,11 +6,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.compiler.calibration.assembly.layer_lowering import Product
-from mho.compiler.calibration.assembly.residual import Rest, copy_weights
+from mho.compiler.calibration.assembly.layer_lowering import Product, Rest, copy_weights
 from mho.compiler.calibration.quantisers import Quantiser
 from mho.compiler.calibration.trials.candidates import Chips, Draft, Held, Kind, Site, Stand, Trial
-from mho.compiler.calibration.trials.gradients import Activations
+from mho.compiler.calibration.trials.influence import Activations
 from mho.compiler.calibration.trials.judges import make_judge
 from mho.compiler.layer_run import LayerRun, taken_inputs
 from mho.compiler.mapping import Placement
@@ -23,8 +22,8 @@ from mho.compiler.types import Float, Lanes
 from mho.hw.config import Chip
 from mho.hw.kinds import timing
 from mho.macro_models import CAUSES, MacroModel, family
-from mho.macro_models.bound import bind, constant_input
 from mho.macro_models.devices import Device, load_device
+from mho.macro_models.macro import bind, constant_input
 
 __all__ = ["Bench", "Hopeless", "representative_time"]
 
@@ -53,7 +52,7 @@ class Bench:
     x
         Calibration inputs of shape (images, features), in the units of the model.
     in_two
-        Whether layers take their inputs in two parts (:mod:`mho.compiler.calibration.assembly.residual`).
+        Whether layers take their inputs in two parts (:mod:`mho.compiler.calibration.assembly.layer_lowering`).
 
     Attributes
     ----------

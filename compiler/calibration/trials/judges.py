@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from mho.compiler.calibration.quantisers import Quantiser
-from mho.compiler.calibration.trials.gradients import (
+from mho.compiler.calibration.trials.influence import (
     FEWEST_ROUNDED,
     ROUNDED_IMAGES,
-    Float,
+    influences,
     output_weights,
     some_images,
 )
-from mho.compiler.calibration.trials.influence import influences
 from mho.compiler.model import FloatNetwork
+from mho.compiler.types import Float
 from mho.macro_models.integer.vector import PAD, take_rows
 
 __all__ = ["Following", "Gradients", "Judge", "make_judge"]

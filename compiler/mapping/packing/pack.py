@@ -1,7 +1,7 @@
 """Packing of rectangles of weights into cores: on shelves, or in whatever rectangles stay free.
 
 Each way is a heuristic that takes rectangles in some order. The first serves as long as none takes fewer cores; the
-others are tried where the bound (:mod:`.bound`) says that fewer might do. What lies free is kept as
+others are tried where the bound (:mod:`.packer`) says that fewer might do. What lies free is kept as
 maximal empty rectangles (Jylanki, A thousand ways to pack the bin, 2010).
 """
 

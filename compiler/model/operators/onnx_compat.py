@@ -43,6 +43,7 @@ def run_as_is(node: onnx.NodeProto, inputs: Sequence[Array | None], opset: int) 
     outputs = dict(zip(named, evaluator.run(named, feeds), strict=True))
     return [np.asarray(outputs[name]) if name else None for name in node.output]
 
+
 LEAST = 1e-7
 """Probability of a class beside another, at least, as libsvm has it."""
 
@@ -80,6 +81,7 @@ def _coupled(beside: Float) -> Float:
             slope = (slope + step * q[t]) / (1.0 + step)
             p /= 1.0 + step
     return p
+
 
 _FLOATS = {TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorProto.DOUBLE}
 

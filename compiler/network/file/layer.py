@@ -136,7 +136,6 @@ def read_layer(k: int, entry: Mapping[str, Any], arrays: Arrays, chip: Chip, cor
         shift=entry["shift"], root=root, positions=entry["positions"],
     )
 
-
 _WIDE = 2**31
 RANGE = {"low": CODE, "high": CODE}
 _PRODUCT = {

@@ -10,8 +10,7 @@ import numpy as np
 
 from mho.compiler.tile.code.ir import Code, Instruction, Repeat, SetDescriptor, TileSource, counted, vec
 from mho.compiler.tile.code.layers import layer_code
-from mho.compiler.tile.code.stages import Source, stage_code
-from mho.compiler.tile.code.whole import whole_node
+from mho.compiler.tile.code.stages import Source, stage_code, whole_node
 from mho.compiler.tile.code.writer import LOCAL_BLOCKS, Body, Writer
 from mho.compiler.tile.graph.graph import Node
 from mho.compiler.tile.lowering.operations import window_of

@@ -14,7 +14,7 @@ from functools import lru_cache
 from types import MappingProxyType
 
 from mho.compiler.tile.graph.graph import Graph
-from mho.compiler.tile.placement.needs import Needs
+from mho.compiler.tile.placement.room import Needs
 from mho.compiler.tile.placement.streams import (
     boxes_of,
     contexts_of,

@@ -6,18 +6,24 @@ An experiment with other cells of the same kind would have given other means and
 
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
+from scipy.special import stdtrit
 
-__all__ = ["LEVEL_OF_CONFIDENCE", "Confidence", "small_sample", "upwards"]
+from mho.macro_models.types import Reals
+
+__all__ = ["LEVEL_OF_CONFIDENCE", "NORMAL", "Confidence", "small_sample", "student", "upwards"]
 
 LEVEL_OF_CONFIDENCE = 0.9
 """Of all printed intervals."""
-_Z = 1.6448536269514722  # of a normal variable, two-sided 90 %
+NORMAL = 1.6448536269514722
+"""Half of the interval of a normal variable with a standard error of 1."""
 _UPWARDS = 8.0  # cells
 
-Reals = NDArray[np.float64]
 Rows = tuple[tuple[float, ...], ...]
+
+
+def student(freedom: int) -> float:
+    """Half of the interval of Student's variable, of so many degrees of freedom and at least one."""
+    return float(stdtrit(max(freedom, 1), 0.5 + LEVEL_OF_CONFIDENCE / 2.0))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +75,7 @@ class Confidence:
 
 def small_sample(n: float) -> float:
     """Factor on a variance that makes the interval of Bonett (2006) right for small samples: n / (n - z)."""
-    return n / max(n - _Z, 1.0)
+    return n / max(n - NORMAL, 1.0)
 
 
 def upwards(n: float | Reals) -> float | Reals:

@@ -4,13 +4,13 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from mho.macro_models.devices.grid import exp_of, ln
+from mho.macro_models.types import Reals
 
 __all__ = ["CURVE", "LEAST_R", "Drift", "Reals"]
 
-Reals = NDArray[np.float64]
 LEAST_R = 1e-7  # where logarithms stop: aihwkit's clip of a conductance at 0
 CURVE = ("slope", "offset", "least", "most")
 

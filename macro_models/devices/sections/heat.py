@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from mho.macro_models.devices.grid import number_on_grid, on_grid
 from mho.macro_models.devices.quantiles import node_moments
 from mho.macro_models.devices.sections.law import Law
 from mho.macro_models.devices.sections.temperature import BOLTZMANN_EV, KELVIN, Temperature
+from mho.macro_models.types import Reals
 
 __all__ = ["REVERSIBLE", "Heat", "inverse_kT"]
 
@@ -25,7 +26,6 @@ REVERSIBLE = ("", "linear", "arrhenius")
 _BEYOND = 1.0  # of the distance of two temperatures: how far their trend goes on
 _SLOPES = (0.2, 2.0)  # of ln H over ln t beyond the known times
 
-Reals = NDArray[np.float64]
 Rows = tuple[tuple[float, ...], ...]
 
 

@@ -17,12 +17,12 @@ from numpy.typing import ArrayLike, NDArray
 from mho.macro_models.devices.grid import exp_of
 from mho.macro_models.devices.memory import Draws
 from mho.macro_models.integer.random import NORMAL_ONE, Purpose
+from mho.macro_models.types import Reals
 
 __all__ = ["Telegraph", "Trapped"]
 
 _SIZE_STEP, _OCCUPANCY_STEP = 1, 2
 
-Reals = NDArray[np.float64]
 Polynomial = tuple[float, ...]
 
 

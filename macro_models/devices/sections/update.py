@@ -19,14 +19,14 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+
+from mho.macro_models.types import Reals
 
 __all__ = ["UPDATES", "Update"]
 
 UPDATES = ("", "linear", "soft", "exponential", "abrupt")
 """Forms of the answer."""
-
-Reals = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)

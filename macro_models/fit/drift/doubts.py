@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from mho.macro_models.devices.laws.drift import DriftDevice
 from mho.macro_models.fit.drift.law import DriftFit
 from mho.macro_models.fit.law.doubts import about_ends, about_uncertain, about_wide_levels
-from mho.macro_models.fit.law.smooth import moment_errors
-from mho.macro_models.fit.law.statistics import grouped
+from mho.macro_models.fit.law.statistics import grouped, moment_errors
 from mho.macro_models.fit.tables.measurements import Measurements
+from mho.macro_models.types import Reals
 
 __all__ = ["OFF", "about_all", "about_course", "about_drift", "about_one_step"]
 
@@ -24,8 +24,6 @@ _OF_FALL = 0.05
 _ONE_STEP = 0.75  # of the whole fall
 _FEW_DIES = 10
 _OFF, _ERRORS, _LEAST = 0.1, 3.0, 10
-
-Reals = NDArray[np.float64]
 
 
 def about_all(

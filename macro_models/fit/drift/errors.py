@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 from mho.macro_models.devices.laws.drift import MOVABLE
 from mho.macro_models.fit.drift.law import DriftFit, LevelValues, level_values, refined_t_c
 from mho.macro_models.fit.drift.lines import lines_of_cells, weight
+from mho.macro_models.types import Reals
 
 __all__ = ["movements"]
 
 _GROUPS = 30
 _WITHIN = 0.15  # of the logarithm of t_c
 _LEAST = 3  # cells of a level that are left
-
-Reals = NDArray[np.float64]
 
 
 def movements(fit: DriftFit) -> tuple[tuple[str, ...], Reals, Reals]:

@@ -3,10 +3,10 @@
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.macro_models.devices.laws.drift import DriftDevice
 from mho.macro_models.fit.tables.measurements import Measurements
+from mho.macro_models.types import Reals
 
 __all__ = ["Floor", "find_floor"]
 
@@ -18,8 +18,6 @@ _STANDS_OUT, _SURE = 1.5, 3.0  # readings of the pile for each in as wide a wind
 _PASSES = 8
 _STARTS = 200
 _LARGEST_NOISE = 0.4  # relative: beyond, a pile is too wide to be one
-
-Reals = NDArray[np.float64]
 
 
 class Floor(NamedTuple):

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.macro_models.devices.laws.drift import DriftDevice
 from mho.macro_models.devices.sections.heat import Heat
@@ -14,10 +13,9 @@ from mho.macro_models.fit.heat.fit import FEWEST_TEMPS, choose, evidence, off_te
 from mho.macro_models.fit.law.statistics import even_codes
 from mho.macro_models.fit.tables.measurements import Measurements
 from mho.macro_models.integer.random import NORMAL_ONE
+from mho.macro_models.types import Reals
 
 __all__ = ["drift_heat"]
-
-Reals = NDArray[np.float64]
 
 
 def _moments(device: DriftDevice) -> Callable[[Reals, float], Moments]:

@@ -16,10 +16,9 @@ from mho.macro_models.devices.sections.drift import Drift
 from mho.macro_models.fit.drift.lines import READ_S, Lines, Readings, by_level, lines_of_cells, readings_of, weight
 from mho.macro_models.fit.law.statistics import rounded
 from mho.macro_models.fit.tables.measurements import Measurements
+from mho.macro_models.types import Reals
 
 __all__ = ["DriftFit", "LevelValues", "fit_drift", "level_values", "refined_t_c"]
-
-Reals = NDArray[np.float64]
 
 _Choice = tuple[float, int, tuple[float, ...], tuple[float, ...]]
 """Sum of squares, free numbers, curve, errors of slope and offset."""

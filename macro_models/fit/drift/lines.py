@@ -8,11 +8,9 @@ from numpy.typing import NDArray
 from mho.macro_models.errors import InputError
 from mho.macro_models.fit.law.statistics import choose_levels, nearest_level
 from mho.macro_models.fit.tables.measurements import Measurements
+from mho.macro_models.types import Integers, Reals
 
 __all__ = ["READ_S", "Lines", "Readings", "by_level", "lines_of_cells", "readings_of", "weight"]
-
-Reals = NDArray[np.float64]
-Whole = NDArray[np.int64]
 
 READ_S = 250e-9
 """Duration of a read, which is assumed: it only scales the noise."""
@@ -43,14 +41,14 @@ class Lines:
 class Readings:
     """Readings of the cells that have enough of them, cells numbered from 0."""
 
-    cell: Whole
+    cell: Integers
     time_s: Reals
     g_uS: Reals
     target_uS: Reals
     """Of each cell, as ``level``, ``die`` and ``body``."""
-    level: Whole
-    die: Whole
-    body: Whole
+    level: Integers
+    die: Integers
+    body: Integers
     levels_uS: Reals
     thinned: NDArray[np.bool_]
     """Levels of which many cells have too few readings above the floor: what is left is a choice of slow ones."""
@@ -70,12 +68,12 @@ def weight(time_s: Reals, t_c_s: float) -> Reals:
     return 1.0 / np.log(np.maximum((time_s + t_c_s + READ_S) / (2.0 * READ_S), _LEAST_GROWTH))
 
 
-def by_level(values: Reals, level: Whole, levels: int) -> Reals:
+def by_level(values: Reals, level: Integers, levels: int) -> Reals:
     """Sums of the values of cells over the levels."""
     return np.bincount(level, values, minlength=levels).astype(np.float64)
 
 
-def lines_of_cells(cell: Whole, time_s: Reals, log_g: Reals, t_c_s: float, w: Reals) -> Lines:
+def lines_of_cells(cell: Integers, time_s: Reals, log_g: Reals, t_c_s: float, w: Reals) -> Lines:
     """Weighted least squares of every cell; ``w`` are the weights of the readings."""
     cells = int(cell.max()) + 1
     x = -np.log((time_s + t_c_s) / t_c_s)
@@ -133,7 +131,7 @@ def readings_of(data: Measurements, above_uS: float = 0.0) -> Readings:
     )
 
 
-def _thinned(data: Measurements, levels: Reals, level: Whole) -> NDArray[np.bool_]:
+def _thinned(data: Measurements, levels: Reals, level: Integers) -> NDArray[np.bool_]:
     once = np.unique(data.cell, return_index=True)[1]
     whole = np.bincount(nearest_level(levels, data.target_uS[once]), minlength=len(levels))
     return np.bincount(level, minlength=len(levels)) < (1.0 - _MOST_MISSING) * whole

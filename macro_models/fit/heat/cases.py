@@ -11,6 +11,7 @@ from mho.macro_models.devices.sections.heat import inverse_kT
 from mho.macro_models.fit.law.lost import all_lost
 from mho.macro_models.fit.law.statistics import even_codes, nearest_level
 from mho.macro_models.fit.tables.measurements import Measurements
+from mho.macro_models.types import Reals
 
 __all__ = [
     "Case", "Cases", "Moments", "Prediction", "find_cases", "law_moments", "lost_readings", "reference_temperature",
@@ -25,8 +26,6 @@ _POINTS = 241
 _STEEPEST = 3.0  # largest energy that is tried, in eV
 _MOST_LN_CHANGE = 12.0
 _SEEN = 1e-9
-
-Reals = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,7 +138,6 @@ def _case(change: Reals, temps: tuple[float, float], time_s: float, group: int, 
         mean_error=std * both**0.5,
         std_error=(max(fourth - 1.0, 0.5) / 4.0 * both) ** 0.5,
     )
-
 
 Moments = Callable[[float], tuple[float, float]]
 """Mean and deviation of the change of a group at a time, by the factor of the temperature."""

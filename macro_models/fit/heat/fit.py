@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.macro_models.devices.device import Device
 from mho.macro_models.devices.quantiles import node_moments
@@ -16,6 +15,7 @@ from mho.macro_models.fit.heat.lost import fit_lost
 from mho.macro_models.fit.heat.search import ENERGIES, Found, Predicted, Search
 from mho.macro_models.fit.law.statistics import rounded
 from mho.macro_models.fit.tables.measurements import Measurements
+from mho.macro_models.types import Reals
 
 __all__ = ["FEWEST_TEMPS", "choose", "evidence", "fit_heat", "off_temperatures", "one_temperature"]
 
@@ -30,8 +30,6 @@ _DIGITS = 5
 _OFF_STD, _OFF_RANGE = 0.1, 0.02
 _OFF = 2.5
 """Mean square of residuals, in standard errors and 1 % of the range or 5 % of a deviation: a law with more is wrong."""
-
-Reals = NDArray[np.float64]
 
 
 def fit_heat(data: Measurements, device: Device, command: str = "") -> Device:

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.macro_models.devices.device import Device
 from mho.macro_models.devices.sections.heat import Heat
@@ -11,14 +10,13 @@ from mho.macro_models.fit.heat.cases import lost_readings
 from mho.macro_models.fit.law.lost import lost_fraction
 from mho.macro_models.fit.law.statistics import nearest_level
 from mho.macro_models.fit.tables.measurements import Measurements
+from mho.macro_models.types import Reals
 
 __all__ = ["fit_lost"]
 
 _ENERGIES = np.linspace(0.0, 4.0, 401)
 _WITHIN = 0.5  # of the logarithm of the likelihood: one standard error
 _LEAST_PART = 1e-7
-
-Reals = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from mho.macro_models.devices.sections.heat import inverse_kT
 from mho.macro_models.fit.heat.cases import Cases
+from mho.macro_models.types import Reals
 
 __all__ = ["ENERGIES", "Found", "Predicted", "Search"]
 
@@ -17,7 +18,6 @@ _PART_OF_RANGE = 0.01
 _PART_OF_STD = 0.05
 _UNKNOWN_EV = 10.0  # an error beyond which nothing is known of an energy
 
-Reals = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 

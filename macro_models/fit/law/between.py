@@ -6,12 +6,12 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.macro_models.devices.device import Device
 from mho.macro_models.devices.quantiles import node_moments
 from mho.macro_models.devices.sections.confidence import Confidence
 from mho.macro_models.devices.sections.law import Law
+from mho.macro_models.types import Reals
 
 __all__ = ["about_between", "with_levels_between"]
 
@@ -19,8 +19,6 @@ _FAR, _STEP = 5.0, 2.5  # quotient of two levels from which on further ones lie 
 _OF_SPREAD, _OF_STD, _OF_LEVEL = 0.2, 0.3, 0.04  # by how much a level may be off that is foreseen by the others
 _ERRORS, _WIDE = 3.0, 1.5
 _LEAST = 1e-9
-
-Reals = NDArray[np.float64]
 
 
 def with_levels_between(device: Device) -> Device:

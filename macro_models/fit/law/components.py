@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import fdtrc
 
 from mho.macro_models.fit.law.order import scores_of
 from mho.macro_models.fit.law.statistics import grouped
 from mho.macro_models.fit.tables.measurements import Measurements
+from mho.macro_models.types import Integers, Reals
 
 __all__ = [
     "Component", "Trend", "endurance", "fit_trend", "kept_again", "reading_shares", "share_of_groups", "shares",
@@ -18,9 +18,6 @@ __all__ = [
 ]
 
 _SURE = 0.01  # probability by chance below which a component is one
-
-Reals = NDArray[np.float64]
-Whole = NDArray[np.int64]
 
 
 class Component(NamedTuple):
@@ -41,7 +38,7 @@ class Trend(NamedTuple):
     spread_error: float
 
 
-def share_of_groups(scores: Reals, group: Whole) -> Component:
+def share_of_groups(scores: Reals, group: Integers) -> Component:
     """Share of the variance of ``scores`` that lies between the groups.
 
     One-way random effects by moments (Searle, "Variance components", 1992); 0 where chance explains it (F test, 1 %).
@@ -102,14 +99,14 @@ def kept_again(cell: Sequence[Component], die: Sequence[Component]) -> tuple[flo
     return tuple(float(f"{min(max(v, 0.0), 1.0):.6g}") for v in within)
 
 
-def standardised(change: Reals, level: Whole, levels: int) -> tuple[Reals, Reals]:
+def standardised(change: Reals, level: Integers, levels: int) -> tuple[Reals, Reals]:
     """Changes less the mean of their level in units of its deviation, and these deviations."""
     moments = grouped(change, level, levels)
     spread = moments[level, 1]
     return (change - moments[level, 0]) / np.maximum(spread, 1e-12), spread
 
 
-def reading_shares(data: Measurements, level: Whole, levels: int, group: Whole) -> list[Component]:
+def reading_shares(data: Measurements, level: Integers, levels: int, group: Integers) -> list[Component]:
     """Share of the variance of g - target within levels that is between groups, at each time, by normal scores."""
     components, change = [], data.g_uS - data.target_uS
     for index in np.unique(data.time_index):
@@ -118,7 +115,7 @@ def reading_shares(data: Measurements, level: Whole, levels: int, group: Whole) 
     return components
 
 
-def trends(data: Measurements, level: Whole, levels: int) -> list[tuple[float, Trend]]:
+def trends(data: Measurements, level: Integers, levels: int) -> list[tuple[float, Trend]]:
     """What switching cycles change at each time, in seconds, where the data have them."""
     pairs, cycles = [], data.cycles
     if cycles is None:

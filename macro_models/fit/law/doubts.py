@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from mho.macro_models.devices.quantiles import node_moments
 from mho.macro_models.devices.sections.law import Law
 from mho.macro_models.fit.law.components import Component, Trend
-from mho.macro_models.fit.law.smooth import moment_errors
-from mho.macro_models.fit.law.statistics import grouped, nearest_level
+from mho.macro_models.fit.law.statistics import grouped, moment_errors, nearest_level
 from mho.macro_models.fit.tables.measurements import Measurements
+from mho.macro_models.types import Reals
 
 __all__ = [
     "about_components", "about_data", "about_ends", "about_levels", "about_tails", "about_times", "about_uncertain",
@@ -26,8 +26,6 @@ _FEW_CELLS = 100
 _OUTER, _SURE = 0.01, 4.0  # part of the cells on a side whose place is checked, and standard errors of it
 _WIDE = 0.12  # part of the range by which targets may lie away from their levels: three levels or fewer
 _FAR = 0.05  # part of the range by which it may go beyond the data
-
-Reals = NDArray[np.float64]
 
 
 def about_data(data: Measurements, law: Law, range_uS: tuple[float, float]) -> list[str]:

@@ -5,22 +5,19 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
 
-from mho.macro_models.devices.sections.confidence import LEVEL_OF_CONFIDENCE, Confidence, small_sample, upwards
+from mho.macro_models.devices.sections.confidence import NORMAL, Confidence, small_sample, student, upwards
 from mho.macro_models.fit.law.lost import all_lost
 from mho.macro_models.fit.law.statistics import nearest_level, rounded
 from mho.macro_models.fit.tables.measurements import Measurements
+from mho.macro_models.types import Reals
 
 __all__ = ["law_errors", "log_spread_error", "mean_interval", "std_interval", "time_intervals"]
 
-_Z = 1.6448536269514722
 _LEAST = 8  # readings from which on a level has errors of its own
 _PAIRS = 12
 _DIGITS = 4
 _MOST_US = 1e6  # of the end of an interval that a few cells with far ones leave open
-
-Reals = NDArray[np.float64]
 
 
 def log_spread_error(values: Reals) -> float:
@@ -43,25 +40,21 @@ def log_spread_error(values: Reals) -> float:
 
 def mean_interval(values: Reals, die: NDArray[np.int64] | None = None) -> tuple[float, float]:
     """90 % interval of the mean; of cells on several dies with the scatter of the dies, if that is larger."""
-    mean, half = float(values.mean()), _student(len(values) - 1) * float(values.std(ddof=1)) / math.sqrt(len(values))
+    mean, half = float(values.mean()), student(len(values) - 1) * float(values.std(ddof=1)) / math.sqrt(len(values))
     if die is not None and len(np.unique(die)) > 1:
         of_die = np.array([values[die == k].mean() for k in np.unique(die)])
-        half = max(half, _student(len(of_die) - 1) * float(of_die.std(ddof=1)) / math.sqrt(len(of_die)))
+        half = max(half, student(len(of_die) - 1) * float(of_die.std(ddof=1)) / math.sqrt(len(of_die)))
     return mean - half, mean + half
 
 
 def std_interval(values: Reals, die: NDArray[np.int64] | None = None) -> tuple[float, float]:
     """90 % interval of the standard deviation."""
     middle = 0.5 * math.log(small_sample(len(values))) + math.log(max(float(values.std(ddof=1)), 1e-12))
-    half, more = _Z * log_spread_error(values), float(upwards(len(values)))
+    half, more = NORMAL * log_spread_error(values), float(upwards(len(values)))
     if die is not None and len(np.unique(die)) > 1:
         dies = len(np.unique(die))
-        half = max(half, _student(dies - 1) * _jackknife(values, die))
+        half = max(half, student(dies - 1) * _jackknife(values, die))
     return math.exp(middle - half), min(math.exp(min(middle + half * more, 700.0)), _MOST_US)
-
-
-def _student(freedom: int) -> float:
-    return float(stdtrit(max(freedom, 1), 0.5 + LEVEL_OF_CONFIDENCE / 2.0))
 
 
 def _jackknife(values: Reals, die: NDArray[np.int64]) -> float:

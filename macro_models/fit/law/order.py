@@ -3,11 +3,11 @@
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from mho.macro_models.devices.memory import MOST_WEIGHTS
 from mho.macro_models.devices.quantiles import node_moments, node_z
+from mho.macro_models.types import Reals
 
 __all__ = ["change_scores", "fit_memory", "fit_onset", "scores_of"]
 
@@ -17,8 +17,6 @@ _AGREES = 0.015  # to how much correlations are to be met by fewer numbers than 
 _PER_DECADE = 16
 _EARLY = 4  # rows from which the onset is fitted
 _GRID = float(1 << 16)
-
-Reals = NDArray[np.float64]
 
 
 def change_scores(quantiles: Reals, change: Reals) -> Reals:

@@ -4,10 +4,10 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.macro_models.devices.sections.pulse import PulseAgreement, PulseResponse
 from mho.macro_models.fit.tables.pulses import Pulses
+from mho.macro_models.types import Reals
 
 __all__ = ["about_moves", "agreement", "moves", "standard_errors"]
 
@@ -20,8 +20,6 @@ _LEAST_PULSES = 10
 _COPIES = 8
 _OFF, _OF_WINDOW, _ERRORS, _BINS = 0.2, 0.01, 4.0, 4  # by what mean moves may be off, in how many parts of the window
 _SEED = 11
-
-Reals = NDArray[np.float64]
 
 
 def standard_errors(cost: Callable[[Reals], float], best: Reals, prior: Reals) -> Reals:

@@ -30,6 +30,7 @@ from mho.macro_models.fit.response.side import PARAMETERS, SEEN, Found, Side, de
 from mho.macro_models.fit.response.updates import fit_updates
 from mho.macro_models.fit.tables.pulses import LEAST_PULSES, Pulses
 from mho.macro_models.fit.tables.stuck import stuck_section
+from mho.macro_models.types import Reals
 
 __all__ = ["add_pulses", "pulsed_device"]
 
@@ -41,8 +42,6 @@ _KNOWN = {
     "weak_factor": 1.0,
 }
 """Standard errors from which on a parameter is not known: of the threshold in V, of the others of their logarithms."""
-
-Reals = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -211,7 +210,7 @@ def add_pulses(device: Device, data: Pulses, progress: Callable[[int, int], None
     Raises
     ------
     InputError
-        As in :func:`mho.macro_models.fit.response.pulse_law.fit_pulses`, if there are no runs of identical pulses
+        As in :func:`fit_pulses`, if there are no runs of identical pulses
         either.
     """
     update, doubts = fit_updates(data), list[str]()

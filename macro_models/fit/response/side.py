@@ -11,6 +11,7 @@ from scipy.special import log_ndtr, logsumexp
 from mho.macro_models.errors import InputError
 from mho.macro_models.fit.response.identified import standard_errors
 from mho.macro_models.fit.tables.pulses import Pulses
+from mho.macro_models.types import Reals
 
 __all__ = ["PARAMETERS", "SEEN", "Found", "Side", "deviation"]
 
@@ -18,8 +19,6 @@ _NODES = np.linspace(-3.0, 3.0, 17)
 _LOG_WEIGHTS = -0.5 * _NODES**2 - math.log(float(np.exp(-0.5 * _NODES**2).sum()))
 PRIOR = np.array([0.0, 0.25, 0.0, 0.0, 0.0, 1.0, 1.0])  # curvature of the priors of Terms.cost
 _ODDS_OF_NOISE = math.log(1e-5)
-
-Reals = NDArray[np.float64]
 
 
 def weak_part(x: float) -> float:
@@ -118,6 +117,7 @@ class Terms:
         variance = cycle**2 + self.error[self.visible, None] ** 2
         away = self.log_a[self.visible, None] - middle[self.visible, None] - shift
         return -0.5 * away**2 / variance - 0.5 * np.log(2.0 * math.pi * variance)
+
 
 SEEN = 3.5  # deviations of the noise of a difference of two readings from which on it counts as a move
 _MOST_MOVED = 0.9  # of the way: beyond, the exponent is known to be large and no more

@@ -10,6 +10,7 @@ from scipy.optimize import least_squares
 
 from mho.macro_models.devices.sections.update import UPDATES, Update
 from mho.macro_models.fit.tables.pulses import Pulses
+from mho.macro_models.types import Reals
 
 __all__ = ["fit_updates"]
 
@@ -22,8 +23,6 @@ _JUMP = 0.8  # of its way: a cell that makes so much of it in one pulse switches
 _STILL = 0.3  # of the window: a cell that moves by less does not switch
 _FREE = 0.7
 _FOLDS = 2
-
-Reals = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

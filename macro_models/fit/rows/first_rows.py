@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.special import erf, erfc
 
 from mho.macro_models.devices.quantiles import NODES, mixture_quantile
-from mho.macro_models.fit.law.smooth import smoothed
+from mho.macro_models.fit.law.statistics import smoothed
 from mho.macro_models.fit.rows.row import LEAST_SCALE_US, EmpiricalRow, ParametricRow, Row, quantiles
 
 __all__ = ["empty_row", "make_row", "solve_tail"]

@@ -10,14 +10,15 @@ from mho.macro_models.devices.sections.law import Law
 from mho.macro_models.fit.law.components import Component, share_of_groups
 from mho.macro_models.fit.law.lost import all_lost, lost_fraction
 from mho.macro_models.fit.law.order import change_scores, scores_of
-from mho.macro_models.fit.law.smooth import clamp_of, smoothed_summaries
 from mho.macro_models.fit.law.statistics import (
     Summary,
     choose_levels,
+    clamp_of,
     even_codes,
     grouped,
     nearest_level,
     rounded,
+    smoothed_summaries,
     summarise,
 )
 from mho.macro_models.fit.rows.first_rows import empty_row, make_row

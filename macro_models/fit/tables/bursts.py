@@ -7,7 +7,8 @@ They become one reading, their mean, for the law over time; what they scatter by
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+
+from mho.macro_models.types import Integers, Reals
 
 __all__ = ["Bursts", "find_bursts", "merge_bursts"]
 
@@ -16,20 +17,17 @@ _SHORT = 0.2  # duration of a burst, in units of the time since programming
 _APART = 0.1  # and in units of the time of the next reading, for a burst that starts with programming
 _FEWEST_GAPS = 2
 
-Reals = NDArray[np.float64]
-Whole = NDArray[np.int64]
-
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Bursts:
     """Readings of bursts, sorted by burst and time; arrays have one entry for each reading."""
 
-    burst: Whole
+    burst: Integers
     """Which burst, 0..bursts - 1."""
     time_s: Reals
     """Since programming."""
     g_uS: Reals
-    cell: Whole
+    cell: Integers
     """Any number of the cell."""
 
     @property
@@ -38,7 +36,7 @@ class Bursts:
         return int(self.burst.max()) + 1 if self.burst.size else 0
 
 
-def find_bursts(cell: Whole, time: Reals) -> Whole:
+def find_bursts(cell: Integers, time: Reals) -> Integers:
     """Which run of readings each is of, 0.., for readings sorted by cell and time; most runs are a single reading.
 
     A run is readings at one time, or three and more at even distances over less than a fifth of the time since
@@ -88,7 +86,9 @@ def _run_end(at: list[float], who: list[int], first: int) -> int:
     return last
 
 
-def merge_bursts(run: Whole, cell: Whole, time: Reals, g: Reals) -> tuple[Whole, Reals, Whole, Bursts | None]:
+def merge_bursts(
+    run: Integers, cell: Integers, time: Reals, g: Reals
+) -> tuple[Integers, Reals, Integers, Bursts | None]:
     """One reading for each run: (index of its first, mean conductance, number of readings), and the bursts.
 
     Readings that are there twice, time and conductance alike, count once.

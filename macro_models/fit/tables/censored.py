@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.macro_models.types import Integers, Reals
+
 __all__ = ["about_missing", "about_piles", "about_unread", "about_worn", "from_zero"]
 
 _FEWEST, _PART = 8, 0.01  # readings, and their part of all, from which on they are named
@@ -11,9 +13,6 @@ _REPEATED = 5.0  # times that a value at the end is there, in units of what is u
 _SHARED, _COARSE = 20.0, 0.5  # readings for each value, a step in deviations of a change: from here on coarse
 _BELOW = 0.1  # of the largest target: what readings may be below 0 uS by noise
 _FEW, _FEW_PART = 5, 0.005  # negative ones, or cells without any, from which on they are named
-
-Reals = NDArray[np.float64]
-Whole = NDArray[np.int64]
 
 
 def from_zero(g_uS: Reals, target_uS: Reals | None) -> tuple[Reals, list[str]]:
@@ -29,7 +28,7 @@ def from_zero(g_uS: Reals, target_uS: Reals | None) -> tuple[Reals, list[str]]:
 
 
 def about_unread(
-    cell: Whole, whole: NDArray[np.bool_], good: NDArray[np.bool_], target_uS: Reals | None, named: bool
+    cell: Integers, whole: NDArray[np.bool_], good: NDArray[np.bool_], target_uS: Reals | None, named: bool
 ) -> list[str]:
     """Names cells that have rows, those that are ``whole``, but no ``good`` reading in any of them."""
     gone, cells = np.setdiff1d(cell[whole], cell[good]), len(np.unique(cell[whole]))
@@ -47,7 +46,7 @@ def about_unread(
     ]
 
 
-def about_missing(cell: Whole, index: Whole, times_s: Reals, g_uS: Reals, condition: Whole) -> list[str]:
+def about_missing(cell: Integers, index: Integers, times_s: Reals, g_uS: Reals, condition: Integers) -> list[str]:
     """Whether readings of named cells are missing by what the cells conduct, at the time where it is clearest.
 
     The last reading before (the first one, where there is none) of cells that were not read at a time is compared with

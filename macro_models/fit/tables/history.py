@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["kept_and_read"]
+from mho.macro_models.types import Reals
 
-Reals = NDArray[np.float64]
+__all__ = ["kept_and_read"]
 
 
 def kept_and_read(body: NDArray[np.int64], time_s: Reals, temp_C: Reals, read_C: Reals | None) -> tuple[Reals, Reals]:

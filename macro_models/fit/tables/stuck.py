@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.macro_models.devices.sections.programming import Stuck
+from mho.macro_models.types import Reals
 
 __all__ = ["find_stuck", "stuck_section"]
 
@@ -13,8 +14,6 @@ _FAR_ABOVE = 4.0  # times the conductance of a cell that is stuck at 0: a target
 _STILL = 0.01  # of the largest target: what a stuck cell may move
 _AWAY = 0.25  # of the largest target: how far above its target a stuck cell is at least
 _SPREAD = 0.25  # part of the stuck cells whose targets are in the half of the targets where chance does not lead
-
-Reals = NDArray[np.float64]
 
 
 def find_stuck(

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from mho.macro_models.integer.pwm.calibration import RANGE_BITS, Calibration
 from mho.macro_models.integer.pwm.converter import GAIN_BITS, OFFSET_RANGE, PRODUCT_BITS, DigitalUnits
 from mho.macro_models.integer.random import Purpose, bits16
+from mho.macro_models.types import Integers
 
 __all__ = [
     "COMPENSATIONS", "READS", "VECTORS", "Compensation", "ReadVectors", "compensate", "fitted_units", "range_code",
@@ -37,7 +38,6 @@ VECTORS = 64
 READS = 4
 """Conversions of each."""
 
-Integers = NDArray[np.int64]
 ReadVectors = Callable[[Calibration], Integers]
 """Differences of the counters of all stored vectors with these registers, summed over the reads, (vectors, columns)."""
 

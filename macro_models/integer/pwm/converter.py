@@ -29,31 +29,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.macro_models.integer.pwm.operation import PwmOperation
+from mho.macro_models.types import Integers
 
 __all__ = [
-    "COUNTER_BITS",
-    "COUNT_BITS",
-    "CURVE_TRIMS",
-    "GAIN_BITS",
-    "GAIN_MOST",
-    "GAIN_ONE",
-    "GAIN_TRIMS",
-    "LEVEL_BITS",
-    "LEVEL_TOP",
-    "NEGATIVE",
-    "OFFSET_RANGE",
-    "PARTS",
-    "POSITIVE",
-    "PRODUCT_BITS",
-    "TRIM_BITS",
-    "DigitalUnits",
-    "Oscillators",
-    "Trim",
-    "Whole",
-    "counts",
-    "level",
-    "pack_trim",
-    "unpack_trim",
+    "COUNTER_BITS", "COUNT_BITS", "CURVE_TRIMS", "GAIN_BITS", "GAIN_MOST", "GAIN_ONE", "GAIN_TRIMS", "LEVEL_BITS",
+    "LEVEL_TOP", "NEGATIVE", "OFFSET_RANGE", "PARTS", "POSITIVE", "PRODUCT_BITS", "TRIM_BITS", "DigitalUnits",
+    "Oscillators", "Trim", "Whole", "counts", "level", "pack_trim", "unpack_trim",
 ]
 
 GAIN_BITS = 7
@@ -93,7 +74,6 @@ class DigitalUnits:
         np.clip(code, 0 if op.relu else -op.top_code, op.top_code, out=code)
         return (code if enabled.all() else np.where(enabled, code, 0)).astype(np.int16)
 
-Integers = NDArray[np.int64]
 Whole = NDArray[np.float64]
 """Whole numbers in double precision, which holds them exactly."""
 

@@ -25,10 +25,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.macro_models.errors import check_whole
+from mho.macro_models.types import Integers
 
 __all__ = ["AMPLITUDE_TOP", "GAIN_BITS", "DeviceResponse", "RowMacro", "WriteParameters", "WriteResult", "write_rows"]
-
-Integers = NDArray[np.int64]
 
 AMPLITUDE_TOP = 255
 _THRESHOLD_BITS = 8

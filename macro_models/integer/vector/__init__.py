@@ -28,9 +28,12 @@ Widths: codes 13 bits signed (two-segment operations), multipliers 15 bits and a
 wrap.
 """
 
-from mho.macro_models.integer.vector.lanes import LANE_MAX, MULTIPLIER_MAX, SHIFT_MAX, SUM_MAX, finish
 from mho.macro_models.integer.vector.leaf import LeafSum, check_headroom, largest_code, scale_leaf, sum_leaves
 from mho.macro_models.integer.vector.operations import (
+    LANE_MAX,
+    MULTIPLIER_MAX,
+    SHIFT_MAX,
+    SUM_MAX,
     TABLE_HALF,
     Encode,
     Largest,
@@ -41,6 +44,7 @@ from mho.macro_models.integer.vector.operations import (
     Select,
     Table,
     WeightedSum,
+    finish,
 )
 from mho.macro_models.integer.vector.take import (
     PAD,
@@ -53,31 +57,7 @@ from mho.macro_models.integer.vector.take import (
 )
 
 __all__ = [
-    "LANE_MAX",
-    "MULTIPLIER_MAX",
-    "PAD",
-    "SHIFT_MAX",
-    "SUM_MAX",
-    "TABLE_HALF",
-    "Encode",
-    "Largest",
-    "LeafSum",
-    "Limit",
-    "Product",
-    "Requantise",
-    "Root",
-    "Select",
-    "Table",
-    "WeightedSum",
-    "check_headroom",
-    "finish",
-    "largest_code",
-    "padded",
-    "run_of",
-    "scale_leaf",
-    "sum_leaves",
-    "take_elements",
-    "take_rows",
-    "take_vectors",
-    "with_padding",
+    "LANE_MAX", "MULTIPLIER_MAX", "PAD", "SHIFT_MAX", "SUM_MAX", "TABLE_HALF", "Encode", "Largest", "LeafSum", "Limit",
+    "Product", "Requantise", "Root", "Select", "Table", "WeightedSum", "check_headroom", "finish", "largest_code",
+    "padded", "run_of", "scale_leaf", "sum_leaves", "take_elements", "take_rows", "take_vectors", "with_padding",
 ]

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, MvmOperation
-from mho.macro_models.integer.vector.lanes import LANE_MAX, Lanes, round_shift
+from mho.macro_models.integer.vector.operations import LANE_MAX, Lanes, round_shift
 
 __all__ = ["LeafSum", "check_headroom", "largest_code", "scale_leaf", "sum_leaves"]
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mho.macro_models.arrays import library, multiplied
 from mho.macro_models.arrays import product as exact_product
-from mho.macro_models.compiled import where_numba_is
+from mho.macro_models.compiled import loops_of
 from mho.macro_models.integer.converter import combine_segments
 from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, Converter, MvmOperation
 from mho.macro_models.integer.random import NORMAL_TABLE
@@ -31,19 +31,22 @@ from mho.macro_models.tnsa.sensing import SINGLE_EXACT, Key, Product, Spread, St
 
 __all__ = ["Charge", "FoldedProduct", "compiled"]
 
+compiled_taken: Callable[[], Callable[..., None] | None] = loops_of("mho.macro_models.tnsa.bound.taken_compiled")
+compiled: Callable[[], Callable[..., None] | None] = loops_of("mho.macro_models.tnsa.bound.read_compiled")
+
 Charge = Callable[[Key, Product, NDArray[np.floating], NDArray[np.uint64], int], NDArray[Any]]
 """Charges of a batch: (key, product, inputs, numbers of the conversions, samples of each)."""
 
 
 class FoldedProduct:
-    """Forward products of one core; see :func:`mho.macro_models.bound.bind`.
+    """Forward products of one core; see :func:`mho.macro_models.macro.bind`.
 
     Parameters
     ----------
     op, key, enabled, steps
         The operation, what it sees of the array, which lines of the key it converts, and their decrements.
     rows, taken, inputs, columns
-        As of :func:`~mho.macro_models.bound.bind`.
+        As of :func:`~mho.macro_models.macro.bind`.
     charge, quiet
         What makes charges, and whether it draws nothing and integrates as integers do.
     noise
@@ -69,7 +72,7 @@ class FoldedProduct:
         self._kind = self._product.matrix.dtype if self._charges is None else self._charges.dtype
 
     def compute(self, x: NDArray[Any], op_id: NDArray[np.uint64]) -> MvmResult:
-        """See :meth:`mho.macro_models.bound.BoundProduct.compute`."""
+        """See :meth:`mho.macro_models.macro.BoundProduct.compute`."""
         if self._plain is not None and library() is None:
             return self._plain.compute(x.astype(np.float32, copy=False), np.arange(x.shape[1], dtype=np.uint32)[None])
         op = self._op
@@ -84,7 +87,7 @@ class FoldedProduct:
     def compute_taken(
         self, values: NDArray[np.float32], index: NDArray[np.uint32], op_id: Callable[[], NDArray[np.uint64]]
     ) -> MvmResult:
-        """See :func:`mho.macro_models.bound.compute_taken`."""
+        """See :func:`mho.macro_models.macro.compute_taken`."""
         if self._plain is not None and library() is None:
             return self._plain.compute(values, index)
         return self.compute(take_vectors(values, index), op_id())
@@ -140,22 +143,6 @@ class _Plain:
             op.segments, 1 << LSB_SEGMENT_BITS, op.max_steps, op.relu, op.early_stop, codes, steps, ends,
         )
         return MvmResult(codes, steps, (int(ends[0]), int(ends[1])) if codes.size else None)
-
-
-@where_numba_is
-def compiled_taken() -> Callable[..., None] | None:
-    """The loops of :mod:`.taken_compiled`."""
-    from mho.macro_models.tnsa.bound.taken_compiled import make_loops
-
-    return make_loops()
-
-
-@where_numba_is
-def compiled() -> Callable[..., None] | None:
-    """The loops of :mod:`.read_compiled`."""
-    from mho.macro_models.tnsa.bound.read_compiled import make_loops
-
-    return make_loops()
 
 
 class _Loops:

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.macro_models.compiled import where_numba_is
-from mho.macro_models.integer.random import LANES, NORMAL_TABLE, Purpose, normal_blocks, philox_key
+from mho.macro_models.compiled import loops_of
+from mho.macro_models.integer.random import LANES, Purpose, normal_blocks
 
 __all__ = ["Walk", "compiled"]
 
@@ -23,36 +23,8 @@ _VECTORS = 32  # walked through at a time: what is alive fits into the second-le
 
 Counts = tuple[NDArray[np.bool_], NDArray[np.intp]]
 
-
-@where_numba_is
-def compiled() -> Callable[..., Counts] | None:
-    """:meth:`Walk.count` in the loops that numba compiles, None where it is not installed or off.
-
-    It takes the walk and the same arguments. The first call compiles, or loads what was kept.
-    """
-    from mho.macro_models.tnsa.converter.walk_compiled import make_loops
-
-    loops = make_loops()
-    if loops is None:
-        return None
-
-    def count(
-        walk: "Walk", charge: NDArray[np.float64], cap: int, op_id: NDArray[np.uint64], seed: int, core: int
-    ) -> Counts:
-        batch, lines = charge.shape
-        constants = np.zeros((5, LANES * len(walk.blocks)))
-        for row, line in zip(constants, (walk.offset, walk.pos, walk.neg, walk.sampling, walk.comparator), strict=True):
-            row[:lines] = 0.0 if line is None else line
-        keys = [philox_key(purpose, seed, core) for purpose in (Purpose.SAMPLING, Purpose.COMPARATOR)]
-        negative, counts = np.empty((batch, lines), dtype=np.bool_), np.empty((batch, lines), dtype=np.int64)
-        loops(
-            np.ascontiguousarray(charge), constants, np.array(walk.blocks), walk.sampling is not None,
-            walk.comparator is not None, np.array(op_id, dtype=np.uint64), np.array(keys, dtype=np.uint64),
-            NORMAL_TABLE, walk.beta, cap, negative, counts,
-        )
-        return negative, counts
-
-    return count
+compiled: Callable[[], Callable[..., Counts] | None] = loops_of("mho.macro_models.tnsa.converter.walk_compiled")
+""":meth:`Walk.count` in the loops that numba compiles: of the walk and the same arguments."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

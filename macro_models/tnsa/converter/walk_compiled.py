@@ -11,8 +11,9 @@ from typing import Any
 
 import numba as nb
 import numpy as np
+from numpy.typing import NDArray
 
-from mho.macro_models.integer.random import NORMAL_TABLE
+from mho.macro_models.integer.random import LANES, NORMAL_TABLE, Purpose, philox_key
 from mho.macro_models.loops import compile_loops
 
 __all__ = ["make_loops"]
@@ -166,6 +167,26 @@ _SIGNATURE = nb.void(
 )
 
 
-def make_loops() -> Callable[..., None] | None:
-    """Compile the walk; None if numba is off. The arguments are those of :data:`_SIGNATURE`."""
-    return compile_loops(_SIGNATURE, _walk)
+def make_loops() -> Callable[..., Any] | None:
+    """:meth:`Walk.count`, of the walk and its arguments, compiled; None if numba is off."""
+    loops = compile_loops(_SIGNATURE, _walk)
+    if loops is None:
+        return None
+
+    def count(
+        walk: Any, charge: NDArray[np.float64], cap: int, op_id: NDArray[np.uint64], seed: int, core: int
+    ) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
+        batch, lines = charge.shape
+        constants = np.zeros((5, LANES * len(walk.blocks)))
+        for row, line in zip(constants, (walk.offset, walk.pos, walk.neg, walk.sampling, walk.comparator), strict=True):
+            row[:lines] = 0.0 if line is None else line
+        keys = [philox_key(purpose, seed, core) for purpose in (Purpose.SAMPLING, Purpose.COMPARATOR)]
+        negative, counts = np.empty((batch, lines), dtype=np.bool_), np.empty((batch, lines), dtype=np.int64)
+        loops(
+            np.ascontiguousarray(charge), constants, np.array(walk.blocks), walk.sampling is not None,
+            walk.comparator is not None, np.array(op_id, dtype=np.uint64), np.array(keys, dtype=np.uint64),
+            NORMAL_TABLE, walk.beta, cap, negative, counts,
+        )
+        return negative, counts
+
+    return count

@@ -5,13 +5,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mho.commands.compile.net import compile_net
-from mho.commands.compile.plan_text import print_fit, print_plan, wrapped
-from mho.commands.compile.summary_text import print_summary, print_tiles
-from mho.commands.compile.values import named, parse_slices, read_shape
+from mho.commands.compile.summary_text import print_fit, print_plan, print_summary, print_tiles, wrapped
 from mho.macro_models.errors import InputError
 from mho.terminal.console import Output
-from mho.terminal.names import DEVICE
-from mho.terminal.options import chip_option, common_options, example
+from mho.terminal.options import DEVICE, chip_option, common_options, example, named, parse_slices, read_shape
 from mho.terminal.paths import READS, WORD, WRITES
 
 if TYPE_CHECKING:

@@ -9,8 +9,7 @@ import click
 
 from mho.commands.device.fit_text import print_fit
 from mho.terminal.console import Output
-from mho.terminal.names import DEVICE
-from mho.terminal.options import common_options, example
+from mho.terminal.options import DEVICE, common_options, example
 from mho.terminal.paths import READS, WORD, Writes
 
 if TYPE_CHECKING:

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 import click
 import numpy as np
 
+from mho.commands.device.crossbar import drive_command, tune_command
 from mho.commands.device.fit import fit_command
 from mho.commands.device.fit_text import print_fit, print_pulses
 from mho.macro_models.errors import InputError
 from mho.macro_models.output import write_output
 from mho.terminal.console import Output
 from mho.terminal.groups import Group
-from mho.terminal.names import DEVICE
-from mho.terminal.options import common_options, example
+from mho.terminal.options import DEVICE, common_options, example
 from mho.terminal.paths import FIGURE, READS, WORD, Writes
 from mho.units import format_time
 
@@ -79,6 +79,7 @@ def import_command(source: str, output: str, g_min_us: float, g_max_us: float, n
     out.note(f"wrote {output}")
     out.json(device.to_dict())
 
+
 _TIMES_S = (1.0, 3600.0, 86400.0, 30 * 86400.0)
 _RETENTION_S = (3600.0, 86400.0, 365.25 * 86400.0)
 _POINTS = 5
@@ -93,7 +94,7 @@ def device_command() -> None:
     """
 
 
-for _command in (fit_command, export_command, import_command):
+for _command in (fit_command, export_command, import_command, tune_command, drive_command):
     device_command.add_command(_command)
 
 

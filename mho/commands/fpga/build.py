@@ -6,8 +6,7 @@ from pathlib import Path
 import click
 
 from mho.terminal.console import Output
-from mho.terminal.names import BOARD
-from mho.terminal.options import chip_option, common_options, example, noise_option
+from mho.terminal.options import BOARD, chip_option, common_options, example, noise_option
 from mho.terminal.paths import WORD, Writes
 
 __all__ = ["build_command"]

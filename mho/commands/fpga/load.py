@@ -6,8 +6,7 @@ from pathlib import Path
 import click
 
 from mho.terminal.console import Output
-from mho.terminal.names import BOARD
-from mho.terminal.options import common_options, example
+from mho.terminal.options import BOARD, common_options, example
 from mho.terminal.paths import READS, WORD
 
 __all__ = ["load_command"]

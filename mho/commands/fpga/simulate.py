@@ -5,8 +5,7 @@ from pathlib import Path
 import click
 
 from mho.terminal.console import Output
-from mho.terminal.names import BOARD, CHIP
-from mho.terminal.options import common_options, example, noise_option, set_option
+from mho.terminal.options import BOARD, CHIP, common_options, example, noise_option, set_option
 from mho.terminal.paths import Writes
 
 __all__ = ["simulate_command"]

@@ -5,8 +5,7 @@ from pathlib import Path
 import click
 
 from mho.terminal.console import Output
-from mho.terminal.names import BOARD
-from mho.terminal.options import chip_option, common_options, example
+from mho.terminal.options import BOARD, chip_option, common_options, example
 from mho.terminal.paths import READS, WORD
 
 __all__ = ["verify_command"]

@@ -10,14 +10,12 @@ from numpy.typing import NDArray
 
 from mho.commands.compile.net import compile_net
 from mho.commands.compile.summary_text import summary_lines, tile_lines
-from mho.commands.compile.values import BACKEND, named
 from mho.commands.run.result_text import print_result
 from mho.macro_models.errors import InputError
 from mho.macro_models.output import write_output
 from mho.results import score
 from mho.terminal.console import Output
-from mho.terminal.names import DEVICE
-from mho.terminal.options import chip_option, common_options, example
+from mho.terminal.options import BACKEND, DEVICE, chip_option, common_options, example, named
 from mho.terminal.paths import READS, WAVES, WORD, WRITES
 
 if TYPE_CHECKING:

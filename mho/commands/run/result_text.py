@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from mho.commands.compile.plan_text import wrapped
+from mho.commands.compile.summary_text import wrapped
 from mho.results import score
 from mho.results.facts import durations, time_facts
 from mho.terminal.console import Output

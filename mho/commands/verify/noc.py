@@ -54,8 +54,8 @@ def noc_command(
         report = verify_noc(cfg, flits=flits, seed=seed, progress=progress)
     out.text(str(report))
     if output is not None:
-        from mho.figures.noc import figure_of_noc
         from mho.figures.run import save_figure
+        from mho.figures.write import figure_of_noc
 
         save_figure(figure_of_noc(report), output)
     content = {key: value for key, value in vars(report).items() if key not in ("mesh", "latencies")}

@@ -20,13 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.macro_models.errors import ToolError
+from mho.macro_models.types import Reals
 from mho.sweeps.evaluate import Row
 from mho.sweeps.spec.measures import costs, front
 from mho.sweeps.spec.spec import Search
 
 __all__ = ["chosen"]
-
-Reals = NDArray[np.float64]
 
 FITTED = (40, 60, 100, 140, 250, 500)
 """Numbers of results at which the lengths of the processes are fitted anew."""
@@ -115,6 +114,7 @@ class Surrogate:
         for place, length, ordered in zip(places, self._shape, self._ordered, strict=True):
             columns.append((place / max(length - 1, 1))[:, None] if ordered else np.eye(length)[place])
         return np.hstack(columns)
+
 
 Evaluate = Callable[[Sequence[int]], Sequence[Row]]
 """Gives the summary of each of some designs, by their numbers."""

@@ -4,8 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mho.compiler.mapping.packing.pack import MASKS
-from mho.compiler.mapping.place import place
-from mho.compiler.mapping.placement import Placement
+from mho.compiler.mapping.place import Placement, place
 from mho.macro_models.cell_map import DifferentialPairs
 from mho.macro_models.errors import InputError
 

@@ -15,8 +15,7 @@ import pytest
 from mho.fpga.backends.core import BAUD, connect_board
 from mho.fpga.link.chip import LinkBus
 from mho.fpga.link.client import LinkClient, Poll, Read, Write
-from mho.fpga.link.errors import BoardLost, BoardReset, BusFault, LinkError
-from mho.fpga.link.transport import SerialTransport
+from mho.fpga.link.transport import BoardLost, BoardReset, BusFault, LinkError, SerialTransport
 from mho.hw.host.link.config import LinkConfig
 from mho.hw.host.link.format import Status
 from mho.macro_models.errors import InputError, ToolError

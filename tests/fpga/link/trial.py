@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from mho.fpga.link.client import LinkClient, Read, Task, Write
-from mho.fpga.link.errors import LinkError
+from mho.fpga.link.transport import LinkError
 from mho.macro_models.errors import ToolError
 from tests.fpga.link.probe import COUNTER, DIGEST, MEMORY_WORDS, WRITES, ProbeBus
 

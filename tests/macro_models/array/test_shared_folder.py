@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mho.macro_models.array.shared import SharedFolder
+from mho.macro_models.array.cache import SharedFolder
 
 NAMES = ("a", "b", "c")
 

@@ -13,8 +13,7 @@ from mho.macro_models.devices import CAUSES, Device, load_device
 from mho.macro_models.devices.resampled import resampled
 from mho.macro_models.fit import device_toml, fit_device, read_measurements
 from mho.macro_models.fit.law.doubts import about_tails
-from mho.macro_models.fit.law.smooth import smoothed_summaries
-from mho.macro_models.fit.law.statistics import choose_levels
+from mho.macro_models.fit.law.statistics import choose_levels, smoothed_summaries
 from mho.macro_models.fit.rows import law_rows
 
 Reals = NDArray[np.float64]

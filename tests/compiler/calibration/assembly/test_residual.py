@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mho.compiler import CompileOptions, Network, compile_model, summarise
-from mho.compiler.calibration.assembly.residual import Rest, copy_weights, sum_of_parts
+from mho.compiler.calibration.assembly.layer_lowering import Rest, copy_weights, sum_of_parts
 from mho.compiler.calibration.assembly.stage_lowering import lower_encode
 from mho.compiler.calibration.calibrate import Calibrator
 from mho.compiler.calibration.finer import unseen_errors

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mho.macro_models.cells.programming import programmed
 from mho.macro_models.devices import CAUSES
-from mho.macro_models.fit.law.humps import two_humps
+from mho.macro_models.fit.law.lost import two_humps
 from tests.macro_models.fit.laws import LAWS, fitted
 
 Law = Callable[[np.random.Generator, int], NDArray[np.float64]]

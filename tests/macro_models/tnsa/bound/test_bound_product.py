@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mho.macro_models import Masks, bound, load_device
-from mho.macro_models.bound import bind, constant_input
+from mho.macro_models import Masks, load_device, macro
 from mho.macro_models.integer.operation import Converter, Direction, MvmOperation
 from mho.macro_models.integer.vector import LeafSum, largest_code, scale_leaf, sum_leaves
+from mho.macro_models.macro import bind, constant_input
 from mho.macro_models.tnsa.config import TnsaConfig
 from mho.macro_models.tnsa.converter.neuron import Neuron
 from mho.macro_models.tnsa.model import TnsaModel
@@ -53,10 +53,10 @@ def test_a_bound_product_is_that_of_the_core(random_case: Callable[..., Any], se
     x[:, :-1] = rng.integers(low, high + 1, (len(x), inputs))
     columns = rng.permutation(np.flatnonzero(case.masks.enabled(op)))
     product = bind(model, op, case.masks, rows, taken, inputs + 1, columns)
-    assert not isinstance(product, bound._Whole)
+    assert not isinstance(product, macro._Whole)
     found = product.compute(x.astype(np.int16 if rng.integers(2) else np.float32), case.op_ids)
     for expected in (
-        bound._Whole(model, op, case.masks, rows, taken, columns).compute(x, case.op_ids),
+        macro._Whole(model, op, case.masks, rows, taken, columns).compute(x, case.op_ids),
         _whole_core(model, op, case.masks, rows, x[:, taken], case.op_ids, columns),
     ):
         assert np.array_equal(found.codes, expected.codes)
@@ -76,7 +76,7 @@ def test_lines_that_are_alike_are_converted_once(seed: int, in_bits: int, relu: 
     x[:, :-1] = rng.integers(low, high + 1, (9, 8))
     rows, columns, numbers = np.arange(8), rng.permutation(16), np.arange(9, dtype=np.uint64)
     found = bind(model, op, masks, rows, rows, 9, columns).compute(x, numbers)
-    expected = bound._Whole(model, op, masks, rows, rows, columns).compute(x, numbers)
+    expected = macro._Whole(model, op, masks, rows, rows, columns).compute(x, numbers)
     assert np.array_equal(found.codes, expected.codes)
     assert np.array_equal(found.steps, expected.steps)
 

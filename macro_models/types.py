@@ -1,0 +1,9 @@
+"""Types that many modules name."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Integers", "Reals"]
+
+Integers = NDArray[np.int64]
+Reals = NDArray[np.float64]

@@ -1,1 +1,0 @@
-"""``mho compare``: runs, chips or devices side by side, a module for each."""
