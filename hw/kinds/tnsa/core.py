@@ -3,14 +3,14 @@
 from typing import Any
 
 from amaranth.hdl import Const, Module, Signal, Value
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from mho.hw.block import Resettable
 from mho.hw.core.digital.status import count_operations
 from mho.hw.core.digital.synchroniser import Synchroniser
 from mho.hw.core.masks import MaskStore
-from mho.hw.core.port import join
+from mho.hw.core.port import VectorMembers, join
 from mho.hw.core.write_verify import WritesCells, WriteVerifyConfig
 from mho.hw.kinds.tnsa.bring_up.manual import ManualPins
 from mho.hw.kinds.tnsa.config import LIMITS, OPERATIONS, TnsaCoreConfig
@@ -36,7 +36,7 @@ class PinSynchroniser(Synchroniser):
         self.cfg, self.verify = cfg, verify
 
 
-class TnsaCore(WritesCells, Resettable[TnsaCoreConfig]):
+class TnsaCore(WritesCells, Resettable[TnsaCoreConfig], VectorMembers):
     """Runs matrix-vector products on a transposable macro, and programs its cells.
 
     The next operation loads and the last result drains while one is at the pins. See ``docs/reference/core.md``. The
@@ -65,24 +65,8 @@ class TnsaCore(WritesCells, Resettable[TnsaCoreConfig]):
 
     verilog_name = "digital"
 
-    op: stream.Interface
-    i: stream.Interface
-    o: stream.Interface
-    mask: stream.Interface
     programming_enable: Value
     macro: Any
-    status: Any
-    target: stream.Interface
-    cell: stream.Interface
-    parameters: Any
-    write_start: Value
-    write_stop: Value
-    map_addr: Value
-    map_data: Value
-    write_status: Any
-    trim: data.View
-    manual: Any
-    words: Any
 
     def __init__(self, cfg: TnsaCoreConfig, write: WriteVerifyConfig | None = None) -> None:
         if write is not None and write.lines != cfg.lines:
