@@ -32,12 +32,14 @@ def board_config(board: str, chip: Chip | None = None, *, noise: bool = False) -
     if chip.tiled:
         able = ", ".join(n for n, b in BOARDS.items() if b.plan.tiles and chip.cores <= b.plan.tiles.max_tiles)
         raise InputError(f"{chip.name}: {_one_core(chip, board)}; tiles are for {able}")
-    levels = emulator_of(chip).levels
+    kind = emulator_of(chip)
     word_cells = 2 ** ((plan.word_bits // chip.core.g_bits).bit_length() - 1)
     return BoardConfig(
-        chip=chip, level=levels[0] if chip.lines > plan.pin_lines or "pin" not in levels else "pin",
-        lanes=max(8, min_lanes, min(plan.lanes, chip.lines, word_cells)), slots=plan.slots, memory=plan.memory,
-        noise=noise, search_width=plan.search_width, clock_hz=plan.clock_hz, baud=plan.baud, link_bytes=plan.link_bytes,
+        chip=chip,
+        level=kind.levels[0] if chip.lines > plan.pin_lines or "pin" not in kind.levels else "pin",
+        lanes=max(kind.fewest_lanes, min_lanes, min(plan.lanes, chip.lines, word_cells)), slots=plan.slots,
+        memory=plan.memory, noise=noise, search_width=plan.search_width, clock_hz=plan.clock_hz, baud=plan.baud,
+        link_bytes=plan.link_bytes,
     )
 
 

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Signal
-from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out, connect, flipped
+from amaranth.hdl import Module
+from amaranth.lib.wiring import connect, flipped
 
+from mho.hw import ports
 from mho.hw.board.board_map import board_map
 from mho.hw.board.config import BOARD_BASE, CORE_BASE, BoardConfig, address_width, load_base
 from mho.hw.board.load_port import LoadPort
@@ -19,7 +19,7 @@ from mho.hw.host.split import BusSplit, Region
 __all__ = ["BoardCore"]
 
 
-class BoardCore(wiring.Component):
+class BoardCore(ports.Component[BoardConfig]):
     """A core with an emulated array behind a register bus.
 
     From :data:`~mho.hw.board.config.CORE_BASE` on are the registers of the core
@@ -37,14 +37,9 @@ class BoardCore(wiring.Component):
         An operation since the last reset of the core had no table.
     """
 
-    bus: Any
-    busy: Signal
-    error: Signal
-
-    def __init__(self, cfg: BoardConfig) -> None:
-        self.cfg = cfg
-        bus = In(RegisterBus(address_width(cfg.emulator)))
-        super().__init__({"bus": bus, "busy": Out(1), "error": Out(1)})
+    bus = ports.In(lambda self: RegisterBus(address_width(self.cfg.emulator)))
+    busy = ports.Out(1)
+    error = ports.Out(1)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

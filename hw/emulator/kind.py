@@ -65,9 +65,12 @@ class EmulatorKind(ABC):
     ----------
     levels
         Of :data:`mho.hw.board.LEVELS`, those that it has; the first is taken where nobody says.
+    fewest_lanes
+        That a board is planned with.
     """
 
     levels: ClassVar[tuple[str, ...]]
+    fewest_lanes: ClassVar[int]
 
     @abstractmethod
     def config(self, board: BoardOptions, *, ranged: bool = False) -> Any:

@@ -267,7 +267,8 @@ class BoardDriver:
 
     def _enabled_words(self, op: MvmOperation, masks: Masks) -> tuple[int, int]:
         """First word of the output that has a line that is converted, and how many there are to the last one."""
-        lines = np.flatnonzero(masks.enabled(op))
+        enabled = masks.enabled(op)
+        lines = np.flatnonzero(enabled) * self.cfg.core.outputs // len(enabled)  # of which an output may have several
         if not len(lines):
             return 0, 1
         first = int(lines[0]) // 2

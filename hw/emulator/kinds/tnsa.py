@@ -61,6 +61,7 @@ class _Loads(CoreLoads):
 
 class _TransposableEmulator(EmulatorKind):
     levels: ClassVar[tuple[str, ...]] = ("vector", "pin")
+    fewest_lanes: ClassVar[int] = 8
 
     def config(self, board: BoardOptions, *, ranged: bool = False) -> EmulatorConfig:
         """Durations are constants: an emulated array has no analog time to trim."""

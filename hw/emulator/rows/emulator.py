@@ -1,6 +1,7 @@
 """What a kind of core of rows and columns says, so that it can be emulated."""
 
 from abc import abstractmethod
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -33,6 +34,7 @@ class RowEmulator(EmulatorKind):
     """
 
     levels: ClassVar[tuple[str, ...]] = ("pin",)
+    fewest_lanes: ClassVar[int] = 1
 
     @abstractmethod
     def weights(self, model: Any) -> Integers:
@@ -41,6 +43,23 @@ class RowEmulator(EmulatorKind):
     @abstractmethod
     def thresholds(self, model: Any, op: MvmOperation, masks: Masks) -> Integers:
         """Least sums that have the codes above the lowest one, of shape (tables, 2**code_bits - 1), ascending."""
+
+    @staticmethod
+    def bisected(codes: Callable[[Integers], Integers], bits: int, low: int, high: int) -> Integers:
+        """Thresholds of converters, by their ``codes`` of the same sums, (sums,) to (sums, tables): these rise.
+
+        Beyond ``low`` and ``high`` codes do not change.
+        """
+        wanted = np.arange(1 - (1 << bits - 1), 1 << bits - 1)
+        tables = codes(np.zeros(1, dtype=np.int64)).shape[1]
+        below, reached = (np.full((tables, len(wanted)), bound) for bound in (low - 1, high + 1))
+        while (reached - below > 1).any():
+            middle = (below + reached) // 2
+            seen = codes(middle.ravel()).reshape(*middle.shape, tables)
+            enough = seen[np.arange(tables)[:, None], np.arange(len(wanted)), np.arange(tables)[:, None]] >= wanted
+            below, reached = np.where(enough, below, middle), np.where(enough, middle, reached)
+        never, always = np.iinfo(np.int64).max, np.iinfo(np.int64).min
+        return np.where(reached > high, never, np.where(reached <= low, always, reached))
 
     def parts(self, chip: Chip, core: Any) -> dict[str, Any]:
         """Fields of :class:`RowEmulatorConfig` beside ``blocks``, ``lanes`` and ``memory``."""

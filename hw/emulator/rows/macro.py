@@ -10,6 +10,7 @@ from amaranth.lib.wiring import In
 from mho.hw.block import Resettable
 from mho.hw.emulator.layout import CELLS, TABLES, LoadLayout
 from mho.hw.emulator.rows.config import RowEmulatorConfig
+from mho.hw.emulator.vector.lanes import add_with_carry
 from mho.hw.emulator.vector.memory import CellMemory
 
 __all__ = ["RowMacro"]
@@ -38,8 +39,7 @@ class RowMacro(Resettable):
     load: stream.Interface
 
     def __init__(self, cfg: RowEmulatorConfig) -> None:
-        self.cfg = cfg
-        super().__init__({"pins": In(cfg.blocks.pins), "load": In(stream.Signature(LoadLayout(cfg)))})
+        super().__init__(cfg, {"pins": In(cfg.blocks.pins), "load": In(stream.Signature(LoadLayout(cfg)))})
 
     def elaborate(self, platform: object) -> Any:
         m = Module()
@@ -68,13 +68,19 @@ class RowMacro(Resettable):
         m.d.comb += store.addr.eq(group)
         for k in range(cfg.lanes):
             total, before = Signal(width, name=f"total_{k}"), Signal(width, name=f"before_{k}")
-            weight = weights.data.word_select(k, cfg.g_bits).as_signed()
+            weight = weights.data.word_select(k, cfg.g_bits)
             m.d.comb += [
                 before.eq(Mux(begun, recall.data.word_select(k, bits).as_signed(), 0)),
                 store.data.word_select(k, bits).eq(total + Mux(self._shifts(), before << cfg.digit_bits, before)),
             ]
+            if cfg.digit_bits == 1:
+                # Its complement, and a carry, where the row is negative.
+                complement = (weight ^ level[1].replicate(cfg.g_bits)) & level.any().replicate(cfg.g_bits)
+                added = add_with_carry(total, complement.as_signed(), level[1])
+            else:
+                added = total + level * weight.as_signed()
             with m.If(adding):
-                m.d.sync += total.eq(total + level * weight)
+                m.d.sync += total.eq(added)
             totals.append(total)
 
         # Codes: of the sum of a column, and of the thresholds of its converter.

@@ -59,7 +59,10 @@ def block_pair(name: str, netlist: str, written: Written, texts: Mapping[str, st
 
 
 _GATE = re.compile(
-    r"^  \w+_clock_gate \w+ \(\n    \.clk\(clk\),\n    \.enable\((.*)\),\n    \.gated\((\w+)\)\n  \);\n", re.MULTILINE)
+    r"^  \w+_clock_gate \w+ \(\n    \.clk\(clk\),\n"
+    r"    \.enable\(((?:.|\n)*?)\),\n    \.gated\((\w+)\)\n  \);\n",
+    re.MULTILINE,
+)
 
 
 def _ungated(text: str) -> str:
