@@ -34,34 +34,9 @@ if TYPE_CHECKING:
     from mho.version import __version__
 
 __all__ = [
-    "Budget",
-    "Cells",
-    "Chip",
-    "Cosim",
-    "Device",
-    "Fpga",
-    "FpgaSim",
-    "Functional",
-    "InputError",
-    "Net",
-    "Result",
-    "ToolError",
-    "__version__",
-    "assemble",
-    "backends",
-    "boards",
-    "check",
-    "compare",
-    "compile",
-    "devices",
-    "disassemble",
-    "fit",
-    "load",
-    "plan",
-    "presets",
-    "report",
-    "run_tiles",
-    "sweep",
+    "Budget", "Cells", "Chip", "Cosim", "Device", "Fpga", "FpgaSim", "Functional", "InputError", "Net", "Result",
+    "ToolError", "__version__", "assemble", "backends", "boards", "check", "compare", "compile", "devices",
+    "disassemble", "fit", "load", "plan", "presets", "report", "run_tiles", "sweep",
 ]
 
 __getattr__ = lazy_names(__name__, {
