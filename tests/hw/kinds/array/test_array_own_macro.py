@@ -10,9 +10,10 @@ from mho.sim.core.bench.verify import verify_core
 
 PINS = {
     "clk": "CK", "row_pos": "XP", "row_neg": "!XN_B", "wl_en": "WL", "sample": "SMP", "plane": "PL",
-    "capture": "!CAP_B", "step_code": "STEP[17:2]", "group": "GRP", "codes": "Q", "write_mode": "PROG", "write_wl": "W_ROW", "write_bl": 0,
-    "write_sl": "W_COL", "set_pulse": "SET_P", "reset_pulse": "!RST_B", "form_pulse": "FORM_P", "amplitude": "AMP",
-    "verify": "VFY", "write_pass": "PASS", "verify_code": "CODE", "verify_valid": "RDY",
+    "capture": "!CAP_B", "step_code": "STEP[17:2]", "group": "GRP", "codes": "Q",
+    "write_mode": "PROG", "write_wl": "W_ROW", "write_bl": 0, "write_sl": "W_COL", "set_pulse": "SET_P",
+    "reset_pulse": "!RST_B", "form_pulse": "FORM_P", "amplitude": "AMP", "verify": "VFY", "write_pass": "PASS",
+    "verify_code": "CODE", "verify_valid": "RDY",
 }
 PORTS = """\
 module MY_ARRAY (
