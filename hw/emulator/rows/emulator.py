@@ -104,13 +104,13 @@ class RowEmulator(EmulatorKind):
 
     def operations(self, chip: Chip, model: Any, masks: Masks) -> Sequence[MvmOperation]:
         """Few and many bits, signed or not, word lines and columns that are off; codes over the whole range."""
-        found, rng = [], np.random.default_rng(1)
+        operations, rng = [], np.random.default_rng(1)
         for number, (bits, signed) in enumerate(((4, True), (chip.input_bits, False), (2, True))):
             op = replace(chip.operation(in_bits=bits, in_signed=signed), wl_select=number, line_select=number + 3)
             low, high = op.input_range
             step = model.full_scale(op, masks, rng.integers(low, high + 1, (4, model.config.inputs(op.direction))))
-            found.append(replace(op, step_code=int(np.clip(np.rint(step), *chip.step_codes)), relu=number == 2))
-        return found
+            operations.append(replace(op, step_code=int(np.clip(np.rint(step), *chip.step_codes)), relu=number == 2))
+        return operations
 
     def loads(self, cfg: RowEmulatorConfig, model: Any) -> CoreLoads:
         """See :class:`EmulatorKind`."""
