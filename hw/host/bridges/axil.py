@@ -1,6 +1,5 @@
 """AXI4-Lite to the register bus."""
 
-
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
