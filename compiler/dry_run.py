@@ -13,6 +13,7 @@ from mho.compiler.calibration.assembly.elementwise import is_elementwise
 from mho.compiler.calibration.finer import may_be_in_two
 from mho.compiler.calibration.quantisers import formats
 from mho.compiler.calibration.search.layer import FEWEST_OUT_BITS
+from mho.compiler.facts import Candidate, Fitting, NetworkPlan, Plan, PlannedTiles
 from mho.compiler.importer.onnx_import import import_onnx
 from mho.compiler.inputs import load_input
 from mho.compiler.mapping import Placement, place
@@ -26,7 +27,6 @@ from mho.compiler.options import CompileOptions
 from mho.compiler.plan import overflow, plan, products_of_placement
 from mho.compiler.tile.dry import tile_shapes
 from mho.compiler.tile.placement.placing import fewest_tiles
-from mho.compiler.types import Facts
 from mho.hw.config import Chip, load_chip, preset_names
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.operation import MvmOperation
@@ -39,13 +39,10 @@ MOST_CORES = 4096
 
 def fitting(
     net: FloatNetwork, slices: Sequence[int], chip: Chip, *, cores: int, least: int, bound: int
-) -> Facts:
-    """Whether the layers of a network fit a chip, and what would do: plain numbers.
+) -> Fitting:
+    """Whether the layers of a network fit a chip, and what would do.
 
-    ``cores`` are taken, ``least`` would do, below ``bound`` nothing does. Besides those: ``there`` (cores of the chip),
-    ``missing`` (how many more are needed, 0 if it fits), ``would_fit`` (presets of the same kind of which one chip
-    does, with their least and their cores), ``mesh`` (columns and rows of such cores that would do, None if it fits),
-    ``figures`` (what figures are of that do not fit, a sentence).
+    ``cores`` are taken, ``least`` would do, below ``bound`` nothing does.
     """
     missing = max(0, least - chip.cores)
     return {
@@ -55,7 +52,7 @@ def fitting(
     }
 
 
-def fitting_of(network: Network) -> Facts:
+def fitting_of(network: Network) -> Fitting:
     """Whether a network fits its chip, see :func:`fitting`; of old files what is taken is the least."""
     facts, cores = network.calibration, cores_of(network)
     return fitting(
@@ -72,9 +69,9 @@ def _fewest(net: FloatNetwork, slices: Sequence[int], chip: Chip) -> int | None:
     return place([layer.shape for layer in net.layers], cell_map, copies=1, slices=slices).least
 
 
-def _presets(net: FloatNetwork, slices: Sequence[int], chip: Chip) -> list[Facts]:
+def _presets(net: FloatNetwork, slices: Sequence[int], chip: Chip) -> list[Candidate]:
     """Presets of the chip's kind on which the network fits, those of the fewest cells first."""
-    fitting_presets: list[tuple[int, Facts]] = []
+    fitting_presets: list[tuple[int, Candidate]] = []
     shapes = [(*layer.shape, 1)[:3] for layer in net.layers]
     weights = sum(rows * columns // groups * n for (rows, columns, groups), n in zip(shapes, slices, strict=True))
     for name in preset_names():
@@ -115,18 +112,10 @@ def dry_run(
     faults: FaultMaps | None = None,
     freeze: "Mapping[str, str | Path | NDArray[np.floating]] | None" = None,
     input_shape: Mapping[str, Sequence[int]] | None = None,
-) -> Facts:
+) -> Plan:
     """Reads a network, places it, and says what it takes; for those that do not fit, too.
 
-    Parameters as of :func:`~mho.compiler.passes.compile_model`. Returns plain numbers, strings, lists and dicts:
-    ``model``, ``chip``, ``plan`` (:func:`mho.compiler.plan.plan`), ``fit`` (:func:`mho.compiler.dry_run.fitting`; None
-    where it has no form on tiles), ``assumed``: bits of inputs and outputs of all conversions that the plan is for, as
-    calibration would choose them, with the
-    conversions and cycles per image at the fewest and the most that it may choose; ``copies``: whether copies are
-    placed; ``tiles``: on a chip of tiles with programs :func:`mho.compiler.tile.dry.planned_tiles`, of small
-    networks none where their programs find no room, else None;
-    ``numbers``: how many times the conversions it may take at most against noise of the cells, 0 if it takes no
-    more; ``warnings``.
+    Parameters as of :func:`~mho.compiler.passes.compile_model`.
 
     Raises
     ------
@@ -151,7 +140,7 @@ def dry_run(
     fit = _fit(net, chip, slices, placement, tiles)
     placement, grown = on_tiles or placement, grown and on_tiles is None
 
-    def planned(op: MvmOperation) -> Facts:
+    def planned(op: MvmOperation) -> NetworkPlan:
         return plan(
             net, chip, products_of_placement(placement, len(shapes), chip, op, parts), parts=parts,
             host=_host(net) if chip.tile.programs else None)
@@ -178,7 +167,7 @@ def dry_run(
 def _tiles(
     net: FloatNetwork, chip: Chip, op: MvmOperation, slices: Sequence[int], faults: FaultMaps | None,
     options: CompileOptions,
-) -> tuple[Facts | None, Placement | None]:
+) -> tuple[PlannedTiles | None, Placement | None]:
     """What tiles would hold, if they have programs, and where weights are: nothing if programs find no room there."""
     if not chip.tile.programs:
         return None, None
@@ -213,8 +202,8 @@ def _without_room(
 
 
 def _fit(
-    net: FloatNetwork, chip: Chip, slices: Sequence[int], placement: Placement, tiles: Facts | None
-) -> Facts | None:
+    net: FloatNetwork, chip: Chip, slices: Sequence[int], placement: Placement, tiles: PlannedTiles | None
+) -> Fitting | None:
     """Whether it fits: on a chip of tiles by their own placement; None where it has no form on any number of them."""
     if tiles is None:
         return fitting(net, slices, chip, cores=placement.cores, least=placement.least, bound=placement.bound)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mho.compiler.types import Facts
+from mho.compiler.facts import TimeFacts
 
 __all__ = ["InputTime"]
 
@@ -35,8 +35,8 @@ class InputTime:
         """Cycles of so many inputs, from the begin of the first to the result of the last."""
         return round(self.latency + (inputs - 1) * self.interval)
 
-    def facts(self, f_clk_MHz: float) -> Facts:
-        """For JSON and tables: ``latency_cycles``, ``latency_us``, ``interval_cycles``, ``interval_us``."""
+    def facts(self, f_clk_MHz: float) -> TimeFacts:
+        """For JSON and tables."""
         return {
             "latency_cycles": self.latency, "latency_us": self.latency / f_clk_MHz,
             "interval_cycles": self.interval, "interval_us": self.interval / f_clk_MHz,

@@ -1,11 +1,11 @@
-"""Loops that are there where numba is installed. This module does without it."""
+"""Loops that numba compiles, where it is installed; without it this module does."""
 
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
 from typing import Any
 
-__all__ = ["loops_of"]
+__all__ = ["compile_loops", "loops_of", "read"]
 
 
 def loops_of(module: str) -> Callable[[], Any]:
@@ -19,3 +19,26 @@ def loops_of(module: str) -> Callable[[], Any]:
             return None
 
     return loops
+
+
+def read(kind: Any, dimensions: int) -> Any:
+    """A contiguous array that loops do not write to. Needs numba."""
+    from numba import types
+
+    return types.Array(kind, dimensions, "C", readonly=True)
+
+
+def compile_loops(signature: Any, function: Callable[..., None], **options: Any) -> Callable[..., None] | None:
+    """Compile ``function`` for one signature; None if numba, which it needs, is off.
+
+    What is compiled is kept beside its file or in the user's cache; where neither can be written or what is there
+    cannot be read, it is compiled for this process alone.
+    """
+    import numba as nb
+
+    if nb.config.DISABLE_JIT:  # type: ignore[attr-defined]
+        return None
+    try:
+        return nb.njit(signature, error_model="numpy", cache=True, **options)(function)
+    except Exception:  # whatever a foreign cache throws; what is wrong with the loops themselves, the next line throws
+        return nb.njit(signature, error_model="numpy", **options)(function)

@@ -14,8 +14,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto
 
-from mho.compiler.importer.graph import Graph, Op
-from mho.compiler.importer.numbers import attributes
+from mho.compiler.importer.graph import Graph, Op, attributes
 from mho.compiler.importer.reading.batch import batch_axes, batch_first, sample_pair
 from mho.compiler.importer.reading.classifiers import without_classifiers
 from mho.compiler.importer.reading.model_file import (

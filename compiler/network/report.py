@@ -1,47 +1,28 @@
 """What a compiled network needs: cores, cells, products and cycles."""
 
-from collections.abc import Mapping
 from dataclasses import asdict, replace
-from typing import Any
+from typing import cast
 
 import numpy as np
 
+from mho.compiler.facts import Fit, LayerFacts, OutputFacts, RedundancyFacts, Summary, TilesFacts
 from mho.compiler.input_time import InputTime
 from mho.compiler.model.stages import Evaluated
 from mho.compiler.network.network import Network
 from mho.compiler.plan import overflow, plan, products_of
 from mho.compiler.program import Host, Layer
-from mho.compiler.types import Facts
 from mho.hw.kinds import Timing, timing
 from mho.macro_models.integer.operation import MvmOperation
 
 __all__ = ["copies_of", "cores_of", "overflow_of", "summarise", "tile_facts"]
 
-def tile_facts(network: Network) -> Mapping[str, Any] | None:
+def tile_facts(network: Network) -> TilesFacts | None:
     """What was predicted of tiles, :meth:`mho.compiler.tile.pipelined.Programmed.facts`; None without."""
-    return network.calibration.tile_cycles
+    return cast("TilesFacts | None", network.calibration.tile_cycles)
 
 
-def summarise(network: Network) -> Facts:
-    """Figures of a network as plain numbers, strings, lists and dicts.
-
-    Keys: ``cores`` that are taken, ``cores_least`` (that would do, None if unknown),
-    ``cores_bound`` (proven: fewer do not do, None if unknown), ``schedule``, ``cells_used``,
-    ``cells``, ``utilisation`` (0..1), ``mvms_per_image``, ``cycles_worst`` and ``cycles_mean`` (per image, products one
-    after the other; mean of the calibration inputs), ``latency_cycles``, ``latency_us``, ``interval_cycles``,
-    ``interval_us`` (:class:`mho.compiler.input_time.InputTime`, of the calibration inputs), ``layers`` (dicts with
-    name, inputs, outputs, relu, copies, slices (sets of cells of a weight), slice_bits (by which a slice counts more
-    than the next, 0 where there is one), products, in_bits, in_signed, unsigned_cycles (that inputs take since their
-    codes have no sign, and so one magnitude plane more than signed ones of as many bits), out_bits, step_code,
-    positions (of an image, at which
-    it is computed), cycles_worst, cycles_mean, error: that of calibration relative to the standard deviation of the
-    layer's output, clipped: share of its inputs beyond what its codes reach during calibration, None if unknown),
-    ``host`` (for each step that the host does on the way, its operators), ``plan`` (:func:`mho.compiler.plan.plan`),
-    ``tiles`` (predicted cycles, :meth:`mho.compiler.tile.cycles.TileCycles.facts`, and the clock; None without tiles),
-    ``redundancy`` (:class:`mho.compiler.mapping.redundancy.Redundancy` as a dict; None if nothing was asked for),
-    ``outputs`` (for each its errors over the calibration inputs, a
-    :class:`mho.compiler.calibration.outputs.OutputError` as a dict; empty in old files), ``warnings`` on calibration.
-    """
+def summarise(network: Network) -> Summary:
+    """Figures of a network; of calibration inputs, as far as they depend on inputs."""
     chip = network.chip
     config, before = timing(chip), network.program.input.before
     copies = copies_of(network)
@@ -75,12 +56,12 @@ def summarise(network: Network) -> Facts:
         "host": ([] if before is None else [before.operators]) + [
             " ".join(s.operation.step.operators) for s in network.program.stages if isinstance(s.operation, Host)
         ],
-        "redundancy": redundancy and asdict(redundancy),
+        "redundancy": None if redundancy is None else cast(RedundancyFacts, asdict(redundancy)),
         "tiles": tiles,
         "host_between": [network.program.stages[k].name for k in (network.tiles.between if network.tiles else ())],
         "plan": plan(
             network.model, chip, products_of(network.layers, chip, positions), before, parts, _host_steps(network)),
-        "outputs": [asdict(output) for output in network.calibration.outputs],
+        "outputs": [cast(OutputFacts, asdict(output)) for output in network.calibration.outputs],
         "warnings": list(network.calibration.warnings),
     }
 
@@ -106,8 +87,8 @@ def cores_of(network: Network) -> int:
     return len({m.core for layer in network.layers for m in layer.mvms})
 
 
-def overflow_of(network: Network) -> Facts:
-    """Whether one chip holds a network, and what its figures are of: :func:`mho.compiler.plan.plan`."""
+def overflow_of(network: Network) -> Fit:
+    """Whether one chip holds a network, and what its figures are of: :func:`mho.compiler.plan.overflow`."""
     return overflow(network.chip, cores_of(network))
 
 
@@ -116,7 +97,7 @@ def _unsigned(op: MvmOperation, config: Timing) -> int:
     return config.worst_cycles(op) - config.worst_cycles(replace(op, in_signed=True)) if not op.in_signed else 0
 
 
-def _layer(network: Network, k: int, layer: Layer, config: Timing, copies: int) -> Facts:
+def _layer(network: Network, k: int, layer: Layer, config: Timing, copies: int) -> LayerFacts:
     op, facts = layer.mvms[0].op, network.calibration
     return {
         "name": layer.name,

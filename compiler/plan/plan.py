@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from mho.compiler.facts import Fit, HostWork, Level, NetworkPlan, Step
 from mho.compiler.mapping import Placement
 from mho.compiler.model import FloatNetwork, HostOp
 from mho.compiler.model.before import Before
@@ -18,12 +19,8 @@ from mho.macro_models.integer.operation import MvmOperation
 __all__ = ["Product", "overflow", "peak_lanes", "plan", "products_of", "products_of_placement"]
 
 
-def overflow(chip: Chip, cores: int) -> Facts:
-    """Whether so many ``cores`` are on one chip, and what figures of a network on them are of: plain numbers and words.
-
-    ``fits``, ``cores``, ``there``, ``chips`` (that hold them); ``figures`` and ``note``, sentences that are empty if it
-    fits: what figures are of, and with why.
-    """
+def overflow(chip: Chip, cores: int) -> Fit:
+    """Whether so many ``cores`` are on one chip, and what figures of a network on them are of."""
     chips = -(-cores // chip.cores)
     figures = "" if chips == 1 else (
         f"these figures are of {chips} chips; on one, cells are programmed between layers, whose time, energy and wear "
@@ -109,20 +106,20 @@ def _without_weights(op: Gather | Maximum | Combine | Map | Evaluated) -> tuple[
 
 def host_work(
     net: FloatNetwork, steps: Sequence[PlacedStep], before: Before | None = None
-) -> list[Facts]:
+) -> list[HostWork]:
     """What the host does, in order: names, operators, and how many values cross to it and back."""
     outputs = net.steps[-1].operation.size
     sizes, entry, done = [net.features, *(s.lanes for s in steps)], "to codes", ()
     values = [0] if before is None else before.values
     if before is not None:
         entry, done = f"{before.operators} to codes", before.numbers
-    work = [{
+    work: list[HostWork] = [{
         "name": net.input_name, "operators": entry, "from_chip": 0, "to_chip": sum(sizes[v] for v in values),
     }]
-    work += [
+    work.extend(
         {"name": s.name, "operators": s.operator, "from_chip": s.taken, "to_chip": s.lanes}
         for k, s in enumerate(steps) if s.place == "host" and k not in done
-    ]
+    )
     for output in net.outputs:
         last = [name for op in output.host if op.kind not in _SILENT for name in _operators(op)]
         work.append({
@@ -215,17 +212,8 @@ def products_of_placement(
 def plan(
     net: FloatNetwork, chip: Chip, products: Products, before: Before | None = None, parts: int = 1,
     host: Collection[int] | None = None,
-) -> Facts:
-    """What runs where, as plain numbers, strings, lists and dicts.
-
-    Keys: ``steps`` in the order of computation (name of the ONNX node or what it does, place: ``array``, ``digital``,
-    which is the vector unit of a tile, or ``host``; operator; for a layer its rows, outputs, weights, cells, cores by
-    their numbers, conversions and cycles_worst per image; positions, level, lanes that it makes), ``levels`` (of layers
-    that do not wait for each other: names, cores, cycles one after the other and together), ``weights``, ``cells`` that
-    hold them, ``conversions``, ``cycles_serial`` (products one after the other), ``cycles_parallel`` (products of one
-    level on different cores at the same time, level after level), ``cycles_core`` (of the busiest core: the least from
-    image to image if several are under way), all per image and at worst; ``lanes`` and ``activation_bytes`` (most that
-    are alive at once), ``host`` (what it does, with the values that cross).
+) -> NetworkPlan:
+    """What runs where.
 
     A layer that is called several times has its cells and weights in its first call, and conversions in each.
     ``before`` are the steps that the host does before the input is quantised, None if there are none; layers take their
@@ -254,8 +242,8 @@ def plan(
     }
 
 
-def _row(net: FloatNetwork, step: PlacedStep, products: Products, cells: int) -> Facts:
-    row: Facts = {
+def _row(net: FloatNetwork, step: PlacedStep, products: Products, cells: int) -> Step:
+    row: Step = {
         "name": step.name, "place": step.place, "operator": step.operator, "positions": step.positions,
         "level": step.level, "lanes": step.lanes, "inputs": 0, "outputs": 0, "weights": 0, "cells": 0, "cores": [],
         "conversions": 0, "cycles_worst": 0,
@@ -263,13 +251,14 @@ def _row(net: FloatNetwork, step: PlacedStep, products: Products, cells: int) ->
     if step.layer is None:
         return row
     mine, layer = products[step.layer], net.layers[step.layer]
-    return row | {
+    row.update({
         "inputs": layer.inputs, "outputs": layer.outputs, "cores": sorted({p.core for p in mine}),
         "weights": layer.weight.size * step.first,
         "cells": cells * sum(p.rows * p.columns for p in mine) * step.first,
         "conversions": step.positions * sum(p.conversions for p in mine),
         "cycles_worst": step.positions * sum(p.cycles for p in mine),
-    }
+    })
+    return row
 
 
 def _by_core(step: PlacedStep, products: Products) -> dict[int, int]:
@@ -280,12 +269,12 @@ def _by_core(step: PlacedStep, products: Products) -> dict[int, int]:
     return result
 
 
-def _levels(steps: Sequence[PlacedStep], products: Products) -> list[Facts]:
+def _levels(steps: Sequence[PlacedStep], products: Products) -> list[Level]:
     """Layers that do not wait for each other, with their cycles one after the other and together.
 
     Products of one core wait for each other; those of different cores do not.
     """
-    result = []
+    result: list[Level] = []
     for level in sorted({s.level for s in steps if s.layer is not None}):
         members = [s for s in steps if s.level == level and s.layer is not None]
         loads = [_by_core(s, products) for s in members]

@@ -7,9 +7,8 @@ at every position of an image (:class:`Call`) or by the vector unit (:mod:`mho.m
 in, so that calibration, every backend and the references share it.
 """
 
-from mho.compiler.program.ends import InputStage, OutputStage
 from mho.compiler.program.layer import DITHER, OP_ID_IMAGE_SHIFT, Call, Layer, Mvm, RunMvm, row_codes, run_call
-from mho.compiler.program.program import Host, Operation, Program, Stage, batch_size
+from mho.compiler.program.program import Host, InputStage, Operation, OutputStage, Program, Stage, batch_size
 
 __all__ = [
     "DITHER", "OP_ID_IMAGE_SHIFT", "Call", "Host", "InputStage", "Layer", "Mvm", "Operation", "OutputStage", "Program",

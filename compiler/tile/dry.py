@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from mho.compiler.facts import PlannedTile, PlannedTiles
 from mho.compiler.mapping import Placement
 from mho.compiler.mapping.faults import FaultMaps
 from mho.compiler.model import FloatNetwork
@@ -9,7 +10,6 @@ from mho.compiler.tile.graph.shapes import Shape, shapes_of
 from mho.compiler.tile.placement.placing import fewest_tiles, place_on_tiles
 from mho.compiler.tile.placement.room import largest_buffer
 from mho.compiler.tile.placement.streams import tile_name
-from mho.compiler.types import Facts
 from mho.hw.config import Chip
 from mho.hw.kinds import timing
 from mho.macro_models.errors import InputError
@@ -31,12 +31,10 @@ def tile_shapes(net: FloatNetwork, chip: Chip) -> list[Shape]:
 
 def planned_tiles(
     net: FloatNetwork, chip: Chip, op: MvmOperation, *, slices: Sequence[int], faults: FaultMaps | None = None
-) -> tuple[Facts, Placement | None]:
-    """Tiles of a network as plain numbers, strings, lists and dicts; and where its weights are, None without room.
+) -> tuple[PlannedTiles, Placement | None]:
+    """Tiles of a network; and where its weights are, None without room.
 
-    Keys: ``tiles``, of each ``tile`` its ``layers``, ``cells`` with weights, ``products`` of an image and the
-    ``cycles`` that they take at worst; ``refused``: why there are none, None if there are; ``least``: how many tiles
-    do, None if no number does. The names of tiles are those before compiling puts them where values have short ways.
+    The names of tiles are those before compiling puts them where values have short ways.
 
     Parameters
     ----------
@@ -53,7 +51,7 @@ def planned_tiles(
         placement = place_on_tiles(shapes, cell_map, chip.cores, slices=slices, faults=faults)
     except InputError as error:
         return {"tiles": [], "refused": str(error), "least": _least(net, chip, slices)}, None
-    tiles = list[Facts]()
+    tiles = list[PlannedTile]()
     for core in range(placement.cores):
         mine = [block for block in placement.blocks if block.core == core]
         products = sum(shapes[block.layer].walk.positions for block in mine)

@@ -72,6 +72,9 @@ class EmulatorKind(ABC):
     levels: ClassVar[tuple[str, ...]]
     fewest_lanes: ClassVar[int]
 
+    def __repr__(self) -> str:
+        return f"{type(self).__module__}.{type(self).__name__}()"
+
     @abstractmethod
     def config(self, board: BoardOptions, *, ranged: bool = False) -> Any:
         """Configuration for the core of a board, or with ``ranged`` in a tile.

@@ -8,13 +8,19 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.macro_models.cells.chip import chip_code
 from mho.macro_models.compiled import loops_of
 from mho.macro_models.devices.device import Device
 from mho.macro_models.devices.memory import Drawn, Draws, anew_step, shared, with_chip
-from mho.macro_models.integer.random import NORMAL_ONE, NORMAL_TABLE, Purpose, bits16
+from mho.macro_models.integer.random import NORMAL_ONE, NORMAL_TABLE, Purpose, bits16, normal_codes
 
-__all__ = ["cell_draws", "programmed"]
+__all__ = ["cell_draws", "chip_code", "programmed"]
+
+_STEP = 1 << 16
+
+
+def chip_code(seed: int, which: int) -> int:
+    """Normal code of the chip ``seed``, the same on all its cores: ``which`` 0 of programming, 1 of the change."""
+    return int(normal_codes(Purpose.RELAXATION, seed=seed, core=0, items=1, step=_STEP + which)[0])
 
 compiled: Callable[[], Callable[..., None] | None] = loops_of("mho.macro_models.cells.spread_compiled")
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.macro_models.cells.chip import chip_code
+from mho.macro_models.cells.programming import chip_code
 from mho.macro_models.devices.device import Device
 from mho.macro_models.integer.random import NORMAL_ONE, NORMAL_TABLE, Purpose, bits16, normal_blocks
 

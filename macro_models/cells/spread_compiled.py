@@ -10,8 +10,8 @@ from typing import Any
 import numba as nb
 import numpy as np
 
+from mho.macro_models.compiled import compile_loops
 from mho.macro_models.integer.random import NORMAL_ONE
-from mho.macro_models.loops import compile_loops
 
 __all__ = ["make_loops"]
 

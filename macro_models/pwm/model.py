@@ -10,9 +10,15 @@ from numpy.typing import ArrayLike, NDArray
 from mho.macro_models.arrays import variance_grid
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.operation import STEP_FRACTION_BITS, Masks, MvmOperation
-from mho.macro_models.integer.pwm.calibration import READS, Calibration, calibrate
-from mho.macro_models.integer.pwm.compensation import READS as VECTOR_READS
-from mho.macro_models.integer.pwm.compensation import Compensation, compensate, stored_vectors
+from mho.macro_models.integer.pwm.calibration import (
+    PRODUCT_READS,
+    REFERENCE_READS,
+    Calibration,
+    Compensation,
+    calibrate,
+    compensate,
+    stored_vectors,
+)
 from mho.macro_models.integer.pwm.converter import (
     COUNT_BITS,
     NEGATIVE,
@@ -152,7 +158,7 @@ class PwmModel(ProgrammedCore[PwmConfig]):
     def calibrated(self) -> Calibration:
         """What the core's own calibration finds; see :mod:`mho.macro_models.integer.pwm.calibration`."""
         def read(trim: Trim, positive: int, negative: int, number: int) -> tuple[Integers, Integers]:
-            counters = self.reference_counts(trim, positive, negative, np.arange(number, number + READS))
+            counters = self.reference_counts(trim, positive, negative, np.arange(number, number + REFERENCE_READS))
             positive_sum, negative_sum = (counted.sum(axis=0).astype(np.int64) for counted in counters)
             return positive_sum, negative_sum
 
@@ -174,7 +180,7 @@ class PwmModel(ProgrammedCore[PwmConfig]):
         count, trimmed = len(vectors), self.oscillators.trimmed(calibration.trim)
         key = self._whole_key()
         total = np.zeros((count, self.config.lines), dtype=np.int64)
-        for read in range(VECTOR_READS):
+        for read in range(PRODUCT_READS):
             first = (1 << 63) + (session << 32) + read * count
             numbers = np.uint64(first) + np.arange(count, dtype=np.uint64)
             positive, negative = self.counters(key, vectors, numbers, calibration.step_code(step_code), trimmed)
@@ -209,7 +215,7 @@ class PwmModel(ProgrammedCore[PwmConfig]):
         return code
 
     def compensate(self, fresh: "PwmModel", exact: "PwmModel", how: str, rows: NDArray[np.bool_]) -> None:
-        """Set the registers as the core's own command does; see :mod:`mho.macro_models.integer.pwm.compensation`.
+        """Set the registers as the core's own command does; see :mod:`mho.macro_models.integer.pwm.calibration`.
 
         ``fresh`` is this core when it was programmed, ``exact`` one without any error, ``rows`` are those that hold
         weights.

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from numpy.typing import ArrayLike
 
@@ -14,9 +14,9 @@ from mho.api.inputs import InputsLike, PathLike, as_source, read_cells, read_inp
 from mho.api.net import Net
 from mho.compiler import CompileOptions, Network, compile_for_chip, load_input
 from mho.compiler.dry_run import dry_run
+from mho.compiler.facts import Plan
 from mho.hw.config import Chip as ChipDescription
 from mho.hw.config import default_device
-from mho.results.compiled import Plan
 from mho.threads import one_thread
 
 if TYPE_CHECKING:
@@ -116,11 +116,11 @@ def plan(
         If the model has an operator that is not supported, or an input or option is wrong.
     """
     description, chip_cells = _chip_and_cells(chip, cells)
-    return cast(Plan, dry_run(
+    return dry_run(
         Path(model) if isinstance(model, os.PathLike) else model, description,
         options=CompileOptions.from_dict(options), faults=None if chip_cells is None else chip_cells.core_faults(),
         freeze={name: load_input(as_source(value)) for name, value in (freeze or {}).items()}, input_shape=input_shape,
-    ))
+    )
 
 
 def load(path: PathLike) -> Net:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from numpy.typing import ArrayLike
 
@@ -10,10 +10,10 @@ from mho.api.chip import Chip
 from mho.api.device import Device, device_model
 from mho.api.inputs import InputsLike, PathLike, read_cells, read_inputs
 from mho.compiler import Network, fitting_of, summarise
+from mho.compiler.facts import Fitting, Summary
 from mho.macro_models.errors import InputError
 from mho.macro_models.output import write_output
 from mho.macro_models.shown import Shown
-from mho.results.compiled import Fitting, Summary
 from mho.results.result import Outputs, Result
 from mho.runs.backends import BackendLike, backend_of
 from mho.sim.build.announce import announced_builds
@@ -65,11 +65,11 @@ class Net(Shown):
 
     def summary(self) -> Summary:
         """Cores, utilisation, products, predicted cycles and what runs where, as plain numbers."""
-        return cast(Summary, summarise(self.network))
+        return summarise(self.network)
 
     def fitting(self) -> Fitting:
         """Whether it fits the chip, by how much it does not, and which presets or mesh would do, as plain numbers."""
-        return cast(Fitting, fitting_of(self.network))
+        return fitting_of(self.network)
 
     @property
     def inputs(self) -> dict[str, tuple[int, ...]]:

@@ -15,7 +15,7 @@ from mho.units import format_time
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from mho.comparisons.devices import Moment
+    from mho.comparisons.descriptions import Moment
     from mho.comparisons.runs import Difference, Run
     from mho.dotted import KeyDifference
     from mho.figures.compare import Point
@@ -56,7 +56,7 @@ def compare_command(things: tuple[str, ...], output: str | None, out: Output) ->
 
 
 def _chips(names: Sequence[str], out: Output) -> Compared:
-    from mho.comparisons.chips import compare_chips, ratios
+    from mho.comparisons.descriptions import compare_chips, ratios
     from mho.hw.config import load_chip
 
     chips = [load_chip(name) for name in names]
@@ -98,7 +98,7 @@ def _say_more(rows: Sequence[object], out: Output) -> None:
 
 
 def _devices(names: Sequence[str], out: Output) -> Compared:
-    from mho.comparisons.devices import compare_devices
+    from mho.comparisons.descriptions import compare_devices
     from mho.macro_models.devices import load_device
 
     devices = [load_device(name) for name in names]

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
 from mho.comparisons.runs import Run, read_run
+from mho.compiler.facts import Fit, LinkFlits
 from mho.macro_models.files import FileKind, reading
-from mho.results.compiled import LinkFlits
-from mho.results.facts import Cost, Fit, LayerRow, Trace
+from mho.results.facts import Cost, LayerRow, Trace
 from mho.units import format_time
 
 __all__ = [

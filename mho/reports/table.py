@@ -4,8 +4,8 @@ import re
 from collections.abc import Sequence
 from html import escape
 
+from mho.compiler.facts import TileCycles
 from mho.reports.facts import Facts, MemoryArea, MemoryEnergy, Silicon, SiliconEnergy, TileEnergy
-from mho.results.compiled import TileCycles
 from mho.results.facts import LayerRow
 from mho.units import format_energy
 

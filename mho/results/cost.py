@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.compiler.facts import Fit, TileCycles, TilesFacts
 from mho.compiler.input_time import InputTime
 from mho.compiler.network.report import overflow_of, tile_facts
 from mho.compiler.program import DITHER, Layer
 from mho.hw.chip.rating import OPERATIONS_PER_MAC, Rating, rate
-from mho.results.compiled import TileCycles, TilesFacts
-from mho.results.facts import Cost, Fit, Rated, TilesCost, time_facts
+from mho.results.facts import Cost, Rated, TilesCost
 
 if TYPE_CHECKING:
     from mho.compiler.network import Network
@@ -85,8 +85,8 @@ def work_of(network: "Network", names: Sequence[str]) -> Work:
         energy_missing=chip.energy.missing if chip.energy.known else (), area_source=chip.area.source,
         extrapolated=(chip.energy.extrapolated, chip.area.extrapolated),
         macro_mm2=chip.area.macro_mm2, rated=[rate(chip, name, op) for name, op in chip.rated_operations()],
-        tiles=cast("TilesFacts | None", tile_facts(network)), columns=chip.mesh.columns,
-        fit=cast(Fit, overflow_of(network)),
+        tiles=tile_facts(network), columns=chip.mesh.columns,
+        fit=overflow_of(network),
         bits={name: _bits(layer) for name, layer in zip(names, network.layers, strict=True)},
     )
 
@@ -118,7 +118,7 @@ def cost_of(work: Work, runs: "Sequence[SeedRun]", images: int, f_clk_MHz: float
     busy = np.sum([run.core_cycles for run in runs], axis=0) / count
     return {
         "macs": work.macs, "operations": operations, "conversions": work.conversions,
-        **time_facts(time, f_clk_MHz), "time_predicted": time.predicted, "tops": tops,
+        **time.facts(f_clk_MHz), "time_predicted": time.predicted, "tops": tops,
         "energy": None if not total else {
             "total_pJ": total, "by_part_pJ": by_part,
             "by_layer_pJ": {name: sum(parts.values()) for name, parts in by_layer.items()},

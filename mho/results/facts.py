@@ -1,22 +1,12 @@
 """What the JSON of a run holds, key by key; a report reads it again."""
 
 from collections.abc import Mapping, Sequence
-from typing import NotRequired, TypedDict, cast
+from typing import NotRequired, TypedDict
 
-from mho.compiler.input_time import InputTime
-from mho.results.compiled import LinkFlits, TileCycles
+from mho.compiler.facts import LinkFlits, TileCycles, TimeFacts
 
-__all__ = ["CodeCounts", "CoreCost", "Cost", "EnergyCost", "Fit", "LayerRow", "Provenance", "Rated",
-           "TilesCost", "TimeFacts", "Trace", "TraceTile", "durations", "time_facts"]
-
-
-class TimeFacts(TypedDict):
-    """How long an input takes, see :class:`mho.compiler.input_time.InputTime`."""
-
-    latency_cycles: float
-    latency_us: float
-    interval_cycles: float
-    interval_us: float
+__all__ = ["CodeCounts", "CoreCost", "Cost", "EnergyCost", "LayerRow", "Provenance", "Rated",
+           "TilesCost", "Trace", "TraceTile", "durations"]
 
 
 class EnergyCost(TypedDict):
@@ -85,17 +75,6 @@ class Cost(TimeFacts):
     tiles: TilesCost | None
 
 
-class Fit(TypedDict):
-    """Whether one chip holds the network, and what the figures are of if none does: the key ``fit``."""
-
-    fits: bool
-    cores: int
-    there: int
-    chips: int
-    figures: str
-    note: str
-
-
 class CodeCounts(TypedDict):
     """Codes in equal parts of the range from -top to top, of the first images where there are many."""
 
@@ -153,11 +132,6 @@ class Provenance(TypedDict):
     device: Mapping[str, object]
     compile_options: Mapping[str, object]
     cells: NotRequired[Mapping[str, object]]
-
-
-def time_facts(time: InputTime, f_clk_MHz: float) -> TimeFacts:
-    """:meth:`mho.compiler.input_time.InputTime.facts`, by its keys."""
-    return cast(TimeFacts, time.facts(f_clk_MHz))
 
 
 def durations(time: TimeFacts) -> tuple[str, str]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mho.compiler.facts import Fit
 from mho.compiler.input_time import InputTime
 from mho.macro_models.errors import InputError
 from mho.macro_models.output import write_output
@@ -17,7 +18,7 @@ from mho.macro_models.shown import Shown
 from mho.results import score
 from mho.results.budget import Budget, BudgetRow, Passes, make_budget
 from mho.results.cost import Work, cost_of
-from mho.results.facts import Fit, LayerRow, Provenance, Trace, time_facts
+from mho.results.facts import LayerRow, Provenance, Trace
 from mho.results.uncertainty import DeviceRun, Uncertainty, make_uncertainty
 from mho.threads import one_thread
 from mho.units import format_time
@@ -295,7 +296,7 @@ class Result(Shown):
                 "mvms": run.mvms,
                 "cycles": run.cycles,
                 "chip_time_us": run.cycles / self.f_clk_MHz,
-                **time_facts(run.time, self.f_clk_MHz),
+                **run.time.facts(self.f_clk_MHz),
                 "relative_error": score.relative_error(run.outputs, self.reference),
             }
             if self.classes:

@@ -12,8 +12,7 @@ from mho.macro_models.errors import InputError, argument
 from mho.results.result import Result
 
 if TYPE_CHECKING:
-    from mho.comparisons.chips import ChipDifference
-    from mho.comparisons.devices import DeviceDifference
+    from mho.comparisons.descriptions import ChipDifference, DeviceDifference
     from mho.comparisons.runs import Run, RunComparison
 
 __all__ = ["compare", "run_of_result"]
@@ -34,8 +33,7 @@ def compare(
     InputError
         If they are not of one kind, or cannot be compared.
     """
-    from mho.comparisons.chips import compare_chips
-    from mho.comparisons.devices import compare_devices
+    from mho.comparisons.descriptions import compare_chips, compare_devices
     from mho.comparisons.kinds import KINDS, kind_of
     from mho.comparisons.runs import compare_runs
 

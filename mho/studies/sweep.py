@@ -2,27 +2,76 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from mho.api.inputs import PathLike
+from mho.hw.config import warnings
 from mho.macro_models.errors import ToolError
+from mho.sweeps import Folder, Spec, Sweep, load_spec, run_sweep
+from mho.sweeps.evaluate import Row
+from mho.sweeps.memory import bounded_jobs
+from mho.sweeps.spec.measures import MEASURES, costs, front
+from mho.sweeps.spec.points import Space
 from mho.terminal.console import Output, Silent
-
-if TYPE_CHECKING:
-    from mho.sweeps import Folder, Spec, Sweep
-    from mho.sweeps.evaluate import Row
+from mho.units import format_time
+from mho.version import library_versions
 
 __all__ = ["sweep", "write_sweep"]
 
 _MOST_ROWS = 40
 _WARNINGS = 3
 """Sentences about chips at most."""
+_USUAL = (("accuracy", "agreement", "relative_error"), ("interval_us",), ("energy_nJ",), ("area_mm2",))
+
+
+def objectives_of(sweep: Sweep, spec: Spec) -> tuple[tuple[str, bool], ...]:
+    """Those of the file, or the score against time, energy and area, as far as designs differ in them."""
+    if spec.search.objectives:
+        return spec.search.objectives
+    chosen = []
+    for names in _USUAL:
+        name = next((candidate for candidate in names if any(candidate in row for row in sweep.designs)), None)
+        if name is not None and len({row.get(name) for row in sweep.designs}) > 1:
+            chosen.append((name, MEASURES[name].more))
+    return tuple(chosen)
+
+
+def best(sweep: Sweep, spec: Spec) -> list[Row]:
+    """Designs that no other is better than in every objective, the best in the first objective first."""
+    objectives = objectives_of(sweep, spec)
+    if not objectives:
+        return []
+    cost = costs(sweep.designs, objectives)
+    numbers = [k for k, is_best in enumerate(front(cost)) if is_best]
+    return [sweep.designs[k] for k in sorted(numbers, key=lambda k: tuple(cost[k]))]
+
+
+def content(sweep: Sweep, spec: Spec) -> dict[str, Any]:
+    """For JSON."""
+    return {
+        "versions": library_versions(),
+        "networks": {name: {"sha256": work.sha256, "images": work.images} for name, work in spec.networks.items()},
+        "seeds": list(spec.seeds),
+        "objectives": {name: "max" if more else "min" for name, more in objectives_of(sweep, spec)},
+        "rows": len(sweep.rows), "refused": len(sweep.refused),
+        "best": best(sweep, spec), "designs": list(sweep.designs),
+    }
+
+
+def number_text(row: Row, name: str) -> str:
+    """Mean and half of its interval, as a table shows them."""
+    if name not in row:
+        return ""
+    value, half = row[name], row.get(f"{name}_half")
+    if MEASURES[name].share:
+        return f"{value:.2%}" + ("" if half is None else f" +- {half:.2%}")
+    return f"{value:.4g}" + ("" if not half else f" +- {half:.2g}")
 
 
 def sweep(
     spec: PathLike, folder: PathLike, *, jobs: int | None = 1, progress: Callable[[int, int], None] | None = None,
     note: Callable[[str], None] | None = None,
-) -> "Sweep":
+) -> Sweep:
     """Run combinations of chips, devices, networks, seeds, times and temperatures, or the best of them.
 
     Parameters
@@ -46,9 +95,6 @@ def sweep(
     ToolError
         If none of the rows has a result.
     """
-    from mho.sweeps import Folder, load_spec, run_sweep
-    from mho.sweeps.memory import bounded_jobs
-
     work, rows, out = load_spec(Path(spec)), Folder(Path(folder)), Silent()
     say = note or (lambda sentence: None)
     result = run_sweep(work, rows, jobs=bounded_jobs(work, jobs, work.rows, say), progress=progress)
@@ -58,15 +104,11 @@ def sweep(
     return result
 
 
-def write_sweep(spec: "Spec", result: "Sweep", folder: "Folder", out: Output) -> None:
+def write_sweep(spec: Spec, result: Sweep, folder: Folder, out: Output) -> None:
     """Tables, figure and JSON, and the best of it on stdout."""
     from mho.figures.compare import figure_of_trade_offs
     from mho.figures.run import save_figure
-    from mho.hw.config import warnings
     from mho.sweeps.panels import panels_of, score_of
-    from mho.sweeps.result import best, content
-    from mho.sweeps.spec.measures import MEASURES
-    from mho.sweeps.spec.points import Space
 
     axes = [name for name, _ in Space(spec).axes]
     summary = content(result, spec)
@@ -102,13 +144,10 @@ def write_sweep(spec: "Spec", result: "Sweep", folder: "Folder", out: Output) ->
         raise ToolError(f"{folder.path}: none of {len(result.rows)} rows has a result: {result.refused[0]['error']}")
 
 
-def _print(designs: "Sequence[Row]", axes: Sequence[str], objectives: dict[str, str], out: Output) -> None:
+def _print(designs: Sequence[Row], axes: Sequence[str], objectives: dict[str, str], out: Output) -> None:
     """The best trade-offs, by the first objective."""
     if not designs:
         return
-    from mho.sweeps.result import number_text
-    from mho.units import format_time
-
     columns = [name for name in axes if len({row[name] for row in designs}) > 1]
     goals = ", ".join(f"{goal} {name}" for name, goal in objectives.items())
     out.text(f"best trade-offs ({goals}): {len(designs)} of the designs, with 90 % intervals of their means")

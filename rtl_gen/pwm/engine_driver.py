@@ -4,7 +4,7 @@ from mho.hw.config import Chip
 from mho.hw.config.kinds.pwm import PwmChip
 from mho.hw.kinds.pwm.config import PwmCoreConfig
 from mho.hw.kinds.pwm.engine.layout import COMMAND_MODE, Bank, Command
-from mho.macro_models.integer.pwm.compensation import VECTORS
+from mho.macro_models.integer.pwm.calibration import VECTORS
 from mho.macro_models.pwm.programming import verify_step_code
 from mho.rtl_gen.templates import fill, template
 

@@ -117,8 +117,7 @@ def test_peaks_of_runs(case: str, tmp_path: Path) -> None:
 def test_gradients_by_weights_are_taken_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     network, x = import_onnx(random_perceptron([20, 24, 3])), X.astype(np.float64)
     whole = weight_noise(network, x)
-    for module in ("gradients", "influence"):
-        monkeypatch.setattr(f"mho.compiler.calibration.trials.{module}.MOST_NUMBERS", 3 * 20 * 24)
+    monkeypatch.setattr("mho.compiler.calibration.trials.influence.MOST_NUMBERS", 3 * 20 * 24)
     assert weight_noise(network, x) == pytest.approx(whole, rel=1e-12)
 
 

@@ -8,8 +8,8 @@ from typing import Any, Union, get_args, get_origin, get_type_hints, is_typeddic
 import pytest
 
 import mho
-from mho.results.compiled import Fitting, Plan, Summary
-from mho.results.facts import Cost, Fit, LayerRow, Provenance
+from mho.compiler.facts import Fit, Fitting, Plan, Summary
+from mho.results.facts import Cost, LayerRow, Provenance
 from tests.mho.conftest import Tiny
 
 

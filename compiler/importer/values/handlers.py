@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mho.compiler.importer.numbers import attribute_axes
+from mho.compiler.importer.graph import attribute_axes
 from mho.compiler.importer.values.activations import ACTIVATIONS, gated, leaky
 from mho.compiler.importer.values.flow import Flow, Unsupported
 from mho.compiler.importer.values.products import gemm, matmul

@@ -29,16 +29,21 @@ class Phase:
         Every step has one: every plane of the input, where planes are driven one by one.
     weighted
         It lasts as long as its plane counts: so many cycles times a power of two.
+    groups
+        Steps of a plane, a power of two.
     """
 
     name: str
     cycles: int
     planes: bool = False
     weighted: bool = False
+    groups: int = 1
 
     def of_planes(self, planes: int) -> int:
-        """Cycles of all of a product of so many planes."""
-        return self.cycles * ((1 << planes) - 1 if self.weighted else planes if self.planes else 1)
+        """Cycles of all of a product of so many planes, or steps of these."""
+        if self.weighted:
+            return self.cycles * self.groups * ((1 << planes // self.groups) - 1)
+        return self.cycles * (planes if self.planes else 1)
 
 
 def phase_cycles(phases: Sequence[Phase], planes: int) -> int:
@@ -123,7 +128,8 @@ class PhaseSequencer(Resettable):
             m.d.sync += timer.eq(timer - 1)
 
         def enter(number: int) -> None:
-            took = cycles[number] << self.next_plane if phases[number].weighted else cycles[number]
+            took, plane = cycles[number], self.next_plane[phases[number].groups.bit_length() - 1 :]
+            took = took << plane if phases[number].weighted else took
             m.d.sync += [state.eq(number + 1), strobes[number].eq(1), timer.eq((took - 1)[:_TIMER_BITS])]
             if phases[number].planes:
                 m.d.comb += self.begins.eq(1)

@@ -91,7 +91,8 @@ class _TransposableEmulator(EmulatorKind):
         """See :class:`EmulatorKind`."""
         write, chip = self.write(board), board.chip
         parameters = WriteVerifyParameters.from_chip(chip) if write else None
-        return TnsaBlocks(cfg=cfg.core, write=write, registers=tnsa_map(chip.lines, chip.sha256, parameters, ()))
+        registers = tnsa_map(chip.lines, chip.sha256, parameters, (), products=not cfg.core.ranged)
+        return TnsaBlocks(cfg=cfg.core, write=write, registers=registers)
 
     def draws(self, model: Any) -> bool:
         """Where a shift register makes its read noise."""

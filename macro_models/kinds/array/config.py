@@ -12,7 +12,7 @@ from mho.macro_models.devices.device import Device
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.array.conversion import driven
 from mho.macro_models.integer.array.operation import Steps
-from mho.macro_models.integer.operation import STEP_FRACTION_BITS, Direction, MvmOperation
+from mho.macro_models.integer.operation import MAX_BITS, STEP_FRACTION_BITS, Direction, MvmOperation
 from mho.macro_models.programmed import ConductanceGrid
 
 __all__ = ["ArrayConfig", "OffsetCells"]
@@ -138,8 +138,8 @@ class ArrayConfig(ConductanceGrid):
 
     @property
     def full_uS(self) -> float:
-        """The same times the highest level: a product is in codes of cells times levels."""
-        return self.full_conductance_uS * (2**self.digit_bits - 1)
+        """The same times the highest digit, or the highest input where all steps are one conversion."""
+        return self.full_conductance_uS * (2 ** (self.digit_bits if self.digital else MAX_BITS) - 1)
 
     @property
     def full_code(self) -> int:

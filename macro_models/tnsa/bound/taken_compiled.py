@@ -11,7 +11,7 @@ from typing import Any
 import numba as nb
 import numpy as np
 
-from mho.macro_models.loops import compile_loops, read
+from mho.macro_models.compiled import compile_loops, read
 
 __all__ = ["make_loops"]
 

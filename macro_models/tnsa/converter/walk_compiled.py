@@ -13,8 +13,8 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.macro_models.compiled import compile_loops
 from mho.macro_models.integer.random import LANES, NORMAL_TABLE, Purpose, philox_key
-from mho.macro_models.loops import compile_loops
 
 __all__ = ["make_loops"]
 

@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mho.commands.compile.net import compile_net
 from mho.commands.compile.summary_text import print_fit, print_plan, print_summary, print_tiles, wrapped
 from mho.macro_models.errors import InputError
 from mho.terminal.console import Output
@@ -14,7 +13,31 @@ from mho.terminal.paths import READS, WORD, WRITES
 if TYPE_CHECKING:
     from mho.api.net import Net
 
-__all__ = ["compile_command"]
+__all__ = ["compile_command", "compile_net"]
+
+
+def compile_net(
+    model: str,
+    chip: str,
+    overrides: tuple[str, ...],
+    calibrate: Any,
+    device: str | None,
+    out: Output,
+    **options: Any,
+) -> "Net":
+    """Compile with a progress bar; shared with ``mho run``. ``options`` are those of :func:`mho.compile`."""
+    import mho
+    from mho.api.chip import Chip
+    from mho.hw.config import load_chip, warnings
+
+    description = load_chip(chip, overrides)
+    for sentence in warnings(description):
+        out.warn(sentence)
+    with out.progress("calibrating layers") as progress:
+        net = mho.compile(model, Chip(description), calibrate=calibrate, device=device, progress=progress, **options)
+    for sentence in net.summary()["warnings"]:
+        out.warn(sentence)
+    return net
 
 
 @click.command("compile", epilog=example("mho compile model.onnx --chip neurram-core --calibrate train.npy -o net.mho"))

@@ -8,7 +8,7 @@ from mho.results.facts import durations
 from mho.terminal.console import Output
 
 if TYPE_CHECKING:
-    from mho.results.compiled import Fitting, LayerFacts, NetworkPlan, PlannedTiles, Summary, TileCycles
+    from mho.compiler.facts import Fitting, LayerFacts, NetworkPlan, PlannedTiles, Summary, TileCycles
 
 __all__ = ["print_fit", "print_plan", "print_summary", "print_tiles", "summary_lines", "tile_lines", "wrapped"]
 

@@ -8,7 +8,7 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.commands.compile.net import compile_net
+from mho.commands.compile.command import compile_net
 from mho.commands.compile.summary_text import summary_lines, tile_lines
 from mho.commands.run.result_text import print_result
 from mho.macro_models.errors import InputError

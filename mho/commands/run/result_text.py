@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from mho.commands.compile.summary_text import wrapped
 from mho.results import score
-from mho.results.facts import durations, time_facts
+from mho.results.facts import durations
 from mho.terminal.console import Output
 from mho.units import format_energy, format_time
 
@@ -43,7 +43,7 @@ def print_result(result: "Result", truth: "NDArray[np.int64] | None", budget: bo
         out.text()
         out.table(("seed", "score"), _per_seed(result, truth))
     out.text()
-    latency, interval = durations(time_facts(result.time, result.f_clk_MHz))
+    latency, interval = durations(result.time.facts(result.f_clk_MHz))
     for line in wrapped(
         f"{run.mvms:,} conversions; latency of an input {latency}, interval from input to input {interval} at "
         f"{result.f_clk_MHz:g} MHz" + ", predicted" * result.time.predicted

@@ -45,7 +45,8 @@ def network(kind: str, steps: int, **attrs: Any) -> tuple[Network, np.ndarray]:
 
 
 @pytest.mark.parametrize(("kind", "attrs"), [
-    ("LSTM", {}), ("RNN", {}), pytest.param("GRU", {"linear_before_reset": 1}, marks=pytest.mark.slow)])
+    ("RNN", {}), pytest.param("LSTM", {}, marks=pytest.mark.slow),
+    pytest.param("GRU", {"linear_before_reset": 1}, marks=pytest.mark.slow)])
 def test_more_steps_take_no_more_instructions(kind: str, attrs: dict[str, Any]) -> None:
     words = []
     for steps in (7, 20):
@@ -58,7 +59,8 @@ def test_more_steps_take_no_more_instructions(kind: str, attrs: dict[str, Any]) 
     assert sum(words[1].values()) <= 1.05 * sum(words[0].values())
 
 
-@pytest.mark.parametrize("form", ["both directions", "two layers", "all states"])
+@pytest.mark.parametrize("form", [
+    "both directions", *(pytest.param(form, marks=pytest.mark.slow) for form in ("two layers", "all states"))])
 def test_states_of_all_steps_come_one_by_one(form: str) -> None:
     """Two layers on each other, one that goes back, and outputs at each step."""
     words = []

@@ -58,10 +58,11 @@ def test_sum_wraps_and_does_not_depend_on_the_order(data: st.DataObject, counts:
     assert sum_leaves(leaves[::-1], 3).tolist() == wanted
 
 
-@given(data=st.data(), count=st.integers(1, 4), turns=st.integers(1, 7), shift=st.integers(0, 31))
+@given(
+    data=st.data(), count=st.integers(1, 4), turns=st.integers(1, 7), shift=st.integers(0, 31),
+    top=st.sampled_from([255, LANE_MAX]), kind=st.sampled_from([np.int16, np.int64]),
+)
 @pytest.mark.parametrize("tiled", [True, False])
-@pytest.mark.parametrize("kind", [np.int16, np.int64])  # in compiled loops, and without them
-@pytest.mark.parametrize("top", [255, LANE_MAX])
 def test_leaves_are_added_as_one_by_one(
     data: st.DataObject, tiled: bool, kind: type, top: int, count: int, turns: int, shift: int
 ) -> None:

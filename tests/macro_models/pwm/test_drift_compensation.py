@@ -9,8 +9,7 @@ from mho.hw.config import load_chip
 from mho.hw.config.kinds.pwm import PwmChip
 from mho.macro_models import Masks
 from mho.macro_models.devices import load_device
-from mho.macro_models.integer.pwm.calibration import Calibration
-from mho.macro_models.integer.pwm.compensation import READS, compensate, range_code, stored_vectors
+from mho.macro_models.integer.pwm.calibration import PRODUCT_READS, Calibration, compensate, range_code, stored_vectors
 from mho.macro_models.integer.pwm.operation import PwmOperation
 from mho.macro_models.kinds import family
 from mho.macro_models.pwm.model import PwmModel
@@ -40,7 +39,7 @@ def test_registers_are_those_of_least_squares() -> None:
     assert not column.offset.any()
     affine = compensate("affine", stored, reset.digital, lambda _: new, reset).digital
     assert affine.gain / 160 == pytest.approx(gain, abs=0.6 / 160)
-    assert affine.offset == pytest.approx(offset / READS * 160 / 256, abs=1.0)
+    assert affine.offset == pytest.approx(offset / PRODUCT_READS * 160 / 256, abs=1.0)
     assert compensate("none", stored, reset.digital, lambda _: new, reset) is reset
 
 

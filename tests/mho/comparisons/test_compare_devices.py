@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mho.cli import run
-from mho.comparisons.devices import compare_devices
+from mho.comparisons.descriptions import compare_devices
 from mho.macro_models.devices import load_device
 from mho.macro_models.devices.device import Device
 from mho.macro_models.devices.resampled import moved_law

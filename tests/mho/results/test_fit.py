@@ -10,6 +10,7 @@ from mho.cli import run
 from tests.compiler.importer.onnx_models import random_perceptron
 
 
+@pytest.mark.slow
 def test_run_report_sweep_and_comparison_say_that_it_does_not_fit(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

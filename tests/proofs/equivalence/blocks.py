@@ -59,7 +59,9 @@ def block_pair(name: str, netlist: str, written: Written, texts: Mapping[str, st
 
 
 _GATE = re.compile(
-    r"^  \w+_clock_gate \w+ \(\n    \.clk\(clk\),\n    \.enable\(((?:.|\n)*?)\),\n    \.gated\((\w+)\)\n  \);\n", re.MULTILINE
+    r"^  \w+_clock_gate \w+ \(\n    \.clk\(clk\),\n"
+    r"    \.enable\(((?:.|\n)*?)\),\n    \.gated\((\w+)\)\n  \);\n",
+    re.MULTILINE,
 )
 
 

@@ -11,7 +11,7 @@ from mho.hw.config import load_chip
 from mho.hw.core.layout import OpLayout
 from mho.hw.kinds import core_blocks
 from mho.hw.kinds.pwm.engine.layout import Bank, Command, pack_command
-from mho.macro_models.integer.pwm.compensation import VECTORS
+from mho.macro_models.integer.pwm.calibration import VECTORS
 from mho.macro_models.pwm.programming import read_number
 from mho.rtl_gen.c_driver import c_driver
 from mho.rtl_gen.registers import c_header

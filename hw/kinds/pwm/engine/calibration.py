@@ -7,7 +7,7 @@ from amaranth.lib import enum
 
 from mho.hw.kinds.pwm.engine.layout import calibration_state, view
 from mho.hw.kinds.pwm.engine.procedure import Procedure
-from mho.macro_models.integer.pwm.calibration import READS, SETS
+from mho.macro_models.integer.pwm.calibration import REFERENCE_READS, SETS
 from mho.macro_models.integer.pwm.converter import (
     CURVE_TRIMS,
     GAIN_TRIMS,
@@ -24,7 +24,7 @@ _CURVE = (len(CURVE_TRIMS) - 1).bit_length()
 _CURVE_AT = _GAIN
 _AGAIN_AT = _CURVE_AT + _CURVE
 _SPANS_AT = _AGAIN_AT + _GAIN
-_READ_BITS = READS.bit_length() - 1
+_READ_BITS = REFERENCE_READS.bit_length() - 1
 
 
 class _State(enum.Enum, shape=3):
@@ -46,14 +46,14 @@ class Calibrator(Procedure):
     def elaborate(self, platform: object) -> Any:
         m = Module()
         state = Signal(_State)
-        number = Signal(range(SETS * READS))
+        number = Signal(range(SETS * REFERENCE_READS))
         place, read = number[_READ_BITS:], number[:_READ_BITS]
         curve = Signal()
         low = Signal()
         last = Signal()
         m.d.comb += [
             curve.eq((place >= _CURVE_AT) & (place < _AGAIN_AT)), low.eq((place < _SPANS_AT) & ~curve),
-            last.eq(read == READS - 1), self.offset.eq(number),
+            last.eq(read == REFERENCE_READS - 1), self.offset.eq(number),
             self.reference.eq(state == _State.CONVERT), self.convert.eq(self.reference),
         ]
         with m.If(self.reference):
@@ -79,7 +79,7 @@ class Calibrator(Procedure):
         # The last walk ends where gain and offset of the last column are written.
         with m.If(self.walked & (state != _State.CLEAR)):
             m.d.sync += [number.eq(number + 1), state.eq(_State.CONVERT)]
-            with m.If(number == SETS * READS - 1):
+            with m.If(number == SETS * REFERENCE_READS - 1):
                 m.d.comb += self.done.eq(1)
                 m.d.sync += state.eq(_State.IDLE)
         with m.If(self.go):
@@ -121,7 +121,7 @@ class Calibrator(Procedure):
         """Keep or clear the bit that was tried, of both oscillators; try the next, or the next code after the last."""
         windows = 1 if self.cfg.phases == 1 else 2
         at = (self.cfg.top_counts << LEVEL_BITS) // 4
-        targets = [READS * windows * level >> LEVEL_BITS for level in (at, 3 * at)]
+        targets = [REFERENCE_READS * windows * level >> LEVEL_BITS for level in (at, 3 * at)]
         bit = Signal(3)
         m.d.comb += bit.eq(Mux(curve, _AGAIN_AT - 1 - place, Mux(place < _CURVE_AT, _CURVE_AT, _SPANS_AT) - 1 - place))
         sides = []
@@ -155,7 +155,7 @@ class Calibrator(Procedure):
         offset = Signal(Shape(24, True))
         low, highest = OFFSET_RANGE
         m.d.comb += [
-            self.scale.eq(self.cfg.gain_code), self.limit.eq(2 * (READS * windows * high >> LEVEL_BITS)),
+            self.scale.eq(self.cfg.gain_code), self.limit.eq(2 * (REFERENCE_READS * windows * high >> LEVEL_BITS)),
             self.slope.eq(stored.span), self.one.eq(stored.zero), self.other.eq(self.code),
             offset.eq(-((self.product + (1 << bits - 1)) >> bits)),
         ]

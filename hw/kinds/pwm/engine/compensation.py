@@ -7,13 +7,13 @@ from amaranth.lib import enum
 
 from mho.hw.kinds.pwm.engine.layout import Command, drift_state, view
 from mho.hw.kinds.pwm.engine.procedure import Procedure
-from mho.macro_models.integer.pwm.compensation import READS, VECTORS
+from mho.macro_models.integer.pwm.calibration import PRODUCT_READS, VECTORS
 from mho.macro_models.integer.pwm.converter import OFFSET_RANGE, PRODUCT_BITS
 
 __all__ = ["DriftCompensator"]
 
 _VECTOR_BITS = VECTORS.bit_length() - 1
-_SHIFT = PRODUCT_BITS + (VECTORS * READS).bit_length() - 1
+_SHIFT = PRODUCT_BITS + (VECTORS * PRODUCT_READS).bit_length() - 1
 
 
 class _State(enum.Enum, shape=4):
@@ -32,12 +32,12 @@ class _State(enum.Enum, shape=4):
 
 
 class DriftCompensator(Procedure):
-    """Hardware of :mod:`mho.macro_models.integer.pwm.compensation`: commands MEASURE, RANGE, COLUMN and AFFINE."""
+    """Hardware of :mod:`mho.macro_models.integer.pwm.calibration`: commands MEASURE, RANGE, COLUMN and AFFINE."""
 
     def elaborate(self, platform: object) -> Any:
         m = Module()
         state = Signal(_State)
-        read = Signal(range(READS))
+        read = Signal(range(PRODUCT_READS))
         fresh = Signal(init=1)
         begun = Signal()
         then, now = Signal(36), Signal(36)
@@ -98,7 +98,7 @@ class DriftCompensator(Procedure):
     ) -> None:
         """A column after a conversion: its difference is added up, after the last one the sums take it."""
         stored = self.word.as_signed()
-        last = read == READS - 1
+        last = read == PRODUCT_READS - 1
         first = Signal.like(new.product)
         m.d.comb += [
             new.value.eq(value), self.one.eq(Mux(state == _State.WALK, stored, value)), self.other.eq(value),

@@ -32,7 +32,7 @@ class Command(IntEnum):
         Takes the codes of a stored vector and then, two a word, what it should give: multiplies it four times, with the
         numbers ``op_id``, ``op_id + 64`` and so on, all word lines on. Gives the differences of the counters, summed.
     RANGE, COLUMN, AFFINE
-        From the :data:`mho.macro_models.integer.pwm.compensation.VECTORS` vectors that were measured since the last of
+        From the :data:`mho.macro_models.integer.pwm.calibration.VECTORS` vectors that were measured since the last of
         these commands, CALIBRATE or PROGRAM: the range register, the gains, gains and offsets. Give the columns'
         registers.
     PROGRAM

@@ -8,9 +8,15 @@ from numpy.typing import NDArray
 
 from mho.hw.kinds.pwm.engine.layout import Bank, Command
 from mho.hw.kinds.pwm.settings import SettingsFile
-from mho.macro_models.integer.pwm.calibration import READS as REFERENCE_READS
-from mho.macro_models.integer.pwm.calibration import Calibration, calibrate
-from mho.macro_models.integer.pwm.compensation import READS, VECTORS, fitted_units, range_code
+from mho.macro_models.integer.pwm.calibration import (
+    PRODUCT_READS,
+    REFERENCE_READS,
+    VECTORS,
+    Calibration,
+    calibrate,
+    fitted_units,
+    range_code,
+)
 from mho.macro_models.integer.pwm.converter import DigitalUnits, Trim, pack_trim
 from mho.macro_models.integer.pwm.programming import WriteParameters, write_rows
 
@@ -82,7 +88,7 @@ class CommandReference:
         if command is Command.MEASURE:
             x, stored = inputs[: n // 4].view(np.int8).astype(np.int64), inputs[n // 4 :].view("<i2").astype(np.int64)
             self.macro.calibration = settings.calibration
-            numbers = [number | k * VECTORS for k in range(READS)]
+            numbers = [number | k * VECTORS for k in range(PRODUCT_READS)]
             new = self.macro.read_vector(x, np.array(numbers, dtype=np.uint64), scaled).sum(axis=0)
             self._stored.append(stored)
             self._new.append(new)

@@ -63,7 +63,7 @@ def test_thresholds_have_the_errors_of_converters() -> None:
     ones, config = np.ones(64, dtype=np.bool_), core.config
     rows, lines = config.cell_map.shape
     masks = Masks(np.ones((8, rows), bool), np.ones((8, lines), bool), ~ones[:rows], ~ones[:lines])
-    thresholds = kind.thresholds(core, op, masks).repeat(config.share, axis=0)
+    thresholds = kind.thresholds(core, op).repeat(config.share, axis=0)
     codes = ((x @ kind.weights(core))[..., None] >= thresholds).sum(axis=-1) - (1 << config.bits - 1)
     assert len(np.unique(thresholds, axis=0)) > 1
     assert np.array_equal(np.clip(2 * codes, -2**op.out_bits + 1, 2**op.out_bits - 1), core.mvm(op, masks, x, 0).codes)

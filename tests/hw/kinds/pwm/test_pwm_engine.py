@@ -16,7 +16,7 @@ from mho.hw.kinds.pwm.engine.fitter import Fitter, fitted_code
 from mho.hw.kinds.pwm.engine.layout import Bank, Command, pack_command
 from mho.hw.kinds.pwm.reference import PwmCoreReference
 from mho.macro_models import load_device
-from mho.macro_models.integer.pwm.compensation import stored_vectors
+from mho.macro_models.integer.pwm.calibration import stored_vectors
 from mho.macro_models.integer.pwm.programming import WriteParameters
 from mho.macro_models.pwm.model import PwmModel
 from mho.macro_models.pwm.programming import ProgrammedRows, read_number, target_counts

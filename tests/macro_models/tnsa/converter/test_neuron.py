@@ -163,7 +163,7 @@ def with_neuron(model: TnsaModel, neuron: Neuron) -> TnsaModel:
     return TnsaModel.from_state({**model.state(), "config": replace(model.config, neuron=neuron).to_dict()})
 
 
-@settings(max_examples=40)
+@settings(max_examples=12)
 @given(seed=SEEDS)
 def test_batches_and_single_conversions_agree(
     random_case: Callable[..., Any], odd_neuron: Callable[..., Neuron], seed: int

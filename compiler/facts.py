@@ -3,10 +3,19 @@
 from typing import NotRequired, TypedDict
 
 __all__ = [
-    "Assumed", "Candidate", "Fitting", "HostWork", "LayerFacts", "Level", "LinkFlits", "MemoryNeeds", "NetworkPlan",
-    "OutputFacts", "Plan", "PlannedTile", "PlannedTiles", "RedundancyFacts", "Step", "Summary", "TileCycles",
-    "TilesFacts",
+    "Assumed", "Candidate", "Fit", "Fitting", "HostWork", "LayerFacts", "Level", "LinkFlits", "MemoryNeeds",
+    "NetworkPlan", "OutputFacts", "Plan", "PlannedTile", "PlannedTiles", "RedundancyFacts", "Step", "Summary",
+    "TileCycles", "TilesFacts", "TimeFacts",
 ]
+
+
+class TimeFacts(TypedDict):
+    """How long an input takes, see :class:`mho.compiler.input_time.InputTime`."""
+
+    latency_cycles: float
+    latency_us: float
+    interval_cycles: float
+    interval_us: float
 
 
 class Step(TypedDict):
@@ -59,7 +68,7 @@ class NetworkPlan(TypedDict):
     cycles_parallel: int
     """Products of a level on different cores at the same time."""
     cycles_core: int
-    """Of the busiest core."""
+    """Of the busiest core: the least from image to image if several are under way."""
     lanes: int
     """Most that are alive at once."""
     activation_bytes: int
@@ -94,6 +103,17 @@ class Fitting(TypedDict):
     """What figures are of that do not fit."""
 
 
+class Fit(TypedDict):
+    """Whether one chip holds the network, and what the figures are of if none does: the key ``fit``."""
+
+    fits: bool
+    cores: int
+    there: int
+    chips: int
+    figures: str
+    note: str
+
+
 class Assumed(TypedDict):
     """Bits that a plan without calibration is for, with the fewest and the most that calibration may choose."""
 
@@ -104,7 +124,7 @@ class Assumed(TypedDict):
 
 
 class PlannedTile(TypedDict):
-    """What a tile would hold."""
+    """What a tile would hold: products of an image, and the cycles that they take at worst."""
 
     tile: str
     layers: list[str]
@@ -119,6 +139,7 @@ class PlannedTiles(TypedDict):
     tiles: list[PlannedTile]
     refused: str | None
     least: int | None
+    """Tiles that would do; None if no number does."""
 
 
 class Plan(TypedDict):
@@ -150,12 +171,12 @@ class LayerFacts(TypedDict):
     slices: int
     """Sets of cells of a weight."""
     slice_bits: int
-    """By which a slice counts more than the next."""
+    """By which a slice counts more than the next, 0 where there is one."""
     products: int
     in_bits: int
     in_signed: bool
     unsigned_cycles: int
-    """That inputs take since their codes have no sign, and so one magnitude plane more."""
+    """That inputs take since their codes have no sign, and so one magnitude plane more than signed ones."""
     out_bits: int
     step_code: int
     positions: int
@@ -227,8 +248,8 @@ class OutputFacts(TypedDict):
     spread: float | None
 
 
-class Summary(TypedDict):
-    """Figures of a compiled network: what :meth:`mho.Net.summary` gives."""
+class Summary(TimeFacts):
+    """Figures of a compiled network, and its time (:class:`TimeFacts`): what :meth:`mho.Net.summary` gives."""
 
     model: str
     chip: str
@@ -242,15 +263,12 @@ class Summary(TypedDict):
     cells_used: int
     cells: int
     utilisation: float
+    """0..1."""
     mvms_per_image: int
     cycles_worst: int
     """Of an image, products one after the other."""
     cycles_mean: float
     """Mean of the calibration inputs."""
-    latency_cycles: float
-    latency_us: float
-    interval_cycles: float
-    interval_us: float
     layers: list[LayerFacts]
     host: list[str]
     """Operators of each step that the host does on the way."""
