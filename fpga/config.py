@@ -4,6 +4,7 @@ from mho.fpga.boards import BOARDS, find_board
 from mho.hw.board import AnyConfig, BoardConfig, TilesConfig
 from mho.hw.config import Chip, load_chip
 from mho.hw.emulator import chunk_cells
+from mho.hw.emulator.kinds import emulator_of
 from mho.macro_models.errors import InputError
 
 __all__ = ["board_config"]
@@ -31,11 +32,14 @@ def board_config(board: str, chip: Chip | None = None, *, noise: bool = False) -
     if chip.tiled:
         able = ", ".join(n for n, b in BOARDS.items() if b.plan.tiles and chip.cores <= b.plan.tiles.max_tiles)
         raise InputError(f"{chip.name}: {_one_core(chip, board)}; tiles are for {able}")
+    kind = emulator_of(chip)
     word_cells = 2 ** ((plan.word_bits // chip.core.g_bits).bit_length() - 1)
     return BoardConfig(
-        chip=chip, level="pin" if chip.lines <= plan.pin_lines else "vector",
-        lanes=max(8, min_lanes, min(plan.lanes, chip.lines, word_cells)), slots=plan.slots, memory=plan.memory,
-        noise=noise, search_width=plan.search_width, clock_hz=plan.clock_hz, baud=plan.baud, link_bytes=plan.link_bytes,
+        chip=chip,
+        level=kind.levels[0] if chip.lines > plan.pin_lines or "pin" not in kind.levels else "pin",
+        lanes=max(kind.fewest_lanes, min_lanes, min(plan.lanes, chip.lines, word_cells)), slots=plan.slots,
+        memory=plan.memory, noise=noise, search_width=plan.search_width, clock_hz=plan.clock_hz, baud=plan.baud,
+        link_bytes=plan.link_bytes,
     )
 
 

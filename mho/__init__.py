@@ -18,12 +18,15 @@ from mho.macro_models.lazy import lazy_names
 if TYPE_CHECKING:
     from mho.api.chip import Chip
     from mho.api.compile import compile, load, plan
+    from mho.api.crossbar import tune_crossbar
     from mho.api.device import Device
     from mho.api.fit import fit
     from mho.api.lists import backends, boards, check, devices, presets
     from mho.api.net import Net
     from mho.api.tiles import run_tiles
     from mho.hw.tile.asm import assemble, disassemble
+    from mho.macro_models.array.nonlinear import solve_array
+    from mho.macro_models.compact import compact_model, drive
     from mho.macro_models.errors import InputError, ToolError
     from mho.results.result import Budget, Result
     from mho.runs.backends import Cosim, Fpga, FpgaSim, Functional
@@ -35,16 +38,20 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Budget", "Cells", "Chip", "Cosim", "Device", "Fpga", "FpgaSim", "Functional", "InputError", "Net", "Result",
-    "ToolError", "__version__", "assemble", "backends", "boards", "check", "compare", "compile", "devices",
-    "disassemble", "fit", "load", "plan", "presets", "report", "run_tiles", "sweep",
+    "ToolError", "__version__", "assemble", "backends", "boards", "check", "compact_model", "compare", "compile",
+    "devices", "disassemble", "drive", "fit", "load", "plan", "presets", "report", "run_tiles", "solve_array", "sweep",
+    "tune_crossbar",
 ]
 
 __getattr__ = lazy_names(__name__, {
     "mho.hw.tile.asm": ("assemble", "disassemble"),
+    "mho.macro_models.array.nonlinear": ("solve_array",),
+    "mho.macro_models.compact": ("compact_model", "drive"),
     "mho.macro_models.errors": ("InputError", "ToolError"),
     "mho.sim.programming.instance": ("Cells",),
     "mho.api.chip": ("Chip",),
     "mho.api.compile": ("compile", "load", "plan"),
+    "mho.api.crossbar": ("tune_crossbar",),
     "mho.api.device": ("Device",),
     "mho.api.fit": ("fit",),
     "mho.api.lists": ("backends", "boards", "check", "devices", "presets"),

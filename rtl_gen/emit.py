@@ -7,10 +7,8 @@ from amaranth.lib import wiring
 from mho.hw.chip import build_chip, build_tile, build_top, configurations, top_name
 from mho.hw.config import Chip
 from mho.hw.kinds import core_blocks
-from mho.hw.kinds.tnsa.command_port import CommandPort
 from mho.rtl_gen.macro.adapter import through, write_adapter
 from mho.rtl_gen.macro.pin_check import macro_map
-from mho.rtl_gen.macro.signals import command_port_config
 from mho.rtl_gen.macro.supplies import pass_through
 from mho.rtl_gen.testable import BYPASS, with_test
 from mho.rtl_gen.verilog.names import identifier
@@ -45,8 +43,9 @@ def module_texts(
     ports = macro_map(chip, own=own_macro)
     reset = "rst_n" if chip.verilog.reset == "async_low" else "rst"
     pins, port = core_blocks(chip).pins, f"{prefix}{COMMAND_PORT}"
-    config = None if macro is None else command_port_config(macro, pins)
-    parts = {} if config is None else emit(CommandPort(config), name=port, prefix=prefix, reset_low=reset != "rst")
+    table = None if macro is None else macro.command_table
+    commands = None if table is None else pins.command_port(table)
+    parts = {} if commands is None else emit(commands, name=port, prefix=prefix, reset_low=reset != "rst")
     component = build_tile(chip, tile) if part == "tile" else (build_chip if part == "chip" else build_top)(chip, wrap)
     return emit_block(chip, component, name, prefix, own_macro=own_macro, part=part, wrap=wrap) | parts | {
         adapter: write_adapter(macro, pins, ports, name=adapter, reset=reset, command_port=port)

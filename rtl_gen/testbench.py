@@ -84,7 +84,8 @@ def _bench(design: Design, wrap: str, *, ideal: bool) -> str:
         # A few operations and some reads of cells, at 10 ns a cycle.
         "LONGEST": longest, "TIMEOUT": 20000 + longest // 10,
     }
-    return fill(template(texts.bench) + (template("bench_program") if _programs(design, wrap) else ""), values)
+    written = template(texts.written) if texts.written and _programs(design, wrap) else ""
+    return fill(template(texts.bench) + written, values)
 
 
 def bench_files(design: Design, wrap: str, models: tuple[str, ...]) -> dict[str, str]:

@@ -76,7 +76,7 @@ class FpgaBackend(SerialBackend, HostScheduled):
         self._info = self._session.persist(self._identify)
         self._session.tell_if_slow()
         self._driver = BoardDriver(
-            client, self._info.board(chip).emulator, cores, progress=self._progress, guard=self._session.persist
+            client, self._info.board(chip), cores, progress=self._progress, guard=self._session.persist
         )
 
     def mvm(self, core: int, op: MvmOperation, masks: Masks, x: NDArray[np.integer], op_id: ArrayLike) -> BackendResult:

@@ -35,7 +35,8 @@ def check_memory(board: Board, cfg: AnyConfig) -> None:
     InputError
         With the sizes that fit.
     """
-    emulator, spram = cfg.emulator, cfg.memory == "spram"
+    emulator = cfg.emulator
+    spram = emulator.memory == "spram"
     # A word of SPRAM has 16 bits, so the width of a word says how many there are; its depth was checked before.
     bits = cfg.cores * emulator.cell_words * emulator.word_bits + _buffer_bits(cfg)
     need = cfg.cores * (emulator.word_bits // 16) if spram else bits

@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Protocol
+from typing import Any, Protocol
 
 from mho.hw.board.config import LEVELS
 from mho.hw.config import Chip
-from mho.hw.emulator import EmulatorConfig
 from mho.hw.host.core.map import MAP_VERSION
 from mho.hw.host.registers import Access, Field, Register, RegisterMap
 
@@ -19,7 +18,7 @@ class BoardFacts(Protocol):
     @property
     def chip(self) -> Chip: ...
     @property
-    def emulator(self) -> EmulatorConfig: ...
+    def emulator(self) -> Any: ...
     @property
     def level(self) -> str: ...
     @property

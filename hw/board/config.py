@@ -1,15 +1,14 @@
 """Static parameters of a core on a board, and where its parts are in the address space."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Any
 
 from mho.hw.board.load_port import load_address_width
 from mho.hw.board.parts import BoardParts
-from mho.hw.config import Chip, PulseChip
-from mho.hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
-from mho.hw.emulator import EmulatorConfig, PinEmulatorConfig
-from mho.hw.kinds.tnsa.blocks import TnsaBlocks
-from mho.hw.kinds.tnsa.config import TnsaCoreConfig
-from mho.hw.kinds.tnsa.host.map import tnsa_map
+from mho.hw.config import Chip
+from mho.hw.core.write_verify import WriteVerifyConfig
+from mho.hw.emulator.layout import LoadShape
+from mho.hw.host.core.blocks import CoreBlocks
 from mho.macro_models.errors import InputError
 
 __all__ = ["BOARD_BASE", "CORE_BASE", "LEVELS", "BoardConfig", "address_width", "load_base"]
@@ -26,12 +25,12 @@ BOARD_BASE = 0x001000
 _LOAD_BASE = 0x100000
 
 
-def load_base(parts: EmulatorConfig) -> int:
+def load_base(parts: LoadShape) -> int:
     """Where the load port of an emulator is: the upper half, of 1 MiB unless it needs more."""
     return max(_LOAD_BASE, 1 << load_address_width(parts))
 
 
-def address_width(parts: EmulatorConfig) -> int:
+def address_width(parts: LoadShape) -> int:
     """Bits of a byte address of a board with this emulator: 21 unless its load port needs more."""
     return load_base(parts).bit_length()
 
@@ -47,7 +46,8 @@ class BoardConfig(BoardParts):
     level
         Of :data:`LEVELS`.
     lanes, slots, memory, noise, search_width, converters
-        As in :class:`mho.hw.emulator.EmulatorConfig` and, at pin level, :class:`mho.hw.emulator.PinEmulatorConfig`.
+        As in :class:`mho.hw.emulator.EmulatorConfig` and, at pin level, :class:`mho.hw.emulator.PinEmulatorConfig`;
+        emulators of other kinds (:class:`mho.hw.emulator.rows.RowEmulator`) take of these what they have.
     clock_hz
         Frequency of the design, in Hz.
     baud
@@ -95,31 +95,16 @@ class BoardConfig(BoardParts):
         return address_width(self.emulator)
 
     @property
-    def core(self) -> TnsaCoreConfig:
-        """The core that is emulated."""
-        return self.emulated_core()
-
-    @property
-    def emulator(self) -> EmulatorConfig:
+    def emulator(self) -> Any:
         """The emulator in place of the macro, or of core and macro."""
-        if self.level == "vector":
-            return self.vector_emulator
-        return PinEmulatorConfig(
-            core=self.core, g_bits=self.chip.core.g_bits, lanes=self.lanes, slots=self.slots, memory=self.memory,
-            noise=self.noise, converters=self.converters,
-            verify_bits=None if self.write is None else self.write.verify_bits,
-        )
+        return self.kind.config(self)
 
     @property
     def write(self) -> WriteVerifyConfig | None:
         """Write-verify of the core, if there is one: at pin level only."""
-        if self.level == "vector" or not PulseChip.of(self.chip).programming.engine:
-            return None
-        return replace(WriteVerifyConfig.from_chip(self.chip), trim=False)
+        return self.kind.write(self)
 
     @property
-    def blocks(self) -> TnsaBlocks:
+    def blocks(self) -> CoreBlocks:
         """The core as its host knows it."""
-        parameters = WriteVerifyParameters.from_chip(self.chip) if self.write else None
-        registers = tnsa_map(self.chip.lines, self.chip.sha256, parameters, ())
-        return TnsaBlocks(cfg=self.core, write=self.write, registers=registers)
+        return self.kind.blocks(self, self.emulator)

@@ -2,15 +2,14 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Signal
-from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out, connect, flipped
+from amaranth.hdl import Module
+from amaranth.lib.wiring import connect, flipped
 
+from mho.hw import ports
 from mho.hw.board.board_map import board_map
 from mho.hw.board.config import BOARD_BASE, CORE_BASE, BoardConfig, address_width, load_base
 from mho.hw.board.load_port import LoadPort
 from mho.hw.core.port import join
-from mho.hw.emulator import PinEmulatorConfig, PinLevelCore, VectorEmulator
 from mho.hw.host.bank import RegisterBank
 from mho.hw.host.bus import RegisterBus
 from mho.hw.host.core.host import CoreHost
@@ -20,11 +19,11 @@ from mho.hw.host.split import BusSplit, Region
 __all__ = ["BoardCore"]
 
 
-class BoardCore(wiring.Component):
+class BoardCore(ports.Component[BoardConfig]):
     """A core with an emulated array behind a register bus.
 
     From :data:`~mho.hw.board.config.CORE_BASE` on are the registers of the core
-    (:func:`mho.hw.kinds.tnsa.host.map.tnsa_map`), from :data:`~mho.hw.board.config.BOARD_BASE` on those of the board
+    (:func:`mho.hw.host.core.map.core_map`), from :data:`~mho.hw.board.config.BOARD_BASE` on those of the board
     (:func:`~mho.hw.board.board_map.board_map`), from :func:`~mho.hw.board.config.load_base` on the load port
     (:class:`~mho.hw.board.load_port.LoadPort`).
 
@@ -38,20 +37,14 @@ class BoardCore(wiring.Component):
         An operation since the last reset of the core had no table.
     """
 
-    bus: Any
-    busy: Signal
-    error: Signal
-
-    def __init__(self, cfg: BoardConfig) -> None:
-        self.cfg = cfg
-        bus = In(RegisterBus(address_width(cfg.emulator)))
-        super().__init__({"bus": bus, "busy": Out(1), "error": Out(1)})
+    bus = ports.In(lambda self: RegisterBus(address_width(self.cfg.emulator)))
+    busy = ports.Out(1)
+    error = ports.Out(1)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         cfg, parts = self.cfg, self.cfg.emulator
-        pins = isinstance(parts, PinEmulatorConfig)
-        emulator: Any = PinLevelCore(parts, cfg.write) if pins else VectorEmulator(parts)
+        emulator: Any = cfg.kind.component(parts, cfg.write)
         bank: Any = RegisterBank(board_map(cfg))
         m.submodules.load_port = load = LoadPort(parts)
         regions = (

@@ -6,8 +6,8 @@ from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from mho.hw.emulator import EmulatorConfig, LoadLayout, PinEmulatorConfig
-from mho.hw.emulator.layout import PULSES, index_width
+from mho.hw.emulator import LoadLayout, PinEmulatorConfig
+from mho.hw.emulator.layout import PULSES, LoadShape, index_width
 from mho.hw.emulator.pins.records import peek_members, peekable
 from mho.hw.host.bus import RegisterBus
 
@@ -16,12 +16,12 @@ __all__ = ["LoadPort", "load_address_width", "load_offset"]
 _REGION_BITS = 2
 
 
-def load_address_width(cfg: EmulatorConfig) -> int:
+def load_address_width(cfg: LoadShape) -> int:
     """Bits of a byte address of the load port."""
     return index_width(cfg) + _REGION_BITS + 2
 
 
-def load_offset(cfg: EmulatorConfig, region: int, index: int) -> int:
+def load_offset(cfg: LoadShape, region: int, index: int) -> int:
     """Byte address of a word within the load port."""
     return 4 * (region << index_width(cfg) | index)
 
@@ -49,7 +49,7 @@ class LoadPort(wiring.Component):
     peek: stream.Interface
     peeked: Value
 
-    def __init__(self, cfg: EmulatorConfig) -> None:
+    def __init__(self, cfg: LoadShape) -> None:
         self.cfg = cfg
         reads = peek_members(cfg) if isinstance(cfg, PinEmulatorConfig) else {}
         super().__init__({
@@ -77,7 +77,7 @@ class LoadPort(wiring.Component):
             self._add_reads(m, self.cfg)
         return m
 
-    def _add_reads(self, m: Module, cfg: EmulatorConfig) -> None:
+    def _add_reads(self, m: Module, cfg: LoadShape) -> None:
         """Reads of what the emulator lets be read: its word is there in the second cycle after the transfer."""
         assert isinstance(cfg, PinEmulatorConfig)
         request, response, width = self.bus.request, self.bus.response, index_width(cfg)

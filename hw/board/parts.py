@@ -1,21 +1,19 @@
 """What every board has of its configuration, whatever is emulated on it."""
 
 from abc import ABC, abstractmethod
-from dataclasses import replace
+from typing import Any
 
 from mho.hw.config import Chip
-from mho.hw.config.kinds.tnsa.chip import TnsaChip
-from mho.hw.emulator import EmulatorConfig
+from mho.hw.emulator.kind import EmulatorKind
+from mho.hw.emulator.kinds import emulator_of
 from mho.hw.host.link.config import LinkConfig
 from mho.hw.host.link.uart import UartConfig
-from mho.hw.kinds.tnsa.config import TnsaCoreConfig
-from mho.macro_models.errors import InputError
 
 __all__ = ["BoardParts"]
 
 
 class BoardParts(ABC):
-    """The serial line, and the emulator of a core at the vector level.
+    """The serial line, and what emulates a core.
 
     The members are as in :class:`mho.hw.board.config.BoardConfig`.
     """
@@ -32,33 +30,18 @@ class BoardParts(ABC):
 
     @property
     @abstractmethod
-    def core(self) -> TnsaCoreConfig:
-        """The core that is emulated, or each of them."""
+    def emulator(self) -> Any:
+        """What stands for the core, or each of them: see :meth:`mho.hw.emulator.kind.EmulatorKind.config`."""
+
+    @property
+    def kind(self) -> EmulatorKind:
+        """What emulates its kind of core."""
+        return emulator_of(self.chip)
 
     @property
     @abstractmethod
     def address_width(self) -> int:
         """Bits of a byte address of the board."""
-
-    def emulated_core(self, *, ranged: bool = False) -> TnsaCoreConfig:
-        """A core of the chip. Its durations are constants: an emulated array has no analog time to trim.
-
-        Raises
-        ------
-        InputError
-            If it is of another kind than emulators are of.
-        """
-        if not isinstance(self.chip, TnsaChip):
-            raise InputError(f"{self.chip.name}: core.kind must be tnsa on a board, not {self.chip.core.kind}")
-        return replace(TnsaCoreConfig.from_chip(self.chip, ranged=ranged), trim=False, manual=False)
-
-    @property
-    def vector_emulator(self) -> EmulatorConfig:
-        """The emulator in place of a core."""
-        return EmulatorConfig(
-            core=self.core, g_bits=self.chip.core.g_bits, lanes=self.lanes, slots=self.slots, memory=self.memory,
-            noise=self.noise, search_width=self.search_width,
-        )
 
     @property
     def uart(self) -> UartConfig:

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from amaranth.hdl import Module, Shape, ShapeLike, unsigned
+from amaranth.hdl import Module, Shape, ShapeLike, Signal, Value, unsigned
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["PRODUCTS", "CoreStatus", "VectorPort", "join"]
+__all__ = ["PRODUCTS", "CoreStatus", "VectorMembers", "VectorPort", "join"]
 
 PRODUCTS = ("op", "i", "o", "words")
 """Members of a vector port that products go through: in a tile they are the program's."""
@@ -90,6 +90,28 @@ class VectorPort(wiring.Signature):
             **({} if words is None else {"words": In(words)}),
             **({} if engine is None else engine.members), **(trim or {}), **(manual or {}),
         })
+
+
+class VectorMembers:
+    """What a type checker knows of the members of a vector port, in whatever has some of them flat."""
+
+    soft_reset: Signal
+    op: stream.Interface
+    i: stream.Interface
+    o: stream.Interface
+    mask: stream.Interface
+    status: Any
+    words: Any
+    target: stream.Interface
+    cell: stream.Interface
+    parameters: Any
+    write_start: Value
+    write_stop: Value
+    map_addr: Value
+    map_data: Value
+    write_status: Any
+    trim: Any
+    manual: Any
 
 
 def join(m: Module, port: wiring.Signature, core: Any, driver: Any, *, but: tuple[str, ...] = ()) -> None:

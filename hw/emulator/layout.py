@@ -1,12 +1,14 @@
 """What the parts of an emulated core say to each other, and the words of its load port."""
 
+from typing import Protocol
+
 from amaranth.lib import data
 
 from mho.hw.emulator.config import EmulatorConfig
 from mho.hw.kinds.tnsa.results.counters import COUNT_BITS
 from mho.macro_models.integer.operation import STEP_WIDTH
 
-__all__ = ["ENABLE_BANKS", "LINES", "ContextLayout", "LoadLayout", "TagLayout", "index_width"]
+__all__ = ["ENABLE_BANKS", "LINES", "ContextLayout", "LoadLayout", "LoadShape", "TagLayout", "index_width"]
 
 ENABLE_BANKS = 4
 """Operations whose enabled lines are held: one that loads, one that accumulates, one that converts."""
@@ -22,7 +24,16 @@ LINES = 4096
 """Index of the first word of word lines in the region of pulses."""
 
 
-def index_width(cfg: EmulatorConfig) -> int:
+class LoadShape(Protocol):
+    """What the load port needs of the configuration of an emulator."""
+
+    @property
+    def load_words(self) -> int:
+        """Words of its largest region."""
+        ...
+
+
+def index_width(cfg: LoadShape) -> int:
     """Bits of the index of a word within a region of the load port."""
     return (cfg.load_words - 1).bit_length()
 
@@ -44,7 +55,7 @@ class LoadLayout(data.StructLayout):
     pins: these, word lines of the slots and answer to pulses, see :mod:`mho.hw.emulator.pins.config`.
     """
 
-    def __init__(self, cfg: EmulatorConfig) -> None:
+    def __init__(self, cfg: LoadShape) -> None:
         super().__init__({"index": index_width(cfg), "region": 2, "data": 32})
 
 

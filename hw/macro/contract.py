@@ -5,7 +5,17 @@ from typing import ClassVar
 
 from amaranth.lib import wiring
 
-__all__ = ["ContractPins"]
+from mho.hw.config.commands import CommandTable
+
+__all__ = ["ContractPins", "command_members"]
+
+
+def command_members(table: CommandTable) -> dict[str, tuple[int, bool]]:
+    """Signals of a macro that takes commands: width, and whether the macro drives the signal."""
+    return {
+        "request": (1, False), "command": (table.command_bits, False), "data": (table.data_bits, False),
+        "done": (1, True), "code": (table.code_bits * table.codes, True),
+    }
 
 
 class ContractPins(wiring.Signature):
@@ -50,3 +60,10 @@ class ContractPins(wiring.Signature):
     def write_names(self) -> tuple[str, ...]:
         """Names of the pins of programming, if there are any."""
         return ()
+
+    def command_port(self, table: CommandTable) -> wiring.Component | None:
+        """What stands between these pins and a macro that takes commands, whose signals are :func:`command_members`.
+
+        Its other members are the pins that it needs. None: macros of the kind take none.
+        """
+        return None

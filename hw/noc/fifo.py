@@ -1,16 +1,14 @@
 """The input queue of a router."""
 
-from amaranth.hdl import Module, Signal, Value
-from amaranth.lib import wiring
+from amaranth.hdl import Module, Signal
 from amaranth.lib.memory import Memory
-from amaranth.lib.wiring import In, Out
+
+from mho.hw.ports import Component, In, Out
 
 __all__ = ["FlitFifo"]
 
-_HAS_ROOM = Out(1, init=1)  # pyright: ignore[reportCallIssue]
 
-
-class FlitFifo(wiring.Component):
+class FlitFifo(Component):
     """A FIFO whose head is there the cycle after it was written, and whose flags come from flip-flops.
 
     Its memory is read asynchronously, which FPGAs have in their lookup tables. ``ready`` does not look at ``take``: a
@@ -39,18 +37,16 @@ class FlitFifo(wiring.Component):
         Take the head. Only when ``valid``.
     """
 
-    i: Value
-    put: Value
-    ready: Signal
-    o: Value
-    valid: Signal
-    take: Value
+    i = In(lambda self: self.width)
+    put = In(1)
+    ready = Out(1, init=1)
+    o = Out(lambda self: self.width)
+    valid = Out(1)
+    take = In(1)
 
     def __init__(self, width: int, depth: int) -> None:
         self.width, self.depth = width, depth
-        super().__init__({
-            "i": In(width), "put": In(1), "ready": _HAS_ROOM, "o": Out(width), "valid": Out(1), "take": In(1),
-        })
+        super().__init__()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

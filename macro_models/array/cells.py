@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mho.macro_models.array.cache import MatrixCache, SharedFolder
 from mho.macro_models.array.effective import effective_codes, effective_matrix
+from mho.macro_models.array.nonlinear.reading import Reading
 from mho.macro_models.array.wires import Mode, Wires, check_conductances, check_lines_on, ideal_matrix
 
 __all__ = ["RANGE_RMS", "WireError", "analog_error", "effective_cells", "share_matrices", "wire_error"]
@@ -60,7 +61,8 @@ def share_matrices(folder: Path | None) -> None:
 
 
 def effective_cells(
-    cells: NDArray[np.int32], lsb_uS: float, wires: Wires, wl: NDArray[np.bool_], backward: bool
+    cells: NDArray[np.int32], lsb_uS: float, wires: Wires, wl: NDArray[np.bool_], backward: bool,
+    reading: Reading | None = None,
 ) -> NDArray[np.integer]:
     """Integer conductances of shape (driven, converted) that give a line its charge: at least 0.
 
@@ -81,12 +83,17 @@ def effective_cells(
         Word lines that are on.
     backward
         Source lines are driven and bit lines are converted.
+    reading
+        Cells that are not linear, with the matrix of their operating point (:func:`read_matrix`); None: ohmic cells.
     """
     gated = cells if wl.all() else np.where(wl[:, None], cells, 0)
     k: NDArray[np.integer] = gated.T if backward else gated
-    if wires.ideal:
+    if wires.ideal and reading is None:
         return k
-    if not wires.settled.ideal:
+    if reading is not None:
+        e = reading.matrix(np.asarray(cells * (lsb_uS * 1e-6), dtype=np.float64), wires.settled, wl, backward)
+        k = np.rint(e * gated.sum(axis=1 if backward else 0)).astype(np.int64)
+    elif not wires.settled.ideal:
         build = _MATRICES.matrix
         k = effective_codes(
             cells, lsb_uS * 1e-6, wires.settled, mode="voltage", wl=wl, backward=backward, build=build

@@ -10,6 +10,7 @@ weak are drawn once a cell. All of it is computed in integers (:mod:`mho.macro_m
 that is pulsed alone, one among thousands, one in a simulator and one in an FPGA end equal.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -91,9 +92,11 @@ class PulseArray:
         self.config, self.device = config, device
         self._seed, self._core = seed, core
         law, n = device.pulse, config.lines**2
+        share, up, down = law.threshold_share, self._cell_normal(_SET), self._cell_normal(_RESET)
+        down = share * up + math.sqrt(1.0 - share**2) * down if share else down
         self.threshold = np.stack([
-            config.thresholds(law.set_threshold_V + law.set_spread_V * self._cell_normal(_SET)),
-            config.thresholds(law.reset_threshold_V + law.reset_spread_V * self._cell_normal(_RESET)),
+            config.thresholds(law.set_threshold_V + law.set_spread_V * up),
+            config.thresholds(law.reset_threshold_V + law.reset_spread_V * down),
             config.thresholds(law.form_threshold_V + law.form_spread_V * self._cell_normal(_FORM)),
         ])
         self.high = config.conductances(law.g_high_uS * np.exp(law.high_spread * self._cell_normal(_HIGH)))
@@ -107,7 +110,7 @@ class PulseArray:
         self.weak: NDArray[np.bool_] = weak
         self.pulse_count, self.verify_count, self.waits = (np.zeros(n, dtype=np.int64) for _ in range(3))
         self._laws: dict[tuple[int, ...], PulseLaw] = {}
-        self._ahead: dict[int, tuple[int, int, NDArray[np.int16]]] = {}
+        self._ahead: dict[int, tuple[Cells, NDArray[np.int16]]] = {}
 
     def _cell_normal(self, step: int) -> Reals:
         """One draw for each cell."""
@@ -204,15 +207,17 @@ class PulseArray:
         )
 
     def _draw(self, cells: Cells, number: Cells, step: int) -> Cells:
-        """Draws of the ``number``-th pulse or read of each cell: eight numbers of a cell share a block."""
+        """Draws of the ``number``-th pulse or read of each cell: eight numbers of a cell share a block, drawn once."""
         block, lane = number >> 3, number & 7
-        if len(cells) == 1:
-            cell, key = int(cells[0]), int(block[0])
-            drawn = self._ahead.get(step)
-            if drawn is None or drawn[:2] != (cell, key):
-                drawn = self._ahead[step] = (cell, key, self.draws(cells, block, step)[0])
-            return drawn[2][lane].astype(np.int64)
-        return self.draws(cells, block, step)[np.arange(len(cells)), lane].astype(np.int64)
+        if step not in self._ahead:
+            n = len(self.g)
+            self._ahead[step] = np.full(n, -1, dtype=np.int64), np.empty((n, 8), dtype=np.int16)
+        blocks, drawn = self._ahead[step]
+        missing = blocks[cells] != block
+        if missing.any():
+            fresh = cells[missing]
+            drawn[fresh], blocks[fresh] = self.draws(fresh, block[missing], step), block[missing]
+        return drawn[cells, lane].astype(np.int64)
 
     def draws(self, cells: Cells, block: ArrayLike, step: int) -> NDArray[np.int16]:
         """Draws number 8 block to 8 block + 7 of each of ``cells`` for :data:`PULSE_STEP` or :data:`VERIFY_STEP`.

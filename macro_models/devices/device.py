@@ -17,6 +17,7 @@ from mho.macro_models.devices.extrapolated import outside_of_law, outside_of_pub
 from mho.macro_models.devices.grid import evaluate
 from mho.macro_models.devices.memory import Drawn, Draws, mixed, shared, with_chip
 from mho.macro_models.devices.quantiles import node_moments
+from mho.macro_models.devices.sections.conduction import Conduction
 from mho.macro_models.devices.sections.confidence import Confidence
 from mho.macro_models.devices.sections.fit import Fit
 from mho.macro_models.devices.sections.heat import Heat
@@ -45,6 +46,7 @@ class Device:
     LATER_KEYS: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "confidence": ("names", "errors", "memory"), "law": ("cell", "loss"), "programming": ("cycle",),
         "read_noise": ("flicker_read_s",), "fit": ("cycles_range",), "update": ("down_model",),
+        "pulse": ("threshold_share",),
     }
     """Keys of sections that are not shown where they are empty or 0."""
 
@@ -65,6 +67,7 @@ class Device:
     confidence: Confidence = field(default_factory=Confidence)
     pulse_fit: PulseAgreement = field(default_factory=PulseAgreement)
     update: Update = field(default_factory=Update)
+    conduction: Conduction = field(default_factory=Conduction)
 
     @property
     def relaxes(self) -> bool:
@@ -326,7 +329,7 @@ class Device:
 
 LATER: dict[str, Any] = {
     "heat": Heat(), "confidence": Confidence(), "pulse_fit": PulseAgreement(), "update": Update(),
-    "telegraph": Telegraph(),
+    "telegraph": Telegraph(), "conduction": Conduction(),
 }
 """Sections that a device without them does not show."""
 

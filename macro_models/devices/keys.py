@@ -3,6 +3,7 @@
 from dataclasses import fields
 
 from mho.macro_models.devices.laws import law_kinds
+from mho.macro_models.devices.sections.conduction import Conduction
 from mho.macro_models.devices.sections.confidence import Confidence
 from mho.macro_models.devices.sections.fit import Fit
 from mho.macro_models.devices.sections.heat import REVERSIBLE, Heat
@@ -35,6 +36,7 @@ SECTIONS = {
     "pulse_fit": PulseAgreement,
     "update": Update,
     "telegraph": Telegraph,
+    "conduction": Conduction,
 }
 
 
@@ -199,7 +201,15 @@ _SPEC = {
         **dict.fromkeys(("set_rate", "reset_rate"), Number(0.0, 1e6)),
         **dict.fromkeys(("high_spread", "initial_spread", "cycle_spread"), Number(0.0, 10.0)),
         "weak_fraction": Number(0.0, 1.0),
+        "threshold_share": Number(-1.0, 1.0),
         "weak_factor": Number(1e-6, 1.0),
+    },
+    "conduction": {
+        **dict.fromkeys(("v0_V", "cubic_per_V2"), Number(0.0, 1e3)),
+        "access_uA_V2": Number(0.0, 1e6),
+        "access_slope": Number(1.0, 10.0),
+        "verify_V": Number(1e-3, 10.0),
+        **dict.fromkeys(("access_threshold_V", "gate_V", "off_gate_V", "substrate_V"), Number(-10.0, 10.0)),
     },
     "converter": {"spread": FLAG, "sigma_output_mV": Number(0.0, 1e4)},
 }

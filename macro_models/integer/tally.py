@@ -11,4 +11,5 @@ def tally(codes: NDArray[np.int16], top: int) -> NDArray[np.int64]:
 
     Those beyond count as the ends.
     """
-    return np.bincount((np.clip(codes, -top, top) + np.int16(top)).ravel(), minlength=2 * top + 1)
+    kind = np.int16 if 2 * top < 2**15 else np.int32
+    return np.bincount((np.clip(codes, -top, top).astype(kind, copy=False) + kind(top)).ravel(), minlength=2 * top + 1)

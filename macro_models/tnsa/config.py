@@ -103,4 +103,5 @@ class TnsaConfig(ConductanceGrid):
         """Causes of the macro itself, "wire" and "adc", that can change anything with this device."""
         spread = self.sigma_offset_mV > 0.0 or self.sigma_gain > 0.0 or not self.neuron.ideal
         adc = device.converter.sigma_output_mV > 0.0 or (device.converter.spread and spread)
-        return frozenset(cause for cause, on in (("wire", not self.wires.ideal), ("adc", adc)) if on)
+        wire = not self.wires.ideal or device.conduction.acts
+        return frozenset(cause for cause, on in (("wire", wire), ("adc", adc)) if on)

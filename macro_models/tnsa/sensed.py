@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.macro_models.array.cells import effective_cells
+from mho.macro_models.array.nonlinear.reading import Reading
 from mho.macro_models.array.wires import Wires
 from mho.macro_models.integer.random import LANES, NORMAL_ONE, NormalsAhead, Purpose, normal_codes
 from mho.macro_models.integer.shift_register import ShiftRegister
@@ -41,6 +42,11 @@ class SensedCore(ProgrammedCore[TnsaConfig]):
         config, device, causes = self.config, self.device, self.causes
         self.wires = config.wires if "wire" in causes else Wires()
         """Resistances around the cells that this core computes with."""
+        acts = "wire" in causes and device.conduction.acts
+        self.reading = Reading(
+            conduction=device.conduction, v_V=config.v_read_V, temp_C=self.temp_C
+        ) if acts else None
+        """How cells are read that are not linear; None where they are."""
         self._keys: OrderedDict[tuple[bool, bytes], Key] = OrderedDict()
         self._steps: OrderedDict[tuple[int, int], tuple[Key, Steps]] = OrderedDict()
         self.register = self._shift_register()
@@ -168,10 +174,10 @@ class SensedCore(ProgrammedCore[TnsaConfig]):
         # Wires change the weights of a line, not their sum, to which steps and offsets stay proportional.
         gated = cells if every else np.where(wl[:, None], cells, 0)
         sum_g = gated.sum(axis=1 if backward else 0, dtype=np.int64)
-        if self.wires.ideal:
+        if self.wires.ideal and self.reading is None:
             k = effective_cells(cells, self.config.lsb_uS, self.wires, wl, backward)
         else:
-            k = effective_cells(self.cells, self.config.lsb_uS, self.wires, wl, backward)[:, at]
+            k = self.effective(wl, backward)[:, at]
         if variance is not None and self.register is None and not sum_g.all():
             # A line without any conductance has no voltage of its own: nothing is integrated.
             variance = np.where(sum_g > 0, variance, 0.0)
@@ -190,6 +196,10 @@ class SensedCore(ProgrammedCore[TnsaConfig]):
             traps=traps if traps is None or blocks is None else traps.narrow(lines_of(blocks)),
             blocks=blocks,
         )
+
+    def effective(self, wl: NDArray[np.bool_], backward: bool) -> NDArray[np.integer]:
+        """Cells as conversions see them, see :func:`~mho.macro_models.array.cells.effective_cells`."""
+        return effective_cells(self.cells, self.config.lsb_uS, self.wires, wl, backward, self.reading)
 
     def steps(self, key: Key, step_code: int) -> Steps:
         """Decrements of each line, ``.pos`` from positive and ``.neg`` from negative charges: even, positive."""
@@ -217,7 +227,8 @@ class SensedCore(ProgrammedCore[TnsaConfig]):
         if entry is None:
             integrator = next((c.integrator for k, c in self._counters.values() if k is key), None)
             if integrator is None:
-                integrator = Integrator(self.neuron, key, self.amplifier_offset_V, self.config.v_read_V)
+                offset, v_read = self.amplifier_offset_V, self.config.v_read_V
+                integrator = Integrator(self.neuron, key, offset, v_read, self.temp_C)
             entry = self._counters[name] = (key, Counter(integrator, self.steps(key, step_code)))
             if len(self._counters) > _STEPS:
                 self._counters.popitem(last=False)

@@ -53,7 +53,8 @@ TWINS = {
     "generate": "mho.Chip.generate", "compile": "mho.compile", "run": "mho.Net.run", "compare": "mho.compare",
     "sweep": "mho.sweep", "report": "mho.report", "program": "mho.Net.program",
     "verify": "mho.sim.core.bench.verify.verify_core",
-    "device": "mho.devices", "device fit": "mho.fit", "export": "mho.Net.export", "asm": "mho.assemble",
+    "device": "mho.devices", "device fit": "mho.fit", "device tune": "mho.tune_crossbar", "device drive": "mho.drive",
+    "export": "mho.Net.export", "asm": "mho.assemble",
     "disasm": "mho.disassemble", "tiles": "mho.run_tiles", "fpga": "mho.boards",
 }
 """What does in Python what a command does."""

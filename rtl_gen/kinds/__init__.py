@@ -40,6 +40,8 @@ class MacroTexts:
         SystemVerilog of the contract of the pins: (chip, module of the core, its Verilog, module of the adapter, name).
     bench
         Template of the first test of a core.
+    written
+        Template of one that programs cells, where the core does; none if empty.
     commanded
         The ideal macro of a chip in Python, as commands of its core see it; None: cores take no commands.
     driver
@@ -53,6 +55,7 @@ class MacroTexts:
     values: Callable[[Chip], Mapping[str, object]] = lambda chip: {}
     contract: Callable[[Chip, str, str, str, str], str] = write_pins_contract
     bench: str = "bench_core"
+    written: str = ""
     commanded: Callable[[Chip], Any] | None = None
     driver: Callable[[Chip], str] = lambda chip: ""
 

@@ -16,8 +16,9 @@ _SPREAD = 3.7
 def _values(chip: Chip) -> dict[str, object]:
     """What both texts say."""
     cfg, config = ArrayCoreConfig.from_chip(chip), ArrayChip.of(chip).macro_config()
-    unit = max(1, 2 ** (config.g_bits - 5))
+    unit, verify_bits = max(1, 2 ** (config.g_bits - 5)), core_blocks(chip).pins.verify_bits or config.g_bits
     return {
+        "UNIT": max(1, 2 ** (config.g_bits - verify_bits)), "LINES_OF": cfg.column_lines, "MIDDLE": config.middle,
         "WEIGHT": f"{unit} * ((row * 5 + column * 3 + row * column) % 13 - 6)", "DIGIT_BITS": cfg.digit_bits,
         "GROUPS": cfg.row_groups, "DIGITAL": cfg.digital, "BITS": config.bits, "TOP": 2 ** (config.bits - 1),
         "FULL": config.full_code, "CODES": cfg.codes, "STEP_OUT": config.step(_step_code(chip)),
@@ -39,17 +40,23 @@ def _step_code(chip: Chip) -> int:
 def _model(module: str, chip: Chip) -> str:
     cfg, config = ArrayCoreConfig.from_chip(chip), ArrayChip.of(chip).macro_config()
     together = "    if (convert)\n      convert_all;\n"
-    return fill(template("array_macro.v"), _values(chip) | {
-        "MODULE": module, "PORTS": declared_ports(contract_signals(core_blocks(chip).pins)), "ROWS": cfg.rows,
-        "COLUMNS": cfg.columns, "OUTPUTS": cfg.outputs, "LINES_OF": cfg.column_lines, "LANES": cfg.lanes,
-        "MIDDLE": config.middle, "RATIO": repr(config.full_uS / config.lsb_uS), "FRACTION": 2**STEP_FRACTION_BITS,
+    pins = core_blocks(chip).pins
+    sizes = {"ROWS": cfg.rows, "COLUMNS": cfg.columns}
+    values = _values(chip)
+    write = sizes | {"UNIT": values["UNIT"], "MOST": 2**config.g_bits - 1}
+    writes = "" if pins.verify_bits is None else fill(template("array_macro_write.v"), write)
+    return fill(template("array_macro.v"), values | sizes | {
+        "MODULE": module, "PORTS": declared_ports(contract_signals(pins)), "OUTPUTS": cfg.outputs,
+        "LANES": cfg.lanes,
+        "RATIO": repr(config.full_uS / config.lsb_uS), "FRACTION": 2**STEP_FRACTION_BITS,
         "SCALED": "q" if cfg.digital else f"(q <<< {cfg.digit_bits} * (step_of / {cfg.row_groups}))",
         "NEXT": "sample | capture" if cfg.digital else "sample | convert",
         "STEPWISE": "      convert_all;\n" if cfg.digital else "", "TOGETHER": "" if cfg.digital else together,
-        "SHOWS": "sample | capture" if cfg.digital else "capture", "WRITE": "",
+        "SHOWS": "sample | capture" if cfg.digital else "capture", "WRITE": writes,
     })
 
 
 TEXTS = MacroTexts(
-    model=_model, step_code=_step_code, products=template("products_array.py"), values=_values,
+    model=_model, written="bench_program_array", step_code=_step_code,
+    products=template("products_array.py"), values=_values,
 )

@@ -15,7 +15,7 @@ def _model(module: str, chip: Chip) -> str:
 
 TEXTS = MacroTexts(
     # A step code of about a fifth of the range of the sums, so that codes spread.
-    model=_model, contract=write_contract, bench="bench", step_code=lambda chip: 288,
+    model=_model, contract=write_contract, bench="bench", written="bench_program", step_code=lambda chip: 288,
     products=template("products_tnsa.py"), values=lambda chip: {"CELL": CELL_PYTHON},
     operation=lambda chip, in_bits, out_bits: MvmOperation(in_bits=in_bits, out_bits=out_bits),
 )

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from mho.hw.config import Chip, MacroSection
 from mho.hw.kinds import core_blocks
-from mho.hw.kinds.tnsa.pins import TnsaPins
 from mho.hw.macro.contract import ContractPins
 from mho.rtl_gen.macro.own_files import macro_files, read_module
 from mho.rtl_gen.macro.port_map import Bit, PortMap
@@ -125,8 +124,9 @@ def write_adapter(
     instance = [f"  {macro.outer if macro else contract.module} macro (", guarded(pins) + ",\n".join(listed), "  );"]
     if macro is not None and "rst" in macro.pins and reset != "rst":
         derived.insert(0, f"  wire rst;\n  assign rst = ~{reset};")
-    if macro is not None and macro.commands:
-        derived.insert(0, _command_port(signals, inner, command_port, reset))
+    if macro is not None and macro.command_table and (port := contract.command_port(macro.command_table)):
+        members = tuple(port.signature.members)
+        derived.insert(0, _command_port(signals, inner, members, command_port, reset))
     parts = (words.functions(), derived, wires, assigns, note, instance)
     body = "\n\n".join("\n".join(part) for part in parts if part)
     supplies, extra = passing.declarations()
@@ -139,13 +139,13 @@ def write_adapter(
 
 
 def _command_port(
-    outer: Mapping[str, tuple[int, bool]], inner: Mapping[str, tuple[int, bool]], module: str, reset: str
+    outer: Mapping[str, tuple[int, bool]], inner: Mapping[str, tuple[int, bool]], members: Sequence[str], module: str,
+    reset: str,
 ) -> str:
     """The wires of commands, and what drives them."""
     internal = {name: width for name, (width, _) in inner.items() if name not in outer}
     wires = "\n".join(f"  wire {_range(width)}{name};" for name, width in internal.items())
-    ports = ["clk", reset, *(name for name in TnsaPins(1).members if name != "op_id"), *internal]
-    listed = ",\n".join(f"    .{port}({port})" for port in ports)
+    listed = ",\n".join(f"    .{port}({port})" for port in ("clk", reset, *members))
     return f"  // Commands stand for the strobes of the core.\n{wires}\n  {module} commands (\n{listed}\n  );"
 
 

@@ -99,6 +99,8 @@ def dpi_body(chip: Chip, module: str) -> str:
     """The body in SystemVerilog, of the module ``module``, for simulators with DPI."""
     pins = core_blocks(chip).pins
     (sampled, answers), (watches, trigger) = _seen(pins), _watches(pins)
+    sampled, answers = ({name: width for name, width in seen.items() if name not in pins.write_names}
+                        for seen in (sampled, answers))
     places = [[f"{name}:{width}" for name, width in named.items()] for named in (sampled, answers)]
     constants = [f"{name}={value}" for name, value in pins.constants.items()]
     return fill(template("macro_dpi.sv"), {
@@ -106,5 +108,13 @@ def dpi_body(chip: Chip, module: str) -> str:
         "LAYOUT": ";".join(",".join(words) for words in (*places, constants)),
         "ASSIGNS": _HOLD if "hold" in pins.members else "", "WATCHES": watches, "ASKED": trigger,
         "DRIVEN": ", ".join(reversed(sampled)), "ANSWERS": ", ".join(reversed(answers)),
-        "ANSWER_TOP": sum(answers.values()) - 1,
+        "ANSWER_TOP": sum(answers.values()) - 1, "CELLS": _cells(pins),
     })
+
+
+def _cells(pins: ContractPins) -> str:
+    """What answers at the pins of programming, if there are any."""
+    if pins.verify_bits is None:
+        return ""
+    strobes = " | ".join(name for name in pins.strobes if name not in pins.write_names)
+    return fill(template("macro_dpi_cells.sv"), {"STROBES": strobes, "VERIFY": pins.verify_bits - 1})

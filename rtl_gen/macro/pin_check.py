@@ -11,7 +11,7 @@ from mho.macro_models.errors import nearest
 from mho.rtl_gen.macro.own_files import macro_ports
 from mho.rtl_gen.macro.port_map import PortMap
 from mho.rtl_gen.macro.resolve import map_ports
-from mho.rtl_gen.macro.signals import command_port_config, contract_signals, pin_signals
+from mho.rtl_gen.macro.signals import contract_signals, pin_signals
 from mho.rtl_gen.macro.supplies import supply_nets
 from mho.rtl_gen.verilog.blocks import port_names
 from mho.rtl_gen.verilog.names import identifier
@@ -124,8 +124,8 @@ def _check_commands(macro: MacroSection, pins: ContractPins) -> list[str]:
     """Problems of ``[macro.commands]``."""
     if macro.command_table is None:
         return []
-    if command_port_config(macro, pins) is None:
-        return ["macro.commands must be left out: a macro of this kind has no precharge, sample and compare"]
+    if pins.command_port(macro.command_table) is None:
+        return ["macro.commands must be left out: macros of this kind take no commands"]
     return macro.command_table.problems(pins.lines)
 
 

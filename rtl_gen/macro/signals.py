@@ -1,14 +1,11 @@
 """Signals that pins of a macro may be named for."""
 
-
 from amaranth.lib import wiring
 
 from mho.hw.config import MacroSection
-from mho.hw.kinds.tnsa.command_port import CommandPortConfig, command_members
-from mho.hw.kinds.tnsa.pins import TnsaPins
-from mho.hw.macro.contract import ContractPins
+from mho.hw.macro.contract import ContractPins, command_members
 
-__all__ = ["command_port_config", "contract_signals", "declared_ports", "pin_signals"]
+__all__ = ["contract_signals", "declared_ports", "pin_signals"]
 
 
 def contract_signals(pins: ContractPins, macro: MacroSection | None = None) -> dict[str, tuple[int, bool]]:
@@ -31,13 +28,6 @@ def declared_ports(signals: dict[str, tuple[int, bool]]) -> str:
         f"  {'input  wire' if not driven else 'output wire' if name in constant else 'output reg '} "
         f"{'' if width == 1 else f'[{width - 1}:0] '}{name}" for name, (width, driven) in signals.items()
     )
-
-
-def command_port_config(macro: MacroSection, pins: ContractPins) -> CommandPortConfig | None:
-    """What is made of ``[macro.commands]``; None where there is none, or where the macro's kind has no such strobes."""
-    if macro.command_table is None or not TnsaPins(pins.lines).members.keys() <= pins.members.keys():
-        return None
-    return CommandPortConfig(lines=pins.lines, table=macro.command_table)
 
 
 def pin_signals(pins: ContractPins, macro: MacroSection | None = None) -> dict[str, tuple[int, bool]]:

@@ -93,8 +93,11 @@ def _use(component: Any) -> None:
 def arguments(component: wiring.Component) -> dict[str, Any]:
     """What a component was made with: the arguments of its constructor, which it keeps under their names."""
     kind, by_name = type(component), {}
-    if kind.__init__ in (wiring.Component.__init__, Component.__init__, Resettable.__init__):
+    if kind.__init__ is wiring.Component.__init__:
         return by_name
+    if kind.__init__ in (Component.__init__, Resettable.__init__):
+        cfg = getattr(component, "cfg", None)
+        return by_name if cfg is None else {"cfg": cfg}
     for name in list(inspect.signature(kind.__init__).parameters)[1:]:
         where = next((where for where in (name, f"_{name}") if hasattr(component, where)), None)
         if where is None:

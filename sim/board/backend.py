@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from mho.hw.board import BoardConfig
 from mho.hw.config import Chip
 from mho.hw.core.write_verify import WriteVerifyParameters
-from mho.hw.emulator import check_core, programmed_core
+from mho.hw.emulator.kinds import emulator_of
 from mho.macro_models import MacroModel, Masks
 from mho.macro_models.cells.pulses import PulseArray
 from mho.macro_models.integer.operation import MvmOperation
@@ -43,7 +43,7 @@ class FpgaSimBackend(HostScheduled):
         Cells that meet their input in one cycle.
     level
         Where the emulator takes over in operations: ``vector``, or ``pin``: the core as it is generated, and the macro
-        emulated.
+        emulated. None: the first of these that emulators of the kind have.
     progress
         Called with what is done and all that there is, words or cells, while cells are programmed.
     """
@@ -52,7 +52,7 @@ class FpgaSimBackend(HostScheduled):
     reports = ("progress",)
 
     def __init__(
-        self, *, lanes: int = _LANES, level: str = "vector", progress: Callable[[int, int], None] | None = None
+        self, *, lanes: int = _LANES, level: str | None = None, progress: Callable[[int, int], None] | None = None
     ) -> None:
         self._lanes, self._level, self._progress = lanes, level, progress
         self._chip: Chip | None = None
@@ -73,14 +73,14 @@ class FpgaSimBackend(HostScheduled):
             If a tool is missing or the build fails.
         """
         self.rows = chip.macro_config().cell_map.rows
-        models = [programmed_core(model) for model in cores]
-        cfg = self._config(chip, self._level, noise=any(model.register is not None for model in models))
-        for model in models:
-            check_core(cfg.emulator, model)
+        kind = emulator_of(chip)
+        cfg = self._config(chip, self._level or kind.levels[0], noise=any(map(kind.draws, cores)))
+        for model in cores:
+            kind.check(cfg.emulator, model)
         if self._chip is None or cfg.chip != self._chip.hardware(*PARTS):
             self.close()
         self._chip = chip
-        self._driver = BoardDriver(self._board(cfg), cfg.emulator, cores) if cores else None
+        self._driver = BoardDriver(self._board(cfg), cfg, cores) if cores else None
 
     def _config(self, chip: Chip, level: str, *, noise: bool = False) -> BoardConfig:
         return BoardConfig(chip=chip.hardware(*PARTS), level=level, lanes=min(self._lanes, chip.lines), noise=noise)

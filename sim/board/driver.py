@@ -22,12 +22,12 @@ from mho.hw.board import (
 )
 from mho.hw.config import Chip
 from mho.hw.core.layout import OpLayout, pack
-from mho.hw.emulator import EmulatorConfig, LoadWord, TableCache, cell_loads, check_core, noise_loads, programmed_core
-from mho.hw.emulator.layout import TABLES, TAGS
+from mho.hw.emulator import LoadWord
+from mho.hw.emulator.kind import CoreLoads
+from mho.hw.emulator.layout import TABLES
 from mho.hw.host.core.map import MAP_VERSION
 from mho.hw.host.link.tasks import Poll, Read, Task, Write
 from mho.hw.host.registers import register_word
-from mho.hw.kinds.tnsa.host.map import tnsa_map
 from mho.macro_models import MacroModel, Masks
 from mho.macro_models.errors import ToolError
 from mho.macro_models.integer.operation import MvmOperation
@@ -160,8 +160,8 @@ class BoardDriver:
     ----------
     bus
         What gets at the board.
-    cfg
-        The emulator on it.
+    board
+        The board, as far as a host needs to know it.
     models
         The programmed cores. There is one core on the board: it is loaded anew where another is wanted.
     progress
@@ -176,15 +176,15 @@ class BoardDriver:
     """
 
     def __init__(
-        self, bus: BoardBus, cfg: EmulatorConfig, models: Sequence[MacroModel],
+        self, bus: BoardBus, board: BoardConfig, models: Sequence[MacroModel],
         progress: Callable[[int, int], None] | None = None, guard: Callable[[Callable[[], Any]], Any] = once,
     ) -> None:
-        self.bus, self.cfg, self.progress = bus, cfg, progress
-        self.models = [programmed_core(model) for model in models]
+        self.bus, self.cfg, self.kind, self.progress = bus, board.emulator, board.kind, progress
+        self.models = list(models)
         for model in self.models:
-            check_core(cfg, model)
+            self.kind.check(self.cfg, model)
         self._guard = guard
-        self.map = tnsa_map(cfg.lines)
+        self.map = board.blocks.registers
         self._cells: dict[int, NDArray[np.uint32]] = {}
         self.forget()
 
@@ -192,7 +192,7 @@ class BoardDriver:
         """Take it that the board knows nothing: it was reset, or is another one."""
         self._loaded: int | None = None
         self._masks = MaskImage(self.cfg.core)
-        self._tables: TableCache | None = None
+        self._loaded_parts: CoreLoads | None = None
         self._window = np.zeros(0, dtype=np.uint32)
         self._analog = 0
 
@@ -201,22 +201,25 @@ class BoardDriver:
         if self._loaded == core:
             return
         self.forget()
+        parts = self.kind.loads(self.cfg, self.models[core])
         if core not in self._cells:
-            words = [load.data for load in cell_loads(self.cfg, self.models[core].cells)]
-            self._cells[core] = np.array(words, dtype=np.uint32)
-        control = self._at("control")
-        # No tag may be left of the core that was there before.
-        tags = [LoadWord(TAGS, slot, 0) for slot in range(self.cfg.slots)]
-        loads = self._loads([*tags, *noise_loads(self.cfg, self.models[core])])
+            self._cells[core] = parts.cells()
+        control, loads = self._at("control"), self._loads(parts.first())
         self.bus.execute([Write(control, register_word(self.map, "control", soft_reset=1)), *loads])
         self.bus.execute([Write(load_base(self.cfg), self._cells[core])], progress=self.progress)
         low = self.bus.execute([Read(self._at("cycles_analog_low"))])[0]
         self._analog = int(low[0])
-        self._tables = TableCache(self.cfg, self.models[core])
+        self._loaded_parts = parts
         # What the input window holds is not known.
         self._window = np.full(self.map["input"].words, 0, dtype=np.uint32)
         self.bus.execute([Write(self._at("input"), self._window)])
         self._loaded = core
+
+    @property
+    def _parts(self) -> CoreLoads:
+        """Of the core that is loaded."""
+        assert self._loaded_parts is not None
+        return self._loaded_parts
 
     def mvm(self, core: int, op: MvmOperation, masks: Masks, x: NDArray[np.integer], op_id: ArrayLike) -> BackendResult:
         """Run ``op`` on a batch, as in :meth:`mho.sim.backend.Backend.mvm`.
@@ -231,10 +234,8 @@ class BoardDriver:
         parts = [self._guard(partial(self._chunk, core, op, masks, x[chunk], ids[chunk])) for chunk in chunks]
         codes = np.concatenate([part[0] for part in parts])
         analog = np.concatenate([part[1] for part in parts])
-        core_cfg = self.cfg.core
-        fixed = int(core_cfg.analog_cycles(op, np.zeros(op.segments, dtype=np.int64)))
-        steps = (analog - fixed) // (core_cfg.decrement_cycles + core_cfg.compare_cycles)
-        cycles = core_cfg.whole_cycles(op, analog)
+        steps = self._parts.steps(op, analog)
+        cycles = self.cfg.core.whole_cycles(op, analog)
         return BackendResult(codes=codes, steps=steps[:, None], cycles=cycles, analog=analog)
 
     def _chunk(
@@ -262,11 +263,12 @@ class BoardDriver:
         words[:, first : first + count] = np.stack(read[2::3])
         counters = np.array([self._analog, *(int(low[0]) for low in read[1::3])], dtype=np.int64)
         self._analog = int(counters[-1])
-        return output_codes(words, self.cfg.lines), np.diff(counters) & 0xFFFFFFFF
+        return output_codes(words, self.cfg.core.outputs), np.diff(counters) & 0xFFFFFFFF
 
     def _enabled_words(self, op: MvmOperation, masks: Masks) -> tuple[int, int]:
         """First word of the output that has a line that is converted, and how many there are to the last one."""
-        lines = np.flatnonzero(masks.enabled(op))
+        enabled = masks.enabled(op)
+        lines = np.flatnonzero(enabled) * self.cfg.core.outputs // len(enabled)  # of which an output may have several
         if not len(lines):
             return 0, 1
         first = int(lines[0]) // 2
@@ -274,14 +276,13 @@ class BoardDriver:
 
     def _setup(self, op: MvmOperation, masks: Masks) -> list[Task]:
         """Masks, table and registers of an operation."""
-        assert self._tables is not None
         writes = self._masks.update(op, masks)
         base = self._at("masks")
         packed, low = pack(op, 0), OpLayout()["step_code"].offset
         registers = [packed & (1 << low) - 1, op.step_code]
         return [
             *write_runs((base + 4 * int(address), int(data)) for address, data in writes),
-            *self._loads(self._tables.loads(op, masks)),
+            *self._loads(self._parts.before(op, masks)),
             Write(self._at("operation"), registers),
         ]
 

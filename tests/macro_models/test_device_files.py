@@ -12,7 +12,9 @@ from mho.macro_models.errors import InputError
 FILE = "my.toml"
 
 
-NAMES = ["ideal", "lfsr", "pcm-generic", "pcm-hermes-1dev", "pcm-hermes-2dev", "rram-neurram", "rram-relax"]
+NAMES = [
+    "ideal", "lfsr", "pcm-generic", "pcm-hermes-1dev", "pcm-hermes-2dev", "rram-neurram", "rram-passive", "rram-relax",
+]
 
 
 def test_devices_that_ship() -> None:
@@ -126,7 +128,7 @@ def test_own_device_with_one_section(tmp_path: Path) -> None:
         ("schema = 1\n", "name must be a string that is not empty, not nothing"),
         (HEAD + "colour = 3\n",
          "unknown key colour, known are schema, name, description, range, programming, relaxation, law, temperature, "
-         "heat, read_noise, stuck, pulse, converter, fit, confidence, pulse_fit, update, telegraph, drift"),
+         "heat, read_noise, stuck, pulse, converter, fit, confidence, pulse_fit, update, telegraph, conduction, drift"),
         (HEAD + "[relaxtion]\n", "unknown key relaxtion, did you mean relaxation?"),
         (HEAD + "[programming]\naccept_us = 1\n",
          "unknown key programming.accept_us, did you mean programming.accept_uS?"),

@@ -162,6 +162,25 @@ def test_all_blocks_of_a_core_are_proven(tmp_path: object, capsys: pytest.Captur
     assert all("induction, 1 cycle" in line and line.endswith("holds") for line in lines[:-2])
 
 
+VARIANTS = [
+    ({"verilog.reset": "async_low"}, "mho_sequencer", ("plan <= 40'd0", "plan <= 40'd1")),
+    ({"verilog.reset": "async_low"}, "mho_line_registers", ("(~rst_n)", "(rst_n)")),
+    ({"verilog.reset": "async_low"}, "mho_core", (".rst_n(rst_n)", ".rst_n(~rst_n)")),
+    ({"verilog.clock_gate": "module"}, "mho_line_registers", ("if (drive | ", "if (")),
+]
+
+
+@pytest.mark.parametrize(("keys", "name", "fault"), VARIANTS, ids=[name for _, name, _ in VARIANTS])
+def test_asynchronous_resets_and_gates_of_clocks_change_no_register(
+    keys: dict[str, str], name: str, fault: tuple[str, str]
+) -> None:
+    pair = next(pair for pair in pairs_of(load_chip("tnsa16-core", keys)) if pair.name == name)
+    assert prove(pair).outcome.verdict is Verdict.HOLDS
+    text = pair.files["written.v"].replace(*fault, 1)
+    assert text != pair.files["written.v"]
+    assert prove(replace(pair, files={**pair.files, "written.v": text})).outcome.verdict is Verdict.FAILS
+
+
 def test_what_no_netlist_writes_is_compared_too() -> None:
     parts = {pair.name: pair for pair in pairs_of(load_chip("tnsa16-core"))}
     for name, fault in (

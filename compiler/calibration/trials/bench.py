@@ -16,6 +16,7 @@ from mho.compiler.mapping import Placement
 from mho.compiler.mapping.block import Block
 from mho.compiler.mapping.weights import code_value, column_loads
 from mho.compiler.model import FloatNetwork
+from mho.compiler.model.stages import Linear
 from mho.compiler.options import CompileOptions
 from mho.compiler.program import DITHER, OP_ID_IMAGE_SHIFT, Call, Layer, Mvm
 from mho.compiler.types import Float, Lanes
@@ -34,7 +35,7 @@ _Taken = tuple[NDArray[np.int32], NDArray[np.intp]]
 _CAUSES = frozenset(CAUSES) - {"wire"}
 """What is compiled assumes perfect wires, and a matrix for every trial would take long."""
 
-AGED_S, AGED_SHARE, FEWEST_FADED = 30 * 86400.0, 0.3, 0.02
+AGED_S, AGED_SHARE, FEWEST_FADED = 30 * 86400.0, 0.6, 0.02
 """Seconds after which cells have drifted, weight of what that does as of chips of the device together, and part of the
 products from which on it is looked at."""
 
@@ -170,7 +171,7 @@ class Bench:
         """What drift that all cells have in common does to the outputs beyond that of a network whose weights drift.
 
         What codes of 0 stand for is added by the digital side and does not fade: it is too large by the part of the
-        products that is gone by then.
+        products that is gone by then, and the products are as small as the layers before have left their inputs.
         """
         if len(self.kinds) == 1:
             return 0.0
@@ -188,9 +189,21 @@ class Bench:
         stays = (self.offset(site.index, draft.quantiser) - self.network.layers[site.index].bias)[site.stand.outputs]
         if self._linear is None or self._linear[0] is not site:
             self._linear = site, site.layer.linear(site.inputs)[:, site.stand.outputs]
-        outputs = self._linear[1] + part * stays
+        outputs = self._linear[1] + part / self._left(site.index) * stays
         outputs = np.maximum(outputs, 0.0, out=outputs) if site.layer.relu else outputs
         return AGED_SHARE * float(self.judge.squared(site.index, outputs[None], site.wanted, site.stand.outputs)[0])
+
+    def _left(self, index: int) -> float:
+        """What is left of a layer's inputs when the cells of those before it have faded: 1 of the network's own."""
+        numbers, left = {id(layer): k for k, layer in enumerate(self.network.layers)}, [1.0]
+        for step in self.network.steps:
+            part = float(np.mean([left[value] for value in step.inputs]))
+            if isinstance(step.operation, Linear):
+                if (number := numbers[id(step.operation.layer)]) == index:
+                    return part
+                part *= 1.0 - self._fading.get(number, 0.0)
+            left.append(part)
+        raise ValueError("The network has no such layer.")
 
     def adjusted(self, site: Site, trial: Trial, *, gain: float, shift: Float | float) -> Trial:
         """What a candidate gives with another gain and shift, which change nothing in its cores."""

@@ -8,7 +8,6 @@ from mho.hw.chip.config import ChipParts, tiles_of
 from mho.hw.chip.map import address_width, chip_page
 from mho.hw.config import Chip
 from mho.hw.emulator import EmulatorConfig
-from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.noc.config import MeshConfig
 from mho.hw.tile.rtl.host import CORE_AT
 from mho.macro_models.errors import InputError
@@ -63,14 +62,14 @@ class TilesConfig(BoardParts):
         return self.chip.cores
 
     @property
-    def core(self) -> TnsaCoreConfig:
-        """The core that is emulated in each tile."""
-        return self.emulated_core(ranged=True)
+    def converters(self) -> int:
+        """None: there are no pins."""
+        return 0
 
     @property
     def emulator(self) -> EmulatorConfig:
         """The emulator in place of a core."""
-        return self.vector_emulator
+        return self.kind.config(self, ranged=True)
 
     @property
     def parts(self) -> ChipParts:

@@ -4,7 +4,7 @@ from abc import abstractmethod
 from typing import Any
 
 from amaranth.hdl import Module, Signal, Value
-from amaranth.lib import stream, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import Out
 
 from mho.hw.block import Resettable
@@ -16,15 +16,21 @@ from mho.hw.core.digital.sequencer import PhaseSequencer
 from mho.hw.core.digital.status import count_operations
 from mho.hw.core.layout import OpLayout, WordsLayout
 from mho.hw.core.masks import MaskLayout, MaskStore
-from mho.hw.core.port import VectorPort
+from mho.hw.core.port import VectorMembers, VectorPort
+from mho.hw.core.write_verify import WritePort, WritesCells, WriteVerifyConfig
 from mho.hw.macro.contract import ContractPins
+from mho.hw.macro.write_pins import ENABLE
 
 __all__ = ["RowCore", "row_port"]
 
 
-def row_port(cfg: Any) -> VectorPort:
-    """The vector port of such a core: masks, descriptors of the common layout, a range of words in a tile."""
-    return VectorPort(OpLayout(), MaskLayout(cfg), words=WordsLayout(cfg.output_words) if cfg.ranged else None)
+def row_port(cfg: Any, write: WriteVerifyConfig | None = None) -> VectorPort:
+    """The vector port of such a core: masks, descriptors of the common layout, a range of words in a tile.
+
+    With ``write`` it programs its cells.
+    """
+    words = WordsLayout(cfg.output_words) if cfg.ranged else None
+    return VectorPort(OpLayout(), MaskLayout(cfg), None if write is None else WritePort(write), words=words)
 
 
 def steps_of(cfg: RowConfig, planes: Value) -> Value:
@@ -33,7 +39,7 @@ def steps_of(cfg: RowConfig, planes: Value) -> Value:
     return digits << cfg.row_groups.bit_length() - 1 if cfg.row_groups > 1 else digits
 
 
-class RowCore(Resettable[Any]):
+class RowCore(WritesCells, Resettable[Any], VectorMembers):
     """Runs matrix-vector products: rows are driven step by step, columns are read in groups.
 
     The next operation loads and the last result drains while one is at the pins. A kind says the order at the pins by
@@ -46,7 +52,10 @@ class RowCore(Resettable[Any]):
         Configuration of the core: its shape, ``phases`` (:class:`mho.hw.core.digital.sequencer.Phase`), ``lanes``.
     pins
         Pins of the macro, among them ``row_pos``, ``row_neg``, ``wl_en``, ``plane``, ``step_code``, ``op_id``,
-        ``capture`` (strobe: the result goes to what is read), ``group`` and ``hold``.
+        ``capture`` (strobe: the result goes to what is read), ``group`` and ``hold``; with ``write``
+        those of programming.
+    write
+        Configuration of write-verify. None: the core does not program its cells.
 
     Members
     -------
@@ -58,18 +67,13 @@ class RowCore(Resettable[Any]):
 
     verilog_name = "digital"
 
-    op: stream.Interface
-    i: stream.Interface
-    o: stream.Interface
-    mask: stream.Interface
     macro: Any
-    status: Any
-    words: Any
 
-    def __init__(self, cfg: Any, pins: ContractPins) -> None:
-        self.pins = pins
-        self.port = row_port(cfg)
-        super().__init__(cfg, {**self.port.members, "macro": Out(pins)})
+    def __init__(self, cfg: Any, pins: ContractPins, write: WriteVerifyConfig | None = None) -> None:
+        self.pins, self.write = pins, write
+        self.port = row_port(cfg, write)
+        enable = {} if write is None else {"programming_enable": ENABLE}
+        super().__init__(cfg, {**self.port.members, **enable, "macro": Out(pins)})
 
     @abstractmethod
     def unit(self) -> ColumnGroups:
@@ -97,10 +101,15 @@ class RowCore(Resettable[Any]):
         staged, busy = loader.staged, loader.busy | sequencer.running | unit.busy
         begun, planes = Signal(), Signal(4)
         m.d.sync += begun.eq(sequencer.begins)
+        full = loader.full & ~masks.busy
+        if self.write is not None:
+            full &= ~self.add_write_verify(
+                m, running=sequencer.running, hold=pins.hold, verify_valid=pins.verify_valid
+            )
         m.d.comb += [
             # Masks are looked up while the codes load.
             masks.read.eq(loader.accept), loader.masks_ready.eq(masks.ready), masks.wl_select.eq(staged.wl_select),
-            masks.line_select.eq(staged.line_select), sequencer.full.eq(loader.full & ~masks.busy),
+            masks.line_select.eq(staged.line_select), sequencer.full.eq(full),
             planes.eq(staged.in_bits - (staged.in_signed & (staged.in_bits != 1))),
             sequencer.planes.eq(steps_of(cfg, planes)),
             sequencer.hold.eq(pins.hold), sequencer.free.eq(unit.free), loader.take.eq(sequencer.take),

@@ -2,6 +2,7 @@
 
 from mho.hw.core.write_verify.config import ParameterLayout, WriteVerifyConfig, WriteVerifyParameters
 from mho.hw.core.write_verify.engine import CellLayout, TargetLayout, WritePort, WriteVerify
+from mho.hw.core.write_verify.joined import WritesCells
 from mho.hw.core.write_verify.permission import ProgrammingIsolation, ProgrammingPermission
 from mho.hw.core.write_verify.reference import (
     PULSE,
@@ -26,6 +27,7 @@ __all__ = [
     "WriteVerifyConfig",
     "WriteVerifyParameters",
     "WriteVerifyResult",
+    "WritesCells",
     "cycles",
     "dead_lines",
     "map_words",

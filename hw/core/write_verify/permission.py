@@ -49,7 +49,7 @@ class ProgrammingPermission(Component):
         return m
 
 
-class ProgrammingIsolation(wiring.Component):
+class ProgrammingIsolation(Component[WriteVerifyConfig]):
     """Ands what drives the programming side of a macro with ``enable``; the way back is open.
 
     While ``enable`` is 0 each output is 0, also where what drives it is unknown: before a clock, before a reset.
@@ -70,14 +70,9 @@ class ProgrammingIsolation(wiring.Component):
         What the macro sees.
     """
 
-    enable: Value
-    engine: Any
-    macro: Any
-
-    def __init__(self, cfg: WriteVerifyConfig) -> None:
-        self.cfg = cfg
-        pins = WritePins(cfg.lines, cfg.verify_bits)
-        super().__init__({"enable": wiring.In(1), "engine": wiring.In(pins), "macro": wiring.Out(pins)})
+    enable = In(1)
+    engine = In(lambda self: WritePins(self.cfg.lines, self.cfg.verify_bits))
+    macro = Out(lambda self: WritePins(self.cfg.lines, self.cfg.verify_bits))
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

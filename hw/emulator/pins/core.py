@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Value
+from amaranth.hdl import Module
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, connect
 
-from mho.hw.core.port import join
+from mho.hw.core.port import VectorMembers, join
 from mho.hw.core.write_verify import WriteVerifyConfig
 from mho.hw.emulator.layout import LoadLayout
 from mho.hw.emulator.pins.config import PinEmulatorConfig
@@ -17,7 +17,7 @@ from mho.hw.kinds.tnsa.core import TnsaCore
 __all__ = ["PinLevelCore"]
 
 
-class PinLevelCore(wiring.Component):
+class PinLevelCore(wiring.Component, VectorMembers):
     """The core as it is on a chip, and :class:`PinLevelMacro` where the chip has its macro.
 
     Parameters
@@ -35,15 +35,9 @@ class PinLevelCore(wiring.Component):
         Those of the macro.
     """
 
-    soft_reset: Value
-    op: stream.Interface
-    i: stream.Interface
-    o: stream.Interface
-    mask: stream.Interface
     load: Any
     peek: Any
     peeked: Any
-    status: Any
 
     def __init__(self, cfg: PinEmulatorConfig, write: WriteVerifyConfig | None = None) -> None:
         if (None if write is None else write.verify_bits) != cfg.verify_bits:

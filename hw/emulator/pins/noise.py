@@ -1,14 +1,14 @@
 """Read noise of a macro behind its pins, drawn when all inputs of a conversion have been seen."""
 
-from amaranth.hdl import Cat, Module, Signal, Value, signed
+from amaranth.hdl import Cat, Module, Signal, signed
 from amaranth.lib import data
-from amaranth.lib.wiring import In, Out
 
 from mho.hw.block import Resettable
 from mho.hw.core.layout import OP_ID_WIDTH
 from mho.hw.emulator.pins.config import PinEmulatorConfig
 from mho.hw.emulator.vector.lanes import LEVEL_BITS
 from mho.hw.emulator.vector.noise import ConversionNoise, LineNoise
+from mho.hw.ports import In, Out
 from mho.macro_models.integer.shift_register import STEP_BITS
 
 __all__ = ["PinNoise"]
@@ -50,30 +50,21 @@ class PinNoise(Resettable[PinEmulatorConfig]):
         The same with its noise: ``valid``, ``line``, ``charge``.
     """
 
-    starts: Value
-    ready: Value
-    take: Value
-    op_id: Value
-    read: Signal
-    backward: Value
-    words: Signal
-    level: Value
-    key: Value
-    step: Value
-    valid: Value
-    line: Value
-    charge: Value
-    noisy: data.View
-
-    def __init__(self, cfg: PinEmulatorConfig) -> None:
-        line = range(cfg.lines)
-        noisy = data.StructLayout({"valid": 1, "line": line, "charge": signed(cfg.charge_bits)})
-        super().__init__(cfg, {
-            "starts": In(1), "ready": Out(1), "take": In(1), "op_id": In(OP_ID_WIDTH),
-            "read": Out(1), "backward": In(1), "words": Out(1), "level": In(LEVEL_BITS),
-            "key": In(32), "step": In(STEP_BITS),
-            "valid": In(1), "line": In(line), "charge": In(signed(cfg.step_bits + 1)), "noisy": Out(noisy),
-        })
+    starts = In(1)
+    ready = Out(1)
+    take = In(1)
+    op_id = In(OP_ID_WIDTH)
+    read = Out(1)
+    backward = In(1)
+    words = Out(1)
+    level = In(LEVEL_BITS)
+    key = In(32)
+    step = In(STEP_BITS)
+    valid = In(1)
+    line = In(lambda self: range(self.cfg.lines))
+    charge = In(lambda self: signed(self.cfg.step_bits + 1))
+    noisy = Out(lambda self: data.StructLayout({
+        "valid": 1, "line": range(self.cfg.lines), "charge": signed(self.cfg.charge_bits)}))
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -8,6 +8,7 @@ from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from mho.hw import ports
 from mho.hw.block import Resettable
 from mho.hw.emulator.layout import index_width
 from mho.hw.emulator.pins.config import LOG, LOG_DEPTH, LOG_LEVEL, LOG_WINDOW, LogLayout, PinEmulatorConfig
@@ -56,26 +57,17 @@ class CellRecords(Resettable[PinEmulatorConfig]):
         The word, from the second cycle after the transfer until the next transfer.
     """
 
-    load: Value
-    load_index: Value
-    load_data: Value
-    busy: Value
-    address: Value
-    write: Value
-    write_data: Value
-    data: Signal
-    pulse: stream.Interface
-    peek: stream.Interface
-    peeked: Signal
-
-    def __init__(self, cfg: PinEmulatorConfig) -> None:
-        width = index_width(cfg)
-        address = range(RECORD_WORDS * cfg.lines**2)
-        super().__init__(cfg, {
-            "load": In(1), "load_index": In(width), "load_data": In(32), "busy": In(1),
-            "address": In(address), "write": In(1), "write_data": In(32), "data": Out(32),
-            "pulse": In(stream.Signature(LogLayout())), **peek_members(cfg),
-        })
+    load = ports.In(1)
+    load_index = ports.In(lambda self: index_width(self.cfg))
+    load_data = ports.In(32)
+    busy = ports.In(1)
+    address = ports.In(lambda self: range(RECORD_WORDS * self.cfg.lines**2))
+    write = ports.In(1)
+    write_data = ports.In(32)
+    data = ports.Out(32)
+    pulse = ports.In(stream.Signature(LogLayout()))
+    peek = ports.In(lambda self: stream.Signature(index_width(self.cfg)))
+    peeked = ports.Out(32)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

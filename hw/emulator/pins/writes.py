@@ -4,16 +4,17 @@ from typing import Any
 
 from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import stream
-from amaranth.lib.wiring import In, Out, connect, flipped
+from amaranth.lib.wiring import connect, flipped
 
 from mho.hw.block import Resettable
 from mho.hw.emulator.layout import index_width
 from mho.hw.emulator.pins.config import CONSTANTS, LOG_LEVEL, NORMALS, PinEmulatorConfig
 from mho.hw.emulator.pins.draws import NormalDraw
 from mho.hw.emulator.pins.law import CellLayout, PulseArithmetic
-from mho.hw.emulator.pins.records import CellRecords, peek_members
+from mho.hw.emulator.pins.records import CellRecords
 from mho.hw.emulator.pins.wide_multiplier import WideMultiplier
 from mho.hw.macro.write_pins import WritePins
+from mho.hw.ports import In, Out
 from mho.macro_models.integer.pulse import CONDUCTANCE_BITS, PULSE_STEP, SCALE_BITS, VERIFY_STEP, Polarity, PulseRecord
 
 __all__ = ["PULSE_HOLD", "READ_HOLD", "CellWriter"]
@@ -54,30 +55,24 @@ class CellWriter(Resettable[PinEmulatorConfig]):
         Cells of such a part.
     """
 
-    pins: Any
-    load: Value
-    load_index: Value
-    load_data: Value
-    peek: stream.Interface
-    peeked: Value
-    busy: Value
-    address: Value
-    read: Value
-    cells: Value
-    write: Value
-    value: Value
+    pins = In(lambda self: WritePins(self.cfg.lines, self.cfg.verify_bits))
+    load = In(1)
+    load_index = In(lambda self: index_width(self.cfg))
+    load_data = In(32)
+    peek = In(lambda self: stream.Signature(index_width(self.cfg)))
+    peeked = Out(32)
+    busy = Out(1)
+    address = Out(lambda self: range(self.cfg.cell_words))
+    read = Out(1)
+    cells = In(lambda self: self.cfg.word_bits)
+    write = Out(lambda self: self.cfg.word_bits // self.cfg.chunk_bits)
+    value = Out(lambda self: self.cfg.chunk_bits)
 
     def __init__(self, cfg: PinEmulatorConfig) -> None:
         if cfg.verify_bits is None:
             raise ValueError("The cells are not programmed by pulses.")
         self.verify_bits = cfg.verify_bits
-        width = index_width(cfg)
-        super().__init__(cfg, {
-            "pins": In(WritePins(cfg.lines, cfg.verify_bits)),
-            "load": In(1), "load_index": In(width), "load_data": In(32),
-            **peek_members(cfg), "busy": Out(1), "address": Out(range(cfg.cell_words)), "read": Out(1),
-            "cells": In(cfg.word_bits), "write": Out(cfg.word_bits // cfg.chunk_bits), "value": Out(cfg.chunk_bits),
-        })
+        super().__init__(cfg)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -10,6 +10,7 @@ from amaranth.lib.wiring import In
 from mho.hw.block import Resettable
 from mho.hw.core.digital.word_range import WordRange
 from mho.hw.core.masks import MaskStore
+from mho.hw.core.port import VectorMembers
 from mho.hw.core.shape import MASK_WORD
 from mho.hw.emulator.config import EmulatorConfig
 from mho.hw.emulator.layout import CELLS, ENABLE_BANKS, LoadLayout
@@ -29,7 +30,7 @@ from mho.hw.kinds.tnsa.port import tnsa_port
 __all__ = ["VectorEmulator"]
 
 
-class VectorEmulator(Resettable[EmulatorConfig]):
+class VectorEmulator(Resettable[EmulatorConfig], VectorMembers):
     """Takes the place of :class:`mho.hw.kinds.tnsa.core.TnsaCore` and of its macro: the same streams, the same codes.
 
     Cells, and for each operation in use the offsets and steps of the lines, are loaded through ``load``. Operations
@@ -47,13 +48,7 @@ class VectorEmulator(Resettable[EmulatorConfig]):
         Cells, tables and their tags. What is loaded while operations are under way may or may not count for them.
     """
 
-    op: stream.Interface
-    i: stream.Interface
-    o: stream.Interface
-    mask: stream.Interface
     load: stream.Interface
-    status: Any
-    words: Any
 
     def __init__(self, cfg: EmulatorConfig) -> None:
         self.port = tnsa_port(cfg.core)

@@ -4,7 +4,7 @@ The law, in numpy, is :class:`mho.macro_models.integer.shift_register.ShiftRegis
 """
 
 from amaranth.hdl import C, Cat, Const, Module, Mux, Signal, Value, signed
-from amaranth.lib import data, wiring
+from amaranth.lib import data
 from amaranth.lib.memory import Memory
 
 from mho.hw.block import Resettable
@@ -170,28 +170,18 @@ class LineNoise(Resettable[EmulatorConfig]):
         The same with its noise: ``valid``, ``line``, ``charge``, ``of``.
     """
 
-    write: Value
-    number: Value
-    segment: Value
-    seed: Value
-    amplitude: Value
-    valid: Value
-    line: Value
-    charge: Value
-    of: data.View
-    noisy: data.View
-
-    def __init__(self, cfg: EmulatorConfig) -> None:
-        line, of = range(cfg.lines), ContextLayout(cfg)
-        noisy = data.StructLayout({"valid": 1, "line": line, "charge": signed(cfg.charge_bits), "of": of})
-        super().__init__(cfg, {
-            "write": wiring.In(1), "number": wiring.In(range(ENABLE_BANKS)), "segment": wiring.In(1),
-            "seed": wiring.In(32),
-            "amplitude": wiring.In(AMPLITUDE_BITS),
-            "valid": wiring.In(1), "line": wiring.In(line), "charge": wiring.In(signed(cfg.step_bits + 1)),
-            "of": wiring.In(of),
-            "noisy": wiring.Out(noisy),
-        })
+    write = In(1)
+    number = In(range(ENABLE_BANKS))
+    segment = In(1)
+    seed = In(32)
+    amplitude = In(AMPLITUDE_BITS)
+    valid = In(1)
+    line = In(lambda self: range(self.cfg.lines))
+    charge = In(lambda self: signed(self.cfg.step_bits + 1))
+    of = In(lambda self: ContextLayout(self.cfg))
+    noisy = Out(lambda self: data.StructLayout({
+        "valid": 1, "line": range(self.cfg.lines), "charge": signed(self.cfg.charge_bits),
+        "of": ContextLayout(self.cfg)}))
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

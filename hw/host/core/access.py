@@ -3,10 +3,10 @@
 from typing import Any
 
 from amaranth.hdl import Module, Signal, Value
-from amaranth.lib import stream, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from mho.hw.core.port import PRODUCTS
+from mho.hw.core.port import PRODUCTS, VectorMembers
 from mho.hw.host.bank import RegisterBank
 from mho.hw.host.bus import RegisterBus
 from mho.hw.host.core.hosted import HostedCore
@@ -15,7 +15,7 @@ from mho.hw.host.core.parts import connect_core
 __all__ = ["CoreAccess"]
 
 
-class CoreAccess(wiring.Component):
+class CoreAccess(wiring.Component, VectorMembers):
     """Registers of a core between a bus and all of its vector port that is not products.
 
     Parameters
@@ -38,12 +38,6 @@ class CoreAccess(wiring.Component):
     bus: Any
     reset: Value
     irq: Value
-    soft_reset: Value
-    mask: stream.Interface
-    status: Any
-    write_status: Any
-    trim: Any
-    manual: Any
 
     def __init__(self, blocks: HostedCore) -> None:
         self.blocks, self.map = blocks, blocks.registers

@@ -9,6 +9,7 @@ from amaranth.lib.wiring import connect, flipped
 
 from mho.hw.core.digital.counting import following
 from mho.hw.core.layout import OpLayout
+from mho.hw.core.port import VectorMembers
 from mho.hw.host.bank import RegisterBank
 from mho.hw.host.bus import RegisterBus
 from mho.hw.host.core.hosted import HostedCore
@@ -133,7 +134,7 @@ class OutputBuffer(Component):
         return m
 
 
-class CoreHost(wiring.Component):
+class CoreHost(wiring.Component, VectorMembers):
     """Registers and buffers between a bus and the vector level of a core.
 
     Parameters
@@ -160,16 +161,6 @@ class CoreHost(wiring.Component):
     turn: Value
     reset: Value
     claims: Value
-    words: Any
-    soft_reset: Value
-    op: stream.Interface
-    i: stream.Interface
-    o: stream.Interface
-    mask: stream.Interface
-    status: Any
-    write_status: Any
-    trim: Any
-    manual: Any
 
     def __init__(self, blocks: HostedCore, *, shared: bool = False) -> None:
         self.blocks, self.map, self.shared = blocks, blocks.registers, shared

@@ -6,7 +6,7 @@ from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from mho.hw.core.port import PRODUCTS
+from mho.hw.core.port import PRODUCTS, VectorMembers
 from mho.hw.host.bus import RegisterBus
 from mho.hw.host.core.host import CoreHost
 from mho.hw.host.core.hosted import HostedCore
@@ -14,7 +14,7 @@ from mho.hw.host.core.hosted import HostedCore
 __all__ = ["SharedAccess"]
 
 
-class SharedAccess(wiring.Component):
+class SharedAccess(wiring.Component, VectorMembers):
     """All registers of a core, and turns between the host and the program of the tile.
 
     The host starts an operation while the tile is ``idle`` and the core has nothing of a program in hand; else
@@ -47,12 +47,6 @@ class SharedAccess(wiring.Component):
     idle: Value
     irq: Value
     program: Any
-    op: Any
-    i: Any
-    o: Any
-    words: Any
-    status: Any
-    soft_reset: Value
 
     verilog_name = "core_access"
 

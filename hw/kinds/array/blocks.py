@@ -6,10 +6,12 @@ from typing import Any
 from amaranth.lib import wiring
 
 from mho.hw.config import Chip
+from mho.hw.config.kinds.array import ArrayChip
 from mho.hw.core.digital.core import row_port
 from mho.hw.core.digital.loader import RowOpCheck
 from mho.hw.core.port import VectorPort
 from mho.hw.core.reference import CoreReference
+from mho.hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
 from mho.hw.host.core.blocks import CoreBlocks
 from mho.hw.host.core.map import core_map
 from mho.hw.kinds.array.config import ArrayCoreConfig
@@ -41,19 +43,22 @@ class ArrayBlocks(CoreBlocks):
     @classmethod
     def from_chip(cls, chip: Chip, *, tiled: bool = False) -> "ArrayBlocks":
         """The core of a chip; ``tiled``: a program asks it for products."""
-        cfg = ArrayCoreConfig.from_chip(chip, ranged=tiled)
-        doc = "One array whose columns share converters."
-        return cls(cfg=cfg, registers=core_map(cfg, chip.sha256, doc=doc, docs=_DOCS, products=not tiled))
+        cfg, engine = ArrayCoreConfig.from_chip(chip, ranged=tiled), ArrayChip.of(chip).programming.engine
+        registers = core_map(
+            cfg, chip.sha256, doc="One array whose columns share converters.", docs=_DOCS, products=not tiled,
+            parameters=WriteVerifyParameters.from_chip(chip) if engine else None,
+        )
+        return cls(cfg=cfg, registers=registers, write=WriteVerifyConfig.from_chip(chip) if engine else None)
 
     @property
     def port(self) -> VectorPort:
         """The vector port."""
-        return row_port(self.cfg)
+        return row_port(self.cfg, self.write)
 
     @property
     def pins(self) -> ArrayPins:
         """Pins of the macro."""
-        return ArrayPins(self.cfg)
+        return ArrayPins(self.cfg, None if self.write is None else self.write.verify_bits)
 
     def op_check(self) -> wiring.Component:
         """What decides whether a descriptor is legal."""
@@ -61,7 +66,7 @@ class ArrayBlocks(CoreBlocks):
 
     def digital(self) -> wiring.Component:
         """The core without its macro."""
-        return ArrayCore(self.cfg)
+        return ArrayCore(self.cfg, self.write)
 
     def reference(self, model: Any) -> CoreReference:
         """Its reference, with a model of its macro."""

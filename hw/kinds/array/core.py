@@ -10,6 +10,7 @@ from mho.hw.core.digital.core import RowCore
 from mho.hw.core.digital.groups import ColumnGroups
 from mho.hw.core.digital.loader import CodeLoader, RowOpCheck
 from mho.hw.core.layout import CODE_WIDTH
+from mho.hw.core.write_verify import WriteVerifyConfig
 from mho.hw.kinds.array.config import ArrayCoreConfig
 from mho.hw.kinds.array.pins import ArrayPins
 from mho.macro_models.integer.operation import MOST_OUT_BITS
@@ -80,8 +81,8 @@ class ShiftAdd(ColumnGroups):
 class ArrayCore(RowCore):
     """See :class:`RowCore`."""
 
-    def __init__(self, cfg: ArrayCoreConfig) -> None:
-        super().__init__(cfg, ArrayPins(cfg))
+    def __init__(self, cfg: ArrayCoreConfig, write: WriteVerifyConfig | None = None) -> None:
+        super().__init__(cfg, ArrayPins(cfg, None if write is None else write.verify_bits), write)
 
     def loader(self) -> CodeLoader:
         """What takes descriptors and input codes."""

@@ -3,7 +3,7 @@
 from typing import Any
 
 from amaranth.hdl import Module, Mux, Signal
-from amaranth.lib import stream, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import Out
 
 from mho.hw.block import Resettable
@@ -11,7 +11,7 @@ from mho.hw.core.digital.groups import follow_operation
 from mho.hw.core.digital.status import count_operations
 from mho.hw.core.layout import OpLayout, WordsLayout
 from mho.hw.core.masks import MaskStore
-from mho.hw.core.port import VectorPort
+from mho.hw.core.port import VectorMembers, VectorPort
 from mho.hw.kinds.pwm.config import PwmCoreConfig
 from mho.hw.kinds.pwm.digital import DigitalUnit
 from mho.hw.kinds.pwm.engine.engine import CommandEngine
@@ -31,7 +31,7 @@ def pwm_port(cfg: PwmCoreConfig) -> VectorPort:
     return VectorPort(OpLayout(), SettingsLayout(cfg), words=WordsLayout(cfg.output_words) if cfg.ranged else None)
 
 
-class PwmCore(Resettable[PwmCoreConfig]):
+class PwmCore(Resettable[PwmCoreConfig], VectorMembers):
     """Runs matrix-vector products on a phase-change macro.
 
     The next operation loads and the last result drains while one is at the pins.
@@ -51,13 +51,7 @@ class PwmCore(Resettable[PwmCoreConfig]):
 
     verilog_name = "digital"
 
-    op: stream.Interface
-    i: stream.Interface
-    o: stream.Interface
-    mask: stream.Interface
     macro: Any
-    status: Any
-    words: Any
 
     def __init__(self, cfg: PwmCoreConfig) -> None:
         self.pins = PwmPins(cfg)

@@ -10,8 +10,9 @@ from amaranth.lib.wiring import In, Out
 from mho.hw import ports
 from mho.hw.config.commands import CommandTable, CommandTerm, CommandWord
 from mho.hw.kinds.tnsa.pins import TnsaPins
+from mho.hw.macro.contract import command_members
 
-__all__ = ["CommandPort", "CommandPortConfig", "ConvertedLine", "command_members"]
+__all__ = ["CommandPort", "CommandPortConfig", "ConvertedLine"]
 
 _SCALED = 25
 """Bits of ``step_code << dec_scale``, twice: 16 of the code, at most 7 more by the weight, 1 more for half a step."""
@@ -28,14 +29,6 @@ class CommandPortConfig:
     def charge_bits(self) -> int:
         """Width of what is left of a code, signed: twice the code and plus one, or twice the largest decrement."""
         return max(self.table.code_bits + 1, _SCALED) + 1
-
-
-def command_members(table: CommandTable) -> dict[str, tuple[int, bool]]:
-    """Signals at the macro's side: width, and whether the macro drives the signal."""
-    return {
-        "request": (1, False), "command": (table.command_bits, False), "data": (table.data_bits, False),
-        "done": (1, True), "code": (table.code_bits * table.codes, True),
-    }
 
 
 class CommandPort(wiring.Component):

@@ -2,16 +2,16 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Const, Module, Signal, Value
-from amaranth.lib import data, stream, wiring
+from amaranth.hdl import Const, Module, Signal, Value
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from mho.hw.block import Resettable
 from mho.hw.core.digital.status import count_operations
 from mho.hw.core.digital.synchroniser import Synchroniser
 from mho.hw.core.masks import MaskStore
-from mho.hw.core.port import join
-from mho.hw.core.write_verify import ProgrammingIsolation, ProgrammingPermission, WriteVerify, WriteVerifyConfig
+from mho.hw.core.port import VectorMembers, join
+from mho.hw.core.write_verify import WritesCells, WriteVerifyConfig
 from mho.hw.kinds.tnsa.bring_up.manual import ManualPins
 from mho.hw.kinds.tnsa.config import LIMITS, OPERATIONS, TnsaCoreConfig
 from mho.hw.kinds.tnsa.inputs.lines import LineRegisters
@@ -36,7 +36,7 @@ class PinSynchroniser(Synchroniser):
         self.cfg, self.verify = cfg, verify
 
 
-class TnsaCore(Resettable[TnsaCoreConfig]):
+class TnsaCore(WritesCells, Resettable[TnsaCoreConfig], VectorMembers):
     """Runs matrix-vector products on a transposable macro, and programs its cells.
 
     The next operation loads and the last result drains while one is at the pins. See ``docs/reference/core.md``. The
@@ -65,24 +65,8 @@ class TnsaCore(Resettable[TnsaCoreConfig]):
 
     verilog_name = "digital"
 
-    op: stream.Interface
-    i: stream.Interface
-    o: stream.Interface
-    mask: stream.Interface
     programming_enable: Value
     macro: Any
-    status: Any
-    target: stream.Interface
-    cell: stream.Interface
-    parameters: Any
-    write_start: Value
-    write_stop: Value
-    map_addr: Value
-    map_data: Value
-    write_status: Any
-    trim: data.View
-    manual: Any
-    words: Any
 
     def __init__(self, cfg: TnsaCoreConfig, write: WriteVerifyConfig | None = None) -> None:
         if write is not None and write.lines != cfg.lines:
@@ -111,7 +95,10 @@ class TnsaCore(Resettable[TnsaCoreConfig]):
         # What drives the pins, unless they are driven by hand.
         self._pins, self._by_hand, by_hand = self._manual(m)
         staged = loader.staged.op
-        writing = self._add_write_verify(m, sequencer)
+        writing = self.add_write_verify(
+            m, running=sequencer.running, hold=self._inputs["hold"], verify_valid=self._inputs.get("verify_valid"),
+            free=~self.manual.active if cfg.manual else 1,
+        )
         m.d.comb += [
             # Masks are looked up while the codes load.
             masks.read.eq(loader.accept), loader.masks_ready.eq(masks.ready),
@@ -195,51 +182,12 @@ class TnsaCore(Resettable[TnsaCoreConfig]):
             sequencer.hold.eq(self._inputs["hold"]),
         ]
 
-    def _add_write_verify(self, m: Module, sequencer: Sequencer) -> Value:
-        """Add write-verify; whether the array belongs to it, or will when the operation in progress has ended."""
-        if self.write is None:
-            return Const(0)
-        m.submodules.write_verify = engine = WriteVerify(self.write)
-        # A start that waits for the array.
-        waits = Signal()
-        writing = Signal()
-        wiring.connect(m, outside=wiring.flipped(self.target), engine=engine.i)
-        wiring.connect(m, engine=engine.o, outside=wiring.flipped(self.cell))
-        m.d.comb += [
-            engine.p.eq(self.parameters), engine.stop.eq(self.write_stop),
-            engine.start.eq(waits & ~sequencer.running & (~self.manual.active if self.cfg.manual else 1)),
-            engine.map_addr.eq(self.map_addr), self.map_data.eq(engine.map_data), engine.hold.eq(self._inputs["hold"]),
-            writing.eq(waits | engine.status.busy),
-            *(getattr(engine, name).eq(self.trim[name]) for name in self.write.duration_bits),
-        ]
-        with m.If(engine.start):
-            m.d.sync += waits.eq(0)
-        with m.Elif(self.write_start & ~engine.status.busy):
-            m.d.sync += waits.eq(1)
-        for name in engine.status.signature.members:
-            value = writing if name == "busy" else getattr(engine.status, name)
-            m.d.comb += getattr(self.write_status, name).eq(value)
-        self._isolate(m, engine)
-        return writing
-
-    def _isolate(self, m: Module, engine: Any) -> None:
-        """Connect the engine with the macro where the pin allows it, and the engine, four cycles later, knows of it."""
-        m.submodules.permission = permission = ProgrammingPermission()
-        m.submodules.isolation = isolation = ProgrammingIsolation(engine.cfg)
-        seen = Signal(2)
-        m.d.sync += seen.eq(Cat(permission.granted, seen[0]))
-        busy = engine.status.busy
+    def _connect_engine(self, m: Module, engine: Any, isolation: Any, granted: Value) -> Value:
+        """See :class:`WritesCells`; manual mode is between both."""
         if self._by_hand is None:
-            wiring.connect(m, engine=engine.macro, isolation=isolation.engine)
-        else:
-            manual, pins = self._by_hand, WritePins(engine.cfg.lines, engine.cfg.verify_bits)
-            join(m, pins, engine.macro, manual.core)
-            join(m, pins, manual.macro, isolation.engine)
-            m.d.comb += manual.enabled.eq(seen[1])
-            busy |= manual.programs
-        m.d.comb += [
-            permission.enable.eq(self.programming_enable), permission.busy.eq(busy),
-            engine.enabled.eq(seen[1]), isolation.enable.eq(self.programming_enable & permission.granted),
-        ]
-        join(m, isolation.macro.signature, isolation.macro, self.macro, but=("verify_valid",))
-        m.d.comb += isolation.macro.verify_valid.eq(self._inputs["verify_valid"])
+            return super()._connect_engine(m, engine, isolation, granted)
+        manual, pins = self._by_hand, WritePins(engine.cfg.lines, engine.cfg.verify_bits)
+        join(m, pins, engine.macro, manual.core)
+        join(m, pins, manual.macro, isolation.engine)
+        m.d.comb += manual.enabled.eq(granted)
+        return engine.status.busy | manual.programs

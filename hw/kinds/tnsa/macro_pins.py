@@ -1,6 +1,8 @@
 """All pins of a macro: those of its products and, where the core programs its cells, those of programming."""
 
 from mho.hw.config import Chip, PulseChip
+from mho.hw.config.commands import CommandTable
+from mho.hw.kinds.tnsa.command_port import CommandPort, CommandPortConfig
 from mho.hw.kinds.tnsa.pins import TnsaPins
 from mho.hw.macro.contract import ContractPins
 from mho.hw.macro.write_pins import WritePins
@@ -42,6 +44,10 @@ class MacroPins(ContractPins):
     def write_names(self) -> tuple[str, ...]:
         """Names of the pins of programming, if there are any."""
         return () if self.verify_bits is None else tuple(WritePins(self.lines, self.verify_bits).members)
+
+    def command_port(self, table: CommandTable) -> CommandPort:
+        """See :class:`ContractPins`."""
+        return CommandPort(CommandPortConfig(lines=self.lines, table=table))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, MacroPins) and (other.lines, other.verify_bits) == (self.lines, self.verify_bits)

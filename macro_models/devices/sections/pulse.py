@@ -30,6 +30,8 @@ class PulseResponse:
     """Standard deviation of the threshold between cells, in V."""
     reset_spread_V: float = 0.0
     """The same for RESET."""
+    threshold_share: float = 0.0
+    """Correlation of the two thresholds of a cell, -1..1."""
     set_slope_V: float = 1.0
     """Amplitude by which the rate grows e-fold, in V."""
     reset_slope_V: float = 1.0

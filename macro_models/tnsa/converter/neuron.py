@@ -66,7 +66,7 @@ class Neuron:
     injection_mV: float = 0.0
     """Injected charge over C_s, added in every cycle, in mV."""
     sampling_noise: bool = False
-    """Whether each cycle draws k T / C_s, at 300 K."""
+    """Whether each cycle draws k T / C_s, at 300 K where the chip is read at 25 C."""
     comparator_noise_mV: float = 0.0
     """Standard deviation of each comparison, in mV at the integrator."""
 
@@ -111,6 +111,10 @@ class Neuron:
         """Standard deviation of the noise that each cycle samples, in V."""
         return math.sqrt(_BOLTZMANN * _TEMPERATURE_K / (self.c_sample_fF * 1e-15)) if self.sampling_noise else 0.0
 
+    def sampling_at(self, temp_C: float) -> float:
+        """:attr:`sampling_V` of a chip that is read at ``temp_C``; its circuits have 300 K at 25 C."""
+        return self.sampling_V * math.sqrt(max(_TEMPERATURE_K + temp_C - 25.0, 0.0) / _TEMPERATURE_K)
+
     @property
     def _inverse(self) -> float:
         return 1.0 / self.amplifier_gain if self.amplifier_gain else 0.0
@@ -138,9 +142,13 @@ class Integrator:
         Offsets of the amplifiers of all lines of the core, of shape (lines,).
     v_read_V
         Read voltage.
+    temp_C
+        Temperature of the read, in degrees Celsius.
     """
 
-    def __init__(self, neuron: Neuron, key: Key, offset_V: NDArray[np.float64], v_read_V: float) -> None:
+    def __init__(
+        self, neuron: Neuron, key: Key, offset_V: NDArray[np.float64], v_read_V: float, temp_C: float = 25.0
+    ) -> None:
         self.key = key
         self.beta = neuron.beta
         offset_V = offset_V[key.columns]
@@ -149,7 +157,7 @@ class Integrator:
         """Charge that each cycle adds."""
         self.start = offset_V * neuron.start / neuron.alpha * volt
         """Charge after reset."""
-        self.sampling = neuron.sampling_V * volt / NORMAL_ONE if neuron.sampling_noise else None
+        self.sampling = neuron.sampling_at(temp_C) * volt / NORMAL_ONE if neuron.sampling_noise else None
         """Deviation of the charge that each cycle samples, for normal codes; None without."""
         noise = neuron.comparator_noise_mV * 1e-3 / neuron.alpha
         self.comparator = noise * volt / NORMAL_ONE if noise else None

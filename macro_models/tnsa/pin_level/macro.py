@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.macro_models.array.cells import effective_cells
 from mho.macro_models.errors import ToolError
 from mho.macro_models.integer.operation import STEP_FRACTION_BITS
 from mho.macro_models.integer.random import NORMAL_ONE, Purpose, bits16, normal_codes
@@ -71,9 +70,7 @@ class PinLevelTnsa:
             raise ToolError("direction and word lines must stay as they are from precharge to precharge")
         if self._effective is None:
             self._backward, self._wl = backward, np.array(wl, dtype=bool)
-            model = self._model
-            effective = effective_cells(model.cells, model.config.lsb_uS, model.wires, self._wl, backward)
-            self._effective = effective.astype(np.int64)
+            self._effective = self._model.effective(self._wl, backward).astype(np.int64)
         driven = positive.astype(np.int64) - negative.astype(np.int64)
         self._input += driven
         self._accumulated += driven @ self._effective
@@ -253,7 +250,7 @@ class PinLevelNeuron(PinLevelTnsa):
 
     @property
     def _sampling(self) -> NDArray[Any]:
-        return self._neuron.sampling_V * self._volt / NORMAL_ONE
+        return self._neuron.sampling_at(self._model.temp_C) * self._volt / NORMAL_ONE
 
     def _integrated(self, *, noise: bool) -> NDArray[Any]:
         """Charges after the samples since precharge."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 import numpy as np
 
+from mho.commands.device.crossbar import drive_command, tune_command
 from mho.commands.device.fit import fit_command
 from mho.commands.device.fit_text import print_fit, print_pulses
 from mho.macro_models.errors import InputError
@@ -93,7 +94,7 @@ def device_command() -> None:
     """
 
 
-for _command in (fit_command, export_command, import_command):
+for _command in (fit_command, export_command, import_command, tune_command, drive_command):
     device_command.add_command(_command)
 
 

@@ -36,7 +36,7 @@ def test_a_board_with_tiles_says_how_many() -> None:
 @pytest.mark.parametrize(("preset", "changes", "sentence"), [
     ("tnsa16-core", {}, r"^tnsa16-core: mesh.columns x mesh.rows must be at least two nodes"),
     ("tnsa16-2x2", {"mesh.payload_bits": 128}, r"mesh.payload_bits must be 32 or 64 for tiles"),
-    ("pwm16-2x2", {}, r"^pwm16-2x2: core.kind must be tnsa on a board, not pwm$"),
+    ("pwm16-2x2", {}, r"^pwm16-2x2: core.kind must be .*tnsa on a board, not pwm$"),
 ])
 def test_what_cannot_be_there_is_refused(preset: str, changes: dict[str, Any], sentence: str) -> None:
     with pytest.raises(InputError, match=sentence):

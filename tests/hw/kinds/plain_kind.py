@@ -10,6 +10,7 @@ from unittest.mock import patch
 from mho.hw import kinds as hw_kinds
 from mho.hw.config import Chip, chip_from_dict
 from mho.hw.config import kinds as config_kinds
+from mho.hw.emulator import kinds as emulator_kinds
 from mho.macro_models import kinds as model_kinds
 from mho.rtl_gen import kinds as text_kinds
 from mho.sim import kinds as sim_kinds
@@ -17,7 +18,8 @@ from mho.sim import kinds as sim_kinds
 __all__ = ["described", "plain_kind"]
 
 HERE = Path(__file__).parent / "plain"
-ROOMS = {"config": config_kinds, "hw": hw_kinds, "macro_models": model_kinds, "sim": sim_kinds, "rtl_gen": text_kinds}
+ROOMS = {"config": config_kinds, "hw": hw_kinds, "macro_models": model_kinds, "sim": sim_kinds, "rtl_gen": text_kinds,
+         "emulator": emulator_kinds}
 
 
 @contextmanager

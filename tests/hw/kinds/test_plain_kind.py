@@ -9,17 +9,23 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from mho.hw.board import BoardConfig
 from mho.hw.chip import build_tile, build_top
 from mho.hw.config import Chip, chip_from_dict
 from mho.hw.core.layout import pack, pack_inputs
 from mho.hw.kinds import core_blocks, timing
 from mho.hw.tile.config import TileConfig
+from mho.macro_models import load_device
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.operation import Masks, MvmOperation
+from mho.sim.board.backend import FpgaSimBackend
 from mho.sim.build.verilate import verilog_text
 from mho.sim.core.bench.verify import verify_core
+from mho.sim.executor import execute
+from mho.sim.functional import FunctionalBackend
 from tests.hw.amaranth_bench import bits_of, collect, feed, put, simulate
 from tests.hw.kinds.plain_kind import described, plain_kind
+from tests.sim.core.test_generated_macro import network
 
 
 @pytest.fixture(autouse=True)
@@ -188,3 +194,21 @@ def test_its_verilog_is_its_model(rows: int, columns: int, simulator: str) -> No
     report = verify_core(described(rows, columns, bits=8), operations=24, devices=["ideal"], simulator=simulator)
     assert report.operations == 24
     assert report.counts["codes"]["within the range"] > 100
+
+
+@pytest.mark.slow
+@pytest.mark.cosim
+@pytest.mark.parametrize(("rows", "columns", "bits"), [(24, 40, 8), (64, 16, 1)])
+def test_a_network_has_the_same_bits_on_a_board(rows: int, columns: int, bits: int) -> None:
+    net, x = network(described(rows, columns, bits=bits))
+    ideal, board = load_device("ideal"), FpgaSimBackend(lanes=8)
+    expected = execute(net, FunctionalBackend(), x, device=ideal, seed=0)
+    result = execute(net, board, x, device=ideal, seed=0)
+    board.close()
+    assert len(np.unique(expected.outputs)) >= 10
+    assert np.array_equal(result.outputs, expected.outputs)
+
+
+def test_what_an_emulator_does_not_have_is_refused() -> None:
+    with pytest.raises(InputError, match=r"a core of kind plain is emulated behind its pins, not at level vector"):
+        _ = BoardConfig(chip=described(24, 40))

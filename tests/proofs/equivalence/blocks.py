@@ -18,7 +18,7 @@ from mho.rtl_gen.macro.signals import contract_signals
 from mho.rtl_gen.verilog.module.writer import Written
 from mho.rtl_gen.verilog.netlist import PERMISSION, netlists
 from tests.proofs.equivalence.memory import memory_pair
-from tests.proofs.equivalence.naming import NETLIST, instances_of, twins_of, with_names
+from tests.proofs.equivalence.naming import NETLIST, instances_of, reset_low, twins_of, with_names
 from tests.proofs.equivalence.proof import Pair, reading
 
 __all__ = ["block_pair", "pairs_of"]
@@ -27,7 +27,7 @@ __all__ = ["block_pair", "pairs_of"]
 def pairs_of(chip: Chip) -> Iterator[Pair]:
     """All modules of a chip behind Wishbone, as ``mho generate`` writes them, the top first.
 
-    The chip has no macro of its own, a synchronous reset and no gates of clocks, as all presets.
+    The chip has no macro of its own and no ``verilog.test``, as all presets.
     """
     wrap, part, prefix = "wishbone", "chip" if chip.tiled else "core", chip.verilog.prefix
     texts = module_texts(chip, wrap, part=part)
@@ -46,12 +46,30 @@ def block_pair(name: str, netlist: str, written: Written, texts: Mapping[str, st
     """A block: its netlist, what was written of it, and the Verilog of all modules."""
     kinds = instances_of(netlist)
     inner = "".join(_header(texts[kind]) for kind in sorted(set(kinds.values())))
+    text = _ungated(texts[name])
+    named, low = with_names(netlist, written), bool(re.search(r"^  input +wire rst_n,", text, re.MULTILINE))
+    # An asynchronous reset is looked at where the clock finds it: next states, and all that follows from states.
+    read = reading(name, "inner.v") + ("techmap -map reset.v written\n" if low else "")
     return Pair(
-        name=name, files={"netlist.il": with_names(netlist, written), "written.v": texts[name], "inner.v": inner},
-        read=reading(name, "inner.v"), registers=written.registers, twins=twins_of(netlist),
+        name=name, read=read, registers=written.registers, twins=twins_of(netlist),
+        files={"netlist.il": reset_low(named) if low else named, "written.v": text, "inner.v": inner},
         instances={written.instances[cell]: kind for cell, kind in kinds.items()},
-        start=("rst", 1) if "\\rst" in written.nets else None,
+        start=None if "\\rst" not in written.nets else ("rst_n", 0) if low else ("rst", 1),
     )
+
+
+_GATE = re.compile(
+    r"^  \w+_clock_gate \w+ \(\n    \.clk\(clk\),\n"
+    r"    \.enable\(((?:.|\n)*?)\),\n    \.gated\((\w+)\)\n  \);\n",
+    re.MULTILINE,
+)
+
+
+def _ungated(text: str) -> str:
+    """A module whose registers with a gate of their clock take their enable instead, which is what a gate does."""
+    for enable, gated in _GATE.findall(text):
+        text = text.replace(f"always @(posedge {gated}) begin", f"always @(posedge clk) if ({enable}) begin")
+    return _GATE.sub("", text)
 
 
 def _header(text: str) -> str:

@@ -11,7 +11,7 @@ from mho.macro_models.errors import ToolError
 from mho.rtl_gen.verilog.module.writer import Written
 from mho.rtl_gen.verilog.rtlil import NAMED_CONSTANT
 
-__all__ = ["NETLIST", "instances_of", "twins_of", "with_names"]
+__all__ = ["NETLIST", "instances_of", "reset_low", "twins_of", "with_names"]
 
 NETLIST = "netlist"
 """Name of the module of a netlist."""
@@ -45,6 +45,23 @@ def with_names(rtlil: str, written: Written) -> str:
     """
     lines = (line.strip() for line in rtlil.splitlines())
     return "".join(f"{line}\n" for line in _renamed(lines, written))
+
+
+def reset_low(rtlil: str) -> str:
+    """A netlist of :func:`with_names` with the input ``rst_n``, which is 0 in a reset; blocks within get it."""
+    inverts = """\
+cell $not $reset_low
+parameter \\A_SIGNED 0
+parameter \\A_WIDTH 1
+parameter \\Y_WIDTH 1
+connect \\A \\rst_n
+connect \\Y \\rst
+end
+"""
+    text = re.sub(r"^(wire width 1) (input \d+) +\\rst$", r"\1 \\rst\n\1 \2 \\rst_n", rtlil, flags=re.MULTILINE)
+    text = re.sub(r"^connect \\rst \\rst(?= |$)", r"connect \\rst_n \\rst_n", text, flags=re.MULTILINE)
+    head, _, tail = text.rpartition("end\n")
+    return f"{head}{inverts}end\n{tail}"
 
 
 def _renamed(lines: Iterator[str], written: Written) -> Iterator[str]:

@@ -91,7 +91,7 @@ def prove(pair: Pair, *, limit: float = 1200.0) -> Proof:
         If Yosys is missing or breaks.
     """
     with Workspace("equivalence") as folder:
-        for name, text in {**pair.files, "multiply.v": _MULTIPLY}.items():
+        for name, text in {**pair.files, "multiply.v": _MULTIPLY, "reset.v": _RESET}.items():
             (folder / name).write_text(text, encoding="utf-8")
         step = _run(pair.name, _step(pair), folder, min(limit, _TOGETHER_S), Verdict.UNKNOWN)
         if step.claim == _LATE and pair.matched:
@@ -159,6 +159,22 @@ module \\$mul (A, B, Y);
     assign sums[Y_WIDTH*(k+1) +: Y_WIDTH] = sums[Y_WIDTH*k +: Y_WIDTH] + ({Y_WIDTH{b[k]}} & (a[Y_WIDTH-1:0] << k));
   end endgenerate
   assign Y = sums[Y_WIDTH*Y_WIDTH +: Y_WIDTH];
+endmodule
+"""
+
+
+_RESET = """\
+(* techmap_celltype = "$adff" *)
+module _reset (CLK, ARST, D, Q);
+  parameter WIDTH = 1;
+  parameter CLK_POLARITY = 1;
+  parameter ARST_POLARITY = 1;
+  parameter ARST_VALUE = 0;
+  input CLK, ARST;
+  input [WIDTH-1:0] D;
+  output [WIDTH-1:0] Q;
+  \\$dff #(.WIDTH(WIDTH), .CLK_POLARITY(CLK_POLARITY)) _TECHMAP_REPLACE_ (
+    .CLK(CLK), .D(ARST == ARST_POLARITY ? ARST_VALUE : D), .Q(Q));
 endmodule
 """
 

@@ -4,6 +4,7 @@
 import re
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from amaranth.lib.wiring import In, Out
 from mho.hw.block import Resettable
 from mho.hw.chip import WRAPS
 from mho.hw.config import load_chip
+from mho.hw.core.masks import MaskStore
 from mho.hw.core.top import CoreTop
 from mho.hw.core.write_verify import WriteVerifyConfig
 from mho.hw.kinds.tnsa.blocks import TnsaBlocks
@@ -88,6 +90,21 @@ def test_instances_of_one_configuration_are_one_module() -> None:
 
 
 @pytest.mark.slow
+def test_blocks_that_leave_their_configuration_to_their_class_are_told_apart_by_it() -> None:
+    class Pair(wiring.Component):
+        def __init__(self) -> None:
+            super().__init__({"idle": Out(2)})
+
+        def elaborate(self, platform: object) -> Module:
+            m = Module()
+            m.submodules.small, m.submodules.large = parts = MaskStore(CORE), MaskStore(replace(CORE, lines=32))
+            m.d.comb += [self.idle[k].eq(part.ready) for k, part in enumerate(parts)]
+            return m
+
+    small, large = (text for name, text in _emit(Pair()).items() if "mask_store" in name)
+    assert small != large
+
+
 def test_name_of_another_configuration_does_not_depend_on_the_assembly() -> None:
     other = TnsaCoreConfig.from_chip(OTHER)
     both = _quiet(other)

@@ -106,7 +106,7 @@ class AdcSection(Section):
         "chosen", "Range of a converter: chosen for each product, up to its most current; fixed, always that.",
         choices=("chosen", "fixed"),
     )
-    sigma_offset: float = key(0.25, "Standard deviation of the offset of converters, in steps.", low=0.0, high=64.0)
+    sigma_offset: float = key(0.1, "Standard deviation of the offset of converters, in steps.", low=0.0, high=64.0)
     sigma_gain: float = key(0.01, "Standard deviation of the relative gain of converters.", low=0.0, high=0.2)
     sigma_inl: float = key(
         0.25, "Standard deviation of the bow of converters, at the middle of their range, in steps.", low=0.0, high=64.0

@@ -67,5 +67,6 @@ def test_any_description(seed: int) -> None:
 @pytest.mark.parametrize("seed", [3, 8])
 def test_what_is_generated_is_clean_and_passes_its_test(seed: int, tmp_path: Path) -> None:
     generate(random_chip(seed), tmp_path / "out")
-    done = subprocess.run([sys.executable, "-m", "pytest", "-q", "tb"], cwd=tmp_path / "out", capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "pytest", "-q", "tb"]
+    done = subprocess.run(command, cwd=tmp_path / "out", capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-2000:]

@@ -213,6 +213,8 @@ def test_strobes_give_what_the_model_gives(
 def test_noise_of_samples_has_the_size_of_the_cycles(perfect_cells: Device) -> None:
     neuron = Neuron(amplifier_gain=30.0, c_parasitic_fF=10.0, sampling_noise=True)
     assert neuron.sampling_V == pytest.approx(math.sqrt(1.380649e-23 * 300 / 17e-15))
+    assert neuron.sampling_at(25.0) == neuron.sampling_V
+    assert neuron.sampling_at(125.0) == pytest.approx(math.sqrt(1.380649e-23 * 400 / 17e-15))
     model = model_of(perfect_cells, neuron)
     integrator = model.counter(model.key(False, np.ones(64, dtype=bool)), 1).integrator
     rng = np.random.default_rng(0)

@@ -1,0 +1,91 @@
+"""Write-verify in a core: the array belongs to products or to it, and its pins to whom the enabling pin allows."""
+
+from typing import Any
+
+from amaranth.hdl import Cat, Const, Module, Signal, Value
+from amaranth.lib import stream, wiring
+
+from mho.hw.core.port import join
+from mho.hw.core.write_verify.config import WriteVerifyConfig
+from mho.hw.core.write_verify.engine import WriteVerify
+from mho.hw.core.write_verify.permission import ProgrammingIsolation, ProgrammingPermission
+
+__all__ = ["WritesCells"]
+
+
+class WritesCells:
+    """Part of a core whose vector port has a :class:`mho.hw.core.write_verify.WritePort`, if ``write`` is not None.
+
+    A run begins when the operation in progress has ended, and an operation begins when no run is on or waits.
+    """
+
+    write: WriteVerifyConfig | None
+    macro: Any
+    target: stream.Interface
+    cell: stream.Interface
+    parameters: Any
+    write_start: Value
+    write_stop: Value
+    map_addr: Value
+    map_data: Value
+    write_status: Any
+    programming_enable: Value
+    trim: Any
+
+    def add_write_verify(
+        self, m: Module, *, running: Value, hold: Value, verify_valid: Value | None, free: Value | int = 1
+    ) -> Value:
+        """Add write-verify; whether the array belongs to it, or will when the operation in progress has ended.
+
+        Parameters
+        ----------
+        running
+            An operation is at the pins.
+        hold, verify_valid
+            What the core sees of these pins.
+        free
+            Nobody else has the array.
+        """
+        if self.write is None or verify_valid is None:
+            return Const(0)
+        m.submodules.write_verify = engine = WriteVerify(self.write)
+        # A start that waits for the array.
+        waits = Signal()
+        writing = Signal()
+        wiring.connect(m, outside=wiring.flipped(self.target), engine=engine.i)
+        wiring.connect(m, engine=engine.o, outside=wiring.flipped(self.cell))
+        m.d.comb += [
+            engine.p.eq(self.parameters), engine.stop.eq(self.write_stop),
+            engine.start.eq(waits & ~running & free),
+            engine.map_addr.eq(self.map_addr), self.map_data.eq(engine.map_data), engine.hold.eq(hold),
+            writing.eq(waits | engine.status.busy),
+            *(getattr(engine, name).eq(self.trim[name]) for name in self.write.duration_bits),
+        ]
+        with m.If(engine.start):
+            m.d.sync += waits.eq(0)
+        with m.Elif(self.write_start & ~engine.status.busy):
+            m.d.sync += waits.eq(1)
+        for name in engine.status.signature.members:
+            value = writing if name == "busy" else getattr(engine.status, name)
+            m.d.comb += getattr(self.write_status, name).eq(value)
+        self._isolate(m, engine, verify_valid)
+        return writing
+
+    def _isolate(self, m: Module, engine: Any, verify_valid: Value) -> None:
+        """Connect the engine with the macro where the pin allows it, and the engine, four cycles later, knows of it."""
+        m.submodules.permission = permission = ProgrammingPermission()
+        m.submodules.isolation = isolation = ProgrammingIsolation(engine.cfg)
+        seen = Signal(2)
+        m.d.sync += seen.eq(Cat(permission.granted, seen[0]))
+        busy = self._connect_engine(m, engine, isolation, seen[1])
+        m.d.comb += [
+            permission.enable.eq(self.programming_enable), permission.busy.eq(busy),
+            engine.enabled.eq(seen[1]), isolation.enable.eq(self.programming_enable & permission.granted),
+        ]
+        join(m, isolation.macro.signature, isolation.macro, self.macro, but=("verify_valid",))
+        m.d.comb += isolation.macro.verify_valid.eq(verify_valid)
+
+    def _connect_engine(self, m: Module, engine: Any, isolation: Any, granted: Value) -> Value:
+        """Connect the engine with what isolates it; whether the pins of programming are in use."""
+        wiring.connect(m, engine=engine.macro, isolation=isolation.engine)
+        return engine.status.busy

@@ -1,0 +1,137 @@
+"""What a kind of core of rows and columns says, so that it can be emulated."""
+
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import numpy as np
+from amaranth.lib import wiring
+from numpy.typing import NDArray
+
+from mho.hw.config import Chip, PulseChip
+from mho.hw.core.write_verify import WriteVerifyConfig
+from mho.hw.emulator.kind import BoardOptions, CoreLoads, EmulatorKind
+from mho.hw.emulator.layout import TABLES
+from mho.hw.emulator.rows.config import RowEmulatorConfig
+from mho.hw.emulator.rows.core import RowLevelCore
+from mho.hw.emulator.vector.reference import LoadWord
+from mho.hw.host.core.blocks import CoreBlocks
+from mho.hw.kinds import core_blocks
+from mho.macro_models.errors import InputError
+from mho.macro_models.integer.operation import Masks, MvmOperation
+
+__all__ = ["RowEmulator"]
+
+Integers = NDArray[np.int64]
+
+
+class RowEmulator(EmulatorKind):
+    """Base of ``EMULATOR`` of a kind on :class:`mho.hw.core.digital.core.RowCore`: it has the level of the pins.
+
+    A kind says :meth:`weights` and :meth:`thresholds` of its model and, where it is otherwise than one code a column
+    of which all steps are converted together, :meth:`parts`.
+    """
+
+    levels: ClassVar[tuple[str, ...]] = ("pin",)
+    fewest_lanes: ClassVar[int] = 1
+
+    @abstractmethod
+    def weights(self, model: Any) -> Integers:
+        """What each row adds to the sum of each conversion, of shape (rows, conversions)."""
+
+    @abstractmethod
+    def thresholds(self, model: Any, op: MvmOperation, masks: Masks) -> Integers:
+        """Least sums that have the codes above the lowest one, of shape (tables, 2**code_bits - 1), ascending."""
+
+    @staticmethod
+    def bisected(codes: Callable[[Integers], Integers], bits: int, low: int, high: int) -> Integers:
+        """Thresholds of converters, by their ``codes`` of the same sums, (sums,) to (sums, tables): these rise.
+
+        Beyond ``low`` and ``high`` codes do not change.
+        """
+        wanted = np.arange(1 - (1 << bits - 1), 1 << bits - 1)
+        tables = codes(np.zeros(1, dtype=np.int64)).shape[1]
+        below, reached = (np.full((tables, len(wanted)), bound) for bound in (low - 1, high + 1))
+        while (reached - below > 1).any():
+            middle = (below + reached) // 2
+            seen = codes(middle.ravel()).reshape(*middle.shape, tables)
+            enough = seen[np.arange(tables)[:, None], np.arange(len(wanted)), np.arange(tables)[:, None]] >= wanted
+            below, reached = np.where(enough, below, middle), np.where(enough, middle, reached)
+        never, always = np.iinfo(np.int64).max, np.iinfo(np.int64).min
+        return np.where(reached > high, never, np.where(reached <= low, always, reached))
+
+    def parts(self, chip: Chip, core: Any) -> dict[str, Any]:
+        """Fields of :class:`RowEmulatorConfig` beside ``blocks``, ``lanes`` and ``memory``."""
+        return {"conversions": core.outputs, "code_bits": core.converter.bits, "g_bits": chip.core.g_bits + 1}
+
+    def check(self, cfg: RowEmulatorConfig, model: Any) -> None:
+        """Refuse weights that are wider than those of the emulator; see :class:`EmulatorKind`."""
+        weights, top = self.weights(model), 2 ** (cfg.g_bits - 1)
+        if weights.shape != (cfg.rows, cfg.conversions) or weights.min() < -top or weights.max() >= top:
+            raise InputError(
+                f"the emulator holds {cfg.rows} x {cfg.conversions} weights of {cfg.g_bits} bits, not "
+                f"{' x '.join(map(str, weights.shape))} of {weights.min()} to {weights.max()}"
+            )
+
+    def config(self, board: BoardOptions, *, ranged: bool = False) -> RowEmulatorConfig:
+        """Of as many lanes as there are at most, for the core without an engine."""
+        chip = board.chip
+        if ranged or board.level not in self.levels:
+            where = "in a tile on a board" if ranged else f"at level {board.level} on a board"
+            raise InputError(f"{chip.name}: a core of kind {chip.core.kind} is emulated behind its pins, not {where}")
+        if board.noise:
+            raise InputError(f"{chip.name}: the emulator of kind {chip.core.kind} draws no noise")
+        blocks = core_blocks(_without_engine(chip))
+        parts = self.parts(chip, blocks.cfg)
+        lanes = min(board.lanes, parts["conversions"] & -parts["conversions"])
+        return RowEmulatorConfig(
+            blocks=blocks, lanes=1 << lanes.bit_length() - 1, memory=board.memory, **parts
+        )
+
+    def component(self, cfg: RowEmulatorConfig, write: WriteVerifyConfig | None) -> wiring.Component:
+        """See :class:`EmulatorKind`."""
+        return RowLevelCore(cfg)
+
+    def blocks(self, board: BoardOptions, cfg: RowEmulatorConfig) -> CoreBlocks:
+        """See :class:`EmulatorKind`."""
+        return cfg.blocks
+
+    def loads(self, cfg: RowEmulatorConfig, model: Any) -> CoreLoads:
+        """See :class:`EmulatorKind`."""
+        return _Loads(self, cfg, model)
+
+
+class _Loads(CoreLoads):
+    """Weights, and thresholds where they are other than before."""
+
+    def __init__(self, kind: RowEmulator, cfg: RowEmulatorConfig, model: Any) -> None:
+        self._kind, self._cfg, self._model = kind, cfg, model
+        self._thresholds: Integers | None = None
+
+    def cells(self) -> NDArray[np.uint32]:
+        """See :class:`CoreLoads`."""
+        cfg = self._cfg
+        chunks = self._kind.weights(self._model).reshape(-1, cfg.chunk_cells) & (1 << cfg.g_bits) - 1
+        return (chunks << np.arange(cfg.chunk_cells) * (32 // cfg.chunk_cells)).sum(axis=1).astype(np.uint32)
+
+    def first(self) -> list[LoadWord]:
+        """None."""
+        return []
+
+    def before(self, op: MvmOperation, masks: Masks) -> list[LoadWord]:
+        """Thresholds. Those that no sum reaches are all alike."""
+        top = 2 ** (self._cfg.sum_bits - 1)
+        thresholds = np.clip(self._kind.thresholds(self._model, op, masks), -top, top - 1)
+        if self._thresholds is not None and np.array_equal(thresholds, self._thresholds):
+            return []
+        self._thresholds = thresholds
+        words = np.pad(thresholds, ((0, 0), (1, 0))).ravel() & 0xFFFFFFFF
+        return [LoadWord(TABLES, index, word) for index, word in enumerate(words.tolist())]
+
+
+def _without_engine(chip: Chip) -> Chip:
+    """The chip whose cores do not program their cells."""
+    if not isinstance(chip, PulseChip) or not chip.programming.engine:
+        return chip
+    return replace(chip, programming=replace(chip.programming, engine=False))

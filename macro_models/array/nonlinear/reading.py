@@ -1,0 +1,143 @@
+"""Reads of arrays that are not linear: as the matrix of one operating point, and how wrong the ideal formula is."""
+
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mho.macro_models.array.effective import effective_matrix
+from mho.macro_models.array.nonlinear.laws import CellLaw, Cubic, Ohmic, Sinh, Transistor
+from mho.macro_models.array.nonlinear.solve import OperatingPoint, solve_array
+from mho.macro_models.array.wires import Mode, Wires, check_conductances, check_lines_on, check_mode, ideal_matrix
+from mho.macro_models.devices.sections.conduction import Conduction
+
+__all__ = ["ReadError", "Reading", "read_error", "read_matrix"]
+
+Reals = NDArray[np.float64]
+
+_PASSES = 8
+_MOST = 100.0  # how much more a cell conducts than it shows through its transistor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """How cells of a core are read where they are not linear."""
+
+    conduction: Conduction
+    v_V: float
+    """Magnitude of the inputs, in V."""
+    temp_C: float
+    """Of the transistors, in degrees Celsius."""
+
+    def matrix(self, g_S: Reals, wires: Wires, wl: NDArray[np.bool_], backward: bool) -> Reals:
+        """:func:`read_matrix` of open lines."""
+        return read_matrix(g_S, wires, self.conduction, self.v_V, wl=wl, backward=backward, temp_C=self.temp_C)
+
+
+class ReadError(NamedTuple):
+    """Root mean squares over inputs and columns, relative to that of the outputs of the formula."""
+
+    relative: float
+    after_gain: float
+    """With the gain of each column that fits best."""
+
+
+def read_matrix(
+    g_S: ArrayLike, wires: Wires, conduction: Conduction, v_V: float, *, mode: Mode = "voltage",
+    wl: ArrayLike | None = None, backward: bool = False, temp_C: float = 25.0,
+) -> Reals:
+    """The effective matrix of cells that conduct as they do when all lines are driven to ``v_V``, signs in turn.
+
+    Each cell is a conductor of its current over its voltage there, so that small inputs see too much of a superlinear
+    cell and the matrix is one: :func:`read_error` says how good. Cells of word lines that are off leak. Arguments and
+    result else as of :func:`~mho.macro_models.array.effective_matrix`.
+    """
+    g = check_conductances(g_S)
+    on = check_lines_on(wl, len(g))
+    signs = np.where(np.arange(g.shape[1] if backward else g.shape[0]) % 2, -v_V, v_V)
+    tied = 0.0 if check_mode(mode) == "current" else np.nan
+    point = _solve(g, wires, conduction, signs, tied, on, backward, temp_C)
+    small = np.abs(point.cell_V) < 1e-6 * v_V
+    conducting = np.where(small, g * on[:, None], point.cell_A / np.where(small, 1.0, point.cell_V))
+    return effective_matrix(np.maximum(conducting, 0.0), wires, mode=mode, backward=backward)
+
+
+def read_error(
+    g_S: ArrayLike, wires: Wires, conduction: Conduction, v_V: float, *, mode: Mode = "current",
+    patterns: int = 16, r_supply_ohm: float = 0.0, temp_C: float = 25.0, by_matrix: bool = False,
+) -> ReadError:
+    """Error of the ideal formula for inputs of 0 and ``v_V`` at random, each with probability 1/2, exact.
+
+    ``by_matrix`` gives that of :func:`read_matrix` in its place.
+    """
+    g = check_conductances(g_S)
+    inputs = v_V * np.random.default_rng(0).integers(0, 2, (patterns, len(g)))
+    tied, on = (0.0 if check_mode(mode) == "current" else np.nan), np.ones(len(g), dtype=np.bool_)
+    points = [_solve(g, wires, conduction, row, tied, on, False, temp_C, r_supply_ohm) for row in inputs]
+    got = np.array([point.column_A if mode == "current" else point.open_V for point in points])
+    exact = ideal_matrix(g, mode=mode)
+    want = inputs @ (read_matrix(g, wires, conduction, v_V, mode=mode, temp_C=temp_C) if by_matrix else exact)
+    energy = np.sum(got**2, axis=0)
+    gain = np.divide(np.sum(got * want, axis=0), energy, out=np.ones_like(energy), where=energy > 0)
+    scale, error, left = (float(np.sqrt(np.mean(a**2))) for a in (want, got - want, got * gain - want))
+    return ReadError(error / scale, left / scale) if scale else ReadError(0.0, 0.0)
+
+
+def _solve(
+    g: Reals, wires: Wires, conduction: Conduction, volts: Reals, tied: float, on: NDArray[np.bool_], backward: bool,
+    temp_C: float, r_supply_ohm: float = 0.0,
+) -> OperatingPoint:
+    """The array with some lines driven and the others tied to a voltage, or open."""
+    others = np.full(g.shape[0] if backward else g.shape[1], tied)
+    rows, columns = (others, volts) if backward else (volts, others)
+    if backward:  # drivers are at the columns
+        wires = replace(wires, r_driver_ohm=wires.r_sense_ohm, r_sense_ohm=wires.r_driver_ohm)
+    options = _options(conduction, on, temp_C)
+    if not options["access"]:
+        g = np.where(on[:, None], g, 0.0)
+    return _shifted(_bare(g, conduction, temp_C), wires, rows, columns, conduction, options, r_supply_ohm)
+
+
+def _shifted(
+    g: Reals, wires: Wires, rows: Reals, columns: Reals, conduction: Conduction, options: dict[str, Any],
+    r_supply_ohm: float = 0.0,
+) -> OperatingPoint:
+    """Solve with voltages from the substrate, where there are transistors, and give them as they were asked for."""
+    shift = conduction.substrate_V if options["access"] is not None else 0.0
+    if not shift:
+        return solve_array(g, wires, rows, columns, r_supply_ohm=r_supply_ohm, **options)
+    options = {**options, "gates_V": options["gates_V"] - shift}
+    point = solve_array(g, wires, rows - shift, columns - shift, r_supply_ohm=r_supply_ohm, **options)
+    return replace(point, row_V=point.row_V + shift, column_V=point.column_V + shift)
+
+
+def _options(conduction: Conduction, on: NDArray[np.bool_], temp_C: float) -> dict[str, Any]:
+    """Law, transistor and gates as the solver takes them."""
+    law: CellLaw = Ohmic()
+    if conduction.v0_V > 0.0:
+        law = Sinh(v0_V=conduction.v0_V)
+    elif conduction.cubic_per_V2 > 0.0:
+        law = Cubic(per_V2=conduction.cubic_per_V2)
+    if not conduction.access_uA_V2:
+        return {"law": law, "access": None, "gates_V": None}
+    access = Transistor(
+        beta_uA_V2=conduction.access_uA_V2, threshold_V=conduction.access_threshold_V, slope=conduction.access_slope,
+        temp_C=temp_C,
+    )
+    return {"law": law, "access": access, "gates_V": np.where(on, conduction.gate_V, conduction.off_gate_V)}
+
+
+def _bare(g: Reals, conduction: Conduction, temp_C: float) -> Reals:
+    """Conductances of the cells alone that a verify read through their transistors finds to be ``g``."""
+    every, bare = np.ones(g.shape[0], dtype=np.bool_), g.copy()
+    options = _options(conduction, every, temp_C)
+    rows, columns = np.full(g.shape[0], conduction.verify_V), np.zeros(g.shape[1])
+    for _ in range(_PASSES if options["access"] is not None else 1):
+        point = _shifted(bare, Wires(), rows, columns, conduction, options)
+        found = point.cell_A / conduction.verify_V
+        ratio = np.divide(g, found, out=np.ones_like(g), where=found > 0.0)
+        bare = np.minimum(bare * ratio, g * _MOST)
+        if np.abs(ratio - 1.0).max() < 1e-9:
+            break
+    return bare

@@ -1,0 +1,1 @@
+"""Arrays without transistors: biasing of lines, disturb of unselected cells, forming and tuning in passes."""

@@ -1,0 +1,76 @@
+"""How all cells of an array move under one bias, exactly: the states by their rates, the voltages by the wires.
+
+The circuit has no memory but the cells, so that at every moment its voltages are an operating point. States are
+integrated by the pair of P. Bogacki and L. F. Shampine, "A 3(2) pair of Runge-Kutta formulas", Appl. Math. Lett. 2
+(1989) 321, and held within 0..1.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mho.macro_models.array.nonlinear import OperatingPoint
+from mho.macro_models.errors import InputError, ToolError
+
+__all__ = ["integrate_states"]
+
+Reals = NDArray[np.float64]
+
+_MOST_STEPS = 100_000
+
+
+def integrate_states(
+    states: ArrayLike,
+    conductance_S: Callable[[Reals], Reals],
+    rate: Callable[[Reals, Reals], Reals],
+    solve: Callable[[Reals], OperatingPoint],
+    width_s: float,
+    *,
+    tolerance: float = 1e-6,
+) -> Reals:
+    """States of shape (N, M), 0..1, after a bias of ``width_s`` seconds.
+
+    Parameters
+    ----------
+    states
+        Before it.
+    conductance_S
+        Conductances of cells in states, of the same shape, in siemens.
+    rate
+        dx/dt in 1/s for states and the voltages across cells.
+    solve
+        The operating point for conductances: ``solve_array`` of :mod:`mho.macro_models.array.nonlinear` with wires,
+        terminals and laws.
+    tolerance
+        Error of a step.
+
+    Raises
+    ------
+    InputError
+        If states are out of range or the width is not positive.
+    ToolError
+        If it takes more than 100,000 steps.
+    """
+    x = np.array(states, dtype=np.float64)
+    if x.ndim != 2 or not ((x >= 0.0) & (x <= 1.0)).all() or not width_s > 0.0:
+        raise InputError("states must be a matrix of numbers between 0 and 1, and width_s positive")
+
+    def slope(at: Reals) -> Reals:
+        held = np.clip(at, 0.0, 1.0)
+        return rate(held, solve(conductance_S(held)).cell_V)
+
+    now, first = 0.0, slope(x)
+    h = min(width_s, 0.01 / max(float(np.abs(first).max()), 1e-300))
+    for _ in range(_MOST_STEPS):
+        second = slope(x + 0.5 * h * first)
+        third = slope(x + 0.75 * h * second)
+        moved = np.clip(x + h * (2.0 * first + 3.0 * second + 4.0 * third) / 9.0, 0.0, 1.0)
+        last = slope(moved)
+        error = h * float(np.abs(-5.0 * first / 72.0 + second / 12.0 + third / 9.0 - last / 8.0).max())
+        if error <= tolerance:
+            x, first, now = moved, last, now + h
+            if now >= width_s * (1.0 - 1e-12):
+                return x
+        h = min(h * float(np.clip(0.9 * np.cbrt(tolerance / max(error, 1e-300)), 0.2, 5.0)), width_s - now)
+    raise ToolError(f"The states of the array took more than {_MOST_STEPS} steps")
