@@ -62,7 +62,7 @@ def test_lanes_are_those_of_functional_and_ends_as_predicted(
     told = np.array(tile_cycles(network, models, masks, lanes, images).ends)
     # Who asks of tokens may wait a cycle for another one, which is not predicted.
     late = np.abs(told - ends)
-    assert late[0] <= 2
+    assert late[0] <= (0 if name == "perceptron" else 3)
     assert late.max() <= (2 if name == "perceptron" else 2 * IMAGES)
 
 
