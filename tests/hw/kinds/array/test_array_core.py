@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from mho.hw.config import Chip, load_chip
+from mho.hw.config.kinds.array import ArrayChip
 from mho.hw.kinds import energy, timing
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.operation import Masks
@@ -78,7 +79,7 @@ def test_what_is_generated_is_clean_and_passes_its_test(seed: int, tmp_path: Pat
     {}, {"input.bits": 2, "input.row_groups": 2}, {"read.accumulate": "analog", "input.drive": "pulse"},
 ])
 def test_cells_take_what_ohms_law_says(keys: dict[str, object]) -> None:
-    chip = load_chip("array-32", keys)
+    chip = ArrayChip.of(load_chip("array-32", keys))
     costs, op = energy(chip), chip.operation(in_bits=6, in_signed=False)
     assert costs is not None
     rng, masks = np.random.default_rng(0), Masks.reset(32)
