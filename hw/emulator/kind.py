@@ -1,7 +1,7 @@
 """What a kind of core says, so that its cores are on an FPGA."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -72,6 +72,9 @@ class EmulatorKind(ABC):
     levels: ClassVar[tuple[str, ...]]
     fewest_lanes: ClassVar[int]
 
+    def __repr__(self) -> str:
+        return f"{type(self).__module__}.{type(self).__name__}()"
+
     @abstractmethod
     def config(self, board: BoardOptions, *, ranged: bool = False) -> Any:
         """Configuration for the core of a board, or with ``ranged`` in a tile.
@@ -105,6 +108,15 @@ class EmulatorKind(ABC):
         InputError
             Saying how to get one without.
         """
+
+    @property
+    def frozen(self) -> frozenset[str]:
+        """Causes that are in what is loaded: they are frozen when a core is programmed."""
+        return frozenset({"programming", "relaxation", "stuck"})
+
+    @abstractmethod
+    def operations(self, chip: Chip, model: Any, masks: Masks) -> Sequence[MvmOperation]:
+        """A few that a programmed core with such masks carries out, which together need all that its emulator has."""
 
     @abstractmethod
     def loads(self, cfg: Any, model: Any) -> CoreLoads:

@@ -76,7 +76,8 @@ class Pass:
     """Cells that were pulsed."""
     pulses: int
     disturbed: int
-    """Cells that had been brought into their window and were found outside when the pass began."""
+    """Cells that had come into their window, were moved by a pulse for another one since, and are outside as the pass
+    begins."""
     disturbances: int
     """How often a pulse moved a cell that it was not for."""
     within: float
@@ -164,6 +165,8 @@ class _Tuner:
         self.silent = np.zeros(target.shape, dtype=np.bool_)
         self.ready = np.zeros(target.shape, dtype=np.bool_)
         self.disturbed = np.zeros(target.shape, dtype=np.bool_)
+        self.moved = array.moved
+        """How often others had moved each cell when a pass last ended with it in its window."""
         self.pulsed = np.zeros(target.shape, dtype=np.bool_)
 
     def run(self) -> Tuning:
@@ -177,12 +180,13 @@ class _Tuner:
 
     def _count(self, work: Callable[[], int]) -> Pass:
         """What a pass did."""
-        again = self.ready & self._outside()
+        again = self.ready & self._outside() & (self.array.moved > self.moved)
         self.disturbed |= again
         self.pulsed[:], before = False, int(self.array.moved.sum())
         pulses, outside = work(), self._outside()
         # A cell that does not answer may be where it should be by chance; it was not tuned.
         self.ready |= ~outside & ~self.silent
+        self.moved = np.where(outside, self.moved, self.array.moved)
         return Pass(
             visited=int(self.pulsed.sum()), pulses=pulses, disturbed=int(again.sum()),
             disturbances=int(self.array.moved.sum()) - before,

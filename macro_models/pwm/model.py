@@ -83,6 +83,8 @@ class PwmModel(ProgrammedCore[PwmConfig]):
                 f"{device.name}: read_noise.generator must be cells for a core of kind pwm, "
                 f"not {device.read_noise.generator}"
             )
+        if device.conduction.acts:
+            raise InputError(f"{device.name}: conduction must be left out for a core of kind pwm: its reads are linear")
         self._keys: OrderedDict[bytes, Key] = OrderedDict()
         self._blocks = np.arange(config.lines // LANES, dtype=np.uint64)
         self._variances = self._make_variances()

@@ -13,7 +13,8 @@ FILE = "my.toml"
 
 
 NAMES = [
-    "ideal", "lfsr", "pcm-generic", "pcm-hermes-1dev", "pcm-hermes-2dev", "rram-neurram", "rram-passive", "rram-relax",
+    "ecram", "fefet", "ideal", "lfsr", "mtj", "pcm-generic", "pcm-hermes-1dev", "pcm-hermes-2dev", "rram-neurram",
+    "rram-passive", "rram-relax",
 ]
 
 
@@ -34,6 +35,22 @@ def test_every_number_of_a_device_has_a_source() -> None:
     tree = load_device("rram-neurram").to_dict()
     for section in ("range", "programming", "relaxation", "read_noise", "stuck", "pulse", "converter"):
         assert tree[section]["source"], section
+
+
+def test_junctions_have_the_spread_of_their_resistances() -> None:
+    """At any time: 480.7 of 9199.2 ohm, 171.8 of 3363.7 ohm."""
+    device = load_device("mtj")
+    for time_s in (1e-6, 1.0, 1e8):
+        spread = device.sigma_uS(np.array([1e6 / 9199.2, 1e6 / 3363.7]), time_s)
+        np.testing.assert_allclose(spread, [1e6 / 9199.2 * 480.7 / 9199.2, 1e6 / 3363.7 * 171.8 / 3363.7], rtol=0.01)
+
+
+def test_ferroelectric_and_electrochemical_cells_have_their_states() -> None:
+    assert load_device("fefet").update.states == pytest.approx(31, abs=1)
+    law = load_device("ecram").update
+    assert law.states == pytest.approx(1000, rel=0.1)
+    np.testing.assert_allclose(law.step([law.g_min_uS, law.g_max_uS - 0.1], 1) / 0.02, [1.081, 0.885], rtol=0.01)
+    np.testing.assert_allclose(law.step([law.g_min_uS + 0.1, law.g_max_uS], -1) / 0.02, [-0.492, -1.720], rtol=0.02)
 
 
 @pytest.mark.parametrize(

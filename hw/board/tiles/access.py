@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from mho.hw.board.load_port import LoadPort, load_address_width
 from mho.hw.core.port import join
-from mho.hw.emulator import EmulatorConfig, LoadLayout
+from mho.hw.emulator.layout import LoadLayout, LoadShape
 from mho.hw.host.bus import RegisterBus
 from mho.hw.host.core.access import CoreAccess
 from mho.hw.host.core.hosted import HostedCore
@@ -17,12 +17,12 @@ from mho.hw.host.split import BusSplit, Region
 __all__ = ["EmulatedAccess", "access_width", "load_at"]
 
 
-def load_at(cfg: EmulatorConfig, registers: int) -> int:
+def load_at(cfg: LoadShape, registers: int) -> int:
     """Byte, from the registers of the core on, at which the load port is: behind ``2**registers`` bytes of these."""
     return 1 << max(load_address_width(cfg), registers)
 
 
-def access_width(cfg: EmulatorConfig, registers: int) -> int:
+def access_width(cfg: LoadShape, registers: int) -> int:
     """Bits of a byte address of both."""
     return load_at(cfg, registers).bit_length()
 
@@ -55,7 +55,7 @@ class EmulatedAccess(wiring.Component):
     irq: Value
     load: stream.Interface
 
-    def __init__(self, cfg: EmulatorConfig, core: HostedCore) -> None:
+    def __init__(self, cfg: LoadShape, core: HostedCore) -> None:
         self.cfg, self.core = cfg, core
         self._registers = CoreAccess(core)
         self.port = wiring.Signature({

@@ -1,16 +1,17 @@
 """What an emulated core in a tile is made of, in the place of a core with memristors."""
 
 from dataclasses import dataclass, replace
-from typing import NoReturn
+from typing import Any, NoReturn
 
+from amaranth.hdl import Module, Value
 from amaranth.lib import wiring
 
 from mho.hw.board.load_port import load_address_width
 from mho.hw.board.tiles.access import EmulatedAccess, access_width, load_at
-from mho.hw.emulator import EmulatorConfig, VectorEmulator
-from mho.hw.host.registers import Access, RegisterMap, Window
-from mho.hw.kinds.tnsa.blocks import TnsaBlocks
-from mho.hw.kinds.tnsa.host.map import tnsa_map
+from mho.hw.core.port import VectorPort
+from mho.hw.emulator.kind import BoardOptions, EmulatorKind
+from mho.hw.host.core.blocks import CoreBlocks
+from mho.hw.host.registers import Access, Window
 from mho.macro_models.errors import InputError
 
 __all__ = ["EmulatedBlocks"]
@@ -19,19 +20,22 @@ _PINLESS = InputError("an emulated core in a tile has no macro, and no host but 
 
 
 @dataclass(frozen=True, kw_only=True)
-class EmulatedBlocks(TnsaBlocks):
+class EmulatedBlocks(CoreBlocks):
     """Those of a core in a tile, with ``emulator`` in place of all below the vector port, and its load port.
 
-    ``registers`` are those of the core, with the load port behind them.
+    ``plain`` is the core without that; ``registers`` are its registers, with the load port behind them.
     """
 
-    emulator: EmulatorConfig
-    core_registers: RegisterMap
+    kind: EmulatorKind
+    emulator: Any
+    plain: CoreBlocks
 
     @classmethod
-    def emulated(cls, emulator: EmulatorConfig, sha256: str) -> "EmulatedBlocks":
-        """The blocks of an emulator, for the chip description with this hash."""
-        base = tnsa_map(emulator.lines, sha256, None, (), products=False)
+    def emulated(cls, kind: EmulatorKind, board: BoardOptions) -> "EmulatedBlocks":
+        """The blocks of each core of a board with tiles."""
+        emulator = kind.config(board, ranged=True)
+        plain = kind.blocks(board, emulator)
+        base = plain.registers
         load = Window(
             name="load", address=load_at(emulator, base.address_width),
             words=1 << load_address_width(emulator) - 2, access=Access.W,
@@ -39,7 +43,28 @@ class EmulatedBlocks(TnsaBlocks):
         )
         width = access_width(emulator, base.address_width)
         registers = replace(base, address_width=width, entries=(*base.entries, load))
-        return cls(cfg=emulator.core, registers=registers, emulator=emulator, core_registers=base)
+        return cls(cfg=emulator.core, registers=registers, kind=kind, emulator=emulator, plain=plain)
+
+    @property
+    def port(self) -> VectorPort:
+        """That of the core."""
+        return self.plain.port
+
+    def op_check(self) -> wiring.Component:
+        """That of the core."""
+        return self.plain.op_check()
+
+    def input_words(self, op: Any) -> Value:
+        """Those of the core."""
+        return self.plain.input_words(op)
+
+    def connect(self, m: Module, bank: Any, core: Any) -> None:
+        """As of the core."""
+        self.plain.connect(m, bank, core)
+
+    def reference(self, model: Any) -> Any:
+        """That of the core."""
+        return self.plain.reference(model)
 
     @property
     def pins(self) -> NoReturn:
@@ -55,16 +80,11 @@ class EmulatedBlocks(TnsaBlocks):
     @property
     def configurations(self) -> tuple[object, ...]:
         """What its blocks are configured by."""
-        return self, self.emulator, self.cfg, self.core_registers, self._plain
-
-    @property
-    def _plain(self) -> TnsaBlocks:
-        """The same without the load port."""
-        return TnsaBlocks(cfg=self.cfg, registers=self.core_registers)
+        return self, self.emulator, self.cfg, self.plain.registers, self.plain
 
     def core(self) -> wiring.Component:
         """The emulator."""
-        return VectorEmulator(self.emulator)
+        return self.kind.component(self.emulator, None)
 
     def digital(self) -> NoReturn:
         """There is no macro to be left out; as :attr:`pins`."""
@@ -77,8 +97,8 @@ class EmulatedBlocks(TnsaBlocks):
     @property
     def load_base(self) -> int:
         """Byte, from the registers of the core on, at which the load port is."""
-        return load_at(self.emulator, self.core_registers.address_width)
+        return load_at(self.emulator, self.plain.registers.address_width)
 
     def access(self) -> wiring.Component:
         """Its registers and its load port."""
-        return EmulatedAccess(self.emulator, self._plain)
+        return EmulatedAccess(self.emulator, self.plain)

@@ -53,8 +53,8 @@ class TilesConfig(BoardParts):
 
     @property
     def level(self) -> str:
-        """Of :data:`mho.hw.board.config.LEVELS`."""
-        return "vector"
+        """Of :data:`mho.hw.board.config.LEVELS`: the first that emulators of the kind have."""
+        return self.kind.levels[0]
 
     @property
     def cores(self) -> int:
@@ -77,14 +77,14 @@ class TilesConfig(BoardParts):
         mesh = MeshConfig.from_chip(self.chip)
         return ChipParts(
             tiles=tiles_of(self.chip, copies=True), mesh=mesh,
-            core=EmulatedBlocks.emulated(self.emulator, self.chip.sha256),
+            core=EmulatedBlocks.emulated(self.kind, self),
             page=chip_page(mesh, self.chip.lines, self.chip.sha256),
         )
 
     @property
     def load_base(self) -> int:
         """Byte, from that of a tile on, at which the load port of its emulator is."""
-        return CORE_AT + EmulatedBlocks.emulated(self.emulator, self.chip.sha256).load_base
+        return CORE_AT + EmulatedBlocks.emulated(self.kind, self).load_base
 
     @property
     def board_base(self) -> int:

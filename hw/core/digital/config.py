@@ -76,4 +76,4 @@ class RowConfig(CoreShape, FixedTiming):
     @property
     def longest_cycles(self) -> int:
         """Cycles of the longest operation."""
-        return max(phase.cycles << (self.drive_steps - 1 if phase.weighted else 0) for phase in self.phases)
+        return max(phase.cycles << (MAX_BITS - 1 if phase.weighted else 0) for phase in self.phases)

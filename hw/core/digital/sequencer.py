@@ -29,16 +29,21 @@ class Phase:
         Every step has one: every plane of the input, where planes are driven one by one.
     weighted
         It lasts as long as its plane counts: so many cycles times a power of two.
+    groups
+        Steps of a plane, a power of two.
     """
 
     name: str
     cycles: int
     planes: bool = False
     weighted: bool = False
+    groups: int = 1
 
     def of_planes(self, planes: int) -> int:
-        """Cycles of all of a product of so many planes."""
-        return self.cycles * ((1 << planes) - 1 if self.weighted else planes if self.planes else 1)
+        """Cycles of all of a product of so many planes, or steps of these."""
+        if self.weighted:
+            return self.cycles * self.groups * ((1 << planes // self.groups) - 1)
+        return self.cycles * (planes if self.planes else 1)
 
 
 def phase_cycles(phases: Sequence[Phase], planes: int) -> int:
@@ -97,7 +102,7 @@ class PhaseSequencer(Resettable):
 
     def __init__(self, phases: tuple[Phase, ...], most_planes: int = MAX_BITS) -> None:
         self.phases, self.most_planes = phases, most_planes
-        plane = range(most_planes)
+        plane = range(max(most_planes, 2))  # of one, too, a number
         super().__init__(members={
             "full": In(1), "planes": In(most_planes.bit_length()), "take": Out(1), "begins": Out(1),
             "plane": Out(plane), "next_plane": Out(plane), "finish": Out(1), "capture": Out(1), "free": In(1),
@@ -123,7 +128,8 @@ class PhaseSequencer(Resettable):
             m.d.sync += timer.eq(timer - 1)
 
         def enter(number: int) -> None:
-            took = cycles[number] << self.next_plane if phases[number].weighted else cycles[number]
+            took, plane = cycles[number], self.next_plane[phases[number].groups.bit_length() - 1 :]
+            took = took << plane if phases[number].weighted else took
             m.d.sync += [state.eq(number + 1), strobes[number].eq(1), timer.eq((took - 1)[:_TIMER_BITS])]
             if phases[number].planes:
                 m.d.comb += self.begins.eq(1)

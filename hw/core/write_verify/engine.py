@@ -1,6 +1,5 @@
 """Write-verify: programs the cells of a macro to targets, by pulses of rising amplitude."""
 
-
 from amaranth.hdl import Module, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out

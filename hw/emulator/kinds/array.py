@@ -11,7 +11,7 @@ from mho.hw.emulator.rows.config import RowEmulatorConfig
 from mho.hw.emulator.rows.emulator import Integers, RowEmulator
 from mho.hw.kinds.array.config import ArrayCoreConfig
 from mho.macro_models.errors import InputError, argument
-from mho.macro_models.integer.operation import Masks, MvmOperation
+from mho.macro_models.integer.operation import MvmOperation
 
 __all__ = ["EMULATOR"]
 
@@ -46,7 +46,7 @@ class _ArrayEmulator(RowEmulator):
         products = self._key(model).products.astype(np.int64)
         return products.reshape(len(products), -1, model.config.columns).transpose(0, 2, 1).reshape(len(products), -1)
 
-    def thresholds(self, model: Any, op: MvmOperation, masks: Masks) -> Integers:
+    def thresholds(self, model: Any, op: MvmOperation) -> Integers:
         """Of one column of each converter."""
         config, full = model.config, model.config.full_code
         shared = config.share if model.conversions == config.columns else model.conversions

@@ -33,6 +33,8 @@ class RowEmulatorConfig:
         Thresholds of so many converters are held; each has as many columns beside each other.
     lanes
         Weights that meet their input in one cycle: a power of two, a divisor of ``conversions``.
+    slots
+        Step codes whose tables are held: a power of two. Of one only there is no question which.
     memory
         ``spram``: where its words fit, the weights are in SPRAM; else, as ``block``, in block RAM.
 
@@ -51,14 +53,16 @@ class RowEmulatorConfig:
     each_step: bool = False
     tables: int = 1
     lanes: int = 8
+    slots: int = 1
     memory: str = "block"
 
-    slots: ClassVar[int] = 1
     noise: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         if self.lanes < 1 or self.lanes & (self.lanes - 1) or self.conversions % self.lanes:
             raise InputError(f"lanes must be a power of two that divides {self.conversions}, not {self.lanes!r}")
+        if self.slots < 1 or self.slots & (self.slots - 1):
+            raise InputError(f"slots must be a power of two, not {self.slots!r}")
         shared, rest = divmod(self.conversions, self.tables)
         if rest or (self.tables > 1 and shared & (shared - 1)):
             raise InputError(
@@ -115,6 +119,11 @@ class RowEmulatorConfig:
         return self.g_bits + inputs + (self.rows - 1).bit_length() + 1
 
     @property
+    def slot_words(self) -> int:
+        """Words of the thresholds in a slot: a power of two."""
+        return 1 << (self.tables - 1).bit_length() + self.code_bits
+
+    @property
     def load_words(self) -> int:
         """Words of the larger region of the load port."""
-        return max(self.cell_words * self.lanes // self.chunk_cells, self.tables << self.code_bits)
+        return max(self.cell_words * self.lanes // self.chunk_cells, self.slots * self.slot_words)

@@ -20,13 +20,14 @@ class RowLevelCore(wiring.Component):
     Members
     -------
     <the members of the core's vector port>
-        The vector port.
+        The vector port. A conversion without thresholds, too, sets ``status.error``.
     load : In(stream of LoadLayout)
         As of the macro.
     """
 
     soft_reset: Value
     load: stream.Interface
+    status: Any
 
     def __init__(self, cfg: RowEmulatorConfig) -> None:
         self.cfg, self.port = cfg, cfg.blocks.port
@@ -38,6 +39,11 @@ class RowLevelCore(wiring.Component):
         m.submodules.core, m.submodules.macro = core, macro = core, RowMacro(self.cfg)
         connect(m, core.macro, macro.pins)
         connect(m, flipped(self.load), macro.load)
-        join(m, self.port, core, flipped(self))
-        m.d.comb += macro.soft_reset.eq(self.soft_reset)
+        join(m, self.port, core, flipped(self), but=("status",))
+        m.d.comb += [
+            macro.soft_reset.eq(self.soft_reset),
+            *(getattr(self.status, name).eq(getattr(core.status, name)) for name in self.status.signature.members),
+        ]
+        with m.If(macro.error):
+            m.d.comb += self.status.error.eq(1)
         return m

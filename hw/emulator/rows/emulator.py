@@ -1,7 +1,7 @@
 """What a kind of core of rows and columns says, so that it can be emulated."""
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -12,18 +12,21 @@ from numpy.typing import NDArray
 from mho.hw.config import Chip, PulseChip
 from mho.hw.core.write_verify import WriteVerifyConfig
 from mho.hw.emulator.kind import BoardOptions, CoreLoads, EmulatorKind
-from mho.hw.emulator.layout import TABLES
+from mho.hw.emulator.layout import TABLES, TAGS
 from mho.hw.emulator.rows.config import RowEmulatorConfig
 from mho.hw.emulator.rows.core import RowLevelCore
 from mho.hw.emulator.vector.reference import LoadWord
 from mho.hw.host.core.blocks import CoreBlocks
 from mho.hw.kinds import core_blocks
 from mho.macro_models.errors import InputError
-from mho.macro_models.integer.operation import Masks, MvmOperation
+from mho.macro_models.integer.operation import STEP_WIDTH, Masks, MvmOperation
 
 __all__ = ["RowEmulator"]
 
 Integers = NDArray[np.int64]
+
+_TILE_WORDS = 4096
+"""Words of a region of the load port for which a core in a tile has addresses."""
 
 
 class RowEmulator(EmulatorKind):
@@ -41,8 +44,11 @@ class RowEmulator(EmulatorKind):
         """What each row adds to the sum of each conversion, of shape (rows, conversions)."""
 
     @abstractmethod
-    def thresholds(self, model: Any, op: MvmOperation, masks: Masks) -> Integers:
-        """Least sums that have the codes above the lowest one, of shape (tables, 2**code_bits - 1), ascending."""
+    def thresholds(self, model: Any, op: MvmOperation) -> Integers:
+        """Least sums that have the codes above the lowest one, of shape (tables, 2**code_bits - 1), ascending.
+
+        Of an operation they may depend on the step code alone.
+        """
 
     @staticmethod
     def bisected(codes: Callable[[Integers], Integers], bits: int, low: int, high: int) -> Integers:
@@ -50,13 +56,14 @@ class RowEmulator(EmulatorKind):
 
         Beyond ``low`` and ``high`` codes do not change.
         """
-        wanted = np.arange(1 - (1 << bits - 1), 1 << bits - 1)
+        levels = np.arange(1 - (1 << bits - 1), 1 << bits - 1)
         tables = codes(np.zeros(1, dtype=np.int64)).shape[1]
-        below, reached = (np.full((tables, len(wanted)), bound) for bound in (low - 1, high + 1))
+        below, reached = (np.full((tables, len(levels)), bound) for bound in (low - 1, high + 1))
         while (reached - below > 1).any():
             middle = (below + reached) // 2
-            seen = codes(middle.ravel()).reshape(*middle.shape, tables)
-            enough = seen[np.arange(tables)[:, None], np.arange(len(wanted)), np.arange(tables)[:, None]] >= wanted
+            middle_codes = codes(middle.ravel()).reshape(*middle.shape, tables)
+            table = np.arange(tables)[:, None]
+            enough = middle_codes[table, np.arange(len(levels)), table] >= levels
             below, reached = np.where(enough, below, middle), np.where(enough, middle, reached)
         never, always = np.iinfo(np.int64).max, np.iinfo(np.int64).min
         return np.where(reached > high, never, np.where(reached <= low, always, reached))
@@ -77,17 +84,16 @@ class RowEmulator(EmulatorKind):
     def config(self, board: BoardOptions, *, ranged: bool = False) -> RowEmulatorConfig:
         """Of as many lanes as there are at most, for the core without an engine."""
         chip = board.chip
-        if ranged or board.level not in self.levels:
-            where = "in a tile on a board" if ranged else f"at level {board.level} on a board"
-            raise InputError(f"{chip.name}: a core of kind {chip.core.kind} is emulated behind its pins, not {where}")
+        if board.level not in self.levels:
+            where = f"behind its pins, not at level {board.level}"
+            raise InputError(f"{chip.name}: a core of kind {chip.core.kind} is emulated {where}")
         if board.noise:
             raise InputError(f"{chip.name}: the emulator of kind {chip.core.kind} draws no noise")
-        blocks = core_blocks(_without_engine(chip))
+        blocks = core_blocks(_without_engine(chip), tiled=ranged)
         parts = self.parts(chip, blocks.cfg)
         lanes = min(board.lanes, parts["conversions"] & -parts["conversions"])
-        return RowEmulatorConfig(
-            blocks=blocks, lanes=1 << lanes.bit_length() - 1, memory=board.memory, **parts
-        )
+        cfg = RowEmulatorConfig(blocks=blocks, lanes=1 << lanes.bit_length() - 1, memory=board.memory, **parts)
+        return replace(cfg, slots=min(board.slots, max(_TILE_WORDS // cfg.slot_words, 1))) if ranged else cfg
 
     def component(self, cfg: RowEmulatorConfig, write: WriteVerifyConfig | None) -> wiring.Component:
         """See :class:`EmulatorKind`."""
@@ -97,17 +103,27 @@ class RowEmulator(EmulatorKind):
         """See :class:`EmulatorKind`."""
         return cfg.blocks
 
+    def operations(self, chip: Chip, model: Any, masks: Masks) -> Sequence[MvmOperation]:
+        """Few and many bits, signed or not, word lines and columns that are off; codes over the whole range."""
+        operations, rng = [], np.random.default_rng(1)
+        for number, (bits, signed) in enumerate(((4, True), (chip.input_bits, False), (2, True))):
+            op = replace(chip.operation(in_bits=bits, in_signed=signed), wl_select=number, line_select=number + 3)
+            low, high = op.input_range
+            step = model.full_scale(op, masks, rng.integers(low, high + 1, (4, model.config.inputs(op.direction))))
+            operations.append(replace(op, step_code=int(np.clip(np.rint(step), *chip.step_codes)), relu=number == 2))
+        return operations
+
     def loads(self, cfg: RowEmulatorConfig, model: Any) -> CoreLoads:
         """See :class:`EmulatorKind`."""
         return _Loads(self, cfg, model)
 
 
 class _Loads(CoreLoads):
-    """Weights, and thresholds where they are other than before."""
+    """Weights, and thresholds where no slot has those of the step code."""
 
     def __init__(self, kind: RowEmulator, cfg: RowEmulatorConfig, model: Any) -> None:
         self._kind, self._cfg, self._model = kind, cfg, model
-        self._thresholds: Integers | None = None
+        self._slots: dict[int, int] = dict.fromkeys(range(cfg.slots), 0)
 
     def cells(self) -> NDArray[np.uint32]:
         """See :class:`CoreLoads`."""
@@ -116,18 +132,25 @@ class _Loads(CoreLoads):
         return (chunks << np.arange(cfg.chunk_cells) * (32 // cfg.chunk_cells)).sum(axis=1).astype(np.uint32)
 
     def first(self) -> list[LoadWord]:
-        """None."""
-        return []
+        """No tag may be left of the core that was there before."""
+        return [LoadWord(TAGS, slot, 0) for slot in range(self._cfg.slots)]
 
     def before(self, op: MvmOperation, masks: Masks) -> list[LoadWord]:
-        """Thresholds. Those that no sum reaches are all alike."""
-        top = 2 ** (self._cfg.sum_bits - 1)
-        thresholds = np.clip(self._kind.thresholds(self._model, op, masks), -top, top - 1)
-        if self._thresholds is not None and np.array_equal(thresholds, self._thresholds):
+        """Thresholds, in the slot that was not used for longest. Those that no sum reaches are all alike."""
+        slots, code, cfg = self._slots, op.step_code, self._cfg
+        slot = next((slot for slot, before in slots.items() if before == code), next(iter(slots)))
+        resident = slots.pop(slot) == code
+        slots[slot] = code
+        if resident:
             return []
-        self._thresholds = thresholds
-        words = np.pad(thresholds, ((0, 0), (1, 0))).ravel() & 0xFFFFFFFF
-        return [LoadWord(TABLES, index, word) for index, word in enumerate(words.tolist())]
+        top, width = 2 ** (cfg.sum_bits - 1), 1 << cfg.code_bits
+        thresholds = np.clip(self._kind.thresholds(self._model, op), -top, top - 1)
+        words = np.pad(thresholds, ((0, cfg.slot_words // width - len(thresholds)), (1, 0))).ravel() & 0xFFFFFFFF
+        first, tag = slot * cfg.slot_words, code | 1 << STEP_WIDTH
+        return [
+            LoadWord(TAGS, slot, 0), *(LoadWord(TABLES, first + k, word) for k, word in enumerate(words.tolist())),
+            LoadWord(TAGS, slot, tag),
+        ]
 
 
 def _without_engine(chip: Chip) -> Chip:

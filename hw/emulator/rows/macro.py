@@ -2,16 +2,17 @@
 
 from typing import Any
 
-from amaranth.hdl import C, Const, Module, Mux, Signal, Value, signed
+from amaranth.hdl import C, Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import stream
 from amaranth.lib.memory import Memory
-from amaranth.lib.wiring import In
+from amaranth.lib.wiring import In, Out
 
 from mho.hw.block import Resettable
-from mho.hw.emulator.layout import CELLS, TABLES, LoadLayout
+from mho.hw.emulator.layout import CELLS, TABLES, TAGS, LoadLayout
 from mho.hw.emulator.rows.config import RowEmulatorConfig
 from mho.hw.emulator.vector.lanes import add_with_carry
 from mho.hw.emulator.vector.memory import CellMemory
+from mho.macro_models.integer.operation import STEP_WIDTH
 
 __all__ = ["RowMacro"]
 
@@ -32,14 +33,20 @@ class RowMacro(Resettable):
         ``capture``, ``group``, ``codes`` and ``hold``.
     load : In(stream of LoadLayout)
         Region 0: weights, row by row, ``chunk_cells`` a word, each in ``32 / chunk_cells`` bits. Region 1: thresholds,
-        ``2**code_bits`` words a table; the code of index k is that of sums from the threshold k on, and 0 is not used.
+        ``2**code_bits`` words a table, ``slot_words`` a slot; the code of index k is that of sums from the threshold k
+        on, and 0 is not used. Region 2, of several slots: the step code that a slot is for, and above it a 1.
+    error : Out(1)
+        A conversion had no slot. Until reset.
     """
 
     pins: Any
     load: stream.Interface
+    error: Signal
 
     def __init__(self, cfg: RowEmulatorConfig) -> None:
-        super().__init__(cfg, {"pins": In(cfg.blocks.pins), "load": In(stream.Signature(LoadLayout(cfg)))})
+        super().__init__(cfg, {
+            "pins": In(cfg.blocks.pins), "load": In(stream.Signature(LoadLayout(cfg))), "error": Out(1),
+        })
 
     def elaborate(self, platform: object) -> Any:
         m = Module()
@@ -91,7 +98,10 @@ class RowMacro(Resettable):
         table = column >> shared.bit_length() - 1 if cfg.tables > 1 else Const(0, 1)
         lane = column[:lane_bits] if lane_bits else Const(0, 1)
         m.d.comb += [
-            recall.en.eq(1), recall.addr.eq(group), limit.en.eq(1), limit.addr.eq(table << code_bits | candidate),
+            recall.en.eq(1), recall.addr.eq(group), limit.en.eq(1), limit.addr.eq(
+                self._slot(m, convert if not cfg.each_step else start) << (cfg.slot_words - 1).bit_length()
+                | table << code_bits | candidate
+            ),
             value.eq(recall.data.word_select(lane, bits)), above.eq(value >= limit.data.as_signed()),
         ]
         self._show(m, column, position, bank)
@@ -128,9 +138,9 @@ class RowMacro(Resettable):
                 m.d.sync += [position.eq(0), bit.eq(code_bits - 1)]
                 m.next = "SEARCH"
             with m.State("SEARCH"):
-                found = position | Mux(above, C(1, code_bits) << bit, 0)
-                m.d.comb += [recall.addr.eq(column >> lane_bits), candidate.eq(found | (C(1, code_bits) << bit >> 1))]
-                m.d.sync += [position.eq(found), bit.eq(bit - 1)]
+                code = position | Mux(above, C(1, code_bits) << bit, 0)
+                m.d.comb += [recall.addr.eq(column >> lane_bits), candidate.eq(code | (C(1, code_bits) << bit >> 1))]
+                m.d.sync += [position.eq(code), bit.eq(bit - 1)]
                 with m.If(bit == 0):
                     m.next = "CODE"
             with m.State("CODE"):
@@ -147,12 +157,24 @@ class RowMacro(Resettable):
         groups = self.cfg.row_groups
         return Const(1) if groups == 1 else self.pins.plane[: groups.bit_length() - 1].all()
 
+    def _slot(self, m: Module, converts: Value) -> Value:
+        """The slot of the step code at the pins; without one nothing is known of the conversion."""
+        if self.cfg.slots == 1:
+            return Const(0, 1)
+        slot, known = Signal(range(self.cfg.slots)), Signal()
+        for k, tag in enumerate(self._tags):
+            with m.If(tag == Cat(self.pins.step_code, 1)):
+                m.d.comb += [slot.eq(k), known.eq(1)]
+        with m.If(converts & ~known):
+            m.d.sync += self.error.eq(1)
+        return slot
+
     def _load(self, m: Module, weights: CellMemory, ready: Value) -> None:
         """Take words of the load port while nothing reads."""
         cfg, word = self.cfg, self.load.p
         parts = cfg.word_bits // cfg.chunk_bits
         part_bits, stride = (parts - 1).bit_length(), 32 // cfg.chunk_cells
-        self._thresholds = Memory(shape=cfg.sum_bits, depth=cfg.tables << cfg.code_bits, init=[])
+        self._thresholds = Memory(shape=cfg.sum_bits, depth=cfg.slots * cfg.slot_words, init=[])
         table = self._thresholds.write_port()
         here, value = Signal(), Signal(cfg.chunk_bits)
         m.d.comb += [
@@ -164,6 +186,13 @@ class RowMacro(Resettable):
             table.addr.eq(word.index), table.data.eq(word.data),
             table.en.eq(self.load.valid & ready & (word.region == TABLES)),
         ]
+        # A reset leaves slots as they are.
+        self._tags = [
+            Signal(STEP_WIDTH + 1, name=f"tag_{k}", reset_less=True) for k in range(cfg.slots if cfg.slots > 1 else 0)
+        ]
+        for k, tag in enumerate(self._tags):
+            with m.If(self.load.valid & ready & (word.region == TAGS) & (word.index == k)):
+                m.d.sync += tag.eq(word.data)
 
     def _show(self, m: Module, column: Value, position: Value, bank: Value) -> None:
         """Codes of the group at the pins, of the bank that is shown; the other one is written, a code at a time."""

@@ -1,6 +1,5 @@
 """Wishbone B4 to the register bus."""
 
-
 from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out

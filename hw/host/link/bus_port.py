@@ -1,6 +1,5 @@
 """Accesses of the host link to the register bus, none of which lasts for ever."""
 
-
 from amaranth.hdl import Module, Mux, Signal, Value
 
 from mho.hw.host.bus import RegisterBus

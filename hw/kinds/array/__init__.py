@@ -2,6 +2,8 @@
 
 from mho.hw.kinds.array.blocks import ArrayBlocks
 from mho.hw.kinds.array.config import ArrayCoreConfig
+from mho.hw.kinds.array.energy import ArrayEnergy
 
 shape = timing = ArrayCoreConfig.from_chip
+energy = ArrayEnergy.from_chip
 core_blocks = ArrayBlocks.from_chip

@@ -81,7 +81,8 @@ class ArrayCoreConfig(RowConfig):
         """Where each step is converted, its codes are read while the next one is: it lasts as long at least."""
         sample = self.sample_cycles
         if not self.digital:
-            return Phase("sample", sample, planes=True, weighted=self.weighted), Phase("convert", self.converter.cycles)
+            steps = Phase("sample", sample, planes=True, weighted=self.weighted, groups=self.row_groups)
+            return steps, Phase("convert", self.converter.cycles)
         return (Phase("sample", max(sample + self.converter.cycles, self.group_rows + _READ_CYCLES), planes=True),)
 
     @property

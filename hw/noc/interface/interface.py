@@ -1,6 +1,5 @@
 """The network interface: blocks of a node to and from the mesh, with a credit for each block."""
 
-
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out

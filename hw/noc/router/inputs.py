@@ -1,6 +1,5 @@
 """One input of a router: its queues, and what their heads still want."""
 
-
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data
 

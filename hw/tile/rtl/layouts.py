@@ -1,6 +1,5 @@
 """Bits of instructions, descriptors and parameters as the hardware sees them."""
 
-
 from amaranth.hdl import Const, Value, signed, unsigned
 from amaranth.lib import data
 

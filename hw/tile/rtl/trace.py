@@ -63,7 +63,6 @@ class TraceQueue(Resettable):
     valid = Out(1)
     takes = In(1)
 
-
     def elaborate(self, platform: object) -> Any:
         m = Module()
         places = [Signal(TakenLayout(), name=f"place_{k}", reset_less=True) for k in range(_DEPTH)]

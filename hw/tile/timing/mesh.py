@@ -261,7 +261,6 @@ class ChipTime:
 
         self.clock.at(cycle, arrive)
 
-
     def _answer(self, key: tuple[str, int]) -> None:
         """The host has another image of a flow."""
         for step, sources in self._steps:

@@ -16,6 +16,8 @@ __all__ = ["ReadError", "Reading", "read_error", "read_matrix"]
 
 Reals = NDArray[np.float64]
 
+_STEP = 1e-3
+"""Part of the read voltage over which slopes are taken."""
 _PASSES = 8
 _MOST = 100.0  # how much more a cell conducts than it shows through its transistor
 
@@ -49,30 +51,48 @@ def read_matrix(
 ) -> Reals:
     """The effective matrix of cells that conduct as they do when all lines are driven to ``v_V``, signs in turn.
 
-    Each cell is a conductor of its current over its voltage there, so that small inputs see too much of a superlinear
-    cell and the matrix is one: :func:`read_error` says how good. Cells of word lines that are off leak. Arguments and
-    result else as of :func:`~mho.macro_models.array.effective_matrix`.
+    Each cell gives a line at 0 V the current that it has there. An open line settles where its cells' currents cancel,
+    against the slopes of these currents: that of a superlinear cell is larger than its current over its voltage, and
+    larger the more inputs are not 0. Half of them are taken to be 0, as a matrix cannot follow the inputs;
+    :func:`read_error` says how good it is. Cells of word lines that are off leak. Arguments and result else as of
+    :func:`~mho.macro_models.array.effective_matrix`.
     """
     g = check_conductances(g_S)
     on = check_lines_on(wl, len(g))
     signs = np.where(np.arange(g.shape[1] if backward else g.shape[0]) % 2, -v_V, v_V)
-    tied = 0.0 if check_mode(mode) == "current" else np.nan
-    point = _solve(g, wires, conduction, signs, tied, on, backward, temp_C)
-    small = np.abs(point.cell_V) < 1e-6 * v_V
-    conducting = np.where(small, g * on[:, None], point.cell_A / np.where(small, 1.0, point.cell_V))
-    return effective_matrix(np.maximum(conducting, 0.0), wires, mode=mode, backward=backward)
+    driven, less, idle = (
+        _solve(g, wires, conduction, scale * signs, 0.0, on, backward, temp_C) for scale in (1.0, 1.0 - _STEP, _STEP)
+    )
+    conducting = _ratio(driven.cell_A, driven.cell_V)
+    if check_mode(mode) == "current":
+        return effective_matrix(conducting, wires, mode=mode, backward=backward)
+    slope = _ratio(driven.cell_A - less.cell_A, driven.cell_V - less.cell_V)
+    load = (slope + _ratio(idle.cell_A, idle.cell_V)) / 2.0
+    part = _ratio(conducting, load)
+    return effective_matrix(load, wires, mode=mode, backward=backward) * (part.T if backward else part)
+
+
+def _ratio(upper: Reals, lower: Reals) -> Reals:
+    """What is at least 0 and finite of a quotient, else 0."""
+    return np.maximum(np.divide(upper, lower, out=np.zeros_like(upper), where=lower != 0.0), 0.0)
 
 
 def read_error(
     g_S: ArrayLike, wires: Wires, conduction: Conduction, v_V: float, *, mode: Mode = "current",
     patterns: int = 16, r_supply_ohm: float = 0.0, temp_C: float = 25.0, by_matrix: bool = False,
 ) -> ReadError:
-    """Error of the ideal formula for inputs of 0 and ``v_V`` at random, each with probability 1/2, exact.
+    """Error of the ideal formula for random inputs, exact: 0 or ``v_V``, in voltage mode -1, 0 or 1 times ``v_V``.
 
+    In voltage mode two rows have opposite inputs, as those of a pair do that is a signed weight.
     ``by_matrix`` gives that of :func:`read_matrix` in its place.
     """
     g = check_conductances(g_S)
-    inputs = v_V * np.random.default_rng(0).integers(0, 2, (patterns, len(g)))
+    rng, pairs = np.random.default_rng(0), len(g) // 2
+    inputs = v_V * rng.integers(0, 2, (patterns, len(g)))
+    if mode == "voltage":
+        signed = v_V * rng.integers(-1, 2, (patterns, pairs))
+        inputs = np.zeros((patterns, len(g)))
+        inputs[:, : 2 * pairs] = np.stack([signed, -signed], axis=2).reshape(patterns, -1)
     tied, on = (0.0 if check_mode(mode) == "current" else np.nan), np.ones(len(g), dtype=np.bool_)
     points = [_solve(g, wires, conduction, row, tied, on, False, temp_C, r_supply_ohm) for row in inputs]
     got = np.array([point.column_A if mode == "current" else point.open_V for point in points])

@@ -11,8 +11,7 @@ from mho.compiler.program import Program
 from mho.compiler.tile.graph.host import HostRun, Split
 from mho.hw.board import TilesConfig
 from mho.hw.config import Chip
-from mho.hw.emulator import check_core, programmed_core
-from mho.hw.emulator.vector.reference import ProgrammedCore
+from mho.hw.emulator.kinds import emulator_of
 from mho.macro_models import MacroModel, Masks
 from mho.macro_models.errors import InputError, ToolError
 from mho.macro_models.integer.operation import MvmOperation
@@ -54,7 +53,7 @@ class BoardTilesBackend(Backend):
 
     def __init__(self) -> None:
         self._models = FunctionalBackend()
-        self._cores: list[ProgrammedCore] = []
+        self._cores: list[MacroModel] = []
         self._code: TileCode | None = None
         self._cfg: TilesConfig | None = None
 
@@ -85,11 +84,11 @@ class BoardTilesBackend(Backend):
 
     def open_code(self, chip: Chip, code: "TileCode", cores: Sequence[MacroModel]) -> None:
         """Take programs, whoever wrote them, and programmed cores; raises as :meth:`open_network`."""
-        models = [programmed_core(model) for model in cores]
-        cfg = self._connect(chip, noise=any(model.register is not None for model in models))
-        for model in models:
-            check_core(cfg.emulator, model)
-        self._code, self._cores, self._cfg = code, models, cfg
+        kind = emulator_of(chip)
+        cfg = self._connect(chip, noise=any(map(kind.draws, cores)))
+        for model in cores:
+            kind.check(cfg.emulator, model)
+        self._code, self._cores, self._cfg = code, list(cores), cfg
 
     @abstractmethod
     def _connect(self, chip: Chip, *, noise: bool) -> TilesConfig:

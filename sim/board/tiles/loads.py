@@ -5,12 +5,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from mho.compiler.network.tiles import TileCode
 from mho.compiler.program import Call, Program
 from mho.hw.board import TilesConfig, load_offset
-from mho.hw.emulator import LoadWord, cell_loads, line_table, noise_loads, table_loads
-from mho.hw.emulator.layout import TAGS
-from mho.hw.emulator.vector.reference import ProgrammedCore
+from mho.hw.emulator import LoadWord
+from mho.hw.emulator.layout import CELLS
 from mho.hw.host.link.tasks import Task
 from mho.hw.noc.registers.packet import host_address
-from mho.macro_models import Masks
+from mho.macro_models import MacroModel, Masks
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.operation import MvmOperation
 from mho.sim.board.driver import write_runs
@@ -34,7 +33,7 @@ def operations_of(program: Program, core: int) -> list[MvmOperation]:
 
 
 def _core_loads(
-    cfg: TilesConfig, model: ProgrammedCore, masks: Masks, operations: Sequence[MvmOperation], core: int
+    cfg: TilesConfig, model: MacroModel, masks: Masks, operations: Sequence[MvmOperation], core: int
 ) -> list[LoadWord]:
     emulator = cfg.emulator
     if len(operations) > emulator.slots:
@@ -42,17 +41,14 @@ def _core_loads(
             f"core {core} must need at most {emulator.slots} tables of the emulator, one for each step code and set of "
             f"word lines, not {len(operations)}"
         )
-    # No tag may be left of what was there before.
-    loads = [LoadWord(TAGS, slot, 0) for slot in range(emulator.slots)]
-    loads += [*noise_loads(emulator, model), *cell_loads(emulator, model.cells)]
-    for slot, op in enumerate(operations):
-        loads += table_loads(emulator, slot, op, line_table(emulator, model, op, masks), masks.word_lines(op))
-    return loads
+    loads = cfg.kind.loads(emulator, model)
+    cells = [LoadWord(CELLS, index, word) for index, word in enumerate(loads.cells().tolist())]
+    return [*loads.first(), *cells, *(word for op in operations for word in loads.before(op, masks))]
 
 
 def board_loads(
     cfg: TilesConfig, code: TileCode, operations: Callable[[int], Sequence[MvmOperation]],
-    models: Sequence[ProgrammedCore], masks: Sequence[Masks],
+    models: Sequence[MacroModel], masks: Sequence[Masks],
 ) -> Mapping[int, list[Task]]:
     """Accesses before the programs start, by node: what the emulators hold.
 

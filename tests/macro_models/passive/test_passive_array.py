@@ -82,6 +82,16 @@ def test_cells_that_cannot_be_disturbed_need_no_second_visit():
     assert result.within == 1.0
 
 
+def test_a_cell_that_only_reads_wrong_was_not_disturbed():
+    """Thresholds without spread, and reads so noisy that cells leave their window by themselves."""
+    device = load_device("rram-passive", {
+        "pulse.set_spread_V": 0.0, "pulse.reset_spread_V": 0.0, "pulse.verify_sigma_uS": 1.0
+    })
+    result = tune(PassiveArray(PassiveConfig(rows=4, columns=4), device=device), np.full((4, 4), 20.0))
+    assert len(result.passes) > 2
+    assert result.retouched == sum(each.disturbed for each in result.passes) == 0
+
+
 def test_forming_one_by_one():
     array = PassiveArray(PassiveConfig(rows=6, columns=6), device=DEVICE, seed=1, fresh=True)
     assert array.g_uS.max() < 1.0 or array.cells.stuck.any()
@@ -116,8 +126,8 @@ def test_what_is_refused(call, sentence):
 @pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["half", "third"])
 def test_a_whole_array(scheme):
-    array = PassiveArray(PassiveConfig(scheme=scheme), device=DEVICE, seed=7)
-    result = tune(array, np.random.default_rng(1).uniform(10.0, 100.0, (64, 64)))
+    array = PassiveArray(PassiveConfig(scheme=scheme), device=DEVICE, seed=1)
+    result = tune(array, np.random.default_rng(0).uniform(10.0, 100.0, (64, 64)))
     assert result.within >= 0.98
     assert result.mean_error < 0.04
     assert result.retouched > 0

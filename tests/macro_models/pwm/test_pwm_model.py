@@ -157,6 +157,8 @@ def test_what_it_cannot_do_is_refused_in_a_sentence() -> None:
         model.mvm(PwmOperation(), Masks.reset(16), np.zeros((1, N), int), 0)
     with pytest.raises(InputError, match=r"^lfsr: read_noise.generator must be cells for a core of kind pwm"):
         programmed(cfg, load_device("lfsr"))
+    with pytest.raises(InputError, match=r"^ideal: conduction must be left out for a core of kind pwm"):
+        programmed(cfg, load_device("ideal", {"conduction.v0_V": 0.5}))
 
 
 @pytest.mark.slow

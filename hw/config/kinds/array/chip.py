@@ -100,7 +100,8 @@ class AdcSection(Section):
     )
     t_step_ns: float = key(10.0, "One bit or step of a conversion, in ns.", low=0.0, high=1e6, shapes=("core",))
     full_scale_uA: float = key(
-        256.0, "Most current that a converter takes, of either sign, in microamperes.", low=0.001, high=1e6
+        256.0, "Most current that a converter takes, of either sign, in microamperes; of a "
+        "capacitor that all steps share, that of the highest input for all of them.", low=0.001, high=1e6
     )
     range: str = key(
         "chosen", "Range of a converter: chosen for each product, up to its most current; fixed, always that.",

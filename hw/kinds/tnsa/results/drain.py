@@ -1,6 +1,5 @@
 """Holds the result of an MVM and gives it out as a stream while the next one runs."""
 
-
 from amaranth.hdl import C, Cat, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import stream
 from amaranth.lib.memory import Memory

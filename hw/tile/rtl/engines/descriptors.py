@@ -94,7 +94,6 @@ class Descriptors(Resettable):
     load = In(stream.Signature(DescriptorWrite()))
     ask = Out(AskPort())
 
-
     def __init__(self, ports: int) -> None:
         self.ports = ports
         super().__init__()

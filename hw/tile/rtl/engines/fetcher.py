@@ -45,7 +45,6 @@ class Fetcher(Resettable):
     place = Out(PlaceLayout())
     fetch = Out(FetchPort())
 
-
     def __init__(self, kind: str) -> None:
         self.kind = kind
         super().__init__()

@@ -47,7 +47,6 @@ class Gather(Resettable):
     o = Out(stream.Signature(unsigned(32)))
     last = Out(1)
 
-
     def elaborate(self, platform: object) -> Any:
         m = Module()
         walk = Signal(DescriptorLayout("walk"), reset_less=True)

@@ -62,7 +62,6 @@ class IssueQueue(Resettable):
     busy = Out(1)
     oldest = Out(AGE_BITS)
 
-
     def __init__(self, layout: Any, depth: int) -> None:
         self.layout, self.depth = layout, depth
         super().__init__()

@@ -53,7 +53,6 @@ class WindowArbiter(Resettable[TileConfig]):
     moved = In(1)
     serves = Out(1)
 
-
     def __init__(self, cfg: TileConfig, ports: int) -> None:
         self.ports = ports
         super().__init__(cfg)

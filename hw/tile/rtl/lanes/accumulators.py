@@ -51,7 +51,6 @@ class Accumulators(Resettable):
     live = In(AT_A_TIME)
     ready = Out(1)
 
-
     def elaborate(self, platform: object) -> Any:
         m = Module()
         lanes = AT_A_TIME

@@ -1,6 +1,5 @@
 """The parameters of the vector unit."""
 
-
 from amaranth.hdl import Module, Signal, unsigned
 from amaranth.lib.memory import Memory
 

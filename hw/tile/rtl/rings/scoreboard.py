@@ -152,7 +152,6 @@ class RingScoreboard(Resettable):
     write_index = In(_STREAM + 1)
     write_data = In(_WORD)
 
-
     def __init__(
         self, changes: int, asks: int, buffer_bytes: int = 1 << ADDRESS_BITS, streams: int = STREAMS
     ) -> None:

@@ -44,7 +44,6 @@ class Decoder(Component):
     word = In(32)
     wrong = Out(len(CAUSES))
 
-
     def elaborate(self, platform: object) -> Module:
         m = Module()
         op = self.word[OPCODE_LOW:]

@@ -60,7 +60,6 @@ class LoopStack(Resettable):
     beyond = Out(1)
     back = Out(_PC)
 
-
     def elaborate(self, platform: object) -> Module:
         m = Module()
         # How many are open; the innermost one is the last row that is in use.

@@ -64,7 +64,6 @@ class WindowIterator(Resettable):
     ask = Out(AskPort())
     change = Out(stream.Signature(Change()))
 
-
     def __init__(self, buffer_bytes: int = 1 << ADDRESS_BITS) -> None:
         self.buffer_bytes = buffer_bytes
         self.bits = (buffer_bytes - 1).bit_length()

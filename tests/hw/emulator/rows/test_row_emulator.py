@@ -12,6 +12,7 @@ from mho.macro_models import Masks, load_device
 from mho.macro_models.errors import InputError
 from mho.macro_models.kinds import family
 from mho.sim.board.backend import FpgaSimBackend
+from mho.sim.board.tiles.backend import TilesFpgaSimBackend
 from mho.sim.executor import execute
 from mho.sim.functional import FunctionalBackend
 from tests.sim.core.test_generated_macro import network
@@ -63,7 +64,7 @@ def test_thresholds_have_the_errors_of_converters() -> None:
     ones, config = np.ones(64, dtype=np.bool_), core.config
     rows, lines = config.cell_map.shape
     masks = Masks(np.ones((8, rows), bool), np.ones((8, lines), bool), ~ones[:rows], ~ones[:lines])
-    thresholds = kind.thresholds(core, op, masks).repeat(config.share, axis=0)
+    thresholds = kind.thresholds(core, op).repeat(config.share, axis=0)
     codes = ((x @ kind.weights(core))[..., None] >= thresholds).sum(axis=-1) - (1 << config.bits - 1)
     assert len(np.unique(thresholds, axis=0)) > 1
     assert np.array_equal(np.clip(2 * codes, -2**op.out_bits + 1, 2**op.out_bits - 1), core.mvm(op, masks, x, 0).codes)
@@ -83,6 +84,19 @@ def test_a_network_has_the_same_bits_on_a_board(changes: dict[str, object]) -> N
     ideal, board = load_device("ideal"), FpgaSimBackend(lanes=8)
     expected = execute(net, FunctionalBackend(), x, device=ideal, seed=0)
     result = execute(net, board, x, device=ideal, seed=0)
+    board.close()
+    assert len(np.unique(expected.outputs)) >= 10
+    assert np.array_equal(result.outputs, expected.outputs)
+
+
+@pytest.mark.long
+@pytest.mark.cosim
+def test_a_network_has_the_same_bits_on_the_tiles_of_a_board() -> None:
+    chip = load_chip("array-2x2", {"core.rows": 32, "core.columns": 32, "mesh.rows": 1})
+    net, x = network(chip)
+    ideal, board = load_device("ideal"), TilesFpgaSimBackend(lanes=8)
+    expected = execute(net, FunctionalBackend(), x[:6], device=ideal, seed=0)
+    result = execute(net, board, x[:6], device=ideal, seed=0)
     board.close()
     assert len(np.unique(expected.outputs)) >= 10
     assert np.array_equal(result.outputs, expected.outputs)

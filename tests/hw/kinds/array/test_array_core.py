@@ -4,11 +4,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mho.hw.config import Chip, load_chip
-from mho.hw.kinds import timing
+from mho.hw.config.kinds.array import ArrayChip
+from mho.hw.kinds import energy, timing
 from mho.macro_models.errors import InputError
+from mho.macro_models.integer.operation import Masks
 from mho.rtl_gen.generate import generate
 from mho.sim.core.bench.verify import verify_core
 from tests.hw.kinds.array.configurations import random_chip
@@ -70,3 +73,28 @@ def test_what_is_generated_is_clean_and_passes_its_test(seed: int, tmp_path: Pat
     command = [sys.executable, "-m", "pytest", "-q", "tb"]
     done = subprocess.run(command, cwd=tmp_path / "out", capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-2000:]
+
+
+@pytest.mark.parametrize("keys", [
+    {}, {"input.bits": 2, "input.row_groups": 2}, {"read.accumulate": "analog", "input.drive": "pulse"},
+])
+def test_cells_take_what_ohms_law_says(keys: dict[str, object]) -> None:
+    chip = ArrayChip.of(load_chip("array-32", keys))
+    costs, op = energy(chip), chip.operation(in_bits=6, in_signed=False)
+    assert costs is not None
+    rng, masks = np.random.default_rng(0), Masks.reset(32)
+    x, g_uS = rng.integers(0, 64, 32), rng.uniform(1, 40, (32, 32))
+    found = costs.inputs(op, masks, 1, costs.weight(x), g_uS.sum(axis=1))["cells"]
+    bits, expected = chip.input.bits, 0.0
+    pulse = chip.input.drive == "pulse"
+    for digit in range(0, 6, bits):
+        volts = 0.2 * (x >> digit & 2**bits - 1) / (2**bits - 1)
+        # Two cycles to settle, or to integrate, and eight bits of eight columns, of 10 ns.
+        cycles = 2 * 2**digit if pulse else 2 + 8 * 8
+        expected += float((volts**2 * g_uS.sum(axis=1)).sum()) * cycles * 10.0 / 1000.0
+    assert found == pytest.approx(expected)
+    mean = costs.operation(op, masks, np.zeros((1, 1), np.int64))
+    conversions = 1 if pulse else 6 // bits * chip.input.row_groups
+    assert mean["conversion"] == pytest.approx(2.6 * 16 * conversions)
+    uniform = sum(costs.weight(np.arange(64))) / 64 * 32 * 32 * chip.mean_g_uS
+    assert mean["cells"] == pytest.approx(costs.inputs(op, masks, 1, np.array([1]), np.array([1.0]))["cells"] * uniform)

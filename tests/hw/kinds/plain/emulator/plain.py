@@ -9,7 +9,7 @@ class PlainEmulator(RowEmulator):
     def weights(self, model):
         return model.weights
 
-    def thresholds(self, model, op, masks):
+    def thresholds(self, model, op):
         top = 2 ** (model.config.bits - 1)
         return op.step_code * np.arange(1 - top, top)[None]
 
