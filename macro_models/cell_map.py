@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["CellMap", "ColumnPairs", "DifferentialPairs"]
+__all__ = ["CellMap", "ColumnPairs", "DifferentialPairs", "OffsetCells"]
 
 Float = NDArray[np.float64]
 
@@ -164,3 +164,33 @@ class ColumnPairs(DifferentialPairs):
     """A weight is a pair of cells on an even and an odd converted line, whose difference the core converts."""
 
     column_lines: ClassVar[int] = 2
+
+
+@dataclass(frozen=True)
+class OffsetCells(CellMap):
+    """A weight is one cell, less the middle of its range, which a reference column has in each row."""
+
+    middle_uS: float = 0.0
+    """What the cells of the reference column conduct."""
+    cells: ClassVar[int] = 1
+
+    def top(self, low: float, high: float) -> float:
+        """Half of the range."""
+        return (high - low) / 2.0
+
+    def split(self, difference: NDArray[Any], low: float, high: float) -> NDArray[Any]:
+        """About the reference."""
+        return np.clip(np.asarray(difference) + self.middle_uS, low, high)[None]
+
+    def join(self, cells: NDArray[Any]) -> NDArray[Any]:
+        """The cell less the reference."""
+        return cells[0] - self.middle_uS
+
+    def reach(self, fixed: Float, low: float, high: float) -> tuple[Float, Float]:
+        """See :meth:`CellMap.reach`."""
+        low_end, high_end = (np.where(np.isnan(fixed[0]), end, fixed[0]) - self.middle_uS for end in (low, high))
+        return low_end, high_end
+
+    def split_around(self, difference: Float, fixed: Float, low: float, high: float) -> Float:
+        """A faulty cell holds what it does."""
+        return np.where(np.isnan(fixed), self.split(difference, low, high), fixed)

@@ -20,7 +20,8 @@ def c_driver(chip: Chip, name: str) -> str:
         "MORE": "".join(template(f"{part}.h") for part, is_part in parts.items() if is_part)
                 + macro_texts_of(chip).driver(chip),
         "NAME": name.upper(), "name": name.lower(),
-        "LINES": f"{chip.lines}u", "OUTPUTS": f"{blocks.cfg.outputs}u", "MASK_WORDS": f"{blocks.cfg.mask_words}u",
+        "LINES": f"{chip.lines}u", "OUTPUTS": f"{blocks.cfg.outputs}u", "OUT_BITS": chip.operation_type.most_out_bits,
+        "MASK_WORDS": f"{blocks.cfg.mask_words}u",
         "FORWARD": f"{config.inputs(Direction.FORWARD)}u", "BACKWARD": f"{config.inputs(Direction.BACKWARD)}u",
         "FLAG": str(WORD_FLAG), "VALID": str(RESULT_VALID), "PULSES": str(RESULT_PULSES),
     }

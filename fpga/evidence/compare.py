@@ -17,31 +17,19 @@ from mho.fpga.backends.tiles import TilesFpgaBackend
 from mho.fpga.link.simulated import PinsTransport
 from mho.hw.board import BoardConfig, TilesConfig
 from mho.hw.config import Chip
+from mho.hw.emulator.kinds import emulator_of
 from mho.macro_models import MacroModel, Masks, family
 from mho.macro_models.devices import load_device
 from mho.macro_models.errors import ToolError
-from mho.macro_models.integer.operation import Converter, Direction, MvmOperation
 from mho.sim.core.bench.write_stimulus import WriteStimulus, require_same
 from mho.sim.executor import execute
 from mho.sim.functional import FunctionalBackend
 from mho.sim.programming.write_verify import ProgramRun
 
-__all__ = ["OPERATIONS", "Evidence", "compare_network", "compare_operations", "compare_tiles", "compare_writes",
+__all__ = ["Evidence", "compare_network", "compare_operations", "compare_tiles", "compare_writes",
            "power_up"]
 
-OPERATIONS = (
-    MvmOperation(),
-    MvmOperation(direction=Direction.BACKWARD, step_code=300, wl_select=1),
-    MvmOperation(in_bits=8, step_code=50, line_select=3),
-    MvmOperation(in_bits=2, out_bits=6, converter=Converter.BINARY, relu=True, wl_select=5),
-)
-"""Both directions, one and two segments, both converters, word lines and lines that are off."""
-
 _POWER_UP_CYCLES = 1000
-
-_CAUSES = frozenset({"programming", "relaxation", "adc", "stuck"})
-"""Those that are frozen at programming."""
-
 
 @dataclass(frozen=True)
 class Evidence:
@@ -69,7 +57,7 @@ def power_up(line: PinsTransport) -> PinsTransport:
 
 
 def compare_operations(cfg: BoardConfig, line: PinsTransport, *, vectors: int = 4, seed: int = 0) -> Evidence:
-    """Load a programmed core, run :data:`OPERATIONS` on it, compare each code with the backend ``functional``.
+    """Load a programmed core, run operations of its kind on it, compare each code with the backend ``functional``.
 
     Raises
     ------
@@ -77,22 +65,23 @@ def compare_operations(cfg: BoardConfig, line: PinsTransport, *, vectors: int = 
         If one differs.
     """
     chip, rng = cfg.chip, np.random.default_rng(seed)
-    core, lines = _random_core(chip, rng, seed), chip.lines
+    core, (rows, columns) = _random_core(chip, rng, seed), chip.macro_config().cell_map.shape
     masks = Masks(
-        rng.random((8, lines)) < 0.8, rng.random((8, lines)) < 0.8, rng.random(lines) < 0.1, rng.random(lines) < 0.1
+        rng.random((8, rows)) < 0.8, rng.random((8, columns)) < 0.8, rng.random(rows) < 0.1, rng.random(columns) < 0.1
     )
+    operations = cfg.kind.operations(chip, core, masks)
     expected, board = FunctionalBackend(), FpgaBackend("simulation", transport=line)
     expected.open(chip, [core])
     board.open(chip, [core])
     codes = 0
-    for op in OPERATIONS:
+    for op in operations:
         low, high = op.input_range
         x = rng.integers(low, high + 1, (vectors, core.config.inputs(op.direction)))
         result = board.mvm(0, op, masks, x, 0).codes
         if not np.array_equal(result, expected.mvm(0, op, masks, x, 0).codes):
             raise ToolError(f"{op}: the board gives other codes than the numpy model")
         codes += result.size
-    return Evidence(vectors * len(OPERATIONS), codes, line.now())
+    return Evidence(vectors * len(operations), codes, line.now())
 
 
 def compare_writes(line: PinsTransport, stimulus: WriteStimulus) -> ProgramRun:
@@ -119,10 +108,11 @@ def compare_writes(line: PinsTransport, stimulus: WriteStimulus) -> ProgramRun:
 
 def _random_core(chip: Chip, rng: np.random.Generator, seed: int) -> MacroModel:
     """A core with random conductances, programmed a day ago."""
-    target = rng.uniform(chip.cells.g_min_uS, chip.cells.g_max_uS, (chip.lines, chip.lines))
+    target = rng.uniform(chip.cells.g_min_uS, chip.cells.g_max_uS, chip.macro_config().cell_map.shape)
     device = load_device(chip.device)
     model = family(chip.core.kind).model
-    return model(chip.macro_config(), target, device=device, seed=seed, core=0, causes=_CAUSES, time_s=86400.0)
+    causes = emulator_of(chip).frozen
+    return model(chip.macro_config(), target, device=device, seed=seed, core=0, causes=causes, time_s=86400.0)
 
 
 def compare_network(
@@ -163,7 +153,7 @@ def compare_tiles(cfg: TilesConfig, line: PinsTransport, *, images: int = 2, see
     network = _perceptron(cfg.chip, rng)
     x = rng.uniform(-1.0, 1.0, (images, cfg.chip.lines // 2)).astype(np.float32)
     outputs = compare_network(
-        network, line, x, device=load_device(cfg.chip.device), seed=seed, causes=_CAUSES, time_s=86400.0)
+        network, line, x, device=load_device(cfg.chip.device), seed=seed, causes=cfg.kind.frozen, time_s=86400.0)
     return Evidence(images * sum(layer.positions * len(layer.mvms) for layer in network.program.layers), outputs.size,
                     line.now())
 

@@ -214,7 +214,8 @@ def verify(
     flow
         Of :data:`mho.fpga.build.tools.FLOWS`.
     vectors
-        Input vectors of each operation of :data:`.compare.OPERATIONS`; images of a network on tiles, two each.
+        Input vectors of each operation (:meth:`mho.hw.emulator.kind.EmulatorKind.operations`);
+        images of a network on tiles, two each.
     built
         Folder of a build of this chip for this board, which then is not built again.
     note

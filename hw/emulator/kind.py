@@ -1,7 +1,7 @@
 """What a kind of core says, so that its cores are on an FPGA."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -108,6 +108,15 @@ class EmulatorKind(ABC):
         InputError
             Saying how to get one without.
         """
+
+    @property
+    def frozen(self) -> frozenset[str]:
+        """Causes that are in what is loaded: they are frozen when a core is programmed."""
+        return frozenset({"programming", "relaxation", "stuck"})
+
+    @abstractmethod
+    def operations(self, chip: Chip, model: Any, masks: Masks) -> Sequence[MvmOperation]:
+        """A few that a programmed core with such masks carries out, which together need all that its emulator has."""
 
     @abstractmethod
     def loads(self, cfg: Any, model: Any) -> CoreLoads:

@@ -59,5 +59,5 @@ class AddressMap:
 
     def address(self, block: str, entry: str) -> int:
         """Byte address of a register or window."""
-        found = self[block]
-        return found.base + found.map[entry].address
+        placed = self[block]
+        return placed.base + placed.map[entry].address

@@ -156,25 +156,25 @@ class RegisterBank(wiring.Component):
     def _limited(self, m: Module, register: Register, placed: PlacedField, value: Value, mask: Value) -> Value:
         """A value that is written, brought into the range of its field; only bytes that are written are taken of it."""
         field = placed.field
-        least, most = (named(m, f"{field.name.upper()}_{word}", value, field.width)
-                       for word, value in zip(("LEAST", "MOST"), field.range, strict=True))
-        given = Signal(field.width, name=f"given_{field.name}")
+        low_end, high_end = (named(m, f"{field.name.upper()}_{word}", value, field.width)
+                             for word, value in zip(("LEAST", "MOST"), field.range, strict=True))
+        written = Signal(field.width, name=f"given_{field.name}")
         above = Const(0)
         if placed == register.placed[-1]:
             above = (self.bus.request.p.data & mask)[placed.high + 1 :].any()
-        m.d.comb += given.eq(value)
+        m.d.comb += written.eq(value)
         if field.range[1] < 2**field.width - 1:
-            above |= given > most
-        value = Mux(above, most, Mux(given < least, least, given))
+            above |= written > high_end
+        value = Mux(above, high_end, Mux(written < low_end, low_end, written))
         if placed.low // 8 == placed.high // 8:
             return value
         # With the other bytes it may be out of range again: then nothing is taken.
         port, enabled = self._port(register, field), mask[placed.low : placed.high + 1]
         joined = Signal(field.width, name=f"joined_{field.name}")
         m.d.comb += joined.eq((port & ~enabled) | (value & enabled))
-        outside = joined < least
+        outside = joined < low_end
         if field.range[1] < 2**field.width - 1:
-            outside |= joined > most
+            outside |= joined > high_end
         return Mux(outside, port, joined)
 
     @property

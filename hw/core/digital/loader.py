@@ -67,12 +67,12 @@ class RowOpCheck(ports.Component):
         m = Module()
         op = self.op
         # Of the widest there is nothing to compare.
-        most = op.out_bits <= self.out_bits if self.out_bits < 2 ** len(op.out_bits) - 1 else Const(1)
+        fits = op.out_bits <= self.out_bits if self.out_bits < 2 ** len(op.out_bits) - 1 else Const(1)
         m.d.comb += [
             self.planes.eq(op.in_bits - (op.in_signed & (op.in_bits != 1))),
             self.legal.eq(
                 (self.planes != 0) & (self.planes <= self.in_planes) & (op.out_bits != 0)
-                & most & (op.step_code != 0) & (op.mode == 0) & ~op.backward & ~op.binary
+                & fits & (op.step_code != 0) & (op.mode == 0) & ~op.backward & ~op.binary
             ),
         ]
         return m

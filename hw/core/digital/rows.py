@@ -1,6 +1,6 @@
 """Drives the rows of a macro with one digit of the input codes at a time: a plane of them, or several."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 
 from mho.hw.block import Resettable
 from mho.hw.core.digital.config import RowConfig
@@ -33,7 +33,7 @@ class RowDriver(Resettable[RowConfig]):
     in_signed = In(1)
     driven = In(lambda self: self.cfg.inputs())
     drive = In(1)
-    select = In(lambda self: range(self.cfg.drive_steps))
+    select = In(lambda self: range(max(self.cfg.drive_steps, 2)))
     clear = In(1)
     pos = Out(lambda self: self.cfg.inputs() * self.cfg.digit_bits)
     neg = Out(lambda self: self.cfg.inputs() * self.cfg.digit_bits)
@@ -46,7 +46,7 @@ class RowDriver(Resettable[RowConfig]):
         negative = Signal(rows, reset_less=True)
         level = Signal(rows * bits)
         with m.If(self.load):
-            planes = list(self.planes)
+            planes: list[Value] = list(self.planes)
             if bits > 1:
                 planes[-1] = Mux(self.in_signed, 0, planes[-1])  # a sign, which is in a digit with magnitudes
             m.d.sync += [plane.eq(loaded & self.driven) for plane, loaded in zip(stored, planes, strict=True)]

@@ -102,7 +102,7 @@ class PhaseSequencer(Resettable):
 
     def __init__(self, phases: tuple[Phase, ...], most_planes: int = MAX_BITS) -> None:
         self.phases, self.most_planes = phases, most_planes
-        plane = range(most_planes)
+        plane = range(max(most_planes, 2))  # of one, too, a number
         super().__init__(members={
             "full": In(1), "planes": In(most_planes.bit_length()), "take": Out(1), "begins": Out(1),
             "plane": Out(plane), "next_plane": Out(plane), "finish": Out(1), "capture": Out(1), "free": In(1),

@@ -4,7 +4,7 @@ from typing import Any
 
 from amaranth.hdl import Module, Value
 
-from mho.hw.core.digital.counting import tally
+from mho.hw.core.counting import tally
 
 __all__ = ["count_operations"]
 

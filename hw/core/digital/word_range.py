@@ -8,7 +8,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from mho.hw.block import Resettable
-from mho.hw.core.digital.counting import following, last
+from mho.hw.core.counting import following, last
 from mho.hw.core.layout import WordsLayout
 
 __all__ = ["WordRange"]

@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from mho.hw import ports
 from mho.hw.block import Resettable, named
-from mho.hw.core.digital.counting import tally
+from mho.hw.core.counting import tally
 from mho.hw.core.write_verify.config import COUNT_BITS, ParameterLayout, WriteVerifyConfig
 from mho.hw.core.write_verify.decision import Decision, RegisterCheck, RunLayout
 from mho.hw.core.write_verify.fault_map import FaultMap

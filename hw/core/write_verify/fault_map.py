@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
 from amaranth.lib.memory import Memory
 
 from mho.hw.block import Resettable
-from mho.hw.core.digital.counting import following, last
+from mho.hw.core.counting import following, last
 from mho.hw.core.write_verify.config import WriteVerifyConfig
 from mho.hw.ports import In, Out
 

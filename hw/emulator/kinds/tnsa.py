@@ -1,5 +1,6 @@
 """The emulator of the transposable core: at the vector level, or its macro alone behind the pins."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -7,7 +8,7 @@ import numpy as np
 from amaranth.lib import wiring
 from numpy.typing import NDArray
 
-from mho.hw.config import PulseChip
+from mho.hw.config import Chip, PulseChip
 from mho.hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
 from mho.hw.emulator.config import EmulatorConfig
 from mho.hw.emulator.kind import BoardOptions, CoreLoads, EmulatorKind
@@ -27,7 +28,7 @@ from mho.hw.emulator.vector.reference import (
 from mho.hw.kinds.tnsa.blocks import TnsaBlocks
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.kinds.tnsa.host.map import tnsa_map
-from mho.macro_models.integer.operation import Masks, MvmOperation
+from mho.macro_models.integer.operation import Converter, Direction, Masks, MvmOperation
 
 __all__ = ["EMULATOR"]
 
@@ -101,6 +102,19 @@ class _TransposableEmulator(EmulatorKind):
     def check(self, cfg: EmulatorConfig, model: Any) -> None:
         """See :func:`check_core`."""
         check_core(cfg, programmed_core(model))
+
+    @property
+    def frozen(self) -> frozenset[str]:
+        """Converters are in the tables."""
+        return super().frozen | {"adc"}
+
+    def operations(self, chip: Chip, model: Any, masks: Masks) -> Sequence[MvmOperation]:
+        """Both directions, one and two segments, both converters, word lines and lines that are off."""
+        return (
+            MvmOperation(), MvmOperation(direction=Direction.BACKWARD, step_code=300, wl_select=1),
+            MvmOperation(in_bits=8, step_code=50, line_select=3),
+            MvmOperation(in_bits=2, out_bits=6, converter=Converter.BINARY, relu=True, wl_select=5),
+        )
 
     def loads(self, cfg: EmulatorConfig, model: Any) -> CoreLoads:
         """See :class:`EmulatorKind`."""

@@ -1,7 +1,7 @@
 """What a kind of core of rows and columns says, so that it can be emulated."""
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -30,7 +30,7 @@ _TILE_WORDS = 4096
 
 
 class RowEmulator(EmulatorKind):
-    """Base of ``EMULATOR`` of a kind on :class:`mho.hw.core.digital.core.RowCore`: it has the level of the pins.
+    """Base of ``EMULATOR`` of a kind on :class:`mho.hw.core.row_core.RowCore`: it has the level of the pins.
 
     A kind says :meth:`weights` and :meth:`thresholds` of its model and, where it is otherwise than one code a column
     of which all steps are converted together, :meth:`parts`.
@@ -56,13 +56,14 @@ class RowEmulator(EmulatorKind):
 
         Beyond ``low`` and ``high`` codes do not change.
         """
-        wanted = np.arange(1 - (1 << bits - 1), 1 << bits - 1)
+        levels = np.arange(1 - (1 << bits - 1), 1 << bits - 1)
         tables = codes(np.zeros(1, dtype=np.int64)).shape[1]
-        below, reached = (np.full((tables, len(wanted)), bound) for bound in (low - 1, high + 1))
+        below, reached = (np.full((tables, len(levels)), bound) for bound in (low - 1, high + 1))
         while (reached - below > 1).any():
             middle = (below + reached) // 2
-            seen = codes(middle.ravel()).reshape(*middle.shape, tables)
-            enough = seen[np.arange(tables)[:, None], np.arange(len(wanted)), np.arange(tables)[:, None]] >= wanted
+            middle_codes = codes(middle.ravel()).reshape(*middle.shape, tables)
+            table = np.arange(tables)[:, None]
+            enough = middle_codes[table, np.arange(len(levels)), table] >= levels
             below, reached = np.where(enough, below, middle), np.where(enough, middle, reached)
         never, always = np.iinfo(np.int64).max, np.iinfo(np.int64).min
         return np.where(reached > high, never, np.where(reached <= low, always, reached))
@@ -102,6 +103,16 @@ class RowEmulator(EmulatorKind):
         """See :class:`EmulatorKind`."""
         return cfg.blocks
 
+    def operations(self, chip: Chip, model: Any, masks: Masks) -> Sequence[MvmOperation]:
+        """Few and many bits, signed or not, word lines and columns that are off; codes over the whole range."""
+        operations, rng = [], np.random.default_rng(1)
+        for number, (bits, signed) in enumerate(((4, True), (chip.input_bits, False), (2, True))):
+            op = replace(chip.operation(in_bits=bits, in_signed=signed), wl_select=number, line_select=number + 3)
+            low, high = op.input_range
+            step = model.full_scale(op, masks, rng.integers(low, high + 1, (4, model.config.inputs(op.direction))))
+            operations.append(replace(op, step_code=int(np.clip(np.rint(step), *chip.step_codes)), relu=number == 2))
+        return operations
+
     def loads(self, cfg: RowEmulatorConfig, model: Any) -> CoreLoads:
         """See :class:`EmulatorKind`."""
         return _Loads(self, cfg, model)
@@ -128,9 +139,9 @@ class _Loads(CoreLoads):
         """Thresholds, in the slot that was not used for longest. Those that no sum reaches are all alike."""
         slots, code, cfg = self._slots, op.step_code, self._cfg
         slot = next((slot for slot, before in slots.items() if before == code), next(iter(slots)))
-        known = slots.pop(slot) == code
+        resident = slots.pop(slot) == code
         slots[slot] = code
-        if known:
+        if resident:
             return []
         top, width = 2 ** (cfg.sum_bits - 1), 1 << cfg.code_bits
         thresholds = np.clip(self._kind.thresholds(self._model, op), -top, top - 1)

@@ -138,9 +138,9 @@ class RowMacro(Resettable):
                 m.d.sync += [position.eq(0), bit.eq(code_bits - 1)]
                 m.next = "SEARCH"
             with m.State("SEARCH"):
-                found = position | Mux(above, C(1, code_bits) << bit, 0)
-                m.d.comb += [recall.addr.eq(column >> lane_bits), candidate.eq(found | (C(1, code_bits) << bit >> 1))]
-                m.d.sync += [position.eq(found), bit.eq(bit - 1)]
+                code = position | Mux(above, C(1, code_bits) << bit, 0)
+                m.d.comb += [recall.addr.eq(column >> lane_bits), candidate.eq(code | (C(1, code_bits) << bit >> 1))]
+                m.d.sync += [position.eq(code), bit.eq(bit - 1)]
                 with m.If(bit == 0):
                     m.next = "CODE"
             with m.State("CODE"):

@@ -103,9 +103,9 @@ class AxiLiteBridge(ports.Component):
             m.d.sync += waiting.eq(0)
         return m
 
-    def _answer(self, m: Module, writing: Signal, *held: Signal) -> None:
+    def _answer(self, m: Module, writing: Signal, *pending: Signal) -> None:
         axi, response = self.s_axil, self.bus.response.p
-        has_write_address, has_write_data, has_read_address = held
+        has_write_address, has_write_data, has_read_address = pending
         code = Mux(response.error, SLVERR, 0)
         with m.If(writing):
             m.d.sync += [axi.bvalid.eq(1), axi.bresp.eq(code), has_write_address.eq(0), has_write_data.eq(0)]

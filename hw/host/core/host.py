@@ -7,7 +7,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import connect, flipped
 
-from mho.hw.core.digital.counting import following
+from mho.hw.core.counting import following
 from mho.hw.core.layout import OpLayout
 from mho.hw.core.port import VectorMembers
 from mho.hw.host.bank import RegisterBank

@@ -126,19 +126,19 @@ class FrameReader:
 
     Parameters
     ----------
-    least, most
+    shortest, longest
         Bytes of the content of a frame, without its CRC; others are dropped.
     """
 
     def __init__(self, shortest: int, longest: int) -> None:
-        self._least, self._most = shortest + CRC_BYTES, longest + CRC_BYTES
-        self._held = bytearray()
+        self._shortest, self._longest = shortest + CRC_BYTES, longest + CRC_BYTES
+        self._pending = bytearray()
         self.damaged = 0
         """Frames that were dropped."""
 
     def clear(self) -> None:
         """Forget the frame that has begun."""
-        self._held.clear()
+        self._pending.clear()
 
     def feed(self, data: bytes) -> list[bytes]:
         """Contents of the undamaged frames that end in ``data``."""
@@ -146,17 +146,17 @@ class FrameReader:
         self._hold(first)
         frames: list[bytes] = []
         for part in rest:
-            content = self._content(bytes(self._held))
+            content = self._content(bytes(self._pending))
             if content is not None:
                 frames.append(content)
-            self.damaged += content is None and bool(self._held)
-            self._held.clear()
+            self.damaged += content is None and bool(self._pending)
+            self._pending.clear()
             self._hold(part)
         return frames
 
     def _hold(self, part: bytes) -> None:
         # Twice the most bytes and one more cannot become a frame; what is beyond need not be kept.
-        self._held += part[: max(2 * self._most + 2 - len(self._held), 0)]
+        self._pending += part[: max(2 * self._longest + 2 - len(self._pending), 0)]
 
     def _content(self, raw: bytes) -> bytes | None:
         if _ESCAPE in raw:
@@ -164,7 +164,7 @@ class FrameReader:
             if unescaped is None:
                 return None
             raw = unescaped
-        if not self._least <= len(raw) <= self._most:
+        if not self._shortest <= len(raw) <= self._longest:
             return None
         content = raw[:-CRC_BYTES]
         return content if zlib.crc32(content) == _CRC.unpack_from(raw, len(content))[0] else None

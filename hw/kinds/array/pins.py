@@ -62,7 +62,7 @@ class ArrayPins(ContractPins):
         write = {} if verify_bits is None else dict(WritePins(cfg.lines, verify_bits).members)
         super().__init__({
             "row_pos": row, "row_neg": row, "wl_en": Out(cfg.rows), "sample": Out(1),
-            "plane": Out((cfg.drive_steps - 1).bit_length()), **({} if cfg.digital else {"convert": Out(1)}),
+            "plane": Out(max(cfg.drive_steps - 1, 1).bit_length()), **({} if cfg.digital else {"convert": Out(1)}),
             "capture": Out(1), "step_code": Out(16), "op_id": Out(64), "group": Out((cfg.group_rows - 1).bit_length()),
             "codes": In(cfg.lanes * cfg.codes * cfg.converter.bits), "hold": In(1), **write,
         })

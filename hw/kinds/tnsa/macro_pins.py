@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """All pins of a macro: those of its products and, where the core programs its cells, those of programming."""
 
 from mho.hw.config import Chip, PulseChip

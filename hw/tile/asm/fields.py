@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import cache
 
 from mho.hw.tile.isa import DESCRIPTORS, Format, Operand
-from mho.macro_models.integer.operation import MAX_BITS
+from mho.macro_models.integer.operation import MAX_BITS, MOST_OUT_BITS
 
 __all__ = ["ALWAYS", "REQUIRED", "complete", "core_fields", "core_range", "names_of", "pack_core", "plain",
            "unpack_core"]
@@ -21,7 +21,8 @@ ALWAYS = {
 """Fields that are always written, since what stands for them depends on others."""
 
 _CORE_BITS = 38
-_WIDTHS = ("in_bits", "out_bits")
+_WIDTHS = {"in_bits": MAX_BITS, "out_bits": MOST_OUT_BITS}
+"""Most bits that some core has."""
 
 
 @cache
@@ -35,7 +36,7 @@ def core_fields() -> dict[str, tuple[int, int]]:
 
 def core_range(name: str) -> tuple[int, int]:
     """Least and largest value of a field of the operation: widths that some core has, of others all that fit."""
-    return (1, MAX_BITS) if name in _WIDTHS else (0, (1 << core_fields()[name][1]) - 1)
+    return (1, _WIDTHS[name]) if name in _WIDTHS else (0, (1 << core_fields()[name][1]) - 1)
 
 
 def pack_core(values: Mapping[str, int]) -> dict[str, int]:
@@ -48,7 +49,7 @@ def unpack_core(values: Mapping[str, int]) -> dict[str, int] | None:
     """Fields of the operation in an mvm descriptor, None if it has bits beyond them, or a width that no core has."""
     bits = values["op"] | values["op_high"] << 32
     fields = {name: bits >> low & (1 << width) - 1 for name, (low, width) in core_fields().items()}
-    return None if bits >> _CORE_BITS or any(fields[name] > MAX_BITS for name in _WIDTHS) else fields
+    return None if bits >> _CORE_BITS or any(fields[name] > most for name, most in _WIDTHS.items()) else fields
 
 
 def names_of(kind: str) -> list[str]:

@@ -5,12 +5,13 @@ from numpy.typing import NDArray
 
 from mho.macro_models.types import Integers, Reals
 
-__all__ = ["about_missing", "about_piles", "about_unread", "about_worn", "from_zero"]
+__all__ = ["about_least_target", "about_missing", "about_piles", "about_unread", "about_worn", "from_zero"]
 
 _FEWEST, _PART = 8, 0.01  # readings, and their part of all, from which on they are named
 _SURE = 4.0  # standard errors (of the sum of ranks of Mann and Whitney; of a difference of two parts)
 _REPEATED = 5.0  # times that a value at the end is there, in units of what is usual for a value
 _SHARED, _COARSE = 20.0, 0.5  # readings for each value, a step in deviations of a change: from here on coarse
+_LACKS = 0.5  # readings of the least target in units of what others have: below it some are missing
 _BELOW = 0.1  # of the largest target: what readings may be below 0 uS by noise
 _FEW, _FEW_PART = 5, 0.005  # negative ones, or cells without any, from which on they are named
 
@@ -79,6 +80,19 @@ def about_missing(cell: Integers, index: Integers, times_s: Reals, g_uS: Reals, 
                 "law is that of the cells that were read"
             )
     return [sentence] if sentence else []
+
+
+def about_least_target(cell: Integers, target_uS: Reals) -> list[str]:
+    """Whether the least target has far fewer readings than the others: cells that are never read may have no rows."""
+    levels, which = np.unique(target_uS, return_inverse=True)
+    readings = np.bincount(which)
+    usual = float(np.median(readings[1:])) if len(levels) > 2 else 0.0
+    if usual < _FEWEST or readings[0] > _LACKS * usual:
+        return []
+    return [
+        f"target {levels[0]:.3g} uS has {readings[0]} readings of {len(np.unique(cell[which == 0]))} cells, the others "
+        f"{usual:.0f} (median): were those left out that are too small? The law there is that of what was read"
+    ]
 
 
 def _ranked(missing: Reals, present: Reals) -> float:

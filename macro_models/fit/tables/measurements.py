@@ -11,11 +11,17 @@ from numpy.typing import NDArray
 
 from mho.macro_models.errors import InputError
 from mho.macro_models.fit.tables.bursts import Bursts, find_bursts, merge_bursts
-from mho.macro_models.fit.tables.censored import about_missing, about_piles, about_unread, about_worn, from_zero
-from mho.macro_models.fit.tables.history import kept_and_read
+from mho.macro_models.fit.tables.censored import (
+    about_least_target,
+    about_missing,
+    about_piles,
+    about_unread,
+    about_worn,
+    from_zero,
+)
 from mho.macro_models.fit.tables.pulses import Pulses, split_pulses
 from mho.macro_models.fit.tables.stuck import find_stuck
-from mho.macro_models.fit.tables.table import Table, read_table
+from mho.macro_models.fit.tables.table import Table, kept_and_read, read_table
 
 __all__ = ["LEAST_CELLS", "Measurements", "read_data", "read_measurements"]
 
@@ -169,7 +175,8 @@ def _measurements(
     if "cell" in table.names:
         condition = np.stack([_numbered(v) for v in (temp, read, *([cycles[order]] if cycles is not None else []))], 1)
         condition = np.unique(condition, axis=0, return_inverse=True)[1].reshape(-1)
-        notes += about_missing(np.unique(cell, return_inverse=True)[1], index, times, g, condition)
+        notes += about_missing(np.unique(cell, return_inverse=True)[1], index, times, g, condition) or (
+            [] if target is None else about_least_target(cell, programmed))
     keep, stuck = find_stuck(cell, g, programmed, has_target=target is not None)
     if cycles is not None and len(stuck):
         _, once = np.unique(cell, return_index=True)

@@ -100,8 +100,8 @@ class ArrayModel(ProgrammedCore[ArrayConfig]):
         cells, weights = np.where(wl, self.cells, 0), self.config.weights
         lines = [cells] if weights == "offset" else [cells[:, 0::2], cells[:, 1::2]]
         lines += [np.where(wl, self.config.middle, 0)] * (weights == "offset")
-        seen = [self._clamped(line) for line in lines]
-        products = np.hstack(seen) if weights == "arrays" else seen[0] - seen[1]
+        clamped = [self._clamped(line) for line in lines]
+        products = np.hstack(clamped) if weights == "arrays" else clamped[0] - clamped[1]
         if self._variances is None:
             return _Key(products, None)
         noise = np.where(wl, self._variances, 0.0)
@@ -159,9 +159,9 @@ class ArrayModel(ProgrammedCore[ArrayConfig]):
             block = slice(start, start + _BLOCK)
             total = np.zeros(codes[block].shape, dtype=np.int64)
             for weight, step, x_step in self._conversions(op, inputs[block] * masks.driven(op)):
-                found, beyond = self.codes(key, x_step, ids[block], step, op.step_code)
+                codes_of_step, beyond = self.codes(key, x_step, ids[block], step, op.step_code)
                 for side, sign in zip(range(0, self.conversions, config.columns), (1, -1), strict=False):
-                    total += sign * weight * self.half_steps(found[:, side : side + config.columns])
+                    total += sign * weight * self.half_steps(codes_of_step[:, side : side + config.columns])
                     clipped[block] |= beyond[:, side : side + config.columns]
             total = np.clip(total, -top, top)
             codes[block] = np.where(enabled & ~(op.relu & (total < 0)), total, 0)
@@ -184,8 +184,8 @@ class ArrayModel(ProgrammedCore[ArrayConfig]):
 
     def full_scale(self, op: MvmOperation, masks: Masks, x: ArrayLike) -> float:
         """Step code at which the largest product of a conversion is just the end of the converter's range."""
-        key, taken = self.key(masks.word_lines(op)), self._conversions(op, np.asarray(x) * masks.driven(op))
-        largest = max(np.abs(step.astype(np.float64) @ key.products).max(initial=0.0) for _, _, step in taken)
+        key, parts = self.key(masks.word_lines(op)), self._conversions(op, np.asarray(x) * masks.driven(op))
+        largest = max(np.abs(step.astype(np.float64) @ key.products).max(initial=0.0) for _, _, step in parts)
         full = float(largest) * self.config.lsb_uS / self.config.full_uS
         return full / self.config.most_steps(op) * 2**STEP_FRACTION_BITS
 

@@ -46,7 +46,8 @@ def test_tiles_take_what_the_cycle_model_says_of_these_very_inputs(net: mho.Net,
     assert max(one["utilisation"] for one in content["cost"]["tiles"]["tiles"]) <= 1.02
     # Of one input alone the interval is that of the same again and again.
     one = net.run(tiny.x[:1], seed=3)
-    assert one.latency_us == result.latency_us
+    # Engines that see no next input ask the rings in other turns: a cycle or two.
+    assert one.latency_us == pytest.approx(result.latency_us, rel=0.002)
     assert 0 < one.interval_us < one.latency_us
 
 

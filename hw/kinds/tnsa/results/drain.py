@@ -5,7 +5,7 @@ from amaranth.lib import stream
 from amaranth.lib.memory import Memory
 
 from mho.hw.block import Resettable
-from mho.hw.core.digital.counting import following, last, padded
+from mho.hw.core.counting import following, last, padded
 from mho.hw.core.layout import CODE_WIDTH, WordsLayout
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.kinds.tnsa.results.counters import COUNT_BITS

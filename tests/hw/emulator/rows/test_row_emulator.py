@@ -12,6 +12,7 @@ from mho.macro_models import Masks, load_device
 from mho.macro_models.errors import InputError
 from mho.macro_models.kinds import family
 from mho.sim.board.backend import FpgaSimBackend
+from mho.sim.board.tiles.backend import TilesFpgaSimBackend
 from mho.sim.executor import execute
 from mho.sim.functional import FunctionalBackend
 from tests.sim.core.test_generated_macro import network
@@ -83,6 +84,19 @@ def test_a_network_has_the_same_bits_on_a_board(changes: dict[str, object]) -> N
     ideal, board = load_device("ideal"), FpgaSimBackend(lanes=8)
     expected = execute(net, FunctionalBackend(), x, device=ideal, seed=0)
     result = execute(net, board, x, device=ideal, seed=0)
+    board.close()
+    assert len(np.unique(expected.outputs)) >= 10
+    assert np.array_equal(result.outputs, expected.outputs)
+
+
+@pytest.mark.long
+@pytest.mark.cosim
+def test_a_network_has_the_same_bits_on_the_tiles_of_a_board() -> None:
+    chip = load_chip("array-2x2", {"core.rows": 32, "core.columns": 32, "mesh.rows": 1})
+    net, x = network(chip)
+    ideal, board = load_device("ideal"), TilesFpgaSimBackend(lanes=8)
+    expected = execute(net, FunctionalBackend(), x[:6], device=ideal, seed=0)
+    result = execute(net, board, x[:6], device=ideal, seed=0)
     board.close()
     assert len(np.unique(expected.outputs)) >= 10
     assert np.array_equal(result.outputs, expected.outputs)

@@ -4,18 +4,19 @@ from typing import Any
 
 import numpy as np
 
-from mho.hw.config import Chip, chip_from_dict
+from mho.hw.config import chip_from_dict
+from mho.hw.config.kinds.array import ArrayChip
 from mho.macro_models.errors import InputError
 
 __all__ = ["random_chip"]
 
 
-def random_chip(seed: int, most_lines: int = 64) -> Chip:
+def random_chip(seed: int, most_lines: int = 64) -> ArrayChip:
     """A legal description, another for each seed."""
     rng = np.random.default_rng(seed)
     while True:
         try:
-            return chip_from_dict(_content(rng, most_lines))
+            return ArrayChip.of(chip_from_dict(_content(rng, most_lines)))
         except InputError:
             continue  # values that exclude each other
 

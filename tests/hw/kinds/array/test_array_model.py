@@ -70,6 +70,7 @@ def test_products_are_their_definition(seed: int) -> None:
         for k, vector in enumerate((x * masks.driven(op)).tolist()):
             pairs = [expected(config, model.cells.tolist(), op, vector, j) for j in range(config.columns)]
             assert found.codes[k].tolist() == [code if on else 0 for (code, _), on in zip(pairs, enabled, strict=True)]
+            assert found.clipped is not None
             assert found.clipped[k] == sum(beyond for (_, beyond), on in zip(pairs, enabled, strict=True) if on)
         codes += found.codes.ravel().tolist()
     assert len(set(codes)) > 1
