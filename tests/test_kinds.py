@@ -14,11 +14,9 @@ FOLDERS = ("compiler", "fpga", "hw", "macro_models", "mho", "rtl_gen", "sim")
 
 KNOWN = {
     "hw/config/chip.py": "the kind of a description that says none, which all older ones are",
-    "hw/board": "tiles on boards emulate the transposable core alone",
     "hw/emulator": "the emulator of the transposable core",
     "mho/demo/trace.py": "shows one product of the transposable core",
     "rtl_gen/registers.py": "the reference page of registers",
-    "sim/board": "boards emulate the transposable core alone",
     "sim/core": "what was written when there was one kind",
 }
 """Files and folders that know a kind, and why."""

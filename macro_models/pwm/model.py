@@ -34,9 +34,8 @@ from mho.macro_models.integer.pwm.operation import PwmOperation
 from mho.macro_models.integer.random import LANES, NORMAL_ONE, Purpose, bits_of_blocks
 from mho.macro_models.macro import MvmResult
 from mho.macro_models.programmed import ProgrammedCore
-from mho.macro_models.pwm.bound import NarrowProduct
 from mho.macro_models.pwm.config import PwmConfig
-from mho.macro_models.pwm.sensing import Key, made_oscillators
+from mho.macro_models.pwm.sensing import Key, NarrowProduct, made_oscillators
 from mho.macro_models.types import Integers, Reals
 
 __all__ = ["PwmModel"]

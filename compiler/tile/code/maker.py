@@ -1,19 +1,20 @@
-"""Programs of all tiles in the making: in which order, with which rings, and what has no room.
+"""Programs of all tiles in the making: in which order and images of a run, with which rings, and what has no room.
 
 Rings begin with the least that their windows need. The token machine, which sees no time, says which of them have to be
 larger so that nothing gets stuck; those that are filled by other tiles then get :data:`SLACK` blocks more, as far as
 buffers have room, so that blocks under way delay nobody.
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 
 from mho.compiler.network import Network
 from mho.compiler.program import Call
 from mho.compiler.tile.code.allocate import allocate
 from mho.compiler.tile.code.emit import Emitter, least_blocks, more_blocks
 from mho.compiler.tile.code.ir import TileSource
-from mho.compiler.tile.placement.order import Steps, in_loops
-from mho.compiler.tile.placement.runs import Runs
+from mho.compiler.tile.graph.graph import Graph
+from mho.compiler.tile.placement.order import IMAGE, Steps, firings, in_loops
 from mho.compiler.tile.placement.sharing import shared
 from mho.compiler.tile.placement.software_pipeline import Cuts
 from mho.compiler.tile.placement.streams import Placed, Ring
@@ -24,6 +25,40 @@ from mho.hw.tile.interpreter.tokens import TokenMachine
 from mho.hw.tile.isa import DESCRIPTORS
 
 __all__ = ["MOST_BLOCKS", "SLACK", "Maker"]
+
+
+class Runs:
+    """Orders of all tiles, from one untimed run of each image that differs.
+
+    Parameters
+    ----------
+    graph, members
+        Nodes, and the tiles of each.
+    first
+        Number of the first image of a run.
+    whole, joined
+        As of :func:`mho.compiler.tile.placement.order.firings`.
+    """
+
+    def __init__(
+        self, graph: Graph, members: Sequence[tuple[str, ...]], first: int, whole: frozenset[str],
+        joined: frozenset[str],
+    ) -> None:
+        self._graph, self._members, self._first = graph, members, first
+        self._whole, self._joined, self._orders = whole, joined, dict[int, Mapping[str, list[int]]]()
+
+    def of(self, image: int) -> Mapping[str, list[int]]:
+        """What all tiles do in an image."""
+        if image not in self._orders:
+            self._orders[image] = firings(self._graph, self._members, self._whole, self._joined, image)
+        return self._orders[image]
+
+    def again(self, tile: str) -> list[int]:
+        """What a tile does again and again: an image, or several, each with its end."""
+        period = math.lcm(*(self._graph.period(k) for k, tiles in enumerate(self._members) if tile in tiles))
+        if period == 1:
+            return self.of(self._first)[tile]
+        return [number for n in range(period) for number in (*self.of(self._first + n)[tile], IMAGE)]
 
 SLACK = 3
 """Blocks beyond those that do without latency: one under way, one acknowledged, one read."""

@@ -13,7 +13,7 @@ __all__ = ["RowConfig"]
 
 
 class RowConfig(CoreShape, FixedTiming):
-    """Configuration of a :class:`mho.hw.core.digital.core.RowCore`: a kind says ``columns`` and ``phases``.
+    """Configuration of a :class:`mho.hw.core.row_core.RowCore`: a kind says ``columns`` and ``phases``.
 
     Attributes
     ----------

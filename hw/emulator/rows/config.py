@@ -18,7 +18,7 @@ class RowEmulatorConfig:
     Parameters
     ----------
     blocks
-        The core, on a :class:`mho.hw.core.digital.core.RowCore` that does not program its cells.
+        The core, on a :class:`mho.hw.core.row_core.RowCore` that does not program its cells.
     conversions
         Codes that leave the macro, those of a group at the pins beside each other.
     code_bits

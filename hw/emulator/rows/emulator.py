@@ -30,7 +30,7 @@ _TILE_WORDS = 4096
 
 
 class RowEmulator(EmulatorKind):
-    """Base of ``EMULATOR`` of a kind on :class:`mho.hw.core.digital.core.RowCore`: it has the level of the pins.
+    """Base of ``EMULATOR`` of a kind on :class:`mho.hw.core.row_core.RowCore`: it has the level of the pins.
 
     A kind says :meth:`weights` and :meth:`thresholds` of its model and, where it is otherwise than one code a column
     of which all steps are converted together, :meth:`parts`.

@@ -7,10 +7,10 @@ from amaranth.lib import wiring
 
 from mho.hw.config import Chip
 from mho.hw.config.kinds.array import ArrayChip
-from mho.hw.core.digital.core import row_port
 from mho.hw.core.digital.loader import RowOpCheck
 from mho.hw.core.port import VectorPort
 from mho.hw.core.reference import CoreReference
+from mho.hw.core.row_core import row_port
 from mho.hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
 from mho.hw.host.core.blocks import CoreBlocks
 from mho.hw.host.core.map import core_map

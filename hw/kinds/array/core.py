@@ -6,10 +6,10 @@ from amaranth.hdl import Module, Mux, Signal, Value, signed
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In
 
-from mho.hw.core.digital.core import RowCore
 from mho.hw.core.digital.groups import ColumnGroups
 from mho.hw.core.digital.loader import CodeLoader, RowOpCheck
 from mho.hw.core.layout import CODE_WIDTH
+from mho.hw.core.row_core import RowCore
 from mho.hw.core.write_verify import WriteVerifyConfig
 from mho.hw.kinds.array.config import ArrayCoreConfig
 from mho.hw.kinds.array.pins import ArrayPins

@@ -19,10 +19,9 @@ from mho.macro_models.fit.tables.censored import (
     about_worn,
     from_zero,
 )
-from mho.macro_models.fit.tables.history import kept_and_read
 from mho.macro_models.fit.tables.pulses import Pulses, split_pulses
 from mho.macro_models.fit.tables.stuck import find_stuck
-from mho.macro_models.fit.tables.table import Table, read_table
+from mho.macro_models.fit.tables.table import Table, kept_and_read, read_table
 
 __all__ = ["LEAST_CELLS", "Measurements", "read_data", "read_measurements"]
 

@@ -14,8 +14,8 @@ from mho.compiler.model.stages import Combine, Evaluated
 from mho.compiler.passes import compile_tiles
 from mho.compiler.program import InputStage, OutputStage, Program, Stage
 from mho.compiler.tile import tile_programs
-from mho.compiler.tile.graph.hoist_moves import hoist_moves
 from mho.compiler.tile.graph.images import FEWEST
+from mho.compiler.tile.layers import hoist_moves
 from mho.compiler.tile.programs import graph_of
 from mho.hw.config import load_chip
 from mho.macro_models.integer.vector import Encode, Select, Table

@@ -89,7 +89,7 @@ def test_taox_forgets_from_the_first_microsecond():
 
 @pytest.mark.slow
 def test_fading_memory_of_taox():
-    means = cycle_means([0.2, 0.6, 1.0], 1200)
+    means = cycle_means([0.2, 1.0], 1600)
     np.testing.assert_allclose(means, 0.295354, atol=1e-4)
 
 

@@ -60,7 +60,8 @@ def rtl(chip: Chip, part: str) -> Any:
         return verilog_text(TileController(TileConfig.from_chip(chip)), "tile")
     if part == "emulator":
         cfg = BoardConfig(chip=chip, level="pin", lanes=16).emulator
-        assert isinstance(cfg, PinEmulatorConfig)
+        if not isinstance(cfg, PinEmulatorConfig):
+            raise InputError("its emulator is around the core, and another for another core")
         return verilog_text(PinLevelMacro(cfg), "emulator")
     prefix = chip.verilog.prefix
     texts = part_texts(part, chip, Path("nowhere"), "none", f"{prefix}{part}", prefix)

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from amaranth.hdl import Module, Signal
 
+from mho.hw.core import counting as module
 from mho.hw.core.counting import following, last, padded, tally
-from mho.hw.core.digital import counting as module
 from tests.hw.amaranth_bench import simulate
 
 

@@ -67,9 +67,10 @@ def test_any_description(seed: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.cosim("verilator", "iverilog", "vvp", "cocotb")
-@pytest.mark.parametrize("seed", [3, 8])
-def test_what_is_generated_is_clean_and_passes_its_test(seed: int, tmp_path: Path) -> None:
-    generate(random_chip(seed), tmp_path / "out")
+@pytest.mark.parametrize("seed", [3, 14, None])
+def test_what_is_generated_passes_its_test(seed: int | None, tmp_path: Path) -> None:
+    # The preset programs its cells, in the test too.
+    generate(load_chip("array-32") if seed is None else random_chip(seed), tmp_path / "out")
     command = [sys.executable, "-m", "pytest", "-q", "tb"]
     done = subprocess.run(command, cwd=tmp_path / "out", capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-2000:]

@@ -10,12 +10,12 @@ from amaranth.lib.wiring import In, Out
 from mho.hw.config.kinds.plain import PlainOperation  # pyright: ignore[reportMissingImports]
 from mho.hw.core.digital.config import RowConfig
 from mho.hw.core.digital.converters import ColumnConverter, ConvertedGroups, SarConverter
-from mho.hw.core.digital.core import RowCore, row_port
 from mho.hw.core.digital.groups import ColumnGroups
 from mho.hw.core.digital.loader import CodeLoader, RowOpCheck
 from mho.hw.core.digital.sequencer import Phase
 from mho.hw.core.port import VectorPort
 from mho.hw.core.reference import CoreReference
+from mho.hw.core.row_core import RowCore, row_port
 from mho.hw.host.core.blocks import CoreBlocks
 from mho.hw.host.core.map import core_map
 from mho.hw.macro.contract import ContractPins
