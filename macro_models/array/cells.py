@@ -62,19 +62,19 @@ def share_matrices(folder: Path | None) -> None:
 
 def effective_cells(
     cells: NDArray[np.int32], lsb_uS: float, wires: Wires, wl: NDArray[np.bool_], backward: bool,
-    reading: Reading | None = None,
+    reading: Reading | None = None, mode: Mode = "voltage",
 ) -> NDArray[np.integer]:
     """Integer conductances of shape (driven, converted) that give a line its charge: at least 0.
 
     With perfect wires the codes of the cells whose word line is on. With wires the rounded effective matrix, each
-    converted line multiplied by the sum of its codes (:func:`~mho.macro_models.array.effective_codes`): the matrix is
+    open line multiplied by the sum of its codes (:func:`~mho.macro_models.array.effective_codes`): the matrix is
     computed in floating point, so that it is the same wherever the same BLAS runs in one thread, and another one could
     round a code otherwise, once in some 10**9. Where lines do not settle, each is multiplied by what it reaches.
 
     Parameters
     ----------
     cells
-        Codes ``[bit line, source line]``, of shape (lines, lines).
+        Codes ``[bit line, source line]``.
     lsb_uS
         Conductance of one code.
     wires
@@ -85,19 +85,16 @@ def effective_cells(
         Source lines are driven and bit lines are converted.
     reading
         Cells that are not linear, with the matrix of their operating point (:func:`read_matrix`); None: ohmic cells.
+    mode
+        Converted lines are open, or in virtual grounds.
     """
     gated = cells if wl.all() else np.where(wl[:, None], cells, 0)
     k: NDArray[np.integer] = gated.T if backward else gated
     if wires.ideal and reading is None:
         return k
-    if reading is not None:
-        e = reading.matrix(np.asarray(cells * (lsb_uS * 1e-6), dtype=np.float64), wires.settled, wl, backward)
-        k = np.rint(e * gated.sum(axis=1 if backward else 0)).astype(np.int64)
-    elif not wires.settled.ideal:
-        build = _MATRICES.matrix
-        k = effective_codes(
-            cells, lsb_uS * 1e-6, wires.settled, mode="voltage", wl=wl, backward=backward, build=build
-        )
+    if reading is not None or not wires.settled.ideal:
+        build = _MATRICES.matrix if reading is None else reading.matrix
+        k = effective_codes(cells, lsb_uS * 1e-6, wires.settled, mode=mode, wl=wl, backward=backward, build=build)
     if not wires.settle_uS:
         return k
     return np.rint(k * _reached(gated.sum(axis=1 if backward else 0) * lsb_uS, wires, len(cells))).astype(np.int64)

@@ -37,8 +37,9 @@ class _ArrayEmulator(RowEmulator):
         if model._errors is not None and (config.noise or cfg.tables == 1):
             why = "noise of converters" if config.noise else "converters of their own for two arrays"
             raise InputError(f"the emulator has no {why}: leave that cause out ({argument('without')} adc)")
-        if config.r_clamp_ohm and "wire" in model.causes:
-            raise InputError(f"the emulator has perfect clamps: leave that cause out ({argument('without')} wire)")
+        if "wire" in model.causes & config.active_causes(model.device):
+            what = "perfect wires and clamps, and linear cells"
+            raise InputError(f"the emulator has {what}: leave that cause out ({argument('without')} wire)")
         super().check(cfg, model)
 
     def weights(self, model: Any) -> Integers:

@@ -32,9 +32,11 @@ class Reading:
     temp_C: float
     """Of the transistors, in degrees Celsius."""
 
-    def matrix(self, g_S: Reals, wires: Wires, wl: NDArray[np.bool_], backward: bool) -> Reals:
-        """:func:`read_matrix` of open lines."""
-        return read_matrix(g_S, wires, self.conduction, self.v_V, wl=wl, backward=backward, temp_C=self.temp_C)
+    def matrix(self, g_S: Reals, wires: Wires, *, mode: Mode, wl: NDArray[np.bool_], backward: bool) -> Reals:
+        """See :func:`read_matrix`."""
+        return read_matrix(
+            g_S, wires, self.conduction, self.v_V, mode=mode, wl=wl, backward=backward, temp_C=self.temp_C
+        )
 
 
 class ReadError(NamedTuple):
@@ -60,12 +62,15 @@ def read_matrix(
     g = check_conductances(g_S)
     on = check_lines_on(wl, len(g))
     signs = np.where(np.arange(g.shape[1] if backward else g.shape[0]) % 2, -v_V, v_V)
-    driven, less, idle = (
-        _solve(g, wires, conduction, scale * signs, 0.0, on, backward, temp_C) for scale in (1.0, 1.0 - _STEP, _STEP)
-    )
+
+    def point(scale: float) -> OperatingPoint:
+        return _solve(g, wires, conduction, scale * signs, 0.0, on, backward, temp_C)
+
+    driven = point(1.0)
     conducting = _ratio(driven.cell_A, driven.cell_V)
     if check_mode(mode) == "current":
         return effective_matrix(conducting, wires, mode=mode, backward=backward)
+    less, idle = point(1.0 - _STEP), point(_STEP)
     slope = _ratio(driven.cell_A - less.cell_A, driven.cell_V - less.cell_V)
     load = (slope + _ratio(idle.cell_A, idle.cell_V)) / 2.0
     part = _ratio(conducting, load)

@@ -1,12 +1,13 @@
 """What the models of an array take from a chip description."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.macro_models.array.wires import Wires
 from mho.macro_models.cell_map import CellMap, ColumnPairs, OffsetCells
 from mho.macro_models.devices.device import Device
 from mho.macro_models.errors import InputError
@@ -51,8 +52,8 @@ class ArrayConfig(ConductanceGrid):
     """Each step of a product is converted; else all together."""
     v_read_V: float = 0.2
     """Voltage of the highest level of a row, in V."""
-    r_clamp_ohm: float = 0.0
-    """Resistance of the virtual ground of a column, in ohms."""
+    wires: Wires = field(default_factory=Wires)
+    """Resistances around the cells; that of the virtual ground of a column is ``r_sense_ohm``."""
     bits: int = 8
     """Bits of a converter."""
     share: int = 8
@@ -141,9 +142,10 @@ class ArrayConfig(ConductanceGrid):
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "ArrayConfig":
         """The configuration that :meth:`to_dict` wrote."""
-        return cls(**{name: value for name, value in content.items() if name != "kind"})
+        values = {name: value for name, value in content.items() if name != "kind"}
+        return cls(**{**values, "wires": Wires(**content["wires"])})
 
     def active_causes(self, device: Device) -> frozenset[str]:
-        """Causes of the macro itself that can change anything with this device: "wire" (the clamp), "adc"."""
+        """Causes of the macro itself, "wire" and "adc", that can change anything with this device."""
         errors = any((self.sigma_offset, self.sigma_gain, self.sigma_inl, self.noise)) and device.converter.spread
-        return frozenset(["adc"] * bool(errors) + ["wire"] * (self.r_clamp_ohm > 0.0))
+        return frozenset(["adc"] * bool(errors) + ["wire"] * (not self.wires.ideal or device.conduction.acts))

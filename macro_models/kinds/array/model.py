@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mho.macro_models.array.cells import effective_cells
+from mho.macro_models.array.nonlinear.reading import Reading
+from mho.macro_models.array.wires import Wires
 from mho.macro_models.arrays import product, variance_grid
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.array.conversion import converted, driven
@@ -56,6 +59,14 @@ class ArrayModel(ProgrammedCore[ArrayConfig]):
                 f"{device.name}: read_noise.generator must be cells for a core of kind array, "
                 f"not {device.read_noise.generator}"
             )
+        self._wires, self._reading = config.wires if "wire" in self.causes else Wires(), None
+        if "wire" in self.causes and device.conduction.acts:
+            if config.digit_bits > 1:
+                raise InputError(
+                    f"{device.name}: conduction must be left out unless inputs are driven bit by bit (input.bits = 1), "
+                    f"as each of {2**config.digit_bits - 1} levels of a row would have a matrix of its own"
+                )
+            self._reading = Reading(conduction=device.conduction, v_V=config.v_read_V, temp_C=self.temp_C)
         self._keys: OrderedDict[bytes, _Key] = OrderedDict()
         self._variances, self._unit = self._make_variances() or (None, 1.0)
         self._errors = None
@@ -90,32 +101,35 @@ class ArrayModel(ProgrammedCore[ArrayConfig]):
         name = np.ascontiguousarray(wl, dtype=bool).tobytes()
         key = self._keys.get(name)
         if key is None:
-            key = self._keys[name] = self._make_key(np.asarray(wl, dtype=bool)[:, None])
+            key = self._keys[name] = self._make_key(np.array(wl, dtype=bool))
             if len(self._keys) > _KEYS:
                 self._keys.popitem(last=False)
         return key
 
     def _make_key(self, wl: NDArray[np.bool_]) -> _Key:
-        """Codes of cells whose word line is on, as a clamp leaves them, and their variances."""
-        cells, weights = np.where(wl, self.cells, 0), self.config.weights
-        lines = [cells] if weights == "offset" else [cells[:, 0::2], cells[:, 1::2]]
-        lines += [np.where(wl, self.config.middle, 0)] * (weights == "offset")
-        clamped = [self._clamped(line) for line in lines]
-        products = np.hstack(clamped) if weights == "arrays" else clamped[0] - clamped[1]
+        """Cells as wires, clamps and word lines leave them, and their variances."""
+        cells, weights = self.cells, self.config.weights
+        if weights == "arrays":
+            products = np.hstack([self._seen(cells[:, side::2], wl) for side in (0, 1)])
+        elif weights == "pairs":
+            seen = self._seen(cells, wl)
+            products = seen[:, 0::2] - seen[:, 1::2]
+        else:  # the reference column is at the far end of the rows
+            seen = self._seen(np.pad(cells, ((0, 0), (0, 1)), constant_values=self.config.middle), wl)
+            products = seen[:, :-1] - seen[:, -1:]
         if self._variances is None:
             return _Key(products, None)
-        noise = np.where(wl, self._variances, 0.0)
+        noise = np.where(wl[:, None], self._variances, 0.0)
         if weights != "offset":
             both = noise[:, 0::2], noise[:, 1::2]
             noise = np.hstack(both) if weights == "arrays" else both[0] + both[1]
         return _Key(products, noise)
 
-    def _clamped(self, cells: NDArray[Any]) -> Reals:
-        """Codes of the cells of columns whose virtual ground rises with their current: all are smaller alike."""
-        if not self.config.r_clamp_ohm or "wire" not in self.causes:
-            return cells.astype(np.float64)
-        load_S = cells.sum(axis=0) * self.config.lsb_uS * 1e-6
-        return np.rint(cells / (1.0 + self.config.r_clamp_ohm * load_S))
+    def _seen(self, cells: NDArray[Any], wl: NDArray[np.bool_]) -> Reals:
+        """Codes of the cells of one array, whole numbers."""
+        return effective_cells(
+            cells, self.config.lsb_uS, self._wires, wl, False, self._reading, mode="current"
+        ).astype(np.float64)
 
     def codes(
         self, key: _Key, x: Integers, op_id: NDArray[np.uint64], step: int, step_code: int

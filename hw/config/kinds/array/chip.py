@@ -83,6 +83,16 @@ class ReadSection(Section):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ArrayWiresSection(Section):
+    """``[wires]``: resistances around the cells; all 0 are perfect wires."""
+
+    _name = "wires"
+    r_row_ohm: float = key(0.0, "One segment of a row, from cell to cell, in ohms.", low=0.0, high=1e6)
+    r_column_ohm: float = key(0.0, "One segment of a column, from cell to cell, in ohms.", low=0.0, high=1e6)
+    r_driver_ohm: float = key(0.0, "Output resistance of the driver of a row, in ohms.", low=0.0, high=1e6)
+
+
+@dataclass(frozen=True, kw_only=True)
 class AdcSection(Section):
     """``[adc]``: converters that columns share."""
 
@@ -152,6 +162,7 @@ class ArrayChip(PulseChip):
     core: ArrayCoreSection = field(default_factory=ArrayCoreSection)  # pyright: ignore[reportIncompatibleVariableOverride]
     input: InputSection = field(default_factory=InputSection)
     read: ReadSection = field(default_factory=ReadSection)
+    wires: ArrayWiresSection = field(default_factory=ArrayWiresSection)
     adc: AdcSection = field(default_factory=AdcSection)
     programming: ArrayProgrammingSection = field(default_factory=ArrayProgrammingSection)
     energy: ArrayEnergySection = field(default_factory=ArrayEnergySection)
@@ -235,16 +246,20 @@ class ArrayChip(PulseChip):
     def macro_config(self) -> "ArrayConfig":
         """Configuration of the numpy model of the macro."""
         # Imported here: the description itself needs no scipy.
+        from mho.macro_models.array.wires import Wires
         from mho.macro_models.kinds.array.config import ArrayConfig
 
-        adc = self.adc
+        adc, wires = self.adc, self.wires
         return ArrayConfig(
             rows=self.core.rows, columns=self.outputs, weights=self.core.weights, g_bits=self.core.g_bits,
             g_min_uS=self.cells.g_min_uS, g_max_uS=self.cells.g_max_uS, g_full_scale_uS=self.cells.g_full_scale_uS,
             digit_bits=self.input.bits, row_groups=self.input.row_groups, digital=self.read.accumulate == "digital",
-            v_read_V=self.read.v_read_V, r_clamp_ohm=self.read.r_clamp_ohm, bits=adc.bits, share=adc.columns,
-            full_scale_uA=adc.full_scale_uA, sigma_offset=adc.sigma_offset, sigma_gain=adc.sigma_gain,
-            sigma_inl=adc.sigma_inl, noise=adc.noise,
+            v_read_V=self.read.v_read_V, bits=adc.bits, share=adc.columns, full_scale_uA=adc.full_scale_uA,
+            sigma_offset=adc.sigma_offset, sigma_gain=adc.sigma_gain, sigma_inl=adc.sigma_inl, noise=adc.noise,
+            wires=Wires(
+                r_row_ohm=wires.r_row_ohm, r_col_ohm=wires.r_column_ohm, r_driver_ohm=wires.r_driver_ohm,
+                r_sense_ohm=self.read.r_clamp_ohm,
+            ),
         )
 
     def sizes(self) -> list[tuple[str, str]]:

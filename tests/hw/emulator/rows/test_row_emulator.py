@@ -46,7 +46,8 @@ def model(changes: dict[str, object], causes: set[str], device: str) -> tuple[An
 @pytest.mark.parametrize(("changes", "causes", "sentence"), [
     ({}, {"read-noise"}, r"^the emulator has no read noise of cells: leave that cause out"),
     ({"adc.noise": 0.5}, {"adc"}, r"^the emulator has no noise of converters: leave that cause out"),
-    ({"read.r_clamp_ohm": 50.0}, {"wire"}, r"^the emulator has perfect clamps: leave that cause out"),
+    ({"read.r_clamp_ohm": 50.0}, {"wire"}, r"^the emulator has perfect wires and clamps, and linear cells: leave that"),
+    ({"wires.r_row_ohm": 1.0}, {"wire"}, r"^the emulator has perfect wires and clamps, and linear cells: leave that"),
 ])
 def test_what_it_does_not_have_is_refused(changes: dict[str, object], causes: set[str], sentence: str) -> None:
     chip, core = model(changes, causes, "rram-neurram")

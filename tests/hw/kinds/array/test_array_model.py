@@ -6,6 +6,11 @@ import numpy as np
 import pytest
 
 from mho.macro_models import load_device
+from mho.macro_models.array.effective import effective_matrix
+from mho.macro_models.array.nonlinear.reading import read_matrix
+from mho.macro_models.array.wires import Wires
+from mho.macro_models.devices.device import Device
+from mho.macro_models.errors import InputError
 from mho.macro_models.integer.operation import Masks
 from mho.macro_models.kinds.array import ArrayModel
 from mho.macro_models.kinds.array.config import ArrayConfig
@@ -52,7 +57,7 @@ def expected(config: ArrayConfig, cells: list[list[int]], op, x: list[int], colu
 @pytest.mark.parametrize("seed", range(12))
 def test_products_are_their_definition(seed: int) -> None:
     chip = random_chip(seed)
-    config, rng = replace(chip.macro_config(), r_clamp_ohm=0.0), np.random.default_rng(seed)
+    config, rng = replace(chip.macro_config(), wires=Wires()), np.random.default_rng(seed)
     target = rng.uniform(config.g_min_uS, config.g_max_uS, config.cell_map.shape)
     model = ArrayModel(config, target, device=load_device("ideal"), seed=0, core=0)
     driven, lines = config.cell_map.shape
@@ -97,7 +102,7 @@ def test_what_is_drawn_is_of_a_converter_and_of_a_conversion() -> None:
 
 
 def test_a_clamp_takes_a_share_of_each_column() -> None:
-    config = ArrayConfig(rows=16, columns=8, r_clamp_ohm=100.0)
+    config = ArrayConfig(rows=16, columns=8, wires=Wires(r_sense_ohm=100.0))
     target = np.random.default_rng(0).uniform(1.0, 40.0, config.cell_map.shape)
     model = ArrayModel(config, target, device=load_device("ideal"), seed=0, core=0)
     seen = model.key(np.ones(16, dtype=bool)).products
@@ -106,3 +111,50 @@ def test_a_clamp_takes_a_share_of_each_column() -> None:
     exact = cells * share
     assert np.abs(seen - (exact[:, 0::2] - exact[:, 1::2])).max() <= 1.0
     assert 0.9 < share.min() < share.max() < 0.99
+
+
+WIRES = Wires(r_row_ohm=2.0, r_col_ohm=1.0, r_driver_ohm=100.0, r_sense_ohm=50.0)
+
+
+def core_of(config: ArrayConfig, device: Device) -> tuple[ArrayModel, np.ndarray, np.ndarray]:
+    """A core, its conductances in codes, and word lines of which some are on."""
+    target = np.random.default_rng(0).uniform(1.0, 40.0, config.cell_map.shape)
+    model = ArrayModel(config, target, device=device, seed=0, core=0)
+    return model, model.cells.astype(float), np.arange(config.rows) % 3 > 0
+
+
+@pytest.mark.parametrize("weights", ["pairs", "arrays", "offset"])
+def test_wires_are_solved_exactly(weights: str) -> None:
+    config = ArrayConfig(rows=24, columns=8, weights=weights, wires=WIRES)
+    model, cells, wl = core_of(config, load_device("ideal"))
+    if weights == "offset":
+        cells = np.hstack([cells, np.full((24, 1), float(config.middle))])
+
+    def effective(codes: np.ndarray) -> np.ndarray:
+        lsb = config.lsb_uS * 1e-6
+        return effective_matrix(codes * lsb, WIRES, mode="current", wl=wl) / lsb
+
+    exact = {
+        "pairs": lambda: effective(cells)[:, 0::2] - effective(cells)[:, 1::2],
+        "arrays": lambda: np.hstack([effective(cells[:, 0::2]), effective(cells[:, 1::2])]),
+        "offset": lambda: effective(cells)[:, :-1] - effective(cells)[:, -1:],
+    }[weights]()
+    assert np.abs(model.key(wl).products - exact).max() <= 1.0
+    perfect = core_of(replace(config, wires=Wires()), load_device("ideal"))[0].key(wl).products
+    assert np.abs(perfect - exact).max() > 20.0
+
+
+@pytest.mark.parametrize("keys", [{"conduction.v0_V": 0.25}, {"conduction.access_uA_V2": 400.0}])
+def test_cells_that_are_not_linear_conduct_as_at_the_read_voltage(keys: dict[str, object]) -> None:
+    device, config = load_device("ideal", keys), ArrayConfig(rows=24, columns=8, wires=WIRES)
+    assert config.active_causes(device) == {"wire"}
+    model, cells, wl = core_of(config, device)
+    lsb = config.lsb_uS * 1e-6
+    exact = read_matrix(cells * lsb, WIRES, device.conduction, 0.2, mode="current", wl=wl) / lsb
+    assert np.abs(model.key(wl).products - (exact[:, 0::2] - exact[:, 1::2])).max() <= 1.0
+    linear = core_of(config, load_device("ideal"))[0]
+    assert np.abs(model.key(wl).products - linear.key(wl).products).max() > 20.0
+    again = ArrayModel.from_state(model.state())
+    assert np.array_equal(again.key(wl).products, model.key(wl).products)
+    with pytest.raises(InputError, match=r"conduction must be left out unless .* \(input.bits = 1\), as each of 3"):
+        core_of(replace(config, digit_bits=2), device)
