@@ -169,7 +169,9 @@ def network_of(job: Job, layers: CalibratedLayers) -> Network:
             clipped=result.clipped, outputs=result.outputs, cores_least=placement.least, cores_bound=placement.bound,
             redundancy=layers.redundancy, converters=converters_of(job.chip, job.device, len(cores)),
             warnings=(
-                *job.net.warnings, *calibration_warnings(job.x, job.layer_names, result.clipped), *layers.warnings,
+                *job.net.warnings,
+                *calibration_warnings(job.x, job.layer_names, result.clipped, result.limited),
+                *layers.warnings,
                 *shortfall(layers.redundancy, job.options.error),
             ),
         ),

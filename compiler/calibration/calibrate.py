@@ -70,6 +70,7 @@ _NO_LANES = np.zeros((0, 0, 0), dtype=np.int16), np.zeros(0)
 class Calibrated:
     """Result of the calibration: the program, the conductances of each core in uS, and facts for the report.
 
+    ``limited`` is the share of each layer's outputs that are beyond what a converter takes before it has a code,
     ``spoilt`` is the squared error of the network's outputs on perfect cells by what each layer makes in its first
     call, ``outputs`` are the errors of these over the calibration inputs, ``last`` that of the last value on perfect
     cells, before the host finishes it, relative to its deviation, ``unseen`` errors of inputs that calibration has not
@@ -82,6 +83,7 @@ class Calibrated:
     cycles: tuple[float, ...]
     slice_bits: tuple[int, ...]
     clipped: tuple[float, ...]
+    limited: tuple[float, ...]
     spoilt: tuple[float, ...]
     outputs: tuple[OutputError, ...]
     last: float
@@ -175,7 +177,7 @@ class Calibrator:
                     values[v] = self.assembly.in_lanes(v, *_NO_LANES)
         output, exact = values[len(steps)], self.bench.wanted[-1]
         assert isinstance(output, InLanes)
-        results = output.lanes * output.unit
+        results, (beyond, outputs) = output.lanes * output.unit, self.bench.limited.T
         return Calibrated(
             program=Program(
                 input=self.entry.stage, stages=tuple(self.assembly.stages), layers=tuple(self.assembly.layers),
@@ -186,6 +188,7 @@ class Calibrator:
             cycles=tuple(rounded(np.array(self.cycles), SCALE_DIGITS).tolist()),
             slice_bits=tuple(self.slice_bits),
             clipped=tuple(rounded(np.array(self.clipped), FACT_DIGITS).tolist()),
+            limited=tuple(np.minimum(beyond / np.maximum(outputs, 1), 1.0).tolist()),
             spoilt=tuple(self.spoilt),
             outputs=tuple(output_errors(self.network, exact, results)),
             last=float(np.sqrt(((results[0] - exact) ** 2).mean() / max(exact.var(axis=0).mean(), 1e-300))),

@@ -86,11 +86,11 @@ class InputRange:
 
 
 def calibration_warnings(
-    x: NDArray[np.floating], layers: Sequence[str], clipped: Sequence[float]
+    x: NDArray[np.floating], layers: Sequence[str], clipped: Sequence[float], limited: Sequence[float]
 ) -> list[str]:
     """Sentences on inputs for calibration, of shape (samples, features), and on each layer.
 
-    ``clipped`` is the share of inputs that a layer clips.
+    ``clipped`` is the share of inputs that a layer clips, ``limited`` that of outputs that a converter does.
     """
     result = []
     if not x.any():
@@ -101,6 +101,12 @@ def calibration_warnings(
     for name, share in zip(layers, clipped, strict=True):
         if share > MOST_CLIPPED:
             result.append(f"layer {name}: {share:.1%} of its inputs are clipped during calibration")
+    for name, share in zip(layers, limited, strict=True):
+        if share > MOST_BEYOND:
+            result.append(
+                f"layer {name}: {share:.1%} of its outputs are beyond what a converter takes before it has a code, "
+                "during calibration; outputs may be wrong"
+            )
     return result
 
 

@@ -24,7 +24,7 @@ from mho.hw.config import Chip
 from mho.hw.kinds import timing
 from mho.macro_models import CAUSES, MacroModel, family
 from mho.macro_models.devices import Device, load_device
-from mho.macro_models.macro import bind, constant_input
+from mho.macro_models.macro import MvmResult, bind, constant_input
 
 __all__ = ["Bench", "Hopeless", "representative_time"]
 
@@ -79,6 +79,8 @@ class Bench:
         self.wanted = Activations(network, x)
         self.judge = make_judge(network, x)
         self._last: tuple[Site, Quantiser, Lanes] | None = None
+        self.limited = np.zeros((len(network.layers), 2), dtype=np.int64)
+        """Outputs of each layer that are beyond what a converter takes, and all, of all chips (:meth:`advance`)."""
         self._held: Held | None = None
         self._fading: dict[int, float] = {}
         self._linear: tuple[Site, Float] | None = None
@@ -282,8 +284,13 @@ class Bench:
 
         ``notice`` as in :func:`~mho.compiler.program.run_call`.
         """
-        images = np.arange(codes.shape[1], dtype=np.uint64)
-        return np.stack([run.run(chip, images, notice=notice) for run, chip in zip(runs, codes, strict=True)])
+        images, counts = np.arange(codes.shape[1], dtype=np.uint64), self.limited[runs[0].call.layer]
+
+        def count(_mvm: Mvm, _first: int, result: MvmResult) -> None:
+            beyond = 0 if result.clipped is None else int(result.clipped.sum())
+            counts[:] += beyond, result.codes.size
+
+        return np.stack([run.run(chip, images, count, notice) for run, chip in zip(runs, codes, strict=True)])
 
     def relative_error(self, site: Site, trial: Trial) -> float:
         """Error of a layer's output on all chips, relative to its standard deviation."""
