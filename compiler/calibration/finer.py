@@ -27,6 +27,8 @@ Placed = tuple[Placement, Redundancy | None]
 
 MOST_MULTIPLICATIONS = 1 << 14
 """Of a network that is tried with inputs in two parts: of weights, for an input."""
+MOST_LAYERS = 64
+"""Its layers: each is searched after those before it, four times as often as without."""
 
 FINE_COPIES = 32
 """Copies of a layer that takes its inputs in two parts, at most: leaves round to whole lanes, and more have too few."""
@@ -79,7 +81,7 @@ def calibrated(
 
 def may_be_in_two(network: FloatNetwork, options: CompileOptions) -> bool:
     """Whether inputs may be taken in two parts: of small networks, where the user has not said how fine they are."""
-    small = network.multiplications <= MOST_MULTIPLICATIONS
+    small = network.multiplications <= MOST_MULTIPLICATIONS and len(network.layers) <= MOST_LAYERS
     return small and options.in_bits is None and options.in_parts is None
 
 

@@ -25,8 +25,8 @@ def with_levels_between(device: Device) -> Device:
     """The device with further levels where two of its law are more than a factor of five apart.
 
     A law is linear in the target between two levels. Shape-preserving cubics (Fritsch and Carlson, 1980) join medians
-    over the target, and scales of the distributions over logarithms of both, so that powers of the target are exact. Of
-    fewer than three levels nothing more is known.
+    over the target, and lines in logarithms of both the scales of the distributions, so that powers of the target are
+    exact. Of fewer than three levels nothing more is known.
     """
     law, confidence, heat = device.law, device.confidence, device.heat
     old = np.array(law.levels_uS)
@@ -69,7 +69,15 @@ def _filled(law: Law, new: Reals) -> Law:
             rows[name] = _rows(np.array(getattr(law, name))[:, nearest])
     if law.lost:
         rows["lost"] = _rows(_linear(old, new, law.lost))
-    return replace(law, levels_uS=_rows(new), **rows)
+    filled = replace(law, levels_uS=_rows(new), **rows)
+    if law.model == "empirical":
+        return filled
+    # Cores are narrow where tails are many: with the tails of the nearest level, what both make is as wide as foreseen.
+    wide, made = _scales(old, new, node_moments(law.table)[1]), node_moments(filled.table)[1]
+    times = np.where(np.isin(new, old), 1.0, wide / np.maximum(made, _LEAST))
+    return replace(
+        filled, **{name: _rows(np.array(getattr(filled, name)) * times) for name in ("low_uS", "high_uS")}
+    )
 
 
 def _tables(old: Reals, new: Reals, quantiles: Any) -> Reals:
@@ -93,8 +101,8 @@ def _curve(old: Reals, new: Reals, values: Any) -> Reals:
 
 
 def _scales(old: Reals, new: Reals, values: Any) -> Reals:
-    """The same of positive values, over logarithms."""
-    return np.exp(_curve(_log(old), _log(new), np.log(np.maximum(np.array(values), _LEAST))))
+    """Those of positive values: straight lines of logarithms, which errors of levels close by do not bend."""
+    return np.exp(_linear(old, new, np.log(np.maximum(np.array(values), _LEAST))))
 
 
 def _linear(old: Reals, new: Reals, values: Any) -> Reals:

@@ -7,6 +7,7 @@ import onnx
 import pytest
 
 from mho.compiler import CompileOptions, compile_model, import_onnx
+from mho.compiler.calibration.finer import MOST_LAYERS, may_be_in_two
 from mho.compiler.model import FloatNetwork
 from mho.hw.config import load_chip
 from tests.compiler.importer.onnx_models import build, node
@@ -57,3 +58,13 @@ def test_what_rounding_spoils_is_seen_and_mended(network: FloatNetwork, monkeypa
     assert coarse > 0.05
     assert finest < 0.8 * coarse
     assert error(network) == finest
+
+
+@pytest.mark.parametrize("layers", [MOST_LAYERS, MOST_LAYERS + 1])
+def test_a_network_of_many_layers_is_calibrated_once(layers: int) -> None:
+    nodes = [node("MatMul", f"x w{k}", f"h{k}") for k in range(layers)]
+    nodes.append(node("Concat", " ".join(f"h{k}" for k in range(layers)), "y", axis=1))
+    weights = {f"w{k}": np.full((2, 1), k + 1, "f4") for k in range(layers)}
+    network = import_onnx(build(nodes, weights, shape=("n", 2), output=("n", layers)))
+    assert may_be_in_two(network, CompileOptions()) is (len(network.layers) <= MOST_LAYERS)
+    assert len(network.layers) == layers

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,11 @@ from numpy.typing import NDArray
 
 from mho.macro_models.cells.programming import programmed
 from mho.macro_models.devices import CAUSES, Device, load_device
+from mho.macro_models.devices.quantiles import node_moments
 from mho.macro_models.devices.resampled import resampled
+from mho.macro_models.devices.sections.law import Law
 from mho.macro_models.fit import device_toml, fit_device, read_measurements
+from mho.macro_models.fit.law.between import with_levels_between
 from mho.macro_models.fit.law.doubts import about_tails
 from mho.macro_models.fit.law.statistics import choose_levels, smoothed_summaries
 from mho.macro_models.fit.rows import law_rows
@@ -61,6 +65,31 @@ def test_levels_decades_apart_are_met_and_so_is_what_is_between(tmp_path: Path, 
             std = float(known[t].std())
             assert abs(drawn.mean() - known[t].mean()) < 0.3 * std + 0.01 * g, (g, t)
             assert drawn.std() / std == pytest.approx(1.0, abs=0.2), (g, t)
+
+
+def test_between_levels_of_other_tails_the_deviation_is_the_one_between_theirs() -> None:
+    whole = law_of_tails(0.0, 0.3, 0.3)
+    device = replace(load_device("ideal"), law=whole)
+    law = with_levels_between(device).law
+    assert len(law.levels_uS) > 3
+    deviation = node_moments(law.table)[1] / np.array(law.levels_uS)
+    assert deviation == pytest.approx(deviation[:, [0]].repeat(len(law.levels_uS), 1), rel=0.02)
+
+
+def law_of_tails(*tails: float) -> Law:
+    """Levels a factor of twelve apart with as wide a law for their size, more of it in the tails of some."""
+    levels, rows = (1.0, 12.0, 144.0), (tails, tails)
+
+    def law(wide: Reals) -> Law:
+        widths = tuple(map(tuple, np.array([wide, wide]).tolist()))
+        return Law(
+            model="parametric", levels_uS=levels, times_s=(0.0, 60.0), kept=(1.0, 1.0), shift_uS=((0.0,) * 3,) * 2,
+            low_uS=widths, high_uS=widths, low_tail=rows, high_tail=rows, low_ratio=((3.0,) * 3,) * 2,
+            high_ratio=((3.0,) * 3,) * 2,
+        )
+
+    core = 0.05 * np.array(levels)
+    return law(core * core / node_moments(law(core).table)[1][0])
 
 
 def test_small_targets_are_not_moved_by_what_large_ones_scatter() -> None:
