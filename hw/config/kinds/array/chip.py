@@ -172,10 +172,11 @@ class ArrayChip(PulseChip):
         core, adc = self.core, self.adc
         if core.columns % LINE_STEP:
             raise ChipError("core.columns", f"core.columns must be in steps of {LINE_STEP}, not {core.columns}")
-        for name in ("columns", "lanes"):
-            if self.outputs % getattr(adc, name):
-                legal = f"a divisor of the {self.outputs} columns of weights of a core"
-                raise ChipError(f"adc.{name}", f"adc.{name} must be {legal}, not {getattr(adc, name)}")
+        legal = f"a divisor of the {self.outputs} columns of weights of a core"
+        if self.outputs % adc.columns:
+            raise ChipError("adc.columns", f"adc.columns must be {legal}, not {adc.columns}")
+        if self.outputs % adc.lanes or self.outputs == adc.lanes:
+            raise ChipError("adc.lanes", f"adc.lanes must be {legal}, and fewer than these, not {adc.lanes}")
         if self.input.drive == "pulse" and (self.input.bits > 1 or self.read.accumulate != "analog"):
             raise ChipError("input.drive", 'input.drive must be "levels" unless input.bits = 1 and read.accumulate = '
                             '"analog", not "pulse"')

@@ -39,6 +39,12 @@ def test_what_it_cannot_be_is_refused(key: str, value: object, sentence: str) ->
         load_chip("array-32", {key: value})
 
 
+def test_columns_that_would_be_one_group_are_refused() -> None:
+    load_chip("array-32", {"core.columns": 16})
+    with pytest.raises(InputError, match=r"adc.lanes must be .* the 8 columns .*, and fewer than these, not 8"):
+        load_chip("array-32", {"core.columns": 16, "adc.lanes": 8})
+
+
 def checked(chip: Chip, operations: int, simulator: str = "verilator") -> None:
     report = verify_core(chip, operations=operations, devices=["ideal", "rram-neurram"], simulator=simulator)
     assert report.operations == operations
