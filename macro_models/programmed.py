@@ -1,19 +1,26 @@
 """What cores of all kinds have in common: a grid of conductances, and how the cells of one core come to theirs."""
 
-from collections.abc import Mapping
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mho.macro_models.arrays import variance_grid
 from mho.macro_models.cell_map import CellMap
 from mho.macro_models.cells.programming import programmed
 from mho.macro_models.devices import Device, device_from_dict
 from mho.macro_models.devices.checks import checked_causes
 from mho.macro_models.errors import InputError
+from mho.macro_models.integer.operation import Direction, Masks, MvmOperation
+from mho.macro_models.integer.random import NORMAL_ONE
 
 __all__ = ["ConductanceGrid", "ProgrammedCore"]
+
+_KEYS = 32
+"""Most keys that a core keeps."""
 
 
 class ConductanceGrid:
@@ -44,6 +51,10 @@ class ConductanceGrid:
     @property
     def cell_map(self) -> CellMap:
         """Signed weights in the cells."""
+        raise NotImplementedError
+
+    def inputs(self, direction: Direction) -> int:
+        """Input codes of a product."""
         raise NotImplementedError
 
     @property
@@ -184,7 +195,58 @@ class ProgrammedCore(Generic[Grid]):
         """Codes of the cells, ``[driven line, converted line]``."""
         self.origin = origin
         """Codes of what programming left the cells with, where read noise goes by it; else None."""
+        self._keys: OrderedDict[Any, Any] = OrderedDict()
 
     def _begin(self) -> None:
         """What a kind makes of the cells."""
         raise NotImplementedError
+
+    def kept_key(self, name: Any, make: Callable[[], Any]) -> Any:
+        """What conversions see of the array that ``name`` tells, such as the word lines that are on: made once."""
+        key = self._keys.get(name)
+        if key is None:
+            key = self._keys[name] = make()
+            if len(self._keys) > _KEYS:
+                self._keys.popitem(last=False)
+        else:
+            self._keys.move_to_end(name)
+        return key
+
+    def variances_of_cells(self) -> tuple[NDArray[np.float64], float] | None:
+        """Read-noise variances of all cells in codes, for :data:`NORMAL_ONE`, see :func:`variance_grid`.
+
+        Raises
+        ------
+        InputError
+            If the device's noise is not one of each cell.
+        """
+        if (generator := self.device.read_noise.generator) != "cells":
+            raise InputError(
+                f"{self.device.name}: read_noise.generator must be cells for a core of kind {self.config.kind}, "
+                f"not {generator}"
+            )
+        if "read-noise" not in self.causes:
+            return None
+        lsb = self.config.lsb_uS
+        origin = None if self.origin is None else self.origin * lsb
+        sigma = self.device.normal_noise_uS(self.cells * lsb, self.time_s, origin)
+        return variance_grid((sigma / lsb / NORMAL_ONE) ** 2)
+
+    def checked_inputs(self, op: MvmOperation, masks: Masks, x: ArrayLike) -> NDArray[np.integer]:
+        """Inputs of a product, of shape (batch, inputs of the direction).
+
+        Raises
+        ------
+        InputError
+            If they or the masks do not fit the core, or the operation its inputs.
+        """
+        inputs, width = np.asarray(x), self.config.inputs(op.direction)
+        if inputs.ndim != 2 or inputs.shape[1] != width or not np.issubdtype(inputs.dtype, np.integer):
+            raise InputError(f"inputs must be integers of shape (batch, {width}), not {inputs.dtype} of {inputs.shape}")
+        shape, lines = masks.bl_skip.shape + masks.sl_skip.shape, self.config.cell_map.shape
+        if shape != lines:
+            raise InputError(f"masks must be for {lines} lines, not {shape}")
+        low, high = op.input_range
+        if inputs.size and not (low <= inputs.min() and inputs.max() <= high):
+            raise InputError(f"inputs must be between {low} and {high}, not {inputs.min()} to {inputs.max()}")
+        return inputs

@@ -1,13 +1,11 @@
 """A phase-change core: devices, and the matrix-vector products that they give."""
 
-from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mho.macro_models.arrays import variance_grid
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.operation import STEP_FRACTION_BITS, Masks, MvmOperation
 from mho.macro_models.integer.pwm.calibration import (
@@ -31,7 +29,7 @@ from mho.macro_models.integer.pwm.converter import (
     level,
 )
 from mho.macro_models.integer.pwm.operation import PwmOperation
-from mho.macro_models.integer.random import LANES, NORMAL_ONE, Purpose, bits_of_blocks
+from mho.macro_models.integer.random import LANES, Purpose, bits_of_blocks
 from mho.macro_models.macro import MvmResult
 from mho.macro_models.programmed import ProgrammedCore
 from mho.macro_models.pwm.config import PwmConfig
@@ -41,7 +39,6 @@ from mho.macro_models.types import Integers, Reals
 __all__ = ["PwmModel"]
 
 _BLOCK = 128  # vectors at a time
-_KEYS = 32
 _HALF_PHASE = float(1 << COUNT_BITS - 1)
 
 Counters = tuple[Whole, Whole]
@@ -78,16 +75,10 @@ class PwmModel(ProgrammedCore[PwmConfig]):
 
     def _begin(self, calibration: Calibration | None = None) -> None:
         config, device = self.config, self.device
-        if device.read_noise.generator != "cells":
-            raise InputError(
-                f"{device.name}: read_noise.generator must be cells for a core of kind pwm, "
-                f"not {device.read_noise.generator}"
-            )
         if device.conduction.acts:
             raise InputError(f"{device.name}: conduction must be left out for a core of kind pwm: its reads are linear")
-        self._keys: OrderedDict[bytes, Key] = OrderedDict()
         self._blocks = np.arange(config.lines // LANES, dtype=np.uint64)
-        self._variances = self._make_variances()
+        self._variances = self.variances_of_cells()
         ideal = Oscillators.ideal(config.lines, config.top_counts)
         self.oscillators = made_oscillators(config, self.seed, self.core) if self.has_converter_errors else ideal
         """The converters as they are made."""
@@ -116,15 +107,6 @@ class PwmModel(ProgrammedCore[PwmConfig]):
     def free_running(self) -> bool:
         """Whether oscillators begin conversions anywhere in their period."""
         return self.has_converter_errors and self.config.free_running
-
-    def _make_variances(self) -> tuple[Reals, float] | None:
-        """Read-noise variances of all devices, integers below 2**24 in a unit that is a power of two; None if none."""
-        if "read-noise" not in self.causes:
-            return None
-        lsb = self.config.lsb_uS
-        origin = None if self.origin is None else self.origin * lsb
-        sigma = self.device.normal_noise_uS(self.cells * lsb, self.time_s, origin)
-        return variance_grid((sigma / lsb / NORMAL_ONE) ** 2)
 
     def _phases(self, purpose: Purpose, op_id: NDArray[np.uint64], blocks: NDArray[np.uint64]) -> Whole:
         """Phases of oscillators of some blocks of columns at the start of conversions, (2, conversions, columns)."""
@@ -237,13 +219,8 @@ class PwmModel(ProgrammedCore[PwmConfig]):
 
     def key(self, wl: NDArray[np.bool_]) -> Key:
         """What conversions with the word lines ``wl`` on, one a driven line, see of the array. Keys are cached."""
-        name = np.ascontiguousarray(wl, dtype=bool).tobytes()
-        key = self._keys.get(name)
-        if key is None:
-            key = self._keys[name] = self._make_key(np.asarray(wl, dtype=bool))
-            if len(self._keys) > _KEYS:
-                self._keys.popitem(last=False)
-        return key
+        on = np.array(wl, dtype=bool)
+        return self.kept_key(on.tobytes(), lambda: self._make_key(on))
 
     def _make_key(self, wl: NDArray[np.bool_]) -> Key:
         cell_map = self.config.cell_map
@@ -295,7 +272,7 @@ class PwmModel(ProgrammedCore[PwmConfig]):
 
         Duration does not depend on data: ``steps`` are 0.
         """
-        operation, inputs = self._checked(op, masks, x)
+        operation, inputs = self._operation(op), self.checked_inputs(op, masks, x)
         ids = np.broadcast_to(np.asarray(op_id, dtype=np.uint64), inputs.shape[:1])
         key, enabled = self.key(masks.word_lines(op)), masks.enabled(op)
         codes = np.empty((len(inputs), self.config.lines), dtype=np.int16)
@@ -328,22 +305,6 @@ class PwmModel(ProgrammedCore[PwmConfig]):
         product = np.asarray(x, dtype=np.float64) @ (key.devices[0] - key.devices[1])
         full = np.abs(product).max(initial=0.0) * self.config.lsb_uS / self.config.full_conductance_uS
         return float(full) / max(op.max_steps, 1) * 2**STEP_FRACTION_BITS
-
-    def _checked(
-        self, op: MvmOperation, masks: Masks, x: ArrayLike
-    ) -> tuple[PwmOperation, NDArray[np.integer]]:
-        inputs, cell_map = np.asarray(x), self.config.cell_map
-        if inputs.ndim != 2 or inputs.shape[1] != cell_map.rows or not np.issubdtype(inputs.dtype, np.integer):
-            raise InputError(
-                f"inputs must be integers of shape (batch, {cell_map.rows}), not {inputs.dtype} of {inputs.shape}"
-            )
-        shape = masks.bl_skip.shape + masks.sl_skip.shape
-        if shape != cell_map.shape:
-            raise InputError(f"masks must be for {cell_map.shape} lines, not {shape}")
-        low, high = op.input_range
-        if inputs.size and not (low <= inputs.min() and inputs.max() <= high):
-            raise InputError(f"inputs must be between {low} and {high}, not {inputs.min()} to {inputs.max()}")
-        return self._operation(op), inputs
 
     def _operation(self, op: MvmOperation) -> PwmOperation:
         if not isinstance(op, PwmOperation):

@@ -206,15 +206,6 @@ class TnsaModel(SensedCore):
         return full * 2**STEP_FRACTION_BITS
 
     def _checked_inputs(self, op: MvmOperation, masks: Masks, x: ArrayLike) -> NDArray[np.integer]:
-        n, width = self.config.lines, self.config.inputs(op.direction)
-        inputs = np.asarray(x)
-        if inputs.ndim != 2 or inputs.shape[1] != width or not np.issubdtype(inputs.dtype, np.integer):
-            raise InputError(f"inputs must be integers of shape (batch, {width}), not {inputs.dtype} of {inputs.shape}")
         if not self.supports(op):
             raise InputError("converter must be count where the neuron is not ideal, not binary")
-        if masks.bl_skip.shape != (n,):
-            raise InputError(f"masks must be for {n} lines, not {masks.bl_skip.shape[0]}")
-        low, high = op.input_range
-        if inputs.size and not (low <= inputs.min() and inputs.max() <= high):
-            raise InputError(f"inputs must be between {low} and {high}, not {inputs.min()} to {inputs.max()}")
-        return inputs
+        return self.checked_inputs(op, masks, x)

@@ -1,7 +1,6 @@
 """A programmed core as its conversions see it: keys, steps and counters, made when they are asked for and kept."""
 
 from collections import OrderedDict
-from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -20,7 +19,6 @@ from mho.macro_models.tnsa.traps import CoreTraps
 
 __all__ = ["SensedCore"]
 
-_KEYS = 32
 _STEPS = 64
 _CONVERTERS = 1024
 
@@ -47,7 +45,6 @@ class SensedCore(ProgrammedCore[TnsaConfig]):
             conduction=device.conduction, v_V=config.v_read_V, temp_C=self.temp_C
         ) if acts else None
         """How cells are read that are not linear; None where they are."""
-        self._keys: OrderedDict[tuple[bool, bytes], Key] = OrderedDict()
         self._steps: OrderedDict[tuple[int, int], tuple[Key, Steps]] = OrderedDict()
         self.register = self._shift_register()
         """What makes the read noise, where it is a shift register."""
@@ -138,7 +135,7 @@ class SensedCore(ProgrammedCore[TnsaConfig]):
     def key(self, backward: bool, wl: NDArray[np.bool_]) -> Key:
         """What conversions in one direction with the word lines ``wl`` on see of the array. Keys are cached."""
         wl = np.ascontiguousarray(wl, dtype=bool)
-        return self._kept_key((bool(backward), wl.tobytes()), lambda: self._make_key(bool(backward), wl.copy()))
+        return self.kept_key((bool(backward), wl.tobytes()), lambda: self._make_key(bool(backward), wl.copy()))
 
     def _forward_key(self, wl: NDArray[np.bool_], enabled: NDArray[np.bool_]) -> Key:
         """``key(False, wl).narrow(enabled)``, of which nothing else is made where nobody asks for the whole key."""
@@ -146,17 +143,7 @@ class SensedCore(ProgrammedCore[TnsaConfig]):
         if self.neuron is not None or self.register is not None or used.all() or not used.any():
             return self.key(False, wl).narrow(enabled)
         blocks = np.flatnonzero(used).astype(np.uint64)
-        return self._kept_key((False, wl.tobytes() + used.tobytes()), lambda: self._make_key(False, wl.copy(), blocks))
-
-    def _kept_key(self, name: tuple[bool, bytes], make: Callable[[], Key]) -> Key:
-        entry = self._keys.get(name)
-        if entry is None:
-            entry = self._keys[name] = make()
-            if len(self._keys) > _KEYS:
-                self._keys.popitem(last=False)
-        else:
-            self._keys.move_to_end(name)
-        return entry
+        return self.kept_key((False, wl.tobytes() + used.tobytes()), lambda: self._make_key(False, wl.copy(), blocks))
 
     def _make_key(self, backward: bool, wl: NDArray[np.bool_], blocks: NDArray[np.uint64] | None = None) -> Key:
         at = slice(None) if blocks is None else lines_of(blocks)

@@ -1,6 +1,5 @@
 """A programmed array, and the matrix-vector products that it gives."""
 
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from mho.macro_models.array.cells import effective_cells
 from mho.macro_models.array.nonlinear.reading import Reading
 from mho.macro_models.array.wires import Wires
-from mho.macro_models.arrays import product, variance_grid
+from mho.macro_models.arrays import product
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.array.conversion import converted, driven
 from mho.macro_models.integer.array.operation import ArrayOperation
@@ -27,7 +26,6 @@ Reals = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 _BLOCK = 256  # vectors at a time
-_KEYS = 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,11 +52,6 @@ class ArrayModel(ProgrammedCore[ArrayConfig]):
 
     def _begin(self) -> None:
         config, device = self.config, self.device
-        if device.read_noise.generator != "cells":
-            raise InputError(
-                f"{device.name}: read_noise.generator must be cells for a core of kind array, "
-                f"not {device.read_noise.generator}"
-            )
         self._wires, self._reading = config.wires if "wire" in self.causes else Wires(), None
         if "wire" in self.causes and device.conduction.acts:
             if config.digit_bits > 1:
@@ -67,8 +60,7 @@ class ArrayModel(ProgrammedCore[ArrayConfig]):
                     f"as each of {2**config.digit_bits - 1} levels of a row would have a matrix of its own"
                 )
             self._reading = Reading(conduction=device.conduction, v_V=config.v_read_V, temp_C=self.temp_C)
-        self._keys: OrderedDict[bytes, _Key] = OrderedDict()
-        self._variances, self._unit = self._make_variances() or (None, 1.0)
+        self._variances, self._unit = self.variances_of_cells() or (None, 1.0)
         self._errors = None
         if "adc" in self.causes and "adc" in config.active_causes(device):
             self._errors = [
@@ -82,15 +74,6 @@ class ArrayModel(ProgrammedCore[ArrayConfig]):
         """A normal for each converter."""
         return normal_codes(purpose, seed=self.seed, core=self.core, items=self.conversions // self.config.share)
 
-    def _make_variances(self) -> tuple[Reals, float] | None:
-        """Read-noise variances of all cells, whole numbers in a unit that is a power of two; None if none."""
-        if "read-noise" not in self.causes:
-            return None
-        lsb = self.config.lsb_uS
-        origin = None if self.origin is None else self.origin * lsb
-        sigma = self.device.normal_noise_uS(self.cells * lsb, self.time_s, origin)
-        return variance_grid((sigma / lsb / NORMAL_ONE) ** 2)
-
     @property
     def conversions(self) -> int:
         """Conversions of a step: one a column of weights, of two arrays one for each, the first array's first."""
@@ -98,13 +81,8 @@ class ArrayModel(ProgrammedCore[ArrayConfig]):
 
     def key(self, wl: NDArray[np.bool_]) -> _Key:
         """What conversions with the word lines ``wl`` on see of the array. Keys are cached."""
-        name = np.ascontiguousarray(wl, dtype=bool).tobytes()
-        key = self._keys.get(name)
-        if key is None:
-            key = self._keys[name] = self._make_key(np.array(wl, dtype=bool))
-            if len(self._keys) > _KEYS:
-                self._keys.popitem(last=False)
-        return key
+        on = np.array(wl, dtype=bool)
+        return self.kept_key(on.tobytes(), lambda: self._make_key(on))
 
     def _make_key(self, wl: NDArray[np.bool_]) -> _Key:
         """Cells as wires, clamps and word lines leave them, and their variances."""
@@ -163,7 +141,9 @@ class ArrayModel(ProgrammedCore[ArrayConfig]):
 
     def mvm(self, op: MvmOperation, masks: Masks, x: ArrayLike, op_id: ArrayLike) -> MvmResult:
         """Matrix-vector products of a batch; see :meth:`mho.macro_models.macro.MacroModel.mvm`."""
-        inputs, config = self._checked(op, masks, x), self.config
+        if not self.supports(op):
+            raise InputError("operation must be an ArrayOperation for a core of kind array")
+        inputs, config = self.checked_inputs(op, masks, x), self.config
         ids = np.broadcast_to(np.asarray(op_id, dtype=np.uint64), inputs.shape[:1])
         key = self.key(masks.word_lines(op))
         enabled = masks.enabled(op)[:: config.cell_map.column_lines]
@@ -202,17 +182,3 @@ class ArrayModel(ProgrammedCore[ArrayConfig]):
         largest = max(np.abs(step.astype(np.float64) @ key.products).max(initial=0.0) for _, _, step in parts)
         full = float(largest) * self.config.lsb_uS / self.config.full_uS
         return full / self.config.most_steps(op) * 2**STEP_FRACTION_BITS
-
-    def _checked(self, op: MvmOperation, masks: Masks, x: ArrayLike) -> NDArray[np.integer]:
-        inputs, (rows, lines) = np.asarray(x), self.config.cell_map.shape
-        if inputs.ndim != 2 or inputs.shape[1] != rows or not np.issubdtype(inputs.dtype, np.integer):
-            raise InputError(f"inputs must be integers of shape (batch, {rows}), not {inputs.dtype} of {inputs.shape}")
-        shape = masks.bl_skip.shape + masks.sl_skip.shape
-        if shape != (rows, lines):
-            raise InputError(f"masks must be for {(rows, lines)} lines, not {shape}")
-        low, high = op.input_range
-        if inputs.size and not (low <= inputs.min() and inputs.max() <= high):
-            raise InputError(f"inputs must be between {low} and {high}, not {inputs.min()} to {inputs.max()}")
-        if not self.supports(op):
-            raise InputError("operation must be an ArrayOperation for a core of kind array")
-        return inputs

@@ -310,7 +310,7 @@ def test_wrong_inputs(x: NDArray[Any], sentence: str) -> None:
 
 
 def test_wrong_masks_and_charges() -> None:
-    with pytest.raises(InputError, match=r"^masks must be for 4 lines, not 8$"):
+    with pytest.raises(InputError, match=r"^masks must be for \(4, 4\) lines, not \(8, 8\)$"):
         build().mvm(MvmOperation(), Masks.reset(8), np.zeros((1, 2), dtype=int), 0)
     model = build()
     with pytest.raises(InputError, match=r"magnitudes up to 15, not shape \(1, 4\) and magnitude 16$"):
