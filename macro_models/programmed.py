@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields, is_dataclass
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
@@ -86,8 +86,18 @@ class ConductanceGrid:
         return cells
 
     def to_dict(self) -> dict[str, Any]:
-        """The configuration as JSON types; ``from_dict`` of the kind is its inverse."""
+        """The configuration as JSON types; its inverse is :meth:`from_dict`."""
         return {"kind": self.kind, **asdict(self)}  # pyright: ignore[reportArgumentType]: kinds are dataclasses
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Self:
+        """The configuration that :meth:`to_dict` wrote."""
+        values = {name: value for name, value in content.items() if name != "kind"}
+        parts = {
+            part.name: part.default_factory(**values[part.name])
+            for part in fields(cls) if is_dataclass(part.default_factory)  # pyright: ignore[reportArgumentType]
+        }
+        return cls(**values | parts)
 
 
 Grid = TypeVar("Grid", bound=ConductanceGrid)

@@ -79,17 +79,13 @@ class RowCore(WritesCells, Resettable[Any], VectorMembers):
     def unit(self) -> ColumnGroups:
         """What makes codes of the results of the macro."""
 
-    def loader(self) -> CodeLoader:
-        """What takes descriptors and input codes."""
-        return CodeLoader(self.cfg)
-
     def connect_pins(self, m: Module, unit: Any) -> None:
         """Connect the pins that only this kind has, and what :meth:`unit` sees of them."""
 
     def elaborate(self, platform: object) -> Any:
         m = Module()
         cfg, pins = self.cfg, self.macro
-        loader: Any = self.loader()
+        loader: Any = CodeLoader(cfg)
         unit: Any = self.unit()
         m.submodules.masks = masks = MaskStore(cfg)
         m.submodules.loader = loader

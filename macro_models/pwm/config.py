@@ -1,7 +1,6 @@
 """What the models of a phase-change core take from a chip description, and how its cells hold weights."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -205,11 +204,6 @@ class PwmConfig(ConductanceGrid):
     def limit(self, step_code: int) -> float:
         """Accumulated product of one window that brings an oscillator to its highest frequency."""
         return LEVEL_TOP * self.nominal_gain_code * self.step(step_code) / 2.0 ** (LEVEL_BITS + 9)
-
-    @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> "PwmConfig":
-        """The configuration that :meth:`to_dict` wrote."""
-        return cls(**{name: value for name, value in content.items() if name != "kind"})
 
     def active_causes(self, device: Device) -> frozenset[str]:
         """Causes of the macro itself that can change anything with this device: "adc" or none."""

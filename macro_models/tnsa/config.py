@@ -1,6 +1,5 @@
 """What a macro model takes from a chip description."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -92,12 +91,6 @@ class TnsaConfig(ConductanceGrid):
 
     def limit(self, step_code: int) -> None:
         """An integrator takes all products that its cells can give."""
-
-    @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> "TnsaConfig":
-        """The configuration that :meth:`to_dict` wrote."""
-        values = {name: value for name, value in content.items() if name != "kind"}
-        return cls(**{**values, "wires": Wires(**content["wires"]), "neuron": Neuron(**content["neuron"])})
 
     def active_causes(self, device: Device) -> frozenset[str]:
         """Causes of the macro itself, "wire" and "adc", that can change anything with this device."""

@@ -32,6 +32,11 @@ class RowConfig(CoreShape, FixedTiming):
         """Operations at the pins, in their order; those of a step last two cycles or more."""
 
     @property
+    def most_out_bits(self) -> int:
+        """Most bits of an output: those of the converter."""
+        return self.converter.bits
+
+    @property
     def digit_bits(self) -> int:
         """Planes that are on a row at a time: a power of two."""
         return 1

@@ -136,7 +136,7 @@ class CodeLoader(Resettable[CoreShape]):
 
     def op_check(self) -> wiring.Component:
         """What decides whether a descriptor is legal."""
-        return RowOpCheck()
+        return RowOpCheck(out_bits=getattr(self.cfg, "most_out_bits", MAX_BITS))
 
     def takes_codes(self, check: Any) -> Value:
         """Whether a descriptor takes input codes at all."""

@@ -8,6 +8,7 @@ from mho.hw.core.digital.config import RowConfig
 from mho.hw.core.digital.converters import ColumnConverter, CountingConverter, RampConverter, SarConverter
 from mho.hw.core.digital.sequencer import Phase
 from mho.macro_models.integer.array.operation import Steps
+from mho.macro_models.integer.operation import MOST_OUT_BITS
 
 __all__ = ["ArrayCoreConfig"]
 
@@ -70,6 +71,11 @@ class ArrayCoreConfig(RowConfig):
             digital=chip.read.accumulate == "digital", weighted=chip.input.drive == "pulse",
             sample_cycles=max(2, chip.clock.cycles(chip.read.t_sample_ns)),
         )
+
+    @property
+    def most_out_bits(self) -> int:
+        """An output is a sum of codes."""
+        return MOST_OUT_BITS
 
     @property
     def outputs(self) -> int:

@@ -7,15 +7,13 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In
 
 from mho.hw.core.digital.groups import ColumnGroups
-from mho.hw.core.digital.loader import CodeLoader, RowOpCheck
 from mho.hw.core.layout import CODE_WIDTH
 from mho.hw.core.row_core import RowCore
 from mho.hw.core.write_verify import WriteVerifyConfig
 from mho.hw.kinds.array.config import ArrayCoreConfig
 from mho.hw.kinds.array.pins import ArrayPins
-from mho.macro_models.integer.operation import MOST_OUT_BITS
 
-__all__ = ["ArrayCore", "ArrayLoader", "ShiftAdd"]
+__all__ = ["ArrayCore", "ShiftAdd"]
 
 
 class ShiftAdd(ColumnGroups):
@@ -84,10 +82,6 @@ class ArrayCore(RowCore):
     def __init__(self, cfg: ArrayCoreConfig, write: WriteVerifyConfig | None = None) -> None:
         super().__init__(cfg, ArrayPins(cfg, None if write is None else write.verify_bits), write)
 
-    def loader(self) -> CodeLoader:
-        """What takes descriptors and input codes."""
-        return ArrayLoader(self.cfg)
-
     def unit(self) -> ColumnGroups:
         """What makes codes of the results of the macro."""
         return ShiftAdd(self.cfg)
@@ -110,11 +104,3 @@ class ArrayCore(RowCore):
             # The first group of a digit.
             unit.shift.eq(step[:groups].all() if groups else 1),
         ]
-
-
-class ArrayLoader(CodeLoader):
-    """See :class:`CodeLoader`."""
-
-    def op_check(self) -> RowOpCheck:
-        """What decides whether a descriptor is legal."""
-        return RowOpCheck(out_bits=MOST_OUT_BITS)  # pyright: ignore[reportAttributeAccessIssue]

@@ -1,6 +1,5 @@
 """What the models of an array take from a chip description."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -138,12 +137,6 @@ class ArrayConfig(ConductanceGrid):
         """Accumulated product of one conversion that the converter takes."""
         steps = (1 << self.bits - 1) - 0.5 if self.bits > 1 else 1.0
         return min(steps * self.step(step_code), float(self.full_code))
-
-    @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> "ArrayConfig":
-        """The configuration that :meth:`to_dict` wrote."""
-        values = {name: value for name, value in content.items() if name != "kind"}
-        return cls(**{**values, "wires": Wires(**content["wires"])})
 
     def active_causes(self, device: Device) -> frozenset[str]:
         """Causes of the macro itself, "wire" and "adc", that can change anything with this device."""

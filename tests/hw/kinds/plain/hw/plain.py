@@ -11,7 +11,7 @@ from mho.hw.config.kinds.plain import PlainOperation  # pyright: ignore[reportMi
 from mho.hw.core.digital.config import RowConfig
 from mho.hw.core.digital.converters import ColumnConverter, ConvertedGroups, SarConverter
 from mho.hw.core.digital.groups import ColumnGroups
-from mho.hw.core.digital.loader import CodeLoader, RowOpCheck
+from mho.hw.core.digital.loader import RowOpCheck
 from mho.hw.core.digital.sequencer import Phase
 from mho.hw.core.port import VectorPort
 from mho.hw.core.reference import CoreReference
@@ -77,21 +77,11 @@ class PlainCore(RowCore):
     def __init__(self, cfg: PlainCoreConfig) -> None:
         super().__init__(cfg, PlainPins(cfg))
 
-    def loader(self) -> CodeLoader:
-        return PlainLoader(self.cfg)
-
     def unit(self) -> ColumnGroups:
         return ConvertedGroups(self.cfg)
 
     def connect_pins(self, m: Module, unit: Any) -> None:
         m.d.comb += unit.converted.eq(self.macro.codes)
-
-
-class PlainLoader(CodeLoader):
-    """See :class:`CodeLoader`."""
-
-    def op_check(self) -> wiring.Component:
-        return RowOpCheck(out_bits=self.cfg.converter.bits)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 class PlainReference(CoreReference):
