@@ -36,9 +36,13 @@ def _host(design: Design, wrap: str) -> str:
             "TRIM": blocks.trim, "UNUSED": list(blocks.idle), "STEP_AT": OpLayout()["step_code"].offset,
         })
     map = core_blocks(design.chip).registers
-    addresses = {entry.name.upper(): f"{entry.address:#05x}" for entry in map.entries}
+    values = {entry.name.upper(): f"{entry.address:#05x}" for entry in map.entries}
     text = template(f"bench_{wrap}") + template("bench_registers")
-    return fill(text + (template("bench_write") if _programs(design, wrap) else ""), addresses)
+    if _programs(design, wrap):
+        text += template("bench_write")
+        lines, source_lines = WriteVerifyConfig.from_chip(design.chip).shape
+        values["SOURCE_LINES"] = "LINES" if lines == source_lines else f"{source_lines}"
+    return fill(text, values)
 
 
 def _programs(design: Design, wrap: str) -> bool:

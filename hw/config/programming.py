@@ -140,6 +140,11 @@ class PulseChip(Chip):
             raise InputError(f"{chip.name}: core.kind must be one whose cells are written by pulses, not {kind}")
         return chip
 
+    @property
+    def source_lines(self) -> int:
+        """Source lines, which cross the bit lines of a core."""
+        return self.lines
+
     def pulse_config(self) -> "PulseConfig":
         """Scales of the numpy model of cells that are programmed by pulses."""
         # Imported here: the description itself needs no scipy.
@@ -147,6 +152,7 @@ class PulseChip(Chip):
 
         return PulseConfig(
             lines=self.lines,
+            columns=None if self.source_lines == self.lines else self.source_lines,
             v_base_V=self.programming.v_base_V,
             v_step_V=self.programming.v_step_mV / 1000.0,
             verify_bits=self.programming.verify_bits,

@@ -23,15 +23,18 @@ class WritePins(wiring.Signature):
     Parameters
     ----------
     lines
-        Bit lines, source lines and word lines of the array.
+        Bit lines and word lines of the array.
     verify_bits
         Width of a verify read's code.
+    columns
+        Source lines; None: as many.
 
     Members
     -------
     write_mode : Out(1)
         The array belongs to write-verify: the drivers below own the lines, the converters are cut off.
-    write_wl, write_bl, write_sl : Out(lines)
+    write_wl, write_bl : Out(lines)
+    write_sl : Out(columns)
         Selected word line, bit line and source line. The other lines are inhibited.
     set_pulse, reset_pulse, form_pulse : Out(1)
         High for the width of a pulse: SET and FORM drive the selected bit line with the amplitude and ground the source
@@ -49,19 +52,18 @@ class WritePins(wiring.Signature):
         to 1.
     """
 
-    def __init__(self, lines: int, verify_bits: int) -> None:
-        self.lines = lines
-        self.verify_bits = verify_bits
+    def __init__(self, lines: int, verify_bits: int, columns: int | None = None) -> None:
+        self.lines, self.columns, self.verify_bits = lines, columns or lines, verify_bits
         super().__init__({
             "write_mode": Out(1),
-            "write_wl": Out(lines), "write_bl": Out(lines), "write_sl": Out(lines),
+            "write_wl": Out(lines), "write_bl": Out(lines), "write_sl": Out(self.columns),
             "set_pulse": Out(1), "reset_pulse": Out(1), "form_pulse": Out(1), "amplitude": Out(AMPLITUDE_BITS),
             "verify": Out(1), "write_pass": Out(PASS_BITS),
             "verify_code": In(verify_bits), "verify_valid": In(1),
         })
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, WritePins) and (other.lines, other.verify_bits) == (self.lines, self.verify_bits)
+        return isinstance(other, WritePins) and dict(other.members) == dict(self.members)
 
     def __repr__(self) -> str:
-        return f"WritePins({self.lines}, {self.verify_bits})"
+        return f"WritePins({self.lines}, {self.verify_bits}, {self.columns})"

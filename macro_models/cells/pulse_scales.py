@@ -41,7 +41,9 @@ class PulseConfig:
     """
 
     lines: int = 256
-    """Bit lines and source lines."""
+    """Bit lines."""
+    columns: int | None = None
+    """Source lines; None: as many."""
     v_base_V: float = 0.0
     """Amplitude of code 0, in V."""
     v_step_V: float = 0.02
@@ -58,13 +60,24 @@ class PulseConfig:
     """Temperature, in degrees Celsius."""
 
     def __post_init__(self) -> None:
-        if not 1 <= self.lines <= 1024:
-            raise InputError(f"lines must be between 1 and 1024, not {self.lines!r}")
+        for name, number in zip(("lines", "columns"), self.shape, strict=True):
+            if not 1 <= number <= 1024:
+                raise InputError(f"{name} must be between 1 and 1024, not {number!r}")
         if not 1 <= self.verify_bits <= 16:
             raise InputError(f"verify_bits must be between 1 and 16, not {self.verify_bits!r}")
         for name in ("v_step_V", "g_full_scale_uS", "cycle_s"):
             if not getattr(self, name) > 0.0:
                 raise InputError(f"{name} must be positive, not {getattr(self, name)!r}")
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Bit lines and source lines."""
+        return self.lines, self.lines if self.columns is None else self.columns
+
+    @property
+    def cells(self) -> int:
+        """Cells of the core."""
+        return self.shape[0] * self.shape[1]
 
     @property
     def verify_step_uS(self) -> float:

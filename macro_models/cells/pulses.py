@@ -52,7 +52,7 @@ _STATE = {
 
 
 class PulseArray:
-    """Cells of one core behind its programming pins; cell ``bit line * lines + source line``.
+    """Cells of one core behind its programming pins; cell ``bit line * source lines + source line``.
 
     Parameters
     ----------
@@ -69,17 +69,17 @@ class PulseArray:
     ----------
     g, left
         Conductances now, and what the last pulse of each cell left, in steps of ``config.g_step_uS``,
-        0..:data:`mho.macro_models.integer.pulse.CONDUCTANCE_MAX`, of shape (lines**2,), int64.
+        0..:data:`mho.macro_models.integer.pulse.CONDUCTANCE_MAX`, of shape (cells,), int64.
     threshold
         Thresholds of SET, RESET and FORM above ``config.v_base_V``, in 2**-16 steps of the amplitude, of magnitude up
-        to :data:`mho.macro_models.integer.pulse.THRESHOLD_MAX`, of shape (3, lines**2), int64.
+        to :data:`mho.macro_models.integer.pulse.THRESHOLD_MAX`, of shape (3, cells), int64.
     high, formed_g
         Conductances to which SET pulses tend and that forming leaves, as ``g``.
     formed, stuck, weak
-        Cells that have a filament, that do not answer, that move less, of shape (lines**2,), bool.
+        Cells that have a filament, that do not answer, that move less, of shape (cells,), bool.
     pulse_count, verify_count, waits
         Pulses and verify reads of each cell so far, and waits between passes since its last pulse, of shape
-        (lines**2,), int64.
+        (cells,), int64.
 
     Raises
     ------
@@ -91,7 +91,7 @@ class PulseArray:
         check_pulse_device(config, device)
         self.config, self.device = config, device
         self._seed, self._core = seed, core
-        law, n = device.pulse, config.lines**2
+        law, n = device.pulse, config.cells
         share, up, down = law.threshold_share, self._cell_normal(_SET), self._cell_normal(_RESET)
         down = share * up + math.sqrt(1.0 - share**2) * down if share else down
         self.threshold = np.stack([
@@ -114,12 +114,12 @@ class PulseArray:
 
     def _cell_normal(self, step: int) -> Reals:
         """One draw for each cell."""
-        items = self.config.lines**2
+        items = self.config.cells
         return normal_codes(Purpose.PULSE, seed=self._seed, core=self._core, items=items, step=step) / NORMAL_ONE
 
     def _stick(self) -> tuple[NDArray[np.bool_], Reals]:
         """Stuck cells and their values in uS: the same that are stuck in :mod:`mho.macro_models.cells.programming`."""
-        stuck, n = self.device.stuck, self.config.lines**2
+        stuck, n = self.device.stuck, self.config.cells
         draw = {"seed": self._seed, "core": self._core, "items": n}
         chosen = bits16(Purpose.STUCK, **draw) < round(stuck.fraction * 65536)
         values = np.array(stuck.values_uS)
@@ -127,7 +127,7 @@ class PulseArray:
 
     @property
     def g_uS(self) -> Reals:
-        """Conductances in uS, of shape (lines**2,), read-only.
+        """Conductances in uS, of shape (cells,), read-only.
 
         Set, they are rounded to steps of ``config.g_step_uS``, and each cell is at rest with what it was given.
         """
@@ -140,7 +140,7 @@ class PulseArray:
 
     @property
     def left_uS(self) -> Reals:
-        """Conductances that the last pulse of each cell left, in uS, of shape (lines**2,), read-only."""
+        """Conductances that the last pulse of each cell left, in uS, of shape (cells,), read-only."""
         return _read_only(self.left * self.config.g_step_uS)
 
     def law(self, widths: Sequence[int]) -> PulseLaw:
@@ -227,14 +227,14 @@ class PulseArray:
         return normal_blocks(Purpose.PULSE, seed=self._seed, core=self._core, block=cells, op_id=block, step=step)
 
     def state(self) -> dict[str, Any]:
-        """Everything that :meth:`from_state` needs: arrays of shape (lines**2,), the rest JSON types."""
+        """Everything that :meth:`from_state` needs: arrays of shape (cells,), the rest JSON types."""
         return {
             "config": asdict(self.config), "device": self.device.to_dict(), "seed": self._seed, "core": self._core,
             **self.changes(),
         }
 
     def changes(self) -> dict[str, Any]:
-        """The arrays of :meth:`state`, each of shape (lines**2,)."""
+        """The arrays of :meth:`state`, each of shape (cells,)."""
         return {name: getattr(self, name) for name in _STATE}
 
     @classmethod
@@ -252,7 +252,7 @@ class PulseArray:
         self._ahead.clear()
 
     def records(self) -> NDArray[np.uint32]:
-        """All that distinguishes the cells, as words of shape (lines**2, RECORD_WORDS).
+        """All that distinguishes the cells, as words of shape (cells, RECORD_WORDS).
 
         Their order is :class:`mho.macro_models.integer.pulse.PulseRecord`.
         """

@@ -128,7 +128,7 @@ class BoardProgrammer:
     def _run(
         self, array: PulseArray, parameters: WriteVerifyParameters, passes: list[_Pass], pulses: NDArray[np.void]
     ) -> ProgramRun:
-        shape = (len(passes), self._write.lines, self._write.lines)
+        shape = (len(passes), *self._write.shape)
         results = np.stack([one_pass.results for one_pass in passes]).astype(np.int64).reshape(shape)
         last = passes[-1].counters
         sums = {name: sum(one_pass.counters[name] for one_pass in passes) for name in _COUNTERS[:4]}
@@ -142,7 +142,7 @@ class BoardProgrammer:
         """Pulses of a pass, with the widths for which they stand."""
         cell, polarity, amplitude = logged_pulses(done.log).T
         pulses, width = np.empty(len(cell), dtype=PULSE), np.array(widths)[polarity]
-        row, column = np.divmod(cell, self._write.lines)
+        row, column = np.divmod(cell, self._write.shape[1])
         values = (np.full(len(cell), number), row, column, polarity, amplitude, width)
         for name, value in zip(PULSE.names or (), values, strict=True):
             pulses[name] = value
@@ -150,9 +150,9 @@ class BoardProgrammer:
 
     def _check(self, done: _Pass, pulses: NDArray[np.void], array: PulseArray) -> None:
         """Compare what the core and the cells say with what was seen."""
-        chip, lines = self.cfg.chip, self._write.lines
-        check_report(chip, done.counters, pulses, done.map, (done.results >> WORD_FLAG & 1 == 1).reshape(lines, lines))
-        counts = np.bincount(pulses["row"].astype(np.int64) * lines + pulses["col"], minlength=lines**2)
+        chip, shape = self.cfg.chip, self._write.shape
+        check_report(chip, done.counters, pulses, done.map, (done.results >> WORD_FLAG & 1 == 1).reshape(shape))
+        counts = np.bincount(pulses["row"].astype(np.int64) * shape[1] + pulses["col"], minlength=self._write.cells)
         more = done.records - array.records()
         pairs: tuple[tuple[Any, Any], ...] = (
             (done.results >> RESULT_PULSES, counts), (done.counters["pulsed"], np.count_nonzero(counts)),

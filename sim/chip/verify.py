@@ -272,7 +272,7 @@ def check_cells(bus: ChipBus, parts: ChipParts, *, seed: int = 0) -> int:
         *(_write(at(f"{kind}_width"), 2) for kind in ("set", "reset", "form")),
         _write(at("write_wait"), 0), _write(at("write_status"), 0b1110), _write(at("write_control"), 1),
     ])
-    targets = np.random.default_rng([seed, 1]).integers(0, 200, parts.core.cfg.lines**2).tolist()
+    targets = np.random.default_rng([seed, 1]).integers(0, 200, parts.core.cfg.rows * parts.core.cfg.columns).tolist()
     results: list[int] = []
     sent = 0
     for _ in range(_PATIENCE * len(targets)):

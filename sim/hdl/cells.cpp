@@ -28,7 +28,7 @@ struct Cells {
     const int64_t* moved;  // the table over ln a
     int64_t log_rate[3], slope[3], spread, log_weak, low, verify_sigma;
     int64_t width[3];      // what a pulse of each kind must last at the pins
-    int32_t lines, verify_top, verify_shift, scale_bits, threshold_bits, draw_bits, rate_bits, moved_bits, table_low, table_high;
+    int32_t columns, cells, verify_top, verify_shift, scale_bits, threshold_bits, draw_bits, rate_bits, moved_bits, table_low, table_high;
 };
 
 // Fills `draws` with eight draws for each cell of a row; 0, or anything else if it failed.
@@ -76,7 +76,7 @@ std::vector<std::unique_ptr<Array>> arrays;
 // The one line that is selected, or -1.
 int Array::selected(const uint32_t* lines) const {
     int line = -1;
-    for (int w = 0; 32 * w < cells.lines; w++) {
+    for (int w = 0; 32 * w < kLines; w++) {
         if (!lines[w]) continue;
         if (line >= 0 || lines[w] & (lines[w] - 1)) return -1;
         line = 32 * w + __builtin_ctz(lines[w]);
@@ -90,11 +90,11 @@ int Array::selected_cell(const uint32_t* wl, const uint32_t* bl, const uint32_t*
         refuse(lent ? "write-verify must select one cell" : "no cells are there to be programmed");
         return -1;
     }
-    return row * cells.lines + col;
+    return row * cells.columns + col;
 }
 
 int64_t Array::normal(Draw draw, int cell, int64_t number) {
-    const int row = cell / cells.lines;
+    const int row = cell / cells.columns;
     if (row != drawn_row) {
         drawn[0].clear();
         drawn[1].clear();
@@ -105,10 +105,10 @@ int64_t Array::normal(Draw draw, int cell, int64_t number) {
     if (blocks.size() <= block) blocks.resize(block + 1);
     auto& values = blocks[block];
     if (values.empty()) {
-        values.resize(8 * cells.lines);
+        values.resize(8 * cells.columns);
         if (fetch_draws(index, draw, row, int64_t(block), values.data()) != 0) refuse("the draws of the cells failed");
     }
-    return values[8 * (cell - row * cells.lines) + (number & 7)];
+    return values[8 * (cell - row * cells.columns) + (number & 7)];
 }
 
 // x / 2**bits to the nearest integer, ties upwards.
@@ -124,7 +124,7 @@ int64_t Array::table_step(int cell, int kind, int64_t over, int64_t z) const {
 
 void Array::apply(int cell, int kind, int64_t amplitude) {
     const int64_t z = normal(kPulseDraw, cell, ++cells.pulse_count[cell]);
-    const int64_t over = (amplitude << cells.threshold_bits) - cells.threshold[kind * cells.lines * cells.lines + cell];
+    const int64_t over = (amplitude << cells.threshold_bits) - cells.threshold[kind * cells.cells + cell];
     const int64_t g = cells.g[cell];
     int64_t after = g;
     if (over >= 0 && !cells.stuck[cell]) {
@@ -158,8 +158,8 @@ void mho_pulse_begin(void* handle, int kind, int amplitude, int write_pass, cons
     Array& a = *static_cast<Array*>(handle);
     a.pulse_cell = a.selected_cell(wl, bl, sl);
     if (a.pulse_cell < 0) return;
-    const int lines = a.cells.lines;
-    a.pulse = {uint32_t(write_pass), uint32_t(a.pulse_cell / lines), uint32_t(a.pulse_cell % lines), uint32_t(kind),
+    const int columns = a.cells.columns;
+    a.pulse = {uint32_t(write_pass), uint32_t(a.pulse_cell / columns), uint32_t(a.pulse_cell % columns), uint32_t(kind),
                uint32_t(amplitude), 0};
 }
 
@@ -206,7 +206,7 @@ void mho_cells_callbacks(FetchDraws draws, Relax wait) {
 void mho_cells_lend(int32_t macro, const Cells* lender) {
     Array& a = *arrays.at(macro);
     a.cells = *lender;
-    a.lent = a.cells.lines <= kLines;
+    a.lent = a.cells.cells <= kLines * kLines;
     a.failure = nullptr;
     a.drawn_row = a.pulse_cell = -1;
     a.pulse_log.clear();

@@ -54,7 +54,7 @@ def check_engine(chip: Chip, where: str) -> None:
 def target_words(
     cfg: WriteVerifyConfig, targets: NDArray[np.integer], skip: NDArray[np.bool_] | None, flag: int
 ) -> NDArray[np.uint32]:
-    """Targets of one pass in the order of the cells, of shape (lines**2,), with bit ``flag`` for those to leave alone.
+    """Targets of one pass in the order of the cells, of shape (cells,), with bit ``flag`` for those to leave alone.
 
     Raises
     ------
@@ -62,8 +62,8 @@ def target_words(
         If they do not fit the core.
     """
     words = np.asarray(targets).reshape(-1).astype(np.uint32)
-    if words.size != cfg.lines**2 or words.max() >= 2**cfg.verify_bits:
-        raise ValueError(f"Targets must be {(cfg.lines,) * 2} codes of {cfg.verify_bits} bits")
+    if words.size != cfg.cells or words.max() >= 2**cfg.verify_bits:
+        raise ValueError(f"Targets must be {cfg.shape} codes of {cfg.verify_bits} bits")
     if skip is not None:
         words |= np.asarray(skip, dtype=np.uint32).reshape(-1) << flag
     return words
@@ -152,7 +152,7 @@ def program_run(
         If what the core says of itself contradicts what was seen at its pins.
     """
     cfg = WriteVerifyConfig.from_chip(chip)
-    fields = cell_fields(cfg, outcome.cells.reshape(-1, cfg.lines, cfg.lines))
+    fields = cell_fields(cfg, outcome.cells.reshape(-1, *cfg.shape))
     faults = fields["fault"] == 1
     counters = {name: int(value) for name, value in zip(COUNTERS, outcome.counters, strict=True)}
     check_report(chip, counters, outcome.pulses, outcome.map.tolist(), faults[-1])

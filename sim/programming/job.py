@@ -31,7 +31,7 @@ class WriteJob:
     array
         The cells.
     targets
-        Words of the target stream for one pass, of shape (lines**2,), uint32.
+        Words of the target stream for one pass, of shape (cells,), uint32.
     parameters
         The parameters of the run, of shape (PARAMETER_WORDS,), uint32.
     pins, widths

@@ -194,11 +194,11 @@ def unwilling_cells(run: ProgramRun, parameters: WriteVerifyParameters) -> NDArr
     They hardly answer, if at all: a stuck cell whose error is that of the band ends in it by the noise of its reads.
     A sound cell of ``rram-neurram`` never comes to the ceiling (none of 60,000).
     """
-    pulses, (passes, lines, _) = run.pulses, run.codes.shape
+    pulses, (_, lines, columns) = run.pulses, run.codes.shape
     ceilings = np.array([parameters.set_ceiling, parameters.reset_ceiling, parameters.form_ceiling])
     top = pulses[pulses["amplitude"] == ceilings[pulses["polarity"]]]
-    cell = (top["write_pass"].astype(np.int64) * lines + top["row"]) * lines + top["col"]
-    count = np.bincount(cell, minlength=passes * lines * lines).reshape(passes, lines, lines)
+    cell = (top["write_pass"].astype(np.int64) * lines + top["row"]) * columns + top["col"]
+    count = np.bincount(cell, minlength=run.codes.size).reshape(run.codes.shape)
     return np.asarray((count > parameters.max_at_ceiling // 2).any(axis=0))
 
 
@@ -238,9 +238,10 @@ def measured_cells(
     """
     chip = PulseChip.of(network.chip)
     check_device(chip, device)
+    rows, columns = chip.pulse_config().shape
     if len(measured_uS) != len(network.cores):
         raise InputError(
-            f"{where}: the network needs {len(network.cores)} cores of {chip.lines} x {chip.lines} cells, "
+            f"{where}: the network needs {len(network.cores)} cores of {rows} x {columns} cells, "
             f"not {len(measured_uS)}"
         )
     cores = [
@@ -262,7 +263,7 @@ def measured_cells(
 
 
 def _measured_core(chip: PulseChip, k: int, image: CoreImage, g: NDArray[np.float64], where: str) -> CoreCells:
-    shape = (chip.lines, chip.lines)
+    shape = chip.pulse_config().shape
     if g.shape != shape:
         raise InputError(f"{where}: core {k} must have shape {shape}, not {g.shape}")
     dead = np.isnan(g)

@@ -50,7 +50,7 @@ class _Cells(Structure):
         ("log_rate", c_int64 * 3), ("slope", c_int64 * 3),
         *((name, c_int64) for name in _LAW[2:]),
         ("width", c_int64 * 3),
-        *((name, c_int32) for name in ("lines", "verify_top", *_FORMAT)),
+        *((name, c_int32) for name in ("columns", "cells", "verify_top", *_FORMAT)),
     ]
 
 
@@ -107,8 +107,8 @@ class CellShim:
         law = array.law(widths.tolist())
         record = _Cells(
             **{name: getattr(array, name).ctypes.data for name in _ARRAYS}, moved=self._moved.ctypes.data,
-            **{name: getattr(law, name) for name in _LAW}, width=tuple(pins.tolist()), lines=array.config.lines,
-            verify_top=2**law.verify_bits - 1, **_FORMAT,
+            **{name: getattr(law, name) for name in _LAW}, width=tuple(pins.tolist()),
+            columns=array.config.shape[1], cells=array.config.cells, verify_top=2**law.verify_bits - 1, **_FORMAT,
         )
         self._library.mho_cells_lend(index, byref(record))
 
@@ -134,10 +134,10 @@ class CellShim:
     def _fetch_draws(self, macro: int, draw: int, row: int, block: int, draws: Any) -> int:
         loan = self._loans[macro]
         try:
-            lines = loan.array.config.lines
-            cells = np.arange(row * lines, (row + 1) * lines)
-            values = loan.array.draws(cells, np.full(lines, block), _STEPS[draw])
-            np.ctypeslib.as_array(draws, shape=(lines, 8))[:] = values
+            columns = loan.array.config.shape[1]
+            cells = np.arange(row * columns, (row + 1) * columns)
+            values = loan.array.draws(cells, np.full(columns, block), _STEPS[draw])
+            np.ctypeslib.as_array(draws, shape=(columns, 8))[:] = values
         except BaseException as error:  # a callback from C++ has nobody to raise to
             loan.errors.append(error)
             return _FAILED

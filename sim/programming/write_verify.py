@@ -170,8 +170,9 @@ def program_core(
         If a target is out of range or the device has no pulse response.
     """
     targets = target_codes(chip, targets_uS)
-    if targets.shape != (chip.lines, chip.lines):
-        raise InputError(f"{chip.name}: targets must be of shape {(chip.lines,) * 2}, not {targets.shape}")
+    shape = PulseChip.of(chip).pulse_config().shape
+    if targets.shape != shape:
+        raise InputError(f"{chip.name}: targets must be of shape {shape}, not {targets.shape}")
     if array is None:
         array = PulseArray(PulseChip.of(chip).pulse_config(), device=device, seed=seed, core=core)
     if parameters is None:

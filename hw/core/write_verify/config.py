@@ -20,7 +20,7 @@ COUNT_BITS = 16
 """Width of a cell's count of pulses in one pass."""
 
 MAP_WORD = 32
-"""Bits of a word of the fault map; a map of 16 lines has words of 16."""
+"""Bits of a word of the fault map; a map of 16 source lines has words of 16."""
 
 COARSEST_uS = 0.25
 """Largest step of the verify converter: an eighth of the width of the usual band."""
@@ -42,7 +42,9 @@ class WriteVerifyConfig:
     Parameters
     ----------
     lines
-        Bit lines and source lines of the array.
+        Bit lines of the array.
+    columns
+        Source lines; None: as many.
     verify_bits
         Width of the verify converter's code, 8..12. 8 bits over 50 uS are steps of 0.2 uS.
     setup_cycles
@@ -62,6 +64,7 @@ class WriteVerifyConfig:
     """
 
     lines: int = 256
+    columns: int | None = None
     verify_bits: int = 10
     setup_cycles: int = 10
     verify_cycles: int = 20
@@ -69,7 +72,8 @@ class WriteVerifyConfig:
     synchronise: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        check_lines(self.lines)
+        for number in self.shape:
+            check_lines(number)
         durations = [(name, self.least(name), 65535) for name in ("setup_cycles", "verify_cycles")]
         for name, low, high in (("verify_bits", 8, 12), *durations):
             check_whole(name, getattr(self, name), low, high)
@@ -95,6 +99,7 @@ class WriteVerifyConfig:
         late = {name: SYNCHRONISER_CYCLES * late for name, late in _late(synchronise).items()}
         return cls(
             lines=chip.lines,
+            columns=None if chip.source_lines == chip.lines else chip.source_lines,
             verify_bits=programming.verify_bits,
             setup_cycles=_cycles(chip, "t_setup_ns", 16) + late["setup_cycles"],
             verify_cycles=max(2, _cycles(chip, "t_verify_ns", 16)) + late["verify_cycles"],
@@ -112,14 +117,24 @@ class WriteVerifyConfig:
         return (2 if name == "verify_cycles" else 1) + SYNCHRONISER_CYCLES * _late(self.synchronise)[name]
 
     @property
+    def shape(self) -> tuple[int, int]:
+        """Bit lines and source lines."""
+        return self.lines, self.columns or self.lines
+
+    @property
+    def cells(self) -> int:
+        """Cells of the array."""
+        return self.shape[0] * self.shape[1]
+
+    @property
     def map_width(self) -> int:
         """Bits of a word of the fault map."""
-        return min(self.lines, MAP_WORD)
+        return min(self.shape[1], MAP_WORD)
 
     @property
     def row_words(self) -> int:
         """Words of a row of the fault map: a power of two, so that an address is a row and a word."""
-        return 1 << (-(-self.lines // self.map_width) - 1).bit_length()
+        return 1 << (-(-self.shape[1] // self.map_width) - 1).bit_length()
 
     @property
     def map_words(self) -> int:

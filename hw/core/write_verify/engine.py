@@ -112,7 +112,7 @@ class WriteVerify(Resettable[WriteVerifyConfig]):
         Results in the same order, once for each pass.
     map_addr, map_data
         Fault map, see :class:`FaultMap`: cells that were given up in the last pass that reached them.
-    macro : Out(WritePins(cfg.lines, cfg.verify_bits))
+    macro : Out(WritePins(cfg.lines, cfg.verify_bits, cfg.columns))
         The macro.
     enabled : In(1)
         The macro sees what the engine drives. Without it no run begins, and one that is on ends with its cell as a
@@ -132,7 +132,7 @@ class WriteVerify(Resettable[WriteVerifyConfig]):
     o = ports.Out(lambda self: stream.Signature(CellLayout(self.cfg)))
     map_addr = ports.In(lambda self: range(self.cfg.map_words))
     map_data = ports.Out(lambda self: self.cfg.map_width)
-    macro = ports.Out(lambda self: WritePins(self.cfg.lines, self.cfg.verify_bits))
+    macro = ports.Out(lambda self: WritePins(self.cfg.lines, self.cfg.verify_bits, self.cfg.columns))
     enabled = ports.In(1, init=1)
     hold = ports.In(1)
     status = ports.Out(WriteVerifyStatus())

@@ -61,14 +61,14 @@ class FaultMap(Resettable[WriteVerifyConfig]):
         bit = Signal(range(width))
         word = Signal(range(words))
         cell = Cat(bit, word)
-        lines, places = self.cfg.lines, (self.cfg.lines - 1).bit_length()
-        column, row, even = cell[:places], cell[places:], lines == 1 << places
+        (rows, columns), places = self.cfg.shape, (self.cfg.shape[1] - 1).bit_length()
+        column, row, even = cell[:places], cell[places:], self.cfg.cells == 1 << len(cell)
         # Faults of the word so far. A word is written with every cell, so that a run can end anywhere.
         faults = Signal(width)
         entered = Signal(width)
         m.d.comb += [
-            self.row_end.eq(last(column, lines)),
-            self.array_end.eq(cell.all() if even else self.row_end & last(row, lines)),
+            self.row_end.eq(last(column, columns)),
+            self.array_end.eq(cell.all() if even else self.row_end & last(row, rows)),
             entered.eq(Mux(bit == 0, 0, faults) | (self.fault << bit)),
             write.addr.eq(word), write.data.eq(Mux(self.cleared, entered, 0)),
             write.en.eq(~self.cleared | self.enter),
@@ -81,5 +81,5 @@ class FaultMap(Resettable[WriteVerifyConfig]):
             m.d.sync += [faults.eq(entered), cell.eq(cell + 1)]
             if not even:
                 with m.If(self.row_end):
-                    m.d.sync += [column.eq(0), row.eq(following(row, lines))]
+                    m.d.sync += [column.eq(0), row.eq(following(row, rows))]
         return self.resets(m)

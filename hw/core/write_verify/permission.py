@@ -64,15 +64,15 @@ class ProgrammingIsolation(Component[WriteVerifyConfig]):
     -------
     enable : In(1)
         1: the macro sees the engine. Changes only while the engine is idle, or to stop it at once.
-    engine : In(WritePins(cfg.lines, cfg.verify_bits))
+    engine : In(WritePins(cfg.lines, cfg.verify_bits, cfg.columns))
         What the engine drives.
-    macro : Out(WritePins(cfg.lines, cfg.verify_bits))
+    macro : Out(WritePins(cfg.lines, cfg.verify_bits, cfg.columns))
         What the macro sees.
     """
 
     enable = In(1)
-    engine = In(lambda self: WritePins(self.cfg.lines, self.cfg.verify_bits))
-    macro = Out(lambda self: WritePins(self.cfg.lines, self.cfg.verify_bits))
+    engine = In(lambda self: WritePins(self.cfg.lines, self.cfg.verify_bits, self.cfg.columns))
+    macro = Out(lambda self: WritePins(self.cfg.lines, self.cfg.verify_bits, self.cfg.columns))
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

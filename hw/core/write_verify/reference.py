@@ -25,7 +25,7 @@ PULSE = np.dtype([
 
 
 class WriteMacro(Protocol):
-    """What is programmed. Cells are flattened indices ``row * lines + col`` of shape (n,), no cell twice in a call.
+    """What is programmed. Cells are flattened indices ``row * columns + col`` of shape (n,), no cell twice in a call.
 
     What a cell does must depend on the cell and its own past alone.
     """
@@ -52,7 +52,7 @@ class WriteVerifyResult:
     pulses
         All pulses in the order of the hardware, of type :data:`PULSE`.
     codes
-        Last verify code of each cell in each pass, shape (passes, lines, lines); 0 where a cell was skipped.
+        Last verify code of each cell in each pass, shape (passes, lines, columns); 0 where a cell was skipped.
     faults
         Cells that were given up in each pass, of the same shape. The last is the fault map.
     counts
@@ -140,14 +140,14 @@ def program(
     Parameters
     ----------
     targets
-        Verify codes [bit line, source line] to reach, of shape (lines, lines); when forming, codes from which on a
+        Verify codes [bit line, source line] to reach, of shape (lines, columns); when forming, codes from which on a
         cell is formed.
     skip
         Cells to leave alone, of the same shape.
     """
     flat = np.asarray(targets, dtype=np.int64).ravel()
-    shape = (cfg.lines, cfg.lines)
-    if flat.size != cfg.lines**2 or flat.min() < 0 or flat.max() >= 2**cfg.verify_bits:
+    shape = cfg.shape
+    if flat.size != cfg.cells or flat.min() < 0 or flat.max() >= 2**cfg.verify_bits:
         raise ValueError(f"Targets must be {shape} codes of {cfg.verify_bits} bits, not of shape {np.shape(targets)}")
     chosen = np.arange(flat.size) if skip is None else np.flatnonzero(~np.asarray(skip).ravel())
     passes = []
@@ -157,7 +157,7 @@ def program(
         passes.append(_Pass(parameters, flat, macro))
         passes[-1].run(chosen)
     return WriteVerifyResult(
-        pulses=np.concatenate([_in_order(outcome, number, cfg.lines) for number, outcome in enumerate(passes)]),
+        pulses=np.concatenate([_in_order(outcome, number, shape[1]) for number, outcome in enumerate(passes)]),
         **{
             name: np.stack([getattr(outcome, name).reshape(shape) for outcome in passes])
             for name in ("codes", "faults", "counts", "reads")
@@ -165,7 +165,7 @@ def program(
     )
 
 
-def _in_order(outcome: _Pass, number: int, lines: int) -> NDArray[np.void]:
+def _in_order(outcome: _Pass, number: int, columns: int) -> NDArray[np.void]:
     """Pulses of a pass, cell by cell."""
     cell, count, polarity, amplitude, width = (
         np.concatenate([np.zeros(0, dtype=np.int64), *parts])
@@ -173,7 +173,7 @@ def _in_order(outcome: _Pass, number: int, lines: int) -> NDArray[np.void]:
     )
     order = np.lexsort((count, cell))
     result = np.empty(order.size, dtype=PULSE)
-    values = (np.full(order.size, number), cell // lines, cell % lines, polarity, amplitude, width)
+    values = (np.full(order.size, number), cell // columns, cell % columns, polarity, amplitude, width)
     for name, value in zip(PULSE.names or (), values, strict=True):
         result[name] = value[order]
     return result
@@ -192,16 +192,16 @@ def cycles(cfg: WriteVerifyConfig, parameters: WriteVerifyParameters, reads: int
     pulses
         Its pulses, of type :data:`PULSE`.
     """
-    cells = 2 * parameters.passes * cfg.lines**2
+    cells = 2 * parameters.passes * cfg.cells
     waits = (parameters.passes - 1) * parameters.wait_cycles
     pulsing = len(pulses) * cfg.setup_cycles + int(pulses["cycles"].sum(dtype=np.int64))
     return cfg.map_words + 1 + cells + waits + pulsing + int(reads) * (cfg.verify_cycles + 1)
 
 
 def map_words(cfg: WriteVerifyConfig, faults: NDArray[np.bool_]) -> list[int]:
-    """Words of the fault map for ``faults`` of shape (lines, lines): row by row, lowest source line in bit 0."""
+    """Words of the fault map for ``faults`` of shape (lines, columns): row by row, lowest source line in bit 0."""
     lines = np.zeros((cfg.lines, cfg.row_words * cfg.map_width), dtype=np.uint8)
-    lines[:, : cfg.lines] = faults
+    lines[:, : cfg.shape[1]] = faults
     rows = lines.reshape(cfg.map_words, cfg.map_width)
     return [int.from_bytes(np.packbits(row, bitorder="little").tobytes(), "little") for row in rows]
 

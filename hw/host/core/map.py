@@ -187,7 +187,7 @@ def core_map(
     ]
     entries = [_documented(entry, docs) for entry in common]
     if parameters is not None:
-        registers, windows = write_entries(shape.lines, parameters, _write_counters())
+        registers, windows = write_entries(shape.columns, parameters, _write_counters())
         entries += [*registers, *windows]
     entries = sorted([*entries, *more], key=lambda entry: entry.address)
     return RegisterMap(

@@ -111,12 +111,14 @@ def _counters() -> tuple[Register, ...]:
 
 
 def write_entries(
-    lines: int, parameters: WriteVerifyParameters, counters: tuple[Register, ...]
+    columns: int, parameters: WriteVerifyParameters, counters: tuple[Register, ...]
 ) -> tuple[tuple[Register, ...], tuple[Window, ...]]:
     """Registers and windows of write-verify.
 
     Parameters
     ----------
+    columns
+        Source lines.
     parameters
         Values after reset.
     counters
@@ -135,7 +137,7 @@ def write_entries(
         f"of the window is the same queue of {FIFO_DEPTH} results. The run waits while it is full.",
     )
     faults = Window(
-        name="faults", address=0xA00, words=-(-lines // 32), access=Access.R,
+        name="faults", address=0xA00, words=-(-columns // 32), access=Access.R,
         doc="Row `fault_row` of the fault map, source line 0 in bit 0 of the first word: cells that were given up in "
         "the last pass that reached them.",
     )

@@ -59,7 +59,7 @@ class ArrayPins(ContractPins):
     def __init__(self, cfg: ArrayCoreConfig, verify_bits: int | None = None) -> None:
         self.cfg, self.lines, self.verify_bits = cfg, cfg.lines, verify_bits
         row = Out(cfg.lines * cfg.digit_bits)
-        write = {} if verify_bits is None else dict(WritePins(cfg.lines, verify_bits).members)
+        write = {} if verify_bits is None else dict(WritePins(cfg.lines, verify_bits, cfg.columns).members)
         super().__init__({
             "row_pos": row, "row_neg": row, "wl_en": Out(cfg.rows), "sample": Out(1),
             "plane": Out(max(cfg.drive_steps - 1, 1).bit_length()), **({} if cfg.digital else {"convert": Out(1)}),

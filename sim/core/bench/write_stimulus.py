@@ -84,7 +84,7 @@ class WriteStimulus:
 def make_write_stimulus(chip: Chip, seed: int, number: int, *, pauses: bool = True) -> WriteStimulus:
     """Run ``number`` of ``seed``. Run 0 has the parameters of the chip, the others have limits that are reached."""
     rng = np.random.default_rng([seed, number, 0x3B17E])
-    shape = (chip.lines, chip.lines)
+    shape = PulseChip.of(chip).pulse_config().shape
     parameters = WriteVerifyParameters.from_chip(chip) if number == 0 else _random_parameters(rng)
     idle = [int(rng.choice([0, 0, 64, 200])) if pauses else 0 for _ in range(3)]
     return WriteStimulus(
@@ -182,7 +182,7 @@ def check_stop(core: CosimCore, stimulus: WriteStimulus, stop_after: int) -> Wri
     for name, whole in (("code", expected.codes), ("fault", expected.faults), ("pulses", expected.counts)):
         _equal(stimulus, f"{name} until the stop", fields[name], whole.reshape(-1)[:count])
     pulses = expected.pulses
-    place = (pulses["write_pass"].astype(np.int64) * cfg.lines + pulses["row"]) * cfg.lines + pulses["col"]
+    place = (pulses["write_pass"].astype(np.int64) * cfg.lines + pulses["row"]) * cfg.shape[1] + pulses["col"]
     _equal(stimulus, "pulses until the stop", outcome.pulses, pulses[place < count])
     return outcome
 

@@ -13,7 +13,7 @@ from mho.macro_models.devices import load_device
 from mho.macro_models.integer.pulse import CONDUCTANCE_MAX, Polarity
 from mho.sim.programming.shim import CellShim
 
-LINES = 64
+LINES, COLUMNS = 64, 40
 WIDTHS = np.array([40, 90, 300])
 SOURCE = Path(__file__).parents[3] / "sim" / "hdl" / "cells.cpp"
 
@@ -36,8 +36,8 @@ class Pins:
 
     @staticmethod
     def _lines(cell: int) -> tuple[ctypes.Array[ctypes.c_uint32], ...]:
-        words = [np.zeros(LINES // 32, dtype=np.uint32) for _ in range(2)]
-        for word, line in zip(words, divmod(cell, LINES), strict=True):
+        words = [np.zeros(256 // 32, dtype=np.uint32) for _ in range(2)]
+        for word, line in zip(words, divmod(cell, COLUMNS), strict=True):
             word[line // 32] = 1 << line % 32
         row, column = (((ctypes.c_uint32 * len(word))(*word.tolist())) for word in words)
         return row, row, column
@@ -62,7 +62,8 @@ def make_array(seed: int, fresh: bool) -> PulseArray:
         verify_sigma_uS=0.0 if seed % 4 == 1 else 10.0 ** rng.uniform(-3.0, 0.4),
     )
     stuck = replace(device.stuck, fraction=0.1, values_uS=(0.0, 1e6))
-    scales = PulseConfig(lines=LINES, verify_bits=int(rng.integers(8, 13)), v_base_V=rng.uniform(-1.0, 1.0))
+    verify_bits, v_base_V = int(rng.integers(8, 13)), rng.uniform(-1.0, 1.0)
+    scales = PulseConfig(lines=LINES, columns=COLUMNS, verify_bits=verify_bits, v_base_V=v_base_V)
     return PulseArray(scales, device=replace(device, pulse=pulse, stuck=stuck), seed=seed, core=seed, fresh=fresh)
 
 

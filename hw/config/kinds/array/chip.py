@@ -130,8 +130,8 @@ class ArrayProgrammingSection(ProgrammingSection):
     """``[programming]``: pulses, verify reads, and when a cell is done or given up."""
 
     engine: bool = key(
-        False, "The core has the write-verify engine and the macro its pins, of as many rows as columns; false: cells "
-        "are programmed from outside.", shapes=("core",),
+        False, "The core has the write-verify engine and the macro its pins; false: cells are programmed from "
+        "outside.", shapes=("core",),
     )
 
 
@@ -179,9 +179,6 @@ class ArrayChip(PulseChip):
         if self.input.drive == "pulse" and (self.input.bits > 1 or self.read.accumulate != "analog"):
             raise ChipError("input.drive", 'input.drive must be "levels" unless input.bits = 1 and read.accumulate = '
                             '"analog", not "pulse"')
-        if self.programming.engine and core.rows != core.columns:
-            raise ChipError("programming.engine", "programming.engine must be false unless core.rows and core.columns "
-                            f"are as many, not {core.rows} and {core.columns}")
         self._check_durations()
         try:
             self.macro_config()
@@ -208,6 +205,11 @@ class ArrayChip(PulseChip):
     def lines(self) -> int:
         """Rows of one core."""
         return self.core.rows
+
+    @property
+    def source_lines(self) -> int:
+        """Columns of cells of one core."""
+        return self.core.columns
 
     @property
     def cells_a_weight(self) -> int:

@@ -33,10 +33,10 @@ SHORT = WriteVerifyParameters(set_cycles=1, reset_cycles=1, form_cycles=3, wait_
 class AnyCells:
     """Cells that move by pseudo-random steps, which depend on the cell, the number of its pulse and the pulse."""
 
-    def __init__(self, lines: int, bits: int, seed: int) -> None:
+    def __init__(self, number: int, bits: int, seed: int) -> None:
         self.top, self.seed = 2**bits - 1, seed
-        self.code = np.random.default_rng(seed).integers(0, self.top + 1, lines**2)
-        self.pulses = np.zeros(lines**2, dtype=np.int64)
+        self.code: NDArray[np.int64] = np.random.default_rng(seed).integers(0, self.top + 1, number)
+        self.pulses = np.zeros(number, dtype=np.int64)
 
     def _mixed(self, *parts: Any) -> NDArray[np.int64]:
         value = np.uint64(self.seed)
@@ -91,7 +91,7 @@ def any_parameters(rng: np.random.Generator, **fixed: Any) -> WriteVerifyParamet
 
 
 def any_targets(rng: np.random.Generator, cfg: WriteVerifyConfig) -> NDArray[np.int64]:
-    return rng.integers(0, 2**cfg.verify_bits, (cfg.lines, cfg.lines))
+    return rng.integers(0, 2**cfg.verify_bits, cfg.shape)
 
 
 UNEVEN = WriteVerifyConfig(lines=16, setup_cycles=4, verify_cycles=7)
@@ -113,16 +113,19 @@ def test_an_array_of_the_device_pulse_for_pulse(cfg: WriteVerifyConfig) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(k, marks=pytest.mark.long) for k in range(2, 5))])
-def test_any_registers_and_cells(seed: int) -> None:
+@pytest.mark.parametrize(("seed", "shape"), [
+    (0, (16, 16)), (1, (16, 40)),
+    *(pytest.param(k, shape, marks=pytest.mark.long) for k, shape in enumerate([(24, 16), (16, 32), (24, 24)], 2)),
+])
+def test_any_registers_and_cells(seed: int, shape: tuple[int, int]) -> None:
     rng = np.random.default_rng(seed)
     cfg = replace(
-        QUICK, verify_bits=int(rng.integers(8, 13)), setup_cycles=int(rng.integers(1, 4)),
-        verify_cycles=int(rng.integers(2, 5)),
+        QUICK, lines=shape[0], columns=shape[1], verify_bits=int(rng.integers(8, 13)),
+        setup_cycles=int(rng.integers(1, 4)), verify_cycles=int(rng.integers(2, 5)),
     )
-    p, targets, skip = any_parameters(rng), any_targets(rng, cfg), rng.random((16, 16)) < 0.2
-    expected = program(cfg, p, targets, AnyCells(16, cfg.verify_bits, seed), skip)
-    hardware = run_hardware(cfg, p, targets, AnyCells(16, cfg.verify_bits, seed), skip)
+    p, targets, skip = any_parameters(rng), any_targets(rng, cfg), rng.random(shape) < 0.2
+    expected = program(cfg, p, targets, AnyCells(cfg.cells, cfg.verify_bits, seed), skip)
+    hardware = run_hardware(cfg, p, targets, AnyCells(cfg.cells, cfg.verify_bits, seed), skip)
     check(cfg, p, hardware, expected)
     assert hardware.status["cycles_total"] == cycles(cfg, p, expected.reads.sum(), expected.pulses)
 
@@ -138,8 +141,8 @@ def test_waiting_changes_the_time_and_nothing_else(what: str) -> None:
         "hold": {"hold": (int(rng.random() < 0.4) for _ in iter(int, 1))},
         "latency": {"latency": (int(rng.integers(1, 6)) for _ in iter(int, 1))},
     }
-    expected = program(QUICK, p, targets, AnyCells(16, 10, 5))
-    hardware = run_hardware(QUICK, p, targets, AnyCells(16, 10, 5), **pauses[what])
+    expected = program(QUICK, p, targets, AnyCells(256, 10, 5))
+    hardware = run_hardware(QUICK, p, targets, AnyCells(256, 10, 5), **pauses[what])
     check(QUICK, p, hardware, expected)
     assert hardware.status["cycles_total"] > 1.05 * cycles(QUICK, p, expected.reads.sum(), expected.pulses)
     assert (hardware.status["cycles_hold"] > 0) == (what == "hold")

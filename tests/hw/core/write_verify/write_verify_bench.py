@@ -20,7 +20,7 @@ PULSE_PINS = ("set_pulse", "reset_pulse", "form_pulse")
 
 
 class Run(NamedTuple):
-    """What the hardware did: pulses, results (passes, rows, lines), counters, words of the fault map."""
+    """What the hardware did: pulses, results (passes, rows, columns), counters, words of the fault map."""
 
     pulses: NDArray[np.void]
     codes: NDArray[np.int64]
@@ -38,7 +38,7 @@ def macro_process(
 
     ``hold`` gives that pin for each cycle; ``latency`` the cycles from a verify strobe to the valid code, 1 by default.
     """
-    pins, lines = dut.macro, dut.cfg.lines
+    pins, columns = dut.macro, dut.cfg.shape[1]
     names = ("write_mode", "write_wl", "write_bl", "write_sl", *PULSE_PINS, "amplitude", "verify", "write_pass")
 
     async def run(ctx: Any) -> None:
@@ -62,7 +62,7 @@ def macro_process(
             assert len(on) <= 1
             assert not (on and pin["verify"])
             row, col = pin["write_wl"].bit_length() - 1, pin["write_sl"].bit_length() - 1
-            cell = np.array([row * lines + col])
+            cell = np.array([row * columns + col])
             if on:
                 assert same
                 assert stable > dut.cfg.setup_cycles
@@ -97,10 +97,10 @@ def run_hardware(
 ) -> Run:
     """Program ``cells``, only the first ``rows`` if given (the engine is stopped then)."""
     dut = WriteVerify(cfg)
-    shape = (cfg.lines, cfg.lines)
+    shape = cfg.shape
     skipped = np.zeros(shape, dtype=np.bool_) if skip is None else skip
     one = [{"code": int(t), "skip": int(s)} for t, s in zip(targets.flat, skipped.flat, strict=True)]
-    total = cfg.lines**2 * parameters.passes if rows is None else rows * cfg.lines
+    total = cfg.cells * parameters.passes if rows is None else rows * shape[1]
     pulses: list[tuple[int, ...]] = []
     results: list[Any] = []
     words: list[int] = []
@@ -133,7 +133,7 @@ def run_hardware(
         processes=[process], deadline=deadline,
     )
     fields = np.array([(r.code, r.fault, r.pulses) for r in results], dtype=np.int64)
-    fields = fields.reshape(-1, (cfg.lines if rows is None else rows), cfg.lines, 3)
+    fields = fields.reshape(-1, (cfg.lines if rows is None else rows), shape[1], 3)
     return Run(
         np.array(pulses, dtype=PULSE), fields[..., 0], fields[..., 1] == 1, fields[..., 2], status, words
     )

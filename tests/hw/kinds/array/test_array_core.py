@@ -47,8 +47,9 @@ def checked(chip: Chip, operations: int, simulator: str = "verilator") -> None:
 
 @pytest.mark.slow
 @pytest.mark.cosim
-def test_its_verilog_is_its_model() -> None:
-    checked(load_chip("array-32"), 16)
+@pytest.mark.parametrize("keys", [{}, {"core.rows": 24, "core.columns": 48}])
+def test_its_verilog_is_its_model(keys: dict[str, object]) -> None:
+    checked(load_chip("array-32", keys), 16)
 
 
 @pytest.mark.slow
@@ -67,10 +68,10 @@ def test_any_description(seed: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.cosim("verilator", "iverilog", "vvp", "cocotb")
-@pytest.mark.parametrize("seed", [3, 14, None])
-def test_what_is_generated_passes_its_test(seed: int | None, tmp_path: Path) -> None:
+@pytest.mark.parametrize("chip", [3, 14, {"core.rows": 24, "core.columns": 48}])
+def test_what_is_generated_passes_its_test(chip: int | dict[str, object], tmp_path: Path) -> None:
     # The preset programs its cells, in the test too.
-    generate(load_chip("array-32") if seed is None else random_chip(seed), tmp_path / "out")
+    generate(random_chip(chip) if isinstance(chip, int) else load_chip("array-32", chip), tmp_path / "out")
     command = [sys.executable, "-m", "pytest", "-q", "tb"]
     done = subprocess.run(command, cwd=tmp_path / "out", capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-2000:]
