@@ -52,8 +52,8 @@ struct Pair {
     }
 };
 
-/// Bits of all names of signals together, and scopes in scopes.
-static const size_t MOST_BITS = 1u << 24, DEEPEST = 1000;
+/// Bits of all names of signals together, letters of their paths, and scopes in scopes.
+static const size_t MOST_BITS = 1u << 24, MOST_LETTERS = 1u << 28, DEEPEST = 1000;
 
 struct Named {
     std::string path;
@@ -69,7 +69,7 @@ struct Trace {
     std::vector<size_t> starts;
     std::vector<uint64_t> edges;
     std::string one, other, end;
-    size_t clock = 0, cycle = 0, bits = 0;
+    size_t clock = 0, cycle = 0, bits = 0, letters = 0;
     uint64_t begin = 0;
     bool begun = false;
 
@@ -92,7 +92,8 @@ struct Trace {
         for (char& each : name) if (each <= ' ') each = '_';
         if (!length) return;
         bits += length;
-        if (bits > MOST_BITS || handle == 0) throw std::runtime_error("there are too many signals");
+        letters += path.size() + name.size();
+        if (bits > MOST_BITS || letters > MOST_LETTERS || handle == 0) throw std::runtime_error("there are too many signals");
         if (handle >= signals.size()) signals.resize(handle + 1);
         Signal& signal = signals.at(handle);
         if (!signal.value.empty() && signal.value.size() != length) throw std::runtime_error("a signal has two widths");

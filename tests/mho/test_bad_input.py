@@ -114,7 +114,7 @@ FILES: list[Case] = [
     ("wrong calibration", COMPILE.replace("x.npy", "bad.npy"), r"\[samples, 6\]", _array("bad.npy", np.ones((4, 2)))),
 ]
 OPTIONS: list[Case] = [
-    ("unknown device", f"{RUN} --device frob", r"device must be one of ideal, .* not \"frob\"", None),
+    ("unknown device", f"{RUN} --device frob", r"device must be one of ecram, .* not \"frob\"", None),
     ("garbage as device", f"{RUN} --device bad.toml", r"bad\.toml", _text("bad.toml", NO_NAME)),
     ("unknown backend", f"{RUN} --backend frob", r"backend must be one of functional, .* not 'frob'", None),
     ("unknown cause", f"{RUN} --without frob", r"cause must be one of programming, .* not 'frob'", None),

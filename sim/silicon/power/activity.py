@@ -104,7 +104,7 @@ def read_activity(trace: Path) -> Activity:
         if status:
             raise InputError(
                 f"{trace}: must be FST, as mho run --waves writes it, or VCD; it is damaged, or takes more than "
-                f"{_MEGABYTES / 1000:g} GB, {seconds} s or signals of 16 million bits"
+                f"{_MEGABYTES / 1000:g} GB, {seconds} s, signals of 16 million bits or paths of 270 million letters"
             )
         with reading(trace, TRACE), (work / "counts").open(encoding="utf-8", errors="replace") as lines:
             cycles = -1

@@ -47,9 +47,9 @@ def altered(data):
 
 @pytest.mark.parametrize(("command", "name", "content", "sentence"), [
     ("asm", "p.s", b"loop 3 {\nmvm x, y\n}\n", "p.s:2: mvm 'x' is unknown: it must be declared first"),
-    *(("asm", "p.s", f"mvm m: i_last 0, o_last 0, in_bits 4, out_bits 8, {width}\n".replace(
-        f"{width.split()[0]} {k}, ", "", 1).encode(), "p.s:1: {} must be 1 to 8, not {}".format(*width.split()))
-      for width, k in (("in_bits 9", 4), ("out_bits 15", 8), ("out_bits 0", 8))),
+    *(("asm", "p.s", f"mvm m: i_last 0, o_last 0, in_bits 4, out_bits 8, {name} {bits}\n".replace(
+        f"{name} {legal}, ", "", 1).encode(), f"p.s:1: {name} must be 1 to {most}, not {bits}")
+      for name, bits, legal, most in (("in_bits", 9, 4, 8), ("out_bits", 16, 8, 15), ("out_bits", 0, 8, 15))),
     ("asm", "p.s", b"", "p.s: a program must have an instruction, at least halt"),
     ("asm", "p.s", b"\xff\xfe", "must be text in UTF-8; a program's file is read by mho disasm"),
     ("asm", "p.mho", b"PK\x03\x04", "a network file holds no programs of tiles"),

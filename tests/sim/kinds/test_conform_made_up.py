@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(autouse=True)
 def chip(tmp_path: Path) -> Iterator[Chip]:
     with plain_kind(tmp_path):
-        yield described(24, 40, bits=8)
+        yield described(24, 40, bits=12)
 
 
 @pytest.mark.cosim("gcc")

@@ -156,7 +156,8 @@ def test_damage_ends_the_reader_alone(tmp_path: Path) -> None:
     "$var wire 4000000000 ! x $end $enddefinitions $end",
     "$var wire 8 ! x $end $var wire 9 ! y $end $enddefinitions $end",
     "$enddefinitions $end #0 1?", "$var wire", "$var wire 1 ! clk $end $enddefinitions $end #5 1! #4 0!",
-], ids=["scope", "deep", "wide", "two widths", "unknown", "cut", "time"])
+    f"$scope module {'s' * 1000} $end " * 900 + "$var wire 1 ! v $end " * 400 + "$enddefinitions $end",
+], ids=["scope", "deep", "wide", "two widths", "unknown", "cut", "time", "long paths"])
 def test_what_is_no_vcd_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "wrong.vcd").write_text(text)
     with pytest.raises(InputError, match=r"wrong\.vcd: must be FST, .*, or VCD; it is damaged"):
