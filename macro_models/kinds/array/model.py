@@ -88,13 +88,13 @@ class ArrayModel(ProgrammedCore[ArrayConfig]):
         """Cells as wires, clamps and word lines leave them, and their variances."""
         cells, weights = self.cells, self.config.weights
         if weights == "arrays":
-            products = np.hstack([self._seen(cells[:, side::2], wl) for side in (0, 1)])
+            products = np.hstack([self._effective(cells[:, side::2], wl) for side in (0, 1)])
         elif weights == "pairs":
-            seen = self._seen(cells, wl)
-            products = seen[:, 0::2] - seen[:, 1::2]
+            effective = self._effective(cells, wl)
+            products = effective[:, 0::2] - effective[:, 1::2]
         else:  # the reference column is at the far end of the rows
-            seen = self._seen(np.pad(cells, ((0, 0), (0, 1)), constant_values=self.config.middle), wl)
-            products = seen[:, :-1] - seen[:, -1:]
+            effective = self._effective(np.pad(cells, ((0, 0), (0, 1)), constant_values=self.config.middle), wl)
+            products = effective[:, :-1] - effective[:, -1:]
         if self._variances is None:
             return _Key(products, None)
         noise = np.where(wl[:, None], self._variances, 0.0)
@@ -103,7 +103,7 @@ class ArrayModel(ProgrammedCore[ArrayConfig]):
             noise = np.hstack(both) if weights == "arrays" else both[0] + both[1]
         return _Key(products, noise)
 
-    def _seen(self, cells: NDArray[Any], wl: NDArray[np.bool_]) -> Reals:
+    def _effective(self, cells: NDArray[Any], wl: NDArray[np.bool_]) -> Reals:
         """Codes of the cells of one array, whole numbers."""
         return effective_cells(
             cells, self.config.lsb_uS, self._wires, wl, False, self._reading, mode="current"
