@@ -30,8 +30,8 @@ def _step_code(chip: Chip) -> int:
     """Codes spread: a third of the range is the deviation of what a conversion takes of inputs of three planes."""
     chip = ArrayChip.of(chip)
     config = chip.macro_config()
-    digit = 2 ** min(config.digit_bits, 3) if config.digital else 8
-    deviation = _SPREAD * 2.0 ** (config.g_bits - 5) * (config.rows / config.row_groups) ** 0.5 * digit / 2.0
+    digit = 2 ** min(config.steps.digit_bits, 3) if config.digital else 8
+    deviation = _SPREAD * 2.0 ** (config.g_bits - 5) * (config.rows / config.steps.row_groups) ** 0.5 * digit / 2.0
     step = 3.0 * deviation / config.most_steps(chip.operation(in_bits=4, in_signed=True))
     low, high = chip.step_codes
     return min(max(round(step * config.lsb_uS / config.full_uS * 2**STEP_FRACTION_BITS), low), high)

@@ -43,10 +43,8 @@ class ArrayConfig(ConductanceGrid):
     """Largest target, in uS."""
     g_full_scale_uS: float = 50.0
     """Conductance of the largest code, in uS; conductances beyond are clipped to it."""
-    digit_bits: int = 1
-    """Bits of an input that a row drives at a time."""
-    row_groups: int = 1
-    """Groups of rows that are driven one after the other."""
+    steps: Steps = field(default_factory=Steps)
+    """In which steps rows are driven."""
     digital: bool = True
     """Each step of a product is converted; else all together."""
     v_read_V: float = 0.2
@@ -79,11 +77,6 @@ class ArrayConfig(ConductanceGrid):
         return self.rows
 
     @property
-    def steps(self) -> Steps:
-        """In which steps rows are driven."""
-        return Steps(digit_bits=self.digit_bits, row_groups=self.row_groups)
-
-    @property
     def cell_map(self) -> CellMap:
         """Signed weights in the cells."""
         if self.weights == "offset":
@@ -107,7 +100,7 @@ class ArrayConfig(ConductanceGrid):
     @property
     def full_uS(self) -> float:
         """The same times the highest digit, or the highest input where all steps are one conversion."""
-        return self.full_conductance_uS * (2 ** (self.digit_bits if self.digital else MAX_BITS) - 1)
+        return self.full_conductance_uS * (2 ** (self.steps.digit_bits if self.digital else MAX_BITS) - 1)
 
     @property
     def full_code(self) -> int:
@@ -126,7 +119,7 @@ class ArrayConfig(ConductanceGrid):
         """See :func:`mho.macro_models.macro.conversions_of`: the digits of all rows."""
         if not self.digital:
             return [codes]
-        digits = Steps(digit_bits=self.digit_bits)
+        digits = Steps(digit_bits=self.steps.digit_bits)
         return [driven(digits, codes, step).astype(codes.dtype) for step in range(digits.count(op))]
 
     def most_steps(self, op: MvmOperation) -> int:

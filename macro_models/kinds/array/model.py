@@ -54,10 +54,10 @@ class ArrayModel(ProgrammedCore[ArrayConfig]):
         config, device = self.config, self.device
         self._wires, self._reading = config.wires if "wire" in self.causes else Wires(), None
         if "wire" in self.causes and device.conduction.acts:
-            if config.digit_bits > 1:
+            if config.steps.digit_bits > 1:
                 raise InputError(
                     f"{device.name}: conduction must be left out unless inputs are driven bit by bit (input.bits = 1), "
-                    f"as each of {2**config.digit_bits - 1} levels of a row would have a matrix of its own"
+                    f"as each of {2**config.steps.digit_bits - 1} levels of a row would have a matrix of its own"
                 )
             self._reading = Reading(conduction=device.conduction, v_V=config.v_read_V, temp_C=self.temp_C)
         self._variances, self._unit = self.variances_of_cells() or (None, 1.0)

@@ -256,8 +256,8 @@ class ArrayChip(PulseChip):
         return ArrayConfig(
             rows=self.core.rows, columns=self.outputs, weights=self.core.weights, g_bits=self.core.g_bits,
             g_min_uS=self.cells.g_min_uS, g_max_uS=self.cells.g_max_uS, g_full_scale_uS=self.cells.g_full_scale_uS,
-            digit_bits=self.input.bits, row_groups=self.input.row_groups, digital=self.read.accumulate == "digital",
-            v_read_V=self.read.v_read_V, bits=adc.bits, share=adc.columns, full_scale_uA=adc.full_scale_uA,
+            steps=self.steps, digital=self.read.accumulate == "digital", v_read_V=self.read.v_read_V,
+            bits=adc.bits, share=adc.columns, full_scale_uA=adc.full_scale_uA,
             sigma_offset=adc.sigma_offset, sigma_gain=adc.sigma_gain, sigma_inl=adc.sigma_inl, noise=adc.noise,
             wires=Wires(
                 r_row_ohm=wires.r_row_ohm, r_col_ohm=wires.r_column_ohm, r_driver_ohm=wires.r_driver_ohm,

@@ -11,6 +11,7 @@ from mho.macro_models.array.nonlinear.reading import read_matrix
 from mho.macro_models.array.wires import Wires
 from mho.macro_models.devices.device import Device
 from mho.macro_models.errors import InputError
+from mho.macro_models.integer.array.operation import Steps
 from mho.macro_models.integer.operation import Masks
 from mho.macro_models.kinds.array import ArrayModel
 from mho.macro_models.kinds.array.config import ArrayConfig
@@ -27,7 +28,8 @@ def converted(charge: int, size: int, bits: int, full: int) -> int:
 def expected(config: ArrayConfig, cells: list[list[int]], op, x: list[int], column: int) -> tuple[int, bool]:
     """An output, and whether a conversion of it had more than it takes."""
     rows, size = len(x), max(1, round(op.step_code * config.full_uS / config.lsb_uS / 2**14))
-    steps = -(-op.planes // config.digit_bits)
+    bits, groups = config.steps.digit_bits, config.steps.row_groups
+    steps = -(-op.planes // bits)
     if config.weights == "offset":
         sides = [(1, [row[column] - config.middle for row in cells])]
     else:
@@ -38,10 +40,10 @@ def expected(config: ArrayConfig, cells: list[list[int]], op, x: list[int], colu
         charges = []
         if config.digital:
             for digit in range(steps):
-                for group in range(config.row_groups):
-                    first, last = (-(-rows * (group + end) // config.row_groups) for end in (0, 1))
-                    charges.append((config.digit_bits * digit, sum(
-                        (1 if x[r] > 0 else -1) * (abs(x[r]) >> config.digit_bits * digit & 2**config.digit_bits - 1)
+                for group in range(groups):
+                    first, last = (-(-rows * (group + end) // groups) for end in (0, 1))
+                    charges.append((bits * digit, sum(
+                        (1 if x[r] > 0 else -1) * (abs(x[r]) >> bits * digit & 2**bits - 1)
                         * weights[r] for r in range(first, last)
                     )))
         else:
@@ -157,4 +159,4 @@ def test_cells_that_are_not_linear_conduct_as_at_the_read_voltage(keys: dict[str
     again = ArrayModel.from_state(model.state())
     assert np.array_equal(again.key(wl).products, model.key(wl).products)
     with pytest.raises(InputError, match=r"conduction must be left out unless .* \(input.bits = 1\), as each of 3"):
-        core_of(replace(config, digit_bits=2), device)
+        core_of(replace(config, steps=Steps(digit_bits=2)), device)
