@@ -139,7 +139,7 @@ class Programming:
             raise ToolError(
                 "the cells that are programmed must be those that multiply: no product changed by programming"
             )
-        how = require_programmed(codes[~self._absent], after.cells[~self._absent], done[~self._absent])
+        how = require_programmed(codes, after.cells, done, ~self._absent)
         return after, int(done.sum()), how
 
     def _read(self) -> NDArray[np.int64]:
