@@ -59,7 +59,10 @@ def _copy(folder: Path, name: str, old: str, new: str, *, model: str = "") -> Pa
 @pytest.mark.cosim("iverilog", "vvp", "cocotb")
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("old", "new"), [("(YN[y + 1] ? g : 0)", "(YN[16 - y] ? g : 0)"), ("2 * step) << SC", "2 * step) << 0")]
+    ("old", "new"), [
+        ("(YN[y + 1] ? g : 0)", "(YN[16 - y] ? g : 0)"), ("2 * step) << SC", "2 * step) << 0"),
+        ("8191 + step[14]", "8192"),  # halves up, not to the even one
+    ],
 )
 def test_a_model_that_does_another_thing_is_noticed(old: str, new: str, tmp_path: Path) -> None:
     chip = load_chip(_copy(tmp_path, "foundry", old, new))
