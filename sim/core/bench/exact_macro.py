@@ -18,6 +18,10 @@ __all__ = ["LARGEST", "ExactMacro", "measure_cells", "require_programmed"]
 LARGEST = 126
 """Largest conductance code that :func:`measure_cells` can tell: one below the most decrements of a conversion."""
 
+_FEW_CELLS, _OF_A_LINE = 8, 0.7
+"""Cells of a line from which on it is looked at alone, and the correlation of its codes and products at least: two
+lines of many that are swapped leave that of all cells high."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ExactMacro:
@@ -111,23 +115,42 @@ def measure_cells(core: CosimCore, config: MacroConfig) -> NDArray[np.int64]:
     return np.array(rows)
 
 
-def require_programmed(codes: NDArray[np.int64], products: NDArray[np.int64], done: NDArray[np.bool_]) -> str:
-    """Whether the cells that were programmed are those that multiply: how, in words.
+def require_programmed(
+    codes: NDArray[np.int64], products: NDArray[np.int64], done: NDArray[np.bool_], present: NDArray[np.bool_]
+) -> str:
+    """Whether the cells that were programmed are those that multiply, all [bit line, source line]: how, in words.
 
     Raises
     ------
     ToolError
         If they are not, or next to none was programmed.
     """
-    if done.mean() < 0.5:
-        given_up = int((~done).sum())
+    if done[present].mean() < 0.5:
+        given_up = int((present & ~done).sum())
         raise ToolError(f"write-verify must bring most cells to their targets, and it gave up {given_up} cells")
+    done = done & present
     if np.array_equal(codes[done], products[done]):
         return "the verify codes are the codes that multiply"
-    alike: Any = np.corrcoef(codes[done], products[done])[0, 1] if products[done].std() else 0.0
-    if not alike > 0.9:
+    alike = _alike(codes[done], products[done])
+    lines = [
+        (_alike(codes[at], products[at]), f" of {name} {line}") for name, axes in (("bit line", 0), ("source line", 1))
+        for line, at in enumerate(_each_line(done, axes)) if at[0].size >= _FEW_CELLS
+    ]
+    worst, where = min(lines, default=(1.0, ""))
+    if not alike > 0.9 or worst < _OF_A_LINE:
+        worst, where = (worst, where) if alike > 0.9 else (alike, "")
         raise ToolError(
-            "the cells that are programmed must be those that multiply: verify codes and products agree by "
-            f"{alike:.2f} only"
+            f"the cells that are programmed must be those that multiply: verify codes and products{where} agree by "
+            f"{worst:.2f} only"
         )
     return f"verify codes and products agree by a correlation of {alike:.3f}"
+
+
+def _alike(codes: NDArray[np.int64], products: NDArray[np.int64]) -> float:
+    return float(np.corrcoef(codes, products)[0, 1]) if products.std() and codes.std() else 0.0
+
+
+def _each_line(cells: NDArray[np.bool_], axis: int) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Places of the cells that are on, of each line."""
+    places = np.nonzero(cells)
+    return [(places[0][on], places[1][on]) for on in (places[axis] == k for k in range(cells.shape[axis]))]

@@ -139,7 +139,7 @@ class Programming:
             raise ToolError(
                 "the cells that are programmed must be those that multiply: no product changed by programming"
             )
-        how = require_programmed(codes[~self._absent], after.cells[~self._absent], done[~self._absent])
+        how = require_programmed(codes, after.cells, done, ~self._absent)
         return after, int(done.sum()), how
 
     def _read(self) -> NDArray[np.int64]:
@@ -169,6 +169,12 @@ class Programming:
             raise ToolError(f"{what} must {'lower' if kind == 'reset' else 'raise'} cells, and did the opposite")
         if max(moved) <= self._jitter:
             raise ToolError(f"{what} changed no cell, so that nothing would be verified")
+        assert self.chip.macro is not None
+        if self.chip.macro.pins.get("amplitude", 0) != 0 and max(moved) - moved[0] <= self._jitter:
+            raise ToolError(
+                f"{what} of a larger amplitude must move cells by more, and moved them by {max(moved):g} verify codes "
+                f"in the mean at most, those of amplitude 1 by {moved[0]:g}"
+            )
         for bit, (less, more) in enumerate(pairwise(moved)):
             if more < _LEAST * less - self._jitter:
                 raise ToolError(

@@ -10,16 +10,19 @@ from numpy.typing import NDArray
 from mho.hw.config import Chip
 from mho.macro_models import MacroModel, Masks, family, load_device
 from mho.macro_models.cell_map import CellMap
-from mho.macro_models.integer.operation import STEP_WIDTH, Converter, Direction, MvmOperation
+from mho.macro_models.integer.operation import STEP_FRACTION_BITS, STEP_WIDTH, Converter, Direction, MvmOperation
 from mho.sim.core.kinds import kind_of
 
 if TYPE_CHECKING:
     from mho.sim.core.bench.exact_macro import ExactMacro
 
-__all__ = ["Stimulus", "make_models", "make_stimulus", "make_whole_stimulus"]
+__all__ = ["Stimulus", "make_models", "make_stimulus", "make_tied_stimulus", "make_whole_stimulus"]
 
 _DENSITIES = (1.0, 1.0, 0.9, 0.5, 0.05)
 """How many lines of a mask are on; all of them in two of five masks."""
+
+_HALF_STEP = 1 << STEP_FRACTION_BITS - 1
+"""Step code of half a load."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -104,6 +107,28 @@ def make_whole_stimulus(model: "MacroModel | ExactMacro", direction: Direction, 
     return Stimulus(
         seed=seed, number=-1, core=0, masks=masks, x=x, op_id=np.zeros(2, dtype=np.uint64), gap=0, stall=0, hold=0,
         op=replace(op, step_code=int(np.clip(round(model.full_scale(op, masks, x)), 1, 2**STEP_WIDTH - 1))),
+    )
+
+
+def make_tied_stimulus(model: "ExactMacro", seed: int) -> Stimulus | None:
+    """Products of one bit line whose decrements lie half way between whole numbers, the even one of which is below.
+
+    None where no cell of the macro can show it.
+    """
+    config = model.config
+    masks = Masks.reset(*config.cell_map.shape)
+    op = MvmOperation(direction=Direction.FORWARD, in_bits=4, in_signed=True, out_bits=8, step_code=_HALF_STEP)
+    # Of one in four the half is above an even number; of the smallest one step less is most.
+    shows = (model.cells % 4 == 1) & (model.cells > 1)
+    if not shows.any() or np.ptp(model.load(op, masks)) == 0:
+        return None
+    line = int(np.argmin(np.where(shows, model.cells, np.inf).min(axis=1)))
+    every = np.ones(len(model.cells), dtype=bool)
+    x = np.zeros((1, config.inputs(Direction.FORWARD)), dtype=np.int64)
+    x[0, line // 2] = -7 if line % 2 else 7
+    return Stimulus(
+        seed=seed, number=-2, core=0, op=op, x=x, op_id=np.zeros(1, dtype=np.uint64), gap=0, stall=0, hold=0,
+        masks=Masks(np.arange(len(every)) == line, every, ~every, ~every).without(*config.cell_map.absent),
     )
 
 

@@ -17,7 +17,13 @@ from mho.sim.core.batch import Mode
 from mho.sim.core.bench.exact_macro import ExactMacro
 from mho.sim.core.bench.own_macro import Programming, measured_macro, require_products
 from mho.sim.core.bench.report import VerifyReport
-from mho.sim.core.bench.stimulus import Stimulus, make_models, make_stimulus, make_whole_stimulus
+from mho.sim.core.bench.stimulus import (
+    Stimulus,
+    make_models,
+    make_stimulus,
+    make_tied_stimulus,
+    make_whole_stimulus,
+)
 from mho.sim.core.bench.waves import write_groups
 from mho.sim.core.bench.write_stimulus import check_run, check_stop, make_write_stimulus
 from mho.sim.core.commands import command_check
@@ -192,6 +198,7 @@ class _Bench:
         if self.measured:
             for direction in list(Direction)[: 1 + self.cfg.two_way]:
                 self._check_whole(direction, seed)
+            self._check_ties(seed)
         else:
             for number in range(4 * self.cfg.two_way):
                 self._check_transpose(np.random.default_rng([seed, number, 0x7A]))
@@ -254,6 +261,13 @@ class _Bench:
         stimulus = make_whole_stimulus(self.models[0], direction, seed)
         if np.ptp(np.abs(self._compare(stimulus, Mode.PIN_LEVEL if self.icarus else Mode.LAZY).codes)) < 2:
             raise ToolError(f"no product {direction.name.lower()} but 0 was seen, so that nothing would be verified")
+
+    def _check_ties(self, seed: int) -> None:
+        """Decrements that lie half way between whole numbers, which random step codes hardly meet."""
+        (model,) = self.models
+        assert isinstance(model, ExactMacro)
+        if (stimulus := make_tied_stimulus(model, seed)) is not None:
+            self._compare(stimulus, Mode.PIN_LEVEL if self.icarus else Mode.LAZY)
 
     def _check_transpose(self, rng: np.random.Generator) -> None:
         """``<W x, y> == <x, W^T y>`` on the accumulators that the pins of the RTL led to, of an ideal macro."""

@@ -59,7 +59,10 @@ def _copy(folder: Path, name: str, old: str, new: str, *, model: str = "") -> Pa
 @pytest.mark.cosim("iverilog", "vvp", "cocotb")
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("old", "new"), [("(YN[y + 1] ? g : 0)", "(YN[16 - y] ? g : 0)"), ("2 * step) << SC", "2 * step) << 0")]
+    ("old", "new"), [
+        ("(YN[y + 1] ? g : 0)", "(YN[16 - y] ? g : 0)"), ("2 * step) << SC", "2 * step) << 0"),
+        ("8191 + step[14]", "8192"),  # halves up, not to the even one
+    ],
 )
 def test_a_model_that_does_another_thing_is_noticed(old: str, new: str, tmp_path: Path) -> None:
     chip = load_chip(_copy(tmp_path, "foundry", old, new))
@@ -163,12 +166,24 @@ def test_the_reset_reaches_the_wrapper_active_high(reset: str, tmp_path: Path) -
 
 def test_what_is_programmed_must_be_what_multiplies() -> None:
     done = np.ones((8, 8), dtype=bool)
-    assert "are the codes that multiply" in require_programmed(CODES, CODES, done)
-    assert "a correlation of 1.000" in require_programmed(CODES, CODES // 2, done)
+    assert "are the codes that multiply" in require_programmed(CODES, CODES, done, done)
+    assert "a correlation of 1.000" in require_programmed(CODES, CODES // 2, done, done)
     with pytest.raises(ToolError, match="must be those that multiply: verify codes and products agree by 0"):
-        require_programmed(CODES, CODES.T * 0 + 5, done)
+        require_programmed(CODES, CODES.T * 0 + 5, done, done)
     with pytest.raises(ToolError, match="must bring most cells to their targets, and it gave up 64 cells"):
-        require_programmed(CODES, CODES, ~done)
+        require_programmed(CODES, CODES, ~done, done)
+
+
+def test_two_lines_of_many_that_are_swapped_are_seen() -> None:
+    codes = np.random.default_rng(0).integers(4, 118, (64, 64))
+    present = np.ones((64, 64), dtype=bool)
+    for name, swapped in (("bit line", codes.copy()), ("source line", codes.T.copy())):
+        swapped[[9, 40]] = swapped[[40, 9]]
+        products = swapped if name == "bit line" else swapped.T
+        assert np.corrcoef(codes.ravel(), products.ravel())[0, 1] > 0.95
+        with pytest.raises(ToolError, match=rf"verify codes and products of {name} (9|40) agree by -?0\.[0-3]"):
+            require_programmed(codes, products, present, present)
+    assert "a correlation of" in require_programmed(codes, codes + codes % 5, present, present)
 
 
 CLOCKED = """

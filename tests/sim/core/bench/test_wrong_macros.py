@@ -63,6 +63,7 @@ MUTANTS: dict[str, dict[str, str]] = {
     "write_mode always": {"write_mode": "1'b1"},
     "write_wl off by one": {"write_wl": "next(write_wl)"},
     "write_wl reversed": {"write_wl": "turned(write_wl)"},
+    "write_wl with two lines swapped": {"write_wl": "{write_wl[14], write_wl[15], write_wl[13:0]}"},
     "write_sl stuck": {"write_sl": "16'd1"},
     "write_sl reversed": {"write_sl": "turned(write_sl)"},
     "write_wl and write_sl swapped": {"write_wl": "write_sl", "write_sl": "write_wl"},
@@ -74,6 +75,7 @@ MUTANTS: dict[str, dict[str, str]] = {
     "FORM inverted": {"form_pulse": "~form_pulse"},
     "FORM never": {"form_pulse": "1'b0"},
     "FORM lowers": {"form_pulse": "1'b0", "reset_pulse": "reset_pulse | form_pulse"},
+    "amplitude stuck": {"amplitude": "8'd16"},
     "amplitude reversed": {"amplitude": "turned({amplitude, 8'd0})"},
     "amplitude inverted": {"amplitude": "~amplitude"},
     "amplitude with a bit stuck": {"amplitude": "amplitude & 8'hef"},
@@ -89,7 +91,8 @@ QUICK = (
     "source lines off by one", "word lines inverted", "word lines all on", "a word line stuck off",
     "precharge too late", "sample twice", "compare inverted", "latch never", "decrement inverted",
     "dec_scale reversed", "step_code with a bit stuck", "cmp off by one", "write_sl stuck", "write_wl reversed",
-    "SET inverted", "SET and RESET swapped", "RESET never", "FORM lowers", "amplitude reversed",
+    "SET inverted", "SET and RESET swapped", "RESET never", "FORM lowers", "amplitude reversed", "amplitude stuck",
+    "write_wl with two lines swapped",
     "amplitude with a bit stuck", "verify inverted", "verify_code with a bit stuck",
 )
 """Those that are tried each time; the others before a release."""
@@ -99,6 +102,8 @@ SAID = {
     "a word line stuck off": "no product of bit line 6 but 0 was seen",
     "compare inverted": "must keep their contract, and broke cmp_is_kept_until_the_next_compare",
     "SET never": "SET pulses changed no cell", "SET and RESET swapped": "SET pulses must raise cells",
+    "amplitude stuck": "SET pulses of a larger amplitude must move cells by more",
+    "write_wl with two lines swapped": "cells that are programmed must be those that multiply",
     "RESET never": "RESET pulses changed no cell", "FORM lowers": "FORM pulses must raise cells",
 }
 
