@@ -41,16 +41,20 @@ def write_mirror(module: str, contract: ContractPins, ports: PortMap, adapter: s
     What a signal has no pin for is taken from the adapter, whose path is ``adapter``.
     """
     signals, values, lines = contract_signals(contract), pin_values(contract, ports, adapter), list[str]()
+    # Pins may have the names of signals.
+    inside = "inner_"
+    while any(pin.startswith(inside) for pin in ports.ports):
+        inside += "_"
     for signal, (width, driven) in signals.items():
-        lines.append(f"  wire [{width - 1}:0] {signal}{'' if driven else f' = {values[signal]}'};")
+        lines.append(f"  wire [{width - 1}:0] {inside}{signal}{'' if driven else f' = {values[signal]}'};")
     for signal, bits in ports.reads.items():
         for k, bit in enumerate(bits):
             if bit.source:
                 sign = "~" if bit.inverted else ""
-                lines.append(f"  assign {_bit(ports, bit.source, bit.index)} = {sign}{signal}[{k}];")
+                lines.append(f"  assign {_bit(ports, bit.source, bit.index)} = {sign}{inside}{signal}[{k}];")
     listed = ",\n".join(f"  {port.direction:<6} wire {port.bits}{port.name}" for port in ports.ports.values())
-    inner = ", ".join(f".{name}({name})" for name in signals)
-    instance = f"\n  {contract.module} inner ({inner});\nendmodule\n"
+    inner = ", ".join(f".{name}({inside}{name})" for name in signals)
+    instance = f"\n  {contract.module} {inside} ({inner});\nendmodule\n"
     return f"module {module} (\n{listed}\n);\n" + "\n".join(lines) + instance
 
 

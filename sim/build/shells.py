@@ -33,8 +33,13 @@ def core_sources(chip: Chip, folder: Path, *, own_macro: bool = False, adapter: 
         return sources
     if has_model(chip):
         return [*sources, *(path.absolute() for path in (*rtl_files(chip), *macro_files(chip)))]
-    mirror = folder / "own_macro_mirror.v"
-    mirror.write_text(write_mirror(chip.macro.outer, core_blocks(chip).pins, macro_map(chip), adapter), "utf-8")
+    mirror, pins, name = folder / "own_macro_mirror.v", core_blocks(chip).pins, chip.macro.outer
+    if name == pins.module:
+        # The name of the body within.
+        name += "_mirror"
+        (adapter_file,) = (path for path in sources if path.name == "macro_adapter.v")
+        adapter_file.write_text(re.sub(rf"\b{pins.module}\b", name, adapter_file.read_text("utf-8")), "utf-8")
+    mirror.write_text(write_mirror(name, pins, macro_map(chip), adapter), "utf-8")
     return [*sources, mirror]
 
 

@@ -72,9 +72,9 @@ def _filled(law: Law, new: Reals) -> Law:
     filled = replace(law, levels_uS=_rows(new), **rows)
     if law.model == "empirical":
         return filled
-    # Cores are narrow where tails are many: with the tails of the nearest level, what both make is as wide as foreseen.
-    wide, made = _scales(old, new, node_moments(law.table)[1]), node_moments(filled.table)[1]
-    times = np.where(np.isin(new, old), 1.0, wide / np.maximum(made, _LEAST))
+    # Cores are narrow where tails are many: with those of the nearest level, both together are as wide as foreseen.
+    foreseen, joined = _scales(old, new, node_moments(law.table)[1]), node_moments(filled.table)[1]
+    times = np.where(np.isin(new, old), 1.0, foreseen / np.maximum(joined, _LEAST))
     return replace(
         filled, **{name: _rows(np.array(getattr(filled, name)) * times) for name in ("low_uS", "high_uS")}
     )

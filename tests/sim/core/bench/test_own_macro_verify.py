@@ -2,15 +2,18 @@
 
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from mho.hw.config import load_chip
+from mho.hw.config import MacroSection, load_chip
+from mho.hw.kinds import core_blocks
 from mho.macro_models.errors import InputError, ToolError
 from mho.rtl_gen import check_macro_pins, generate
 from mho.rtl_gen.emit import module_texts
+from mho.rtl_gen.macro.signals import contract_signals
 from mho.sim.core.bench.exact_macro import require_programmed
 from mho.sim.core.bench.verify import verify_core
 
@@ -86,6 +89,21 @@ def test_without_a_model_ours_stands_behind_the_users_pins(tmp_path: Path) -> No
     assert report.macro == "through the adapter of its own macro, our model behind its pins"
     assert report.transposed == 4
     assert report.pin_level == 8
+
+
+@pytest.mark.cosim("iverilog", "vvp", "cocotb")
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["tnsa_macro", "plain_macro"])
+def test_module_and_pins_of_a_user_may_have_the_names_of_the_contract(name: str, tmp_path: Path) -> None:
+    chip = load_chip("tnsa16-core")
+    signals = contract_signals(core_blocks(chip).pins)
+    ports = ", ".join(
+        f"{'output' if driven else 'input'} [{width - 1}:0] {signal}" for signal, (width, driven) in signals.items()
+    )
+    (tmp_path / "ports.v").write_text(f"module {name} ({ports});\nendmodule\n")
+    macro = MacroSection(module=name, files=("ports.v",), pins={signal: signal for signal in signals})
+    report = verify_core(replace(chip, macro=macro, folder=tmp_path), simulator="icarus", operations=4)
+    assert report.macro.endswith("our model behind its pins")
 
 
 @pytest.mark.cosim
