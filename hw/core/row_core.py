@@ -16,7 +16,7 @@ from mho.hw.core.digital.sequencer import PhaseSequencer
 from mho.hw.core.digital.status import count_operations
 from mho.hw.core.layout import OpLayout, WordsLayout
 from mho.hw.core.masks import MaskLayout, MaskStore
-from mho.hw.core.port import VectorMembers, VectorPort
+from mho.hw.core.port import VectorPort
 from mho.hw.core.write_verify import WritePort, WritesCells, WriteVerifyConfig
 from mho.hw.macro.contract import ContractPins
 from mho.hw.macro.write_pins import ENABLE
@@ -39,7 +39,7 @@ def steps_of(cfg: RowConfig, planes: Value) -> Value:
     return digits << cfg.row_groups.bit_length() - 1 if cfg.row_groups > 1 else digits
 
 
-class RowCore(WritesCells, Resettable[Any], VectorMembers):
+class RowCore(WritesCells, Resettable[Any]):
     """Runs matrix-vector products: rows are driven step by step, columns are read in groups.
 
     The next operation loads and the last result drains while one is at the pins. A kind says the order at the pins by

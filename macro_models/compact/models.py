@@ -8,14 +8,13 @@ from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.macro_models.devices.sections.temperature import BOLTZMANN_EV
 from mho.macro_models.errors import InputError, nearest
+from mho.macro_models.types import Reals
 
 __all__ = ["MODELS", "CompactModel", "StanfordPku", "StrachanTaOx", "Vteam", "Yakopcic", "compact_model"]
 
-Reals = NDArray[np.float64]
 
 _TOP = 500.0
 """Largest exponent."""

@@ -11,14 +11,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from mho.macro_models.compact.models import CompactModel
 from mho.macro_models.errors import InputError, ToolError
+from mho.macro_models.types import Reals
 
 __all__ = ["Waveform", "drive", "pulses", "sine"]
 
-Reals = NDArray[np.float64]
 
 _MOST_STEPS = 20_000_000
 _FASTEST = 1e250  # rates beyond it are as good as this one, and can still be multiplied

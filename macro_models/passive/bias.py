@@ -3,13 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.macro_models.errors import InputError
+from mho.macro_models.types import Reals
 
 __all__ = ["SCHEMES", "Bias", "line_voltages"]
-
-Reals = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,10 +19,10 @@ from mho.macro_models.devices.device import Device
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.pulse import AMPLITUDE_BITS, THRESHOLD_BITS, Polarity
 from mho.macro_models.passive.bias import SCHEMES, line_voltages
+from mho.macro_models.types import Reals
 
 __all__ = ["AMPLITUDE_MAX", "PassiveArray", "PassiveConfig"]
 
-Reals = NDArray[np.float64]
 Places = NDArray[np.int64]
 
 AMPLITUDE_MAX = 2**AMPLITUDE_BITS - 1

@@ -8,14 +8,14 @@ integrated by the pair of P. Bogacki and L. F. Shampine, "A 3(2) pair of Runge-K
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from mho.macro_models.array.nonlinear import OperatingPoint
 from mho.macro_models.errors import InputError, ToolError
+from mho.macro_models.types import Reals
 
 __all__ = ["integrate_states"]
 
-Reals = NDArray[np.float64]
 
 _MOST_STEPS = 100_000
 

@@ -26,10 +26,9 @@ from numpy.typing import ArrayLike, NDArray
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.pulse import Polarity
 from mho.macro_models.passive.cells import AMPLITUDE_MAX, PassiveArray
+from mho.macro_models.types import Reals
 
 __all__ = ["Pass", "Tuning", "TuningConfig", "form", "tune"]
-
-Reals = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)

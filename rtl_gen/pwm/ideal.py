@@ -10,11 +10,10 @@ from mho.hw.config.kinds.pwm import PwmChip
 from mho.hw.kinds.pwm.config import PwmCoreConfig
 from mho.macro_models.integer.pwm.converter import LEVEL_BITS, Trim
 from mho.macro_models.pwm.config import PwmConfig
+from mho.macro_models.types import Integers
 from mho.rtl_gen.pwm.model import ideal_counts, weight, window_charges
 
 __all__ = ["IdealMacro"]
-
-Integers = NDArray[np.int64]
 
 
 @dataclass(kw_only=True, eq=False)

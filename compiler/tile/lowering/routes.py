@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.compiler.tile.lowering.geometry import Image
+from mho.macro_models.types import Integers
 
 __all__ = ["NotAlikeError", "Route", "Run", "each_of", "route"]
 
-Integers = NDArray[np.int64]
 ABSENT = -1
 
 

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from mho.compiler.tile.lowering.routes import ABSENT, Route
 from mho.compiler.types import Lanes
 from mho.hw.tile.isa import ACCUMULATORS, Kind
 from mho.macro_models.integer.vector import LANE_MAX
+from mho.macro_models.types import Integers
 
 __all__ = [
     "LANE_MIN", "MOST_RUNS", "OUT", "SUMS", "StepEnd", "StepOperand", "Taken", "Temporary", "Vector", "VectorStep",
@@ -51,8 +52,6 @@ class Temporary:
 StepOperand = StepEnd | Taken | Temporary
 MOST_RUNS = 4
 """Pieces side by side in which a value is taken as it is; of more its elements are put together first."""
-
-Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True)

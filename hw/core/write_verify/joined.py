@@ -3,9 +3,9 @@
 from typing import Any
 
 from amaranth.hdl import Cat, Const, Module, Signal, Value
-from amaranth.lib import stream, wiring
+from amaranth.lib import wiring
 
-from mho.hw.core.port import join
+from mho.hw.core.port import VectorMembers, join
 from mho.hw.core.write_verify.config import WriteVerifyConfig
 from mho.hw.core.write_verify.engine import WriteVerify
 from mho.hw.core.write_verify.permission import ProgrammingIsolation, ProgrammingPermission
@@ -13,7 +13,7 @@ from mho.hw.core.write_verify.permission import ProgrammingIsolation, Programmin
 __all__ = ["WritesCells"]
 
 
-class WritesCells:
+class WritesCells(VectorMembers):
     """Part of a core whose vector port has a :class:`mho.hw.core.write_verify.WritePort`, if ``write`` is not None.
 
     A run begins when the operation in progress has ended, and an operation begins when no run is on or waits.
@@ -21,16 +21,7 @@ class WritesCells:
 
     write: WriteVerifyConfig | None
     macro: Any
-    target: stream.Interface
-    cell: stream.Interface
-    parameters: Any
-    write_start: Value
-    write_stop: Value
-    map_addr: Value
-    map_data: Value
-    write_status: Any
     programming_enable: Value
-    trim: Any
 
     def add_write_verify(
         self, m: Module, *, running: Value, hold: Value, verify_valid: Value | None, free: Value | int = 1

@@ -10,7 +10,7 @@ from mho.hw.block import Resettable
 from mho.hw.core.digital.status import count_operations
 from mho.hw.core.digital.synchroniser import Synchroniser
 from mho.hw.core.masks import MaskStore
-from mho.hw.core.port import VectorMembers, join
+from mho.hw.core.port import join
 from mho.hw.core.write_verify import WritesCells, WriteVerifyConfig
 from mho.hw.kinds.tnsa.bring_up.manual import ManualPins
 from mho.hw.kinds.tnsa.config import LIMITS, OPERATIONS, TnsaCoreConfig
@@ -36,7 +36,7 @@ class PinSynchroniser(Synchroniser):
         self.cfg, self.verify = cfg, verify
 
 
-class TnsaCore(WritesCells, Resettable[TnsaCoreConfig], VectorMembers):
+class TnsaCore(WritesCells, Resettable[TnsaCoreConfig]):
     """Runs matrix-vector products on a transposable macro, and programs its cells.
 
     The next operation loads and the last result drains while one is at the pins. See ``docs/reference/core.md``. The

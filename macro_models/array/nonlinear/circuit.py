@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from scipy.sparse.csgraph import connected_components
 
 from mho.macro_models.array.wires import Wires
+from mho.macro_models.types import Reals
 
 __all__ = ["Circuit", "array_circuit"]
 
-Reals = NDArray[np.float64]
 Nodes = NDArray[np.int64]
 
 

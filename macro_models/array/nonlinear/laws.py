@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.macro_models.devices.sections.temperature import BOLTZMANN_EV, KELVIN
 from mho.macro_models.errors import InputError
+from mho.macro_models.types import Reals
 
 __all__ = ["CellLaw", "Cubic", "MetalOxide", "Ohmic", "Sinh", "Transistor"]
 
-Reals = NDArray[np.float64]
 
 _STEEPEST = 600.0  # exponents beyond it overflow on the way to a solution, which is never there
 

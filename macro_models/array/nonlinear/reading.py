@@ -11,10 +11,10 @@ from mho.macro_models.array.nonlinear.laws import CellLaw, Cubic, Ohmic, Sinh, T
 from mho.macro_models.array.nonlinear.solve import OperatingPoint, solve_array
 from mho.macro_models.array.wires import Mode, Wires, check_conductances, check_lines_on, check_mode, ideal_matrix
 from mho.macro_models.devices.sections.conduction import Conduction
+from mho.macro_models.types import Reals
 
 __all__ = ["ReadError", "Reading", "read_error", "read_matrix"]
 
-Reals = NDArray[np.float64]
 
 _STEP = 1e-3
 """Part of the read voltage over which slopes are taken."""

@@ -17,10 +17,10 @@ from mho.macro_models.array.nonlinear.circuit import Circuit, array_circuit
 from mho.macro_models.array.nonlinear.laws import CellLaw, Ohmic, Transistor
 from mho.macro_models.array.wires import Wires, check_conductances
 from mho.macro_models.errors import InputError, ToolError
+from mho.macro_models.types import Reals
 
 __all__ = ["OperatingPoint", "solve_array"]
 
-Reals = NDArray[np.float64]
 
 _MOST_STEPS = 80
 _SMALL = 1e-10

@@ -125,8 +125,6 @@ _FEWEST = 40  # pulses of one sign that move cells
 _MOST_PULSES = 6_000
 PARAMETERS = ("threshold_V", "spread_V", "slope_V", "rate", "cycle_spread", "weak_fraction", "weak_factor")
 
-Reals = NDArray[np.float64]
-
 
 def deviation(values: Reals) -> float:
     """Standard deviation, not of the tails."""

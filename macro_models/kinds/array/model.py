@@ -19,11 +19,10 @@ from mho.macro_models.integer.random import NORMAL_ONE, Purpose, normal_codes
 from mho.macro_models.kinds.array.config import ArrayConfig
 from mho.macro_models.macro import MvmResult
 from mho.macro_models.programmed import ProgrammedCore
+from mho.macro_models.types import Integers, Reals
 
 __all__ = ["ArrayModel"]
 
-Reals = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 _BLOCK = 256  # vectors at a time
 
