@@ -10,8 +10,8 @@ from mho.hw.board.load_port import LoadPort, load_address_width
 from mho.hw.core.port import join
 from mho.hw.emulator.layout import LoadLayout, LoadShape
 from mho.hw.host.bus import RegisterBus
-from mho.hw.host.core.access import CoreAccess
-from mho.hw.host.core.hosted import HostedCore
+from mho.hw.host.core.blocks import CoreBlocks
+from mho.hw.host.core.host import CoreAccess
 from mho.hw.host.split import BusSplit, Region
 
 __all__ = ["EmulatedAccess", "access_width", "load_at"]
@@ -28,7 +28,7 @@ def access_width(cfg: LoadShape, registers: int) -> int:
 
 
 class EmulatedAccess(wiring.Component):
-    """As :class:`mho.hw.host.core.access.CoreAccess`, with the load port of an emulator behind the registers.
+    """As :class:`mho.hw.host.core.host.CoreAccess`, with the load port of an emulator behind the registers.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class EmulatedAccess(wiring.Component):
         As there.
     load : Out(stream of LoadLayout(cfg))
         To the emulator.
-    <the members of :class:`mho.hw.host.core.access.CoreAccess` but these>
+    <the members of :class:`mho.hw.host.core.host.CoreAccess` but these>
         The vector port.
     """
 
@@ -55,7 +55,7 @@ class EmulatedAccess(wiring.Component):
     irq: Value
     load: stream.Interface
 
-    def __init__(self, cfg: LoadShape, core: HostedCore) -> None:
+    def __init__(self, cfg: LoadShape, core: CoreBlocks) -> None:
         self.cfg, self.core = cfg, core
         self._registers = CoreAccess(core)
         self.port = wiring.Signature({

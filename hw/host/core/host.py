@@ -1,6 +1,6 @@
 """One core behind a register bus: buffers, operations, interrupt."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
@@ -9,14 +9,13 @@ from amaranth.lib.wiring import connect, flipped
 
 from mho.hw.core.counting import following
 from mho.hw.core.layout import OpLayout
-from mho.hw.core.port import VectorMembers
+from mho.hw.core.port import PRODUCTS, VectorMembers
 from mho.hw.host.bank import RegisterBank
 from mho.hw.host.bus import RegisterBus
-from mho.hw.host.core.hosted import HostedCore
 from mho.hw.host.core.parts import connect_core
 from mho.hw.ports import Component, In, Out
 
-__all__ = ["CoreHost", "InputBuffer", "OutputBuffer"]
+__all__ = ["CoreAccess", "CoreHost", "InputBuffer", "OutputBuffer"]
 
 
 class InputBuffer(Component):
@@ -162,21 +161,44 @@ class CoreHost(wiring.Component, VectorMembers):
     reset: Value
     claims: Value
 
-    def __init__(self, blocks: HostedCore, *, shared: bool = False) -> None:
+    products: ClassVar[bool] = True
+    """The host asks for products."""
+
+    def __init__(self, blocks: Any, *, shared: bool = False) -> None:
         self.blocks, self.map, self.shared = blocks, blocks.registers, shared
+        members = blocks.port.members.items()
+        self.port = wiring.Signature({name: part for name, part in members if self.products or name not in PRODUCTS})
         super().__init__({
-            "bus": wiring.In(RegisterBus(self.map.address_width)), "irq": wiring.Out(1),
+            "bus": wiring.In(RegisterBus(self.map.address_width)),
+            **({} if self.products else {"reset": wiring.In(1)}), "irq": wiring.Out(1),
             **({"turn": wiring.In(1), "reset": wiring.In(1), "claims": wiring.Out(1)} if shared else {}),
-            **{name: member.flip() for name, member in blocks.port.members.items()},
+            **{name: member.flip() for name, member in self.port.members.items()},
         })
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         bank: Any = RegisterBank(self.map)
         m.submodules.registers = bank
+        connect(m, host=flipped(self.bus), bank=bank.bus)
+        irq = self._products(m, bank) if self.products else self._status(m, bank)
+        programmed = connect_core(m, self.blocks, bank, self)
+        m.d.comb += self.irq.eq(irq if programmed is None else irq | programmed)
+        return m
+
+    def _status(self, m: Module, bank: Any) -> Value:
+        """Reset and state without products; the interrupt."""
+        held = Signal()
+        m.d.sync += held.eq(bank.control.soft_reset)
+        m.d.comb += [
+            self.soft_reset.eq(held | self.reset), bank.status.busy.eq(self.status.busy),
+            bank.status.error.eq(self.status.error),
+        ]
+        return self.status.error & bank.interrupt_enable.error
+
+    def _products(self, m: Module, bank: Any) -> Value:
+        """Windows, operations and their state; the interrupt."""
         m.submodules.input_buffer = inputs = InputBuffer(self.map["input"].words)
         m.submodules.output_buffer = result = OutputBuffer(self.map["output"].words)
-        connect(m, host=flipped(self.bus), bank=bank.bus)
         connect(m, buffer=inputs.o, core=flipped(self.i))
         connect(m, core=flipped(self.o), buffer=result.i)
 
@@ -200,10 +222,7 @@ class CoreHost(wiring.Component, VectorMembers):
         self._start(m, bank, inputs)
         bits, enable = bank.status, bank.interrupt_enable
         failed = bits.error.value | bits.overrun.value
-        irq = (bits.done.value & enable.done) | (failed & enable.error)
-        programmed = connect_core(m, self.blocks, bank, self)
-        m.d.comb += self.irq.eq(irq if programmed is None else irq | programmed)
-        return m
+        return (bits.done.value & enable.done) | (failed & enable.error)
 
     def _start(self, m: Module, bank: Any, inputs: InputBuffer) -> None:
         """Check the operation, hand its descriptor to the core and its input to the stream."""
@@ -237,3 +256,24 @@ class CoreHost(wiring.Component, VectorMembers):
             m.d.sync += [self.op.valid.eq(1), self.op.payload.eq(descriptor)]
         with m.If(self.soft_reset):
             m.d.sync += self.op.valid.eq(0)
+
+
+class CoreAccess(CoreHost):
+    """Registers of a core between a bus and all of its vector port that is not products.
+
+    Parameters
+    ----------
+    blocks
+        The core, with a map of registers without products.
+
+    Members
+    -------
+    reset : In(1)
+        Resets the core, and the queues of write-verify.
+    irq : Out(1)
+        Interrupt, as long as what raised it lasts.
+    <the members of ``blocks.port`` but those of products>
+        The vector port, whose other end the core is.
+    """
+
+    products = False

@@ -4,19 +4,18 @@ from typing import Any
 
 from amaranth.hdl import Module, Signal, Value
 
-from mho.hw.host.core.hosted import HostedCore
 from mho.hw.host.core.write_host import add_write_verify
 
 __all__ = ["connect_core"]
 
 
-def connect_core(m: Module, blocks: HostedCore, bank: Any, core: Any) -> Value | None:
+def connect_core(m: Module, blocks: Any, bank: Any, core: Any) -> Value | None:
     """Connect the registers of masks, of the kind, of counters and of write-verify in the module ``m`` of a host.
 
     Parameters
     ----------
     blocks
-        The core.
+        The core (:class:`mho.hw.host.core.blocks.CoreBlocks`).
     bank
         The :class:`mho.hw.host.bank.RegisterBank`.
     core

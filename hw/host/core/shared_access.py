@@ -9,7 +9,6 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 from mho.hw.core.port import PRODUCTS, VectorMembers
 from mho.hw.host.bus import RegisterBus
 from mho.hw.host.core.host import CoreHost
-from mho.hw.host.core.hosted import HostedCore
 
 __all__ = ["SharedAccess"]
 
@@ -50,7 +49,7 @@ class SharedAccess(wiring.Component, VectorMembers):
 
     verilog_name = "core_access"
 
-    def __init__(self, blocks: HostedCore) -> None:
+    def __init__(self, blocks: Any) -> None:
         self.blocks, self.map, self.port = blocks, blocks.registers, blocks.port
         members = self.port.members
         super().__init__({

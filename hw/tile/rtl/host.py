@@ -29,7 +29,7 @@ CONTROL, INSTRUCTIONS_AT, DESCRIPTORS_AT, PARAMETERS_AT, TABLES_AT, BUFFER = (
 a word."""
 
 CORE_AT = 0x20000
-"""Byte at which the registers of the tile's core begin (:class:`mho.hw.host.core.access.CoreAccess`)."""
+"""Byte at which the registers of the tile's core begin (:class:`mho.hw.host.core.host.CoreAccess`)."""
 
 MASKS_AT = CORE_AT + CORE_MASKS_AT
 """Byte at which the masks of the core begin, words as of :class:`mho.hw.core.masks.MaskFile`; for every core."""
