@@ -36,8 +36,8 @@ TARGETS = {
     "output noise and read noise": 100_000,
     "everything, wires of 1 ohm too": 80_000,
     "everything, amplifiers of 60 dB too": 20_000,
-    "everything, noise in every cycle too": 10_000 if compiled() else 1_500,
-    "the same, without numba": 1_500,
+    "everything, noise in every cycle too": 10_000 if compiled() else 1_000,
+    "the same, without numba": 1_000,
 }
 """Least matrix-vector products per CPU-second, for :data:`TARGET_LINES`."""
 
