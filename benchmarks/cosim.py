@@ -7,18 +7,13 @@ Forward, 4-bit signed inputs, 8-bit outputs, all 127 decrements, and operations 
 take turns. The generated Verilog and the installed cocotb are unmodified. Every row with a model is checked against it.
 """
 
-import os
-
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy is loaded
-
-import argparse
-import json
 import statistics
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from tools import options, tell
 
 from mho.hw.config import Chip, load_chip
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
@@ -98,34 +93,26 @@ def measure(chip_name: str, mvms: int, repeats: int) -> dict[str, Any]:
     }
 
 
-def table(result: dict[str, Any]) -> str:
+def table(result: dict[str, Any]) -> Iterator[str]:
     """The result in words and columns."""
     bare = result["rows"][0]["us"]
-    lines = [
-        f"{result['chip']} at the fewest cycles: {result['lines']} lines, {result['cycles_per_mvm']:.0f} cycles an MVM",
-        f"{result['verilator']}, numpy {result['numpy']}",
-        f"{'':<48}{'us / MVM':>12}{'MVM / CPU-s':>14}{'x bare RTL':>12}",
-    ]
+    cycles = f"{result['cycles_per_mvm']:.0f} cycles an MVM"
+    yield f"{result['chip']} at the fewest cycles: {result['lines']} lines, {cycles}"
+    yield f"{result['verilator']}, numpy {result['numpy']}"
+    yield f"{'':<48}{'us / MVM':>12}{'MVM / CPU-s':>14}{'x bare RTL':>12}"
     for row in result["rows"]:
-        lines.append(f"{row['name']:<48}{row['us']:>12,.1f}{row['mvm_per_cpu_s']:>14,.0f}{row['us'] / bare:>12,.2f}")
-    return "\n".join(lines)
+        yield f"{row['name']:<48}{row['us']:>12,.1f}{row['mvm_per_cpu_s']:>14,.0f}{row['us'] / bare:>12,.2f}"
 
 
 def main() -> None:
-    """Measure, print a table and write JSON if asked."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    """Measure, and print a table."""
+    parser = options(__doc__)
     parser.add_argument("--chip", default="neurram-core")
     parser.add_argument("--mvms", type=int, default=4000)
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--json", metavar="FILE", help="write the figures to this file, or - for the terminal")
     args = parser.parse_args()
     result = measure(args.chip, args.mvms, args.repeats)
-    if args.json == "-":
-        print(json.dumps(result, indent=2))
-        return
-    print(table(result))
-    if args.json:
-        Path(args.json).write_text(json.dumps(result, indent=2) + "\n")
+    tell(args, result, table(result))
 
 
 if __name__ == "__main__":

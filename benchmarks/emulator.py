@@ -9,14 +9,13 @@ a second at its clock. At the level of the pins the core takes its own time for 
 what is shown there is the longest that an operation takes.
 """
 
-import argparse
-import json
 import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from tools import options, tell
 
 from mho.fpga.boards import BOARDS
 from mho.fpga.config import board_config
@@ -118,10 +117,9 @@ def measure(case: str, products: int, folder: Path) -> list[Row]:
 
 def main() -> None:
     """Measure, and print a table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__)
     parser.add_argument("cases", nargs="*", default=CASES, metavar="BOARD[:CHIP]")
     parser.add_argument("--products", type=int, default=20, help="products of each operation")
-    parser.add_argument("--json", type=Path, help="file for the numbers")
     arguments = parser.parse_args()
     results = []
     print("| board | core | level | lanes | MHz | operation | cycles | of bound | MVM/s | 10^6 MAC/s | device |")
@@ -140,8 +138,7 @@ def main() -> None:
                 f"{' / '.join(f'{1000 * bound:,.0f}' for bound in BOUNDS[row.board])} |",
                 flush=True,
             )
-    if arguments.json:
-        arguments.json.write_text(json.dumps(results, indent=1) + "\n")
+    tell(arguments, results)
 
 
 if __name__ == "__main__":

@@ -1,25 +1,18 @@
 """Speed of the macro models of all kinds side by side: products of a core of 256 lines per CPU-second of one thread.
 
-    python benchmarks/kinds.py [--batch 512] [--seconds 2] [--cosim] [--json]
+    python benchmarks/kinds.py [--batch 512] [--seconds 2] [--cosim] [--json FILE]
 
 Forward products with the widest signed inputs and outputs of a chip, on ideal cells and on its device after a day
 with everything that it has. CPU time of the process; the rows take turns, so that all see the same machine. With
 ``--cosim`` the same products in co-simulation too (CPU time of the simulator), whose codes must be those of the model.
 """
 
-import os
-
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy is loaded
-
-import argparse
-import json
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tools import rates
+from tools import options, rates, tell
 
 from mho.hw.config import Chip, load_chip
 from mho.macro_models import Masks, family, load_device
@@ -52,8 +45,14 @@ class Case:
         return self.model.mvm(self.op, self.masks, self.x, self.ids).codes
 
 
-def case(chip: str, overrides: dict[str, object], noisy: bool, batch: int, in_bits: int | None = None) -> Case:
-    """Normal weights, uniform inputs: the widest of the chip, or of ``in_bits``."""
+def case(
+    chip: str, overrides: dict[str, object], device: str | None, batch: int, *, in_bits: int | None = None,
+    step_code: int | None = None, device_keys: dict[str, object] | None = None, causes: frozenset[str] | None = None,
+) -> Case:
+    """Normal weights on a device after a day (None: that of the chip), uniform inputs: the widest, or of ``in_bits``.
+
+    The step is the one with which no code is at the end of the range, or ``step_code``.
+    """
     described, rng = load_chip(chip, overrides), np.random.default_rng(1)
     cfg, cells = described.macro_config(), described.cells
     cell_map, target = cfg.cell_map, np.zeros(cfg.cell_map.shape)
@@ -61,21 +60,16 @@ def case(chip: str, overrides: dict[str, object], noisy: bool, batch: int, in_bi
     weights = np.clip(rng.standard_normal((cell_map.rows, cell_map.columns)) / 4.0, -1.0, 1.0) * top
     values = cell_map.split(weights, cells.g_min_uS, cells.g_max_uS)
     cell_map.put(target, np.arange(cell_map.rows), np.arange(cell_map.columns), values)
-    device = load_device(described.device if noisy else "ideal")
-    model = family(described.core.kind).model(cfg, target, device=device, seed=0, core=0, time_s=86400.0 * noisy)
+    model = family(described.core.kind).model(
+        cfg, target, device=load_device(device or described.device, device_keys), seed=0, core=0,
+        time_s=0.0 if device == "ideal" else 86400.0, causes=causes,
+    )
     op = described.operation(in_bits=in_bits or described.input_bits, in_signed=True)
     masks = Masks.reset(*cell_map.shape)
     low, high = op.input_range
     x, ids = rng.integers(low, high + 1, (batch, cell_map.rows)), np.arange(batch, dtype=np.uint64) << np.uint64(32)
-    op = replace(op, step_code=max(1, round(model.full_scale(op, masks, x))))
+    op = replace(op, step_code=step_code or max(1, round(model.full_scale(op, masks, x))))
     return Case(chip=described, model=model, op=op, masks=masks, x=x, ids=ids)
-
-
-def products(
-    chip: str, overrides: dict[str, object], noisy: bool, batch: int, in_bits: int | None = None
-) -> Callable[[], object]:
-    """:meth:`Case.run` of :func:`case`."""
-    return case(chip, overrides, noisy, batch, in_bits).run
 
 
 def cosimulated(job: Case, rounds: int = ROUNDS) -> float:
@@ -95,26 +89,22 @@ def cosimulated(job: Case, rounds: int = ROUNDS) -> float:
 
 
 def main() -> None:
-    """Measure, and print a table or JSON."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    """Measure, and print a table."""
+    parser = options(__doc__)
     parser.add_argument("--batch", type=int, default=512)
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--cosim", action="store_true", help="co-simulation too")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     args = parser.parse_args()
     rows = {
-        f"{name}, {'a day' if noisy else 'ideal'}": products(chip, overrides, noisy, args.batch)
-        for name, (chip, overrides) in CHIPS.items() for noisy in (False, True)
+        f"{name}, {device or 'a day'}": case(chip, overrides, device, args.batch).run
+        for name, (chip, overrides) in CHIPS.items() for device in ("ideal", None)
     }
     best = {name: max(measured) for name, measured in rates(rows, args.batch, args.seconds, ROUNDS).items()}
     if args.cosim:
         for name, (chip, overrides) in CHIPS.items():
-            best[f"{name}, a day, cosim"] = cosimulated(case(chip, overrides, True, args.batch))
-    if args.json:
-        print(json.dumps({"batch": args.batch, "numpy": np.__version__, "mvm_per_cpu_s": best}, indent=2))
-        return
-    for name, rate in best.items():
-        print(f"{name:<42}{rate:>10,.0f} MVM / CPU-s")
+            best[f"{name}, a day, cosim"] = cosimulated(case(chip, overrides, None, args.batch))
+    result = {"batch": args.batch, "numpy": np.__version__, "mvm_per_cpu_s": best}
+    tell(args, result, (f"{name:<42}{rate:>10,.0f} MVM / CPU-s" for name, rate in best.items()))
 
 
 if __name__ == "__main__":

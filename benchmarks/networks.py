@@ -1,6 +1,6 @@
 """Speed of networks: CPU-seconds for 1,000 images of the backend `functional`, beside a plain GEMM of the same MACs.
 
-    python benchmarks/networks.py [--images 500] [--threads 2] [--json]
+    python benchmarks/networks.py [--images 500] [--threads 2] [--json FILE]
     python benchmarks/networks.py --compile ResNet-18|MobileNetV2
 
 LeNet-5 (28 x 28) and the ResNet-8 of MLPerf Tiny (32 x 32) with random weights, compiled for `neurram-core`: with ideal
@@ -9,21 +9,16 @@ clock). The tile of aihwkit for torch is measured in the same run where it is in
 `--compile` a larger network is compiled alone: CPU-seconds and the peak of the memory.
 """
 
-import os
-
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy is loaded
-
-import argparse
-import json
 import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
+from tools import cpu_s, options, tell
 
 import mho
 
@@ -161,13 +156,6 @@ def pictures(images: int, shape: tuple[int, ...]) -> np.ndarray:
     return np.clip(grey[:, None] * colours[:, None, None] + noise, 0.0, 1.0).astype(np.float32)
 
 
-def cpu_s(work: Callable[[], object]) -> float:
-    """CPU-seconds of the process."""
-    start = time.process_time()
-    work()
-    return time.process_time() - start
-
-
 def wall_s(work: Callable[[], object]) -> float:
     """Seconds of the clock."""
     start = time.perf_counter()
@@ -231,24 +219,25 @@ def measure(name: str, images: int, threads: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Measure, and print a table or JSON."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    """Measure, and print a table."""
+    parser = options(__doc__)
     parser.add_argument("--images", type=int, default=500)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--compile", choices=list(LARGE), help="compile this network, and nothing else")
     args = parser.parse_args()
     if args.compile:
         print(compile_large(args.compile))
         return
     rows = [measure(name, args.images, args.threads) for name in TARGETS]
-    if args.json:
-        print(json.dumps(rows, indent=2))
-        return
-    print(f"CPU-s for 1,000 images, one thread; wall-clock gain of {args.threads} threads; CPU-s of mho compile")
+    tell(args, rows, table(rows, args.threads))
+
+
+def table(rows: list[dict[str, Any]], threads: int) -> Iterator[str]:
+    """The result in words and columns."""
+    yield f"CPU-s for 1,000 images, one thread; wall-clock gain of {threads} threads; CPU-s of mho compile"
     for row in rows:
         aihwkit = "not installed" if row["aihwkit"] is None else f"{row['aihwkit']:.2f}"
-        print(
+        yield (
             f"{row['name']:<10} {row['mvms']:>6} conversions   ideal {row['ideal']:6.2f} (goal {row['target']:g})   "
             f"noisy {row['rram-neurram']:6.2f} (goal {2 * row['target']:g})   "
             f"x {row['ideal_speedup']:.2f}, {row['rram-neurram_speedup']:.2f}   GEMM {row['gemm']:.2f}   "

@@ -8,12 +8,6 @@ and node that sends. Flits have 32 bits in `load`, 64 in `layer`; neither change
 That nothing is lost on the way is what `mho verify noc` shows.
 """
 
-import os
-
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy is loaded
-
-import argparse
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +16,7 @@ import noc_layer
 import noc_load
 from noc_baselines import BOOKSIM, BOOKSIM_SOURCE, ROUTERS, ROUTERS_SOURCE
 from noc_synthesis import parts
+from tools import options, tell
 
 from mho.hw.noc.config import MeshConfig
 from mho.sim.noc.mesh import MeshSimulation
@@ -110,12 +105,11 @@ def plot(results: dict[str, Any], path: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__)
     parser.add_argument("--meshes", default="8x6,8x8", help="columns x rows of `load`")
     parser.add_argument("--cycles", type=int, default=4000, help="cycles that count, of each point and each of 3 seeds")
     parser.add_argument("--parts", default=",".join(PARTS), help="some of %(default)s")
     parser.add_argument("-o", "--output", type=Path, help="figure, PNG")
-    parser.add_argument("--json", type=Path, help="all figures")
     arguments = parser.parse_args()
     meshes, chosen = arguments.meshes.split(","), arguments.parts.split(",")
     if unknown := set(chosen) - set(PARTS):
@@ -129,8 +123,7 @@ def main() -> None:
         results["synthesis"] = run_synthesis()
     if arguments.output and "load" in results:
         plot(results, arguments.output)
-    if arguments.json:
-        arguments.json.write_text(json.dumps(results, indent=1))
+    tell(arguments, results)
 
 
 if __name__ == "__main__":

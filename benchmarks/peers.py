@@ -1,6 +1,6 @@
 """mho beside CrossSim: speed and error of a product, in one run.
 
-    PYTHONPATH=path/to/cross-sim python benchmarks/peers.py [--batch 64] [--seconds 2] [--json]
+    PYTHONPATH=path/to/cross-sim python benchmarks/peers.py [--batch 64] [--seconds 2] [--json FILE]
 
 A core of 65,536 cells: 128 x 256 signed weights, each the difference of two cells. Inputs of 4 bits, converters of 8.
 Speed: thousands of products per CPU-second of one thread, with what programming left (drawn once), and with noise of
@@ -10,19 +10,13 @@ al. (Nature, 2022), over chips; each of the two is a fit to that paper. CrossSim
 where it is not installed; its noise of reads is drawn cell by cell, product after product, so that 16 make its batch.
 """
 
-import os
-
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy is loaded
-
-import argparse
-import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-from kinds import products
-from tools import rates
+from kinds import case
+from tools import options, rates, tell
 
 from mho.macro_models import load_device
 from mho.macro_models.cells.programming import programmed
@@ -82,18 +76,17 @@ def relative(values: np.ndarray, expected: np.ndarray) -> float:
     return float(np.sqrt(np.mean((values - expected) ** 2) / np.mean(expected**2)))
 
 
-def main() -> int:
-    """Measure, and print a table or JSON."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+def main() -> None:
+    """Measure, and print a table."""
+    parser = options(__doc__)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=1.0)
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     args = parser.parse_args()
     rng = np.random.default_rng(1)
     rows: dict[str, Callable[[], object]] = {}
     size: dict[str, int] = {}
-    rows["mho, ideal cells"] = products("neurram-core", {}, False, args.batch, 4)
-    rows["mho, a day, noise of reads and converters"] = products("neurram-core", {}, True, args.batch, 4)
+    rows["mho, ideal cells"] = case("neurram-core", {}, "ideal", args.batch, in_bits=4).run
+    rows["mho, a day, noise of reads and converters"] = case("neurram-core", {}, None, args.batch, in_bits=4).run
     errors = {"mho": [error_of_mho(np.random.default_rng(k), k) for k in range(CHIPS)]}
     try:
         w, x = weights(rng), rng.integers(-7, 8, (ROWS, args.batch)).astype(float)
@@ -112,15 +105,16 @@ def main() -> int:
         "batch": args.batch, "thousand_products_per_cpu_s": thousands,
         "relative_error": {name: [float(np.mean(v)), float(np.std(v, ddof=1))] for name, v in errors.items()},
     }
-    if args.json:
-        print(json.dumps(report, indent=2))
-        return 0
+    tell(args, report, table(report))
+
+
+def table(report: dict[str, Any]) -> Iterator[str]:
+    """The result in words and columns."""
     for name, value in report["thousand_products_per_cpu_s"].items():
-        print(f"{name:45} {value:9.2f} thousand products per CPU-s")
+        yield f"{name:45} {value:9.2f} thousand products per CPU-s"
     for name, (mean, deviation) in report["relative_error"].items():
-        print(f"{name:45} {mean:9.4f} relative error of a product, deviation of {CHIPS} chips {deviation:.4f}")
-    return 0
+        yield f"{name:45} {mean:9.4f} relative error of a product, deviation of {CHIPS} chips {deviation:.4f}"
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

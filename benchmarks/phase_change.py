@@ -6,14 +6,10 @@ The error of products with normal weights and inputs, 256 x 256, and write-verif
 Published: Khaddam-Aljameh et al., JSSC 57, 1027 (2022); Le Gallo et al., Nature Electronics 6, 680 (2023).
 """
 
-import os
-
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy is loaded
-
-import argparse
 from dataclasses import replace
 
 import numpy as np
+from tools import options
 
 from mho.hw.config import load_chip
 from mho.hw.config.kinds.pwm import PwmChip
@@ -72,7 +68,7 @@ def convergence(chips: int) -> None:
 
 def main() -> None:
     """Measure, and print."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser = options(__doc__)
     parser.add_argument("--chips", type=int, default=3)
     parser.add_argument("--vectors", type=int, default=300)
     args = parser.parse_args()

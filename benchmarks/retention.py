@@ -8,12 +8,6 @@ run an hour, a day and a year later at 25 and at 85 C, with the error budget. ``
 engine of the generated Verilog, which gives the same cells.
 """
 
-import os
-
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy is loaded
-
-import argparse
-import json
 import sys
 import time
 from dataclasses import dataclass
@@ -24,6 +18,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from tools import options, tell
 
 import mho
 from mho.data import load_sample
@@ -137,26 +132,23 @@ def draw_shares(axes: Axes, rows: list[dict[str, Any]]) -> None:
 
 def main() -> None:
     """Runs the study, prints the table and writes picture and JSON."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser = options(__doc__)
     parser.add_argument("--networks", default="digits,fashion14_cnn")
     parser.add_argument("--chips", type=int, default=5)
     parser.add_argument("--backend", default="functional", help="what programs the cells: functional or cosim")
     parser.add_argument("--limit", type=int, help="test images of each network, 500 if not given")
     parser.add_argument("-o", "--output", type=Path, help="picture (.png, .pdf or .svg)")
-    parser.add_argument("--json", type=Path, help="write the rows as JSON")
     args = parser.parse_args()
     start, rows = time.process_time(), []
     for network in [n for n in networks() if n.name in args.networks.split(",")]:
         for device in DEVICES:
             rows += study(network, device, args.chips, args.backend, args.limit)
             print(f"{network.name} on {device}: {time.process_time() - start:.0f} CPU seconds", file=sys.stderr)
-    print(table(rows))
+    tell(args, rows, [table(rows)])
     for sentence in dict.fromkeys(w for row in rows for w in row["warnings"]):
-        print(f"warning: {sentence}")
+        print(f"warning: {sentence}", file=sys.stderr)
     if args.output:
         save_figure(figure(rows), args.output)
-    if args.json:
-        args.json.write_text(json.dumps(rows, indent=2) + "\n")
 
 
 if __name__ == "__main__":

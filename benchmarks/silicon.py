@@ -17,11 +17,12 @@ cell for gates of clocks, four flip-flops or more of one enable have one, and ``
 """
 
 import argparse
-import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+
+from tools import options, tell
 
 from mho.hw.config import load_chip
 from mho.rtl_gen.emit import module_texts
@@ -95,7 +96,7 @@ def table(result: dict[str, Any]) -> Iterator[str]:
 
 def main() -> None:
     """Measure, print the table and write JSON if asked."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser = options(__doc__)
     parser.add_argument("chip", help="name or file of a chip description")
     parser.add_argument("--liberty", type=Path, required=True, help="library that is timed: the slow corner")
     parser.add_argument("--area-liberty", type=Path, help="library of the area without buffers: the typical corner")
@@ -105,12 +106,9 @@ def main() -> None:
     parser.add_argument("--no-timing", action="store_true", help="area alone")
     parser.add_argument("--jobs", type=int, default=1, help="modules at once")
     parser.add_argument("--cache", type=Path, default=cache_folder() / "silicon", help="where netlists are kept")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file")
     args = parser.parse_args()
     result = measure(args)
-    print("\n".join(table(result)))
-    if args.json:
-        args.json.write_text(json.dumps(result, indent=2) + "\n")
+    tell(args, result, table(result))
 
 
 if __name__ == "__main__":

@@ -5,9 +5,7 @@ as wide as asked for and without early stop, so that every product takes the sam
 in the steady state: cycles, analog cycles, what is beyond these, and how long each part of the tile works meanwhile.
 """
 
-import argparse
 import hashlib
-import json
 import os
 import re
 import sys
@@ -24,7 +22,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tools import run_tool
+from tools import options, run_tool, tell
 
 from mho.compiler import CompileOptions
 from mho.compiler.passes import compile_tiles
@@ -172,9 +170,8 @@ def measure(layer: Layer, bits: tuple[tuple[int, int], ...], images: tuple[int, 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser = options(__doc__)
     parser.add_argument("--layer", default="", help="layers whose names hold this alone")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file")
     args = parser.parse_args()
     names = ("cycles", "analog", "loading", "codes", "words", "vector", "sending", "flits")
     print(f"{'a product takes':<26}{'bits':>7}" + "".join(f"{name:>9}" for name in names) + f"{'beyond':>9}")
@@ -186,8 +183,7 @@ def main() -> None:
                 beyond = row["cycles"] / row["analog"] - 1
                 print(f"{row['layer']:<26}{'{}/{}'.format(*row['bits']):>7}"
                       + "".join(f"{row[name]:>9.1f}" for name in names) + f"{beyond:>9.1%}")
-    if args.json:
-        args.json.write_text(json.dumps(rows, indent=2) + "\n")
+    tell(args, rows)
 
 
 if __name__ == "__main__":

@@ -5,14 +5,12 @@ COMB is what nextpnr counts: LUT4, two for a CCU2C, two for a TRELLIS_DPR16X4. W
 alone in an LFE5U-85F.
 """
 
-import argparse
-import json
 import re
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from tools import fmax_MHz, run_tool
+from tools import fmax_MHz, options, run_tool, tell
 
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.rtl.controller import TileController
@@ -48,11 +46,10 @@ def cells(text: str) -> dict[str, int]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser = options(__doc__)
     parser.add_argument("--seeds", type=int, nargs="*", default=[], help="place and route with each of these")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=N", help="another configuration")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="leave all files there")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="mho-tile-") as name:
         folder = args.keep or Path(name)
@@ -71,8 +68,7 @@ def main() -> None:
             (folder / f"seed{seed}.log").write_text(text)
             report[f"seed {seed}"] = fmax_MHz(text)
             print(f"seed {seed}: {report[f'seed {seed}']} MHz", flush=True)
-    if args.json:
-        args.json.write_text(json.dumps(report, indent=2) + "\n")
+    tell(args, report)
 
 
 if __name__ == "__main__":

@@ -1,14 +1,38 @@
-"""Tools that benchmarks run, and the clock of what they measure."""
+"""The frame of all benchmarks: one thread, their options, what they print and write, tools that they run, the clock."""
 
+import argparse
+import json
+import os
 import re
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+
+from threadpoolctl import threadpool_limits
 
 from mho.sim.build.toolchain import require_tool
 
-__all__ = ["fmax_MHz", "rates", "run_tool"]
+__all__ = ["cpu_s", "fmax_MHz", "options", "rates", "run_tool", "tell"]
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # of processes that are begun
+threadpool_limits(1, user_api="blas")
+
+
+def options(page: str | None) -> argparse.ArgumentParser:
+    """A parser with ``--json``, described by the first line of a module's docstring."""
+    parser = argparse.ArgumentParser(description=(page or "").split("\n")[0])
+    parser.add_argument("--json", metavar="FILE", help="write the figures to this file, - in place of the table")
+    return parser
+
+
+def tell(args: argparse.Namespace, result: object, table: Iterable[str] = ()) -> None:
+    """Print the table, and write what ``--json`` asks for."""
+    text = json.dumps(result, indent=2)
+    for line in (text,) if args.json == "-" else table:
+        print(line)
+    if args.json not in (None, "-"):
+        Path(args.json).write_text(text + "\n")
 
 
 def run_tool(command: list[str], folder: Path) -> str:
@@ -23,6 +47,17 @@ def run_tool(command: list[str], folder: Path) -> str:
 def fmax_MHz(report: str) -> float:
     """The clock that nextpnr reached, which its report has last."""
     return float(re.findall(r"Max frequency for clock[^:]*: +([\d.]+) MHz", report)[-1])
+
+
+def cpu_s(work: Callable[[], object], runs: int = 1, repeat: int = 1) -> float:
+    """Least CPU-seconds of the process among ``runs``, each the mean of ``repeat``."""
+    best = float("inf")
+    for _ in range(runs):
+        start = time.process_time()
+        for _ in range(repeat):
+            work()
+        best = min(best, (time.process_time() - start) / repeat)
+    return best
 
 
 def rates(

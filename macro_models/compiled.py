@@ -9,12 +9,12 @@ __all__ = ["compile_loops", "loops_of", "read"]
 
 
 def loops_of(module: str) -> Callable[[], Any]:
-    """What ``make_loops`` of a module gives, imported when first asked; None where numba is not there or off."""
+    """``LOOPS`` of a module, compiled when first asked for; None where numba is not there or off."""
 
     @cache
     def loops() -> Any:
         try:
-            return import_module(module).make_loops()
+            return import_module(module).LOOPS
         except ImportError:
             return None
 

@@ -19,7 +19,9 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-__all__ = ["Adam", "Recipe", "classifier", "cosine", "descend", "entropy_slope", "main", "to_onnx", "train", "write"]
+__all__ = [
+    "Adam", "Conv", "Recipe", "classifier", "cosine", "descend", "entropy_slope", "main", "to_onnx", "train", "write",
+]
 
 Float = NDArray[np.float64]
 
@@ -93,6 +95,51 @@ def descend(
                 value -= (now * update).astype(np.float32)
                 if decay and value.ndim > 1:
                     value *= np.float32(1 - now * decay)
+
+
+class Conv:
+    """A convolution with padding that keeps the size at a stride of 1; records over time have one row.
+
+    Weights are (inputs, outputs), inputs by row, column and channel of the window.
+    """
+
+    def __init__(
+        self, rng: np.random.Generator, inputs: int, outputs: int, kernel: tuple[int, int], stride: int,
+        gain: float = 1.0,
+    ) -> None:
+        fan = kernel[0] * kernel[1] * inputs
+        self.weight = (rng.normal(size=(fan, outputs)) * gain * np.sqrt(2 / fan)).astype(np.float32)
+        self.bias = np.zeros(outputs, np.float32)
+        self.kernel, self.stride = kernel, stride
+
+    def _places(self, shape: tuple[int, ...]) -> Iterator[tuple[slice, slice]]:
+        """Where each pixel of the window lies in the padded image."""
+        high, wide = (-(-side // self.stride) for side in shape[1:3])
+        for i in range(self.kernel[0]):
+            for j in range(self.kernel[1]):
+                yield (slice(i, i + self.stride * (high - 1) + 1, self.stride),
+                       slice(j, j + self.stride * (wide - 1) + 1, self.stride))
+
+    def _padded(self, x: NDArray[Any]) -> NDArray[Any]:
+        return np.pad(x, ((0, 0), *((side // 2, side // 2) for side in self.kernel), (0, 0)))
+
+    def forward(self, x: NDArray[Any], weight: NDArray[Any] | None = None) -> NDArray[Any]:
+        """Images (images, rows, columns, channels), with ``weight`` in place of its own if it is given."""
+        padded = self._padded(x)
+        self.patches = np.concatenate([padded[:, a, b] for a, b in self._places(x.shape)], axis=3)
+        self.shape, self.used = x.shape, self.weight if weight is None else weight
+        return self.patches @ self.used + self.bias
+
+    def backward(self, slope: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+        """Gradients of the weights, of the biases, and of the images."""
+        flat = slope.reshape(-1, slope.shape[3])
+        weight = self.patches.reshape(len(flat), -1).T @ flat
+        patches = (flat @ self.used.T).reshape(self.patches.shape)
+        padded = np.zeros_like(self._padded(np.empty(self.shape, np.float32)))
+        for k, (a, b) in enumerate(self._places(self.shape)):
+            padded[:, a, b] += patches[..., k * self.shape[3] : (k + 1) * self.shape[3]]
+        top, left = (side // 2 for side in self.kernel)
+        return weight, flat.sum(axis=0), padded[:, top : top + self.shape[1], left : left + self.shape[2]]
 
 
 def entropy_slope(score: NDArray[Any], target: NDArray[Any]) -> NDArray[Any]:

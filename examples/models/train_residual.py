@@ -12,7 +12,6 @@ pixels five.
 """
 
 import argparse
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import helper
-from train import FASHION, classifier, cosine, descend, entropy_slope, write
+from train import FASHION, Conv, classifier, cosine, descend, entropy_slope, write
 
 __all__ = ["NOISE", "Residual", "main", "to_onnx", "train"]
 
@@ -35,51 +34,6 @@ KINDS = {"plain": "", "noise": "_noise"}
 PIXELS = (14, 28)
 
 
-class _Conv:
-    """A convolution with padding that keeps the size at a stride of 1.
-
-    Weights are (inputs, outputs), inputs by row, column and channel of the window.
-    """
-
-    def __init__(
-        self, rng: np.random.Generator, inputs: int, outputs: int, kernel: int, stride: int, gain: float
-    ) -> None:
-        fan = kernel * kernel * inputs
-        self.weight = (rng.normal(size=(fan, outputs)) * gain * np.sqrt(2 / fan)).astype(np.float32)
-        self.bias = np.zeros(outputs, np.float32)
-        self.kernel, self.stride = kernel, stride
-
-    def _places(self, shape: tuple[int, ...]) -> Iterator[tuple[slice, slice]]:
-        """Where each pixel of the window lies in the padded image."""
-        high, wide = (-(-side // self.stride) for side in shape[1:3])
-        for i in range(self.kernel):
-            for j in range(self.kernel):
-                yield (slice(i, i + self.stride * (high - 1) + 1, self.stride),
-                       slice(j, j + self.stride * (wide - 1) + 1, self.stride))
-
-    def _padded(self, x: Float) -> Float:
-        edge = self.kernel // 2
-        return np.pad(x, ((0, 0), (edge, edge), (edge, edge), (0, 0)))
-
-    def forward(self, x: Float, weight: Float) -> Float:
-        """Images (images, rows, columns, channels), with ``weight`` in place of its own."""
-        padded = self._padded(x)
-        self.patches = np.concatenate([padded[:, a, b] for a, b in self._places(x.shape)], axis=3)
-        self.shape, self.used = x.shape, weight
-        return self.patches @ weight + self.bias
-
-    def backward(self, slope: Float) -> tuple[Float, Float, Float]:
-        """Gradients of the weights, of the biases, and of the images."""
-        flat = slope.reshape(-1, slope.shape[3])
-        weight = self.patches.reshape(len(flat), -1).T @ flat
-        patches = (flat @ self.used.T).reshape(self.patches.shape)
-        padded = np.zeros_like(self._padded(np.empty(self.shape, np.float32)))
-        for k, (a, b) in enumerate(self._places(self.shape)):
-            padded[:, a, b] += patches[..., k * self.shape[3] : (k + 1) * self.shape[3]]
-        edge = self.kernel // 2
-        return weight, flat.sum(axis=0), padded[:, edge : edge + self.shape[1], edge : edge + self.shape[2]]
-
-
 class Residual:
     """The network.
 
@@ -88,17 +42,17 @@ class Residual:
     """
 
     def __init__(self, rng: np.random.Generator) -> None:
-        self.layers = [_Conv(rng, 1, CHANNELS[0], 3, 1, 1.0)]
+        self.layers = [Conv(rng, 1, CHANNELS[0], (3, 3), 1)]
         self.blocks: list[tuple[int, int, int | None]] = []
         inputs = CHANNELS[0]
         for channels in CHANNELS:
             first, stride = len(self.layers), 1 if channels == inputs else 2
-            self.layers += [_Conv(rng, inputs, channels, 3, stride, 1.0), _Conv(rng, channels, channels, 3, 1, 0.3)]
+            self.layers += [Conv(rng, inputs, channels, (3, 3), stride), Conv(rng, channels, channels, (3, 3), 1, 0.3)]
             if stride > 1:
-                self.layers.append(_Conv(rng, inputs, channels, 1, stride, 0.7))
+                self.layers.append(Conv(rng, inputs, channels, (1, 1), stride, 0.7))
             self.blocks.append((first, first + 1, first + 2 if stride > 1 else None))
             inputs = channels
-        self.layers.append(_Conv(rng, inputs, 10, 1, 1, 0.5))
+        self.layers.append(Conv(rng, inputs, 10, (1, 1), 1, 0.5))
 
     def gradients(self, x: Float, target: Float, weights: list[Float]) -> tuple[list[Float], list[Float]]:
         """Gradients of the cross entropy for images (images, rows, columns, 1), with ``weights``."""
@@ -163,12 +117,12 @@ def to_onnx(net: Residual, name: str, shape: tuple[int, int]) -> onnx.ModelProto
     def conv(k: int, value: str, called: str) -> str:
         layer = net.layers[k]
         w = layer.weight / (SCALE if k == 0 else 1.0)
-        size = layer.kernel
-        tensors[f"{called}.weight"] = w.reshape(size, size, -1, w.shape[1]).transpose(3, 2, 0, 1).astype(np.float32)
+        high, wide = layer.kernel
+        tensors[f"{called}.weight"] = w.reshape(high, wide, -1, w.shape[1]).transpose(3, 2, 0, 1).astype(np.float32)
         tensors[f"{called}.bias"] = layer.bias
         nodes.append(helper.make_node(
             "Conv", [value, f"{called}.weight", f"{called}.bias"], [f"{called}.y"], name=called,
-            kernel_shape=[size] * 2, pads=[size // 2] * 4, strides=[layer.stride] * 2))
+            kernel_shape=[high, wide], pads=[high // 2, wide // 2] * 2, strides=[layer.stride] * 2))
         return f"{called}.y"
 
     def relu(value: str, called: str) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import helper
-from train import classifier, cosine, descend, entropy_slope, write
+from train import Conv, classifier, cosine, descend, entropy_slope, write
 
 __all__ = ["STATES", "main", "signals", "to_onnx", "train"]
 
@@ -47,52 +47,25 @@ def signals(rng: np.random.Generator, count: int) -> tuple[NDArray[np.int8], NDA
     return np.clip(np.rint(32 * records), -127, 127).astype(np.int8), state
 
 
-class _Conv:
-    """A convolution over time; weights (kernel * inputs, outputs)."""
-
-    def __init__(self, rng: np.random.Generator, inputs: int, outputs: int, kernel: int, stride: int) -> None:
-        self.weight = (rng.normal(size=(kernel * inputs, outputs)) * np.sqrt(2 / (kernel * inputs))).astype("f4")
-        self.bias = np.zeros(outputs, "f4")
-        self.kernel, self.stride, self.inputs = kernel, stride, inputs
-
-    def forward(self, x: Float) -> Float:
-        """Steps (records, steps, channels) before the ReLU."""
-        edge, steps = self.kernel // 2, -(-x.shape[1] // self.stride)
-        self.at = np.arange(steps)[:, None] * self.stride + np.arange(self.kernel)
-        self.shape = x.shape
-        self.patches = np.pad(x, ((0, 0), (edge, edge), (0, 0)))[:, self.at].reshape(len(x), steps, -1)
-        return self.patches @ self.weight + self.bias
-
-    def backward(self, slope: Float) -> tuple[Float, Float, Float]:
-        """Gradients of weights, biases and input."""
-        flat, edge = slope.reshape(-1, slope.shape[2]), self.kernel // 2
-        patches = (slope @ self.weight.T).reshape(*slope.shape[:2], self.kernel, self.inputs)
-        padded = np.zeros((self.shape[0], self.shape[1] + 2 * edge, self.inputs), "f4")
-        for k in range(self.kernel):
-            padded[:, self.at[:, k]] += patches[:, :, k]
-        weight = self.patches.reshape(len(flat), -1).T @ flat
-        return weight, flat.sum(axis=0), padded[:, edge : edge + self.shape[1]]
-
-
-def train(x: Float, y: NDArray[np.int64], *, epochs: int = 20, rate: float = 3e-3, seed: int = 1) -> list[_Conv]:
+def train(x: Float, y: NDArray[np.int64], *, epochs: int = 20, rate: float = 3e-3, seed: int = 1) -> list[Conv]:
     """Adam with a cosine schedule, for records (records, steps) scaled to -1..1; the dense layer is the last one."""
     rng = np.random.default_rng(seed)
     sizes = zip((1, *CHANNELS), (*CHANNELS, len(STATES)), (*KERNELS, 1), (*STRIDES, 1), strict=True)
-    net = [_Conv(rng, *size) for size in sizes]
+    net = [Conv(rng, before, after, (1, kernel), stride) for before, after, kernel, stride in sizes]
     values = [v for layer in net for v in (layer.weight, layer.bias)]
     target = np.eye(len(STATES), dtype="f4")[y]
 
     def gradients(chosen: NDArray[np.int64]) -> list[Float]:
-        activations = [x[chosen, :, None]]
+        activations = [x[chosen, None, :, None]]
         for layer in net[:-1]:
             activations.append(np.maximum(layer.forward(activations[-1]), 0))
-        score = net[-1].forward(activations[-1].mean(axis=1, keepdims=True))
-        slope, slopes = entropy_slope(score[:, 0], target[chosen])[:, None], list[Float]()
+        score = net[-1].forward(activations[-1].mean(axis=2, keepdims=True))
+        slope, slopes = entropy_slope(score[:, 0, 0], target[chosen])[:, None, None], list[Float]()
         for k in reversed(range(len(net))):
             weight, bias, slope = net[k].backward(slope)
             slopes = [weight, bias, *slopes]
             if k == len(net) - 1:
-                slope = np.broadcast_to(slope / activations[k].shape[1], activations[k].shape)
+                slope = np.broadcast_to(slope / activations[k].shape[2], activations[k].shape)
             slope = slope * (activations[k] > 0)
         return slopes
 
@@ -100,15 +73,16 @@ def train(x: Float, y: NDArray[np.int64], *, epochs: int = 20, rate: float = 3e-
     return net
 
 
-def to_onnx(net: list[_Conv]) -> onnx.ModelProto:
+def to_onnx(net: list[Conv]) -> onnx.ModelProto:
     """The network for records [batch, 1, LENGTH] in -127..127, whose scale is folded into the first layer."""
     nodes, tensors, value = [], dict[str, Float](), "record"
     for k, layer in enumerate(net[:-1]):
-        weight = layer.weight.reshape(layer.kernel, layer.inputs, -1).transpose(2, 1, 0) / (127.0 if k == 0 else 1.0)
+        weight = layer.weight.reshape(layer.kernel[1], -1, layer.bias.size).transpose(2, 1, 0)
+        weight = weight / (127.0 if k == 0 else 1.0)
         tensors |= {f"conv{k}.weight": weight.astype("f4"), f"conv{k}.bias": layer.bias}
         nodes.append(helper.make_node(
             "Conv", [value, f"conv{k}.weight", f"conv{k}.bias"], [f"c{k}"], name=f"conv{k}",
-            kernel_shape=[layer.kernel], pads=[layer.kernel // 2] * 2, strides=[layer.stride]))
+            kernel_shape=[layer.kernel[1]], pads=[layer.kernel[1] // 2] * 2, strides=[layer.stride]))
         nodes.append(helper.make_node("Relu", [f"c{k}"], [f"r{k}"], name=f"relu{k}"))
         value = f"r{k}"
     tensors |= {"fc.weight": net[-1].weight, "fc.bias": net[-1].bias}

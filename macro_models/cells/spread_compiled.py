@@ -4,7 +4,6 @@ The same quotients, sums and roots in the same order as :meth:`mho.macro_models.
 ``relaxed_uS``, and what :mod:`mho.macro_models.cells.programming` draws of them, for one cell after the other.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import numba as nb
@@ -13,7 +12,7 @@ import numpy as np
 from mho.macro_models.compiled import compile_loops
 from mho.macro_models.integer.random import NORMAL_ONE
 
-__all__ = ["make_loops"]
+__all__ = ["LOOPS"]
 
 _ONE, _BLOCK = np.float64(NORMAL_ONE), 512
 
@@ -72,12 +71,10 @@ def _spread(
                 block[k] += added * fresh[k]
 
 
-_SIGNATURE = nb.void(
-    nb.float64[::1], nb.uint16[::1], nb.uint16[::1], nb.int16[::1], nb.float64, nb.float64, nb.float64[::1],
-    nb.float64[::1], nb.float64[::1], nb.float64, nb.float64,
+LOOPS = compile_loops(
+    nb.void(
+        nb.float64[::1], nb.uint16[::1], nb.uint16[::1], nb.int16[::1], nb.float64, nb.float64, nb.float64[::1],
+        nb.float64[::1], nb.float64[::1], nb.float64, nb.float64,
+    ),
+    _spread, nogil=True,
 )
-
-
-def make_loops() -> Callable[..., None] | None:
-    """Compile :func:`_spread`; None if numba is off. The arguments are those of :data:`_SIGNATURE`."""
-    return compile_loops(_SIGNATURE, _spread, nogil=True)

@@ -5,7 +5,7 @@ from mho.macro_models.devices.sections.law import Law
 from mho.macro_models.devices.sections.programming import Relaxation
 from mho.macro_models.devices.sections.temperature import Temperature
 
-__all__ = ["outside_of_law", "outside_of_published"]
+__all__ = ["outside_of_law", "outside_of_published", "outside_temperatures"]
 
 
 def outside_of_published(name: str, data: Relaxation, time_s: float, temp_C: float) -> list[str]:
@@ -36,9 +36,14 @@ def outside_of_law(
     if time_s > last:
         went_on = "the trend of the last two times goes on" if len(law.times_s) > 1 else "nothing changes"
         notes.append(f"{fitted}: for {time_s:g} s {went_on}")
-    temps_C = (*temperature.fitted_C, law.temp_C)
-    if not temperature.acts_on and temp_C != law.temp_C:
-        notes.append(f"{name} is fitted at {law.temp_C:g} C only: {temp_C:g} C changes nothing in the model")
+    return notes + outside_temperatures(name, law.temp_C, temperature, heat, temp_C)
+
+
+def outside_temperatures(name: str, law_C: float, temperature: Temperature, heat: Heat, temp_C: float) -> list[str]:
+    """Of a law that was fitted at ``law_C``, read at another temperature."""
+    notes, temps_C = list[str](), (*temperature.fitted_C, law_C)
+    if not temperature.acts_on and temp_C != law_C:
+        notes.append(f"{name} is fitted at {law_C:g} C only: {temp_C:g} C changes nothing in the model")
     elif not min(temps_C) <= temp_C <= max(temps_C):
         how = "as between the last two temperatures"
         if temperature.acts_on != "table":
@@ -46,6 +51,6 @@ def outside_of_law(
         notes.append(
             f"{name} is fitted from {min(temps_C):g} C to {max(temps_C):g} C: {temp_C:g} C is extrapolated {how}"
         )
-    if heat.note and temp_C != law.temp_C:
+    if heat.note and temp_C != law_C:
         notes.append(f"{name}: {heat.note}")
     return notes

@@ -7,7 +7,7 @@ from typing import Any
 
 from mho.macro_models.devices.checks import check_whole
 from mho.macro_models.devices.device import Device
-from mho.macro_models.devices.keys import OF_LAWS, SECTIONS, TABLE
+from mho.macro_models.devices.keys import SECTIONS, TABLE
 from mho.macro_models.devices.laws import law_kinds
 from mho.macro_models.errors import InputError, argument, nearest
 from mho.macro_models.files import FileKind, extending, read_text, read_toml
@@ -105,14 +105,13 @@ def device_from_dict(tree: Mapping[str, Any], *, where: str = "device") -> Devic
     """
     content = TABLE.read(f"{where}: ", tree)
     del content["schema"]
-    sections = {**SECTIONS, **OF_LAWS}
-    laws = [name for name in OF_LAWS if name in content]
+    laws = [name for name in law_kinds() if name in content]
     laws += ["law"] if content.get("law", {}).get("model") else []
     if len(laws) > 1:
         raise InputError(f"{where}: cells have one law, not {' and '.join(laws)}")
     kind = law_kinds().get(laws[0]) if laws else None
     device = (kind.device if kind else Device)(
-        **{name: sections[name](**v) if name in sections else v for name, v in content.items()}
+        **{name: SECTIONS[name](**v) if name in SECTIONS else v for name, v in content.items()}
     )
     check_whole(device, where)
     if kind:

@@ -3,7 +3,7 @@
 A law is a module here: a section of the device file, and a subclass of the device that has it. Nothing else names it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -17,12 +17,10 @@ __all__ = ["LawKind", "law_kinds"]
 
 @dataclass(frozen=True, kw_only=True)
 class LawKind:
-    """A law, ``LAW`` of its module; the section has the name of the module, and a field ``source``."""
+    """A law, ``LAW`` of its module; its section has the name of the module, and a field ``source``."""
 
-    section: type[Any]
-    """Class of the section."""
-    spec: Mapping[str, Spec]
-    """What each of its keys may be, but for ``source``."""
+    spec: tuple[tuple[Spec, str], ...]
+    """What the keys of its section may be, but for ``source``: several of them, with blanks between, where alike."""
     device: type[Device]
     """Class of the devices that have the section, as a field of its name."""
     check: Callable[[Any, str], None]

@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mho.macro_models.devices.device import Device
-from mho.macro_models.devices.grid import exp_negative
+from mho.macro_models.devices.extrapolated import outside_temperatures
+from mho.macro_models.devices.grid import evaluate, exp_negative
 from mho.macro_models.devices.laws import LawKind
 from mho.macro_models.devices.memory import Drawn, Draws, anew_step, shared, with_chip
 from mho.macro_models.devices.sections.drift import CURVE, LEAST_R, Drift, Reals
@@ -75,10 +76,7 @@ class DriftDevice(Device):
 
     def _sigma_uS(self, target_uS: ArrayLike) -> Reals:
         r = np.clip(np.asarray(target_uS, dtype=np.float64) / self.drift.g_ref_uS, 0.0, 1.0)
-        value = np.zeros_like(r)
-        for coefficient in reversed(self.drift.sigma_uS):
-            value = value * r + coefficient
-        return np.maximum(value, 0.0)
+        return evaluate(self.drift.sigma_uS, r)
 
     def _grown(self, time_s: float, temp_C: float) -> float:
         if self.temperature.acts_on == "time":
@@ -142,23 +140,13 @@ class DriftDevice(Device):
 
     def warnings(self, time_s: float, temp_C: float) -> list[str]:
         """See :class:`Device`."""
-        data, temperature, notes = self.drift, self.temperature, []
+        data, notes = self.drift, []
         if data.times_s and time_s > data.times_s[-1]:
             notes.append(
                 f"{self.name} is fitted up to {data.times_s[-1]:g} s after programming: for {time_s:g} s its power law "
                 "goes on"
             )
-        temps_C = (*temperature.fitted_C, data.temp_C)
-        if temp_C != data.temp_C and not temperature.acts_on:
-            notes.append(f"{self.name} is fitted at {data.temp_C:g} C only: {temp_C:g} C changes nothing in the model")
-        elif temperature.fitted_C and not min(temps_C) <= temp_C <= max(temps_C):
-            notes.append(
-                f"{self.name} is fitted from {min(temps_C):g} C to {max(temps_C):g} C: {temp_C:g} C is extrapolated by "
-                f"Arrhenius' law with {temperature.activation_eV:g} eV"
-            )
-        if self.heat.note and temp_C != data.temp_C:
-            notes.append(f"{self.name}: {self.heat.note}")
-        return notes
+        return notes + outside_temperatures(self.name, data.temp_C, self.temperature, self.heat, temp_C)
 
     def programmed(
         self, target_uS: Reals, draws: Draws, time_s: float, temp_C: float, causes: frozenset[str]
@@ -227,31 +215,15 @@ def _check(device: DriftDevice, where: str) -> None:
         raise InputError(f"{where}: drift.times_s must increase, not {shown(drift.times_s)}")
 
 
-_CONDUCTANCE, _NU = Number(0.0, 1e6), Number(-10.0, 10.0)
+_CONDUCTANCE, _NU, _PART = Number(0.0, 1e6), Number(-10.0, 10.0), Number(0.0, 1.0)
 LAW = LawKind(
-    section=Drift, device=DriftDevice, check=_check,
-    spec={
-        "g_ref_uS": Number(1e-6, 1e6),
-        "t_c_s": Number(1e-9, 1e6),
-        "sigma_uS": ListOf(Number(-1e9, 1e9), least=1),
-        "nu_mean": ListOf(_NU, least=4, most=5),
-        "nu_std": ListOf(_NU, least=4, most=5),
-        "nu_mean_above": ListOf(_NU, most=8),
-        "nu_std_above": ListOf(_NU, most=8),
-        "die": ListOf(Number(0.0, 1.0), most=2),
-        "cell": ListOf(Number(0.0, 1.0), most=2),
-        "nu_read": Number(0.0, 1.0),
-        "noise": ListOf(Number(0.0, 10.0), least=3, most=3),
-        "noise_curve": ListOf(_NU, most=5),
-        "noise_above": ListOf(_NU, most=8),
-        "t_read_s": Number(1e-12, 1.0),
-        "floor_uS": _CONDUCTANCE,
-        "set_uS": _CONDUCTANCE,
-        "melt_from": Number(0.0, 1.0),
-        "melt_to": Number(0.0, 1.0),
-        "melt_spread": Number(0.0, 1.0),
-        "pulse_sigma_uS": _CONDUCTANCE,
-        "temp_C": Number(-273.15, 1000.0),
-        "times_s": ListOf(Number(0.0, 1e11)),
-    },
+    device=DriftDevice, check=_check,
+    spec=(
+        (Number(1e-6, 1e6), "g_ref_uS"), (Number(1e-9, 1e6), "t_c_s"), (ListOf(Number(-1e9, 1e9), least=1), "sigma_uS"),
+        (ListOf(_NU, least=4, most=5), "nu_mean nu_std"), (ListOf(_NU, most=5), "noise_curve"),
+        (ListOf(_NU, most=8), "nu_mean_above nu_std_above noise_above"), (ListOf(_PART, most=2), "die cell"),
+        (_PART, "nu_read melt_from melt_to melt_spread"), (ListOf(Number(0.0, 10.0), least=3, most=3), "noise"),
+        (Number(1e-12, 1.0), "t_read_s"), (_CONDUCTANCE, "floor_uS set_uS pulse_sigma_uS"),
+        (Number(-273.15, 1000.0), "temp_C"), (ListOf(Number(0.0, 1e11)), "times_s"),
+    ),
 )

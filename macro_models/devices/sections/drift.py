@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mho.macro_models.devices.grid import exp_of, ln
+from mho.macro_models.devices.grid import evaluate, exp_of, ln
 from mho.macro_models.types import Reals
 
 __all__ = ["CURVE", "LEAST_R", "Drift", "Reals"]
@@ -114,8 +114,4 @@ def _above(polynomial: tuple[float, ...], r: Reals, below: Reals) -> Reals:
     """``below``, but for large r the polynomial, at least 0; see :class:`Drift`."""
     if not polynomial:
         return below
-    first, *coefficients = polynomial
-    value = np.zeros_like(r)
-    for coefficient in reversed(coefficients):
-        value = value * r + coefficient
-    return np.where(r >= first, np.maximum(value, 0.0), below)
+    return np.where(r >= polynomial[0], evaluate(polynomial[1:], r), below)

@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mho.macro_models.devices.grid import exp_of
+from mho.macro_models.devices.grid import Polynomial, evaluate, exp_of
 from mho.macro_models.devices.memory import Draws
 from mho.macro_models.integer.random import NORMAL_ONE, Purpose
 from mho.macro_models.types import Reals
@@ -22,8 +22,6 @@ from mho.macro_models.types import Reals
 __all__ = ["Telegraph", "Trapped"]
 
 _SIZE_STEP, _OCCUPANCY_STEP = 1, 2
-
-Polynomial = tuple[float, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,11 +57,7 @@ class Telegraph:
         return any(self.fraction) and any(self.amplitude_uS)
 
     def _at(self, polynomial: Polynomial, g_uS: ArrayLike) -> Reals:
-        r = np.clip(np.asarray(g_uS, dtype=np.float64) / self.g_ref_uS, 0.0, 1.0)
-        value = np.zeros_like(r)
-        for coefficient in reversed(polynomial):
-            value = value * r + coefficient
-        return np.maximum(value, 0.0)
+        return evaluate(polynomial, np.clip(np.asarray(g_uS, dtype=np.float64) / self.g_ref_uS, 0.0, 1.0))
 
     def part(self, g_uS: ArrayLike) -> Reals:
         """Part of the cells of these conductances that have a trap, 0..1."""

@@ -5,7 +5,6 @@ converter of :mod:`.converter.conversion`, for the lines of one vector after the
 passes.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import numba as nb
@@ -13,7 +12,7 @@ import numpy as np
 
 from mho.macro_models.compiled import compile_loops
 
-__all__ = ["make_loops"]
+__all__ = ["LOOPS"]
 
 _U, _V = np.uint64, np.uint32  # numba makes floating point of a signed and an unsigned integer
 _M0, _M1 = _U(0xD2511F53), _U(0xCD9E8D57)
@@ -88,12 +87,10 @@ def _convert(
         top[v] = max(largest, np.int16(-smallest))
 
 
-_SIGNATURE = nb.void(
-    nb.float32[:, ::1], nb.float32[:, ::1], nb.float32[:, ::1], nb.float64[:, ::1], nb.uint64[::1], nb.uint32[::1],
-    nb.uint32[::1], nb.int16[::1], nb.int64, nb.boolean, nb.int16[:, ::1], nb.int16[::1],
+LOOPS = compile_loops(
+    nb.void(
+        nb.float32[:, ::1], nb.float32[:, ::1], nb.float32[:, ::1], nb.float64[:, ::1], nb.uint64[::1], nb.uint32[::1],
+        nb.uint32[::1], nb.int16[::1], nb.int64, nb.boolean, nb.int16[:, ::1], nb.int16[::1],
+    ),
+    _convert, nogil=True,
 )
-
-
-def make_loops() -> Callable[..., None] | None:
-    """Compile :func:`_convert`; None if numba is off. The arguments are those of :data:`_SIGNATURE`."""
-    return compile_loops(_SIGNATURE, _convert, nogil=True)

@@ -5,7 +5,6 @@ vectors at once: larger blocks are bounded by the memory, which threads share, a
 which is not needed here.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import numba as nb
@@ -13,7 +12,7 @@ import numpy as np
 
 from mho.macro_models.compiled import compile_loops, read
 
-__all__ = ["make_loops"]
+__all__ = ["LOOPS"]
 
 NUMBERS = 1 << 17
 """Of what is taken and of charges at once, in single precision: 512 KiB."""
@@ -128,12 +127,10 @@ def _codes(
             _between(codes[first + v], ends)
 
 
-_SIGNATURE = nb.void(
-    read(nb.float32, 2), read(nb.uint32, 2), nb.float32[:, ::1], read(nb.float32, 1), read(nb.uint32, 1), nb.int64,
-    nb.int64, nb.int64, nb.boolean, nb.boolean, nb.int16[:, ::1], nb.int64[:, ::1], nb.int64[::1],
+LOOPS = compile_loops(
+    nb.void(
+        read(nb.float32, 2), read(nb.uint32, 2), nb.float32[:, ::1], read(nb.float32, 1), read(nb.uint32, 1), nb.int64,
+        nb.int64, nb.int64, nb.boolean, nb.boolean, nb.int16[:, ::1], nb.int64[:, ::1], nb.int64[::1],
+    ),
+    _codes, nogil=True,
 )
-
-
-def make_loops() -> Callable[..., None] | None:
-    """Compile :func:`_codes`; None if numba is off. The arguments are those of :data:`_SIGNATURE`."""
-    return compile_loops(_SIGNATURE, _codes, nogil=True)

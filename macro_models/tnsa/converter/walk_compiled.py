@@ -6,7 +6,6 @@ arrays each, one of them written), lines that are done taken out eight at a time
 decide them left without a draw.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import numba as nb
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 from mho.macro_models.compiled import compile_loops
 from mho.macro_models.integer.random import LANES, NORMAL_TABLE, Purpose, philox_key
 
-__all__ = ["make_loops"]
+__all__ = ["LOOPS"]
 
 _U = np.uint64  # numba makes floating point of a signed and an unsigned integer
 _M0, _M1, _W0, _W1 = _U(0xD2511F53), _U(0xCD9E8D57), _U(0x9E3779B9), _U(0xBB67AE85)
@@ -161,32 +160,30 @@ def _walk(
         _keep(live, block, number, lines, count, counts[v], True)
 
 
-_SIGNATURE = nb.void(
-    nb.float64[:, ::1], nb.float64[:, ::1], nb.uint64[::1], nb.boolean, nb.boolean, nb.uint64[::1],
-    nb.uint64[:, ::1], nb.int16[::1], nb.float64, nb.int64, nb.boolean[:, ::1], nb.int64[:, ::1],
+_LOOPS: Any = compile_loops(
+    nb.void(
+        nb.float64[:, ::1], nb.float64[:, ::1], nb.uint64[::1], nb.boolean, nb.boolean, nb.uint64[::1],
+        nb.uint64[:, ::1], nb.int16[::1], nb.float64, nb.int64, nb.boolean[:, ::1], nb.int64[:, ::1],
+    ),
+    _walk,
 )
 
 
-def make_loops() -> Callable[..., Any] | None:
-    """:meth:`Walk.count`, of the walk and its arguments, compiled; None if numba is off."""
-    loops = compile_loops(_SIGNATURE, _walk)
-    if loops is None:
-        return None
+def count(
+    walk: Any, charge: NDArray[np.float64], cap: int, op_id: NDArray[np.uint64], seed: int, core: int
+) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
+    batch, lines = charge.shape
+    constants = np.zeros((5, LANES * len(walk.blocks)))
+    for row, line in zip(constants, (walk.offset, walk.pos, walk.neg, walk.sampling, walk.comparator), strict=True):
+        row[:lines] = 0.0 if line is None else line
+    keys = [philox_key(purpose, seed, core) for purpose in (Purpose.SAMPLING, Purpose.COMPARATOR)]
+    negative, counts = np.empty((batch, lines), dtype=np.bool_), np.empty((batch, lines), dtype=np.int64)
+    _LOOPS(
+        np.ascontiguousarray(charge), constants, np.array(walk.blocks), walk.sampling is not None,
+        walk.comparator is not None, np.array(op_id, dtype=np.uint64), np.array(keys, dtype=np.uint64),
+        NORMAL_TABLE, walk.beta, cap, negative, counts,
+    )
+    return negative, counts
 
-    def count(
-        walk: Any, charge: NDArray[np.float64], cap: int, op_id: NDArray[np.uint64], seed: int, core: int
-    ) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
-        batch, lines = charge.shape
-        constants = np.zeros((5, LANES * len(walk.blocks)))
-        for row, line in zip(constants, (walk.offset, walk.pos, walk.neg, walk.sampling, walk.comparator), strict=True):
-            row[:lines] = 0.0 if line is None else line
-        keys = [philox_key(purpose, seed, core) for purpose in (Purpose.SAMPLING, Purpose.COMPARATOR)]
-        negative, counts = np.empty((batch, lines), dtype=np.bool_), np.empty((batch, lines), dtype=np.int64)
-        loops(
-            np.ascontiguousarray(charge), constants, np.array(walk.blocks), walk.sampling is not None,
-            walk.comparator is not None, np.array(op_id, dtype=np.uint64), np.array(keys, dtype=np.uint64),
-            NORMAL_TABLE, walk.beta, cap, negative, counts,
-        )
-        return negative, counts
 
-    return count
+LOOPS = None if _LOOPS is None else count
