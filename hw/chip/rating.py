@@ -68,7 +68,7 @@ def rate(chip: Chip, precision: str, op: MvmOperation) -> Rating:
         precision=precision, snr_dB=signal_to_noise_dB(config, op, chip.cells.g_min_uS, chip.cells.g_max_uS),
         time_us=time_us, tops=tops, energy_pJ=energies,
         tops_per_W=OPERATIONS_PER_MAC * macs / total if total else None,
-        tops_per_mm2=tops / (chip.area.macro_mm2 * chip.cores) if chip.area.macro_mm2 else None,
+        tops_per_mm2=tops / (chip.area.total_mm2 * chip.cores) if chip.area.total_mm2 else None,
     )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from mho.hw.config.keys import ChipError, Section, key, keys_of
 
-__all__ = ["AreaSection", "EnergySection", "ProcessSection", "energy_key"]
+__all__ = ["AreaSection", "EnergySection", "ProcessSection", "area_key", "energy_key"]
 
 _MOST_PJ = 1e9
 
@@ -17,6 +17,11 @@ _MOST_PJ = 1e9
 def energy_key(doc: str) -> float:
     """A key of an energy in picojoule; 0: not known."""
     return key(0.0, f"{doc}, in pJ; 0: not known, left out.", low=0.0, high=_MOST_PJ, later=True)
+
+
+def area_key(doc: str) -> float:
+    """A key of an area in mm2; 0: not known."""
+    return key(0.0, f"{doc}, in mm2; 0: not known, left out.", low=0.0, high=1e6, later=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +84,14 @@ class AreaSection(_SourcedSection):
     """``[area]``: area that no library of standard cells knows."""
 
     _name = "area"
-    macro_mm2: float = key(
-        0.0, "One macro: array, drivers and converters, in mm2; 0: not known, left out.", low=0.0, high=1e6, later=True
-    )
+    macro_mm2: float = area_key("One macro: array, drivers and converters")
+
+    @property
+    def total_mm2(self) -> float:
+        """One macro, as stated or the sum of its parts; 0: not known."""
+        return self.macro_mm2 or sum(self.by_part_mm2.values())
+
+    @property
+    def by_part_mm2(self) -> dict[str, float]:
+        """Areas that are known, of what."""
+        return {name.removesuffix("_mm2"): getattr(self, name) for name in self.known}

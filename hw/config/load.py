@@ -56,12 +56,16 @@ def _change(base: Mapping[str, Any], merged: Mapping[str, Any], chip: type[Chip]
     except InputError:
         return {}, ""  # said where the whole is built, with the place of the value
     changes = [(name, _value(before, name), _value(after, name)) for name in chip.cost_keys]
-    sentence = ", ".join(f"{name} {old:g} to {new:g}" for name, old, new in changes if old != new)
+    sentence = ", ".join(f"{name} {_said(old)} to {_said(new)}" for name, old, new in changes if old != new)
     return after.relative_costs(before), sentence
 
 
-def _value(chip: Chip, name: str) -> float:
-    """The number of a dotted key."""
+def _said(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:g}"
+
+
+def _value(chip: Chip, name: str) -> float | str:
+    """That of a dotted key."""
     return reduce(getattr, name.split("."), chip)  # type: ignore[arg-type]
 
 

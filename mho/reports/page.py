@@ -131,7 +131,10 @@ def figures(facts: Facts) -> list[tuple[str, str]]:
             rows += [("energy of the macros", f"{format_energy(cost['energy']['total_pJ'], 4)} an input"),
                      ("efficiency of the macros, so run", _value(cost["tops_per_W"], "TOPS/W"))]
         if cost["macros_mm2"] is not None:
-            rows += [("area of the macros", f"{cost['macros_mm2']:.4g} mm²"),
+            parts = cost.get("macro_by_part_mm2") or {}
+            of_one = ", ".join(f"{part} {area:.3g}" for part, area in parts.items())
+            rows += [("area of the macros", f"{cost['macros_mm2']:.4g} mm²"
+                      + (f"; of one: {of_one}" if len(parts) > 1 else "")),
                      ("throughput by area of the macros, so run", _value(cost["tops_per_mm2"], "TOPS/mm²"))]
         used_cores = [core for core in cost["cores"] if core["cells_used"]]
         used, cells = (sum(core[key] for core in used_cores) for key in ("cells_used", "cells"))

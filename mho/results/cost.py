@@ -41,6 +41,8 @@ class Work:
         What has changed since energies, and since the area, were right; empty: nothing.
     macro_mm2
         Area of one macro; 0 if it is not known.
+    macro_parts_mm2
+        What of it is known, by what takes it.
     rated
         Figures of the chip with all cores busy.
     tiles
@@ -62,6 +64,7 @@ class Work:
     area_source: str
     extrapolated: tuple[str, str]
     macro_mm2: float
+    macro_parts_mm2: Mapping[str, float]
     rated: Sequence[Rating]
     tiles: TilesFacts | None
     bits: Mapping[str, tuple[int, int]]
@@ -84,7 +87,8 @@ def work_of(network: "Network", names: Sequence[str]) -> Work:
         cells=[(int(count), core_cells) for count in used], cores=chip.cores, energy_source=chip.energy.source,
         energy_missing=chip.energy.missing if chip.energy.known else (), area_source=chip.area.source,
         extrapolated=(chip.energy.extrapolated, chip.area.extrapolated),
-        macro_mm2=chip.area.macro_mm2, rated=[rate(chip, name, op) for name, op in chip.rated_operations()],
+        macro_mm2=chip.area.total_mm2, macro_parts_mm2=chip.area.by_part_mm2,
+        rated=[rate(chip, name, op) for name, op in chip.rated_operations()],
         tiles=tile_facts(network), columns=chip.mesh.columns,
         fit=overflow_of(network),
         bits={name: _bits(layer) for name, layer in zip(names, network.layers, strict=True)},
@@ -126,7 +130,8 @@ def cost_of(work: Work, runs: "Sequence[SeedRun]", images: int, f_clk_MHz: float
             "left_out": list(work.energy_missing), "extrapolated": work.extrapolated[0] or None,
         },
         "tops_per_W": operations / total if total else None,
-        "macros_mm2": area or None, "area_source": work.area_source or None,
+        "macros_mm2": area or None, "macro_by_part_mm2": work.macro_parts_mm2 if area else None,
+        "area_source": work.area_source or None,
         "area_extrapolated": work.extrapolated[1] or None,
         "tops_per_mm2": tops / area if area and tops else None,
         "cores": [

@@ -66,6 +66,7 @@ class Cost(TimeFacts):
     energy: EnergyCost | None
     tops_per_W: float | None
     macros_mm2: float | None
+    macro_by_part_mm2: Mapping[str, float] | None
     area_source: str | None
     area_extrapolated: str | None
     tops_per_mm2: float | None

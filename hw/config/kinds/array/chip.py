@@ -3,9 +3,10 @@
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar
 
-from mho.hw.config.chip import LINE_STEP, LINES, CoreSection, Section
-from mho.hw.config.cost import EnergySection, energy_key
+from mho.hw.config.chip import LINE_STEP, LINES, Chip, CoreSection, Section
+from mho.hw.config.cost import AreaSection, EnergySection, area_key, energy_key
 from mho.hw.config.keys import ChipError, key
+from mho.hw.config.kinds.array.costs import array_costs
 from mho.hw.config.programming import ProgrammingSection, PulseChip
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.array.operation import MOST_BITS, ArrayOperation, Steps
@@ -137,7 +138,7 @@ class ArrayProgrammingSection(ProgrammingSection):
 
 @dataclass(frozen=True, kw_only=True)
 class ArrayEnergySection(EnergySection):
-    """``[energy]``: what operations of the macro take; currents of cells follow from ``[read]``."""
+    """``[energy]``: what operations take; currents of cells follow from ``[read]``."""
 
     row_pJ: float = energy_key("Driving one row once")
     conversion_pJ: float = energy_key("One conversion of one column")
@@ -145,6 +146,25 @@ class ArrayEnergySection(EnergySection):
         0.0, "Power of the virtual ground of a column while it is read, in microwatts; 0: not known, left out.",
         low=0.0, high=1e6, later=True,
     )
+    add_pJ: float = energy_key("Shift and add of the code of one column")
+    supply_V: float = key(
+        0.0, "Supply that the currents of cells come from, in volts, so that drivers take what cells do not; 0: not "
+        "known, left out.", low=0.0, high=100.0, later=True,
+    )
+    conduct: str = key(
+        "step", "How long cells of rows that are on take current: step, as long as a step lasts; sample, for "
+        "read.t_sample_ns, after which columns are held.", choices=("step", "sample"), later=True,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArrayAreaSection(AreaSection):
+    """``[area]``: of one array, by what takes it; without ``macro_mm2`` it is their sum."""
+
+    cells_mm2: float = area_key("Cells")
+    drivers_mm2: float = area_key("Drivers of rows and switches of columns, for pulses too")
+    converters_mm2: float = area_key("Converters")
+    logic_mm2: float = area_key("Shift and add")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,6 +186,25 @@ class ArrayChip(PulseChip):
     adc: AdcSection = field(default_factory=AdcSection)
     programming: ArrayProgrammingSection = field(default_factory=ArrayProgrammingSection)
     energy: ArrayEnergySection = field(default_factory=ArrayEnergySection)
+    area: ArrayAreaSection = field(default_factory=ArrayAreaSection)
+
+    cost_keys = (
+        "core.rows", "core.columns", "core.weights", "adc.bits", "adc.columns", "adc.kind", "cells.g_max_uS",
+        "process.node_nm", "process.vdd_V",
+    )
+
+    def relative_costs(self, base: Chip) -> dict[str, float]:
+        """See :meth:`mho.hw.config.Chip.relative_costs`: ratios of :attr:`costs`; a supply is the process'."""
+        before, (_, supply) = self.of(base).costs, self.process.relative(base.process)
+        return {name: value / before[name] for name, value in self.costs.items()} | {"energy.supply_V": supply}
+
+    @property
+    def costs(self) -> dict[str, float]:
+        """Numbers of ``[energy]`` and ``[area]`` by the law of :func:`array_costs`, whatever is stated."""
+        return array_costs(
+            self.process, rows=self.lines, columns=self.core.columns, converters=self.converters, bits=self.adc.bits,
+            steps=self.code_steps, g_max_uS=self.cells.g_max_uS,
+        )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -223,6 +262,11 @@ class ArrayChip(PulseChip):
         return self.core.columns // self.cells_a_weight
 
     @property
+    def converters(self) -> int:
+        """Converters of one core."""
+        return self.outputs // self.adc.columns * (2 if self.core.weights == "arrays" else 1)
+
+    @property
     def steps(self) -> Steps:
         """In which steps rows are driven."""
         return Steps(digit_bits=self.input.bits, row_groups=self.input.row_groups)
@@ -268,11 +312,10 @@ class ArrayChip(PulseChip):
     def sizes(self) -> list[tuple[str, str]]:
         """What follows from the description: pairs of a name and a value with its unit."""
         core, adc, config = self.core, self.adc, self.macro_config()
-        converters = self.outputs // adc.columns * (2 if core.weights == "arrays" else 1)
         return [
             ("cells", f"{core.rows * core.columns * self.cores:,} ({core.rows} x {core.columns} a core)"),
             ("signed weights", f"{core.rows} x {self.outputs} a core"),
-            ("converters", f"{converters} a core, {adc.columns} columns of weights each"),
+            ("converters", f"{self.converters} a core, {adc.columns} columns of weights each"),
             ("conductance grid", f"{config.lsb_uS:.4g} uS a code"),
             ("full scale of a converter", f"{config.full_conductance_uS:.4g} uS at the read voltage"),
         ]
