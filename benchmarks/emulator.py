@@ -11,6 +11,7 @@ what is shown there is the longest that an operation takes.
 
 import argparse
 import json
+import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,8 +26,12 @@ from mho.hw.config import load_chip
 from mho.hw.core.layout import pack
 from mho.hw.emulator import PinEmulatorConfig, PinLevelCore, VectorEmulator
 from mho.macro_models.integer.operation import Direction, MvmOperation
-from mho.sim.build.bench import Bench, build_bench
+from mho.sim.build.bench import build_bench
 from mho.sim.build.verilate import verilog_text
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from tests.stream_bench import StreamBench
 
 SPRAM = Path(emulator.__file__).with_name("vector") / "sb_spram256ka.v"
 CASES = (*BOARDS, "ulx3s-85f:neurram-core")
@@ -78,7 +83,7 @@ def build(cfg: BoardConfig, folder: Path) -> Path:
 
 def cycles(folder: Path, op: MvmOperation, products: int) -> int:
     """Cycles from the end of the first product to that of the last, one behind the other."""
-    bench = Bench(folder)
+    bench = StreamBench(folder)
     bench.reset()
     for stream in ("op", "i"):
         bench.feed(stream)

@@ -21,7 +21,7 @@ from amaranth.hdl import Shape, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import Flow, Member
 
-__all__ = ["Bundle", "Component", "In", "Out", "array"]
+__all__ = ["Bundle", "Component", "In", "Out", "SizedSignature", "array"]
 
 _Bundle = TypeVar("_Bundle", bound="Bundle")
 _Config = TypeVar("_Config")
@@ -137,7 +137,18 @@ class Component(_Declares, wiring.Component, Generic[_Config]):
         return cls._members(SimpleNamespace(cfg=cfg))
 
 
-class Bundle(_Declares, wiring.Signature):
+class SizedSignature(wiring.Signature):
+    """A signature that is a class: equal to another of that class whose attributes, and so its members, are equal."""
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and vars(other) == vars(self)
+
+    def __repr__(self) -> str:
+        sizes = (repr(value) for name, value in vars(self).items() if not name.startswith("_"))
+        return f"{type(self).__name__}({', '.join(sizes)})"
+
+
+class Bundle(_Declares, SizedSignature):
     """Ports that belong together, seen from one of both ends: a signature whose members are attributes of its class."""
 
     if TYPE_CHECKING:

@@ -30,13 +30,13 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "sweep": ("mho.commands.sweep", "Run chips, devices, networks, seeds, times: all combinations, or the best."),
     "report": ("mho.commands.report", "One page of runs: what limits accuracy, time and energy."),
     "program": ("mho.commands.program", "Program the cells of a network by write-verify, or take measured ones."),
-    "verify": ("mho.commands.verify.group", "Run the generated Verilog of a core or a mesh against its reference."),
+    "verify": ("mho.commands.verify", "Run the generated Verilog of a core or a mesh against its reference."),
     "device": ("mho.commands.device.group", "List, show and fit device models."),
     "export": ("mho.commands.tiles", "Write what a host needs to run a network: C arrays, a driver, data."),
     "asm": ("mho.commands.asm", "Assemble a tile's program, or refuse it with its line."),
     "disasm": ("mho.commands.asm", "Write a tile's program as text."),
     "tiles": ("mho.commands.tiles", "Run programs of tiles that were written by hand, on any backend."),
-    "fpga": ("mho.commands.fpga.group", "Put a core on an FPGA board, its array emulated."),
+    "fpga": ("mho.commands.fpga", "Put a core on an FPGA board, its array emulated."),
 }
 """Name of a subcommand: its module, where it is the attribute ``NAME_command``, and its line in the help."""
 

@@ -191,8 +191,8 @@ def _grid_ends(chip: Chip) -> tuple[int, int]:
 
 def most_slice_bits(slices: int, chip: Chip) -> int:
     """Most bits by which a slice counts more than the next: from there on, it could not hold what rounding leaves."""
-    first, last = _grid_ends(chip)
-    return max(1, min(int(np.log2(2 * (last - first))), SIGNIFICANCE_BITS // max(1, slices - 1)))
+    steps = chip.macro_config().cell_map.top(*_grid_ends(chip))
+    return max(1, min(int(np.log2(2 * steps)), SIGNIFICANCE_BITS // max(1, slices - 1)))
 
 
 def _reaches(top: int, slices: int, bits: int) -> list[float]:

@@ -221,6 +221,11 @@ class Chip(ABC):
         """Least and largest step code of an operation; of converters of a fixed range both are the same."""
         return 1, 2**STEP_WIDTH - 1
 
+    def step_code(self, step: float) -> int:
+        """The step code that an operation has for a step, in 2**-14 of the load: the nearest that there is."""
+        least, largest = self.step_codes
+        return min(max(round(step), least), largest)
+
     def rated_operations(self) -> list[tuple[str, MvmOperation]]:
         """Operations for which figures of the chip are given, each with its precision in words."""
         op = self.operation(in_bits=min(4, self.input_bits), in_signed=True)

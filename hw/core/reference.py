@@ -1,7 +1,7 @@
 """Reference of a core at transaction level: what it gives, and how long it takes, with a model of its macro."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,17 +10,9 @@ from mho.hw.core.layout import pack_codes, unpack, unpack_inputs
 from mho.hw.core.masks import MaskFile
 from mho.hw.core.timing import Timing
 from mho.macro_models.errors import InputError
-from mho.macro_models.integer.operation import Masks, MvmOperation
+from mho.macro_models.integer.operation import MvmOperation
 
-__all__ = ["CoreReference", "MacroModel"]
-
-
-class MacroModel(Protocol):
-    """What a reference needs of a macro: a programmed core of :mod:`mho.macro_models`."""
-
-    def mvm(self, op: Any, masks: Masks, x: NDArray[np.integer], op_id: Any) -> Any:
-        """``codes`` of shape (batch, lines) and ``steps`` of shape (batch, segments)."""
-        ...
+__all__ = ["CoreReference"]
 
 
 class CoreReference:
@@ -32,7 +24,7 @@ class CoreReference:
         Configuration of the core: a :class:`mho.hw.core.shape.CoreShape`, and a :class:`Timing` unless a kind says
         another in :attr:`timing`.
     macro
-        Model of its macro.
+        Model of its macro: ``mvm(op, masks, x, op_id)`` gives ``codes`` (batch, lines) and ``steps`` (batch, segments).
 
     Attributes
     ----------

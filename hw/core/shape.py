@@ -36,10 +36,13 @@ class CoreShape:
         Lines each way, as the chip description counts them.
     ranged
         An operation gives the words that come with its descriptor (``words`` of the vector port) and no others.
+    lanes
+        Of columns that are read in groups, those of a group: a power of two from 2 on, a divisor of the outputs.
     """
 
     lines: int
     ranged: bool
+    lanes: int
 
     @property
     def rows(self) -> int:
@@ -84,6 +87,11 @@ class CoreShape:
     def output_words(self) -> int:
         """Words of the output stream that one operation gives."""
         return self.outputs // OUTPUTS_PER_WORD
+
+    @property
+    def group_rows(self) -> int:
+        """Cycles in which all columns are read, where they are read in groups."""
+        return self.outputs // self.lanes
 
     @property
     def mask_lines(self) -> int:

@@ -43,12 +43,6 @@ class RegisterBus(Bundle):
         self.address_width = address_width
         super().__init__()
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, RegisterBus) and other.address_width == self.address_width
-
-    def __repr__(self) -> str:
-        return f"RegisterBus({self.address_width})"
-
 
 def connect_narrow(m: Module, initiator: Any, target: Any) -> None:
     """Connect a bus with a target that has a larger address space, of which it reaches the lower end."""

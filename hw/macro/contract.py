@@ -6,6 +6,7 @@ from typing import ClassVar
 from amaranth.lib import wiring
 
 from mho.hw.config.commands import CommandTable
+from mho.hw.ports import SizedSignature
 
 __all__ = ["ContractPins", "command_members"]
 
@@ -18,7 +19,7 @@ def command_members(table: CommandTable) -> dict[str, tuple[int, bool]]:
     }
 
 
-class ContractPins(wiring.Signature):
+class ContractPins(SizedSignature):
     """Signature of a macro, seen from the digital side (``Out`` drives the macro); a kind has a class of its own.
 
     Members have shapes that are numbers of bits. ``clk`` is not among them.

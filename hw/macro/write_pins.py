@@ -3,9 +3,9 @@
 A macro has them beside those of products. All come from flip-flops, so that a cell sees no glitches.
 """
 
-from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from mho.hw.ports import SizedSignature
 from mho.macro_models.integer.pulse import AMPLITUDE_BITS
 
 __all__ = ["ENABLE", "PASS_BITS", "WritePins"]
@@ -17,7 +17,7 @@ ENABLE = In(1, init=1)  # pyright: ignore[reportCallIssue]
 """The pin that enables programming; 1 where nothing drives it."""
 
 
-class WritePins(wiring.Signature):
+class WritePins(SizedSignature):
     """Signature of the programming side of a macro, seen from the digital side (``Out`` drives the macro).
 
     Parameters
@@ -68,9 +68,3 @@ class WritePins(wiring.Signature):
             "verify": Out(1), "write_pass": Out(PASS_BITS),
             "verify_code": In(verify_bits), "verify_valid": In(1),
         })
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, WritePins) and dict(other.members) == dict(self.members)
-
-    def __repr__(self) -> str:
-        return f"WritePins({self.lines}, {self.verify_bits}, {self.columns}, biased={self.biased})"

@@ -1,13 +1,14 @@
 """What connects two routers, or a router and its node."""
 
 from amaranth.hdl import ShapeLike
-from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
+
+from mho.hw.ports import SizedSignature
 
 __all__ = ["Arrival", "Channel"]
 
 
-class Channel(wiring.Signature):
+class Channel(SizedSignature):
     """A stream with a ``ready`` for each queue of the receiver.
 
     A payload moves in a cycle in which ``valid`` and the ``ready`` of the queue that it goes to are set. ``valid``
@@ -34,14 +35,8 @@ class Channel(wiring.Signature):
         self.shape, self.queues = shape, queues
         super().__init__({"payload": Out(shape), "valid": Out(1), "ready": In(queues)})
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Channel) and (other.shape, other.queues) == (self.shape, self.queues)
 
-    def __repr__(self) -> str:
-        return f"Channel({self.shape!r}, {self.queues})"
-
-
-class Arrival(wiring.Signature):
+class Arrival(SizedSignature):
     """A stream that is always taken.
 
     Parameters
@@ -60,9 +55,3 @@ class Arrival(wiring.Signature):
     def __init__(self, shape: ShapeLike) -> None:
         self.shape = shape
         super().__init__({"payload": Out(shape), "valid": Out(1)})
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Arrival) and other.shape == self.shape
-
-    def __repr__(self) -> str:
-        return f"Arrival({self.shape!r})"

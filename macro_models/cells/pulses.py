@@ -288,6 +288,9 @@ class PulseArray:
         array.set_state(state)
         return array
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return PulseArray.from_state, (self.state(),)
+
     def set_state(self, state: Mapping[str, Any]) -> None:
         """Take over the :meth:`changes` of the same cells elsewhere."""
         for name, dtype in _STATE.items():

@@ -17,7 +17,10 @@ def _no_such(name: str, commands: Sequence[str]) -> click.UsageError:
 
 
 class Group(click.Group):
-    """A group."""
+    """A group whose commands stand in the order in which they were added."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -26,7 +26,7 @@ def write_pwm_contract(chip: Chip, core: str, text: str, adapter: str, name: str
     ports = [f"input wire {'' if width == 1 else f'[{width - 1}:0] '}{pin}" for pin, (width, _) in signals.items()]
     values = {
         "NAME": name, "CORE": core, "PORTS": ",\n".join(f"  {port}" for port in ports),
-        "WINDOW": cfg.timing.window_cycles, "CONVERT": cfg.timing.convert_cycles, "WINDOWS": cfg.phases,
+        "WINDOW": cfg.window_cycles, "CONVERT": cfg.convert_cycles, "WINDOWS": cfg.phases,
         "SINGLE": " | (verify & windows == 3'd1)" if cfg.engine else "",
         "PULSE": "    pulse_alone: assert (~pulse | (~running & ~start));\n" if cfg.engine else "",
         "CONNECTIONS": ",\n".join(f"  .{port}({net})" for port, net in bound.items()),

@@ -26,7 +26,7 @@ class IdealMacro:
     Attributes
     ----------
     config, calibration, windows
-        As of :class:`mho.hw.kinds.pwm.engine.reference.CommandedMacro`.
+        What commands need of a macro, see :class:`mho.hw.kinds.pwm.engine.reference.CommandReference`.
     cells
         Counts of the devices, ``[driven line, column]``.
     """

@@ -1,7 +1,7 @@
 """A bench for verilated Verilog: one C++ program (``sim/hdl/bench.cpp``) that drives the ports of a design as told.
 
-What is at the ports is described here, as data: streams fed by queues, streams that are caught, probes, replies, the
-master of a bus, a serial line. Time passes only in :meth:`Bench.run` and :meth:`Bench.request`.
+What is at the ports is described here, as data: the master of a bus, a serial line. The program can feed and catch
+streams, too, which tests do. Time passes only in :meth:`Bench.run`, :meth:`Bench.request` and :meth:`Bench.listen`.
 """
 
 import json
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from mho.macro_models.errors import ToolError
 from mho.rtl_gen.verilog.ports import module_ports
@@ -22,7 +22,7 @@ from mho.sim.build.children import Child
 from mho.sim.build.toolchain import HDL, cached_build, hash_files
 from mho.sim.build.verilate import FAST, compiler_key, verilate
 
-__all__ = ["Bench", "bench_key", "build_bench", "cached_bench"]
+__all__ = ["Bench", "Command", "Until", "bench_key", "build_bench", "cached_bench"]
 
 _SOURCES = [HDL / name for name in ("bench.cpp", "bench_bus.h", "bench_design.h", "bench_line.h", "port.h")]
 _PORTS = "ports.json"
@@ -94,16 +94,17 @@ def cached_bench(
     )
 
 
-class _Command(IntEnum):
+class Command(IntEnum):
+    """What the program is told."""
+
     SET, GET, INPUT, OUTPUT, PROBE, REPLY, QUEUE, RUN, TAKE_SENT, TAKE_OUTPUT, TAKE_PROBE, TAKE_ANSWERS = range(12)
     BUS, REQUEST, LINE, SEND, LISTEN = range(12, 17)
 
 
-class _Until(IntEnum):
+class Until(IntEnum):
+    """What the program runs until."""
+
     LIMIT, SENT, PORT, SEEN, HEARD = range(5)
-
-
-_WAIT = 0xFFFFFFFF
 
 
 class Bench:
@@ -130,9 +131,6 @@ class Bench:
     def __init__(self, folder: Path, *, reset_cycles: int = 4) -> None:
         self.ports: dict[str, int] = json.loads((folder / _PORTS).read_text())
         self._index = {name: k for k, name in enumerate(self.ports)}
-        self._inputs: dict[str, int] = {}
-        self._outputs: dict[str, int] = {}
-        self._probes: list[tuple[str, ...]] = []
         self._process = Child([folder / "simulator"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self._reset_cycles = reset_cycles
 
@@ -149,106 +147,38 @@ class Bench:
 
     def set(self, port: str, value: int) -> None:
         """Put a value at an input."""
-        self._tell(_Command.SET, [self._index[port], *self._split(port, value)])
+        self._tell(Command.SET, [self._index[port], *self._split(port, value)])
 
     def get(self, port: str) -> int:
         """The value of a port."""
-        return int.from_bytes(self._ask(_Command.GET, [self._index[port]]).astype("<u4").tobytes(), "little")
-
-    def feed(self, stream: str, *, answer: str = "", latency: int = 0) -> None:
-        """Feed a stream from queues; keep the lowest word of ``answer``, ``latency`` cycles after each."""
-        self._inputs[stream] = len(self._inputs)
-        self._tell(_Command.INPUT, [*self._stream(stream), self._index.get(answer, 0), latency])
-
-    def catch(self, stream: str, *, stall: int = 0) -> None:
-        """Take what a stream of the design gives, with ``stall`` idle cycles behind each word."""
-        self._outputs[stream] = len(self._outputs)
-        self._tell(_Command.OUTPUT, [*self._stream(stream), stall])
-
-    def probe(self, *ports: str, changes: bool = False) -> int:
-        """Note ports in cycles in which the first is not 0, or in which one has changed. Returns the probe's number."""
-        self._probes.append(ports)
-        self._tell(_Command.PROBE, [int(changes), *(self._index[port] for port in ports)])
-        return len(self._probes) - 1
-
-    def reply(self, strobe: str, port: str, values: ArrayLike) -> None:
-        """Give a port the next of ``values`` in each cycle in which another is not 0."""
-        self._tell(_Command.REPLY, np.concatenate([[self._index[strobe], self._index[port]], np.ravel(values)]))
-
-    def queue(
-        self, stream: str, payloads: Sequence[int] | Words, *, number: int = 0, pause: int = 0, repeat: bool = False
-    ) -> None:
-        """Append transfers to a queue: integers, or words of shape (transfers, words of the payload).
-
-        ``pause`` are idle cycles before each; ``repeat`` begins the queue again at its end.
-        """
-        width = self._words(f"{stream}_payload")
-        rows = (
-            np.atleast_2d(payloads) if isinstance(payloads, np.ndarray)
-            else np.array([self._split(f"{stream}_payload", value) for value in payloads], np.uint32).reshape(-1, width)
-        )
-        head = np.broadcast_to(np.array([self._inputs[stream], pause], dtype=np.uint32), (len(rows), 2))
-        self._tell(_Command.QUEUE, np.concatenate([[number, int(repeat)], np.hstack([head, rows]).ravel()]))
-
-    def wait(self, port: str, value: int, cycles: int, *, number: int = 0) -> None:
-        """Append to a queue that it waits until ``port`` has had ``value`` for some cycles."""
-        self._tell(_Command.QUEUE, [number, 0, _WAIT, 0, self._index[port], value, cycles])
+        return int.from_bytes(self._ask(Command.GET, [self._index[port]]).astype("<u4").tobytes(), "little")
 
     def run(self, limit: int) -> None:
         """Let so many cycles pass."""
-        self._run(limit, _Until.LIMIT)
-
-    def run_until_sent(self, port: str = "", value: int = 0, cycles: int = 0, *, limit: int = 2**40) -> bool:
-        """Until all queues are empty and ``port`` has had ``value`` for some cycles. Returns whether that came."""
-        return self._run(limit, _Until.SENT, self._index.get(port, 0), value, cycles)[0]
-
-    def run_until(self, port: str, value: int, cycles: int = 1, *, limit: int = 2**40) -> bool:
-        """Until ``port`` has had ``value`` for some cycles. Returns whether that came."""
-        return self._run(limit, _Until.PORT, self._index[port], value, cycles)[0]
-
-    def run_until_seen(self, probe: int, count: int, *, limit: int = 2**40) -> bool:
-        """Until a probe has noted so much since it was last taken. Returns whether that came."""
-        return self._run(limit, _Until.SEEN, probe, count * self._width(self._probes[probe]))[0]
-
-    def sent(self, number: int = 0) -> Words:
-        """Cycle of each transfer of a queue since this was last asked for."""
-        return self._ask(_Command.TAKE_SENT, [number])
-
-    def caught(self, stream: str) -> Words:
-        """Cycle and payload of what came of a stream since this was last asked for, of shape (transfers, 1 + words)."""
-        words = self._ask(_Command.TAKE_OUTPUT, [self._outputs[stream]])
-        return words.reshape(-1, 1 + self._words(f"{stream}_payload"))
-
-    def noted(self, probe: int) -> Words:
-        """Cycle and words of the ports of a probe, of shape (notes, 1 + words), since this was last asked for."""
-        return self._ask(_Command.TAKE_PROBE, [probe]).reshape(-1, self._width(self._probes[probe]))
-
-    def answers(self, stream: str) -> Words:
-        """Answers of a stream that is fed, since this was last asked for."""
-        return self._ask(_Command.TAKE_ANSWERS, [self._inputs[stream]])
+        self._run(limit, Until.LIMIT)
 
     def bus(self, request: str, response: str, address_bits: int) -> None:
         """Be the master of a bus."""
         self.set(f"{response}_ready", 1)
         ports = [*self._stream(request), *self._stream(response)[:2]]
-        self._tell(_Command.BUS, [*ports, address_bits])
+        self._tell(Command.BUS, [*ports, address_bits])
 
     def request(self, commands: bytes) -> Words:
         """Execute commands of the host link on the bus: status, accesses done, cycles (two words), words read."""
-        return self._ask(_Command.REQUEST, self._packed(commands))
+        return self._ask(Command.REQUEST, self._packed(commands))
 
     def line(self, rx: str, tx: str, period: int) -> None:
         """Be the other end of a serial line, whose bits last ``period`` sixteenths of a cycle."""
-        self._tell(_Command.LINE, [self._index[rx], self._index[tx], period])
+        self._tell(Command.LINE, [self._index[rx], self._index[tx], period])
 
     def send(self, data: bytes) -> None:
         """Send bytes over the line, behind what is still being sent."""
-        self._tell(_Command.SEND, self._packed(data))
+        self._tell(Command.SEND, self._packed(data))
 
     def listen(self, limit: int) -> tuple[int, bytes]:
         """Wait until bytes have come over the line and it is idle: cycles that passed, and the bytes."""
-        cycles = self._run(limit, _Until.HEARD)[1]
-        words = self._ask(_Command.LISTEN, [])
+        cycles = self._run(limit, Until.HEARD)[1]
+        words = self._ask(Command.LISTEN, [])
         return cycles, words[1:].astype("<u4").tobytes()[: words[0]]
 
     def close(self) -> None:
@@ -259,16 +189,10 @@ class Bench:
                     pipe.close()
         self._process.end(1.0)
 
-    def _words(self, port: str) -> int:
-        return -(-self.ports[port] // 32)
-
-    def _width(self, ports: Sequence[str]) -> int:
-        return 1 + sum(map(self._words, ports))
-
     def _split(self, port: str, value: int) -> list[int]:
         if value >> self.ports[port]:
             raise ValueError(f"{port} has {self.ports[port]} bits and cannot be {value}")
-        return [value >> 32 * k & 0xFFFFFFFF for k in range(self._words(port))]
+        return [value >> 32 * k & 0xFFFFFFFF for k in range(-(-self.ports[port] // 32))]
 
     def _stream(self, name: str) -> list[int]:
         return [self._index[f"{name}_{part}"] for part in ("payload", "valid", "ready")]
@@ -278,12 +202,12 @@ class Bench:
         padded = data + bytes(-len(data) % 4)
         return np.concatenate([np.array([len(data)], np.uint32), np.frombuffer(padded, "<u4").astype(np.uint32)])
 
-    def _run(self, limit: int, until: _Until, *condition: int) -> tuple[bool, int]:
+    def _run(self, limit: int, until: Until, *condition: int) -> tuple[bool, int]:
         padding = [0] * (3 - len(condition))
-        words = self._ask(_Command.RUN, [limit & 0xFFFFFFFF, limit >> 32, until, *condition, *padding])
+        words = self._ask(Command.RUN, [limit & 0xFFFFFFFF, limit >> 32, until, *condition, *padding])
         return bool(words[0]), int(words[1]) | int(words[2]) << 32
 
-    def _tell(self, command: _Command, words: Sequence[int] | NDArray[np.integer]) -> None:
+    def _tell(self, command: Command, words: Sequence[int] | NDArray[np.integer]) -> None:
         data = np.asarray(words, dtype="<u4").tobytes()
         assert self._process.stdin is not None
         try:
@@ -292,7 +216,7 @@ class Bench:
         except (OSError, ValueError):
             self._ended()
 
-    def _ask(self, command: _Command, words: Sequence[int] | NDArray[np.integer]) -> Words:
+    def _ask(self, command: Command, words: Sequence[int] | NDArray[np.integer]) -> Words:
         self._tell(command, words)
         assert self._process.stdout is not None
         head = self._process.stdout.read(4)

@@ -2,13 +2,11 @@
 
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mho.macro_models import MacroModel
-from mho.sim.core.messages import Message
 from mho.sim.programming.job import WriteJob, WriteOutcome
 
 __all__ = ["OP_WORDS", "STREAMS", "Batch", "BatchResult", "Mode", "Outcome", "Work"]
@@ -95,25 +93,10 @@ class Batch:
     keep_charges: bool = False
     write: WriteJob | None = None
 
-    def message(self) -> Message:
-        """As a request to the simulator process."""
-        arrays = {"ops": self.ops, "masks": self.masks, "inputs": self.inputs}
-        return _message("batch", {name: int(getattr(self, name)) for name in _NUMBERS}, arrays, self.write)
-
-    @classmethod
-    def from_message(cls, message: Message) -> "Batch":
-        """Inverse of :meth:`message`."""
-        content, write = _content(message)
-        for name in ("ops", "masks", "inputs"):
-            content[name] = np.ascontiguousarray(content[name], dtype=np.uint32)
-        content |= {"mode": Mode(content["mode"]), "keep_charges": bool(content["keep_charges"])}
-        return cls(**content, write=WriteJob.join(write) if write else None)
-
-
-_NUMBERS = (
-    "outputs", "operations", "segments", "core", "instance", "mode", "patience", "seed", "gap", "stall", "hold",
-    "keep_charges",
-)
+    def __post_init__(self) -> None:
+        # C++ takes them as they lie.
+        self.ops, self.masks, self.inputs = (
+            np.ascontiguousarray(words, dtype=np.uint32) for words in (self.ops, self.masks, self.inputs))
 
 
 @dataclass(kw_only=True)
@@ -173,26 +156,6 @@ class BatchResult:
             write=None if batch.write is None else WriteOutcome.empty(batch.write),
         )
 
-    def message(self) -> Message:
-        """As an answer of the simulator process."""
-        arrays = {
-            "outputs": self.outputs,
-            "counters": self.counters,
-            "decrements": self.decrements,
-            "progress": self.progress,
-            "charges": self.charges,
-            "cells": self.cells,
-        }
-        values = {"outcome": int(self.outcome), "error": self.error, "failure": self.failure, "cpu_s": self.cpu_s}
-        return _message("result", values, arrays, self.write)
-
-    @classmethod
-    def from_message(cls, message: Message) -> "BatchResult":
-        """Inverse of :meth:`message`."""
-        content, write = _content(message)
-        content |= {"outcome": Outcome(content["outcome"])}
-        return cls(**content, write=WriteOutcome.join(write) if write else None)
-
 
 @dataclass(frozen=True)
 class Work:
@@ -201,22 +164,3 @@ class Work:
     batch: Batch
     result: BatchResult
     model: MacroModel | None
-
-
-_WRITE = "write."
-"""Before the names of what belongs to the run of write-verify."""
-
-
-def _message(
-    kind: str, values: dict[str, Any], arrays: dict[str, NDArray[Any]], write: WriteJob | WriteOutcome | None
-) -> Message:
-    more = write.split() if write is not None else ({}, {})
-    named = [{f"{_WRITE}{name}": value for name, value in part.items()} for part in more]
-    return Message(kind, values | named[0], arrays | named[1])
-
-
-def _content(message: Message) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Values and arrays of a message: of the batch, and of the run of write-verify."""
-    content = {**message.values, **message.arrays}
-    write = {name.removeprefix(_WRITE): content.pop(name) for name in list(content) if name.startswith(_WRITE)}
-    return content, write

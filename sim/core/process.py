@@ -5,11 +5,11 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 from collections.abc import Sequence
+from multiprocessing import Pipe
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from mho.macro_models import MacroModel
 from mho.macro_models.errors import ToolError
@@ -18,8 +18,7 @@ from mho.sim.build.children import Child
 from mho.sim.build.simulators import Simulator
 from mho.sim.build.toolchain import cache_folder, cocotb_environment, keep_log
 from mho.sim.core.batch import Batch, BatchResult, Outcome
-from mho.sim.core.messages import Closed, Link, Message
-from mho.sim.core.state import model_message
+from mho.sim.core.messages import Closed, Link
 
 __all__ = ["CoreStuck", "Simulation"]
 
@@ -71,7 +70,7 @@ class Simulation:
         self.models: dict[int, MacroModel] = {}
         self._folder = Workspace("cosim")
         self.log = self._folder.path / "simulator.log"
-        ours, theirs = socket.socketpair()
+        ours, theirs = Pipe()
         extra = {
             "MHO_COSIM_FD": str(theirs.fileno()),
             "MHO_COSIM_SCOPES": ",".join(simulator.scopes),
@@ -91,13 +90,13 @@ class Simulation:
             self._folder.close()
             raise ToolError(f"the simulator {command[0]} cannot be started: {error.strerror}") from None
         self._link = Link(ours)
-        ours.settimeout(_START_TIMEOUT_S)
+        self._link.timeout_s = _START_TIMEOUT_S
         self._expect("ready")
-        ours.settimeout(timeout_s)
+        self._link.timeout_s = timeout_s
 
     def put_core(self, index: int, model: MacroModel) -> None:
         """Give the process the macro model of a core."""
-        self._send(model_message(index, model))
+        self._send("core", (index, model.state()))
         self._expect("ok")
         self.models[index] = model
 
@@ -115,10 +114,8 @@ class Simulation:
         ToolError
             If a macro model failed, or the simulator went away.
         """
-        self._send(Message("run", {"batches": len(batches)}))
-        for batch in batches:
-            self._send(batch.message())
-        results = [BatchResult.from_message(self._expect("result")) for _ in batches]
+        self._send("run", list(batches))
+        results: list[BatchResult] = self._expect("result")[1]
         for batch, result in zip(batches, results, strict=True):
             where = "the simulated core" if len(batches) == 1 else f"the simulated core {batch.instance}"
             if result.failure:
@@ -149,13 +146,13 @@ class Simulation:
             self._trace.unlink()
         self._folder.close()
 
-    def _send(self, message: Message) -> None:
+    def _send(self, kind: str, content: object) -> None:
         try:
-            self._link.send(message)
+            self._link.send(kind, content)
         except Closed:
             self._report_end()
 
-    def _expect(self, *kinds: str) -> Message:
+    def _expect(self, *kinds: str) -> tuple[str, Any]:
         try:
             answer = self._link.receive()
         except Closed:
@@ -167,9 +164,9 @@ class Simulation:
             raise
         except TimeoutError:
             self.process.kill()
-            self._give_up(f"the simulator did not answer within {self._link.connection.gettimeout():g} s")
-        if answer.kind not in kinds:
-            self._give_up(f"the simulator answered {answer.kind!r} instead of {kinds[-1]!r}")
+            self._give_up(f"the simulator did not answer within {self._link.timeout_s:g} s")
+        if answer[0] not in kinds:
+            self._give_up(f"the simulator answered {answer[0]!r} instead of {kinds[-1]!r}")
         return answer
 
     def _report_end(self) -> NoReturn:

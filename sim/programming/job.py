@@ -1,7 +1,6 @@
 """A run of write-verify within a batch: what goes to the simulator process, and what comes back."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,9 +16,6 @@ PARAMETER_WORDS = 8
 
 COUNTERS = ("sets", "resets", "forms", "reads", "pulsed", "faults", "write_pass", "cycles_total", "cycles_hold")
 """What the engine says at the end of a run."""
-
-_ARRAY = "array."
-"""Before the names of what belongs to the cells."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -62,23 +58,6 @@ class WriteJob:
     start_after: int = 0
     stop_after: int = -1
 
-    def split(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-        """JSON values and arrays."""
-        content = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "array"}
-        content |= {f"{_ARRAY}{name}": value for name, value in self.array.state().items()}
-        return _split(content)
-
-    @classmethod
-    def join(cls, content: Mapping[str, Any]) -> "WriteJob":
-        """Inverse of :meth:`split`."""
-        state = {name.removeprefix(_ARRAY): value for name, value in content.items() if name.startswith(_ARRAY)}
-        rest: dict[str, Any] = {
-            name: np.ascontiguousarray(value) if isinstance(value, np.ndarray) else value
-            for name, value in content.items()
-            if not name.startswith(_ARRAY)
-        }
-        return cls(array=PulseArray.from_state(state), **rest)
-
 
 @dataclass(kw_only=True, eq=False)
 class WriteOutcome:
@@ -114,19 +93,3 @@ class WriteOutcome:
             pulses=np.zeros(0, dtype=PULSE),
             state={},
         )
-
-    def split(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-        """JSON values and arrays."""
-        content = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "state"}
-        return _split(content | {f"{_ARRAY}{name}": value for name, value in self.state.items()})
-
-    @classmethod
-    def join(cls, content: Mapping[str, Any]) -> "WriteOutcome":
-        """Inverse of :meth:`split`."""
-        state = {name.removeprefix(_ARRAY): value for name, value in content.items() if name.startswith(_ARRAY)}
-        return cls(state=state, **{name: value for name, value in content.items() if not name.startswith(_ARRAY)})
-
-
-def _split(content: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    arrays = {name: value for name, value in content.items() if isinstance(value, np.ndarray)}
-    return {name: value for name, value in content.items() if name not in arrays}, arrays

@@ -19,7 +19,6 @@ from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.flit import BodyLayout
 from mho.hw.noc.interface.words import credit_tag
 from mho.hw.noc.registers.packet import host_address_bits
-from mho.sim.core.messages import Message
 from mho.sim.tile_networks.plan import STATUS_READS, WRITE, Plan, task_requests
 
 __all__ = ["MeshHost", "MeshJob", "MeshResult", "Outcome"]
@@ -77,15 +76,9 @@ class MeshJob:
             numbers=_numbers(mesh, requests, 0, patience, report), arrays={"requests": requests}, sources=[], sinks=[]
         )
 
-    def message(self) -> Message:
-        """As a request to the simulator process."""
-        return Message("mesh", {"numbers": self.numbers, "sources": self.sources, "sinks": self.sinks}, self.arrays)
-
-    @classmethod
-    def from_message(cls, message: Message) -> "MeshJob":
-        """Inverse of :meth:`message`."""
-        arrays = {name: np.ascontiguousarray(array, np.uint32) for name, array in message.arrays.items()}
-        return cls(arrays=arrays, **message.values)
+    def __post_init__(self) -> None:
+        # C++ takes them as they lie.
+        self.arrays = {name: np.ascontiguousarray(array, np.uint32) for name, array in self.arrays.items()}
 
 
 def _numbers(
@@ -140,24 +133,7 @@ class MeshResult:
         """How it ended."""
         return Outcome(self.progress["outcome"])
 
-    def message(self) -> Message:
-        """As an answer of the simulator process."""
-        arrays: dict[str, Array] = {"answers": self.answers, "retired": self.retired, "states": self.states}
-        for name in _LISTS:
-            arrays |= {f"{name}{k}": array for k, array in enumerate(getattr(self, name))}
-        values = {"progress": self.progress, "failure": self.failure, "cpu_s": self.cpu_s,
-                  "counts": {name: len(getattr(self, name)) for name in _LISTS}}
-        return Message("result", values, arrays)
 
-    @classmethod
-    def from_message(cls, message: Message) -> "MeshResult":
-        """Inverse of :meth:`message`."""
-        values, arrays = dict(message.values), message.arrays
-        lists = {name: [arrays[f"{name}{k}"] for k in range(count)] for name, count in values.pop("counts").items()}
-        return cls(answers=arrays["answers"], retired=arrays["retired"], states=arrays["states"], **lists, **values)
-
-
-_LISTS = ("payloads", "arrivals", "ops", "words", "cells")
 _PROGRESS = ("outcome", "running", "cycles", "first", "lost", "errors", "unknown")
 
 

@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.sim.core.messages import Message
 from mho.sim.core.process import Simulation
 from mho.sim.tile_networks.host import MeshJob, MeshResult
 
@@ -42,17 +41,16 @@ class MeshSimulation(Simulation):
         ToolError
             If a macro model failed, or the simulator went away.
         """
-        self._send(job.message())
+        self._send("mesh", job)
         while True:
-            message = self._expect("progress", "came", "result")
-            if message.kind == "result":
+            kind, content = self._expect("progress", "came", "result")
+            if kind == "result":
                 break
-            if message.kind == "came":
-                answers = answer({int(k): words for k, words in message.arrays.items()})
-                self._send(Message("blocks", {}, {str(k): flits for k, flits in answers.items()}))
+            if kind == "came":
+                self._send("blocks", answer(content))
             else:
-                hear(message.values["cycles"], message.values["arrived"])
-        result = MeshResult.from_message(message)
+                hear(*content)
+        result: MeshResult = content
         if result.failure:
             self._give_up(f"the macro in the simulation failed: {result.failure}")
         return result

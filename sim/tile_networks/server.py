@@ -14,7 +14,7 @@ from cocotb.triggers import Timer, ValueChange
 
 from mho.macro_models import MacroModel
 from mho.sim.core.batch import Mode
-from mho.sim.core.messages import Link, Message
+from mho.sim.core.messages import Link
 from mho.sim.core.simulator.serving import serve_jobs
 from mho.sim.core.simulator.shim import shim_library, simulated_macros
 from mho.sim.macros import SimulatedMacro
@@ -30,8 +30,8 @@ async def serve(dut: Any) -> None:
     library = shim_library()
     macros, host, wake = sorted(simulated_macros(library), key=_number), MeshHost(library), ValueChange(dut.wake)
 
-    async def mesh(link: Link, request: Message, models: Mapping[int, MacroModel]) -> None:
-        link.send((await _run(macros, host, models, MeshJob.from_message(request), wake, link)).message())
+    async def mesh(link: Link, job: MeshJob, models: Mapping[int, MacroModel]) -> None:
+        link.send("result", await _run(macros, host, models, job, wake, link))
 
     await serve_jobs("mesh", mesh)
 
@@ -61,11 +61,11 @@ async def _run(
         if not progress["running"]:
             break
         if fresh := host.fresh():
-            link.send(Message("came", {}, {str(k): words for k, words in fresh.items()}))
-            for k, flits in link.receive().arrays.items():
-                host.give(int(k), flits)
+            link.send("came", fresh)
+            for k, flits in link.receive()[1].items():
+                host.give(k, flits)
         else:
-            link.send(Message("progress", {"cycles": progress["cycles"], "arrived": host.arrived()}))
+            link.send("progress", (progress["cycles"], host.arrived()))
     result = host.finish()
     result.cpu_s = time.process_time() - start
     result.cells = [np.zeros((0, 0), np.int64) if macro.programmed is None else macro.programmed for macro in macros]

@@ -6,8 +6,8 @@ from shutil import copyfile
 
 import pytest
 
-from mho.fpga import board_table
 from mho.fpga.build.build import BuildReport
+from tests.fpga import board_table
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "boards.md"
 

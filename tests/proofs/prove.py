@@ -17,7 +17,7 @@ from threading import Lock
 from typing import Any
 
 from mho.macro_models.errors import InputError, ToolError
-from mho.sim.page import text_around
+from tests.page import text_around
 from tests.proofs.harness import Harness, convert, convert_cases
 from tests.proofs.properties import PROPERTIES, Property
 from tests.proofs.solver import Outcome, Verdict, solve, versions

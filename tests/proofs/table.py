@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mho.macro_models.errors import InputError
-from mho.sim.page import put_between, text_around
+from tests.page import put_between, text_around
 
 __all__ = ["BEGIN", "END", "FAULT", "merge", "rows_of", "write_table"]
 

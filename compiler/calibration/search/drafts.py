@@ -184,5 +184,5 @@ def reach_of(draft: Draft) -> float:
 def with_reach(draft: Draft, reach: float) -> Draft:
     """The candidate with the converter step for which the largest code stands for the ratio ``reach``."""
     step = reach / (most_steps(draft.pairs.config, draft.op) + 0.5)
-    code = int(np.clip(np.rint(step * 2**STEP_FRACTION_BITS), *draft.pairs.chip.step_codes))
+    code = draft.pairs.chip.step_code(step * 2**STEP_FRACTION_BITS)
     return replace(draft, op=replace(draft.op, step_code=code))

@@ -19,12 +19,9 @@ class RowConfig(CoreShape, FixedTiming):
     ----------
     converter
         What converts the columns.
-    lanes
-        Columns that are read in a cycle: a power of two, a divisor of the columns.
     """
 
     converter: ColumnConverter
-    lanes: int
 
     @property
     @abstractmethod
@@ -63,11 +60,6 @@ class RowConfig(CoreShape, FixedTiming):
     def outputs(self) -> int:
         """An output code a column."""
         return self.columns
-
-    @property
-    def group_rows(self) -> int:
-        """Cycles in which all columns are read."""
-        return self.outputs // self.lanes
 
     @property
     def drain(self) -> Drain:

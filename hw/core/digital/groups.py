@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 from amaranth.hdl import Cat, Const, Module, Signal, Value, unsigned
 from amaranth.lib import data, stream
@@ -11,36 +11,13 @@ from amaranth.lib.wiring import In, Out
 
 from mho.hw.block import Resettable
 from mho.hw.core.layout import CODE_WIDTH, OUTPUTS_PER_WORD, WordsLayout
+from mho.hw.core.shape import CoreShape
 from mho.hw.core.timing import Drain
 
-__all__ = ["ColumnGroups", "GroupShape", "ResultLayout", "follow_operation", "group_drain"]
+__all__ = ["ColumnGroups", "ResultLayout", "follow_operation", "group_drain"]
 
 
-class GroupShape(Protocol):
-    """What :class:`ColumnGroups` needs of a configuration."""
-
-    @property
-    def lanes(self) -> int:
-        """Columns that are read in a cycle: a power of two, at least those of an output word."""
-        ...
-
-    @property
-    def outputs(self) -> int:
-        """Columns: a multiple of the lanes."""
-        ...
-
-    @property
-    def output_words(self) -> int:
-        """Words of a result."""
-        ...
-
-    @property
-    def group_rows(self) -> int:
-        """Cycles in which all columns are read."""
-        ...
-
-
-def group_drain(cfg: GroupShape, stages: int) -> Drain:
+def group_drain(cfg: CoreShape, stages: int) -> Drain:
     """How a result leaves with so many stages between what is read and its code."""
     return Drain(latency=3 + stages, row_words=cfg.lanes // OUTPUTS_PER_WORD, rows=cfg.group_rows, settle=1 + stages)
 
@@ -48,7 +25,7 @@ def group_drain(cfg: GroupShape, stages: int) -> Drain:
 class ResultLayout(data.StructLayout):
     """What a result is made with: bits of its codes, whether negative ones are 0, and the words that are given."""
 
-    def __init__(self, cfg: GroupShape) -> None:
+    def __init__(self, cfg: CoreShape) -> None:
         super().__init__({"out_bits": 4, "relu": 1, "words": WordsLayout(cfg.output_words)})
 
 
@@ -82,7 +59,7 @@ def follow_operation(
     m.d.comb += [unit.result.eq(running), unit.enabled.eq(enabled)]
 
 
-def output_lines(cfg: GroupShape, lines: Value) -> Value:
+def output_lines(cfg: CoreShape, lines: Value) -> Value:
     """Of a mask of converted lines those of the outputs: the first of the lines of each."""
     of_output = getattr(cfg, "column_lines", 1)
     return lines if of_output == 1 else Cat(lines[of_output * k] for k in range(cfg.outputs))

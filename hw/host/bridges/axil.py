@@ -1,11 +1,11 @@
 """AXI4-Lite to the register bus."""
 
 from amaranth.hdl import Module, Mux, Signal
-from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from mho.hw import ports
 from mho.hw.host.bus import RegisterBus
+from mho.hw.ports import SizedSignature
 
 __all__ = ["SLVERR", "AxiLite", "AxiLiteBridge"]
 
@@ -13,7 +13,7 @@ SLVERR = 2
 """Response to an access that failed."""
 
 
-class AxiLite(wiring.Signature):
+class AxiLite(SizedSignature):
     """AXI4-Lite of 32 bits, seen from the device; names as in the specification.
 
     Parameters
@@ -31,9 +31,6 @@ class AxiLite(wiring.Signature):
             "araddr": In(address_width), "arprot": In(3), "arvalid": In(1), "arready": Out(1),
             "rdata": Out(32), "rresp": Out(2), "rvalid": Out(1), "rready": In(1),
         })
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, AxiLite) and other.address_width == self.address_width
 
 
 class AxiLiteBridge(ports.Component):

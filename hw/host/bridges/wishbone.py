@@ -1,16 +1,16 @@
 """Wishbone B4 to the register bus."""
 
 from amaranth.hdl import Module, Signal
-from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from mho.hw import ports
 from mho.hw.host.bus import RegisterBus
+from mho.hw.ports import SizedSignature
 
 __all__ = ["Wishbone", "WishboneBridge"]
 
 
-class Wishbone(wiring.Signature):
+class Wishbone(SizedSignature):
     """Wishbone B4 classic of 32 bits with byte selects, seen from the device; names as in the specification.
 
     Parameters
@@ -26,9 +26,6 @@ class Wishbone(wiring.Signature):
             "adr_i": In(address_width), "dat_i": In(32),
             "ack_o": Out(1), "err_o": Out(1), "dat_o": Out(32),
         })
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Wishbone) and other.address_width == self.address_width
 
 
 class WishboneBridge(ports.Component):

@@ -5,10 +5,9 @@ from typing import Any
 from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
-from amaranth.lib.wiring import Signature
 
 from mho.hw.host.link.format import CRC_BYTES, ESCAPE, ESCAPE_XOR, FLAG, REQUEST_HEAD_BYTES
-from mho.hw.ports import Component, In, Out
+from mho.hw.ports import Component, In, Out, SizedSignature
 
 __all__ = ["Crc32", "FrameReceiver", "FrameSender"]
 
@@ -60,7 +59,7 @@ class Crc32(Component):
 _FRAME_BYTES = data.StructLayout({"data": 8, "last": 1})
 
 
-class Request(Signature):
+class Request(SizedSignature):
     """A request that was received undamaged, seen from the receiver.
 
     Parameters
@@ -89,9 +88,6 @@ class Request(Signature):
             "end": wiring.Out(range(size + 1)),
             "done": wiring.In(1), "address": wiring.In(range(size)), "data": wiring.Out(8),
         })
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Request) and other.size == self.size
 
 
 class FrameReceiver(Component):

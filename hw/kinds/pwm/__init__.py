@@ -3,9 +3,7 @@
 from mho.hw.kinds.pwm.blocks import PwmBlocks
 from mho.hw.kinds.pwm.config import PwmCoreConfig
 from mho.hw.kinds.pwm.energy import PwmEnergy
-from mho.hw.kinds.pwm.timing import PwmTiming
 
-shape = PwmCoreConfig.from_chip
-timing = PwmTiming.from_chip
+shape = timing = PwmCoreConfig.from_chip
 energy = PwmEnergy.from_chip
 core_blocks = PwmBlocks.from_chip

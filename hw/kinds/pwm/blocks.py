@@ -16,7 +16,7 @@ from mho.hw.kinds.pwm.core import PwmCore, pwm_port
 from mho.hw.kinds.pwm.engine.layout import COMMAND_MODE, Bank, Command
 from mho.hw.kinds.pwm.loader import PwmOpCheck
 from mho.hw.kinds.pwm.pins import PwmPins
-from mho.hw.kinds.pwm.reference import PwmCoreReference, PwmMacro
+from mho.hw.kinds.pwm.reference import PwmCoreReference
 
 __all__ = ["PwmBlocks", "pwm_map"]
 
@@ -105,7 +105,7 @@ class PwmBlocks(CoreBlocks):
         """The core without its macro."""
         return PwmCore(self.cfg)
 
-    def reference(self, model: PwmMacro) -> PwmCoreReference:
+    def reference(self, model: Any) -> PwmCoreReference:
         """Its reference, with a model of its macro."""
         return PwmCoreReference(self.cfg, model)
 

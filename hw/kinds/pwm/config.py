@@ -6,9 +6,9 @@ from mho.hw.config import Chip
 from mho.hw.config.kinds.pwm import PwmChip
 from mho.hw.core.digital.groups import group_drain
 from mho.hw.core.shape import CoreShape, check_lines
-from mho.hw.core.timing import Drain
-from mho.hw.kinds.pwm.timing import PwmTiming
+from mho.hw.core.timing import Drain, FixedTiming
 from mho.macro_models.errors import InputError
+from mho.macro_models.integer.operation import MvmOperation
 from mho.macro_models.integer.pwm.converter import COUNTER_BITS
 from mho.macro_models.integer.pwm.operation import MAGNITUDE_BITS
 
@@ -16,7 +16,7 @@ __all__ = ["PwmCoreConfig"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class PwmCoreConfig(CoreShape):
+class PwmCoreConfig(CoreShape, FixedTiming):
     """Static parameters of a :class:`mho.hw.kinds.pwm.core.PwmCore`.
 
     Parameters
@@ -25,8 +25,11 @@ class PwmCoreConfig(CoreShape):
         Rows of weights, and columns: 16 to 256, a multiple of 8.
     cells
         Devices of a weight, 2 or 4: a row has so many word lines.
-    timing
-        How long the operations at the pins last.
+    start_cycles, window_cycles, switch_cycles, convert_cycles
+        Cycles from the start to the first window; of one window; of what follows each of four windows, the last of them
+        back to rest; until the counters have settled.
+    phases
+        Windows of a product, 1 or 4.
     lsb_cycles
         Cycles of the pulse of an input of 1.
     lanes
@@ -50,7 +53,11 @@ class PwmCoreConfig(CoreShape):
 
     lines: int = 256
     cells: int = 4
-    timing: PwmTiming
+    start_cycles: int
+    window_cycles: int
+    switch_cycles: int
+    convert_cycles: int
+    phases: int
     lsb_cycles: int = 1
     lanes: int = 2
     gain_code: int = 192
@@ -70,25 +77,22 @@ class PwmCoreConfig(CoreShape):
             raise InputError(f"gain_code must be between 1 and 255, not {self.gain_code!r}")
         if not 1 <= self.pulse_cycles <= 65_535:
             raise InputError(f"pulse_cycles must be between 1 and 65535, not {self.pulse_cycles!r}")
-        if self.timing.window_cycles != self.lsb_cycles << MAGNITUDE_BITS:
+        if self.window_cycles != self.lsb_cycles << MAGNITUDE_BITS:
             raise InputError(f"window_cycles must be {self.lsb_cycles << MAGNITUDE_BITS}, not "
-                             f"{self.timing.window_cycles!r}")
+                             f"{self.window_cycles!r}")
 
     @classmethod
     def from_chip(cls, chip: Chip, *, ranged: bool = False) -> "PwmCoreConfig":
         """The core of a chip."""
         chip = PwmChip.of(chip)
+        took = chip.operation_cycles
         return cls(
-            lines=chip.lines, cells=2 * chip.core.devices, timing=PwmTiming.from_chip(chip),
-            lsb_cycles=chip.operation_cycles["lsb"], lanes=chip.digital.lanes, ranged=ranged,
+            lines=chip.lines, cells=2 * chip.core.devices, start_cycles=took["start"],
+            window_cycles=chip.window_cycles, switch_cycles=took["switch"], convert_cycles=took["convert"],
+            phases=chip.read.phases, lsb_cycles=took["lsb"], lanes=chip.digital.lanes, ranged=ranged,
             gain_code=chip.macro_config().nominal_gain_code, top_counts=chip.macro_config().top_counts,
             engine=chip.programming.engine, pulse_cycles=chip.clock.cycles(chip.programming.t_pulse_ns),
         )
-
-    @property
-    def phases(self) -> int:
-        """Windows of a product, 1 or 4."""
-        return self.timing.phases
 
     @property
     def rows(self) -> int:
@@ -128,18 +132,17 @@ class PwmCoreConfig(CoreShape):
     @property
     def longest_cycles(self) -> int:
         """The longest operation at the pins."""
-        took = self.timing
-        return max(took.start_cycles, took.window_cycles, took.switch_cycles, took.convert_cycles)
+        return max(self.start_cycles, self.window_cycles, self.switch_cycles, self.convert_cycles)
+
+    def product_cycles(self, op: MvmOperation) -> int:
+        """Cycles of the operations at the pins of one product."""
+        switches = self.switch_cycles * self.phases if self.phases > 1 else 0
+        return self.start_cycles + self.phases * self.window_cycles + switches + self.convert_cycles
 
     @property
     def count_bits(self) -> int:
         """Width of a counter at the pins."""
         return COUNTER_BITS
-
-    @property
-    def group_rows(self) -> int:
-        """Cycles in which the digital unit takes all columns."""
-        return self.lines // self.lanes
 
     @property
     def drain(self) -> Drain:

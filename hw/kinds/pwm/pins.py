@@ -109,9 +109,3 @@ class PwmPins(ContractPins):
     def constants(self) -> Mapping[str, int]:
         """Cycles of a pulse for an input of 1, shifted up."""
         return {"LSB_CYCLES": self.cfg.lsb_cycles}
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, PwmPins) and other.cfg == self.cfg
-
-    def __repr__(self) -> str:
-        return f"PwmPins({self.cfg!r})"

@@ -1,10 +1,9 @@
 """Reference of the whole core: what it gives, and when, from operations, settings and a model of the macro."""
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.hw.core.layout import OpLayout, pack_codes
 from mho.hw.core.reference import CoreReference
@@ -12,21 +11,9 @@ from mho.hw.kinds.pwm.config import PwmCoreConfig
 from mho.hw.kinds.pwm.engine.layout import COMMAND_MODE, Command
 from mho.hw.kinds.pwm.engine.reference import CommandReference
 from mho.hw.kinds.pwm.settings import SettingsFile
-from mho.hw.kinds.pwm.timing import PwmTiming
-from mho.macro_models.integer.operation import Masks
 from mho.macro_models.integer.pwm.operation import PwmOperation
 
-__all__ = ["PwmCoreReference", "PwmMacro"]
-
-
-class PwmMacro(Protocol):
-    """What the reference needs of a macro: a programmed core of :mod:`mho.macro_models.pwm`."""
-
-    calibration: Any
-
-    def mvm(self, op: PwmOperation, masks: Masks, x: NDArray[np.integer], op_id: Any) -> Any:
-        """``codes`` of shape (batch, columns)."""
-        ...
+__all__ = ["PwmCoreReference"]
 
 
 class PwmCoreReference(CoreReference):
@@ -43,18 +30,13 @@ class PwmCoreReference(CoreReference):
     operation_type = PwmOperation
     masks: SettingsFile
 
-    def __init__(self, cfg: PwmCoreConfig, macro: PwmMacro) -> None:
+    def __init__(self, cfg: PwmCoreConfig, macro: Any) -> None:
         super().__init__(cfg, macro)
         self.commands = CommandReference(self.masks, macro)
 
     def settings(self) -> SettingsFile:
         """All settings after reset."""
         return SettingsFile(self.cfg)
-
-    @property
-    def timing(self) -> PwmTiming:
-        """How long operations take."""
-        return self.cfg.timing
 
     def run(self, descriptor: int, words: Sequence[int]) -> list[int]:
         """Output words of one operation or command with these input words; none if the descriptor is illegal."""

@@ -72,7 +72,7 @@ class PwmSequencer(Resettable[PwmCoreConfig]):
 
     def elaborate(self, platform: object) -> Any:
         m = Module()
-        cfg, took = self.cfg, self.cfg.timing
+        cfg = self.cfg
         state = Signal(_State)
         timer = Signal(16)
         phase = Signal(2)
@@ -93,9 +93,9 @@ class PwmSequencer(Resettable[PwmCoreConfig]):
         with m.If((timer != 0) & ~self.hold):
             m.d.sync += timer.eq(timer - 1)
 
-        durations = {"LSB": cfg.lsb_cycles, "START": took.start_cycles, "CONVERT": took.convert_cycles}
+        durations = {"LSB": cfg.lsb_cycles, "START": cfg.start_cycles, "CONVERT": cfg.convert_cycles}
         if cfg.phases > 1:
-            durations["SWITCH"] = took.switch_cycles
+            durations["SWITCH"] = cfg.switch_cycles
         cycles = {name: named(m, f"{name}_CYCLES", value, len(timer)) for name, value in durations.items()}
 
         def lasts(name: str) -> Any:

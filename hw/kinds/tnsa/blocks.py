@@ -9,7 +9,6 @@ from amaranth.lib import wiring
 
 from mho.hw.config import Chip, PulseChip
 from mho.hw.core.port import VectorPort
-from mho.hw.core.reference import MacroModel
 from mho.hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
 from mho.hw.host.core.blocks import CoreBlocks
 from mho.hw.kinds.tnsa.bring_up.manual import manual_inputs
@@ -55,7 +54,7 @@ class TnsaBlocks(CoreBlocks):
         """The core without its macro."""
         return TnsaCore(self.cfg, self.write)
 
-    def reference(self, model: MacroModel) -> TnsaCoreReference:
+    def reference(self, model: Any) -> TnsaCoreReference:
         """Its reference, with a model of its macro."""
         return TnsaCoreReference(self.cfg, model)
 

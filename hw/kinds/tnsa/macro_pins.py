@@ -49,9 +49,3 @@ class MacroPins(ContractPins):
     def command_port(self, table: CommandTable) -> CommandPort:
         """See :class:`ContractPins`."""
         return CommandPort(CommandPortConfig(lines=self.lines, table=table))
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, MacroPins) and (other.lines, other.verify_bits) == (self.lines, self.verify_bits)
-
-    def __repr__(self) -> str:
-        return f"MacroPins({self.lines}, {self.verify_bits})"

@@ -4,13 +4,14 @@ Every operation is a strobe of one cycle at the start of the operation; the sequ
 the chip description. Strobes come from flip-flops, so that an analog cell sees no glitches.
 """
 
-from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
+
+from mho.hw.ports import SizedSignature
 
 __all__ = ["TnsaPins"]
 
 
-class TnsaPins(wiring.Signature):
+class TnsaPins(SizedSignature):
     """Signature of the macro, seen from the digital side (``Out`` drives the macro).
 
     Parameters
@@ -66,9 +67,3 @@ class TnsaPins(wiring.Signature):
             "cmp": In(lines),
             "hold": In(1),
         })
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, TnsaPins) and other.lines == self.lines
-
-    def __repr__(self) -> str:
-        return f"TnsaPins({self.lines})"

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.hw.core.reference import CoreReference, MacroModel
+from mho.hw.core.reference import CoreReference
 from mho.hw.core.timing import OVERHEAD_CYCLES
 from mho.hw.kinds.tnsa.bring_up.trim import trimmed
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
@@ -73,7 +74,7 @@ class TnsaCoreReference(CoreReference):
         These operations.
     """
 
-    def __init__(self, cfg: TnsaCoreConfig, macro: MacroModel) -> None:
+    def __init__(self, cfg: TnsaCoreConfig, macro: Any) -> None:
         super().__init__(cfg, macro)
         self.now = cfg
         self.ops: list[MvmOperation] = []

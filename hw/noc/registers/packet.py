@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.flit import coordinate_bits
+from mho.hw.ports import SizedSignature
 
 __all__ = [
     "BURST",
@@ -84,7 +85,7 @@ class AnswerLayout(data.StructLayout):
         super().__init__({"data": 32, "error": 1, "last": 1})
 
 
-class BurstBus(wiring.Signature):
+class BurstBus(SizedSignature):
     """A bus to registers for 1 to 16 words a request, seen from the initiator.
 
     A request is answered before the next one is taken.
@@ -110,12 +111,6 @@ class BurstBus(wiring.Signature):
             "request": Out(stream.Signature(burst_layout(address_width))), "data": Out(stream.Signature(32)),
             "answer": In(stream.Signature(AnswerLayout())),
         })
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, BurstBus) and other.address_width == self.address_width
-
-    def __repr__(self) -> str:
-        return f"BurstBus({self.address_width})"
 
 
 @dataclass(frozen=True)

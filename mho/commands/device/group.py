@@ -94,11 +94,7 @@ def device_command() -> None:
     """
 
 
-for _command in (fit_command, export_command, import_command, tune_command, drive_command):
-    device_command.add_command(_command)
-
-
-@device_command.command("list", epilog=example("mho device list"))
+@click.command("list", epilog=example("mho device list"))
 @common_options
 def list_command(out: Output) -> None:
     """List the shipped devices."""
@@ -109,7 +105,7 @@ def list_command(out: Output) -> None:
     out.json({"devices": [{"name": d.name, "description": d.description} for d in devices]})
 
 
-@device_command.command("show", epilog=example("mho device show rram-neurram -o spread.png"))
+@click.command("show", epilog=example("mho device show rram-neurram -o spread.png"))
 @click.argument("devices", metavar="DEVICE...", type=DEVICE, nargs=-1, required=True)
 @click.option(
     "-o",
@@ -146,6 +142,12 @@ def show_command(devices: tuple[str, ...], output: str | None, column: str, out:
             out.text()
         _print(model, out)
     out.json(models[0].to_dict() if len(models) == 1 else {"devices": [model.to_dict() for model in models]})
+
+
+for _command in (
+    drive_command, export_command, fit_command, import_command, list_command, show_command, tune_command,
+):
+    device_command.add_command(_command)
 
 
 def _print(model: "Device", out: Output) -> None:

@@ -5,7 +5,7 @@ While it waits for a request the simulation stands still; while a batch runs, co
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import cocotb
 from cocotb.handle import SimHandleBase
@@ -13,7 +13,7 @@ from cocotb.triggers import Timer
 
 from mho.macro_models import MacroModel
 from mho.sim.core.batch import Batch, BatchResult, Work
-from mho.sim.core.messages import Link, Message
+from mho.sim.core.messages import Link
 from mho.sim.core.simulator.serving import serve_jobs
 from mho.sim.core.simulator.shim import Shim
 
@@ -33,13 +33,12 @@ async def serve(dut: SimHandleBase) -> None:
 
         driver = VpiDriver(dut)
 
-    async def run(link: Link, request: Message, models: Mapping[int, MacroModel]) -> None:
-        batches = [Batch.from_message(link.receive()) for _ in range(request.values["batches"])]
+    async def run(link: Link, batches: Sequence[Batch], models: Mapping[int, MacroModel]) -> None:
         work = [Work(batch, BatchResult.empty(batch), models.get(batch.core)) for batch in batches]
         start = time.process_time()
         await driver.run(work)
         for job in work:
             job.result.cpu_s = time.process_time() - start
-            link.send(job.result.message())
+        link.send("result", [job.result for job in work])
 
     await serve_jobs("run", run)

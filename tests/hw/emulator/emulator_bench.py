@@ -21,8 +21,9 @@ from mho.hw.emulator import (
     VectorEmulator,
 )
 from mho.macro_models.integer.operation import Masks, MvmOperation
-from mho.sim.build.bench import Bench, build_bench
+from mho.sim.build.bench import build_bench
 from mho.sim.build.verilate import verilog_text
+from tests.stream_bench import StreamBench
 
 STREAMS = ("load", "mask", "op", "i")
 SPRAM = Path(emulator.__file__).with_name("vector") / "sb_spram256ka.v"
@@ -92,7 +93,7 @@ def emulated_core(cfg: EmulatorConfig) -> wiring.Component:
 
 def replay(simulator: Path, script: Script, *, stall: int = 0) -> Replay:
     """Run a script."""
-    bench = Bench(simulator, reset_cycles=1)
+    bench = StreamBench(simulator, reset_cycles=1)
     bench.reset()
     for stream in STREAMS:
         bench.feed(stream)

@@ -15,7 +15,7 @@ from typing import Any
 
 from mho.hw.config import load_chip, preset_names
 from mho.macro_models.errors import InputError, ToolError
-from mho.sim.page import put_between, text_around
+from tests.page import put_between, text_around
 from tests.proofs.equivalence.blocks import pairs_of
 from tests.proofs.equivalence.proof import Pair, prove
 from tests.proofs.solver import Engine, Verdict, versions

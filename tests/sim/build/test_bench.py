@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from mho.macro_models.errors import ToolError
-from mho.sim.build.bench import Bench, build_bench, cached_bench
+from mho.sim.build.bench import build_bench, cached_bench
+from tests.stream_bench import StreamBench
 
 pytestmark = [pytest.mark.cosim("verilator", "g++", "make"), pytest.mark.slow]
 
@@ -44,15 +45,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def bench(folder: Path) -> Iterator[Bench]:
-    bench = Bench(folder)
+def bench(folder: Path) -> Iterator[StreamBench]:
+    bench = StreamBench(folder)
     bench.reset()
     yield bench
     bench.close()
 
 
 @pytest.mark.parametrize(("pause", "stall"), [(0, 0), (1, 0), (7, 0), (0, 1), (0, 9), (3, 4)])
-def test_all_words_come_in_their_order(bench: Bench, pause: int, stall: int) -> None:
+def test_all_words_come_in_their_order(bench: StreamBench, pause: int, stall: int) -> None:
     words = [(k * 0x123456789ABCDEF01) % 2**70 for k in range(40)]
     bench.feed("i", answer="taken", latency=1)
     bench.catch("o", stall=stall)
@@ -72,7 +73,7 @@ def test_all_words_come_in_their_order(bench: Bench, pause: int, stall: int) -> 
     assert not len(bench.caught("o"))
 
 
-def test_a_reply_is_there_in_the_cycle_that_asks(bench: Bench) -> None:
+def test_a_reply_is_there_in_the_cycle_that_asks(bench: StreamBench) -> None:
     bench.feed("i")
     bench.catch("o")
     bench.reply("ask", "extra", [100, 200, 300])
@@ -81,7 +82,7 @@ def test_a_reply_is_there_in_the_cycle_that_asks(bench: Bench) -> None:
     assert list(bench.caught("o")[:, 1]) == [105, 205, 305]
 
 
-def test_a_queue_repeats_and_another_waits(bench: Bench) -> None:
+def test_a_queue_repeats_and_another_waits(bench: StreamBench) -> None:
     bench.feed("i")
     bench.catch("o")
     changes = bench.probe("taken", changes=True)
@@ -101,7 +102,7 @@ def test_a_queue_repeats_and_another_waits(bench: Bench) -> None:
     assert not bench.run_until("taken", before + 2, limit=100)
 
 
-def test_what_a_port_cannot_hold_is_refused(bench: Bench) -> None:
+def test_what_a_port_cannot_hold_is_refused(bench: StreamBench) -> None:
     bench.feed("i")
     for put in (lambda: bench.set("extra", 1 << 16), lambda: bench.set("extra", -1)):
         with pytest.raises(ValueError, match=r"^extra has 16 bits and cannot be (65536|-1)$"):
@@ -119,7 +120,7 @@ def test_a_design_is_compiled_once_for_each_way(tmp_path: Path, monkeypatch: pyt
             written.append(key)
             return DESIGN
 
-        bench = Bench(cached_bench("echo", [key], write, "echo", options=[f"-DKEY={added}"], fast="-O0"))
+        bench = StreamBench(cached_bench("echo", [key], write, "echo", options=[f"-DKEY={added}"], fast="-O0"))
         bench.reset()
         bench.feed("i")
         bench.catch("o")
@@ -137,7 +138,7 @@ def test_a_design_is_compiled_once_for_each_way(tmp_path: Path, monkeypatch: pyt
     assert [name.partition("-")[0] for name, log in logs.items() if "-o verilated.o" in log] == ["runtime"]
 
 
-def test_a_simulation_that_ended_is_told(bench: Bench) -> None:
+def test_a_simulation_that_ended_is_told(bench: StreamBench) -> None:
     os.kill(bench._process.pid, signal.SIGKILL)
     with pytest.raises(ToolError, match=r"^the simulation ended$"):
         bench.get("taken")
@@ -152,7 +153,7 @@ def test_a_low_reset_reaches_what_has_a_gated_clock(tmp_path: Path) -> None:
         always @(posedge gclk or negedge rst_n) if (!rst_n) q <= 8'h5a; else q <= d;
     endmodule
     """
-    bench = Bench(build_bench(tmp_path, text, "gated", options=["-Wno-LATCH"]))
+    bench = StreamBench(build_bench(tmp_path, text, "gated", options=["-Wno-LATCH"]))
     bench.reset()
     assert bench.get("q") == 0x5A
     bench.set("d", 0x33)

@@ -19,8 +19,8 @@ def write_cycles(chip: Chip, pulses: NDArray[np.int64]) -> int:
     the slowest device needs, and one more cycle a device that was pulsed.
     """
     cfg = PwmCoreConfig.from_chip(chip)
-    took, walk = cfg.timing, COLUMN_CYCLES * cfg.lines
-    switch = took.switch_cycles if cfg.phases > 1 else 0
-    read = took.start_cycles + took.window_cycles + switch + took.convert_cycles + 2
+    walk = COLUMN_CYCLES * cfg.lines
+    switch = cfg.switch_cycles if cfg.phases > 1 else 0
+    read = cfg.start_cycles + cfg.window_cycles + switch + cfg.convert_cycles + 2
     iterations = int(pulses.max(axis=1, initial=0).sum())
     return 2 * walk * len(pulses) + iterations * (cfg.pulse_cycles + read + walk) + int(pulses.sum())

@@ -1,7 +1,7 @@
 """Reference of the commands of a core, from the procedures in integers."""
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,25 +20,9 @@ from mho.macro_models.integer.pwm.calibration import (
 from mho.macro_models.integer.pwm.converter import DigitalUnits, Trim, pack_trim
 from mho.macro_models.integer.pwm.programming import WriteParameters, write_rows
 
-__all__ = ["CommandReference", "CommandedMacro", "write_parameters"]
+__all__ = ["CommandReference", "write_parameters"]
 
 Integers = NDArray[np.int64]
-
-
-class CommandedMacro(Protocol):
-    """What commands need of a macro: a programmed core of :mod:`mho.macro_models.pwm`, and rows that are programmed."""
-
-    config: Any
-    calibration: Any
-    windows: int
-
-    def reference_counts(self, trim: Trim, positive: int, negative: int, op_id: Any) -> Any:
-        """Counters of conversions of reference currents."""
-        ...
-
-    def read_vector(self, x: Integers, numbers: Any, step_code: int) -> Integers:
-        """Differences of the counters of a vector, read with these numbers and all word lines on, (reads, columns)."""
-        ...
 
 
 def write_parameters(word: int) -> WriteParameters:
@@ -69,7 +53,8 @@ class CommandReference:
     settings
         The settings, which commands write.
     macro
-        Model of the macro.
+        Model of the macro: a programmed core of :mod:`mho.macro_models.pwm`, with ``reference_counts`` and
+        ``read_vector``.
     rows
         Its devices while they are programmed (:class:`mho.macro_models.pwm.programming.ProgrammedRows`), for PROGRAM.
     """

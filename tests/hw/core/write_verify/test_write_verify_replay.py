@@ -18,8 +18,9 @@ from mho.hw.core.write_verify import (
 )
 from mho.macro_models.cells.pulses import PulseArray, PulseConfig
 from mho.macro_models.devices import load_device
-from mho.sim.build.bench import Bench, build_bench
+from mho.sim.build.bench import build_bench
 from mho.sim.build.verilate import verilog_text
+from tests.stream_bench import StreamBench
 
 
 class Recorded:
@@ -90,7 +91,7 @@ def test_a_whole_array_pulse_for_pulse(lines: int, tmp_path: Path) -> None:
     cells = Recorded(PulseArray(scales, device=device, seed=7, core=1))
     expected = program(cfg, p, targets, cells, skip)
 
-    bench = Bench(build(cfg, tmp_path))
+    bench = StreamBench(build(cfg, tmp_path))
     bench.set("p", p.pack(cfg))
     bench.set("macro_verify_valid", 1)
     bench.set("enabled", 1)

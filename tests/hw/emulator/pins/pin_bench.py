@@ -14,8 +14,9 @@ from mho.hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
 from mho.hw.emulator import LoadLayout, LoadWord, PinEmulatorConfig, PinLevelCore, logged_pulses
 from mho.hw.emulator.pins.config import LOG
 from mho.macro_models.integer.pulse import RECORD_WORDS
-from mho.sim.build.bench import Bench, build_bench
+from mho.sim.build.bench import build_bench
 from mho.sim.build.verilate import verilog_text
+from tests.stream_bench import StreamBench
 
 
 class Programmed(NamedTuple):
@@ -77,7 +78,7 @@ def run_program(
 ) -> Programmed:
     """Load and program; the log is read from cycle ``log_from`` of the run on."""
     layout = LoadLayout(cfg)
-    bench = Bench(simulator, reset_cycles=1)
+    bench = StreamBench(simulator, reset_cycles=1)
     bench.set("parameters", parameters.pack(write))
     bench.reset()
     for stream in ("load", "target"):

@@ -1,6 +1,6 @@
 """The table of ``docs/reference/boards.md``: every design of a board, built with every flow.
 
-``python -m mho.fpga.board_table`` writes it, in a clone; ``./run boards`` does that with the tools installed.
+``python -m tests.fpga.board_table`` writes it, in a clone; ``./run boards`` does that with the tools installed.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from mho.fpga.boards import BOARDS
 from mho.fpga.build.build import BuildReport, build
 from mho.hw.config import load_chip
 from mho.macro_models.errors import InputError, ToolError
-from mho.sim.page import put_between, text_around
+from tests.page import put_between, text_around
 
 __all__ = ["BEGIN", "DESIGNS", "END", "FLOWS", "main", "rows_of", "table"]
 

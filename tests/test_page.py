@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mho.macro_models.errors import InputError
-from mho.sim.page import put_between, text_around
+from tests.page import put_between, text_around
 
 BEGIN, END = "<!-- begin -->", "<!-- end -->"
 

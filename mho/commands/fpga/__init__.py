@@ -1,1 +1,0 @@
-"""``mho fpga``: cores on boards, a module for each subcommand."""
