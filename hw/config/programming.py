@@ -141,6 +141,11 @@ class PulseChip(Chip):
         return chip
 
     @property
+    def bias(self) -> str:
+        """Of lines that are not selected while a cell is pulsed; empty: transistors keep the pulse from others."""
+        return ""
+
+    @property
     def source_lines(self) -> int:
         """Source lines, which cross the bit lines of a core."""
         return self.lines
@@ -159,4 +164,5 @@ class PulseChip(Chip):
             g_full_scale_uS=self.cells.g_full_scale_uS,
             cycle_s=1e-6 / self.clock.f_clk_MHz,
             wait_s=self.programming.t_wait_s,
+            bias=self.bias,
         )

@@ -51,9 +51,9 @@ class RowCore(WritesCells, Resettable[Any]):
     cfg
         Configuration of the core: its shape, ``phases`` (:class:`mho.hw.core.digital.sequencer.Phase`), ``lanes``.
     pins
-        Pins of the macro, among them ``row_pos``, ``row_neg``, ``wl_en``, ``plane``, ``step_code``, ``op_id``,
-        ``capture`` (strobe: the result goes to what is read), ``group`` and ``hold``; with ``write``
-        those of programming.
+        Pins of the macro, among them ``row_pos``, ``row_neg``, ``wl_en`` if there are word lines, ``plane``,
+        ``step_code``, ``op_id``, ``capture`` (strobe: the result goes to what is read), ``group`` and ``hold``; with
+        ``write`` those of programming.
     write
         Configuration of write-verify. None: the core does not program its cells.
 
@@ -116,8 +116,9 @@ class RowCore(WritesCells, Resettable[Any]):
             pins.plane.eq(sequencer.plane), pins.capture.eq(sequencer.capture), pins.group.eq(unit.row),
             *(getattr(pins, phase.name).eq(getattr(sequencer, phase.name)) for phase in cfg.phases),
         ]
+        followed = {"wl_en": masks.wl, "step_code": staged.step_code, "op_id": staged.op_id}
         follow_operation(m, self, masks, loader, sequencer, unit, {
-            "wl_en": masks.wl, "step_code": staged.step_code, "op_id": staged.op_id,
+            name: value for name, value in followed.items() if name in self.pins.members
         })
         self.connect_pins(m, unit)
         count_operations(

@@ -28,6 +28,8 @@ class WritePins(SizedSignature):
         Width of a verify read's code.
     columns
         Source lines; None: as many.
+    biased
+        Cells have no transistors, so that there are no word lines, and lines that are not selected have a voltage.
 
     Members
     -------
@@ -36,6 +38,9 @@ class WritePins(SizedSignature):
     write_wl, write_bl : Out(lines)
     write_sl : Out(columns)
         Selected word line, bit line and source line. The other lines are inhibited.
+    bias_rows, bias_columns : Out(8)
+        With ``biased``: voltages of bit lines and source lines that are not selected while a pulse is on, in steps of
+        the pulse converter; in verify reads they are at 0 V. Stable from the begin of a pulse to its end.
     set_pulse, reset_pulse, form_pulse : Out(1)
         High for the width of a pulse: SET and FORM drive the selected bit line with the amplitude and ground the source
         line, RESET the other way round. Between two pulses all of them are low.
@@ -52,11 +57,13 @@ class WritePins(SizedSignature):
         to 1.
     """
 
-    def __init__(self, lines: int, verify_bits: int, columns: int | None = None) -> None:
-        self.lines, self.columns, self.verify_bits = lines, columns or lines, verify_bits
+    def __init__(self, lines: int, verify_bits: int, columns: int | None = None, *, biased: bool = False) -> None:
+        self.lines, self.columns, self.verify_bits, self.biased = lines, columns or lines, verify_bits, biased
+        bias = Out(AMPLITUDE_BITS)
         super().__init__({
             "write_mode": Out(1),
-            "write_wl": Out(lines), "write_bl": Out(lines), "write_sl": Out(self.columns),
+            **({} if biased else {"write_wl": Out(lines)}), "write_bl": Out(lines), "write_sl": Out(self.columns),
+            **({"bias_rows": bias, "bias_columns": bias} if biased else {}),
             "set_pulse": Out(1), "reset_pulse": Out(1), "form_pulse": Out(1), "amplitude": Out(AMPLITUDE_BITS),
             "verify": Out(1), "write_pass": Out(PASS_BITS),
             "verify_code": In(verify_bits), "verify_valid": In(1),

@@ -21,6 +21,7 @@ from mho.macro_models.integer.pulse import (
     THRESHOLD_MAX,
     PulseLaw,
 )
+from mho.macro_models.passive.bias import WRITES
 
 __all__ = ["PulseConfig", "check_pulse_device", "integer_law"]
 
@@ -58,11 +59,17 @@ class PulseConfig:
     """Wait between two passes, in seconds."""
     temp_C: float = 25.0
     """Temperature, in degrees Celsius."""
+    bias: str = ""
+    """Of lines that are not selected, where cells have no transistors: half (V/2) or third (V/3)."""
 
     def __post_init__(self) -> None:
         for name, number in zip(("lines", "columns"), self.shape, strict=True):
             if not 1 <= number <= 1024:
                 raise InputError(f"{name} must be between 1 and 1024, not {number!r}")
+        if self.bias not in ("", *WRITES):
+            raise InputError(f"bias must be {' or '.join(WRITES)}, not {self.bias!r}")
+        if self.bias and self.v_base_V:
+            raise InputError(f"v_base_V must be 0 where lines that are not selected have a bias, not {self.v_base_V!r}")
         if not 1 <= self.verify_bits <= 16:
             raise InputError(f"verify_bits must be between 1 and 16, not {self.verify_bits!r}")
         for name in ("v_step_V", "g_full_scale_uS", "cycle_s"):

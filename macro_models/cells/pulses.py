@@ -6,8 +6,10 @@ A pulse of amplitude V moves a cell towards the end of its window, if V is at le
     ln a = ln(rate * width / pulse_s) + (V - V_th) / slope + spread * z
 
 z is drawn for each pulse of each cell, so that a is log-normal from pulse to pulse; V_th, g_high and whether a cell is
-weak are drawn once a cell. All of it is computed in integers (:mod:`mho.macro_models.integer.pulse`), so that a cell
-that is pulsed alone, one among thousands, one in a simulator and one in an FPGA end equal.
+weak are drawn once a cell. Where cells have no transistors, others see a part of the pulse of a selected one
+(:mod:`mho.macro_models.passive.bias`) and answer to that as to any pulse. All of it is computed in integers
+(:mod:`mho.macro_models.integer.pulse`), so that a cell that is pulsed alone, one among thousands, one in a simulator
+and one in an FPGA end equal.
 """
 
 import math
@@ -28,6 +30,7 @@ from mho.macro_models.integer.pulse import (
     PULSE_STEP,
     RECORD_WORDS,
     STUCK_BIT,
+    THRESHOLD_BITS,
     VERIFY_STEP,
     WEAK_BIT,
     Polarity,
@@ -35,6 +38,7 @@ from mho.macro_models.integer.pulse import (
     PulseRecord,
 )
 from mho.macro_models.integer.random import NORMAL_ONE, Purpose, bits16, normal_blocks, normal_codes, philox_key
+from mho.macro_models.passive.bias import seen_codes
 from mho.macro_models.types import Reals
 
 __all__ = ["PulseArray", "PulseConfig"]
@@ -46,7 +50,7 @@ _SET, _RESET, _HIGH, _INITIAL, _WEAK, _FORM, _FORMED = range(PULSE_STEP)
 
 _STATE = {
     "g": np.int64, "left": np.int64, "formed": np.bool_, "stuck": np.bool_,
-    "pulse_count": np.int64, "verify_count": np.int64, "waits": np.int64,
+    "pulse_count": np.int64, "verify_count": np.int64, "waits": np.int64, "disturbed": np.int64,
 }
 """What changes as cells are programmed, and which of them answer."""
 
@@ -80,6 +84,10 @@ class PulseArray:
     pulse_count, verify_count, waits
         Pulses and verify reads of each cell so far, and waits between passes since its last pulse, of shape
         (cells,), int64.
+    disturbed
+        How often each cell was moved by a pulse for another one, of shape (cells,), int64.
+    share
+        Part of a pulse that reaches each cell when it is selected, of shape (cells,); None: all of it.
 
     Raises
     ------
@@ -108,7 +116,8 @@ class PulseArray:
         self.left = self.g.copy()
         weak = bits16(Purpose.PULSE, seed=seed, core=core, items=n, step=_WEAK) < round(law.weak_fraction * 65536)
         self.weak: NDArray[np.bool_] = weak
-        self.pulse_count, self.verify_count, self.waits = (np.zeros(n, dtype=np.int64) for _ in range(3))
+        self.pulse_count, self.verify_count, self.waits, self.disturbed = np.zeros((4, n), dtype=np.int64)
+        self.share: Reals | None = None
         self._laws: dict[tuple[int, ...], PulseLaw] = {}
         self._ahead: dict[int, tuple[Cells, NDArray[np.int16]]] = {}
 
@@ -163,8 +172,42 @@ class PulseArray:
     def pulse(self, cells: Cells, polarity: Cells, amplitude: Cells, cycles: Cells) -> None:
         """One pulse for each of ``cells``, of shape (n,), no cell twice.
 
-        ``polarity`` of :class:`Polarity`, ``amplitude`` in codes, ``cycles`` is the width; shapes (n,).
+        ``polarity`` of :class:`Polarity`, ``amplitude`` in codes, ``cycles`` is the width; shapes (n,). Those of cells
+        without transistors come one after the other.
         """
+        if self.config.bias and len(cells) > 1:
+            for one in zip(cells, polarity, amplitude, cycles, strict=True):
+                self.pulse(*(np.array([value]) for value in one))
+            return
+        reaching = amplitude if self.share is None else (amplitude * self.share[cells]).astype(np.int64)
+        self._pulse(cells, polarity, reaching, cycles)
+        if self.config.bias and len(cells):
+            self._disturb(int(cells[0]), int(polarity[0]), int(amplitude[0]), int(cycles[0]))
+
+    def _disturb(self, cell: int, polarity: int, amplitude: int, width: int) -> None:
+        """Let the others of a cell's lines, or of the array, see their part of its pulse."""
+        grid = np.arange(self.config.cells).reshape(self.config.shape)
+        row, column = divmod(cell, grid.shape[1])
+        seen = seen_codes(self.config.bias, polarity, amplitude)
+        for group, (places, code) in enumerate(zip((grid[row], grid[:, column], grid.ravel()), seen, strict=True)):
+            # Nothing but a part of a FORM pulse makes a filament.
+            kinds = () if code == 0 else (Polarity.RESET,) if code < 0 else (Polarity.SET, Polarity.FORM)
+            for kind in kinds[: 2 if polarity == Polarity.FORM else 1]:
+                reached = places[self.threshold[kind, places] <= abs(code) << THRESHOLD_BITS]
+                if group > 1:  # neither in the row nor in the column
+                    reached = reached[(reached // grid.shape[1] != row) & (reached % grid.shape[1] != column)]
+                able = (self.formed[reached] == (kind != Polarity.FORM)) & ~self.stuck[reached]
+                self._move_others(reached[able & (reached != cell)], kind, abs(code), width)
+
+    def _move_others(self, cells: Cells, polarity: int, amplitude: int, width: int) -> None:
+        if not len(cells):
+            return
+        before = self.g[cells]
+        self._pulse(cells, *(np.full(len(cells), value) for value in (polarity, amplitude, width)))
+        self.disturbed[cells] += self.g[cells] != before
+
+    def _pulse(self, cells: Cells, polarity: Cells, amplitude: Cells, cycles: Cells) -> None:
+        """What :meth:`pulse` does to the cells themselves."""
         self.pulse_count[cells] += 1
         z = self._draw(cells, self.pulse_count[cells], PULSE_STEP)
         polarity, amplitude, cycles = (np.asarray(value, dtype=np.int64) for value in (polarity, amplitude, cycles))

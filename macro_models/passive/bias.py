@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from mho.macro_models.errors import InputError
+from mho.macro_models.integer.pulse import Polarity
 from mho.macro_models.types import Reals
 
-__all__ = ["SCHEMES", "Bias", "line_voltages"]
+__all__ = ["SCHEMES", "WRITES", "Bias", "bias_codes", "line_voltages", "seen_codes"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,15 +23,6 @@ class Bias:
     other_rows: float
     other_columns: float
 
-    def parts(self) -> tuple[float, float, float]:
-        """What the others see, of the pulse, where no line floats.
-
-        Cells of the selected row, of the selected column, and all that are in neither.
-        """
-        return (
-            self.row - self.other_columns, self.other_rows - self.column, self.other_rows - self.other_columns,
-        )
-
 
 SCHEMES = {
     "half": Bias(row=0.5, column=-0.5, other_rows=0.0, other_columns=0.0),
@@ -39,6 +31,27 @@ SCHEMES = {
     "float": Bias(row=1.0, column=0.0, other_rows=float("nan"), other_columns=float("nan")),
 }
 """By name: V/2 and V/3 for writing; for reading, other lines at 0 V or floating (sneak currents)."""
+
+WRITES = ("half", "third")
+"""Schemes for writing."""
+
+
+def bias_codes(scheme: str, polarity: int, amplitude: int) -> tuple[int, int]:
+    """Codes of the pulse converter for the rows and the columns that are not selected.
+
+    A SET or FORM pulse has ``amplitude`` on the selected row and 0 on the column, a RESET pulse the other way round.
+    """
+    if scheme == "half":
+        return amplitude // 2, amplitude // 2
+    low, high = amplitude // 3, amplitude - amplitude // 3
+    return (high, low) if polarity == Polarity.RESET else (low, high)
+
+
+def seen_codes(scheme: str, polarity: int, amplitude: int) -> tuple[int, int, int]:
+    """What cells of the selected row, of the selected column, and of neither see: above 0 as a SET pulse."""
+    rows, columns = bias_codes(scheme, polarity, amplitude)
+    row, column = (0, amplitude) if polarity == Polarity.RESET else (amplitude, 0)
+    return row - columns, rows - column, rows - columns
 
 
 def line_voltages(shape: tuple[int, int], row: int, column: int, volts: float, scheme: str) -> tuple[Reals, Reals]:

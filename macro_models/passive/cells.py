@@ -1,9 +1,8 @@
 """Cells of an array without transistors: a pulse for one of them reaches the others of its lines.
 
-The cells, their thresholds and their draws are those of :class:`~mho.macro_models.cells.pulses.PulseArray`; a
-transistor that would keep a pulse from the others is what is missing. Unselected cells see a part of the pulse
-(:class:`~mho.macro_models.passive.bias.Bias`), and answer as they would to a pulse of that amplitude: not at all below
-their threshold. Wires take from the selected cell what the exact solver finds; what the others see is not reduced by
+The cells are those of :class:`~mho.macro_models.cells.pulses.PulseArray`. Unselected ones see a part of the pulse
+(:mod:`~mho.macro_models.passive.bias`), and answer as they would to a pulse of that amplitude: not at all below their
+threshold. Wires take from the selected cell what the exact solver finds; what the others see is not reduced by
 them, which is the worst case and nearly that of cells near the drivers.
 """
 
@@ -17,8 +16,8 @@ from mho.macro_models.array.wires import Wires
 from mho.macro_models.cells.pulses import PulseArray, PulseConfig
 from mho.macro_models.devices.device import Device
 from mho.macro_models.errors import InputError
-from mho.macro_models.integer.pulse import AMPLITUDE_BITS, THRESHOLD_BITS, Polarity
-from mho.macro_models.passive.bias import SCHEMES, line_voltages
+from mho.macro_models.integer.pulse import AMPLITUDE_BITS, Polarity
+from mho.macro_models.passive.bias import WRITES, line_voltages
 from mho.macro_models.types import Reals
 
 __all__ = ["AMPLITUDE_MAX", "PassiveArray", "PassiveConfig"]
@@ -56,17 +55,17 @@ class PassiveConfig:
     """Of the I-V law ``sinh`` of all cells in the drop along the wires, in V."""
 
     def __post_init__(self) -> None:
-        if self.scheme not in ("half", "third"):
-            raise InputError(f"scheme must be half or third, not {self.scheme!r}")
+        if self.scheme not in WRITES:
+            raise InputError(f"scheme must be {' or '.join(WRITES)}, not {self.scheme!r}")
         if not (1 <= self.rows <= 256 and 1 <= self.columns <= 256):
             raise InputError(f"rows and columns must be between 1 and 256, not {self.rows!r} and {self.columns!r}")
 
     @property
     def pulses(self) -> PulseConfig:
-        """Scales of the cells: those of a square array that has room for this one."""
+        """Scales of the cells."""
         return PulseConfig(
-            lines=max(self.rows, self.columns), v_step_V=self.v_step_V, verify_bits=self.verify_bits,
-            g_full_scale_uS=self.g_full_scale_uS, cycle_s=self.pulse_s,
+            lines=self.rows, columns=self.columns, v_step_V=self.v_step_V, verify_bits=self.verify_bits,
+            g_full_scale_uS=self.g_full_scale_uS, cycle_s=self.pulse_s, bias=self.scheme,
         )
 
 
@@ -87,23 +86,21 @@ class PassiveArray:
     Members
     -------
     cells
-        The cells; cell (row, column) is ``row * cells.config.lines + column``.
+        The cells; cell (row, column) is ``row * columns + column``.
     """
 
     def __init__(self, config: PassiveConfig, *, device: Device, seed: int = 0, fresh: bool = False) -> None:
         self.config, self.device = config, device
         self.cells = PulseArray(config.pulses, device=device, seed=seed, fresh=fresh)
-        lines = config.pulses.lines
-        self.place: Places = np.arange(lines**2).reshape(lines, lines)[: config.rows, : config.columns]
-        self._moved = np.zeros(lines**2, dtype=np.int64)
-        self._parts = SCHEMES[config.scheme].parts()
+        self.place: Places = np.arange(config.rows * config.columns).reshape(config.rows, config.columns)
         self.share = np.ones((config.rows, config.columns)) if config.wires.ideal else self._shares()
         """Part of a pulse that reaches each cell through the wires, of shape (rows, columns)."""
+        self.cells.share = None if config.wires.ideal else self.share.ravel()
 
     @property
     def moved(self) -> NDArray[np.int64]:
         """How often each cell was moved by a pulse for another one, of shape (rows, columns)."""
-        return self._moved[self.place]
+        return self.cells.disturbed[self.place]
 
     @property
     def g_uS(self) -> Reals:
@@ -121,48 +118,9 @@ class PassiveArray:
 
     def pulse(self, row: int, column: int, polarity: Polarity, amplitude: int) -> int:
         """One pulse for a cell, ``amplitude`` in steps of ``v_step_V``; how many others it moved."""
-        reached = int(amplitude * self.share[row, column])
-        self._apply(self.place[row, column].reshape(1), polarity, reached)
-        moved = 0
-        for others, part in zip(self._others(row, column), self._parts, strict=True):
-            if not part:
-                continue
-            # A FORM pulse raises as a SET pulse does; what is unselected may see the opposite sign.
-            up = (polarity != Polarity.RESET) == (part > 0.0)
-            moved += self._disturb(others, Polarity.SET if up else Polarity.RESET, int(amplitude * abs(part)), polarity)
-        return moved
-
-    def _others(self, row: int, column: int) -> tuple[Places, Places, Places]:
-        """Places of the other cells of the row, of the column, and of all that are in neither."""
-        place = self.place
-        in_row = np.concatenate([place[row, :column], place[row, column + 1 :]])
-        in_column = np.concatenate([place[:row, column], place[row + 1 :, column]])
-        if not self._parts[2]:
-            return in_row, in_column, place[:0, 0]
-        return in_row, in_column, np.delete(np.delete(place, row, axis=0), column, axis=1).ravel()
-
-    def _disturb(self, others: Places, polarity: Polarity, amplitude: int, pulse: Polarity) -> int:
-        """Move those of ``others`` whose threshold is reached; how many."""
-        code, cells = amplitude << THRESHOLD_BITS, self.cells
-        answers = cells.threshold[polarity, others] <= code
-        if pulse == Polarity.FORM and polarity == Polarity.SET:
-            fresh = others[(cells.threshold[Polarity.FORM, others] <= code) & ~cells.formed[others]]
-            self._apply(fresh, Polarity.FORM, amplitude)
-            self._moved[fresh] += 1
-        chosen = others[answers]
-        chosen = chosen[cells.formed[chosen]]
-        if not len(chosen):
-            return 0
-        before = cells.g[chosen]
-        self._apply(chosen, polarity, amplitude)
-        changed = chosen[cells.g[chosen] != before]
-        self._moved[changed] += 1
-        return len(changed)
-
-    def _apply(self, places: Places, polarity: Polarity, amplitude: int) -> None:
-        if len(places):
-            kind, code, width = (np.full(len(places), value) for value in (polarity, amplitude, 1))
-            self.cells.pulse(places, kind, code, width)
+        before = int(self.cells.disturbed.sum())
+        self.cells.pulse(*(np.array([value]) for value in (self.place[row, column], polarity, amplitude, 1)))
+        return int(self.cells.disturbed.sum()) - before
 
     def _shares(self) -> Reals:
         """Part of a pulse at each cell, exact at nine places of an array of middling cells and bilinear between."""

@@ -43,11 +43,12 @@ def _model(module: str, chip: Chip) -> str:
     pins = core_blocks(chip).pins
     sizes = {"ROWS": cfg.rows, "COLUMNS": cfg.columns}
     values = _values(chip)
-    write = sizes | {"UNIT": values["UNIT"], "MOST": 2**config.g_bits - 1}
+    select = "write_bl" if "write_wl" not in pins.members else "write_wl"
+    write = sizes | {"UNIT": values["UNIT"], "MOST": 2**config.g_bits - 1, "SELECT": select}
     writes = "" if pins.verify_bits is None else fill(template("array_macro_write.v"), write)
     return fill(template("array_macro.v"), values | sizes | {
         "MODULE": module, "PORTS": declared_ports(contract_signals(pins)), "OUTPUTS": cfg.outputs,
-        "LANES": cfg.lanes,
+        "LANES": cfg.lanes, "SWITCHED": " && wl_en[row]" if cfg.word_lines else "",
         "RATIO": repr(config.full_uS / config.lsb_uS), "FRACTION": 2**STEP_FRACTION_BITS,
         "SCALED": "q" if cfg.digital else f"(q <<< {cfg.digit_bits} * (step_of / {cfg.row_groups}))",
         "NEXT": "sample | capture" if cfg.digital else "sample | convert",

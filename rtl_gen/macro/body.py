@@ -27,6 +27,14 @@ _ALONE = """\
     initial strobed = 1'b0;
 """
 _HOLD = "    assign hold = slow_now;\n"
+_BIAS_IMPORT = """\
+    import "DPI-C" function void mho_pulse_bias(
+        input chandle cells, input int first, input int rows, input int columns);
+"""
+_BIAS_SEEN = """\
+            if (pulsing | was_pulsing)
+                mho_pulse_bias(cells, {31'd0, ~was_pulsing}, {24'd0, bias_rows}, {24'd0, bias_columns});
+"""
 
 
 def pins_module(pins: ContractPins) -> str:
@@ -117,4 +125,8 @@ def _cells(pins: ContractPins) -> str:
     if pins.verify_bits is None:
         return ""
     strobes = " | ".join(name for name in pins.strobes if name not in pins.write_names)
-    return fill(template("macro_dpi_cells.sv"), {"STROBES": strobes, "VERIFY": pins.verify_bits - 1})
+    biased = "bias_rows" in pins.members
+    return fill(template("macro_dpi_cells.sv"), {
+        "STROBES": strobes, "VERIFY": pins.verify_bits - 1, "WORD": "write_bl" if biased else "write_wl",
+        "BIAS_IMPORT": _BIAS_IMPORT if biased else "", "BIAS_SEEN": _BIAS_SEEN if biased else "",
+    })

@@ -21,7 +21,7 @@ _TIED = {"hold": 0, "verify_code": 0, "verify_valid": 1}
 """Values of what the macro would drive, where it has no pin for it."""
 _ONE_HOT = frozenset({"write_wl", "write_bl", "write_sl"})
 """Signals of which at most one bit is 1."""
-_NUMBERS = frozenset({"amplitude", "step_code"})
+_NUMBERS = frozenset({"amplitude", "bias_columns", "bias_rows", "step_code"})
 """Signals that are numbers, so that a pin with fewer bits changes their value."""
 _VALUES = _NUMBERS | {"code", "command", "data", "dec_scale", "op_id", "plane", "verify_code", "write_pass"}
 """Signals that are numbers, so that the order of their bits matters."""

@@ -3,6 +3,8 @@
 // Draws come from Python, for a whole row of cells at a time; so does the wait between two passes.
 #include <algorithm>
 #include <cstdint>
+#include <cstdlib>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -18,17 +20,17 @@ enum Draw : int32_t { kPulseDraw = 0, kVerifyDraw = 1 };
 extern "C" {
 
 // The array and its law; widths of fractions are those of mho.macro_models.integer.pulse. Mirrored by sim/programming/shim.py, which
-// owns what the pointers point to.
+// owns what the pointers point to. log_rate: of what a cell does in pulses as wide as those of a kind. biased: no transistors.
 struct Cells {
     int64_t *g, *left;
     const int64_t *threshold, *high, *formed_g;  // threshold: three rows
     uint8_t* formed;
     const uint8_t *stuck, *weak;
-    int64_t *pulse_count, *verify_count, *waits;
+    int64_t *pulse_count, *verify_count, *waits, *disturbed;
     const int64_t* moved;  // the table over ln a
-    int64_t log_rate[3], slope[3], spread, log_weak, low, verify_sigma;
+    int64_t log_rate[3][3], slope[3], spread, log_weak, low, verify_sigma;
     int64_t width[3];      // what a pulse of each kind must last at the pins
-    int32_t columns, cells, verify_top, verify_shift, scale_bits, threshold_bits, draw_bits, rate_bits, moved_bits, table_low, table_high;
+    int32_t biased, columns, cells, verify_top, verify_shift, scale_bits, threshold_bits, draw_bits, rate_bits, moved_bits, table_low, table_high;
 };
 
 // Fills `draws` with eight draws for each cell of a row; 0, or anything else if it failed.
@@ -58,8 +60,9 @@ struct Array {
     std::vector<Pulse> pulse_log;
     Pulse pulse{};
     int pulse_cell = -1;
+    int64_t bias[2];  // of rows and columns that are not selected
     int drawn_row = -1;
-    std::vector<std::vector<int16_t>> drawn[2];  // by block, for the cells of drawn_row
+    std::map<int, std::vector<std::vector<int16_t>>> drawn[2];  // by row and block; without bias, of drawn_row alone
 
     void refuse(const char* why) {
         if (!failure) failure = why;
@@ -67,8 +70,9 @@ struct Array {
     int selected(const uint32_t* lines) const;
     int selected_cell(const uint32_t* wl, const uint32_t* bl, const uint32_t* sl);
     int64_t normal(Draw draw, int cell, int64_t number);
-    int64_t table_step(int cell, int kind, int64_t over, int64_t z) const;
-    void apply(int cell, int kind, int64_t amplitude);
+    int64_t table_step(int cell, int kind, int width_of, int64_t over, int64_t z) const;
+    void apply(int cell, int kind, int width_of, int64_t amplitude);
+    void disturb();
 };
 
 std::vector<std::unique_ptr<Array>> arrays;
@@ -95,13 +99,13 @@ int Array::selected_cell(const uint32_t* wl, const uint32_t* bl, const uint32_t*
 
 int64_t Array::normal(Draw draw, int cell, int64_t number) {
     const int row = cell / cells.columns;
-    if (row != drawn_row) {
+    if (row != drawn_row && !cells.biased) {
         drawn[0].clear();
         drawn[1].clear();
         drawn_row = row;
     }
     const std::size_t block = number >> 3;
-    auto& blocks = drawn[draw];
+    auto& blocks = drawn[draw][row];
     if (blocks.size() <= block) blocks.resize(block + 1);
     auto& values = blocks[block];
     if (values.empty()) {
@@ -115,14 +119,15 @@ int64_t Array::normal(Draw draw, int cell, int64_t number) {
 int64_t rounded(int64_t x, int bits) { return (x + (int64_t{1} << (bits - 1))) >> bits; }
 
 // Index into the table of a pulse `over` the threshold.
-int64_t Array::table_step(int cell, int kind, int64_t over, int64_t z) const {
-    const int64_t log = cells.log_rate[kind] + (over * cells.slope[kind] >> cells.threshold_bits) +
+int64_t Array::table_step(int cell, int kind, int width_of, int64_t over, int64_t z) const {
+    const int64_t log = cells.log_rate[width_of][kind] + (over * cells.slope[kind] >> cells.threshold_bits) +
                         (z * cells.spread >> cells.draw_bits) + (cells.weak[cell] ? cells.log_weak : 0);
     const int64_t low = cells.table_low, high = cells.table_high;
     return std::clamp(rounded(log, cells.rate_bits), low, high) - low;
 }
 
-void Array::apply(int cell, int kind, int64_t amplitude) {
+// What a cell does that sees a pulse of a kind, as wide as those of the kind `width_of`.
+void Array::apply(int cell, int kind, int width_of, int64_t amplitude) {
     const int64_t z = normal(kPulseDraw, cell, ++cells.pulse_count[cell]);
     const int64_t over = (amplitude << cells.threshold_bits) - cells.threshold[kind * cells.cells + cell];
     const int64_t g = cells.g[cell];
@@ -133,11 +138,26 @@ void Array::apply(int cell, int kind, int64_t amplitude) {
             cells.formed[cell] = 1;
         } else if (cells.formed[cell]) {
             const int64_t end = kind == kSet ? std::max(cells.high[cell], g) : std::min(cells.low, g);
-            after = g + rounded((end - g) * cells.moved[table_step(cell, kind, over, z)], cells.moved_bits);
+            after = g + rounded((end - g) * cells.moved[table_step(cell, kind, width_of, over, z)], cells.moved_bits);
         }
     }
     cells.g[cell] = cells.left[cell] = after;
     cells.waits[cell] = 0;
+}
+
+// Cells without transistors see what is between their lines, and answer if it reaches their thresholds.
+void Array::disturb() {
+    const int64_t amplitude = pulse.amplitude, row_V = pulse.kind == kReset ? 0 : amplitude, column_V = amplitude - row_V;
+    for (int cell = 0; cell < cells.cells; cell++) {
+        const bool in_row = cell / cells.columns == int(pulse.row), in_column = cell % cells.columns == int(pulse.col);
+        const int64_t seen = (in_row ? row_V : bias[0]) - (in_column ? column_V : bias[1]);
+        const int kind = seen < 0 ? kReset : pulse.kind == kForm && !cells.formed[cell] ? kForm : kSet;
+        if ((in_row && in_column) || !seen || cells.stuck[cell] || (kind != kForm && !cells.formed[cell])) continue;
+        if (cells.threshold[kind * cells.cells + cell] > std::abs(seen) << cells.threshold_bits) continue;
+        const int64_t before = cells.g[cell];
+        apply(cell, kind, int(pulse.kind), std::abs(seen));
+        cells.disturbed[cell] += cells.g[cell] != before;
+    }
 }
 
 }  // namespace
@@ -171,7 +191,16 @@ void mho_pulse_end(void* handle, int amplitude, int width, const uint32_t* wl, c
     if (width != a.cells.width[a.pulse.kind]) a.refuse("a pulse must be as wide as its register says");
     a.pulse.width = uint32_t(width);
     a.pulse_log.push_back(a.pulse);
-    a.apply(a.pulse_cell, int(a.pulse.kind), amplitude);
+    a.apply(a.pulse_cell, int(a.pulse.kind), int(a.pulse.kind), amplitude);
+    if (a.cells.biased) a.disturb();
+}
+
+// Of cells without transistors: in each cycle of a pulse, `first` in its first, and at its end before mho_pulse_end.
+void mho_pulse_bias(void* handle, int first, int rows, int columns) {
+    Array& a = *static_cast<Array*>(handle);
+    if (!first && (a.bias[0] != rows || a.bias[1] != columns)) a.refuse("the bias of lines must not change during a pulse");
+    a.bias[0] = rows;
+    a.bias[1] = columns;
 }
 
 int mho_verify(void* handle, const uint32_t* wl, const uint32_t* bl, const uint32_t* sl) {
@@ -209,6 +238,8 @@ void mho_cells_lend(int32_t macro, const Cells* lender) {
     a.lent = a.cells.cells <= kLines * kLines;
     a.failure = nullptr;
     a.drawn_row = a.pulse_cell = -1;
+    a.drawn[0].clear();
+    a.drawn[1].clear();
     a.pulse_log.clear();
 }
 

@@ -42,7 +42,8 @@ class ArrayBody(PinBody):
         return bits @ (1 << np.arange(bits.shape[1]))
 
     def _converted(self, pins: Pins, driven: Any, step: int) -> Any:
-        key, ids = self.model.key(pins.bits("wl_en")), np.array([pins["op_id"]], dtype=np.uint64)
+        on = pins.bits("wl_en") if pins.has("wl_en") else np.ones(self.config.rows, dtype=np.bool_)
+        key, ids = self.model.key(on), np.array([pins["op_id"]], dtype=np.uint64)
         return self.model.codes(key, driven[None], ids, step, pins["step_code"])[0][0]
 
     def _group(self, pins: Pins) -> int:

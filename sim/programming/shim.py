@@ -25,6 +25,7 @@ from mho.macro_models.integer.pulse import (
     TABLE_LOW,
     THRESHOLD_BITS,
     VERIFY_STEP,
+    Polarity,
 )
 
 __all__ = ["CellShim"]
@@ -35,8 +36,9 @@ _FAILED = -1
 
 _ARRAYS = (
     "g", "left", "threshold", "high", "formed_g", "formed", "stuck", "weak", "pulse_count", "verify_count", "waits",
+    "disturbed",
 )
-_LAW = ("log_rate", "slope", "spread", "log_weak", "low", "verify_sigma")
+_LAW = ("slope", "spread", "log_weak", "low", "verify_sigma")
 _FORMAT = {
     "verify_shift": SIGMA_BITS + DRAW_BITS - SCALE_BITS, "scale_bits": SCALE_BITS, "threshold_bits": THRESHOLD_BITS,
     "draw_bits": DRAW_BITS, "rate_bits": RATE_BITS, "moved_bits": MOVED_BITS, "table_low": TABLE_LOW,
@@ -47,10 +49,10 @@ _FORMAT = {
 class _Cells(Structure):
     _fields_ = [
         *((name, c_void_p) for name in (*_ARRAYS, "moved")),
-        ("log_rate", c_int64 * 3), ("slope", c_int64 * 3),
-        *((name, c_int64) for name in _LAW[2:]),
+        ("log_rate", c_int64 * 9), ("slope", c_int64 * 3),
+        *((name, c_int64) for name in _LAW[1:]),
         ("width", c_int64 * 3),
-        *((name, c_int32) for name in ("columns", "cells", "verify_top", *_FORMAT)),
+        *((name, c_int32) for name in ("biased", "columns", "cells", "verify_top", *_FORMAT)),
     ]
 
 
@@ -104,10 +106,12 @@ class CellShim:
         """
         index = self._index[macro]
         self._loans[index] = _Loan(array, widths)
-        law = array.law(widths.tolist())
+        laws = [array.law((width,) * len(Polarity)) for width in widths.tolist()]
+        law = laws[0]
         record = _Cells(
             **{name: getattr(array, name).ctypes.data for name in _ARRAYS}, moved=self._moved.ctypes.data,
-            **{name: getattr(law, name) for name in _LAW}, width=tuple(pins.tolist()),
+            **{name: getattr(law, name) for name in _LAW}, width=tuple(pins.tolist()), biased=bool(array.config.bias),
+            log_rate=tuple(rate for each in laws for rate in each.log_rate),
             columns=array.config.shape[1], cells=array.config.cells, verify_top=2**law.verify_bits - 1, **_FORMAT,
         )
         self._library.mho_cells_lend(index, byref(record))

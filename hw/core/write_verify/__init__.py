@@ -1,6 +1,6 @@
 """Write-verify: the core programs its own cells."""
 
-from mho.hw.core.write_verify.config import ParameterLayout, WriteVerifyConfig, WriteVerifyParameters
+from mho.hw.core.write_verify.config import ParameterLayout, WriteVerifyConfig, WriteVerifyParameters, write_pins
 from mho.hw.core.write_verify.engine import CellLayout, TargetLayout, WritePort, WriteVerify
 from mho.hw.core.write_verify.joined import WritesCells
 from mho.hw.core.write_verify.permission import ProgrammingIsolation, ProgrammingPermission
@@ -32,4 +32,5 @@ __all__ = [
     "dead_lines",
     "map_words",
     "program",
+    "write_pins",
 ]

@@ -7,11 +7,12 @@ from amaranth.lib import data
 from mho.hw.config import SYNCHRONISER_CYCLES, Chip, PulseChip
 from mho.hw.core.shape import check_lines
 from mho.hw.core.timing import duration_bits
-from mho.hw.macro.write_pins import PASS_BITS
+from mho.hw.macro.write_pins import PASS_BITS, WritePins
 from mho.macro_models.errors import InputError, check_whole
 from mho.macro_models.integer.pulse import AMPLITUDE_BITS
 
-__all__ = ["COUNT_BITS", "LIMIT_BITS", "MAP_WORD", "ParameterLayout", "WriteVerifyConfig", "WriteVerifyParameters"]
+__all__ = ["COUNT_BITS", "LIMIT_BITS", "MAP_WORD", "ParameterLayout", "WriteVerifyConfig", "WriteVerifyParameters",
+           "write_pins"]
 
 LIMIT_BITS = 8
 """Width of the limits of reversals and of pulses at the ceiling."""
@@ -56,6 +57,8 @@ class WriteVerifyConfig:
     synchronise
         Pins of the macro that pass through two flip-flops: with ``verify_valid`` a verify read, with ``hold`` the setup
         too lasts at least two cycles longer, which the durations here hold.
+    bias
+        Of lines that are not selected, where cells have no transistors: half (V/2) or third (V/3).
 
     Raises
     ------
@@ -70,6 +73,7 @@ class WriteVerifyConfig:
     verify_cycles: int = 20
     trim: bool = False
     synchronise: tuple[str, ...] = ()
+    bias: str = ""
 
     def __post_init__(self) -> None:
         for number in self.shape:
@@ -105,6 +109,7 @@ class WriteVerifyConfig:
             verify_cycles=max(2, _cycles(chip, "t_verify_ns", 16)) + late["verify_cycles"],
             trim=chip.core.trim,
             synchronise=synchronise,
+            bias=chip.bias,
         )
 
     @property
@@ -140,6 +145,11 @@ class WriteVerifyConfig:
     def map_words(self) -> int:
         """Words of the fault map, row by row."""
         return self.lines * self.row_words
+
+
+def write_pins(cfg: WriteVerifyConfig) -> WritePins:
+    """Pins of the macro of a core that programs its cells."""
+    return WritePins(cfg.lines, cfg.verify_bits, cfg.columns, biased=bool(cfg.bias))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,16 +1,16 @@
 """Write-verify: programs the cells of a macro to targets, by pulses of rising amplitude."""
 
-from amaranth.hdl import Module, Signal, Value
+from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from mho.hw import ports
 from mho.hw.block import Resettable, named
 from mho.hw.core.counting import tally
-from mho.hw.core.write_verify.config import COUNT_BITS, ParameterLayout, WriteVerifyConfig
+from mho.hw.core.write_verify.config import COUNT_BITS, ParameterLayout, WriteVerifyConfig, write_pins
 from mho.hw.core.write_verify.decision import Decision, RegisterCheck, RunLayout
 from mho.hw.core.write_verify.fault_map import FaultMap
-from mho.hw.macro.write_pins import PASS_BITS, WritePins
+from mho.hw.macro.write_pins import PASS_BITS
 from mho.macro_models.integer.pulse import Polarity
 
 __all__ = ["CellLayout", "TargetLayout", "WritePort", "WriteVerify", "WriteVerifyStatus"]
@@ -112,7 +112,7 @@ class WriteVerify(Resettable[WriteVerifyConfig]):
         Results in the same order, once for each pass.
     map_addr, map_data
         Fault map, see :class:`FaultMap`: cells that were given up in the last pass that reached them.
-    macro : Out(WritePins(cfg.lines, cfg.verify_bits, cfg.columns))
+    macro : Out(write_pins(cfg))
         The macro.
     enabled : In(1)
         The macro sees what the engine drives. Without it no run begins, and one that is on ends with its cell as a
@@ -132,7 +132,7 @@ class WriteVerify(Resettable[WriteVerifyConfig]):
     o = ports.Out(lambda self: stream.Signature(CellLayout(self.cfg)))
     map_addr = ports.In(lambda self: range(self.cfg.map_words))
     map_data = ports.Out(lambda self: self.cfg.map_width)
-    macro = ports.Out(lambda self: WritePins(self.cfg.lines, self.cfg.verify_bits, self.cfg.columns))
+    macro = ports.Out(lambda self: write_pins(self.cfg))
     enabled = ports.In(1, init=1)
     hold = ports.In(1)
     status = ports.Out(WriteVerifyStatus())
@@ -168,9 +168,14 @@ class WriteVerify(Resettable[WriteVerifyConfig]):
             decision.code.eq(code), decision.target.eq(target),
             faults.addr.eq(self.map_addr), self.map_data.eq(faults.data), faults.fault.eq(self._fault),
             self.o.p.code.eq(code), self.o.p.fault.eq(self._fault), self.o.p.pulses.eq(run.pulses),
-            pins.amplitude.eq(run.amplitude), pins.write_pass.eq(status.write_pass), pins.write_bl.eq(pins.write_wl),
-            last.eq((timer == 0) & ~self.hold),
+            pins.amplitude.eq(run.amplitude), pins.write_pass.eq(status.write_pass), last.eq((timer == 0) & ~self.hold),
         ]
+        self._row = pins.write_bl
+        if not cfg.bias:
+            self._row = pins.write_wl
+            m.d.comb += pins.write_bl.eq(pins.write_wl)
+        else:
+            self._drive_bias(m)
         m.d.sync += [pins.verify.eq(0), status.done.eq(0)]
         with m.If((timer != 0) & ~self.hold):
             m.d.sync += timer.eq(timer - 1)
@@ -190,7 +195,7 @@ class WriteVerify(Resettable[WriteVerifyConfig]):
                 with m.If(check.legal & self.enabled):
                     self._begin(m)
             with m.State("Clear"), m.If(faults.cleared):
-                m.d.sync += [pins.write_mode.eq(1), pins.write_wl.eq(1), pins.write_sl.eq(1)]
+                m.d.sync += [pins.write_mode.eq(1), self._row.eq(1), pins.write_sl.eq(1)]
                 m.next = "Fetch"
             with m.State("Fetch"):
                 self._fetch(m, target, code)
@@ -222,6 +227,20 @@ class WriteVerify(Resettable[WriteVerifyConfig]):
         with m.If(status.busy & ~self.enabled):
             m.d.sync += status.error.eq(1)
         return self.resets(m)
+
+    def _drive_bias(self, m: Module) -> None:
+        """Voltages of lines that are not selected, see :func:`~mho.macro_models.passive.bias.bias_codes`.
+
+        They follow the amplitude by a cycle, and a pulse begins a cycle after it at the earliest.
+        """
+        pins, amplitude = self.macro, self._run.amplitude
+        if self.cfg.bias == "half":
+            m.d.sync += [pins.bias_rows.eq(amplitude >> 1), pins.bias_columns.eq(amplitude >> 1)]
+            return
+        low, high, resets = Signal.like(amplitude), Signal.like(amplitude), self._run.polarity == Polarity.RESET
+        # 171 / 512 is a third for all amplitudes, rounded down.
+        m.d.comb += [low.eq((amplitude * 171) >> 9), high.eq(amplitude - low)]
+        m.d.sync += [pins.bias_rows.eq(Mux(resets, high, low)), pins.bias_columns.eq(Mux(resets, low, high))]
 
     def _begin(self, m: Module) -> None:
         """Start a run."""
@@ -291,7 +310,7 @@ class WriteVerify(Resettable[WriteVerifyConfig]):
                 pins.write_sl.eq(pins.write_sl.rotate_left(1)),
             ]
             with m.If(faults.row_end):
-                m.d.sync += pins.write_wl.eq(pins.write_wl.rotate_left(1))
+                m.d.sync += self._row.eq(self._row.rotate_left(1))
             with m.If(self._stop | (faults.array_end & (status.write_pass == self.p.passes - 1))):
                 self._end(m)
             with m.Elif(~faults.array_end):
@@ -309,5 +328,5 @@ class WriteVerify(Resettable[WriteVerifyConfig]):
 
     def _end(self, m: Module) -> None:
         pins = self.macro
-        m.d.sync += [pins.write_mode.eq(0), pins.write_wl.eq(0), pins.write_sl.eq(0), self.status.done.eq(1)]
+        m.d.sync += [pins.write_mode.eq(0), self._row.eq(0), pins.write_sl.eq(0), self.status.done.eq(1)]
         m.next = "Idle"

@@ -5,8 +5,7 @@ from typing import Any
 from amaranth.hdl import Cat, ClockSignal, Instance, Module, Signal, Value
 from amaranth.lib import wiring
 
-from mho.hw.core.write_verify.config import WriteVerifyConfig
-from mho.hw.macro.write_pins import WritePins
+from mho.hw.core.write_verify.config import WriteVerifyConfig, write_pins
 from mho.hw.ports import Component, In, Out
 
 __all__ = ["ProgrammingIsolation", "ProgrammingPermission"]
@@ -64,15 +63,15 @@ class ProgrammingIsolation(Component[WriteVerifyConfig]):
     -------
     enable : In(1)
         1: the macro sees the engine. Changes only while the engine is idle, or to stop it at once.
-    engine : In(WritePins(cfg.lines, cfg.verify_bits, cfg.columns))
+    engine : In(write_pins(cfg))
         What the engine drives.
-    macro : Out(WritePins(cfg.lines, cfg.verify_bits, cfg.columns))
+    macro : Out(write_pins(cfg))
         What the macro sees.
     """
 
     enable = In(1)
-    engine = In(lambda self: WritePins(self.cfg.lines, self.cfg.verify_bits, self.cfg.columns))
-    macro = Out(lambda self: WritePins(self.cfg.lines, self.cfg.verify_bits, self.cfg.columns))
+    engine = In(lambda self: write_pins(self.cfg))
+    macro = Out(lambda self: write_pins(self.cfg))
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -1,7 +1,8 @@
 """Bit-exact reference of write-verify, for all cells at once.
 
-Cells do not see each other, so that each can be followed on its own: in every round each cell that is not done takes
-one step of the algorithm. The hardware does the same cell by cell, and the pulses are sorted into its order.
+Cells behind transistors do not see each other, so that each can be followed on its own: in every round each cell that
+is not done takes one step of the algorithm. The hardware does the same cell by cell, and the pulses are sorted into its
+order. Without transistors the reference goes cell by cell as well.
 """
 
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ PULSE = np.dtype([
 class WriteMacro(Protocol):
     """What is programmed. Cells are flattened indices ``row * columns + col`` of shape (n,), no cell twice in a call.
 
-    What a cell does must depend on the cell and its own past alone.
+    What a cell does must depend on the cell and its own past alone, unless ``cfg.bias`` says that cells see each other.
     """
 
     def verify(self, cells: NDArray[np.int64]) -> Codes:
@@ -155,7 +156,8 @@ def program(
         if number:
             macro.relax(number)
         passes.append(_Pass(parameters, flat, macro))
-        passes[-1].run(chosen)
+        for cells in chosen[:, None] if cfg.bias else [chosen]:
+            passes[-1].run(cells)
     return WriteVerifyResult(
         pulses=np.concatenate([_in_order(outcome, number, shape[1]) for number, outcome in enumerate(passes)]),
         **{

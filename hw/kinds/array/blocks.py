@@ -58,7 +58,7 @@ class ArrayBlocks(CoreBlocks):
     @property
     def pins(self) -> ArrayPins:
         """Pins of the macro."""
-        return ArrayPins(self.cfg, None if self.write is None else self.write.verify_bits)
+        return ArrayPins(self.cfg, self.write)
 
     def op_check(self) -> wiring.Component:
         """What decides whether a descriptor is legal."""

@@ -42,6 +42,8 @@ class ArrayCoreConfig(RowConfig):
         A step lasts as long as it counts.
     sample_cycles
         Cycles from new inputs until a column has settled, or for which a bit is integrated.
+    word_lines
+        Cells have transistors.
     ranged
         An operation gives the words that come with its descriptor, and no others.
     """
@@ -56,6 +58,7 @@ class ArrayCoreConfig(RowConfig):
     digital: bool = True
     weighted: bool = False
     sample_cycles: int
+    word_lines: bool = True
     ranged: bool = False
 
     @classmethod
@@ -69,7 +72,7 @@ class ArrayCoreConfig(RowConfig):
             codes=2 if chip.core.weights == "arrays" else 1, lanes=adc.lanes, ranged=ranged, steps=chip.steps,
             converter=converters[adc.kind](bits=adc.bits, columns=adc.columns, **step),
             digital=chip.read.accumulate == "digital", weighted=chip.input.drive == "pulse",
-            sample_cycles=max(2, chip.clock.cycles(chip.read.t_sample_ns)),
+            word_lines=chip.core.access == "transistor", sample_cycles=max(2, chip.clock.cycles(chip.read.t_sample_ns)),
         )
 
     @property

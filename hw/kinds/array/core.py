@@ -80,7 +80,7 @@ class ArrayCore(RowCore):
     """See :class:`RowCore`."""
 
     def __init__(self, cfg: ArrayCoreConfig, write: WriteVerifyConfig | None = None) -> None:
-        super().__init__(cfg, ArrayPins(cfg, None if write is None else write.verify_bits), write)
+        super().__init__(cfg, ArrayPins(cfg, write), write)
 
     def unit(self) -> ColumnGroups:
         """What makes codes of the results of the macro."""

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from amaranth.lib.wiring import In, Out
 
+from mho.hw.core.write_verify import WriteVerifyConfig, write_pins
 from mho.hw.kinds.array.config import ArrayCoreConfig
 from mho.hw.macro.contract import ContractPins
-from mho.hw.macro.write_pins import WritePins
 
 __all__ = ["ArrayPins"]
 
@@ -20,8 +20,8 @@ class ArrayPins(ContractPins):
     ----------
     cfg
         Configuration of the core.
-    verify_bits
-        Width of a verify read's code; None: cells are programmed from outside.
+    write
+        Configuration of write-verify; None: cells are programmed from outside.
 
     Members
     -------
@@ -29,7 +29,7 @@ class ArrayPins(ContractPins):
         Digits that rows are driven with, lowest row first: of positive and of negative inputs; never both of a row.
         They change in the cycle behind ``sample``.
     wl_en : Out(lines)
-        Word lines that are on in this product.
+        With ``cfg.word_lines``: those that are on in this product.
     sample : Out(1)
         Strobe: a step begins. Where each step is converted, codes of the step before go to what is read.
     plane : Out
@@ -56,15 +56,16 @@ class ArrayPins(ContractPins):
     module = "array_macro"
     watched = ("group",)
 
-    def __init__(self, cfg: ArrayCoreConfig, verify_bits: int | None = None) -> None:
-        self.cfg, self.lines, self.verify_bits = cfg, cfg.lines, verify_bits
-        row = Out(cfg.lines * cfg.digit_bits)
-        write = {} if verify_bits is None else dict(WritePins(cfg.lines, verify_bits, cfg.columns).members)
+    def __init__(self, cfg: ArrayCoreConfig, write: WriteVerifyConfig | None = None) -> None:
+        self.cfg, self.lines, self.write = cfg, cfg.lines, write
+        self.verify_bits = None if write is None else write.verify_bits
+        row, word_lines = Out(cfg.lines * cfg.digit_bits), {"wl_en": Out(cfg.rows)} if cfg.word_lines else {}
         super().__init__({
-            "row_pos": row, "row_neg": row, "wl_en": Out(cfg.rows), "sample": Out(1),
+            "row_pos": row, "row_neg": row, **word_lines, "sample": Out(1),
             "plane": Out(max(cfg.drive_steps - 1, 1).bit_length()), **({} if cfg.digital else {"convert": Out(1)}),
             "capture": Out(1), "step_code": Out(16), "op_id": Out(64), "group": Out((cfg.group_rows - 1).bit_length()),
-            "codes": In(cfg.lanes * cfg.codes * cfg.converter.bits), "hold": In(1), **write,
+            "codes": In(cfg.lanes * cfg.codes * cfg.converter.bits), "hold": In(1),
+            **({} if write is None else write_pins(write).members),
         })
 
     @property
@@ -80,10 +81,10 @@ class ArrayPins(ContractPins):
     @property
     def write_names(self) -> tuple[str, ...]:
         """Names of the pins of programming, if there are any."""
-        return () if self.verify_bits is None else tuple(WritePins(self.lines, self.verify_bits).members)
+        return () if self.write is None else tuple(write_pins(self.write).members)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, ArrayPins) and (other.cfg, other.verify_bits) == (self.cfg, self.verify_bits)
+        return isinstance(other, ArrayPins) and (other.cfg, other.write) == (self.cfg, self.write)
 
     def __repr__(self) -> str:
-        return f"ArrayPins({self.cfg!r}, {self.verify_bits})"
+        return f"ArrayPins({self.cfg!r}, {self.write!r})"

@@ -35,6 +35,8 @@ class ArrayConfig(ConductanceGrid):
     """Columns of weights."""
     weights: str = "pairs"
     """How a weight has a sign: pairs, arrays, offset."""
+    access: str = "transistor"
+    """What is between a cell and its lines: transistor, or none."""
     g_bits: int = 12
     """Width of the integer code of a cell, 2..16."""
     g_min_uS: float = 1.0

@@ -80,7 +80,7 @@ class ArrayModel(ProgrammedCore[ArrayConfig]):
 
     def key(self, wl: NDArray[np.bool_]) -> _Key:
         """What conversions with the word lines ``wl`` on see of the array. Keys are cached."""
-        on = np.array(wl, dtype=bool)
+        on = np.array(wl, dtype=bool) if self.config.access == "transistor" else np.ones(self.config.rows, dtype=bool)
         return self.kept_key(on.tobytes(), lambda: self._make_key(on))
 
     def _make_key(self, wl: NDArray[np.bool_]) -> _Key:

@@ -59,7 +59,7 @@ class WriteStimulus:
 
     def array(self) -> PulseArray:
         """The cells as they are before the run, some of them weak and some dead."""
-        device = load_device("rram-neurram")
+        device = load_device(self.chip.device if PulseChip.of(self.chip).bias else "rram-neurram")
         device = replace(
             device,
             stuck=replace(device.stuck, fraction=0.03, values_uS=(0.0, 45.0)),

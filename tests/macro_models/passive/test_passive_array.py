@@ -7,7 +7,7 @@ from mho.macro_models.array import Wires
 from mho.macro_models.devices import load_device
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.pulse import Polarity
-from mho.macro_models.passive.bias import SCHEMES, line_voltages
+from mho.macro_models.passive.bias import bias_codes, line_voltages, seen_codes
 from mho.macro_models.passive.cells import PassiveArray, PassiveConfig
 from mho.macro_models.passive.tuning import TuningConfig, form, tune
 
@@ -27,7 +27,12 @@ def test_voltages_of_unselected_cells(scheme, line, rest):
     np.testing.assert_allclose(np.delete(seen[2], 1), 1.2 * line)
     np.testing.assert_allclose(np.delete(seen[:, 1], 2), 1.2 * line)
     np.testing.assert_allclose(np.delete(np.delete(seen, 2, 0), 1, 1), 1.2 * rest, atol=1e-12)
-    assert SCHEMES[scheme].parts() == pytest.approx((line, line, rest))
+    for polarity, sign in ((Polarity.SET, 1), (Polarity.RESET, -1), (Polarity.FORM, 1)):
+        for code in range(256):
+            parts = sign * code * np.array([line, line, rest])
+            np.testing.assert_allclose(seen_codes(scheme, polarity, code), parts, atol=2)
+            for bias in bias_codes(scheme, polarity, code):
+                assert 0 <= bias <= code
 
 
 @pytest.mark.parametrize("scheme", ["half", "third"])

@@ -43,6 +43,11 @@ class ArrayCoreSection(CoreSection):
         "beside a reference column of fixed conductances.", choices=("pairs", "arrays", "offset"),
         shapes=("core", "tile"),
     )
+    access: str = key(
+        "transistor", "What is between a cell and its lines: transistor, which word lines switch; none, a passive "
+        "array, in which rows that are off are at 0 V and a pulse for one cell reaches others.",
+        choices=("transistor", "none"), shapes=("core",), later=True,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,6 +139,10 @@ class ArrayProgrammingSection(ProgrammingSection):
         False, "The core has the write-verify engine and the macro its pins; false: cells are programmed from "
         "outside.", shapes=("core",),
     )
+    bias: str = key(
+        "half", "Of lines that are not selected, where core.access is none: half, the others of a line see V/2; third, "
+        "V/3, and so does the rest of the array.", choices=("half", "third"), shapes=("core",), later=True,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -219,6 +228,9 @@ class ArrayChip(PulseChip):
         if self.input.drive == "pulse" and (self.input.bits > 1 or self.read.accumulate != "analog"):
             raise ChipError("input.drive", 'input.drive must be "levels" unless input.bits = 1 and read.accumulate = '
                             '"analog", not "pulse"')
+        if core.access == "none" and self.programming.v_base_V:
+            raise ChipError("programming.v_base_V", 'programming.v_base_V must be 0 where core.access = "none", as '
+                            f"lines have parts of the amplitude, not {self.programming.v_base_V:g}")
         self._check_durations()
         try:
             self.macro_config()
@@ -250,6 +262,11 @@ class ArrayChip(PulseChip):
     def source_lines(self) -> int:
         """Columns of cells of one core."""
         return self.core.columns
+
+    @property
+    def bias(self) -> str:
+        """See :attr:`PulseChip.bias`."""
+        return self.programming.bias if self.core.access == "none" else ""
 
     @property
     def cells_a_weight(self) -> int:
@@ -298,8 +315,9 @@ class ArrayChip(PulseChip):
 
         adc, wires = self.adc, self.wires
         return ArrayConfig(
-            rows=self.core.rows, columns=self.outputs, weights=self.core.weights, g_bits=self.core.g_bits,
-            g_min_uS=self.cells.g_min_uS, g_max_uS=self.cells.g_max_uS, g_full_scale_uS=self.cells.g_full_scale_uS,
+            rows=self.core.rows, columns=self.outputs, weights=self.core.weights, access=self.core.access,
+            g_bits=self.core.g_bits, g_min_uS=self.cells.g_min_uS, g_max_uS=self.cells.g_max_uS,
+            g_full_scale_uS=self.cells.g_full_scale_uS,
             steps=self.steps, digital=self.read.accumulate == "digital", v_read_V=self.read.v_read_V,
             bits=adc.bits, share=adc.columns, full_scale_uA=adc.full_scale_uA,
             sigma_offset=adc.sigma_offset, sigma_gain=adc.sigma_gain, sigma_inl=adc.sigma_inl, noise=adc.noise,

@@ -20,7 +20,9 @@ def random_chip(seed: int, most_lines: int = 64) -> ArrayChip:
             if seed % 4 == 3:
                 content["wires"] = {"r_row_ohm": 2.0, "r_column_ohm": 1.0, "r_driver_ohm": 100.0}
             if seed % 8 == 5:
-                content["programming"] = {"engine": True}
+                content["programming"] = {"engine": True, "bias": "third" if seed % 32 > 16 else "half"}
+            if seed % 16 in (6, 13):
+                content["core"]["access"] = "none"
             return ArrayChip.of(chip_from_dict(content))
         except InputError:
             continue  # values that exclude each other
