@@ -43,7 +43,7 @@ def signal_to_noise_dB(config: Any, op: MvmOperation, low: float, high: float) -
 
     @cache
     def ratio(half_octaves: int) -> float:
-        of_step = replace(op, step_code=min(round(2.0 ** (half_octaves / 2)), 2**STEP_WIDTH - 1))
+        of_step = replace(op, step_code=min(max(1, round(2.0 ** (half_octaves / 2))), 2**STEP_WIDTH - 1))
         return _explained(exact, core.mvm(of_step, masks, x, 0).codes[:, columns])
 
     best = max(range(0, 2 * STEP_WIDTH + 1, 4), key=ratio)

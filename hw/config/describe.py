@@ -52,7 +52,7 @@ def sizes(chip: Chip) -> list[tuple[str, str]]:
 def warnings(chip: Chip) -> list[str]:
     """Sentences about what is legal but probably not meant."""
     result = chip.warnings()
-    if chip.cells.g_full_scale_uS < 1.1 * chip.cells.g_max_uS:
+    if chip.core.g_bits > 1 and chip.cells.g_full_scale_uS < 1.1 * chip.cells.g_max_uS:
         result.append(
             f"cells.g_full_scale_uS = {chip.cells.g_full_scale_uS:g} leaves less than 10 % above cells.g_max_uS = "
             f"{chip.cells.g_max_uS:g}, so cells that relax upwards are clipped"

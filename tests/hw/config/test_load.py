@@ -117,7 +117,7 @@ def test_byte_order_mark_and_windows_line_ends_are_accepted(chip_file, tmp_path)
         ("schema = 1\n[adc]\n# a\n\nbits = 'x'\n", 'chip.toml:5: adc.bits must be an integer 1 to 8, not "x"'),
         ("schema = 1\n[core]\ncorelet = 5\n", "chip.toml:3: core.corelet must be 4, 8 or 16, not 5"),
         ("schema = 1\n[core]\nkind = 'crossbar'\n",
-         'chip.toml:3: core.kind must be "array", "pwm" or "tnsa", not "crossbar"'),
+         'chip.toml:3: core.kind must be "array", "pwm", "sram" or "tnsa", not "crossbar"'),
         ("schema = 1\n[adc]\nearly_stop = 1\n", "chip.toml:3: adc.early_stop must be true or false, not 1"),
         ("schema = 1\n[cells]\ng_max_uS = nan\n", "chip.toml:3: cells.g_max_uS must be 0.001 to 10000, not nan"),
         ("schema = 1\n[cells]\ng_max_uS = inf\n", "chip.toml:3: cells.g_max_uS must be 0.001 to 10000, not inf"),

@@ -1,0 +1,279 @@
+"""A digital core whose weights are bits: its reference, its hardware, and how long its operations take."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from amaranth.hdl import Module, Mux, Signal, Value, signed
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+from numpy.typing import ArrayLike, NDArray
+
+from mho.hw.config import Chip
+from mho.hw.config.kinds.sram import SramChip
+from mho.hw.core.digital.config import RowConfig
+from mho.hw.core.digital.groups import ColumnGroups, group_drain
+from mho.hw.core.digital.loader import RowOpCheck
+from mho.hw.core.digital.sequencer import Phase
+from mho.hw.core.layout import CODE_WIDTH
+from mho.hw.core.port import VectorPort
+from mho.hw.core.reference import CoreReference
+from mho.hw.core.row_core import RowCore, row_port
+from mho.hw.core.timing import Drain
+from mho.hw.host.core.blocks import CoreBlocks
+from mho.hw.host.core.map import core_map
+from mho.hw.macro.contract import ContractPins
+from mho.macro_models.integer.operation import MAX_BITS, MOST_OUT_BITS, Masks, MvmOperation
+from mho.macro_models.integer.sram import MOST_SHIFT, SramOperation
+
+__all__ = ["SramBlocks", "SramCore", "SramCoreConfig", "SramEnergy", "SramPins", "core_blocks", "energy", "shape",
+           "timing"]
+
+_DOCS = {
+    "step_code": "What a code counts, of weights of 1: its highest bit is taken.",
+    "out_bits": "Bits of an output, 1 to 15.",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SramCoreConfig(RowConfig):
+    """Static parameters of a :class:`SramCore`.
+
+    Parameters
+    ----------
+    lines, columns
+        Rows, and columns of bits: 16 to 256, multiples of 8.
+    column_lines
+        Bits of a weight.
+    lanes
+        Columns of weights whose sums leave the macro in a cycle.
+    plane_cycles
+        Cycles from a bit of all inputs until it is in the sums.
+    ranged
+        An operation gives the words that come with its descriptor, and no others.
+    """
+
+    lines: int
+    columns: int = 256  # pyright: ignore[reportIncompatibleMethodOverride]
+    column_lines: int = 4
+    lanes: int
+    plane_cycles: int
+    ranged: bool = False
+
+    @classmethod
+    def from_chip(cls, chip: Chip, *, ranged: bool = False) -> "SramCoreConfig":
+        """The core of a chip."""
+        chip = SramChip.of(chip)
+        return cls(
+            lines=chip.lines, columns=chip.core.columns, column_lines=chip.core.weight_bits, lanes=chip.sum.lanes,
+            plane_cycles=max(2, chip.clock.cycles(chip.sum.t_plane_ns)), ranged=ranged,
+        )
+
+    @property
+    def most_out_bits(self) -> int:
+        """An output is a sum."""
+        return MOST_OUT_BITS
+
+    @property
+    def outputs(self) -> int:
+        """An output code a column of weights."""
+        return self.columns // self.column_lines
+
+    @property
+    def sum_bits(self) -> int:
+        """Bits of a sum, in two's complement: all rows at the largest input, times the lowest weight."""
+        return self.column_lines + MAX_BITS + (self.lines - 1).bit_length()
+
+    @property
+    def drain(self) -> Drain:
+        """How a result leaves: shifted, then cut."""
+        return group_drain(self, 2)
+
+    @property
+    def phases(self) -> tuple[Phase, ...]:
+        """A bit of all inputs after the other."""
+        return (Phase("sample", self.plane_cycles, planes=True),)
+
+
+class SramPins(ContractPins):
+    """Signature of the macro, seen from the digital side (``Out`` drives the macro). A strobe is one cycle long.
+
+    Members
+    -------
+    row_pos, row_neg : Out(lines)
+        The plane's bit of positive and of negative inputs; never both. They change in the cycle behind ``sample``.
+    wl_en : Out(lines)
+        Rows that are on in this product; those that are off are not driven.
+    sample : Out(1)
+        Strobe: a plane begins; the one before, if there was one, is added to the sums, ``2**plane`` times.
+    plane : Out(3)
+        Number of the plane, from the highest down to 0.
+    step_code, op_id : Out(16), Out(64)
+        Step and number of this product. Left open in silicon.
+    capture : Out(1)
+        Strobe: the last plane is added, the sums go to what is read, and begin anew. The last cycle of a product.
+    group : Out
+        Group of ``lanes`` columns of weights that is read; ``sums`` are those of the last cycle's group.
+    sums : In(lanes * sum_bits)
+        Sums of the group, two's complement, lowest column first.
+    hold : In(1)
+        Freezes the sequencer's timer. For slow bodies; 0 in silicon.
+    """
+
+    module = "sram_macro"
+    strobes = ("sample", "capture")
+    watched = ("group",)
+
+    def __init__(self, cfg: SramCoreConfig) -> None:
+        self.cfg, self.lines = cfg, cfg.lines
+        super().__init__({
+            "row_pos": Out(cfg.lines), "row_neg": Out(cfg.lines), "wl_en": Out(cfg.rows), "sample": Out(1),
+            "plane": Out((MAX_BITS - 1).bit_length()), "capture": Out(1), "step_code": Out(16), "op_id": Out(64),
+            "group": Out((cfg.group_rows - 1).bit_length()), "sums": In(cfg.lanes * cfg.sum_bits), "hold": In(1),
+        })
+
+    @property
+    def constants(self) -> Mapping[str, int]:
+        """Bits of a sum."""
+        return {"SUM_BITS": self.cfg.sum_bits}
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SramPins) and other.cfg == self.cfg
+
+    def __repr__(self) -> str:
+        return f"SramPins({self.cfg!r})"
+
+
+class SumGroups(ColumnGroups):
+    """Makes codes of sums; see :class:`ColumnGroups` and :func:`mho.macro_models.integer.sram.rescaled`.
+
+    Members
+    -------
+    totals : In(cfg.lanes * cfg.sum_bits)
+        Those of the group of the last cycle.
+    step_code : In(16)
+        With ``finish``: step of the product.
+    """
+
+    stages = ("read", "shifted")
+    totals: Value
+    step_code: Value
+
+    def results(self) -> dict[str, Any]:
+        """The sums, and the step of their product."""
+        return {"totals": In(self.cfg.lanes * self.cfg.sum_bits), "step_code": In(16)}
+
+    def codes(self, m: Module, fields: Any, enabled: Value, group: Value) -> list[Signal]:
+        """A cycle for the shift, and one for what is cut."""
+        cfg, outputs = self.cfg, []
+        shift, half = Signal(range(MOST_SHIFT + 1)), Signal(MOST_SHIFT)
+        top, live = Signal(signed(CODE_WIDTH)), Signal(cfg.lanes)
+        with m.If(self.finish):
+            m.d.sync += shift.eq(0)
+            for exponent in range(1, MOST_SHIFT + 1):  # the last one that is set is the highest
+                with m.If(self.step_code[exponent]):
+                    m.d.sync += shift.eq(exponent)
+        m.d.comb += [
+            half.eq((1 << shift) >> 1), top.eq((1 << fields.out_bits) - 1),
+            live.eq(enabled.word_select(group, cfg.lanes)),
+        ]
+        for k in range(cfg.lanes):
+            shifted = Signal(signed(cfg.sum_bits + 1), name=f"shifted_{k}")
+            output = Signal(signed(CODE_WIDTH), name=f"output_{k}")
+            m.d.sync += shifted.eq((2 * self.totals.word_select(k, cfg.sum_bits).as_signed() + half) >> shift)
+            m.d.comb += output.eq(Mux(shifted > top, top, Mux(shifted < -top, -top, shifted)))
+            with m.If(~live[k] | (fields.relu & (shifted < 0))):
+                m.d.comb += output.eq(0)
+            outputs.append(output)
+        return outputs
+
+
+class SramCore(RowCore):
+    """See :class:`RowCore`."""
+
+    def __init__(self, cfg: SramCoreConfig) -> None:
+        super().__init__(cfg, SramPins(cfg))
+
+    def unit(self) -> ColumnGroups:
+        """What makes codes of the results of the macro."""
+        return SumGroups(self.cfg)
+
+    def connect_pins(self, m: Module, unit: Any) -> None:
+        """Sums of the macro."""
+        m.d.comb += [unit.totals.eq(self.macro.sums), unit.step_code.eq(self.macro.step_code)]
+
+
+class SramReference(CoreReference):
+    """See :class:`CoreReference`."""
+
+    operation_type = SramOperation
+
+
+@dataclass(frozen=True, kw_only=True)
+class SramBlocks(CoreBlocks):
+    """See :class:`CoreBlocks`."""
+
+    cfg: SramCoreConfig
+
+    @classmethod
+    def from_chip(cls, chip: Chip, *, tiled: bool = False) -> "SramBlocks":
+        """The core of a chip; ``tiled``: a program asks it for products."""
+        cfg = SramCoreConfig.from_chip(chip, ranged=tiled)
+        doc = "One digital array of bits, whose products are exact."
+        return cls(cfg=cfg, registers=core_map(cfg, chip.sha256, doc=doc, docs=_DOCS, products=not tiled))
+
+    @property
+    def port(self) -> VectorPort:
+        """The vector port."""
+        return row_port(self.cfg)
+
+    @property
+    def pins(self) -> SramPins:
+        """Pins of the macro."""
+        return SramPins(self.cfg)
+
+    def op_check(self) -> wiring.Component:
+        """What decides whether a descriptor is legal."""
+        return RowOpCheck(out_bits=MOST_OUT_BITS)
+
+    def digital(self) -> wiring.Component:
+        """The core without its macro."""
+        return SramCore(self.cfg)
+
+    def reference(self, model: Any) -> CoreReference:
+        """Its reference, with a model of its macro."""
+        return SramReference(self.cfg, model)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SramEnergy:
+    """Energy of operations: so much for each bit of an input times each bit of a weight, whatever they are."""
+
+    product_pJ: float
+
+    @classmethod
+    def from_chip(cls, chip: Chip) -> "SramEnergy":
+        """That of a chip's description."""
+        return cls(product_pJ=SramChip.of(chip).energy.product_pJ)
+
+    def operation(self, op: MvmOperation, masks: Masks, steps: ArrayLike) -> Mapping[str, NDArray[np.float64]]:
+        """See :class:`mho.hw.kinds.Energy`: ``sums``."""
+        products = op.planes * int(masks.word_lines(op).sum()) * int(masks.enabled(op).sum())
+        return {"sums": np.full(np.shape(steps)[:-1], self.product_pJ * products)}
+
+    def weight(self, magnitude: NDArray[np.int64]) -> NDArray[np.int64]:
+        """See :class:`mho.hw.kinds.Energy`: nothing is known to depend on inputs."""
+        return np.zeros_like(magnitude)
+
+    def inputs(
+        self, op: MvmOperation, masks: Masks, vectors: int, weights: NDArray[np.int64],
+        row_uS: NDArray[np.float64] | None,
+    ) -> Mapping[str, float]:
+        """See :class:`mho.hw.kinds.Energy`: none."""
+        return {}
+
+
+shape = timing = SramCoreConfig.from_chip
+energy = SramEnergy.from_chip
+core_blocks = SramBlocks.from_chip
