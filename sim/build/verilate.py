@@ -84,7 +84,7 @@ def compiler_key() -> list[str]:
         hash_files([
             here, *map(here.with_name, ("toolchain.py", "edges.py", "scopes.py")), *here.with_name("parts").glob("*.*"),
         ]),
-        tool_version("verilator"), tool_version("g++"), cpu_flags(), FAST, EXACT, f"parts {PARTS}", os.environ.get("MHO_SHARE", ""), os.environ.get("MHO_L", ""),
+        tool_version("verilator"), tool_version("g++"), cpu_flags(), FAST, EXACT, f"parts {PARTS}",
     ]
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from mho.sim.build.parts.runs import exposed
+from mho.sim.build.parts.nodes import Node, Unit, exposed, filtered
 from mho.sim.build.parts.statements import Leaf, Statement, leaves
 
 __all__ = ["Part", "Writer", "members_of"]
@@ -50,11 +50,18 @@ class Part:
     reads: frozenset[str]
     writes: frozenset[str]
 
-    @classmethod
-    def of(cls, statements: tuple[Statement, ...], words: dict[str, int]) -> "Part":
-        """Of its statements; ``words`` are those of :func:`members_of`."""
-        writes = (leaf.writes for statement in statements for leaf in leaves(statement))
-        return cls(statements, exposed(statements, frozenset(), words)[0], frozenset[str]().union(*writes))
+
+def part_of(units: Sequence[Unit], nodes: Sequence[Node], chosen: Sequence[int], words: dict[str, int]) -> Part:
+    """The part that some nodes are, in their order; those of one unit are one again."""
+    leaves_of: dict[int, frozenset[int]] = {}
+    for k in chosen:
+        leaves_of[nodes[k].unit] = leaves_of.get(nodes[k].unit, frozenset()) | nodes[k].kept
+    statements = tuple(
+        statement for unit, leaf in sorted(leaves_of.items()) for statement in filtered(units[unit], leaf)
+    )
+    reads, _ = exposed(statements, frozenset(), words)
+    writes = (leaf.writes for statement in statements for leaf in leaves(statement))
+    return Part(statements, reads, frozenset[str]().union(*writes))
 
 
 class Writer:

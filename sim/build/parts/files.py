@@ -13,8 +13,10 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from mho.rtl_gen.templates import fill
-from mho.sim.build.parts.code import Part, Writer, members_of
-from mho.sim.build.parts.runs import runs_of, units_of, without_copies
+from mho.sim.build.parts.clusters import Clusters
+from mho.sim.build.parts.code import Part, Writer, members_of, part_of
+from mho.sim.build.parts.grouping import group
+from mho.sim.build.parts.nodes import copies_of, filtered, graph_of, nodes_of, units_of
 from mho.sim.build.parts.statements import Function, UnknownFormError, leaves, parse_function, signatures
 
 __all__ = ["edge_files", "whole_header"]
@@ -83,8 +85,18 @@ def _check(phases: Sequence[Sequence[Function]], members: Mapping[str, int], loc
 
 def _phase(functions: Sequence[Function], members: dict[str, int], local: set[str]) -> tuple[list[Part], list[str]]:
     """Parts of functions that are called one behind the other, and copies that are made once alone."""
-    units, copies = without_copies(units_of(functions))
-    return [Part.of(statements, members) for statements in runs_of(units, local)], copies
+    units = units_of(functions)
+    nodes = nodes_of(units)
+    copied = copies_of(units, nodes)
+    copies = [
+        leaf.text for k in copied for statement in filtered(units[nodes[k].unit], nodes[k].kept)
+        for leaf in leaves(statement)
+    ]
+    dropped = set(copied)
+    nodes = [node for k, node in enumerate(nodes) if k not in dropped]
+    clusters = Clusters(graph_of(nodes))
+    group(clusters, nodes, local)
+    return [part_of(units, nodes, cluster, members) for cluster in clusters.order()], copies
 
 
 def _head(code: str, name: str) -> str:

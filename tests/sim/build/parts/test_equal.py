@@ -60,7 +60,7 @@ def share_of_parts(folder: Path, text: str, top: str, cycles: int, constant: tup
 @pytest.mark.cosim("verilator", "g++", "make")
 @pytest.mark.parametrize("largest", [0, 8, 1000])
 def test_a_small_design(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, largest: int) -> None:
-    monkeypatch.setattr("mho.sim.build.parts.runs.LARGEST", largest)
+    monkeypatch.setattr("mho.sim.build.parts.grouping.LARGEST", largest)
     share = share_of_parts(tmp_path, DESIGN, "counters", 20_000)
     assert 0 < share <= 1
 
@@ -84,6 +84,6 @@ def test_a_part_that_is_not_run_is_found(tmp_path: Path, monkeypatch: pytest.Mon
         return {name: marking.sub("", text) for name, text in found.items()}
 
     monkeypatch.setattr("mho.sim.build.verilate.edge_sources", broken)
-    monkeypatch.setattr("mho.sim.build.parts.runs.LARGEST", 0)
+    monkeypatch.setattr("mho.sim.build.parts.grouping.LARGEST", 0)
     with pytest.raises(AssertionError, match="differs in cycle"):
         share_of_parts(tmp_path, DESIGN, "counters", 20_000)

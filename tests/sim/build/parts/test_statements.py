@@ -2,7 +2,7 @@
 
 import pytest
 
-from mho.sim.build.parts.runs import exposed, runs_of, units_of, without_copies
+from mho.sim.build.parts.nodes import copies_of, exposed, nodes_of, units_of
 from mho.sim.build.parts.statements import Branch, Function, Leaf, UnknownFormError, leaves, parse_function, signatures
 
 OUTSIDE = signatures("VL_INLINE_OPT void V__Vdpiimwrap_call(IData/*31:0*/ a, VlWide<2>/*63:0*/ &b) {\n}\n")
@@ -52,15 +52,13 @@ def test_unknown_forms(body: str) -> None:
         parsed(body)
 
 
-def test_runs_keep_the_order_and_all_that_has_a_local(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = parsed("vlSelfRef.a = 1U; t = vlSelfRef.b; vlSelfRef.c = 1U; vlSelfRef.d = t; vlSelfRef.e = 1U;"
-                   "vlSelfRef.w[0U] = 1U; vlSelfRef.w[1U] = 2U; vlSelfRef.f = 1U;", "    IData/*31:0*/ t;\n    t = 0;\n")
-    monkeypatch.setattr("mho.sim.build.parts.runs.LARGEST", 1)
-    runs = runs_of(units_of([found]), set(found.locals))
-    assert [statement for run in runs for statement in run] == found.statements
-    assert [len(run) for run in runs] == [1, 3, 1, 2, 1]
-    monkeypatch.setattr("mho.sim.build.parts.runs.LARGEST", 100)
-    assert len(runs_of(units_of([found]), set(found.locals))) == 1
+def test_what_is_not_read_where_it_is_written_is_a_node_of_its_own() -> None:
+    one = parsed("if (vlSelfRef.r) { vlSelfRef.a = 0U; vlSelfRef.b = 0U; } else { vlSelfRef.a = vlSelfRef.c; }")
+    assert [sorted(node.writes) for node in nodes_of(units_of([one]))] == [["a"], ["b"]]
+    tied = parsed("if (vlSelfRef.r) { vlSelfRef.a = 0U; vlSelfRef.b = vlSelfRef.a; }")
+    assert [sorted(node.writes) for node in nodes_of(units_of([tied]))] == [["a", "b"]]
+    gated = parsed("if (vlSelfRef.r) { vlSelfRef.r = 0U; vlSelfRef.b = 1U; }")
+    assert [sorted(node.writes) for node in nodes_of(units_of([gated]))] == [["b", "r"]]
 
 
 def test_what_is_read_before_it_is_written() -> None:
@@ -77,7 +75,8 @@ def test_what_is_read_before_it_is_written() -> None:
 
 def test_copies_that_do_nothing() -> None:
     body = "vlSelfRef.__Vdly__a = vlSelfRef.a; if (vlSelfRef.c) {{ vlSelfRef.__Vdly__a = 1U; }} vlSelfRef.a = {};"
-    units, copies = without_copies(units_of([parsed(body.format("vlSelfRef.__Vdly__a"))]))
-    assert copies == ["vlSelfRef.__Vdly__a = vlSelfRef.a;"]
-    assert len(units) == 2
-    assert without_copies(units_of([parsed(body.format("(3U & vlSelfRef.__Vdly__a)"))]))[1] == []
+    units = units_of([parsed(body.format("vlSelfRef.__Vdly__a"))])
+    nodes = nodes_of(units)
+    assert [nodes[k].writes for k in copies_of(units, nodes)] == [{"__Vdly__a"}]
+    other = units_of([parsed(body.format("(3U & vlSelfRef.__Vdly__a)"))])
+    assert copies_of(other, nodes_of(other)) == []
