@@ -50,10 +50,6 @@ class Ecp5Loop:
                     return cls(reference=reference, feedback=int(feedback), output=output)
         raise InputError(f"no phase-locked loop of an ECP5 makes {wanted_hz} Hz out of {given_hz} Hz")
 
-    def made_hz(self, given_hz: int) -> float:
-        """The frequency that comes of ``given_hz``."""
-        return given_hz * self.feedback / self.reference
-
     def instance(self, m: Module, port: SingleEndedPort, out: Signal, locked: Signal, *, pad: bool) -> Instance:
         """The loop, fed by the pin of ``port``. Current and filter are those that ecppll writes for every loop."""
         m.submodules.buffer = buffer = Buffer(Direction.Input, port)

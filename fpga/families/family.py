@@ -13,10 +13,6 @@ __all__ = ["Family", "Loop"]
 class Loop(Protocol):
     """Dividers of a phase-locked loop."""
 
-    def made_hz(self, given_hz: int) -> float:
-        """The frequency that comes of ``given_hz``."""
-        ...
-
     def instance(self, m: Module, port: SingleEndedPort, out: Signal, locked: Signal, *, pad: bool) -> Instance:
         """The loop, fed by the pin of ``port``; with ``pad`` that pin is the one that belongs to the loop."""
         ...
@@ -75,8 +71,3 @@ class Family:
     models: str
     own_cells: tuple[str, ...]
     model_options: tuple[str, ...] = ()
-
-    @property
-    def of_system(self) -> bool:
-        """Whether packages of the system have all of its tools."""
-        return all(step in self.packages for step in self.steps)

@@ -46,10 +46,6 @@ class GowinLoop:
                     return cls(given_hz=given_hz, reference=reference, feedback=int(feedback), output=output)
         raise InputError(f"no phase-locked loop of a GW1N or GW2A makes {wanted_hz} Hz out of {given_hz} Hz")
 
-    def made_hz(self, given_hz: int) -> float:
-        """The frequency that comes of ``given_hz``."""
-        return given_hz * self.feedback / self.reference
-
     def instance(self, m: Module, port: SingleEndedPort, out: Signal, locked: Signal, *, pad: bool) -> Instance:
         """The loop, fed by the pin of ``port``; all that could change while it runs stands still."""
         m.submodules.buffer = buffer = Buffer(Direction.Input, port)

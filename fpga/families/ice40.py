@@ -48,10 +48,6 @@ class Ice40Loop:
                     return cls(divr=divr, divf=divf, divq=divq, filter_range=_filter_range(detector))
         raise InputError(f"no phase-locked loop of an iCE40 makes {wanted_hz} Hz out of {given_hz} Hz")
 
-    def made_hz(self, given_hz: int) -> float:
-        """The frequency that comes of ``given_hz``."""
-        return given_hz * (self.divf + 1) / 2**self.divq / (self.divr + 1)
-
     def instance(self, m: Module, port: SingleEndedPort, out: Signal, locked: Signal, *, pad: bool) -> Instance:
         """The loop, fed by the pin of ``port``; with ``pad`` that pin is the one that belongs to the loop."""
         if pad:

@@ -1,10 +1,10 @@
-"""A case that fails, made small: fewer instructions and simpler descriptors, while it still fails."""
+"""A case that fails, made small: fewer instructions, while it still fails."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from mho.hw.tile.asm import disassemble
-from mho.hw.tile.isa import DESCRIPTORS, Op, decode, encode
+from mho.hw.tile.isa import Op, decode, encode
 from mho.hw.tile.isa.program import Program
 from mho.sim.tile_programs.cases import Case
 
@@ -12,7 +12,7 @@ __all__ = ["litmus", "shrunk"]
 
 
 def shrunk(case: Case, fails: Callable[[Case], bool], tries: int = 300) -> Case:
-    """The case with as little as still fails; ``most`` is how often that is tried."""
+    """The case with as little as still fails; ``tries`` is how often that is tried."""
     left = tries
     while left > 0:
         for smaller in _smaller(case):
@@ -28,11 +28,8 @@ def shrunk(case: Case, fails: Callable[[Case], bool], tries: int = 300) -> Case:
 
 
 def _smaller(case: Case) -> Iterator[Case]:
-    """Cases with less in them, the smallest first."""
+    """Cases with fewer instructions, the smallest first."""
     program = case.program
-    for plain in (replace(case, stall=0), replace(case, delay=1), replace(case, eager=False)):
-        if plain != case:
-            yield plain
     starts = _starts(program)
     size = len(starts)
     while size:
@@ -40,12 +37,6 @@ def _smaller(case: Case) -> Iterator[Case]:
         for k in range(0, len(starts), max(size, 1)):
             gone = starts[k : k + max(size, 1)]
             yield case.with_program(replace(program, words=_without(program, gone)))
-    for kind, descriptor in DESCRIPTORS.items():
-        for number in range(descriptor.count):
-            words = list(program.descriptors)
-            if kind != "stream" and any(words[descriptor.at(number)]) and not _names(program, kind, number):
-                words[descriptor.at(number)] = [0] * descriptor.layout.words
-                yield case.with_program(replace(program, descriptors=tuple(words)))
 
 
 def _starts(program: Program) -> list[int]:
@@ -73,15 +64,6 @@ def _without(program: Program, gone: list[int]) -> tuple[int, ...]:
             else:
                 words[at] = encode(op, **fields | {"body": body})
     return tuple(word for at, word in enumerate(words) if at not in dead)
-
-
-def _names(program: Program, kind: str, number: int) -> bool:
-    """Whether an instruction or a vec descriptor may name it."""
-    for word in program.words:
-        op, fields, _ = decode(word)
-        if op is not None and fields.get(kind) == number:
-            return True
-    return kind == "walk"
 
 
 def litmus(case: Case, why: str) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from mho.fpga.boards import BOARDS
 from mho.fpga.build.build import BuildReport, build
+from mho.fpga.families import Family
 from mho.hw.config import load_chip
 from mho.macro_models.errors import InputError, ToolError
 from tests.page import put_between, text_around
@@ -95,6 +96,11 @@ def _build(board: str, chip: str, flow: str, folder: Path) -> BuildReport | None
         return None
 
 
+def _flows(family: Family) -> tuple[str, ...]:
+    """Those of the system only where its packages have all tools of a family."""
+    return FLOWS if all(step in family.packages for step in family.steps) else FLOWS[1:]
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Build, and write the table. 1 if a build failed, else 0."""
     parser = argparse.ArgumentParser(prog="./run boards", description="Build all bitstreams; write their table.")
@@ -110,7 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(str(error))
     rows, earlier, failed = [], rows_of(options.page), False
     for board, chip in DESIGNS:
-        for flow in FLOWS if BOARDS[board].served.of_system else FLOWS[1:]:
+        for flow in _flows(BOARDS[board].served):
             folder = options.folder / flow / f"{board}-{chip}"
             selected = board in (options.board or BOARDS) and flow in (options.tools or FLOWS)
             report = None if selected and not options.keep else _read(folder / "report.json")

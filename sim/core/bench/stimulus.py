@@ -73,15 +73,19 @@ def make_models(chip: Chip, devices: Sequence[str], seed: int) -> list[MacroMode
 
 
 def make_stimulus(
-    models: Sequence["MacroModel | ExactMacro"], seed: int, number: int, *, vectors: int = 3, pauses: bool = True
+    models: Sequence["MacroModel | ExactMacro"], seed: int, number: int, *, vectors: int = 3, pauses: bool = True,
+    chip: Chip | None = None,
 ) -> Stimulus:
-    """Stimulus ``number`` of ``seed``; ``pauses`` puts random gaps into some of them."""
+    """Stimulus ``number`` of ``seed``; ``pauses`` puts random gaps into some of them.
+
+    With a ``chip`` its outputs have as many bits at most as those of its cores.
+    """
     rng = np.random.default_rng([seed, number, 0x7E57])
     core = number % len(models)
     config = models[core].config
     masks = _random_masks(rng, config.cell_map)
     kind = kind_of(config.kind)
-    while not models[core].supports(op := kind.random_operation(rng)):
+    while not models[core].supports(op := kind.random_operation(rng, chip)):
         continue
     low, high = op.input_range
     x = rng.integers(low, high + 1, (vectors, config.inputs(op.direction)))

@@ -188,7 +188,7 @@ class _Bench:
         """Random operations, and what else the macro can be asked; ``last``: this core is not used any more."""
         vectors = min(3, SHELL_DEPTH // self.chip.lines * 2)
         for number in range(operations):
-            stimulus = make_stimulus(self.models, seed, number, vectors=vectors)
+            stimulus = make_stimulus(self.models, seed, number, vectors=vectors, chip=self.chip)
             mode = Mode.PIN_LEVEL if self.icarus else Mode.LAZY
             self.report.add(stimulus, self._compare(stimulus, mode), self.devices[stimulus.core])
             if not self.measured and self.kind.pin_level and (self.icarus or number % 4 == 0):
@@ -207,7 +207,7 @@ class _Bench:
                 self._check_programming(operations, seed)
         # The last, because status.error stays.
         if last:
-            self._check_refusal(make_stimulus(self.models, seed, operations, vectors=1, pauses=False))
+            self._check_refusal(make_stimulus(self.models, seed, operations, vectors=1, pauses=False, chip=self.chip))
 
     def _run(self, stimulus: Stimulus, mode: Mode) -> CoreRun:
         return self.core.run(
@@ -295,7 +295,8 @@ class _Bench:
         """Runs of write-verify, alone and beside operations, which do not change for it; a run that is stopped."""
         for number in range(3 if self.chip.lines < 256 else 1):
             stimulus = make_write_stimulus(self.chip, seed, number)
-            beside = None if number % 2 else make_stimulus(self.models, seed, operations + 1 + number, vectors=8)
+            beside = None if number % 2 else make_stimulus(
+                self.models, seed, operations + 1 + number, vectors=8, chip=self.chip)
             run, operation = check_run(self.core, stimulus, beside)
             self.report.runs += 1
             self.report.pulses += len(run.pulses)

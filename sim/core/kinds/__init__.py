@@ -51,25 +51,26 @@ class SimulatedKind:
     measured: bool = False
     groups: Callable[[Chip, str], Mapping[str, list[tuple[str, int]]]] = lambda chip, path: {}
 
-    def random_operation(self, rng: np.random.Generator) -> MvmOperation:
-        """A random legal operation, but for its step code."""
+    def random_operation(self, rng: np.random.Generator, chip: Chip | None = None) -> MvmOperation:
+        """A random legal operation, but for its step code; with as many output bits at most as a chip gives, if any."""
+        output = self.operation.most_out_bits if chip is None else chip.operation(in_bits=1, in_signed=True).out_bits
         while True:
             try:
                 return self.operation(**{
-                    entry.name: self._random(rng, entry.name, entry.default) for entry in fields(self.operation)
+                    entry.name: self._random(rng, entry.name, entry.default, output) for entry in fields(self.operation)
                     if entry.name != "step_code"
                 })
             except InputError:
                 continue  # fields that exclude each other
 
-    def _random(self, rng: np.random.Generator, name: str, default: Any) -> Any:
+    def _random(self, rng: np.random.Generator, name: str, default: Any, out_bits: int) -> Any:
         if name in self.fixed:
             return self.fixed[name][int(rng.integers(len(self.fixed[name])))]
         if isinstance(default, bool):
             return bool(rng.integers(2))
         if isinstance(default, IntEnum):
             return list(type(default))[int(rng.integers(len(type(default))))]
-        low, high = (1, self.operation.most_out_bits) if name == "out_bits" else _LIMITS[name]
+        low, high = (1, out_bits) if name == "out_bits" else _LIMITS[name]
         return int(rng.integers(low, high + 1))
 
     def devices_of(self, chip: Chip) -> Sequence[str]:

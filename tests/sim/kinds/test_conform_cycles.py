@@ -27,7 +27,7 @@ def operations(chip: Chip) -> Iterator[MvmOperation]:
         yield from (replace(op, step_code=500), replace(op, step_code=40_000, out_bits=min(3, op.out_bits)))
     rng = np.random.default_rng(5)
     for _ in range(6):
-        yield replace(simulated(chip).random_operation(rng), step_code=2_000)
+        yield replace(simulated(chip).random_operation(rng, chip), step_code=2_000)
 
 
 @pytest.mark.slow
