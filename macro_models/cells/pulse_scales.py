@@ -23,8 +23,6 @@ from mho.macro_models.integer.pulse import (
     PulseLaw,
 )
 
-__all__ = ["PulseConfig", "check_pulse_device", "integer_law"]
-
 Cells = NDArray[np.int64]
 
 _RATE_ONE = TABLE_STEPS << RATE_BITS

@@ -41,8 +41,6 @@ from mho.macro_models.integer.pulse import (
 from mho.macro_models.integer.random import NORMAL_ONE, Purpose, bits16, normal_blocks, normal_codes, philox_key
 from mho.macro_models.types import Reals
 
-__all__ = ["PulseArray", "PulseConfig"]
-
 Cells = NDArray[np.int64]
 
 # Steps of the draws once a cell; those of each pulse and each verify read follow.

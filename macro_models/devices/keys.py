@@ -12,8 +12,6 @@ from mho.macro_models.devices.sections.noise import GENERATORS
 from mho.macro_models.devices.sections.update import UPDATES
 from mho.macro_models.files.schema import FLAG, TEXT, Choice, ListOf, Number, Optional, Spec, Table, Text, Whole
 
-__all__ = ["SECTIONS", "TABLE"]
-
 SCHEMA = 1
 
 SECTIONS: Mapping[str, type[Any]] = {

@@ -20,8 +20,6 @@ from mho.macro_models.errors import InputError
 from mho.macro_models.integer.pulse import AMPLITUDE_BITS, Polarity
 from mho.macro_models.types import Reals
 
-__all__ = ["AMPLITUDE_MAX", "PassiveArray", "PassiveConfig"]
-
 Places = NDArray[np.int64]
 
 AMPLITUDE_MAX = 2**AMPLITUDE_BITS - 1

@@ -6,8 +6,6 @@ from mho.terminal.console import Output
 from mho.terminal.options import DEVICE, common_options, example
 from mho.terminal.paths import READS, WORD
 
-__all__ = ["drive_command", "tune_command"]
-
 
 @click.command("tune", epilog=example("mho device tune rram-passive --rows 16 --columns 16 --scheme third"))
 @click.argument("device", metavar="DEVICE", type=DEVICE, default="rram-passive")
