@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal, Value, unsigned
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import connect, flipped
 
@@ -10,6 +10,7 @@ from mho.hw.block import Resettable
 from mho.hw.ports import In, Out
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.isa import STREAMS, Cause, Engine, Op, Operand
+from mho.hw.tile.isa.rules import TARGET_RULES, Use
 from mho.hw.tile.rtl.buffer import ReadPort, WritePort
 from mho.hw.tile.rtl.engines.checks import SourceLayout, VecCheck
 from mho.hw.tile.rtl.engines.descriptors import FetchPort
@@ -142,13 +143,13 @@ class VectorIssue(Resettable[TileConfig]):
             check.block.eq(self.look_ask.ring.block), check.wrong.eq(self.look_ask.ring.wrong),
             check.a.eq(looks["a"]), check.b.eq(looks["b"]),
         ]
-        outside, remote, wrong = Signal(), Signal(), Signal(2)
+        breaks, wrong = Signal(len(TARGET_RULES), name="target_breaks"), Signal(2)
         cause, about = Signal(4), Signal(4)
-        m.d.comb += [check.outside.eq(outside), check.remote.eq(remote), check.target_wrong.eq(wrong)]
+        m.d.comb += [check.target_breaks.eq(breaks), check.target_wrong.eq(wrong)]
         with m.FSM():
             with m.State("Idle"):
                 m.d.sync += issue.eq(self.i.payload)
-                m.d.sync += [outside.eq(0), remote.eq(0), wrong.eq(0)]
+                m.d.sync += [breaks.eq(0), wrong.eq(0)]
                 with m.If(self.i.valid & self.settled):
                     m.d.comb += fetch.start.eq(1)
                     m.next = "Descriptor"
@@ -158,14 +159,10 @@ class VectorIssue(Resettable[TileConfig]):
             self._source(m, "a", "Look b", walk["a"], of_stream["a"], vec.a, check, looks["a"])
             self._source(m, "b", "Judge", walk["b"], of_stream["b"], vec.b, check, looks["b"], of_stream["target"])
             with m.State("Look target"):
-                ring, end = self.look_ask.ring, Signal(12)
-                m.d.comb += [
-                    self.look_ask.stream.eq(vec.target[:4]), self.look_ask.valid.eq(1),
-                    end.eq(vec.target_offset + vec.elements),
-                ]
-                m.d.sync += [
-                    outside.eq(Mux(vec.wide, end << 1, end) > ring.block), remote.eq(ring.remote), wrong.eq(ring.wrong),
-                ]
+                ring = self.look_ask.ring
+                use = Use(Op.VEC, {}, self.cfg, vec=vec, streams={"target": ring})
+                m.d.comb += [self.look_ask.stream.eq(vec.target[:4]), self.look_ask.valid.eq(1)]
+                m.d.sync += [breaks.eq(Cat(rule.breaks(use) for rule in TARGET_RULES)), wrong.eq(ring.wrong)]
                 with m.If(self.look_ask.ready):
                     m.next = "Judge"
             with m.State("Judge"):
