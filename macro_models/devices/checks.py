@@ -189,8 +189,8 @@ def _check_heat(device: Device, where: str) -> None:
             )
 
 
-CAUSES = ("programming", "relaxation", "read-noise", "wire", "adc", "stuck")
-"""Everything that makes a macro differ from exact arithmetic; each can be switched off on its own."""
+CAUSES = ("programming", "relaxation", "read-noise", "wire", "adc", "stuck", "sensor")
+"""Everything that makes a macro, or the sensor before it, differ from exact arithmetic; each can be switched off."""
 
 
 def checked_causes(causes: frozenset[str] | None) -> frozenset[str]:
