@@ -18,7 +18,6 @@ from mho.results.budget import MOST_EXACT, Passes, active_causes, make_budget, o
 from mho.sim.executor import execute
 from mho.sim.functional import FunctionalBackend
 
-
 SHOWN = CAUSES[:-1]
 """Causes of chips without a sensor."""
 
