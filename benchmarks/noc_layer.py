@@ -10,8 +10,6 @@ from mho.hw.noc.flit import Destinations
 from mho.hw.noc.reduction.trees import Group
 from mho.sim.noc.nodes import Flow, Job, NodesRun, NodesSimulation, Sends
 
-__all__ = ["layer", "run"]
-
 LINES = 256
 """Inputs and outputs of a node's array."""
 

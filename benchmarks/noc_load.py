@@ -10,8 +10,6 @@ from mho.hw.noc.router.traffic import PATTERNS, Pattern, channel_bound, make_tra
 from mho.sim.noc.check import check_delivery, members
 from mho.sim.noc.mesh import MeshSimulation
 
-__all__ = ["Sweep", "sweep"]
-
 WARM = 2000
 """Cycles before those that count."""
 

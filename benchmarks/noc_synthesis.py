@@ -22,8 +22,6 @@ from mho.hw.noc.router.router import Router
 from mho.rtl_gen.verilog.netlist import emit
 from mho.rtl_gen.verilog.ports import Port, module_ports
 
-__all__ = ["parts", "synthesise"]
-
 CELLS = {
     "lut4": "LUT4", "dpr16x4": "TRELLIS_DPR16X4", "ff": "TRELLIS_FF", "ccu2c": "CCU2C", "pfumx": "PFUMX",
     "l6mux": "L6MUX21",

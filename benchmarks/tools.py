@@ -13,8 +13,6 @@ from threadpoolctl import threadpool_limits
 
 from mho.sim.build.toolchain import require_tool
 
-__all__ = ["cpu_s", "fmax_MHz", "options", "rates", "run_tool", "tell"]
-
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # of processes that are begun
 threadpool_limits(1, user_api="blas")
 

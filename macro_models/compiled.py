@@ -5,8 +5,6 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
-__all__ = ["compile_loops", "loops_of", "read"]
-
 
 def loops_of(module: str) -> Callable[[], Any]:
     """``LOOPS`` of a module, compiled when first asked for; None where numba is not there or off."""

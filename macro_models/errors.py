@@ -8,8 +8,6 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping
 
-__all__ = ["InputError", "MhoError", "ToolError", "argument", "check_whole", "nearest", "one_sentence", "printable"]
-
 LONGEST = 600
 """Characters of a sentence; of what is longer the begin stays, and a third is the end."""
 

@@ -18,11 +18,6 @@ from mho.macro_models.devices.device import Device
 from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, Direction, Masks, MvmOperation
 from mho.macro_models.integer.vector import take_vectors
 
-__all__ = [
-    "BoundProduct", "MacroConfig", "MacroModel", "MvmResult", "PinLevelMacro", "bind", "compute_taken",
-    "constant_input", "conversions_of", "most_steps",
-]
-
 
 @dataclass(frozen=True, eq=False)
 class MvmResult:

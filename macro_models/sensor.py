@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 from mho.macro_models.integer.random import NORMAL_ONE, Purpose, normal_codes
 from mho.macro_models.types import Reals
 
-__all__ = ["LAWS", "Sensor"]
-
 LAWS = ("none", "linear", "power", "threshold")
 """Laws of response; none: there is no sensor."""
 

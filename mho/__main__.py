@@ -7,8 +7,6 @@ from typing import NoReturn
 from mho.terminal import interrupt
 from mho.threads import VARIABLES
 
-__all__ = ["main"]
-
 
 def main() -> NoReturn:
     """Run the command line of this process, and end it."""

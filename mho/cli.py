@@ -16,8 +16,6 @@ from mho.terminal import interrupt
 from mho.terminal.console import say
 from mho.terminal.groups import LazyGroup
 
-__all__ = ["COMMANDS", "cli", "run"]
-
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("mho.commands.demo", "The main job on shipped data: real images through the generated Verilog."),
     "doctor": ("mho.commands.doctor", "Say whether this machine is ready, or what is missing."),

@@ -3,8 +3,6 @@
 import os
 from contextlib import AbstractContextManager, nullcontext
 
-__all__ = ["VARIABLES", "one_thread"]
-
 VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 """By these the user decides; the command sets them to 1 where they are not set."""
 

@@ -5,8 +5,6 @@ from dataclasses import asdict, dataclass
 from mho.hw.config.keys import Section, key
 from mho.macro_models.sensor import LAWS, Sensor
 
-__all__ = ["SensorSection"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class SensorSection(Section):

@@ -40,8 +40,6 @@ from scipy.linalg import get_blas_funcs, get_lapack_funcs
 from mho.macro_models.array.wires import Mode, Wires, check_conductances, check_lines_on, check_mode, flip
 from mho.macro_models.errors import InputError, ToolError
 
-__all__ = ["effective_codes", "effective_matrix", "eliminate", "one_thread"]
-
 
 @dataclass(frozen=True)
 class Ladder:

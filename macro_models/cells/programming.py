@@ -13,8 +13,6 @@ from mho.macro_models.devices.device import Device
 from mho.macro_models.devices.memory import Drawn, Draws, anew_step, shared, with_chip
 from mho.macro_models.integer.random import NORMAL_ONE, NORMAL_TABLE, Purpose, bits16, normal_codes
 
-__all__ = ["cell_draws", "chip_code", "programmed"]
-
 _STEP = 1 << 16
 
 

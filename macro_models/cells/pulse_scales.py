@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mho.macro_models.cells.bias import WRITES
 from mho.macro_models.devices.device import Device
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.pulse import (
@@ -21,9 +22,6 @@ from mho.macro_models.integer.pulse import (
     THRESHOLD_MAX,
     PulseLaw,
 )
-from mho.macro_models.passive.bias import WRITES
-
-__all__ = ["PulseConfig", "check_pulse_device", "integer_law"]
 
 Cells = NDArray[np.int64]
 

@@ -12,8 +12,6 @@ import numpy as np
 from mho.macro_models.compiled import compile_loops
 from mho.macro_models.integer.random import NORMAL_ONE
 
-__all__ = ["LOOPS"]
-
 _ONE, _BLOCK = np.float64(NORMAL_ONE), 512
 
 

@@ -13,9 +13,6 @@ from mho.macro_models.constants import BOLTZMANN_EV
 from mho.macro_models.errors import InputError, nearest
 from mho.macro_models.types import Reals
 
-__all__ = ["MODELS", "CompactModel", "StanfordPku", "StrachanTaOx", "Vteam", "Yakopcic", "compact_model"]
-
-
 _TOP = 500.0
 """Largest exponent."""
 

@@ -10,8 +10,6 @@ from mho.macro_models.devices.sections.law import Law
 from mho.macro_models.errors import InputError
 from mho.macro_models.files.schema import shown
 
-__all__ = ["CAUSES", "check_whole", "checked_causes"]
-
 
 def check_whole(device: Device, where: str) -> None:
     """Refuse values that are legal each by itself but not together."""

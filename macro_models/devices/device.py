@@ -30,8 +30,6 @@ from mho.macro_models.devices.sections.telegraph import Telegraph
 from mho.macro_models.devices.sections.temperature import Temperature
 from mho.macro_models.devices.sections.update import Update
 
-__all__ = ["LATER", "Device"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Device:

@@ -25,8 +25,6 @@ from mho.macro_models.files.schema import (
     Whole,
 )
 
-__all__ = ["SECTIONS", "TABLE"]
-
 SCHEMA = 1
 
 SECTIONS: Mapping[str, type[Any]] = {

@@ -14,11 +14,6 @@ from numpy.typing import DTypeLike, NDArray
 
 from mho.macro_models.errors import InputError, nearest
 
-__all__ = [
-    "FLAG", "JSON", "TEXT", "Array", "Choice", "ListOf", "Named", "Nullable", "Number", "Numbers", "Optional", "Spec",
-    "Table", "Text", "Type", "Whole", "shown",
-]
-
 
 class Spec(Protocol):
     """What a value may be."""

@@ -10,8 +10,6 @@ from mho.macro_models.devices.sections.temperature import Temperature
 from mho.macro_models.errors import printable
 from mho.macro_models.files import parse_toml
 
-__all__ = ["device_toml"]
-
 _WIDTH = 116
 _COMMENTS = {
     "range": "Range of conductances: that of the chip must be the same (cells.g_min_uS, cells.g_max_uS).",

@@ -15,8 +15,6 @@ from mho.macro_models.integer.pwm.converter import LEVEL_BITS, LEVEL_TOP
 from mho.macro_models.integer.pwm.operation import MAGNITUDE_BITS
 from mho.macro_models.programmed import ConductanceGrid
 
-__all__ = ["MOST_TOP_COUNTS", "DeviceQuads", "FilledDevices", "PwmConfig"]
-
 Float = NDArray[np.float64]
 
 

@@ -14,8 +14,6 @@ from mho.macro_models.integer.operation import STEP_FRACTION_BITS, Direction
 from mho.macro_models.programmed import ConductanceGrid
 from mho.macro_models.tnsa.converter.neuron import Neuron
 
-__all__ = ["TnsaConfig"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class TnsaConfig(ConductanceGrid):

@@ -13,8 +13,6 @@ from mho.macro_models.shown import Shown
 if TYPE_CHECKING:
     from mho.rtl_gen import GenerationReport
 
-__all__ = ["Chip", "chip_description"]
-
 
 class Chip(Shown):
     """A chip description, complete and checked.

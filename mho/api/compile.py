@@ -22,8 +22,6 @@ from mho.threads import one_thread
 if TYPE_CHECKING:
     from mho.sim.programming.instance import Cells
 
-__all__ = ["compile", "load", "plan"]
-
 Option = float | str | int | Mapping[str, int] | None
 """Value of an option of the compiler."""
 

@@ -19,8 +19,6 @@ from mho.units import parse_time
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Device", "device_model"]
-
 PathLike = str | os.PathLike[str]
 
 

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from mho.sim.export.listing import Listing
     from mho.sim.programming.instance import Cells
 
-__all__ = ["Net"]
-
 
 class Net(Shown):
     """A network compiled for a chip.

@@ -19,8 +19,6 @@ from mho.terminal.console import Output
 from mho.terminal.options import common_options, example
 from mho.terminal.paths import WORD
 
-__all__ = ["Finding", "doctor_command", "inspect"]
-
 VERILATOR_LEAST = (5, 6)
 """First Verilator with the ``--timing`` that the shells' clock needs and cocotb's way of building."""
 

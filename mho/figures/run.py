@@ -22,18 +22,6 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 
-__all__ = [
-    "COLOURS",
-    "MARKERS",
-    "draw_codes",
-    "figure_bytes",
-    "in_style",
-    "new_figure",
-    "plot_device",
-    "plot_run",
-    "save_figure",
-]
-
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#555555")
 """Okabe and Ito's palette, which colour-blind readers can tell apart."""
 MARKERS = "osD^vPX"

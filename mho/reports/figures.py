@@ -11,8 +11,6 @@ from mho.reports.facts import Facts
 from mho.reports.links import LINKS, draw_links
 from mho.reports.table import some_tiles
 
-__all__ = ["figures_of"]
-
 TILE_ENERGY = (
     "Energy of the digital part by tile",
     "Of one input. Clock and leakage are there whatever a tile does; the rest is what its work, and its waiting, "

@@ -18,11 +18,6 @@ from mho.results import score
 if TYPE_CHECKING:
     from mho.sim.programming.instance import Cells
 
-__all__ = [
-    "MOST_EXACT", "Budget", "BudgetRow", "Passes", "active_causes", "make_budget", "orders", "run_passes", "shares",
-    "subsets",
-]
-
 MOST_EXACT = 5
 """Causes up to which every order of them is averaged; of more, a few orders that treat all alike."""
 

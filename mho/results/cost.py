@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from mho.compiler.network import Network
     from mho.results.seed_run import SeedRun
 
-__all__ = ["Work", "cost_of", "work_of"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Work:

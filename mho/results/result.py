@@ -16,7 +16,7 @@ from mho.macro_models.errors import InputError
 from mho.macro_models.output import write_output
 from mho.macro_models.shown import Shown
 from mho.results import score
-from mho.results.budget import Budget, BudgetRow, Passes, make_budget
+from mho.results.budget import Budget, Passes, make_budget
 from mho.results.cost import Work, cost_of
 from mho.results.facts import LayerRow, Provenance, Trace
 from mho.results.uncertainty import DeviceRun, Uncertainty, make_uncertainty
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from mho.sim.backend import Observed
 
 from mho.results.seed_run import Options, SeedRun
-
-__all__ = ["Budget", "BudgetRow", "Outputs", "Result"]
 
 Outputs = NDArray[np.generic] | dict[str, NDArray[np.generic]]
 """Of a model with one output the output, of others all by name."""

@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
 from mho.runs.job import Job, Progress
 
-__all__ = ["check_options", "run_network", "select_causes"]
-
 KEPT_BYTES = 1 << 28
 """Output codes of all seeds that are kept together unless a run asks for them."""
 SHOWN_BYTES = 1 << 23

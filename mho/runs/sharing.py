@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from mho.runs.job import Job
     from mho.sim.backend import Backend
 
-__all__ = ["pass_bytes", "team", "whole_pass"]
 
 class _Shared(NamedTuple):
     """What a process begins with."""

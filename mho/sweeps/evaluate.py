@@ -17,8 +17,6 @@ from mho.sweeps.spec.points import Point, parts
 from mho.sweeps.spec.spec import Spec
 from mho.sweeps.spec.workload import Workload
 
-__all__ = ["Row", "begin", "evaluate"]
-
 Row = dict[str, Any]
 """Columns of a point; of one that is refused ``error`` holds the sentence and there are no results."""
 

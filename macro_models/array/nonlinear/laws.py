@@ -13,9 +13,6 @@ from mho.macro_models.constants import BOLTZMANN_EV, KELVIN
 from mho.macro_models.errors import InputError
 from mho.macro_models.types import Reals
 
-__all__ = ["CellLaw", "Cubic", "MetalOxide", "Ohmic", "Sinh", "Transistor"]
-
-
 _STEEPEST = 600.0  # exponents beyond it overflow on the way to a solution, which is never there
 
 

@@ -19,9 +19,6 @@ from mho.macro_models.array.wires import Wires, check_conductances
 from mho.macro_models.errors import InputError, ToolError
 from mho.macro_models.types import Reals
 
-__all__ = ["OperatingPoint", "solve_array"]
-
-
 _MOST_STEPS = 80
 _SMALL = 1e-10
 """A step of Newton's method so much smaller than the largest voltage is the last: what is left is its square."""

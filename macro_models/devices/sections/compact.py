@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from mho.macro_models.compact.models import CompactModel, compact_model
 from mho.macro_models.files.schema import Named
 
-__all__ = ["Compact"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Compact:

@@ -19,8 +19,6 @@ from mho.macro_models.devices.sections.law import Law
 from mho.macro_models.devices.sections.temperature import Temperature
 from mho.macro_models.types import Reals
 
-__all__ = ["REVERSIBLE", "Heat", "inverse_kT"]
-
 REVERSIBLE = ("", "linear", "arrhenius")
 """Forms of the reversible part."""
 

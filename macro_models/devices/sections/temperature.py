@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from mho.macro_models.constants import BOLTZMANN_EV, KELVIN
 from mho.macro_models.devices.grid import number_on_grid
 
-__all__ = ["Temperature"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Temperature:

@@ -17,8 +17,6 @@ from mho.macro_models.fit.law.statistics import rounded
 from mho.macro_models.fit.tables.measurements import Measurements
 from mho.macro_models.types import Reals
 
-__all__ = ["FEWEST_TEMPS", "choose", "evidence", "fit_heat", "off_temperatures", "one_temperature"]
-
 FEWEST_TEMPS = 2
 """Besides that of the law, from which an energy is fitted."""
 _CLEARLY = 0.7  # part of the held-out cost that is left where a further term is taken

@@ -10,8 +10,6 @@ from mho.macro_models.devices.sections.heat import inverse_kT
 from mho.macro_models.fit.heat.cases import Cases
 from mho.macro_models.types import Reals
 
-__all__ = ["ENERGIES", "Found", "Predicted", "Search"]
-
 ENERGIES = np.linspace(0.0, 3.0, 301)
 _FINE = np.linspace(-0.012, 0.012, 25)
 _PART_OF_RANGE = 0.01

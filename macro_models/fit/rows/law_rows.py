@@ -25,8 +25,6 @@ from mho.macro_models.fit.rows.first_rows import empty_row, make_row
 from mho.macro_models.fit.rows.row import Row, quantiles
 from mho.macro_models.fit.tables.measurements import Measurements
 
-__all__ = ["DRAWS", "LawRows"]
-
 _CORRECTIONS, _SETTLING, _MATCHES = 5, 5, 3
 _SEARCHES, _TURNS = 8, 2
 _MISSED = 0.1  # part of a statistic by which a row may be off

@@ -14,8 +14,6 @@ from scipy.special import ndtr
 
 from mho.macro_models.devices.quantiles import NODES, node_z, two_sided
 
-__all__ = ["EmpiricalRow", "ParametricRow", "Row", "quantiles"]
-
 NODE_Z = node_z(NODES[1])
 
 

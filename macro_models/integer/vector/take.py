@@ -5,8 +5,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["PAD", "padded", "run_of", "take_elements", "take_rows", "take_vectors", "with_padding"]
-
 PAD = -1
 """Index of an element that is outside of a value: padding."""
 

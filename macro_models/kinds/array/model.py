@@ -21,9 +21,6 @@ from mho.macro_models.macro import MvmResult
 from mho.macro_models.programmed import ProgrammedCore
 from mho.macro_models.types import Integers, Reals
 
-__all__ = ["ArrayModel"]
-
-
 _BLOCK = 256  # vectors at a time
 
 

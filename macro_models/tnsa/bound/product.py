@@ -29,8 +29,6 @@ from mho.macro_models.tnsa.converter.conversion import (
 )
 from mho.macro_models.tnsa.sensing import SINGLE_EXACT, Key, Product, Spread, Steps
 
-__all__ = ["Charge", "FoldedProduct", "compiled"]
-
 compiled_taken: Callable[[], Callable[..., None] | None] = loops_of("mho.macro_models.tnsa.bound.taken_compiled")
 compiled: Callable[[], Callable[..., None] | None] = loops_of("mho.macro_models.tnsa.bound.read_compiled")
 

@@ -12,8 +12,6 @@ import numpy as np
 
 from mho.macro_models.compiled import compile_loops, read
 
-__all__ = ["LOOPS"]
-
 NUMBERS = 1 << 17
 """Of what is taken and of charges at once, in single precision: 512 KiB."""
 

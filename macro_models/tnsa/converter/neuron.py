@@ -29,8 +29,6 @@ from mho.macro_models.integer.random import NORMAL_ONE
 from mho.macro_models.tnsa.converter.walk import Walk
 from mho.macro_models.tnsa.sensing import INPUT_TOP, Key, Product, Steps
 
-__all__ = ["COUNT_TOP", "UNIT_STEP", "Counter", "Integrator", "Neuron", "grid_bits"]
-
 COUNT_TOP = 2 ** (MAX_BITS - 1) - 1
 """Largest count of a conversion."""
 

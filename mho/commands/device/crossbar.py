@@ -11,8 +11,6 @@ from mho.terminal.paths import READS, WORD, WRITES
 if TYPE_CHECKING:
     from mho.macro_models.compact import CompactModel
 
-__all__ = ["drive_command", "tune_command"]
-
 
 @click.command("tune", epilog=example("mho device tune rram-passive --rows 16 --columns 16 --scheme third"))
 @click.argument("device", metavar="DEVICE", type=DEVICE, default="rram-passive")

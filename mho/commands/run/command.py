@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from mho.compiler import Inputs
     from mho.sim.programming.instance import Cells
 
-__all__ = ["run_command"]
-
 _MOST_CYCLES = 10**12
 _OF_BACKENDS = ("port", "baud", "threads", "arrays", "jobs", "waves", "waves_tiles", "trace")
 """Options that are those of a backend."""

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from mho.results.result import Result
 
-__all__ = ["print_result"]
-
 
 def print_result(result: "Result", truth: "NDArray[np.int64] | None", budget: bool, out: Output) -> None:
     """The answer as text."""
