@@ -12,7 +12,7 @@ from mho.hw.tile.isa import STREAMS, Cause, Engine, Op, Operand
 from mho.hw.tile.isa.rules import TARGET_RULES, Use
 from mho.hw.tile.rtl.engines.checks import SourceLayout, VecCheck
 from mho.hw.tile.rtl.engines.fetcher import Fetcher
-from mho.hw.tile.rtl.engines.issue_queue import IssueQueue
+from mho.hw.tile.rtl.engines.issue_queue import IssueQueue, IssuingEngine
 from mho.hw.tile.rtl.engines.vector_control import FLAGS, VecLayout, VectorControl, VectorPorts, sources
 from mho.hw.tile.rtl.rings import AskPort
 from mho.hw.tile.rtl.sequencer import IssueLayout
