@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from mho.hw.config.cost import AreaSection, EnergySection, ProcessSection
 from mho.hw.config.keys import ChipError, Section, check_section, key, keys_of
 from mho.hw.config.macro import MacroSection
+from mho.hw.config.sensor import SensorSection
 from mho.hw.config.tile import TileSection
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.operation import STEP_WIDTH, MvmOperation
@@ -162,6 +163,7 @@ class Chip(ABC):
     process: ProcessSection = field(default_factory=ProcessSection)
     energy: EnergySection = field(default_factory=EnergySection)
     area: AreaSection = field(default_factory=AreaSection)
+    sensor: SensorSection = field(default_factory=SensorSection)
     macro: MacroSection | None = None
     folder: Path | None = field(default=None, compare=False, repr=False)
 

@@ -131,6 +131,24 @@ class Nullable:
         return None if value is None else self.spec.read(where, value)
 
 
+class Named(dict[str, float]):
+    """Numbers by names, that are not changed: a part of what is compared and hashed."""
+
+    def __hash__(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return hash(frozenset(self.items()))
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """A table of numbers of a range, by names that are checked where they are known."""
+
+    number: Number
+
+    def read(self, where: str, value: object) -> Named:
+        table = JSON.read(where, value)
+        return Named((name, self.number.read(f"{where}.{name}", item)) for name, item in table.items())
+
+
 @dataclass(frozen=True)
 class Table:
     """A table whose keys are known, all of them there unless they are :class:`Optional`; with ``rest`` others may be.

@@ -38,6 +38,7 @@ _COMMENTS = {
         "of the difference (polynomials in g / g_ref_uS), deviation of its logarithm, quantiles of the share of reads "
         "that find the upper one."
     ),
+    "compact": "A compact model of the cell. Not part of the data.",
     "conduction": "Reads that are not linear: law of the cells, access transistor. Not part of the data.",
     "stuck": "Cells that do not answer: those of the data are left out of the other sections.",
     "pulse": "Answer to programming pulses, see macro_models/cells/pulses.py for the equations.",

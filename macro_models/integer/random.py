@@ -54,6 +54,8 @@ class Purpose(IntEnum):
     CONVERTER_RESIDUAL = 17
     CONVERTER_PHASE = 18
     REFERENCE_PHASE = 19
+    PIXEL_GAIN = 20
+    PIXEL_DARK = 21
 
 
 def philox_key(purpose: Purpose, seed: int, core: int) -> tuple[int, int]:

@@ -78,7 +78,8 @@ class Net(Shown):
         """Outputs of the float model for ``x`` of shape (images, ...), in onnxruntime's shape: several by name."""
         from mho.compiler.job import check_shape
 
-        outputs = self.network.model.compute_all(check_shape(read_inputs(x), self.network.model))
+        responses = self.network.chip.sensor.model.responses(check_shape(read_inputs(x), self.network.model))
+        outputs = self.network.model.compute_all(responses)
         return outputs if len(outputs) > 1 else next(iter(outputs.values()))
 
     def run(
@@ -132,7 +133,8 @@ class Net(Shown):
             :class:`mho.Cosim`, :class:`mho.FpgaSim` or :class:`mho.Fpga`, as in ``Cosim(waves="run.fst")``. All give
             the same bits; the last two only without noise that is drawn at every conversion.
         without, only
-            Causes of non-ideality to leave out, or to keep: programming, relaxation, read-noise, wire, adc, stuck.
+            Causes of non-ideality to leave out, or to keep: programming, relaxation, read-noise, wire, adc, stuck,
+            sensor.
         limit
             Most images to take.
         score

@@ -116,12 +116,14 @@ def run_network(
         time=time, temp=temp, seed=seed, seeds=seeds, backend=backend, without=without, only=only, limit=limit,
         device_draws=device_draws,
     )
+    if not network.chip.sensor.model.spreads:
+        causes = tuple(cause for cause in causes if cause != "sensor")
     check_device(network.chip, device)
     family(network.chip.core.kind).compensation(compensation)
     if cells is not None:
         cells.check_network(network)
         seed = _seed_of(cells, seed, seeds)
-    x = check_shape(x, network.model)[:limit]
+    x = network.chip.sensor.model.responses(check_shape(x, network.model)[:limit])
     count = seeds or 1
     images_kept = _images_kept(network, len(x), count, keep_codes)
     needed = run_bytes(network, len(x), count, codes=images_kept * code_bytes(network.program), batch=BATCH)

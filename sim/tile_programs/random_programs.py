@@ -27,8 +27,9 @@ from mho.hw.tile.isa import (
     Operand,
     encode,
 )
-from mho.hw.tile.isa.legality import is_stream, is_walk, refusal, width_of
+from mho.hw.tile.isa.legality import refusal
 from mho.hw.tile.isa.program import Program
+from mho.hw.tile.isa.rules import is_stream, is_walk, width_of
 from mho.hw.tile.isa.vector import pack_parameters
 from mho.macro_models.integer.operation import Converter, Direction, MvmOperation
 

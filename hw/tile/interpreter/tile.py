@@ -11,7 +11,7 @@ from mho.hw.tile.interpreter.plans import Plan
 from mho.hw.tile.interpreter.state import Core, Retired, TrapError
 from mho.hw.tile.interpreter.token_tile import TokenNet, TokenTile
 from mho.hw.tile.isa import ACCUMULATORS, DESCRIPTORS, STREAMS, Cause, Format, Kind, Op, Operand, decode
-from mho.hw.tile.isa.legality import is_stream, is_walk
+from mho.hw.tile.isa.rules import is_stream, is_walk
 from mho.hw.tile.isa.vector import compute, lanes_of
 from mho.hw.tile.isa.window import OUTSIDE, sliding_window
 from mho.macro_models.errors import InputError

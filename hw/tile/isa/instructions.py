@@ -34,7 +34,7 @@ class Instruction:
 
     ``duration`` is that in the sequencer, beside the cycle in which it is decoded; of MVM, VEC, SEND and CORE that in
     their engine, from when it has the instruction to when it has nothing in hand. What is legal between fields is in
-    :data:`mho.hw.tile.isa.legality.RULES`.
+    :data:`mho.hw.tile.isa.rules.RULES`.
     """
 
     op: Op

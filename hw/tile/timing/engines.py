@@ -3,7 +3,7 @@
 from functools import lru_cache
 
 from mho.hw.tile.isa import INSTRUCTIONS, Op, Operand
-from mho.hw.tile.isa.legality import is_result, is_stream, is_walk
+from mho.hw.tile.isa.rules import is_result, is_stream, is_walk
 from mho.hw.tile.timing.clock import Process
 from mho.hw.tile.timing.ring import Asker
 from mho.hw.tile.timing.state import Operation, Product, TileState

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.isa import Format, Kind, Operand
-from mho.hw.tile.isa.legality import is_result, is_stream, is_walk
+from mho.hw.tile.isa.rules import is_result, is_stream, is_walk
 from mho.hw.tile.isa.vector import Parameters
 from mho.hw.tile.rtl.lanes.accumulators import AT_A_TIME
 

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
-from mho.macro_models.devices.sections.temperature import BOLTZMANN_EV, KELVIN
+from mho.macro_models.constants import BOLTZMANN_EV, KELVIN
 from mho.macro_models.errors import InputError
 from mho.macro_models.types import Reals
 
