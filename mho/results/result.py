@@ -15,12 +15,12 @@ from mho.compiler.input_time import InputTime
 from mho.macro_models.errors import InputError
 from mho.macro_models.output import write_output
 from mho.macro_models.shown import Shown
+from mho.macro_models.threads import one_thread
 from mho.results import score
 from mho.results.budget import Budget, Passes, make_budget
 from mho.results.cost import Work, cost_of
 from mho.results.facts import LayerRow, Provenance, Trace
 from mho.results.uncertainty import DeviceRun, Uncertainty, make_uncertainty
-from mho.threads import one_thread
 from mho.units import format_time
 from mho.version import JSON_FORMAT
 
