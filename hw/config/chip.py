@@ -273,6 +273,12 @@ class Chip(ABC):
         return self.mesh.columns * self.mesh.rows
 
     @property
+    def core_alone(self) -> Self:
+        """The description of one core without tiles."""
+        tile = replace(self.tile, at=type(self.tile)().at, programs=False)
+        return replace(self, mesh=replace(self.mesh, columns=1, rows=1), tile=tile)
+
+    @property
     def tiled(self) -> bool:
         """Whether it is made of tiles: several cores, or one that runs its program; else a host has the one core."""
         return self.cores > 1 or self.tile.programs
