@@ -10,7 +10,7 @@ from mho.hw.block import Resettable
 from mho.hw.ports import In, Out
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.isa import STREAMS, Cause, Engine, Op, Operand
-from mho.hw.tile.isa.rules import TARGET_RULES, Use
+from mho.hw.tile.isa.rules import TARGET_RULES, Use, is_draw
 from mho.hw.tile.rtl.buffer import ReadPort, WritePort
 from mho.hw.tile.rtl.engines.checks import SourceLayout, VecCheck
 from mho.hw.tile.rtl.engines.descriptors import FetchPort
@@ -35,8 +35,9 @@ _SHARED = ("read", "write", "drain", "result", "sum_context", "summing", "memory
 class OperationQueue(IssueQueue):
     """Operations that were taken."""
 
-    def __init__(self) -> None:
-        super().__init__(VecLayout(), _WAITING)
+    def __init__(self, draws: bool = False) -> None:
+        self.draws = draws
+        super().__init__(VecLayout(draws), _WAITING)
 
 
 class VectorIssue(Resettable[TileConfig]):
@@ -67,6 +68,8 @@ class VectorIssue(Resettable[TileConfig]):
         As at :class:`mho.hw.tile.rtl.engines.vector_control.VectorControl`.
     ends : Out(1)
         For a trace: the oldest one ended.
+    key, image, begins : In(64), In(32), In(1)
+        Of a tile that draws: the key, the number of the image, and a strobe with which another one begins.
     """
 
     i = In(stream.Signature(IssueLayout()))
@@ -99,11 +102,14 @@ class VectorIssue(Resettable[TileConfig]):
     memory = In(stream.Signature(MemoryWrite()))
     adds = Out(1)
     total = Out(32)
+    key = In(64, when=lambda self: self.cfg.draws)
+    image = In(32, when=lambda self: self.cfg.draws)
+    begins = In(1, when=lambda self: self.cfg.draws)
 
     def elaborate(self, platform: object) -> Any:
         m = Module()
         m.submodules.execution = execution = VectorControl(self.cfg)
-        m.submodules.waiting = waiting = OperationQueue()
+        m.submodules.waiting = waiting = OperationQueue(self.cfg.draws)
         m.submodules.fetch_vec = fetch = Fetcher("vec")
         connect(m, waiting.o, execution.i)
         for name in ("walks", "ask", "change", *_SHARED):
@@ -131,6 +137,13 @@ class VectorIssue(Resettable[TileConfig]):
             self.ends.eq(waiting.o.valid & waiting.o.ready),
         ]
         self._look(m, issue, fetch, looks, waiting)
+        if self.cfg.draws:
+            first = Signal(name="first_draw")
+            m.d.comb += [execution.key.eq(self.key), execution.image.eq(self.image), entry.first.eq(first)]
+            with m.If(self.begins):
+                m.d.sync += first.eq(1)
+            with m.Elif(waiting.i.valid & waiting.i.ready & is_draw(vec)):
+                m.d.sync += first.eq(0)
         return self.resets(m)
 
     def _look(self, m: Module, issue: data.View, fetch: Fetcher, looks: dict[str, Any], waiting: IssueQueue) -> None:
