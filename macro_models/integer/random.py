@@ -56,6 +56,8 @@ class Purpose(IntEnum):
     REFERENCE_PHASE = 19
     PIXEL_GAIN = 20
     PIXEL_DARK = 21
+    DRAW = 22
+
 
 
 def philox_key(purpose: Purpose, seed: int, core: int) -> tuple[int, int]:

@@ -7,9 +7,9 @@ import onnx
 import pytest
 
 from mho.compiler import CompileOptions, compile_model, import_onnx
-from mho.compiler.passes import compile_tiles
 from mho.compiler.calibration.finer import MOST_LAYERS, may_be_in_two
 from mho.compiler.model import FloatNetwork
+from mho.compiler.passes import compile_tiles
 from mho.hw.config import load_chip
 from tests.compiler.importer.onnx_models import build, node
 
