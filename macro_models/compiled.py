@@ -19,13 +19,6 @@ def loops_of(module: str) -> Callable[[], Any]:
     return loops
 
 
-def read(kind: Any, dimensions: int) -> Any:
-    """A contiguous array that loops do not write to. Needs numba."""
-    from numba import types
-
-    return types.Array(kind, dimensions, "C", readonly=True)
-
-
 def compile_loops(signature: Any, function: Callable[..., None], **options: Any) -> Callable[..., None] | None:
     """Compile ``function`` for one signature; None if numba, which it needs, is off.
 

@@ -14,10 +14,10 @@ from mho.compiler.facts import Fitting, Summary
 from mho.macro_models.errors import InputError
 from mho.macro_models.output import write_output
 from mho.macro_models.shown import Shown
+from mho.macro_models.threads import one_thread
 from mho.results.result import Outputs, Result
 from mho.runs.backends import BackendLike, backend_of
 from mho.sim.build.announce import announced_builds
-from mho.threads import one_thread
 
 if TYPE_CHECKING:
     from mho.sim.export.listing import Listing

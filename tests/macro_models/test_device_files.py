@@ -14,7 +14,7 @@ FILE = "my.toml"
 
 NAMES = [
     "ecram", "fefet", "ideal", "lfsr", "mtj", "pcm-generic", "pcm-hermes-1dev", "pcm-hermes-2dev", "rram-neurram",
-    "rram-passive", "rram-relax",
+    "rram-passive", "rram-relax", "rram-taox",
 ]
 
 

@@ -23,7 +23,7 @@ from mho.hw.tile.rtl.sequencer.sequencer import PC_BITS
 from mho.hw.tile.rtl.windows import AddressGenerator, WalkPort, WalkRequest
 from mho.macro_models.integer.draws import NUMBER_BITS
 
-__all__ = ["FLAGS", "VecLayout", "VectorControl", "sources"]
+__all__ = ["FLAGS", "VecLayout", "VectorControl", "VectorPorts", "sources"]
 
 FLAGS = ("advance_a", "advance_b", "free_a", "free_b", "push")
 """Fields of VEC of one bit."""
@@ -51,16 +51,11 @@ def sources(vec: data.View) -> tuple[dict[str, Value], dict[str, Value]]:
     return walks, {"a": ~vec.a[4], "b": both & ~vec.b[4], "target": ~vec.target[4]}
 
 
-class VectorControl(Resettable[TileConfig]):
-    """Carries out VEC, one at a time: waits for its windows and blocks, computes, gives back and shows.
-
-    Only what an operation needs takes time: of one that takes the drain and adds to accumulators three cycles beside
-    those of the vector unit, one more for each stream that it asks or changes.
+class VectorPorts(Resettable[TileConfig]):
+    """What carries out VEC reaches.
 
     Members
     -------
-    i : In(stream of VecLayout())
-        What was taken; it goes when it is done.
     found : Out(PendingTrap())
         Why it stopped, from then on.
     walks, ask, change : Out(WalkPort()), Out(AskPort()), Out(stream of Change())
@@ -77,7 +72,6 @@ class VectorControl(Resettable[TileConfig]):
         Of a tile that draws: the key, and the number of the image that instructions are issued for.
     """
 
-    i = In(lambda self: stream.Signature(VecLayout(self.cfg.draws)))
     found = Out(PendingTrap())
     walks = Out(WalkPort())
     ask = Out(AskPort())
@@ -94,6 +88,22 @@ class VectorControl(Resettable[TileConfig]):
     total = Out(32)
     key = In(64, when=lambda self: self.cfg.draws)
     image = In(32, when=lambda self: self.cfg.draws)
+
+
+class VectorControl(VectorPorts):
+    """Carries out VEC, one at a time: waits for its windows and blocks, computes, gives back and shows.
+
+    Only what an operation needs takes time: of one that takes the drain and adds to accumulators three cycles beside
+    those of the vector unit, one more for each stream that it asks or changes.
+
+    Members
+    -------
+    <the members of :class:`VectorPorts`>
+    i : In(stream of VecLayout())
+        What was taken; it goes when it is done.
+    """
+
+    i = In(lambda self: stream.Signature(VecLayout(self.cfg.draws)))
 
     def elaborate(self, platform: object) -> Any:
         m = Module()

@@ -2,34 +2,27 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
-from amaranth.lib import data, stream
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import connect, flipped
 
-from mho.hw.block import Resettable
+from mho.hw.core.port import join
 from mho.hw.ports import In, Out
-from mho.hw.tile.config import TileConfig
 from mho.hw.tile.isa import STREAMS, Cause, Engine, Op, Operand
 from mho.hw.tile.isa.rules import TARGET_RULES, Use, is_draw
-from mho.hw.tile.rtl.buffer import ReadPort, WritePort
 from mho.hw.tile.rtl.engines.checks import SourceLayout, VecCheck
-from mho.hw.tile.rtl.engines.descriptors import FetchPort
 from mho.hw.tile.rtl.engines.fetcher import Fetcher
-from mho.hw.tile.rtl.engines.issue_queue import InstructionAge, IssueQueue, PendingTrap
-from mho.hw.tile.rtl.engines.vector_control import FLAGS, VecLayout, VectorControl, sources
-from mho.hw.tile.rtl.lanes.datapath import MemoryWrite
-from mho.hw.tile.rtl.rings import AskPort, Change
+from mho.hw.tile.rtl.engines.issue_queue import IssueQueue, IssuingEngine
+from mho.hw.tile.rtl.engines.vector_control import FLAGS, VecLayout, VectorControl, VectorPorts, sources
+from mho.hw.tile.rtl.rings import AskPort
 from mho.hw.tile.rtl.sequencer import IssueLayout
 from mho.hw.tile.rtl.sequencer.decoder import field
-from mho.hw.tile.rtl.windows import WalkPort, WalkRequest
+from mho.hw.tile.rtl.windows import WalkRequest
 
 __all__ = ["VectorIssue"]
 
 _WAITING = 5
 """Instructions that are taken, the one that is carried out among them."""
-
-_SHARED = ("read", "write", "drain", "result", "sum_context", "summing", "memory", "adds", "total")
-"""Ports of those that are carried out."""
 
 
 class OperationQueue(IssueQueue):
@@ -40,7 +33,7 @@ class OperationQueue(IssueQueue):
         super().__init__(VecLayout(draws), _WAITING)
 
 
-class VectorIssue(Resettable[TileConfig]):
+class VectorIssue(IssuingEngine, VectorPorts):
     """Carries out VEC, one at a time, while the next one is looked at and four more wait.
 
     An instruction is taken from ``i`` when it is found legal: in order with those of other engines, and when none of
@@ -48,62 +41,19 @@ class VectorIssue(Resettable[TileConfig]):
 
     Members
     -------
-    i, order : In(stream of IssueLayout()), In(InstructionAge())
-        Instructions, and where the one that is offered is among all.
-    settled, conflict : In(1)
-        Walks are where they are to be; another engine is at work on the same stream, or nothing is to be taken.
-    others : In(1)
-        Another engine that traps has something in hand.
-    busy, oldest, reads, wants : Out(1), Out(5), Out(16), Out(16)
-        Some are at hand; number of the oldest one; streams that they read; those of the one that is offered.
+    <the members of :class:`IssuingEngine` and :class:`VectorPorts`>
     drains, none, codes : Out(1), In(1), In(9)
         Strobe: one is taken that takes a product of the core; there is none; how many codes the oldest one gives.
-    found : Out(PendingTrap())
-        Why it stopped, from then on.
-    fetch, look, walks : Out(FetchPort()), Out(WalkPort()), Out(WalkPort())
-        Descriptor memory, and the walks: to be looked at, and to be carried out.
-    look_ask, ask, change, moved : Out(AskPort()), Out(AskPort()), Out(stream of Change()), In(1)
-        The tokens.
-    read, write, drain, result, sum_context, summing, memory, adds, total
-        As at :class:`mho.hw.tile.rtl.engines.vector_control.VectorControl`.
-    ends : Out(1)
-        For a trace: the oldest one ended.
-    key, image, begins : In(64), In(32), In(1)
-        Of a tile that draws: the key, the number of the image, and a strobe with which another one begins.
+    look_ask : Out(AskPort())
+        The tokens, for what is looked at.
+    begins : In(1)
+        Of a tile that draws: a strobe with which another image begins.
     """
 
-    i = In(stream.Signature(IssueLayout()))
-    order = In(InstructionAge())
-    settled = In(1)
-    conflict = In(1)
-    others = In(1)
-    busy = Out(1)
-    oldest = Out(InstructionAge().members["age"])
-    reads = Out(STREAMS)
-    wants = Out(STREAMS)
     drains = Out(1)
     none = In(1)
     codes = In(9)
-    found = Out(PendingTrap())
-    fetch = Out(FetchPort())
-    look = Out(WalkPort())
-    walks = Out(WalkPort())
     look_ask = Out(AskPort())
-    ask = Out(AskPort())
-    change = Out(stream.Signature(Change()))
-    moved = In(1)
-    ends = Out(1)
-    read = Out(ReadPort())
-    write = Out(WritePort())
-    drain = In(stream.Signature(unsigned(32)))
-    result = In(lambda self: stream.Signature(unsigned(self.cfg.payload_bits)))
-    sum_context = Out(2)
-    summing = Out(1)
-    memory = In(stream.Signature(MemoryWrite()))
-    adds = Out(1)
-    total = Out(32)
-    key = In(64, when=lambda self: self.cfg.draws)
-    image = In(32, when=lambda self: self.cfg.draws)
     begins = In(1, when=lambda self: self.cfg.draws)
 
     def elaborate(self, platform: object) -> Any:
@@ -112,12 +62,7 @@ class VectorIssue(Resettable[TileConfig]):
         m.submodules.waiting = waiting = OperationQueue(self.cfg.draws)
         m.submodules.fetch_vec = fetch = Fetcher("vec")
         connect(m, waiting.o, execution.i)
-        for name in ("walks", "ask", "change", *_SHARED):
-            inner, outer = getattr(execution, name), getattr(self, name)
-            if name in ("sum_context", "summing", "adds", "total"):
-                m.d.comb += outer.eq(inner)
-            else:
-                connect(m, inner, flipped(outer))
+        join(m, wiring.Signature(VectorPorts.ports_for(self.cfg)), execution, flipped(self))
         connect(m, fetch.fetch, flipped(self.fetch))
         issue, entry, vec = Signal(IssueLayout(), reset_less=True), waiting.i.p, fetch.o
         looks = {name: Signal(SourceLayout(), name=f"look_{name}") for name in "ab"}
@@ -133,13 +78,12 @@ class VectorIssue(Resettable[TileConfig]):
             entry.vec.eq(vec), entry.order.eq(self.order), entry.reads.eq(self.wants),
             entry.a.eq(looks["a"].number), entry.b.eq(looks["b"].number),
             self.busy.eq(waiting.busy), self.oldest.eq(waiting.oldest), self.reads.eq(waiting.reads),
-            execution.moved.eq(self.moved), self.found.eq(execution.found),
             self.ends.eq(waiting.o.valid & waiting.o.ready),
         ]
         self._look(m, issue, fetch, looks, waiting)
         if self.cfg.draws:
             first = Signal(name="first_draw")
-            m.d.comb += [execution.key.eq(self.key), execution.image.eq(self.image), entry.first.eq(first)]
+            m.d.comb += entry.first.eq(first)
             with m.If(self.begins):
                 m.d.sync += first.eq(1)
             with m.Elif(waiting.i.valid & waiting.i.ready & is_draw(vec)):
