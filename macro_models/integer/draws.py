@@ -63,7 +63,8 @@ def draws(key: int, image: int, number: int, elements: int, law: int) -> NDArray
     if law == Law.BYTE:
         return (bits & 0xFF).astype(np.int64)
     if law == Law.NIBBLES:
-        return np.sum([bits >> shift & 15 for shift in (0, 4, 8, 12)], axis=0, dtype=np.int64) - 30
+        nibbles = bits[:, None] >> np.arange(0, 16, 4) & 15
+        return nibbles.sum(axis=1).astype(np.int64) - 30
     return bits.view("<i2").astype(np.int64)
 
 

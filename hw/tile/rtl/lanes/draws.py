@@ -45,9 +45,10 @@ class Draws(Resettable):
         turn, comes, mixed = Signal(DRAW_WORDS), Signal(_WORD), Signal(_WORD)
         words = (self.key[:_WORD], self.key[_WORD:], self.image, self.number)
         each = [word & bit.replicate(_WORD) for word, bit in zip(words, turn, strict=True)]
+        mixed_in = each[0] | each[1] | each[2] | each[3]
         m.d.comb += [
             self.ready.eq(step == SEED_CYCLES), self.word.eq(state[:_WORD]),
-            mixed.eq(first + (second ^ last.rotate_left(DRAW_TURNS[0]) ^ DRAW_CONSTANT ^ (each[0] | each[1] | each[2] | each[3]))),
+            mixed.eq(first + (second ^ last.rotate_left(DRAW_TURNS[0]) ^ DRAW_CONSTANT ^ mixed_in)),
             comes.eq(Mux(self.ready, state[1 : 1 + _WORD] ^ state[2 * _WORD + 1 : 3 * _WORD + 1],
                          mixed.rotate_left(DRAW_TURNS[1]))),
         ]
