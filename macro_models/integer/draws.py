@@ -16,7 +16,7 @@ from mho.macro_models.integer.random import Purpose, philox_key
 DRAW_WORDS, DRAW_ROUNDS, DRAW_CONSTANT, DRAW_TURNS = 4, 24, 0x9E3779B9, (8, 7)
 """Words that are mixed, how often, with what, by how much they are rotated."""
 
-NUMBER_BITS = 24
+NUMBER_BITS = 20
 """Bits of the number of a draw within an image, which wraps."""
 
 _WORD = 0xFFFFFFFF
@@ -47,7 +47,7 @@ def draws(key: int, image: int, number: int, elements: int, law: int) -> NDArray
     key
         64 bits.
     image, number
-        Of the image, 32 bits, and of the draw since it began, of which the low 24 bits count.
+        Of the image, 32 bits, and of the draw since it began, of which the low 20 bits count.
     elements, law
         How many, of which :class:`Law`.
     """

@@ -49,7 +49,7 @@ def test_hardware_gives_the_words_of_the_reference(gap: int) -> None:
     dut: Any = Draws()
 
     async def bench(ctx: Any) -> None:
-        for image, number in ((7, 0), (0xFFFFFFFF, 0xABCDEF), (0, 1)):
+        for image, number in ((7, 0), (0xFFFFFFFF, 0xBCDEF), (0, 1)):
             for port, value in ((dut.key, KEY), (dut.image, image), (dut.number, number), (dut.start, 1)):
                 ctx.set(port, value)
             await ctx.tick()

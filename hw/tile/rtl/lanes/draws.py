@@ -21,7 +21,7 @@ class Draws(Resettable):
     -------
     start : In(1)
         Strobe: a sequence begins; ``ready`` is 0 for 24 cycles.
-    key, image, number : In(64), In(32), In(24)
+    key, image, number : In(64), In(32), In(20)
         What it is the sequence of. They are taken in the four cycles behind ``start``.
     ready, word : Out(1), Out(32)
         The next 32 bits of it, the first one lowest.
