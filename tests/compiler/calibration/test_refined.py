@@ -7,9 +7,9 @@ import onnx
 import pytest
 
 from mho.compiler import CompileOptions, compile_model, import_onnx
-from mho.compiler.passes import compile_tiles
 from mho.compiler.calibration.finer import MOST_LAYERS, may_be_in_two
 from mho.compiler.model import FloatNetwork
+from mho.compiler.passes import compile_tiles
 from mho.hw.config import load_chip
 from tests.compiler.importer.onnx_models import build, node
 
@@ -54,7 +54,7 @@ def test_what_rounding_spoils_is_seen_and_mended(
     road: Any, network: FloatNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As where the estimate layer by layer takes too few bits: here since it takes anything for good enough."""
-    monkeypatch.setattr("mho.compiler.calibration.search.rounding.ERROR_TOLERANCE", 10.0)
+    monkeypatch.setattr("mho.compiler.calibration.search.layer.ERROR_TOLERANCE", 10.0)
     with monkeypatch.context() as patch:
         patch.setattr("mho.compiler.calibration.outputs.OutputError.misses", False)
         coarse = error(road, network)
