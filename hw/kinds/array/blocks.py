@@ -6,6 +6,7 @@ from typing import Any
 from amaranth.lib import wiring
 
 from mho.hw.config import Chip
+from mho.hw.config.chip import LINES
 from mho.hw.config.kinds.array import ArrayChip
 from mho.hw.core.digital.loader import RowOpCheck
 from mho.hw.core.port import VectorPort
@@ -47,6 +48,7 @@ class ArrayBlocks(CoreBlocks):
         registers = core_map(
             cfg, chip.sha256, doc="One array whose columns share converters.", docs=_DOCS, products=not tiled,
             parameters=WriteVerifyParameters.from_chip(chip) if engine else None,
+            roomy=chip.lines > LINES[1],
         )
         return cls(cfg=cfg, registers=registers, write=WriteVerifyConfig.from_chip(chip) if engine else None)
 

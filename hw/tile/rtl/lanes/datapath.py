@@ -73,6 +73,8 @@ class VectorDatapath(Resettable[TileConfig]):
         Where operands come from, as at :class:`mho.hw.tile.rtl.lanes.operands.Operands`.
     write : Out(WritePort())
         The buffer.
+    drawn, draws : In(32), Out(1)
+        As at :class:`mho.hw.tile.rtl.lanes.operands.Operands`.
     memory : In(stream of MemoryWrite())
         Writes parameters and tables; while an operation is on that does not read them. Always taken.
     adds, total : Out(1), Out(32)
@@ -86,6 +88,8 @@ class VectorDatapath(Resettable[TileConfig]):
     drain = In(stream.Signature(unsigned(32)))
     result = In(lambda self: stream.Signature(unsigned(self.cfg.payload_bits)))
     read = Out(ReadPort())
+    drawn = In(32, when=lambda self: self.cfg.draws)
+    draws = Out(1, when=lambda self: self.cfg.draws)
     job = In(DescriptorLayout("vec"))
     start = In(1)
     target_block = In(ADDRESS_BITS)
@@ -113,6 +117,8 @@ class VectorDatapath(Resettable[TileConfig]):
             operands.b_block.eq(self.b_block), self.summing.eq(operands.summing),
             self.second.eq(operands.second),
         ]
+        if cfg.draws:
+            m.d.comb += [operands.drawn.eq(self.drawn), self.draws.eq(operands.draws)]
         enable = Signal()
         stages = self._stages(m, operands, parameters, enable)
         self._feed(m, operands, parameters, lanes, stages[0], enable)
