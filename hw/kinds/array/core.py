@@ -79,8 +79,10 @@ class ShiftAdd(ColumnGroups):
 class ArrayCore(RowCore):
     """See :class:`RowCore`."""
 
-    def __init__(self, cfg: ArrayCoreConfig, write: WriteVerifyConfig | None = None) -> None:
-        super().__init__(cfg, ArrayPins(cfg, write), write)
+    @staticmethod
+    def pins_of(cfg: ArrayCoreConfig, write: WriteVerifyConfig | None) -> ArrayPins:
+        """Pins of the macro."""
+        return ArrayPins(cfg, write)
 
     def unit(self) -> ColumnGroups:
         """What makes codes of the results of the macro."""

@@ -152,8 +152,8 @@ def test_causes_are_those_of_the_rules() -> None:
             target = DESCRIPTORS["stream"].layout.unpack(memory[DESCRIPTORS["stream"].at(3)])
             written = (operands["target_offset"] + operands["elements"]) * (1 + operands["wide"])
             ctx.set(vec.target_wrong, verdict(memory, 3) if operands["target"] == 3 else 0)
-            ctx.set(vec.outside, int(operands["target"] == 3 and written > target["block"]))
-            ctx.set(vec.remote, int(operands["target"] == 3 and target["remote"]))
+            outside = written > target["block"]
+            ctx.set(vec.target_breaks, (outside | target["remote"] << 1) * (operands["target"] == 3))
             # What the descriptor breaks by itself is known a cycle later.
             await ctx.tick()
             found = Cause(ctx.get(vec.cause)), ctx.get(vec.stream)
