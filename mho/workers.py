@@ -26,11 +26,6 @@ from mho.macro_models.files import check_memory, size_text
 from mho.macro_models.files.memory import available_bytes
 from mho.macro_models.workspace import Workspace
 
-__all__ = [
-    "PROCESS_BYTES", "InProcess", "Processes", "Workers", "check_jobs", "check_processes", "guarded", "processes_text",
-    "processors", "result_of", "workers",
-]
-
 Task = TypeVar("Task")
 Made = TypeVar("Made")
 

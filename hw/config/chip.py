@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from mho.hw.config.cost import AreaSection, EnergySection, ProcessSection
 from mho.hw.config.keys import ChipError, Section, Tree, check_section, key, keys_of
 from mho.hw.config.macro import MacroSection
+from mho.hw.config.sensor import SensorSection
 from mho.hw.config.tile import TileSection
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.operation import STEP_WIDTH, MvmOperation
@@ -27,6 +28,7 @@ __all__ = [
     "DEFAULT_KIND",
     "LINES",
     "LINE_STEP",
+    "MOST_ROWS",
     "SYNCHRONISER_CYCLES",
     "TILE_FLITS",
     "CellsSection",
@@ -45,6 +47,9 @@ DEFAULT_KIND = "tnsa"
 
 LINES, LINE_STEP = (16, 256), 8
 """Fewest and most lines of a core each way, and in which steps."""
+
+MOST_ROWS = 1024
+"""Most rows of a kind that says so: its columns are 256 at most all the same."""
 
 SYNCHRONISER_CYCLES = 2
 """Latency of a synchroniser at an input of the core: two flip-flops."""
@@ -162,6 +167,7 @@ class Chip(ABC):
     process: ProcessSection = field(default_factory=ProcessSection)
     energy: EnergySection = field(default_factory=EnergySection)
     area: AreaSection = field(default_factory=AreaSection)
+    sensor: SensorSection = field(default_factory=SensorSection)
     macro: MacroSection | None = None
     folder: Path | None = field(default=None, compare=False, repr=False)
 
@@ -173,8 +179,8 @@ class Chip(ABC):
         if high > top:
             sentence = f"cells.g_max_uS must be at most cells.g_full_scale_uS = {top:g}, not {high:g}"
             raise ChipError("cells.g_max_uS", sentence)
-        if self.lines % LINE_STEP or not LINES[0] <= self.lines <= LINES[1]:
-            legal = f"{LINES[0]} to {LINES[1]} in steps of {LINE_STEP}"
+        if self.lines % LINE_STEP or not LINES[0] <= self.lines <= self.most_lines:
+            legal = f"{LINES[0]} to {self.most_lines} in steps of {LINE_STEP}"
             raise ChipError("core.lines", f"core.lines must be {legal}, not {self.lines}")
         self.tile.check_places(self.mesh.columns, self.mesh.rows)
 
@@ -196,6 +202,9 @@ class Chip(ABC):
     @abstractmethod
     def lines(self) -> int:
         """Physical lines on each side of a core's array."""
+
+    most_lines: ClassVar[int] = LINES[1]
+    """Most :attr:`lines`."""
 
     calibration_time_s: ClassVar[float] = 86_400.0
     """Time since programming for which networks are calibrated where cells change, in seconds."""
@@ -269,6 +278,12 @@ class Chip(ABC):
     def cores(self) -> int:
         """Cores of the chip."""
         return self.mesh.columns * self.mesh.rows
+
+    @property
+    def core_alone(self) -> Self:
+        """The description of one core without tiles."""
+        tile = replace(self.tile, at=type(self.tile)().at, programs=False)
+        return replace(self, mesh=replace(self.mesh, columns=1, rows=1), tile=tile)
 
     @property
     def tiled(self) -> bool:

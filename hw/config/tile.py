@@ -9,7 +9,7 @@ from mho.macro_models.errors import nearest
 
 __all__ = ["TileSection"]
 
-_OF_ALL = ("programs", "at")
+_OF_ALL = ("programs", "draws", "at")
 """Keys that no tile has for itself."""
 _PLACE = re.compile(r"(\d{1,2}|\*),(\d{1,2}|\*)")
 
@@ -34,6 +34,9 @@ class TileSection(Section):
     )
     instructions: int = key(
         512, "Words of 32 bits of the instruction memory.", low=16, high=512, shapes=("tile",), later=True
+    )
+    draws: bool = key(
+        False, "Vector operations may take random numbers: the operand draw.", shapes=("tile",), later=True
     )
     at: dict[str, dict[str, int]] = key(
         {}, 'Tiles of other sizes: "C,R" = { buffer_kib = 64 } for that of column C and row R, a * for all of them.',

@@ -25,8 +25,6 @@ from mho.macro_models.fit.rows.law_rows import DRAWS, LawRows
 from mho.macro_models.fit.tables.measurements import Measurements
 from mho.macro_models.types import Reals
 
-__all__ = ["Compared", "compared", "fit_section", "record"]
-
 About = Callable[[float, Reals, NDArray[np.int64], Reals, NDArray[np.int64]], str]
 """Names what is off at a time: of time, changes and their levels, as measured and as drawn."""
 

@@ -1,7 +1,7 @@
 """Cells of an array without transistors: a pulse for one of them reaches the others of its lines.
 
 The cells are those of :class:`~mho.macro_models.cells.pulses.PulseArray`. Unselected ones see a part of the pulse
-(:mod:`~mho.macro_models.passive.bias`), and answer as they would to a pulse of that amplitude: not at all below their
+(:mod:`~mho.macro_models.cells.bias`), and answer as they would to a pulse of that amplitude: not at all below their
 threshold. Wires take from the selected cell what the exact solver finds; what the others see is not reduced by
 them, which is the worst case and nearly that of cells near the drivers.
 """
@@ -13,14 +13,12 @@ from numpy.typing import NDArray
 
 from mho.macro_models.array.nonlinear import Sinh, solve_array
 from mho.macro_models.array.wires import Wires
+from mho.macro_models.cells.bias import WRITES, line_voltages
 from mho.macro_models.cells.pulses import PulseArray, PulseConfig
 from mho.macro_models.devices.device import Device
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.pulse import AMPLITUDE_BITS, Polarity
-from mho.macro_models.passive.bias import WRITES, line_voltages
 from mho.macro_models.types import Reals
-
-__all__ = ["AMPLITUDE_MAX", "PassiveArray", "PassiveConfig"]
 
 Places = NDArray[np.int64]
 

@@ -28,8 +28,6 @@ from mho.macro_models.integer.pulse import Polarity
 from mho.macro_models.passive.cells import AMPLITUDE_MAX, PassiveArray
 from mho.macro_models.types import Reals
 
-__all__ = ["Pass", "Tuning", "TuningConfig", "form", "tune"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class TuningConfig:

@@ -9,8 +9,6 @@ if TYPE_CHECKING:
     from mho.macro_models.array import Wires
     from mho.macro_models.passive.tuning import Tuning
 
-__all__ = ["tune_crossbar"]
-
 
 def tune_crossbar(
     target_uS: ArrayLike,

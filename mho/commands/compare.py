@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from mho.dotted import KeyDifference
     from mho.figures.compare import Point
 
-__all__ = ["compare_command", "series_of"]
-
 _MOST_ROWS = 40
 
 Compared = tuple[dict[str, object], "Callable[[], Figure]"]

@@ -10,8 +10,6 @@ from mho.terminal.groups import Group
 from mho.terminal.options import BOARD, CHIP, chip_option, common_options, example, noise_option, set_option
 from mho.terminal.paths import READS, WORD, Writes
 
-__all__ = ["fpga_command"]
-
 
 @click.group("fpga", cls=Group, epilog=example("mho fpga list"))
 def fpga_command() -> None:

@@ -19,11 +19,6 @@ from mho.macro_models.files.schema import shown
 from mho.macro_models.shown import Shown
 from mho.version import JSON_FORMAT
 
-__all__ = [
-    "MEASURES", "Difference", "Run", "RunComparison", "compare", "compare_runs", "costs", "differing",
-    "read_run", "run_of",
-]
-
 MEASURES = {"accuracy": "accuracy", "agreement": "agreement", "relative_error": "relative error"}
 """Keys of a run's results that are scores, the first that is there is taken, and what they are called."""
 

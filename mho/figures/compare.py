@@ -12,8 +12,6 @@ from mho.figures.device.figure import COLUMN_IN
 from mho.figures.run import COLOURS, MARKERS, in_style, new_figure
 from mho.units import format_time
 
-__all__ = ["MOST_GROUPS", "Panel", "Point", "Series", "figure_of_chips", "figure_of_runs", "figure_of_trade_offs"]
-
 MOST_GROUPS = len(MARKERS)
 """Series that readers can tell apart."""
 _LOGARITHMIC = 20.0

@@ -11,10 +11,6 @@ from mho.macro_models.files import FileKind, reading
 from mho.results.facts import Cost, LayerRow, Trace
 from mho.units import format_time
 
-__all__ = [
-    "RUN", "Facts", "MemoryArea", "MemoryEnergy", "Silicon", "SiliconEnergy", "TileEnergy", "facts_of", "read_facts",
-]
-
 
 class BlockArea(TypedDict):
     """A module and its instances: areas in µm², alone and buffered."""

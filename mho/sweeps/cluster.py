@@ -13,8 +13,6 @@ from mho.macro_models.errors import InputError, ToolError
 from mho.version import __version__
 from mho.workers import Workers, guarded, result_of
 
-__all__ = ["on_cluster"]
-
 Task = TypeVar("Task")
 Made = TypeVar("Made")
 WAIT_S = 30.0

@@ -11,11 +11,6 @@ from mho.terminal import interrupt
 from mho.terminal.console import Output
 from mho.terminal.paths import Reads, Word, Writes, check_paths
 
-__all__ = [
-    "BACKEND", "BOARD", "CHIP", "DEVICE", "PRESET", "THING", "chip_argument", "chip_option", "common_options",
-    "example", "named", "noise_option", "parse_slices", "read_shape", "set_option",
-]
-
 
 def _backends(_context: click.Context) -> Iterator[tuple[str, str]]:
     from mho.runs.backends import BACKENDS

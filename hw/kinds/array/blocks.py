@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from mho.hw.config import Chip
+from mho.hw.config.chip import LINES
 from mho.hw.config.kinds.array import ArrayChip
 from mho.hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
 from mho.hw.host.core.map import core_map
@@ -33,5 +34,6 @@ class ArrayBlocks(RowBlocks):
         registers = core_map(
             cfg, chip.sha256, doc="One array whose columns share converters.", docs=_DOCS, products=not tiled,
             parameters=WriteVerifyParameters.from_chip(chip) if engine else None,
+            roomy=chip.lines > LINES[1],
         )
         return cls(cfg=cfg, registers=registers, write=WriteVerifyConfig.from_chip(chip) if engine else None)

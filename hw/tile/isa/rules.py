@@ -27,8 +27,8 @@ from mho.hw.tile.isa import (
 
 __all__ = [
     "COUNT_RULES", "MVM_RULES", "PAIR_RULES", "RING_RULES", "RULES", "SEND_RULES", "SLOTS", "SOURCE_RULES",
-    "STREAM_RULES", "TARGET_RULES", "VEC_RULES", "Rule", "Source", "Use", "has_second", "is_result", "is_stream",
-    "is_walk", "no", "walk_beyond_block", "walk_beyond_buffer", "width_of",
+    "STREAM_RULES", "TARGET_RULES", "VEC_RULES", "Rule", "Source", "Use", "has_second", "is_draw", "is_result",
+    "is_stream", "is_walk", "no", "walk_beyond_block", "walk_beyond_buffer", "width_of",
 ]
 
 Values = Mapping[str, Any]
@@ -57,6 +57,11 @@ def is_walk(operand: Any) -> Any:
 def is_result(operand: Any) -> Any:
     """Whether a source is a result of a reduction."""
     return (operand >= Operand.RESULT) & (operand < Operand.RESULT + RESULTS)
+
+
+def is_draw(vec: Any) -> Any:
+    """Whether a vector operation takes random numbers: of a table ``b`` is no source, but never so large."""
+    return (vec["a"] == Operand.DRAW) | (vec["b"] == Operand.DRAW)
 
 
 def width_of(form: int) -> int:
@@ -296,15 +301,27 @@ def _reads_parameters(u: Use) -> Any:
 
 def _wrong_a(u: Use) -> Any:
     a = u.vec["a"]
-    none = a == Operand.NONE
-    return (none & no(u.vec["add"])) | (no(none) & (a > Operand.ACCUMULATORS) & no(is_result(a)))
+    none, other = a == Operand.NONE, is_result(a)
+    if u.cfg.draws:
+        other |= a == Operand.DRAW
+    return (none & no(u.vec["add"])) | (no(none) & (a > Operand.ACCUMULATORS) & no(other))
 
 
 def _wrong_b(u: Use) -> Any:
     b, table = u.vec["b"], u.vec["kind"] == Kind.TABLE
     none, source = b == Operand.NONE, is_stream(b) | is_walk(b) | (b == Operand.ACCUMULATORS)
+    if u.cfg.draws:
+        source |= b == Operand.DRAW
     return (table & (b >= TABLES)) | (
         no(table) & ((none & (u.vec["kind"] == Kind.PRODUCT)) | no(none | source)))
+
+
+def _wrong_draw(u: Use) -> Any:
+    """Of tiles that do not draw the operand is refused as one that there is not."""
+    if not u.cfg.draws:
+        return False
+    a, b = u.vec["a"] == Operand.DRAW, has_second(u.vec) & (u.vec["b"] == Operand.DRAW)
+    return (a & (b | (u.vec["a_offset"] != 0))) | (b & (u.vec["b_offset"] != 0))
 
 
 def _sums(u: Use) -> Any:
@@ -313,9 +330,11 @@ def _sums(u: Use) -> Any:
 
 VEC_RULES = (
     Rule(_VEC, Cause.RESERVED, "`kind` is `affine`, `max`, `product` or `table`", lambda u: u.vec["kind"] >= len(Kind)),
-    Rule(_VEC, Cause.FIELD, "`a` is a stream, a walk, the drain, the accumulators, a result; `none` with `add`",
+    Rule(_VEC, Cause.FIELD, "`a` is a stream, a walk, the drain, the accumulators, a result, a draw; `none` with `add`",
          _wrong_a),
-    Rule(_VEC, Cause.FIELD, "`b` is a stream, a walk, the accumulators or `none`; for `table` 0 or 1", _wrong_b),
+    Rule(_VEC, Cause.FIELD, "`b` is a stream, a walk, the accumulators, a draw or `none`; for `table` 0 or 1",
+         _wrong_b),
+    Rule(_VEC, Cause.FIELD, "one source draws at most, without an offset, of a tile that can", _wrong_draw),
     Rule(_VEC, Cause.FIELD, "`target` is a stream or, of `affine`, the accumulators", lambda u: (
         no(is_stream(u.vec["target"])) & no(_sums(u) & (u.vec["kind"] == Kind.AFFINE)))),
     Rule(_VEC, Cause.FIELD, "`add` is for `affine` and `table`", lambda u: u.vec["add"] & no(_reads_parameters(u))),

@@ -77,7 +77,7 @@ def vector(tile: TileState) -> Process:
     queue, rings, clock = tile.operations, tile.rings, tile.clock
     while True:
         yield from queue.oldest()
-        job = queue.front
+        job, begun = queue.front, clock.now
         yield 1
         # The first question is asked a cycle before, but for what walks.
         late = int(bool(job.plan.windows))
@@ -94,6 +94,7 @@ def vector(tile: TileState) -> Process:
             yield from ring.answered(Asker.VECTOR, clock.now + late, lambda ring=ring: ring.there < ring.blocks)
             late = 1
             yield 1
+        yield max(0, begun + job.beats.drawn - clock.now)
         yield from _operands(tile, job)
         yield _UNIT + job.beats.late + job.beats.slow
         for number, free in job.plan.advances:

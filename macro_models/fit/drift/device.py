@@ -44,8 +44,6 @@ from mho.macro_models.fit.tables.measurements import Measurements
 from mho.macro_models.fit.tables.stuck import stuck_section
 from mho.macro_models.types import Reals
 
-__all__ = ["drift_device", "follows", "held_out_score", "of_one_temperature"]
-
 _SEEN = 0.1  # part of the scatter of a level that is not the error of the lines, from which the level says something
 
 

@@ -12,8 +12,6 @@ from mho.macro_models.fit.law.statistics import grouped, moment_errors
 from mho.macro_models.fit.tables.measurements import Measurements
 from mho.macro_models.types import Reals
 
-__all__ = ["OFF", "about_all", "about_course", "about_drift", "about_one_step"]
-
 OFF = "the law does not follow the data"
 """What a sentence says where means or deviations are off."""
 

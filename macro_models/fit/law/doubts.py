@@ -12,11 +12,6 @@ from mho.macro_models.fit.law.statistics import grouped, moment_errors, nearest_
 from mho.macro_models.fit.tables.measurements import Measurements
 from mho.macro_models.types import Reals
 
-__all__ = [
-    "about_components", "about_data", "about_ends", "about_levels", "about_tails", "about_times", "about_uncertain",
-    "about_wide_levels", "about_zero",
-]
-
 _OF_TARGET, _OF_SPREAD = 0.02, 0.1  # of target and deviation: by what mean and deviation may be off
 _ERRORS, _OF_MEAN = 2.0, 3.0
 _FREE = 16.0  # variance at the end of a course of four parameters over the targets, in units of that of all cells

@@ -13,11 +13,6 @@ from scipy.special import ndtri
 from mho.macro_models.integer.random import NORMAL_ONE
 from mho.macro_models.types import Reals
 
-__all__ = [
-    "Summary", "by_level", "choose_levels", "clamp_of", "even_codes", "grouped", "moment_errors", "nearest_level",
-    "rounded", "smoothed", "smoothed_summaries", "summarise",
-]
-
 _WEIGHTS = np.geomspace(1e-4, 1e6, 41)
 _LEAST_KURTOSIS = 1.8  # of a uniform law
 _LEAST_OF_PILOT = 0.3

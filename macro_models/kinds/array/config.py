@@ -15,8 +15,6 @@ from mho.macro_models.integer.array.operation import Steps
 from mho.macro_models.integer.operation import MAX_BITS, STEP_FRACTION_BITS, Direction, MvmOperation
 from mho.macro_models.programmed import ConductanceGrid
 
-__all__ = ["ArrayConfig"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class ArrayConfig(ConductanceGrid):

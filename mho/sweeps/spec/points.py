@@ -14,8 +14,6 @@ from mho.macro_models.errors import InputError
 from mho.sweeps.spec.spec import Spec
 from mho.version import __version__
 
-__all__ = ["Design", "Point", "Space"]
-
 ROWS = 2
 """Version of what a row holds."""
 

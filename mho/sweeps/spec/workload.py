@@ -13,8 +13,6 @@ from mho.compiler import FIRST_INPUTS, Inputs, NamedInputs, load_input, load_inp
 from mho.data import SAMPLES, load_sample
 from mho.macro_models.errors import InputError
 
-__all__ = ["Workload", "load_workload"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Workload:

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from mho.macro_models.array import Wires
+from mho.macro_models.cells.bias import bias_codes, line_voltages, seen_codes
 from mho.macro_models.devices import load_device
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.pulse import Polarity
-from mho.macro_models.passive.bias import bias_codes, line_voltages, seen_codes
 from mho.macro_models.passive.cells import PassiveArray, PassiveConfig
 from mho.macro_models.passive.tuning import TuningConfig, form, tune
 

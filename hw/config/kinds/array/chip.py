@@ -3,14 +3,14 @@
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar
 
-from mho.hw.config.chip import LINE_STEP, LINES, Chip, CoreSection, Section
+from mho.hw.config.chip import LINE_STEP, LINES, MOST_ROWS, Chip, CoreSection, Section
 from mho.hw.config.cost import AreaSection, EnergySection, area_key, energy_key
 from mho.hw.config.keys import ChipError, key
 from mho.hw.config.kinds.array.costs import array_costs
 from mho.hw.config.programming import ProgrammingSection, PulseChip
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.array.operation import MOST_BITS, ArrayOperation, Steps
-from mho.macro_models.integer.operation import MAX_BITS, STEP_FRACTION_BITS, STEP_WIDTH
+from mho.macro_models.integer.operation import MAX_BITS, STEP_FRACTION_BITS, STEP_WIDTH, MvmOperation
 
 if TYPE_CHECKING:
     from mho.macro_models.kinds.array.config import ArrayConfig
@@ -35,7 +35,7 @@ class ArrayCoreSection(CoreSection):
     kind: str = key(
         "array", "Kind of macro: an array whose columns share converters.", choices=("array",), shapes=("core",)
     )
-    rows: int = key(128, "Rows, in steps of 8.", low=LINES[0], high=LINES[1], shapes=("core", "tile"))
+    rows: int = key(128, "Rows, in steps of 8.", low=LINES[0], high=MOST_ROWS, shapes=("core", "tile"))
     columns: int = key(128, "Columns of cells, in steps of 8.", low=LINES[0], high=LINES[1], shapes=("core", "tile"))
     weights: str = key(
         "pairs", "A signed weight: pairs of columns, which a converter takes the difference of; arrays, of which each "
@@ -187,6 +187,7 @@ class ArrayChip(PulseChip):
     """
 
     operation_type = ArrayOperation
+    most_lines = MOST_ROWS
 
     core: ArrayCoreSection = field(default_factory=ArrayCoreSection)  # pyright: ignore[reportIncompatibleVariableOverride]
     input: InputSection = field(default_factory=InputSection)
@@ -231,6 +232,9 @@ class ArrayChip(PulseChip):
         if core.access == "none" and self.programming.v_base_V:
             raise ChipError("programming.v_base_V", 'programming.v_base_V must be 0 where core.access = "none", as '
                             f"lines have parts of the amplitude, not {self.programming.v_base_V:g}")
+        if self.programming.engine and core.rows > LINES[1]:
+            raise ChipError("programming.engine", f"programming.engine must be false where core.rows is beyond "
+                            f"{LINES[1]}, as the engine counts no further, and not true at {core.rows}")
         self._check_durations()
         try:
             self.macro_config()
@@ -306,6 +310,12 @@ class ArrayChip(PulseChip):
         if self.read.accumulate == "digital":
             bits += op.planes + self.input.row_groups.bit_length() - 1
         return replace(op, out_bits=min(bits, op.most_out_bits))
+
+    def rated_operations(self) -> list[tuple[str, MvmOperation]]:
+        """One bit, for which figures of such arrays are usually given, four as of every kind, and the widest inputs."""
+        rated = [self.operation(in_bits=bits, in_signed=signed) for bits, signed in ((1, False), (4, True), (8, False))]
+        return [(f"{op.in_bits}-bit {'' if op.in_signed else 'unsigned '}inputs, {op.out_bits}-bit outputs", op)
+                for op in rated]
 
     def macro_config(self) -> "ArrayConfig":
         """Configuration of the numpy model of the macro."""

@@ -98,7 +98,9 @@ def stream_findings(wrong: Value, stream: int) -> list[Finding]:
 def rule_findings(rules: Sequence[Rule], use: Use) -> list[Finding]:
     """What breaks some rules that are about no stream, all with one cause together."""
     causes = {rule.cause: [each.breaks(use) for each in rules if each.cause is rule.cause] for rule in rules}
-    return [Finding(Cat(broken).any(), cause, _NOBODY) for cause, broken in causes.items()]
+    # A rule that no operation of this tile can break has no gates.
+    return [Finding(Cat(bit for bit in broken if bit is not False).any(), cause, _NOBODY)
+            for cause, broken in causes.items()]
 
 
 def walk_wrongs(cfg: TileConfig, walk: data.View) -> Value:

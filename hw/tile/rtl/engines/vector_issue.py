@@ -9,7 +9,7 @@ from amaranth.lib.wiring import connect, flipped
 from mho.hw.core.port import join
 from mho.hw.ports import In, Out
 from mho.hw.tile.isa import STREAMS, Cause, Engine, Op, Operand
-from mho.hw.tile.isa.rules import TARGET_RULES, Use
+from mho.hw.tile.isa.rules import TARGET_RULES, Use, is_draw
 from mho.hw.tile.rtl.engines.checks import SourceLayout, VecCheck
 from mho.hw.tile.rtl.engines.fetcher import Fetcher
 from mho.hw.tile.rtl.engines.issue_queue import IssueQueue, IssuingEngine
@@ -28,8 +28,9 @@ _WAITING = 5
 class OperationQueue(IssueQueue):
     """Operations that were taken."""
 
-    def __init__(self) -> None:
-        super().__init__(VecLayout(), _WAITING)
+    def __init__(self, draws: bool = False) -> None:
+        self.draws = draws
+        super().__init__(VecLayout(draws), _WAITING)
 
 
 class VectorIssue(IssuingEngine, VectorPorts):
@@ -45,17 +46,20 @@ class VectorIssue(IssuingEngine, VectorPorts):
         Strobe: one is taken that takes a product of the core; there is none; how many codes the oldest one gives.
     look_ask : Out(AskPort())
         The tokens, for what is looked at.
+    begins : In(1)
+        Of a tile that draws: a strobe with which another image begins.
     """
 
     drains = Out(1)
     none = In(1)
     codes = In(9)
     look_ask = Out(AskPort())
+    begins = In(1, when=lambda self: self.cfg.draws)
 
     def elaborate(self, platform: object) -> Any:
         m = Module()
         m.submodules.execution = execution = VectorControl(self.cfg)
-        m.submodules.waiting = waiting = OperationQueue()
+        m.submodules.waiting = waiting = OperationQueue(self.cfg.draws)
         m.submodules.fetch_vec = fetch = Fetcher("vec")
         connect(m, waiting.o, execution.i)
         join(m, wiring.Signature(VectorPorts.ports_for(self.cfg)), execution, flipped(self))
@@ -77,6 +81,13 @@ class VectorIssue(IssuingEngine, VectorPorts):
             self.ends.eq(waiting.o.valid & waiting.o.ready),
         ]
         self._look(m, issue, fetch, looks, waiting)
+        if self.cfg.draws:
+            first = Signal(name="first_draw")
+            m.d.comb += entry.first.eq(first)
+            with m.If(self.begins):
+                m.d.sync += first.eq(1)
+            with m.Elif(waiting.i.valid & waiting.i.ready & is_draw(vec)):
+                m.d.sync += first.eq(0)
         return self.resets(m)
 
     def _look(self, m: Module, issue: data.View, fetch: Fetcher, looks: dict[str, Any], waiting: IssueQueue) -> None:

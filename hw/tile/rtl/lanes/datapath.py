@@ -97,12 +97,16 @@ class VectorDatapath(DatapathPorts):
         Strobes: begin; all is written.
     term, second
         Terms of walks, as at :class:`mho.hw.tile.rtl.lanes.operands.Operands`.
+    drawn, draws : In(32), Out(1)
+        As at :class:`mho.hw.tile.rtl.lanes.operands.Operands`.
     """
 
     a_block = In(ADDRESS_BITS)
     b_block = In(ADDRESS_BITS)
     term = In(stream.Signature(TermLayout()))
     second = Out(1)
+    drawn = In(32, when=lambda self: self.cfg.draws)
+    draws = Out(1, when=lambda self: self.cfg.draws)
     job = In(DescriptorLayout("vec"))
     start = In(1)
     target_block = In(ADDRESS_BITS)
@@ -125,6 +129,8 @@ class VectorDatapath(DatapathPorts):
             operands.b_block.eq(self.b_block), self.summing.eq(operands.summing),
             self.second.eq(operands.second),
         ]
+        if cfg.draws:
+            m.d.comb += [operands.drawn.eq(self.drawn), self.draws.eq(operands.draws)]
         enable = Signal()
         stages = self._stages(m, operands, parameters, enable)
         self._feed(m, operands, parameters, lanes, stages[0], enable)

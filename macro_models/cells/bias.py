@@ -8,8 +8,6 @@ from mho.macro_models.errors import InputError
 from mho.macro_models.integer.pulse import Polarity
 from mho.macro_models.types import Reals
 
-__all__ = ["SCHEMES", "WRITES", "Bias", "bias_codes", "line_voltages", "seen_codes"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Bias:
