@@ -131,8 +131,9 @@ class Source:
     @cached_property
     def begins(self) -> Any:
         """Whether it gives elements from its first one on: of the core, the reduction, or a draw."""
-        places = self._is((self.operand >= Operand.DRAIN) & (self.operand != Operand.NONE)) if self.draws else self.inner
-        return places & no(self.sums)
+        if not self.draws:
+            return self.inner & no(self.sums)
+        return self._is((self.operand >= Operand.DRAIN) & (self.operand != Operand.NONE)) & no(self.sums)
 
     def _is(self, bit: Any) -> Any:
         return bit if self.exists is True else self.exists & bit
