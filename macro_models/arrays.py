@@ -25,14 +25,6 @@ class ArrayLibrary(Protocol):
 _current: list[ArrayLibrary] = []
 
 
-def product(self, x: NDArray[Any], matrix: NDArray[Any]) -> NDArray[Any]:
-        """``x @ matrix`` of floats that hold whole numbers, with all sums exact; ``matrix`` is often the same one."""
-        ...
-
-
-_current: list[ArrayLibrary] = []
-
-
 def library() -> ArrayLibrary | None:
     """What computes products now; None: numpy."""
     return _current[-1] if _current else None
