@@ -24,12 +24,15 @@ class ShiftAdd(ColumnGroups):
         Codes of the group of the last cycle, lowest column first.
     first, shift : In(1)
         With ``part`` or ``finish``: nothing was added before; what was counts for a digit more.
+    less : In(1)
+        With them, if ``cfg.chop``: rows were driven the other way, so that codes are subtracted.
     """
 
     sums = True
     converted = In(lambda self: self.cfg.lanes * self.cfg.codes * self.cfg.converter.bits)
     first = In(1)
     shift = In(1)
+    less = In(1, when=lambda self: self.cfg.chop)
 
     def exact(self, m: Module, group: Value) -> list[Signal]:
         """A cycle after their group was at the pins; their sums are read while it is."""
@@ -37,17 +40,22 @@ class ShiftAdd(ColumnGroups):
         width = cfg.converter.bits + 2 + (cfg.drive_steps - 1).bit_length() + cfg.digit_bits * (8 // cfg.digit_bits)
         m.submodules.sums = sums = Memory(shape=cfg.lanes * width, depth=cfg.group_rows, init=[])
         write, read = sums.write_port(), sums.read_port()
-        first, shift, totals = Signal(), Signal(), list[Signal]()
+        first, shift, less, totals = Signal(), Signal(), Signal(), list[Signal]()
         with m.If(self.part | self.finish):
             m.d.sync += [first.eq(self.first), shift.eq(self.shift)]
+            if cfg.chop:
+                m.d.sync += less.eq(self.less)
         m.d.comb += [
             read.addr.eq(self.row), read.en.eq(1), write.addr.eq(group), write.en.eq(self._arrives),
         ]
         for k in range(cfg.lanes):
+            added = self._half_steps(k)
+            if cfg.chop:
+                added = Mux(less, -added, added)
             before, total = (Signal(signed(width), name=f"{name}_{k}") for name in ("before", "total"))
             m.d.comb += [
                 before.eq(read.data.word_select(k, width)),
-                total.eq(Mux(first, 0, Mux(shift, before << cfg.digit_bits, before)) + self._half_steps(k)),
+                total.eq(Mux(first, 0, Mux(shift, before << cfg.digit_bits, before)) + added),
                 write.data.word_select(k, width).eq(total),
             ]
             totals.append(total)
@@ -92,3 +100,5 @@ class ArrayCore(RowCore):
             # The first group of a digit.
             unit.shift.eq(step[:groups].all() if groups else 1),
         ]
+        if cfg.chop:
+            m.d.comb += unit.less.eq(step[0] if groups else ~only)
