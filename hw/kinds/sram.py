@@ -20,6 +20,7 @@ from mho.hw.core.timing import Drain
 from mho.hw.core.write_verify import WriteVerifyConfig
 from mho.hw.host.core.map import core_map
 from mho.hw.host.core.row_blocks import RowBlocks
+from mho.hw.kinds import Energy
 from mho.hw.macro.contract import ContractPins
 from mho.macro_models.integer.operation import MAX_BITS, MOST_OUT_BITS, Masks, MvmOperation
 from mho.macro_models.integer.sram import MOST_SHIFT, SramOperation
@@ -198,7 +199,7 @@ class SramBlocks(RowBlocks):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SramEnergy:
+class SramEnergy(Energy):
     """Energy of operations: so much for each bit of an input times each bit of a weight, whatever they are."""
 
     product_pJ: float
@@ -212,17 +213,6 @@ class SramEnergy:
         """See :class:`mho.hw.kinds.Energy`: ``sums``."""
         products = op.planes * int(masks.word_lines(op).sum()) * int(masks.enabled(op).sum())
         return {"sums": np.full(np.shape(steps)[:-1], self.product_pJ * products)}
-
-    def weight(self, magnitude: NDArray[np.int64]) -> NDArray[np.int64]:
-        """See :class:`mho.hw.kinds.Energy`: nothing is known to depend on inputs."""
-        return np.zeros_like(magnitude)
-
-    def inputs(
-        self, op: MvmOperation, masks: Masks, vectors: int, weights: NDArray[np.int64],
-        row_uS: NDArray[np.float64] | None,
-    ) -> Mapping[str, float]:
-        """See :class:`mho.hw.kinds.Energy`: none."""
-        return {}
 
 
 shape = timing = SramCoreConfig.from_chip
