@@ -23,6 +23,7 @@ from mho.sim.core.process import Simulation
 
 CHIPS: dict[str, tuple[str, dict[str, object]]] = {
     "neurram-core": ("neurram-core", {}),
+    "array-256": ("array-256", {}),
     "hermes-core, one window": ("hermes-core", {"read.phases": 1}),
     "hermes-core, four windows": ("hermes-core", {"read.phases": 4}),
 }

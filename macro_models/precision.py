@@ -11,8 +11,6 @@ from mho.macro_models.devices import load_device
 from mho.macro_models.integer.operation import STEP_WIDTH, Masks, MvmOperation
 from mho.macro_models.kinds import family
 
-__all__ = ["signal_to_noise_dB"]
-
 _VECTORS, _COLUMNS = 64, 16
 """Products that are compared."""
 _CELLS, _LINES = 1 << 16, 64
@@ -28,7 +26,7 @@ def signal_to_noise_dB(config: Any, op: MvmOperation, low: float, high: float) -
     of a column, noise is what it does not.
     """
     if np.prod(config.cell_map.shape) > _CELLS:
-        config = replace(config, lines=_LINES)
+        config = replace(config, **{"rows" if "rows" in config.__dataclass_fields__ else "lines": _LINES})
     cell_map, rng = config.cell_map, np.random.default_rng(0)
     top, shape = cell_map.top(low, high), (cell_map.rows, cell_map.columns)
     weights, targets = rng.uniform(-top, top, shape), np.zeros(cell_map.shape)

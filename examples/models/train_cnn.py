@@ -21,7 +21,6 @@ __all__ = ["Cnn", "main", "to_onnx", "train"]
 
 Float = NDArray[Any]
 
-CHANNELS = (8, 16)
 SCALE = 255.0
 TARGET = Path(__file__).with_name("fashion14_cnn.onnx")
 
@@ -44,10 +43,10 @@ def _spread(slope: Float, channels: int) -> Float:
     return padded[:, 1:-1, 1:-1]
 
 
-def _pool(x: Float) -> tuple[Float, NDArray[np.bool_]]:
-    """Largest of each 2 x 2, and where it was."""
-    batch, height, width, channels = x.shape
-    blocks = x[:, : height // 2 * 2, : width // 2 * 2].reshape(batch, height // 2, 2, width // 2, 2, channels)
+def _pool(x: Float, size: int) -> tuple[Float, NDArray[np.bool_]]:
+    """Largest of each ``size`` x ``size``, and where it was."""
+    batch, height, width, channels = x.shape[0], x.shape[1] // size, x.shape[2] // size, x.shape[3]
+    blocks = x[:, : height * size, : width * size].reshape(batch, height, size, width, size, channels)
     largest = blocks.max(axis=(2, 4))
     return largest, blocks == largest[:, :, None, :, None]
 
@@ -55,7 +54,7 @@ def _pool(x: Float) -> tuple[Float, NDArray[np.bool_]]:
 def _unpool(slope: Float, where: NDArray[np.bool_], shape: tuple[int, ...]) -> Float:
     result = np.zeros(shape, dtype=slope.dtype)
     blocks = where * slope[:, :, None, :, None] / where.sum(axis=(2, 4), keepdims=True)
-    height, width = 2 * slope.shape[1], 2 * slope.shape[2]
+    height, width = where.shape[1] * where.shape[2], where.shape[3] * where.shape[4]
     result[:, :height, :width] = blocks.reshape(len(slope), height, width, -1)
     return result
 
@@ -66,20 +65,26 @@ class Cnn:
 
     weights: list[Float]
     biases: list[Float] = field(default_factory=list)
+    pools: tuple[int, int] = (2, 2)
 
     @classmethod
-    def random(cls, rng: np.random.Generator) -> "Cnn":
-        sizes = [(9, CHANNELS[0]), (9 * CHANNELS[0], CHANNELS[1]), (9 * CHANNELS[1], 10)]
+    def random(
+        cls, rng: np.random.Generator, *, side: int = 14, channels: tuple[int, int] = (8, 16),
+        pools: tuple[int, int] = (2, 2),
+    ) -> "Cnn":
+        """Two convolutions with so many channels, each with a pooling, for images of ``side`` x ``side`` pixels."""
+        pixels = (side // pools[0] // pools[1]) ** 2
+        sizes = [(9, channels[0]), (9 * channels[0], channels[1]), (pixels * channels[1], 10)]
         weights = [(rng.normal(size=s) * np.sqrt(2 / s[0])).astype(np.float32) for s in sizes]
-        return cls(weights, [np.zeros(w.shape[1], dtype=np.float32) for w in weights])
+        return cls(weights, [np.zeros(w.shape[1], dtype=np.float32) for w in weights], pools)
 
     def gradients(self, x: Float, target: Float, weights: list[Float]) -> tuple[list[Float], list[Float]]:
         """Gradients of the cross entropy with ``weights`` in place of the network's own."""
         activations, value = [], x
-        for w, b in zip(weights[:2], self.biases[:2], strict=True):
+        for w, b, size in zip(weights[:2], self.biases[:2], self.pools, strict=True):
             patches = _patches(value)
             y = np.maximum(patches @ w + b, 0)
-            pooled, where = _pool(y)
+            pooled, where = _pool(y, size)
             activations.append((patches, y, where, value.shape[-1]))
             value = pooled
         flat = value.transpose(0, 3, 1, 2).reshape(len(x), -1)
@@ -95,15 +100,19 @@ class Cnn:
 
 
 def train(
-    x: Float, y: NDArray[np.int64], *, epochs: int = 160, rate: float = 6e-3, noise: float = 0.04, seed: int = 1
+    x: Float, y: NDArray[np.int64], *, epochs: int = 160, rate: float = 6e-3, noise: float = 0.04, seed: int = 1,
+    flip: bool = True, **shape: Any,
 ) -> Cnn:
-    """Adam with a cosine schedule for images (images, height, width) scaled to 0..1; mirrored at random."""
+    """Adam with a cosine schedule for images (images, height, width) scaled to 0..1; with ``flip`` mirrored at random.
+
+    ``shape`` is that of :meth:`Cnn.random`.
+    """
     rng = np.random.default_rng(seed)
-    net = Cnn.random(rng)
+    net = Cnn.random(rng, **shape)
     target = (np.eye(10, dtype=np.float32) * 0.9 + 0.01)[y]
 
     def gradients(chosen: NDArray[np.int64]) -> list[Float]:
-        images = np.where(rng.random((len(chosen), 1, 1)) < 0.5, x[chosen, :, ::-1], x[chosen])
+        images = np.where(rng.random((len(chosen), 1, 1)) < 0.5 * flip, x[chosen, :, ::-1], x[chosen])
         noisy = [w + rng.normal(size=w.shape).astype(np.float32) * noise * np.abs(w).max() for w in net.weights]
         slopes, offsets = net.gradients(images[..., None], target[chosen], noisy)
         return [*slopes, *offsets]
@@ -113,24 +122,23 @@ def train(
     return net
 
 
-def to_onnx(net: Cnn) -> onnx.ModelProto:
-    """The network for images [batch, 14, 14] of pixels 0..255, whose scale is folded into the first layer."""
+def to_onnx(net: Cnn, name: str = "fashion14_cnn", side: int = 14) -> onnx.ModelProto:
+    """The network for images [batch, side, side] of pixels 0..255, whose scale is folded into the first layer."""
     nodes = [helper.make_node("Unsqueeze", ["image", "axis"], ["v0"], name="channel")]
     tensors = {"axis": np.array([1])}
-    for k in range(2):
+    for k, size in enumerate(net.pools):
         w = net.weights[k] / (SCALE if k == 0 else 1.0)
         tensors |= {f"conv{k}.weight": w.T.reshape(w.shape[1], -1, 3, 3).astype(np.float32)}
         tensors |= {f"conv{k}.bias": net.biases[k]}
         names = [f"v{k}", f"conv{k}.weight", f"conv{k}.bias"]
         nodes.append(helper.make_node("Conv", names, [f"c{k}"], name=f"conv{k}", pads=[1, 1, 1, 1]))
         nodes.append(helper.make_node("Relu", [f"c{k}"], [f"r{k}"], name=f"relu{k}"))
-        nodes.append(
-            helper.make_node("MaxPool", [f"r{k}"], [f"v{k + 1}"], name=f"pool{k}", kernel_shape=[2, 2], strides=[2, 2])
-        )
+        ends = [f"r{k}"], [f"v{k + 1}"]
+        nodes.append(helper.make_node("MaxPool", *ends, name=f"pool{k}", kernel_shape=[size] * 2, strides=[size] * 2))
     tensors |= {"fc.weight": net.weights[2], "fc.bias": net.biases[2]}
     nodes.append(helper.make_node("Flatten", ["v2"], ["flat"], name="flatten"))
     nodes.append(helper.make_node("Gemm", ["flat", "fc.weight", "fc.bias"], ["score"], name="fc"))
-    return classifier("fashion14_cnn", nodes, "score", tensors, source="image", shape=(14, 14), classes=10)
+    return classifier(name, nodes, "score", tensors, source="image", shape=(side, side), classes=10)
 
 
 def main() -> None:

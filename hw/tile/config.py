@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from mho.hw.config import TILE_FLITS, Chip
+from mho.hw.config.chip import MOST_ROWS
 from mho.hw.core.layout import INPUTS_PER_WORD, OUTPUTS_PER_WORD
 from mho.hw.core.shape import check_lines
 from mho.hw.kinds import shape
@@ -18,7 +19,7 @@ class TileConfig:
     Parameters
     ----------
     lines
-        Lines of its core each way, 16 to 256 in steps of 8: at most ``lines / 4`` words of input codes and
+        Lines of its core each way, 16 to 1024 in steps of 8: at most ``lines / 4`` words of input codes and
         ``lines / 2`` words of output codes an operation.
     lanes
         Elements that the vector unit takes a cycle: 2, 4 or 8. Bits do not depend on it.
@@ -38,6 +39,8 @@ class TileConfig:
         Forward a code goes to a pair of lines, so that a product takes half as many; else as many as there are lines.
     ranged
         The core gives the words of a product that its descriptor names; else all, and the tile takes those.
+    draws
+        Vector operations may take random numbers.
     trace
         Whether a tile tells what its engines end (:mod:`mho.hw.tile.rtl.trace`); else these ports are 0.
     copies
@@ -61,12 +64,13 @@ class TileConfig:
     columns: int = 0
     paired: bool = True
     ranged: bool = False
+    draws: bool = False
     trace: bool = False
     copies: bool = False
     verilog_word: str = ""
 
     def __post_init__(self) -> None:
-        check_lines(self.lines)
+        check_lines(self.lines, MOST_ROWS)
         _among("lanes", self.lanes, (2, 4, 8))
         _among("payload_bits", self.payload_bits, (32, 64, 128))
         _among("contexts", self.contexts, (0, 1, 2, 4))
@@ -90,6 +94,7 @@ class TileConfig:
         return cls(
             lines=core.lines, payload_bits=mesh.payload_bits, contexts=chip.contexts, lanes=tile.lanes,
             buffer_kib=tile.buffer_kib, parameters=tile.parameters, instructions=tile.instructions, ranged=True,
+            draws=tile.draws,
             paired=2 * core.inputs() == core.lines, columns=0 if core.outputs == core.lines else core.outputs,
         )
 

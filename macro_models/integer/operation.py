@@ -13,11 +13,6 @@ from numpy.typing import NDArray
 
 from mho.macro_models.errors import InputError, check_whole
 
-__all__ = [
-    "LSB_SEGMENT_BITS", "MAX_BITS", "MOST_OUT_BITS", "STEP_FRACTION_BITS", "STEP_WIDTH", "Converter", "Direction",
-    "Masks", "MvmOperation",
-]
-
 MAX_BITS = 8
 """Widest input and output of one operation, in bits."""
 
@@ -99,6 +94,9 @@ class MvmOperation:
 
     planes_at_once: ClassVar[int] = LSB_SEGMENT_BITS
     """Magnitude planes of one conversion; a kind that takes more has a class of its own."""
+
+    least_planes: ClassVar[int] = LSB_SEGMENT_BITS
+    """Magnitude planes below which a product costs no less, so that a compiler need not try fewer."""
     most_out_bits: ClassVar[int] = MAX_BITS
     """Most bits of an output, at most 15; a kind that gives more has a class of its own."""
 

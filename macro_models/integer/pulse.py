@@ -13,13 +13,6 @@ from numpy.typing import NDArray
 
 from mho.macro_models.types import Integers
 
-__all__ = [
-    "AMPLITUDE_BITS", "CONDUCTANCE_BITS", "CONDUCTANCE_MAX", "DRAW_BITS", "FORMED_BIT", "MOVED", "MOVED_BITS",
-    "PULSE_STEP", "RATE_BITS", "RATE_MAX", "RECORD_WORDS", "SCALE_BITS", "SIGMA_BITS", "STUCK_BIT", "TABLE_HIGH",
-    "TABLE_LOW", "TABLE_STEPS", "THRESHOLD_BITS", "THRESHOLD_MAX", "VERIFY_STEP", "WEAK_BIT", "LawWords", "Polarity",
-    "PulseLaw", "PulseRecord",
-]
-
 AMPLITUDE_BITS = 8
 """Width of the code of a pulse's amplitude."""
 

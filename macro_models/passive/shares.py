@@ -4,7 +4,7 @@ import numpy as np
 
 from mho.macro_models.array.nonlinear import Sinh, solve_array
 from mho.macro_models.array.wires import Wires
-from mho.macro_models.passive.bias import line_voltages
+from mho.macro_models.cells.bias import line_voltages
 from mho.macro_models.types import Reals
 
 __all__ = ["pulse_shares"]

@@ -10,8 +10,6 @@ if TYPE_CHECKING:
     from mho.macro_models.array import Wires
     from mho.sim.programming.tuning import Tuning
 
-__all__ = ["tune_crossbar"]
-
 
 def tune_crossbar(
     target_uS: ArrayLike,
@@ -55,10 +53,10 @@ def tune_crossbar(
     import numpy as np
 
     from mho.hw.config import PulseChip, load_chip
+    from mho.macro_models.cells.bias import WRITES
     from mho.macro_models.cells.pulses import PulseArray
     from mho.macro_models.devices import load_device
     from mho.macro_models.errors import InputError
-    from mho.macro_models.passive.bias import WRITES
     from mho.macro_models.passive.shares import pulse_shares
     from mho.sim.programming.screening import form_cells
     from mho.sim.programming.tuning import TuningConfig, tune

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from mho.sim.tile_jobs.run import JobResult
     from mho.sim.tile_networks.backend import TileCosimBackend
 
-__all__ = ["read_codes", "run_tiles"]
-
 _CODES = FileKind(".npy or .npz file of codes")
 
 

@@ -11,8 +11,6 @@ from mho.terminal.paths import FIGURE, READS, WORD, WRITES
 if TYPE_CHECKING:
     from mho.sim.programming.instance import Cells
 
-__all__ = ["PUBLISHED", "program_command"]
-
 PUBLISHED = {"pulses_per_cell": 8.5, "passes": 3, "source": "Wan et al., Nature 608, 504 (2022), as quoted"}
 """What is published of the chip that the algorithm is of."""
 

@@ -49,6 +49,7 @@ _APT = {
     "vvp": "iverilog",
     "yosys": "yosys",
     "sta": "opensta",
+    "klayout": "klayout",
 }
 
 _KEEP_S = 30 * 86400.0

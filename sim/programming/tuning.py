@@ -28,10 +28,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from mho.hw.config import Chip, PulseChip
 from mho.hw.core.write_verify import WriteVerifyParameters
+from mho.macro_models.cells.bias import pulse_energy_J
 from mho.macro_models.cells.pulses import PulseArray
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.pulse import AMPLITUDE_BITS, Polarity
-from mho.macro_models.passive.bias import pulse_energy_J
 from mho.sim.programming.write_verify import Programmer, ProgramRun, reference_run, target_codes
 
 __all__ = ["Pass", "Tuning", "TuningConfig", "tune", "tuning_report"]

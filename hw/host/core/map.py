@@ -12,7 +12,7 @@ from mho.hw.host.registers import Access, Field, Register, RegisterMap, Window
 __all__ = ["ADDRESS_WIDTH", "MAGIC", "MAP_VERSION", "MASKS_AT", "core_map"]
 
 ADDRESS_WIDTH = 12
-"""Bits of a byte address: 4 KiB for one core of any size, unless a kind needs more."""
+"""Bits of a byte address: 4 KiB for one core of any size, unless its masks need more room."""
 
 MAGIC = 0x6D68
 """What identifies a core: ``mh``."""
@@ -20,8 +20,8 @@ MAGIC = 0x6D68
 MAP_VERSION = 1
 """Grows when a register moves or changes its meaning."""
 
-MASKS_AT, INPUT_AT, OUTPUT_AT = 0x400, 0x800, 0xC00
-"""Addresses of the windows; the latter two unless a kind has others."""
+MASKS_AT = 0x400
+"""Address of the masks; codes are behind them."""
 
 
 def _counter(name: str, address: int, doc: str) -> tuple[Register, Register]:
@@ -141,7 +141,7 @@ def _write_counters() -> tuple[Register, ...]:
 def core_map(
     shape: CoreShape, sha256: str = "0" * 64, *, doc: str, docs: Mapping[str, str] = MappingProxyType({}),
     more: Sequence[Register | Window] = (), parameters: WriteVerifyParameters | None = None, products: bool = True,
-    lock: str | None = None, input_at: int = INPUT_AT, output_at: int = OUTPUT_AT, address_width: int = ADDRESS_WIDTH,
+    lock: str | None = None, roomy: bool = False,
 ) -> RegisterMap:
     """Registers of a core. Every address is the same for every size of the core.
 
@@ -159,9 +159,10 @@ def core_map(
         The host asks for products; false: a program does, and the map has nothing of it.
     lock
         See :class:`RegisterMap`.
-    input_at, output_at, address_width
-        Where the windows are, and bits of a byte address, of a kind whose masks need more room.
+    roomy
+        Its masks need more room: the windows of codes are behind, and addresses have more bits.
     """
+    input_at, output_at, width = (0x2000, 0x2400, 14) if roomy else (0x800, 0xC00, ADDRESS_WIDTH)
     mvms = Field(name="value", width=32, doc="Operations since reset.")
     common: list[Register | Window] = [
         *_identity(shape.lines, sha256),
@@ -192,7 +193,7 @@ def core_map(
     entries = sorted([*entries, *more], key=lambda entry: entry.address)
     return RegisterMap(
         name="core", doc=f"{doc} Words are 32 bits, little endian; addresses count bytes.",
-        address_width=address_width, lock=lock, entries=tuple(entries if products else _without_products(entries)),
+        address_width=width, lock=lock, entries=tuple(entries if products else _without_products(entries)),
     )
 
 

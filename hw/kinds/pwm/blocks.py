@@ -20,9 +20,6 @@ from mho.hw.kinds.pwm.reference import PwmCoreReference
 
 __all__ = ["PwmBlocks", "pwm_map"]
 
-_ADDRESS_WIDTH = 14
-_INPUT_AT, _OUTPUT_AT = 0x2000, 0x2400
-
 
 def pwm_map(
     cfg: PwmCoreConfig, sha256: str = "0" * 64, *, products: bool = True, shared: bool = False
@@ -54,8 +51,7 @@ def pwm_map(
     )
     docs = _DOCS | {"masks": settings} | (_COMMANDED if cfg.engine else {}) | (_SHARED if shared else {})
     return core_map(
-        cfg, sha256, doc="One phase-change core.", docs=docs, products=products, input_at=_INPUT_AT,
-        output_at=_OUTPUT_AT, address_width=_ADDRESS_WIDTH,
+        cfg, sha256, doc="One phase-change core.", docs=docs, products=products, roomy=True,
     )
 
 

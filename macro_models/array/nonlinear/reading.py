@@ -13,9 +13,6 @@ from mho.macro_models.array.wires import Mode, Wires, check_conductances, check_
 from mho.macro_models.devices.sections.conduction import Conduction
 from mho.macro_models.types import Reals
 
-__all__ = ["ReadError", "Reading", "read_error", "read_matrix"]
-
-
 _STEP = 1e-3
 """Part of the read voltage over which slopes are taken."""
 _PASSES = 8

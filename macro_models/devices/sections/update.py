@@ -23,8 +23,6 @@ from numpy.typing import ArrayLike
 
 from mho.macro_models.types import Reals
 
-__all__ = ["UPDATES", "Update"]
-
 UPDATES = ("", "linear", "soft", "exponential", "abrupt")
 """Forms of the answer."""
 

@@ -12,12 +12,10 @@ from mho.macro_models.devices.sections.temperature import Temperature
 from mho.macro_models.fit.heat.cases import Case, Cases, Prediction, find_cases, law_moments
 from mho.macro_models.fit.heat.each_temperature import LEAST_READINGS, own_laws
 from mho.macro_models.fit.heat.lost import fit_lost
-from mho.macro_models.fit.heat.search import ENERGIES, Found, Predicted, Search
+from mho.macro_models.fit.heat.search import ENERGIES, Found, Search
 from mho.macro_models.fit.law.statistics import rounded
 from mho.macro_models.fit.tables.measurements import Measurements
 from mho.macro_models.types import Reals
-
-__all__ = ["FEWEST_TEMPS", "choose", "evidence", "fit_heat", "off_temperatures", "one_temperature"]
 
 FEWEST_TEMPS = 2
 """Besides that of the law, from which an energy is fitted."""
@@ -78,7 +76,7 @@ def one_temperature(data: Measurements, temp_C: float) -> str:
     )
 
 
-def choose(cases: Cases, predictions: Mapping[str, Predicted]) -> tuple[Found, Found | None, float]:
+def choose(cases: Cases, predictions: Mapping[str, Prediction]) -> tuple[Found, Found | None, float]:
     """The law with the least error at temperatures left out, the other one, and how sure the choice is.
 
     ``predictions`` has a law for each thing that heat may act on. A reversible part with which the best one does not
@@ -91,7 +89,7 @@ def choose(cases: Cases, predictions: Mapping[str, Predicted]) -> tuple[Found, F
 
 
 def _least(
-    cases: Cases, predictions: Mapping[str, Predicted], forms: tuple[str, ...]
+    cases: Cases, predictions: Mapping[str, Prediction], forms: tuple[str, ...]
 ) -> tuple[Found, Found | None, float]:
     searches = {(on, form): Search(cases, predictions[on], form) for on in predictions for form in forms}
     laws = {key: search.found() for key, search in searches.items()}

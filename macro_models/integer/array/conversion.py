@@ -7,14 +7,14 @@ from numpy.typing import NDArray
 
 from mho.macro_models.integer.array.operation import Steps
 
-__all__ = ["converted", "driven"]
 
-
-def driven(steps: Steps, x: NDArray[Any], step: int) -> NDArray[np.int64]:
-    """What rows drive in a step of inputs ``x``, of shape (..., rows), whole numbers in any type."""
-    digit = np.abs(x).astype(np.int64) >> steps.digit_bits * (step // steps.row_groups) & (1 << steps.digit_bits) - 1
-    group = np.arange(x.shape[-1]) * steps.row_groups // x.shape[-1] == step % steps.row_groups
-    return np.sign(x).astype(np.int64) * digit * group
+def driven(steps: Steps, x: NDArray[Any], step: int) -> NDArray[np.int16]:
+    """What rows drive in a step of inputs ``x``, of shape (..., rows), whole numbers in any type, up to 255."""
+    codes = x.astype(np.int16)
+    digit = np.abs(codes) >> steps.digit_bits * (step // steps.row_groups) & (1 << steps.digit_bits) - 1
+    if steps.row_groups > 1:
+        digit *= np.arange(x.shape[-1]) * steps.row_groups // x.shape[-1] == step % steps.row_groups
+    return np.where(codes < 0, -digit, digit)
 
 
 def converted(charge: NDArray[np.int64], step: int, bits: int) -> NDArray[np.int64]:

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.operation import MAX_BITS, MOST_OUT_BITS, Converter, Direction, MvmOperation
 
-__all__ = ["MOST_BITS", "ArrayOperation", "Steps"]
-
 MOST_BITS = 10
 """Most bits of a converter."""
 
@@ -28,6 +26,7 @@ class ArrayOperation(MvmOperation):
     early_stop: bool = False
 
     planes_at_once = MAX_BITS
+    least_planes = 1
     most_out_bits = MOST_OUT_BITS
 
     def __post_init__(self) -> None:
@@ -62,3 +61,10 @@ class Steps:
     def weight(self, step: int) -> int:
         """What the digit of a step counts."""
         return 1 << self.digit_bits * (step // self.row_groups)
+
+    def chopped(self, step: int, op: MvmOperation) -> bool:
+        """Whether a step of a chopped product is driven the other way: one of two groups, else all but the first.
+
+        What converters add to each code then counts nothing, or as the lowest bit of an input.
+        """
+        return bool(step % 2) if self.row_groups > 1 else step != self.count(op) - 1

@@ -15,8 +15,6 @@ from mho.macro_models.integer.array.operation import Steps
 from mho.macro_models.integer.operation import MAX_BITS, STEP_FRACTION_BITS, Direction, MvmOperation
 from mho.macro_models.programmed import ConductanceGrid
 
-__all__ = ["ArrayConfig"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class ArrayConfig(ConductanceGrid):
@@ -51,6 +49,8 @@ class ArrayConfig(ConductanceGrid):
     """In which steps rows are driven."""
     digital: bool = True
     """Each step of a product is converted; else all together."""
+    chop: bool = False
+    """Some steps are driven the other way, and their codes subtracted."""
     v_read_V: float = 0.2
     """Voltage of the highest level of a row, in V."""
     wires: Wires = field(default_factory=Wires)

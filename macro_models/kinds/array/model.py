@@ -15,26 +15,27 @@ from mho.macro_models.cells.programming import programmed
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.array.conversion import converted, driven
 from mho.macro_models.integer.array.operation import ArrayOperation
-from mho.macro_models.integer.operation import STEP_FRACTION_BITS, Masks, MvmOperation
+from mho.macro_models.integer.operation import MAX_BITS, STEP_FRACTION_BITS, Masks, MvmOperation
 from mho.macro_models.integer.random import NORMAL_ONE, Purpose, normal_codes
 from mho.macro_models.kinds.array.config import ArrayConfig
 from mho.macro_models.macro import MvmResult
 from mho.macro_models.programmed import ProgrammedCore
 from mho.macro_models.types import Integers, Reals
 
-__all__ = ["ArrayModel"]
-
-
 _BLOCK = 256  # vectors at a time
+_EXACT_SINGLE = 2**24
 _REFERENCE = 1 << 23
 """Of the number of a core, for the draws of its reference column."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Key:
-    """What conversions with some word lines on see: a column for each of a step, of whole numbers."""
+    """What conversions with some word lines on see: a column for each of a step, of whole numbers.
 
-    products: Reals
+    Products are in single precision where that is exact, and variances one column where all are equal.
+    """
+
+    products: NDArray[np.floating]
     variances: Reals | None
 
 
@@ -97,13 +98,16 @@ class ArrayModel(ProgrammedCore[ArrayConfig]):
         else:  # the reference column is at the far end of the rows
             effective = self._effective(np.hstack([cells, self._reference()]), wl)
             products = effective[:, :-1] - effective[:, -1:]
+        top = (1 << (self.config.steps.digit_bits if self.config.digital else MAX_BITS)) - 1
+        if float(np.abs(products).sum(axis=0).max(initial=0.0)) * top < _EXACT_SINGLE:
+            products = products.astype(np.float32)
         if self._variances is None:
             return _Key(products, None)
         noise = np.where(wl[:, None], self._variances, 0.0)
         if weights != "offset":
             both = noise[:, 0::2], noise[:, 1::2]
             noise = np.hstack(both) if weights == "arrays" else both[0] + both[1]
-        return _Key(products, noise)
+        return _Key(products, noise[:, :1] if (noise == noise[:, :1]).all() else noise)
 
     def _reference(self) -> NDArray[np.int32]:
         """Codes of the reference column, of shape (rows, 1); its cells draw as those of a core of their own."""
@@ -123,16 +127,17 @@ class ArrayModel(ProgrammedCore[ArrayConfig]):
         ).astype(np.float64)
 
     def codes(
-        self, key: _Key, x: Integers, op_id: NDArray[np.uint64], step: int, step_code: int
+        self, key: _Key, x: NDArray[np.integer], op_id: NDArray[np.uint64], step: int, step_code: int
     ) -> tuple[Integers, NDArray[np.bool_]]:
         """Codes of the conversions of a step, in steps of the converter, and which are beyond what it takes.
 
         ``x`` is what rows drive, (batch, rows), both results (batch, :attr:`conversions`).
         """
-        config, exact = self.config, x.astype(np.float64)
-        charge = product(exact, key.products)
+        config = self.config
+        charge = product(x.astype(key.products.dtype), key.products).astype(np.float64)
         if key.variances is not None:
-            noise = np.sqrt(product(exact * exact, key.variances) * self._unit)
+            squares = np.square(x, dtype=np.float64)
+            noise = np.sqrt(product(squares, key.variances) * self._unit)
             charge += np.rint(noise * normal_codes(
                 Purpose.READ_NOISE, seed=self.seed, core=self.core, items=self.conversions, op_id=op_id, step=step
             ))
@@ -178,12 +183,15 @@ class ArrayModel(ProgrammedCore[ArrayConfig]):
         """Half steps that codes are: odd ones of a converter of one bit."""
         return 2 * codes + (self.config.bits == 1)
 
-    def _conversions(self, op: MvmOperation, inputs: NDArray[Any]) -> list[tuple[int, int, Integers]]:
-        """(what its digit counts, number, what rows drive) of all conversions of a product."""
+    def _conversions(self, op: MvmOperation, inputs: NDArray[Any]) -> list[tuple[int, int, NDArray[np.integer]]]:
+        """(what its codes count, number, what rows drive) of all conversions of a product."""
         if not self.config.digital:
             return [(1, 0, inputs.astype(np.int64))]
-        steps = self.config.steps
-        return [(steps.weight(step), step, driven(steps, inputs, step)) for step in reversed(range(steps.count(op)))]
+        steps, conversions = self.config.steps, []
+        for step in reversed(range(steps.count(op))):
+            sign = -1 if self.config.chop and steps.chopped(step, op) else 1
+            conversions.append((sign * steps.weight(step), step, sign * driven(steps, inputs, step)))
+        return conversions
 
     def supports(self, op: MvmOperation) -> bool:
         """Whether this macro carries out such operations."""

@@ -12,8 +12,6 @@ import numpy as np
 
 from mho.macro_models.compiled import compile_loops
 
-__all__ = ["LOOPS"]
-
 _U, _V = np.uint64, np.uint32  # numba makes floating point of a signed and an unsigned integer
 _M0, _M1 = _U(0xD2511F53), _U(0xCD9E8D57)
 _W0, _W1 = _V(0x9E3779B9), _V(0xBB67AE85)

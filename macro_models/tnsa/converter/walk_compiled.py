@@ -15,8 +15,6 @@ from numpy.typing import NDArray
 from mho.macro_models.compiled import compile_loops
 from mho.macro_models.integer.random import LANES, NORMAL_TABLE, Purpose, philox_key
 
-__all__ = ["LOOPS"]
-
 _U = np.uint64  # numba makes floating point of a signed and an unsigned integer
 _M0, _M1, _W0, _W1 = _U(0xD2511F53), _U(0xCD9E8D57), _U(0x9E3779B9), _U(0xBB67AE85)
 _LOW, _LOW16, _32, _16 = _U(0xFFFFFFFF), _U(0xFFFF), _U(32), _U(16)

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from mho.macro_models.array import Wires
+from mho.macro_models.cells.bias import bias_codes, line_voltages, pulse_energy_J, seen_codes
 from mho.macro_models.cells.pulses import PulseArray, PulseConfig
 from mho.macro_models.devices import load_device
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.pulse import Polarity
-from mho.macro_models.passive.bias import bias_codes, line_voltages, pulse_energy_J, seen_codes
 from mho.macro_models.passive.shares import pulse_shares
 
 DEVICE = load_device("rram-passive")

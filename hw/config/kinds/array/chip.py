@@ -3,14 +3,14 @@
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar
 
-from mho.hw.config.chip import LINE_STEP, LINES, Chip, CoreSection, Section
+from mho.hw.config.chip import LINE_STEP, LINES, MOST_ROWS, Chip, CoreSection, Section
 from mho.hw.config.cost import AreaSection, EnergySection, area_key, energy_key
 from mho.hw.config.keys import ChipError, key
 from mho.hw.config.kinds.array.costs import array_costs
 from mho.hw.config.programming import ProgrammingSection, PulseChip
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.array.operation import MOST_BITS, ArrayOperation, Steps
-from mho.macro_models.integer.operation import MAX_BITS, STEP_FRACTION_BITS, STEP_WIDTH
+from mho.macro_models.integer.operation import MAX_BITS, STEP_FRACTION_BITS, STEP_WIDTH, MvmOperation
 
 if TYPE_CHECKING:
     from mho.macro_models.kinds.array.config import ArrayConfig
@@ -35,7 +35,7 @@ class ArrayCoreSection(CoreSection):
     kind: str = key(
         "array", "Kind of macro: an array whose columns share converters.", choices=("array",), shapes=("core",)
     )
-    rows: int = key(128, "Rows, in steps of 8.", low=LINES[0], high=LINES[1], shapes=("core", "tile"))
+    rows: int = key(128, "Rows, in steps of 8.", low=LINES[0], high=MOST_ROWS, shapes=("core", "tile"))
     columns: int = key(128, "Columns of cells, in steps of 8.", low=LINES[0], high=LINES[1], shapes=("core", "tile"))
     weights: str = key(
         "pairs", "A signed weight: pairs of columns, which a converter takes the difference of; arrays, of which each "
@@ -86,6 +86,11 @@ class ReadSection(Section):
     accumulate: str = key(
         "digital", "Where bits of an input are added: digital, each is converted, shifted and added; analog, on a "
         "capacitor, which is converted once.", choices=("digital", "analog"), shapes=("core",),
+    )
+    chop: bool = key(
+        False, "Some of the steps that are converted drive rows the other way, and their codes are subtracted, so that "
+        "offsets of converters cancel: all but the first, or of several groups of rows each other.", shapes=("core",),
+        later=True,
     )
     r_clamp_ohm: float = key(
         0.0, "Resistance of the virtual ground of a column, in ohms.", low=0.0, high=1e5,
@@ -191,6 +196,7 @@ class ArrayChip(PulseChip):
     """
 
     operation_type = ArrayOperation
+    most_lines = MOST_ROWS
 
     core: ArrayCoreSection = field(default_factory=ArrayCoreSection)  # pyright: ignore[reportIncompatibleVariableOverride]
     input: InputSection = field(default_factory=InputSection)
@@ -235,6 +241,9 @@ class ArrayChip(PulseChip):
         if core.access == "none" and self.programming.v_base_V:
             raise ChipError("programming.v_base_V", 'programming.v_base_V must be 0 where core.access = "none", as '
                             f"lines have parts of the amplitude, not {self.programming.v_base_V:g}")
+        if self.programming.engine and core.rows > LINES[1]:
+            raise ChipError("programming.engine", f"programming.engine must be false where core.rows is beyond "
+                            f"{LINES[1]}, as the engine counts no further, and not true at {core.rows}")
         self._check_durations()
         try:
             self.macro_config()
@@ -311,6 +320,12 @@ class ArrayChip(PulseChip):
             bits += op.planes + self.input.row_groups.bit_length() - 1
         return replace(op, out_bits=min(bits, op.most_out_bits))
 
+    def rated_operations(self) -> list[tuple[str, MvmOperation]]:
+        """One bit, for which figures of such arrays are usually given, four as of every kind, and the widest inputs."""
+        rated = [self.operation(in_bits=bits, in_signed=signed) for bits, signed in ((1, False), (4, True), (8, False))]
+        return [(f"{op.in_bits}-bit {'' if op.in_signed else 'unsigned '}inputs, {op.out_bits}-bit outputs", op)
+                for op in rated]
+
     def macro_config(self) -> "ArrayConfig":
         """Configuration of the numpy model of the macro."""
         # Imported here: the description itself needs no scipy.
@@ -322,8 +337,8 @@ class ArrayChip(PulseChip):
             rows=self.core.rows, columns=self.outputs, weights=self.core.weights,
             reference=self.core.reference, access=self.core.access, g_bits=self.core.g_bits,
             g_min_uS=self.cells.g_min_uS, g_max_uS=self.cells.g_max_uS, g_full_scale_uS=self.cells.g_full_scale_uS,
-            steps=self.steps, digital=self.read.accumulate == "digital", v_read_V=self.read.v_read_V,
-            bits=adc.bits, share=adc.columns, full_scale_uA=adc.full_scale_uA,
+            steps=self.steps, chop=self.read.chop, digital=self.read.accumulate == "digital",
+            v_read_V=self.read.v_read_V, bits=adc.bits, share=adc.columns, full_scale_uA=adc.full_scale_uA,
             sigma_offset=adc.sigma_offset, sigma_gain=adc.sigma_gain, sigma_inl=adc.sigma_inl, noise=adc.noise,
             wires=Wires(
                 r_row_ohm=wires.r_row_ohm, r_col_ohm=wires.r_column_ohm, r_driver_ohm=wires.r_driver_ohm,
