@@ -21,10 +21,9 @@ from mho.hw.emulator import programmed_core
 from mho.hw.host.link.tasks import Read, Write
 from mho.hw.noc.interface.words import UNIT
 from mho.macro_models.errors import InputError, ToolError
-from mho.rtl_gen.tile_driver import TILES_HEADER
+from mho.rtl_gen.drivers import TILES_HEADER
 from mho.sim.board.bus import BusSimulation
-from mho.sim.board.tiles.backend import PARTS
-from mho.sim.board.tiles.loads import board_loads, operations_of
+from mho.sim.board.tiles.backend import PARTS, board_loads, operations_of
 from mho.sim.chip.simulation import ChipSimulation
 from mho.sim.chip.traffic import Expected
 from mho.sim.executor import build_cores, core_masks, execute
