@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.macro_models.errors import InputError
+from mho.rtl_gen.drivers import TILES_HEADER, tile_driver
 from mho.rtl_gen.templates import fill, template
-from mho.rtl_gen.tile_driver import TILES_HEADER, tile_driver
 from mho.sim.export.c_text import array
 from mho.sim.export.listing import Listing, Put, Taken
 

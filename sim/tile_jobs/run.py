@@ -18,8 +18,7 @@ from mho.macro_models.devices import Device
 from mho.macro_models.errors import InputError, ToolError
 from mho.macro_models.integer.operation import MvmOperation
 from mho.macro_models.shown import Shown
-from mho.sim.board.tiles.backend import BoardTilesBackend
-from mho.sim.board.tiles.loads import one_for_each_table
+from mho.sim.board.tiles.backend import BoardTilesBackend, one_for_each_table
 from mho.sim.tile_jobs.job import TileJob
 from mho.sim.tile_networks.backend import TileCosimBackend
 

@@ -21,10 +21,10 @@ from mho.hw.config import Chip, load_chip
 from mho.hw.host.link.tasks import Read, Write
 from mho.hw.noc.interface.words import UNIT
 from mho.macro_models.errors import InputError, ToolError
-from mho.rtl_gen.tile_driver import TILES_HEADER
+from mho.rtl_gen.drivers import TILES_HEADER
 from mho.sim.board.bus import BusSimulation
 from mho.sim.board.tiles import host as tiles_host
-from mho.sim.board.tiles.backend import PARTS
+from mho.sim.board.tiles.backend import PARTS, board_loads, operations_of
 from mho.sim.board.tiles.loads import board_loads, operations_of
 from mho.sim.chip.simulation import ChipSimulation
 from mho.sim.chip.traffic import Expected
