@@ -184,11 +184,6 @@ class Board:
         """Whether loading writes to its flash memory always."""
         return self.bootloader or self.served.keeps
 
-    @property
-    def read_bits(self) -> int:
-        """Bits that all its memories give in one cycle: a SPRAM gives 16."""
-        return self.served.memory_read * (self.memory_bits // self.served.memory_bits) + 16 * self.spram
-
     def make_platform(self) -> Any:
         """A fresh Amaranth platform.
 

@@ -1,10 +1,10 @@
 """``[tile]``: what runs the program of a core, alone or in a mesh, and which tiles have other sizes."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from mho.hw.config.keys import ChipError, Section, key, keys_of, shown
+from mho.hw.config.keys import ChipError, Section, as_table, key, keys_of, shown
 from mho.macro_models.errors import nearest
 
 __all__ = ["TileSection"]
@@ -82,15 +82,16 @@ def _sizes(place: str, table: object) -> dict[str, int]:
     if not _PLACE.fullmatch(place):
         raise ChipError(path, f'{path} must be a column and a row, such as "2,0", or a * for all of them, '
                               f"not {shown(place)}")
-    if not isinstance(table, Mapping):
+    sizes = as_table(table)
+    if sizes is None:
         raise ChipError(path, f"{path} must be a table such as {{ buffer_kib = 64 }}, not {shown(table)}")
     specs = {name: spec for name, spec in keys_of(TileSection).items() if name not in _OF_ALL}
-    for name in table:
+    for name in sizes:
         if name not in specs:
             meant = nearest(str(name), specs)
             hint = f"did you mean {meant}?" if meant else f"a tile has {', '.join(specs)}"
             raise ChipError(f"{path}.{name}", f"unknown key {path}.{name}; {hint}")
-    return {name: specs[name].normalise(f"{path}.{name}", value) for name, value in table.items()}
+    return {name: specs[name].normalise(f"{path}.{name}", value) for name, value in sizes.items()}
 
 
 def _holds(place: str, column: int, row: int) -> bool:

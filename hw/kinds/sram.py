@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from amaranth.hdl import Module, Mux, Signal, Value, signed
-from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from numpy.typing import ArrayLike, NDArray
 
@@ -14,15 +13,13 @@ from mho.hw.config import Chip
 from mho.hw.config.kinds.sram import SramChip
 from mho.hw.core.digital.config import RowConfig
 from mho.hw.core.digital.groups import ColumnGroups, group_drain
-from mho.hw.core.digital.loader import RowOpCheck
 from mho.hw.core.digital.sequencer import Phase
 from mho.hw.core.layout import CODE_WIDTH
-from mho.hw.core.port import VectorPort
-from mho.hw.core.reference import CoreReference
-from mho.hw.core.row_core import RowCore, row_port
+from mho.hw.core.row_core import RowCore
 from mho.hw.core.timing import Drain
-from mho.hw.host.core.blocks import CoreBlocks
+from mho.hw.core.write_verify import WriteVerifyConfig
 from mho.hw.host.core.map import core_map
+from mho.hw.host.core.row_blocks import RowBlocks
 from mho.hw.macro.contract import ContractPins
 from mho.macro_models.integer.operation import MAX_BITS, MOST_OUT_BITS, Masks, MvmOperation
 from mho.macro_models.integer.sram import MOST_SHIFT, SramOperation
@@ -54,6 +51,8 @@ class SramCoreConfig(RowConfig):
         An operation gives the words that come with its descriptor, and no others.
     """
 
+    operation_type = SramOperation
+
     lines: int
     columns: int = 256  # pyright: ignore[reportIncompatibleMethodOverride]
     column_lines: int = 4
@@ -74,11 +73,6 @@ class SramCoreConfig(RowConfig):
     def most_out_bits(self) -> int:
         """An output is a sum."""
         return MOST_OUT_BITS
-
-    @property
-    def outputs(self) -> int:
-        """An output code a column of weights."""
-        return self.columns // self.column_lines
 
     @property
     def sum_bits(self) -> int:
@@ -192,8 +186,10 @@ class SumGroups(ColumnGroups):
 class SramCore(RowCore):
     """See :class:`RowCore`."""
 
-    def __init__(self, cfg: SramCoreConfig) -> None:
-        super().__init__(cfg, SramPins(cfg))
+    @staticmethod
+    def pins_of(cfg: SramCoreConfig, write: WriteVerifyConfig | None) -> SramPins:
+        """Pins of the macro."""
+        return SramPins(cfg)
 
     def unit(self) -> ColumnGroups:
         """What makes codes of the results of the macro."""
@@ -204,15 +200,11 @@ class SramCore(RowCore):
         m.d.comb += [unit.totals.eq(self.macro.sums), unit.step_code.eq(self.macro.step_code)]
 
 
-class SramReference(CoreReference):
-    """See :class:`CoreReference`."""
-
-    operation_type = SramOperation
-
-
 @dataclass(frozen=True, kw_only=True)
-class SramBlocks(CoreBlocks):
-    """See :class:`CoreBlocks`."""
+class SramBlocks(RowBlocks):
+    """See :class:`RowBlocks`."""
+
+    core_type = SramCore
 
     cfg: SramCoreConfig
 
@@ -222,28 +214,6 @@ class SramBlocks(CoreBlocks):
         cfg = SramCoreConfig.from_chip(chip, ranged=tiled)
         doc = "One digital array of bits, whose products are exact."
         return cls(cfg=cfg, registers=core_map(cfg, chip.sha256, doc=doc, docs=_DOCS, products=not tiled))
-
-    @property
-    def port(self) -> VectorPort:
-        """The vector port."""
-        return row_port(self.cfg)
-
-    @property
-    def pins(self) -> SramPins:
-        """Pins of the macro."""
-        return SramPins(self.cfg)
-
-    def op_check(self) -> wiring.Component:
-        """What decides whether a descriptor is legal."""
-        return RowOpCheck(out_bits=MOST_OUT_BITS)
-
-    def digital(self) -> wiring.Component:
-        """The core without its macro."""
-        return SramCore(self.cfg)
-
-    def reference(self, model: Any) -> CoreReference:
-        """Its reference, with a model of its macro."""
-        return SramReference(self.cfg, model)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -201,7 +201,7 @@ class Net(Shown):
             Which chip; ``None``: the one whose cells the network was compiled around, or chip 0.
         backend
             ``"functional"`` (the numpy reference), ``"cosim"`` (the engine of the generated Verilog), ``"fpga-sim"``
-            (the same with emulated cells, as on a board) or ``"fpga"`` (a board at the level of the pins), with options
+            (the same with emulated cells, as on a board) or ``"fpga"`` (a board that programs its cells), with options
             as at :meth:`run`. All give the same pulses.
         measured
             Conductances in uS in place of programming, NaN for a dead cell: an array of shape (cores, N, N) or (N, N),

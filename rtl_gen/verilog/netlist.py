@@ -164,11 +164,16 @@ class Netlists:
 
 
 def netlists(
-    component: wiring.Component, *, name: str, prefix: str, configs: Collection[object] | None = None
+    component: wiring.Component, *, name: str, prefix: str, configs: Collection[object] | None = None,
+    clock_gates: bool = False,
 ) -> Netlists:
-    """Netlists of a component that has a synchronous reset and no gates of clocks; parameters as of :func:`emit`."""
+    """Netlists of a component that has a synchronous reset, of registers without gates; parameters as of :func:`emit`.
+
+    ``clock_gates``: blocks of :func:`mho.hw.block.clock_by` have theirs.
+    """
+    gate = f"{prefix}{CLOCK_GATE}" if clock_gates else ""
     with _uncollected():
-        platform = _elaborated(component, name, prefix, "rst", configs)
+        platform = _elaborated(component, name, prefix, "rst", configs, gate)
         owners = _Signals(platform.blocks)
         pairs = {name: _write(name, platform.blocks, False, "", owners) for name in platform.blocks}
         blocks = {

@@ -17,7 +17,6 @@ BOARD = Board(
     ),
     memory_bits=30 * 4096,
     spram=4,
-    synthesis="-dsp",
     place=("--up5k", "--package", "sg48"),
     fits=((256, 8),),
     # Two of its own; the third is on the section that can be broken off.

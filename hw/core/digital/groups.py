@@ -61,7 +61,7 @@ def follow_operation(
 
 def output_lines(cfg: CoreShape, lines: Value) -> Value:
     """Of a mask of converted lines those of the outputs: the first of the lines of each."""
-    of_output = getattr(cfg, "column_lines", 1)
+    of_output = cfg.column_lines
     return lines if of_output == 1 else Cat(lines[of_output * k] for k in range(cfg.outputs))
 
 

@@ -7,7 +7,7 @@ from mho.hw.config.kinds.array import ArrayChip
 from mho.hw.core.digital.config import RowConfig
 from mho.hw.core.digital.converters import ColumnConverter, CountingConverter, RampConverter, SarConverter
 from mho.hw.core.digital.sequencer import Phase
-from mho.macro_models.integer.array.operation import Steps
+from mho.macro_models.integer.array.operation import ArrayOperation, Steps
 from mho.macro_models.integer.operation import MOST_OUT_BITS
 
 __all__ = ["ArrayCoreConfig"]
@@ -38,6 +38,8 @@ class ArrayCoreConfig(RowConfig):
         In which steps rows are driven.
     digital
         Each step is converted; else all together.
+    chop
+        Some steps drive rows the other way, and their codes are subtracted.
     weighted
         A step lasts as long as it counts.
     sample_cycles
@@ -48,6 +50,8 @@ class ArrayCoreConfig(RowConfig):
         An operation gives the words that come with its descriptor, and no others.
     """
 
+    operation_type = ArrayOperation
+
     lines: int
     columns: int = 128  # pyright: ignore[reportIncompatibleMethodOverride]
     column_lines: int = 2
@@ -56,6 +60,7 @@ class ArrayCoreConfig(RowConfig):
     lanes: int
     steps: Steps
     digital: bool = True
+    chop: bool = False  # pyright: ignore[reportIncompatibleMethodOverride]
     weighted: bool = False
     sample_cycles: int
     word_lines: bool = True
@@ -72,6 +77,7 @@ class ArrayCoreConfig(RowConfig):
             codes=2 if chip.core.weights == "arrays" else 1, lanes=adc.lanes, ranged=ranged, steps=chip.steps,
             converter=converters[adc.kind](bits=adc.bits, columns=adc.columns, **step),
             digital=chip.read.accumulate == "digital", weighted=chip.input.drive == "pulse",
+            chop=chip.read.chop and chip.read.accumulate == "digital",
             word_lines=chip.core.access == "transistor", sample_cycles=max(2, chip.clock.cycles(chip.read.t_sample_ns)),
         )
 
@@ -79,11 +85,6 @@ class ArrayCoreConfig(RowConfig):
     def most_out_bits(self) -> int:
         """An output is a sum of codes."""
         return MOST_OUT_BITS
-
-    @property
-    def outputs(self) -> int:
-        """An output code a column of weights."""
-        return self.columns // self.column_lines
 
     @property
     def phases(self) -> tuple[Phase, ...]:

@@ -25,17 +25,20 @@ class ShiftAdd(ColumnGroups):
         Codes of the group of the last cycle, lowest column first.
     first, shift : In(1)
         With ``part`` or ``finish``: nothing was added before; what was counts for a digit more.
+    less : In(1)
+        With them, if ``cfg.chop``: rows were driven the other way, so that codes are subtracted.
     """
 
     sums = True
     converted: Value
     first: Value
     shift: Value
+    less: Value
 
     def results(self) -> dict[str, Any]:
         """The codes, and what is done with the sums before."""
         width = self.cfg.lanes * self.cfg.codes * self.cfg.converter.bits
-        return {"converted": In(width), "first": In(1), "shift": In(1)}
+        return {"converted": In(width), "first": In(1), "shift": In(1), **({"less": In(1)} if self.cfg.chop else {})}
 
     def codes(self, m: Module, fields: Any, enabled: Value, group: Value) -> list[Signal]:
         """A cycle after their group was at the pins; their sums are read while it is."""
@@ -43,19 +46,24 @@ class ShiftAdd(ColumnGroups):
         width = cfg.converter.bits + 2 + (cfg.drive_steps - 1).bit_length() + cfg.digit_bits * (8 // cfg.digit_bits)
         m.submodules.sums = sums = Memory(shape=cfg.lanes * width, depth=cfg.group_rows, init=[])
         write, read = sums.write_port(), sums.read_port()
-        first, shift, live = Signal(), Signal(), Signal(cfg.lanes)
+        first, shift, less, live = Signal(), Signal(), Signal(), Signal(cfg.lanes)
         with m.If(self.part | self.finish):
             m.d.sync += [first.eq(self.first), shift.eq(self.shift)]
+            if cfg.chop:
+                m.d.sync += less.eq(self.less)
         top, totals, outputs = Signal(signed(CODE_WIDTH)), [], []
         m.d.comb += [
             read.addr.eq(self.row), read.en.eq(1), write.addr.eq(group), write.en.eq(self._arrives),
             top.eq((1 << fields.out_bits) - 1), live.eq(enabled.word_select(group, cfg.lanes)),
         ]
         for k in range(cfg.lanes):
+            added = self._half_steps(k)
+            if cfg.chop:
+                added = Mux(less, -added, added)
             before, total = (Signal(signed(width), name=f"{name}_{k}") for name in ("before", "total"))
             m.d.comb += [
                 before.eq(read.data.word_select(k, width)),
-                total.eq(Mux(first, 0, Mux(shift, before << cfg.digit_bits, before)) + self._half_steps(k)),
+                total.eq(Mux(first, 0, Mux(shift, before << cfg.digit_bits, before)) + added),
             ]
             totals.append(total)
             output = Signal(signed(CODE_WIDTH), name=f"output_{k}")
@@ -79,8 +87,10 @@ class ShiftAdd(ColumnGroups):
 class ArrayCore(RowCore):
     """See :class:`RowCore`."""
 
-    def __init__(self, cfg: ArrayCoreConfig, write: WriteVerifyConfig | None = None) -> None:
-        super().__init__(cfg, ArrayPins(cfg, write), write)
+    @staticmethod
+    def pins_of(cfg: ArrayCoreConfig, write: WriteVerifyConfig | None) -> ArrayPins:
+        """Pins of the macro."""
+        return ArrayPins(cfg, write)
 
     def unit(self) -> ColumnGroups:
         """What makes codes of the results of the macro."""
@@ -104,3 +114,5 @@ class ArrayCore(RowCore):
             # The first group of a digit.
             unit.shift.eq(step[:groups].all() if groups else 1),
         ]
+        if cfg.chop:
+            m.d.comb += unit.less.eq(step[0] if groups else ~only)

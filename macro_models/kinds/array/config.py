@@ -47,6 +47,8 @@ class ArrayConfig(ConductanceGrid):
     """In which steps rows are driven."""
     digital: bool = True
     """Each step of a product is converted; else all together."""
+    chop: bool = False
+    """Some steps are driven the other way, and their codes subtracted."""
     v_read_V: float = 0.2
     """Voltage of the highest level of a row, in V."""
     wires: Wires = field(default_factory=Wires)

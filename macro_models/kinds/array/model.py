@@ -170,11 +170,14 @@ class ArrayModel(ProgrammedCore[ArrayConfig]):
         return 2 * codes + (self.config.bits == 1)
 
     def _conversions(self, op: MvmOperation, inputs: NDArray[Any]) -> list[tuple[int, int, NDArray[np.integer]]]:
-        """(what its digit counts, number, what rows drive) of all conversions of a product."""
+        """(what its codes count, number, what rows drive) of all conversions of a product."""
         if not self.config.digital:
             return [(1, 0, inputs.astype(np.int64))]
-        steps = self.config.steps
-        return [(steps.weight(step), step, driven(steps, inputs, step)) for step in reversed(range(steps.count(op)))]
+        steps, conversions = self.config.steps, []
+        for step in reversed(range(steps.count(op))):
+            sign = -1 if self.config.chop and steps.chopped(step, op) else 1
+            conversions.append((sign * steps.weight(step), step, sign * driven(steps, inputs, step)))
+        return conversions
 
     def supports(self, op: MvmOperation) -> bool:
         """Whether this macro carries out such operations."""

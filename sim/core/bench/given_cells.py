@@ -12,17 +12,17 @@ from numpy.typing import NDArray
 from mho.hw.config import Chip
 from mho.hw.kinds import core_blocks
 from mho.macro_models import MacroModel, Masks, family, load_device
-from mho.macro_models.integer.operation import STEP_FRACTION_BITS, STEP_WIDTH, Direction, MvmOperation
+from mho.macro_models.integer.operation import STEP_FRACTION_BITS, STEP_WIDTH, Direction
 from mho.sim.core.bench.stimulus import Stimulus
 from mho.sim.core.cosim_core import CosimCore
 
 __all__ = ["given_model", "make_edge_stimuli", "model_of_codes", "row_products", "takes_cells", "write_cells"]
 
-_FINE = (1, 2, 3)
-"""Step codes at which products of single rows lie half way between codes as often as they can."""
+_FINE = 3
+"""Steps at which products of single rows lie half way between codes as often as they can."""
 
-_TIED = 12
-"""Vectors with a step that is itself half way between whole numbers."""
+_TIED = 40
+"""Vectors with a step that is itself half way between whole numbers, and half of the word lines on."""
 
 
 def takes_cells(chip: Chip) -> bool:
@@ -70,28 +70,28 @@ def make_edge_stimuli(chip: Chip, model: MacroModel, vectors: int) -> Iterator[S
     """
     config = model.config
     masks = Masks.reset(*config.cell_map.shape).without(*config.cell_map.absent)
-    op = chip.operation(in_bits=min(4, chip.input_bits), in_signed=True)
-    rows = config.inputs(Direction.FORWARD)
-    top = op.input_range[1]
-    x = np.diag(np.where(np.arange(rows) % 2, -1, 1))
-    batches = [(code, (code if code > 1 else top) * x) for code in _FINE]
+    op = chip.operation(in_bits=chip.input_bits, in_signed=True)
+    rows, top = config.inputs(Direction.FORWARD), op.input_range[1]
+    alone = np.diag(np.where(np.arange(rows) % 2, -1, 1))
     # What a step code is times a constant: that is a whole number and a half, of which the even neighbour is below.
     ratio = float(config.load(np.zeros((1, 1)), axis=0, unit_uS=config.lsb_uS)[0]) * 2.0**-STEP_FRACTION_BITS
-    dense = np.random.default_rng(0x71ED).integers(-top, top + 1, (_TIED, rows))
     wanted = ratio * np.arange(1, 2**STEP_WIDTH)
-    if (ties := 1 + np.flatnonzero(wanted % 2 == 0.5)).size:
-        full = model.full_scale(op, masks, dense)
-        batches.append((int(ties[np.argmin(np.abs(ties - full))]), dense))
-    for step_code, inputs in batches:
+    fine = 1 + np.flatnonzero(np.rint(wanted) % (2 * np.gcd.reduce(model.cells, axis=None)) == 0)[:_FINE]
+    batches = [(int(code), masks, min(top, 2 * number + 1) * alone) for number, code in enumerate(fine)]
+    rng = np.random.default_rng(0x71ED)
+    dense = rng.integers(-top, top + 1, (_TIED, rows))
+    full = model.full_scale(op, masks, dense)
+    ties = 1 + np.flatnonzero(wanted % 2 == 0.5)
+    step_code = int(ties[np.argmin(np.abs(ties - full))]) if ties.size else int(np.clip(round(full), 1, len(wanted)))
+    half = replace(masks, wl=masks.wl & (rng.random(masks.wl.shape) < 0.5))
+    batches.append((step_code, half, dense))
+    for step_code, on, inputs in batches:
         for start in range(0, len(inputs), vectors):
-            yield _stimulus(chip, op, step_code, masks, inputs[start : start + vectors])
-
-
-def _stimulus(chip: Chip, op: MvmOperation, step_code: int, masks: Masks, x: NDArray[np.int64]) -> Stimulus:
-    return Stimulus(
-        seed=0, number=-2, core=0, op=replace(op, step_code=step_code), masks=masks, x=x,
-        op_id=np.zeros(len(x), dtype=np.uint64), gap=0, stall=0, hold=0,
-    )
+            x = inputs[start : start + vectors]
+            yield Stimulus(
+                seed=0, number=-2, core=0, op=replace(op, step_code=step_code), masks=on, x=x,
+                op_id=np.zeros(len(x), dtype=np.uint64), gap=0, stall=0, hold=0,
+            )
 
 
 def row_products(chip: Chip, model: MacroModel, core: CosimCore) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -17,7 +17,6 @@ from mho.compiler import CompileOptions, Network
 from mho.compiler.passes import compile_for_chip
 from mho.hw.board import TilesConfig
 from mho.hw.config import Chip, load_chip
-from mho.hw.emulator import programmed_core
 from mho.hw.host.link.tasks import Read, Write
 from mho.hw.noc.interface.words import UNIT
 from mho.macro_models.errors import InputError, ToolError
@@ -150,7 +149,7 @@ def driver(made: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driv
     network, _, _ = made
     cfg = TilesConfig(chip=network.chip.hardware(*PARTS), lanes=16, slots=4)
     bus = BusSimulation(cfg)
-    cores = [programmed_core(model) for model in build_cores(network, device="ideal")]
+    cores = build_cores(network, device="ideal")
     loads = board_loads(
         cfg, network.tiles, lambda node: operations_of(network.program, node), cores, core_masks(network))
     driver = Driver(tmp_path_factory.mktemp("c"), network, bus)
@@ -253,7 +252,7 @@ def test_a_host_that_computes_between_layers(tmp_path: Path) -> None:
     try:
         driver = Driver(tmp_path, replace(network, chip=cfg.chip), bus)
         assert len(driver.listing.functions.steps) == 1
-        cores = [programmed_core(model) for model in build_cores(network, device="ideal")]
+        cores = build_cores(network, device="ideal")
         for tasks in board_loads(cfg, network.tiles, lambda node: operations_of(network.program, node), cores,
                                  core_masks(network)).values():
             bus.execute(tasks)

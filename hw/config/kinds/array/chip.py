@@ -83,6 +83,11 @@ class ReadSection(Section):
         "digital", "Where bits of an input are added: digital, each is converted, shifted and added; analog, on a "
         "capacitor, which is converted once.", choices=("digital", "analog"), shapes=("core",),
     )
+    chop: bool = key(
+        False, "Some of the steps that are converted drive rows the other way, and their codes are subtracted, so that "
+        "offsets of converters cancel: all but the first, or of several groups of rows each other.", shapes=("core",),
+        later=True,
+    )
     r_clamp_ohm: float = key(
         0.0, "Resistance of the virtual ground of a column, in ohms.", low=0.0, high=1e5,
     )
@@ -328,8 +333,8 @@ class ArrayChip(PulseChip):
             rows=self.core.rows, columns=self.outputs, weights=self.core.weights, access=self.core.access,
             g_bits=self.core.g_bits, g_min_uS=self.cells.g_min_uS, g_max_uS=self.cells.g_max_uS,
             g_full_scale_uS=self.cells.g_full_scale_uS,
-            steps=self.steps, digital=self.read.accumulate == "digital", v_read_V=self.read.v_read_V,
-            bits=adc.bits, share=adc.columns, full_scale_uA=adc.full_scale_uA,
+            steps=self.steps, chop=self.read.chop, digital=self.read.accumulate == "digital",
+            v_read_V=self.read.v_read_V, bits=adc.bits, share=adc.columns, full_scale_uA=adc.full_scale_uA,
             sigma_offset=adc.sigma_offset, sigma_gain=adc.sigma_gain, sigma_inl=adc.sigma_inl, noise=adc.noise,
             wires=Wires(
                 r_row_ohm=wires.r_row_ohm, r_col_ohm=wires.r_column_ohm, r_driver_ohm=wires.r_driver_ohm,

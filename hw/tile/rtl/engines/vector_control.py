@@ -3,19 +3,17 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
-from amaranth.lib import data, stream
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import connect, flipped
 
-from mho.hw.block import Resettable
+from mho.hw.core.port import join
 from mho.hw.ports import In, Out
-from mho.hw.tile.config import TileConfig
 from mho.hw.tile.isa import STREAMS, Cause, Engine, Kind, Operand
 from mho.hw.tile.isa.rules import is_draw
-from mho.hw.tile.rtl.buffer import ReadPort, WritePort
 from mho.hw.tile.rtl.engines.issue_queue import IMAGE_BITS, InstructionAge, PendingTrap
 from mho.hw.tile.rtl.lanes import VectorDatapath
-from mho.hw.tile.rtl.lanes.datapath import MemoryWrite
+from mho.hw.tile.rtl.lanes.datapath import DatapathPorts
 from mho.hw.tile.rtl.lanes.draws import Draws
 from mho.hw.tile.rtl.layouts import DescriptorLayout
 from mho.hw.tile.rtl.rings import AskPort, Change
@@ -51,7 +49,7 @@ def sources(vec: data.View) -> tuple[dict[str, Value], dict[str, Value]]:
     return walks, {"a": ~vec.a[4], "b": both & ~vec.b[4], "target": ~vec.target[4]}
 
 
-class VectorPorts(Resettable[TileConfig]):
+class VectorPorts(DatapathPorts):
     """What carries out VEC reaches.
 
     Members
@@ -60,14 +58,11 @@ class VectorPorts(Resettable[TileConfig]):
         Why it stopped, from then on.
     walks, ask, change : Out(WalkPort()), Out(AskPort()), Out(stream of Change())
         Walks and tokens.
-    read, write, drain, result, summing, memory
-        As at :class:`mho.hw.tile.rtl.lanes.VectorDatapath`.
+    <the members of :class:`mho.hw.tile.rtl.lanes.datapath.DatapathPorts`>
     moved : In(1)
         A block of some ring came or was given back in the cycle before.
     sum_context : Out(2)
         Context of the sums that it takes.
-    adds, total : Out(1), Out(32)
-        As at :class:`mho.hw.tile.rtl.lanes.VectorDatapath`.
     key, image : In(64), In(32)
         Of a tile that draws: the key, and the number of the image that instructions are issued for.
     """
@@ -77,15 +72,7 @@ class VectorPorts(Resettable[TileConfig]):
     ask = Out(AskPort())
     change = Out(stream.Signature(Change()))
     moved = In(1)
-    read = Out(ReadPort())
-    write = Out(WritePort())
-    drain = In(stream.Signature(unsigned(32)))
-    result = In(lambda self: stream.Signature(unsigned(self.cfg.payload_bits)))
     sum_context = Out(2)
-    summing = Out(1)
-    memory = In(stream.Signature(MemoryWrite()))
-    adds = Out(1)
-    total = Out(32)
     key = In(64, when=lambda self: self.cfg.draws)
     image = In(32, when=lambda self: self.cfg.draws)
 
@@ -112,11 +99,9 @@ class VectorControl(VectorPorts):
         job = self.i.p
         vec = job.vec
         self._walk, self._stream = sources(vec)
-        for name in ("read", "write", "drain", "result", "memory"):
-            connect(m, getattr(unit, name), flipped(getattr(self, name)))
+        join(m, wiring.Signature(DatapathPorts.ports_for(self.cfg)), unit, flipped(self))
         m.d.comb += [
-            unit.job.eq(vec), self.sum_context.eq(vec.a[:2] - 2), self.summing.eq(unit.summing),
-            self.adds.eq(unit.adds), self.total.eq(unit.total),
+            unit.job.eq(vec), self.sum_context.eq(vec.a[:2] - 2),
             self.found.order.eq(job.order), self.found.trap.engine.eq(Engine.VECTOR),
             self.found.trap.pc.eq(job.pc),
         ]

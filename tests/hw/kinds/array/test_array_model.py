@@ -42,14 +42,15 @@ def expected(config: ArrayConfig, cells: list[list[int]], op, x: list[int], colu
             for digit in range(steps):
                 for group in range(groups):
                     first, last = (-(-rows * (group + end) // groups) for end in (0, 1))
-                    charges.append((bits * digit, sum(
+                    other_way = config.chop and (group % 2 if groups > 1 else digit != steps - 1)
+                    charges.append((-1 if other_way else 1, bits * digit, sum(
                         (1 if x[r] > 0 else -1) * (abs(x[r]) >> bits * digit & 2**bits - 1)
                         * weights[r] for r in range(first, last)
                     )))
         else:
-            charges.append((0, sum(x[r] * weights[r] for r in range(rows))))
-        for shift, charge in charges:
-            total += sign * converted(charge, size, config.bits, config.full_code) * 2**shift
+            charges.append((1, 0, sum(x[r] * weights[r] for r in range(rows))))
+        for way, shift, charge in charges:
+            total += sign * way * converted(way * charge, size, config.bits, config.full_code) * 2**shift
             beyond |= abs(charge) > config.limit(op.step_code)
     top = 2**op.out_bits - 1
     total = max(-top, min(top, total))
@@ -101,6 +102,23 @@ def test_what_is_drawn_is_of_a_converter_and_of_a_conversion() -> None:
     assert np.array_equal(codes[100:110], model.mvm(op, masks, x[:10], np.arange(100, 110)).codes)
     again = ArrayModel.from_state(model.state())
     assert np.array_equal(codes[:9], again.mvm(op, masks, x[:9], np.arange(9)).codes)
+
+
+@pytest.mark.parametrize("groups", [1, 4])
+def test_offsets_of_a_chopped_product_count_as_the_lowest_bit_at_most(groups: int) -> None:
+    config = ArrayConfig(rows=32, columns=16, share=8, bits=10, sigma_offset=3.0, steps=Steps(row_groups=groups))
+    op, masks = random_chip(1).operation(in_bits=7, in_signed=True), Masks.reset(32, 32)
+    x, targets = np.random.default_rng(0).integers(-63, 64, (50, 32)), np.full(config.cell_map.shape, 5.0)
+
+    def codes(chop: bool, causes: frozenset[str]) -> np.ndarray:
+        model = ArrayModel(replace(config, chop=chop), targets, device=load_device("rram-neurram"), seed=1, core=2,
+                           causes=causes)
+        return model.mvm(replace(op, step_code=2000, out_bits=15), masks, x, 0).codes.astype(float)
+
+    left, all_of_it = (np.abs((codes(chop, frozenset({"adc"})) - codes(chop, frozenset())).mean(axis=0)).max()
+                       for chop in (True, False))
+    offsets = 2 * 3.0 * 3 * groups  # half steps, three deviations
+    assert left < offsets < 5 * offsets < all_of_it
 
 
 def test_a_clamp_takes_a_share_of_each_column() -> None:
