@@ -33,7 +33,7 @@ from collections.abc import Iterable
 from mho.compiler.network.tiles import TileCode
 from mho.compiler.program import Call
 from mho.hw.board import load_offset
-from mho.hw.emulator import LoadWord
+from mho.hw.emulator import CoreLoads, LoadWord
 from mho.hw.emulator.layout import CELLS
 from mho.hw.host.link.tasks import Task
 from mho.hw.noc.registers.packet import host_address
@@ -66,7 +66,7 @@ def _core_loads(
             f"core {core} must need at most {emulator.slots} tables of the emulator, one for each step code and set of "
             f"word lines, not {len(operations)}"
         )
-    loads = cfg.kind.loads(emulator, model)
+    loads = CoreLoads(cfg.kind, emulator, model)
     cells = [LoadWord(CELLS, index, word) for index, word in enumerate(loads.cells().tolist())]
     return [*loads.first(), *cells, *(word for op in operations for word in loads.before(op, masks))]
 
