@@ -1,6 +1,6 @@
 """Networks of two published memristor systems, trained here, on descriptions of these systems: accuracy beside theirs.
 
-    python examples/models/published_arrays.py [MNIST] [--images 2000] [--cosim 2]
+    python examples/models/published_arrays.py [MNIST] [--images 10000] [--cosim 2]
 
 ``yao-2020`` (Nature 577, 641): a CNN with 8 and 12 kernels of 3 x 3, poolings that leave 192 values, and a dense layer,
 weights of 15 levels. ``liu-2020`` (ISSCC 2020, 33.2): a perceptron 784-100-10, black and white pixels, weights of 7
@@ -57,8 +57,8 @@ def cnn(x: Images, y: Images) -> Any:
 
 
 def perceptron(x: Images, y: Images) -> Any:
-    """The network of ``liu-2020``, trained without noise."""
-    recipe = train.Recipe(hidden=(100,), epochs=12, rate=2e-3, noise=0.0, smoothing=0.0)
+    """The network of ``liu-2020``."""
+    recipe = train.Recipe(hidden=(100,), epochs=25, rate=3e-3, noise=0.05, smoothing=0.0)
     layers = train.train(x.astype(np.float64), y.astype(np.int64), recipe)
     return train.to_onnx("liu-2020", [(rounded(weights, 7), bias) for weights, bias in layers], (28, 28), 1.0)
 
@@ -84,7 +84,7 @@ def main() -> None:
     """Both systems."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("mnist", nargs="?", type=Path)
-    parser.add_argument("--images", type=int, default=2000)
+    parser.add_argument("--images", type=int, default=10_000)
     parser.add_argument("--cosim", type=int, default=0)
     options = parser.parse_args()
     print("MNIST" if options.mnist else "Fashion-MNIST, as no folder was named: nothing is published for it")

@@ -3,10 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.pulse import Polarity
 from mho.macro_models.types import Reals
+
+Places = NDArray[np.integer]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +53,18 @@ def seen_codes(scheme: str, polarity: int, amplitude: int) -> tuple[int, int, in
     rows, columns = bias_codes(scheme, polarity, amplitude)
     row, column = (0, amplitude) if polarity == Polarity.RESET else (amplitude, 0)
     return row - columns, rows - column, rows - columns
+
+
+def pulse_energy_J(scheme: str, row: Places, column: Places, volts2_s: Reals, g_S: Reals) -> tuple[float, float]:
+    """Energy of pulses in ohmic cells that stay as they are, in J: in those that are meant, and in all others.
+
+    Of pulses at ``row`` and ``column``, whose squares of the voltage last as long as ``volts2_s`` says, all of shape
+    (n,); ``g_S`` is the array.
+    """
+    meant = g_S[row, column]
+    lines = g_S.sum(axis=1)[row] + g_S.sum(axis=0)[column] - 2.0 * meant
+    others = lines / 4.0 if scheme == "half" else (g_S.sum() - meant) / 9.0
+    return float((volts2_s * meant).sum()), float((volts2_s * others).sum())
 
 
 def line_voltages(shape: tuple[int, int], row: int, column: int, volts: float, scheme: str) -> tuple[Reals, Reals]:

@@ -209,7 +209,7 @@ class PulseArray:
         self.pulse_count[cells] += 1
         z = self._draw(cells, self.pulse_count[cells], PULSE_STEP)
         polarity, amplitude, cycles = (np.asarray(value, dtype=np.int64) for value in (polarity, amplitude, cycles))
-        for width in np.unique(cycles):
+        for width in sorted(set(cycles.tolist())):
             at = cycles == width
             self._apply(self.law((width,) * len(Polarity)), cells[at], polarity[at], amplitude[at], z[at])
 

@@ -1,9 +1,9 @@
 """Random numbers of a vector operation, from shifts, additions and exclusive ors: what a tile has gates for.
 
-The key, the number of the image and that of the draw are four words of 32 bits, (w0, w1, w2, w3). 20 times the oldest
-word is mixed with others and goes behind them: (w1, w2, w3, rotl(w0 + (w1 ^ rotl(w3, 8) ^ 0x9E3779B9), 7)). These 128
-bits, the lowest bit of the first word first, are b[0..127]; from there on b[t] = b[t-127] ^ b[t-63]. Element i of the
-operation has the bits 16 i to 16 i + 15, whatever a tile computes at a time.
+Four words of 32 bits begin at 0. 24 times the oldest one is mixed with others and goes behind them: (w1, w2, w3,
+rotl(w0 + (w1 ^ rotl(w3, 8) ^ 0x9E3779B9 ^ x), 7)), where x is the low word of the key, its high word, the number of the
+image, that of the draw, then 0. These 128 bits, the lowest bit of the first word first, are b[0..127]; from there on
+b[t] = b[t-127] ^ b[t-63]. Element i of the operation has the bits 16 i to 16 i + 15, whatever the lanes of a tile.
 """
 
 from enum import IntEnum
@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from mho.macro_models.integer.random import Purpose, philox_key
 
-DRAW_WORDS, DRAW_ROUNDS, DRAW_CONSTANT, DRAW_TURNS = 4, 20, 0x9E3779B9, (8, 7)
-"""Words that are mixed, how often, what is added, by how much is rotated."""
+DRAW_WORDS, DRAW_ROUNDS, DRAW_CONSTANT, DRAW_TURNS = 4, 24, 0x9E3779B9, (8, 7)
+"""Words that are mixed, how often, with what, by how much they are rotated."""
 
-NUMBER_BITS = 24
+NUMBER_BITS = 20
 """Bits of the number of a draw within an image, which wraps."""
 
 _WORD = 0xFFFFFFFF
@@ -47,13 +47,13 @@ def draws(key: int, image: int, number: int, elements: int, law: int) -> NDArray
     key
         64 bits.
     image, number
-        Of the image, 32 bits, and of the draw since it began, of which the low 24 bits count.
+        Of the image, 32 bits, and of the draw since it began, of which the low 20 bits count.
     elements, law
         How many, of which :class:`Law`.
     """
-    words = [key & _WORD, key >> 32, image, number & (1 << NUMBER_BITS) - 1]
-    for _ in range(DRAW_ROUNDS):
-        mixed = words[0] + (words[1] ^ _rotated(words[3], DRAW_TURNS[0]) ^ DRAW_CONSTANT) & _WORD
+    words, comes = [0] * DRAW_WORDS, [key & _WORD, key >> 32, image, number & (1 << NUMBER_BITS) - 1]
+    for word in comes + [0] * (DRAW_ROUNDS - len(comes)):
+        mixed = words[0] + (words[1] ^ _rotated(words[3], DRAW_TURNS[0]) ^ DRAW_CONSTANT ^ word) & _WORD
         words = [*words[1:], _rotated(mixed, DRAW_TURNS[1])]
     while 2 * len(words) < elements:
         # 32 bits at a time: both are from words of before.
@@ -63,7 +63,8 @@ def draws(key: int, image: int, number: int, elements: int, law: int) -> NDArray
     if law == Law.BYTE:
         return (bits & 0xFF).astype(np.int64)
     if law == Law.NIBBLES:
-        return sum(((bits >> shift & 15).astype(np.int64) for shift in (0, 4, 8, 12)), np.int64(-30))
+        nibbles = bits[:, None] >> np.arange(0, 16, 4) & 15
+        return nibbles.sum(axis=1).astype(np.int64) - 30
     return bits.view("<i2").astype(np.int64)
 
 

@@ -137,11 +137,11 @@ def common_options(function: F) -> F:
     @click.option("-q", "--quiet", is_flag=True, help="No progress and no warnings on stderr.")
     @click.option("-v", "--verbose", is_flag=True, help="Details on stderr.")
     @functools.wraps(function)
-    def wrapper(*args: Any, json_path: str | None, quiet: bool, verbose: bool, **kwargs: Any) -> Any:
+    def wrapper(*args: object, json_path: str | None, quiet: bool, verbose: bool, **kwargs: object) -> object:
         ctx = click.get_current_context()
         check_paths(ctx)
         interrupt.work()
-        from mho.sim.build.announce import announced_builds
+        from mho.sim.build.toolchain import announced_builds
 
         out = Output(json_path=json_path, quiet=quiet, verbose=verbose)
         try:

@@ -24,7 +24,10 @@ set_load 0.05 [all_outputs]
 set_max_transition 1 [current_design]
 set_max_fanout 16 [current_design]
 """
-"""Constraints of a module alone: a third of the period is spent outside of it, as with a top."""
+"""Constraints of a module alone."""
+
+_OUTSIDE = 0.1
+"""Share of the period that is spent before and behind a module, which is in the midst of paths of its own design."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +80,7 @@ def generate_block(chip: Chip, folder: Path, *, part: str, module: str) -> Block
     if module:
         top = _module(folder, sources, chip.verilog.prefix, module)
         constraints = "block.sdc"
-        (folder / constraints).write_text(_MODULE_LIMITS.format(period=period, outside=period / 3))
+        (folder / constraints).write_text(_MODULE_LIMITS.format(period=period, outside=_OUTSIDE * period))
     lef = next((f"rtl/{name}" for name in names if name.endswith(".lef")), "")
     power, ground = supply_pins(chip.macro)
     return Block(

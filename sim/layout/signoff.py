@@ -66,7 +66,7 @@ def read_layout(
 ) -> Layout:
     """Read the reports in the folder of a layout. ``outline``: cells, width and height in um, clock period in ns."""
     cells, width, height, period = outline
-    area = re.search(r"(\d+)%", (folder / "area.rpt").read_text())
+    area = re.search(r"^Design area .* (\d+)% utilization", (folder / "finish.log").read_text(), re.MULTILINE)
     ports = json.loads((folder / "ports.json").read_text())
     limits = (folder / "limits.rpt").read_text()
     return Layout(

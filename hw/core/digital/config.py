@@ -44,6 +44,11 @@ class RowConfig(CoreShape, FixedTiming):
         return 1
 
     @property
+    def chop(self) -> bool:
+        """Some steps drive rows the other way, see :meth:`mho.macro_models.integer.array.operation.Steps.chopped`."""
+        return False
+
+    @property
     def drive_steps(self) -> int:
         """The most steps in which rows are driven: a digit after the other, each by groups of rows."""
         return MAX_BITS // self.digit_bits * self.row_groups

@@ -62,8 +62,21 @@ class RowDriver(Resettable[RowConfig]):
                     else:
                         m.d.comb += level.eq(Cat(*zip(*digit, strict=True)) if bits > 1 else digit[0])
         sign = Cat(bit.replicate(bits) for bit in negative) if bits > 1 else negative
+        if self.cfg.chop:
+            sign ^= self._reversed(m).replicate(rows * bits)
         with m.If(self.drive):
             m.d.sync += [self.pos.eq(level & ~sign), self.neg.eq(level & sign)]
         with m.Elif(self.clear):
             m.d.sync += [self.pos.eq(0), self.neg.eq(0)]
         return self.resets(m)
+
+    def _reversed(self, m: Module) -> Value:
+        """Whether the step that is next to be driven is so the other way."""
+        if self.cfg.row_groups > 1:
+            return self.select[0]
+        later = Signal()
+        with m.If(self.load):
+            m.d.sync += later.eq(0)
+        with m.Elif(self.drive):
+            m.d.sync += later.eq(1)
+        return later

@@ -38,6 +38,8 @@ class ArrayCoreConfig(RowConfig):
         In which steps rows are driven.
     digital
         Each step is converted; else all together.
+    chop
+        Some steps drive rows the other way, and their codes are subtracted.
     weighted
         A step lasts as long as it counts.
     sample_cycles
@@ -58,6 +60,7 @@ class ArrayCoreConfig(RowConfig):
     lanes: int
     steps: Steps
     digital: bool = True
+    chop: bool = False  # pyright: ignore[reportIncompatibleMethodOverride]
     weighted: bool = False
     sample_cycles: int
     word_lines: bool = True
@@ -74,6 +77,7 @@ class ArrayCoreConfig(RowConfig):
             codes=2 if chip.core.weights == "arrays" else 1, lanes=adc.lanes, ranged=ranged, steps=chip.steps,
             converter=converters[adc.kind](bits=adc.bits, columns=adc.columns, **step),
             digital=chip.read.accumulate == "digital", weighted=chip.input.drive == "pulse",
+            chop=chip.read.chop and chip.read.accumulate == "digital",
             word_lines=chip.core.access == "transistor", sample_cycles=max(2, chip.clock.cycles(chip.read.t_sample_ns)),
         )
 

@@ -87,7 +87,7 @@ def _by_descriptors(op: Op, fields: Values, memory: Sequence[int], cfg: TileConf
     use = Use(
         op, fields, cfg, values.get("mvm", {}), vec, streams, walks, numbers,
         sliding_window(walks["source"]).codes if op is Op.MVM else 0,
-        {name: _source(name, fields, vec, streams, walks, numbers) for name in "ab" if vec},
+        {name: _source(name, fields, vec, streams, walks, numbers, cfg.draws) for name in "ab" if vec},
     )
     for name, (kind, number) in names.items():
         layout, words = DESCRIPTORS[kind].layout, memory[DESCRIPTORS[kind].at(number)]
@@ -103,7 +103,7 @@ def _by_descriptors(op: Op, fields: Values, memory: Sequence[int], cfg: TileConf
 
 def _source(
     name: str, fields: Values, vec: Values, streams: Mapping[str, Values], walks: Mapping[str, Values],
-    numbers: Values,
+    numbers: Values, draws: bool,
 ) -> Source:
     """What rules ask of a source of a vector operation."""
     walk = walks.get(name)
@@ -113,7 +113,7 @@ def _source(
         free=fields[f"free_{name}"], repeat=walk["repeat"] if walk else 1, tail=walk["tail"] if walk else 0,
         terms=walk["kernel_x"] * walk["kernel_y"] if walk else 1,
         within=walk["run"] if walk else streams[name]["block"] if name in streams else 0,
-        number=numbers.get(name, 0),
+        number=numbers.get(name, 0), draws=draws,
     )
 
 

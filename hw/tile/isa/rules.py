@@ -90,6 +90,8 @@ class Source:
         Bytes of the run of its walk, or of a block of its stream.
     number
         Its stream, 0 if it has none.
+    draws
+        Whether it may be a draw.
     """
 
     exists: Any
@@ -104,6 +106,7 @@ class Source:
     terms: Any = 1
     within: Any = 0
     number: Any = 0
+    draws: bool = False
 
     @cached_property
     def walk(self) -> Any:
@@ -124,6 +127,13 @@ class Source:
     def inner(self) -> Any:
         """Whether it is of the core, the accumulators or the reduction."""
         return self._is((self.operand >= Operand.DRAIN) & (self.operand < Operand.RESULT + RESULTS))
+
+    @cached_property
+    def begins(self) -> Any:
+        """Whether it gives elements from its first one on: of the core, the reduction, or a draw."""
+        if not self.draws:
+            return self.inner & no(self.sums)
+        return self._is((self.operand >= Operand.DRAIN) & (self.operand != Operand.NONE)) & no(self.sums)
 
     def _is(self, bit: Any) -> Any:
         return bit if self.exists is True else self.exists & bit
@@ -274,7 +284,7 @@ SEND_RULES = (
 
 SOURCE_RULES: tuple[tuple[Cause, str, Callable[[Source], Any]], ...] = (
     (Cause.FIELD, "drain, accumulators and results are lanes", lambda s: s.inner & no(s.lane)),
-    (Cause.FIELD, "drain and results have no offset", lambda s: s.inner & no(s.sums) & (s.offset != 0)),
+    (Cause.FIELD, "drain, results and draws have no offset", lambda s: s.begins & (s.offset != 0)),
     (Cause.FIELD, "a walk that is a source has `repeat` 1 and no `tail`", lambda s: (
         s.walk & ((s.repeat != 1) | (s.tail != 0)))),
     (Cause.ADDRESS, "what is read is within its block, its run or the accumulators", lambda s: (
@@ -301,10 +311,10 @@ def _reads_parameters(u: Use) -> Any:
 
 def _wrong_a(u: Use) -> Any:
     a = u.vec["a"]
-    none, other = a == Operand.NONE, is_result(a)
-    if u.cfg.draws:
-        other |= a == Operand.DRAW
-    return (none & no(u.vec["add"])) | (no(none) & (a > Operand.ACCUMULATORS) & no(other))
+    none = a == Operand.NONE
+    alone = none & no(u.vec["add"])
+    # Of a tile that draws all others are sources.
+    return alone if u.cfg.draws else alone | (no(none) & (a > Operand.ACCUMULATORS) & no(is_result(a)))
 
 
 def _wrong_b(u: Use) -> Any:
@@ -318,10 +328,7 @@ def _wrong_b(u: Use) -> Any:
 
 def _wrong_draw(u: Use) -> Any:
     """Of tiles that do not draw the operand is refused as one that there is not."""
-    if not u.cfg.draws:
-        return False
-    a, b = u.vec["a"] == Operand.DRAW, has_second(u.vec) & (u.vec["b"] == Operand.DRAW)
-    return (a & (b | (u.vec["a_offset"] != 0))) | (b & (u.vec["b_offset"] != 0))
+    return u.cfg.draws and (u.vec["a"] == Operand.DRAW) & (u.vec["b"] == Operand.DRAW)
 
 
 def _sums(u: Use) -> Any:
@@ -334,7 +341,7 @@ VEC_RULES = (
          _wrong_a),
     Rule(_VEC, Cause.FIELD, "`b` is a stream, a walk, the accumulators, a draw or `none`; for `table` 0 or 1",
          _wrong_b),
-    Rule(_VEC, Cause.FIELD, "one source draws at most, without an offset, of a tile that can", _wrong_draw),
+    Rule(_VEC, Cause.FIELD, "one source draws at most", _wrong_draw),
     Rule(_VEC, Cause.FIELD, "`target` is a stream or, of `affine`, the accumulators", lambda u: (
         no(is_stream(u.vec["target"])) & no(_sums(u) & (u.vec["kind"] == Kind.AFFINE)))),
     Rule(_VEC, Cause.FIELD, "`add` is for `affine` and `table`", lambda u: u.vec["add"] & no(_reads_parameters(u))),

@@ -270,9 +270,11 @@ class HostAccess(Component[TileConfig]):
         registers: dict[int, Any] = {1: self.image, 5: self.watchdog, 9: self._enable}
         registers |= {k + 2: register for k, register in enumerate(self.registers)}
         if self.cfg.draws:
+            # Nobody reads it: what is read of it is 0.
             registers |= {_KEY: self.key[:32], _KEY + 1: self.key[32:]}
         status = self.status.as_value()
         read = {0: Cat(self.running, self.busy), 6: status[:32], 7: status[32:], 8: self._happened} | registers
+        read |= dict.fromkeys(range(_KEY, self._registers), 0)
         with m.Switch(number):
             for k in range(self._registers):
                 with m.Case(k):

@@ -61,3 +61,10 @@ class Steps:
     def weight(self, step: int) -> int:
         """What the digit of a step counts."""
         return 1 << self.digit_bits * (step // self.row_groups)
+
+    def chopped(self, step: int, op: MvmOperation) -> bool:
+        """Whether a step of a chopped product is driven the other way: one of two groups, else all but the first.
+
+        What converters add to each code then counts nothing, or as the lowest bit of an input.
+        """
+        return bool(step % 2) if self.row_groups > 1 else step != self.count(op) - 1

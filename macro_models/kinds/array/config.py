@@ -33,6 +33,8 @@ class ArrayConfig(ConductanceGrid):
     """Columns of weights."""
     weights: str = "pairs"
     """How a weight has a sign: pairs, arrays, offset."""
+    reference: str = "fixed"
+    """Of what a reference column is: fixed conductances, or cells, which do what all cells do."""
     access: str = "transistor"
     """What is between a cell and its lines: transistor, or none."""
     g_bits: int = 12
@@ -47,6 +49,8 @@ class ArrayConfig(ConductanceGrid):
     """In which steps rows are driven."""
     digital: bool = True
     """Each step of a product is converted; else all together."""
+    chop: bool = False
+    """Some steps are driven the other way, and their codes subtracted."""
     v_read_V: float = 0.2
     """Voltage of the highest level of a row, in V."""
     wires: Wires = field(default_factory=Wires)

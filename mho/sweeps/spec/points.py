@@ -30,7 +30,7 @@ class Design:
     time_s: float
     temp_C: float
 
-    def columns(self) -> dict[str, Any]:
+    def columns(self) -> dict[str, object]:
         """What a table says of it."""
         return {
             "network": self.network, "chip": self.chip, "device": self.device or "", **dict(self.axes),

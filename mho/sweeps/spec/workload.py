@@ -63,7 +63,7 @@ def load_workload(path: Path, name: str, table: Mapping[str, Any]) -> Workload:
     )
 
 
-def _hash(digest: Any, part: Inputs | NDArray[np.int64] | None) -> None:
+def _hash(digest: "hashlib._Hash", part: Inputs | NDArray[np.int64] | None) -> None:
     arrays = part.arrays if isinstance(part, NamedInputs) else {"": part}
     for name, array in arrays.items():
         if array is None:

@@ -54,7 +54,7 @@ def test_what_rounding_spoils_is_seen_and_mended(
     road: Any, network: FloatNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As where the estimate layer by layer takes too few bits: here since it takes anything for good enough."""
-    monkeypatch.setattr("mho.compiler.calibration.search.rounding.ERROR_TOLERANCE", 10.0)
+    monkeypatch.setattr("mho.compiler.calibration.search.layer.ERROR_TOLERANCE", 10.0)
     with monkeypatch.context() as patch:
         patch.setattr("mho.compiler.calibration.outputs.OutputError.misses", False)
         coarse = error(road, network)

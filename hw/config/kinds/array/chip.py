@@ -43,6 +43,10 @@ class ArrayCoreSection(CoreSection):
         "beside a reference column of fixed conductances.", choices=("pairs", "arrays", "offset"),
         shapes=("core", "tile"),
     )
+    reference: str = key(
+        "fixed", "Of what the reference column of core.weights = offset is: fixed conductances; cells, which drift as "
+        "the others do.", choices=("fixed", "cells"), later=True,
+    )
     access: str = key(
         "transistor", "What is between a cell and its lines: transistor, which word lines switch; none, a passive "
         "array, in which rows that are off are at 0 V and a pulse for one cell reaches others.",
@@ -82,6 +86,11 @@ class ReadSection(Section):
     accumulate: str = key(
         "digital", "Where bits of an input are added: digital, each is converted, shifted and added; analog, on a "
         "capacitor, which is converted once.", choices=("digital", "analog"), shapes=("core",),
+    )
+    chop: bool = key(
+        False, "Some of the steps that are converted drive rows the other way, and their codes are subtracted, so that "
+        "offsets of converters cancel: all but the first, or of several groups of rows each other.", shapes=("core",),
+        later=True,
     )
     r_clamp_ohm: float = key(
         0.0, "Resistance of the virtual ground of a column, in ohms.", low=0.0, high=1e5,
@@ -325,11 +334,11 @@ class ArrayChip(PulseChip):
 
         adc, wires = self.adc, self.wires
         return ArrayConfig(
-            rows=self.core.rows, columns=self.outputs, weights=self.core.weights, access=self.core.access,
-            g_bits=self.core.g_bits, g_min_uS=self.cells.g_min_uS, g_max_uS=self.cells.g_max_uS,
-            g_full_scale_uS=self.cells.g_full_scale_uS,
-            steps=self.steps, digital=self.read.accumulate == "digital", v_read_V=self.read.v_read_V,
-            bits=adc.bits, share=adc.columns, full_scale_uA=adc.full_scale_uA,
+            rows=self.core.rows, columns=self.outputs, weights=self.core.weights,
+            reference=self.core.reference, access=self.core.access, g_bits=self.core.g_bits,
+            g_min_uS=self.cells.g_min_uS, g_max_uS=self.cells.g_max_uS, g_full_scale_uS=self.cells.g_full_scale_uS,
+            steps=self.steps, chop=self.read.chop, digital=self.read.accumulate == "digital",
+            v_read_V=self.read.v_read_V, bits=adc.bits, share=adc.columns, full_scale_uA=adc.full_scale_uA,
             sigma_offset=adc.sigma_offset, sigma_gain=adc.sigma_gain, sigma_inl=adc.sigma_inl, noise=adc.noise,
             wires=Wires(
                 r_row_ohm=wires.r_row_ohm, r_col_ohm=wires.r_column_ohm, r_driver_ohm=wires.r_driver_ohm,

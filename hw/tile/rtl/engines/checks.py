@@ -215,6 +215,7 @@ class VecCheck(_Check):
         source = Source(
             exists=~(second & (vec.kind == Kind.TABLE)), operand=operand, lane=lane, offset=offset,
             elements=vec.elements, advance=advance, free=free, repeat=walk.repeat, tail=walk.tail, within=within,
+            draws=self.cfg.draws,
         )
         broken = {cause: Cat(breaks(source) for of, _, breaks in SOURCE_RULES if of is cause).any()
                   for cause in (Cause.FIELD, Cause.ADDRESS)}

@@ -8,20 +8,20 @@ from mho.hw.block import Resettable
 from mho.hw.ports import In, Out
 from mho.macro_models.integer.draws import DRAW_CONSTANT, DRAW_ROUNDS, DRAW_TURNS, DRAW_WORDS, NUMBER_BITS, Law
 
-SEED_CYCLES = DRAW_WORDS + DRAW_ROUNDS
+SEED_CYCLES = DRAW_ROUNDS
 """Cycles from ``start`` until there are numbers."""
 
 _WORD = 32
 
 
 class Draws(Resettable):
-    """128 bits that move down by a word: first those that are mixed come in, then what mixing makes of them, then bits.
+    """128 bits that move down by a word: first what mixing makes of them comes in, then what the recurrence does.
 
     Members
     -------
     start : In(1)
         Strobe: a sequence begins; ``ready`` is 0 for 24 cycles.
-    key, image, number : In(64), In(32), In(24)
+    key, image, number : In(64), In(32), In(20)
         What it is the sequence of. They are taken in the four cycles behind ``start``.
     ready, word : Out(1), Out(32)
         The next 32 bits of it, the first one lowest.
@@ -41,22 +41,23 @@ class Draws(Resettable):
         m = Module()
         state, step = Signal(DRAW_WORDS * _WORD, reset_less=True), Signal(range(SEED_CYCLES + 1), init=SEED_CYCLES)
         first, second, last = (state.word_select(k, _WORD) for k in (0, 1, 3))
-        mixed, comes, loads = Signal(_WORD), Signal(_WORD), Signal()
+        # One of them is mixed in, or none: a bit each, in registers, so that a bit of all takes few gates.
+        turn, comes, mixed = Signal(DRAW_WORDS), Signal(_WORD), Signal(_WORD)
+        words = (self.key[:_WORD], self.key[_WORD:], self.image, self.number)
+        each = [word & bit.replicate(_WORD) for word, bit in zip(words, turn, strict=True)]
+        mixed_in = each[0] | each[1] | each[2] | each[3]
         m.d.comb += [
-            self.ready.eq(step == SEED_CYCLES), self.word.eq(state[:_WORD]), loads.eq(step < DRAW_WORDS),
-            mixed.eq(first + (second ^ last.rotate_left(DRAW_TURNS[0]) ^ DRAW_CONSTANT)),
+            self.ready.eq(step == SEED_CYCLES), self.word.eq(state[:_WORD]),
+            mixed.eq(first + (second ^ last.rotate_left(DRAW_TURNS[0]) ^ DRAW_CONSTANT ^ mixed_in)),
             comes.eq(Mux(self.ready, state[1 : 1 + _WORD] ^ state[2 * _WORD + 1 : 3 * _WORD + 1],
                          mixed.rotate_left(DRAW_TURNS[1]))),
         ]
-        with m.Switch(step):
-            for k, value in enumerate((self.key[:_WORD], self.key[_WORD:], self.image, self.number)):
-                with m.Case(k):
-                    m.d.comb += comes.eq(value)
+        m.d.sync += turn.eq(Cat(self.start, turn))
         with m.If(self.start):
-            m.d.sync += step.eq(0)
+            m.d.sync += [step.eq(0), state.eq(0)]
         with m.Elif(~self.ready):
             m.d.sync += step.eq(step + 1)
-        with m.If(~self.ready | self.next):
+        with m.If(~self.start & (~self.ready | self.next)):
             m.d.sync += state.eq(Cat(state[_WORD:], comes))
         return self.resets(m)
 

@@ -21,6 +21,8 @@ def random_chip(seed: int, most_lines: int = 64) -> ArrayChip:
                 content["wires"] = {"r_row_ohm": 2.0, "r_column_ohm": 1.0, "r_driver_ohm": 100.0}
             if seed % 8 == 5:
                 content["programming"] = {"engine": True, "bias": "third" if seed % 32 > 16 else "half"}
+            if seed % 3 == 1:
+                content["read"]["chop"] = True
             if seed % 16 in (6, 13):
                 content["core"]["access"] = "none"
             return ArrayChip.of(chip_from_dict(content))

@@ -32,6 +32,7 @@ def test_durations_follow_the_description() -> None:
     ("core.columns", 36, "core.columns must be in steps of 8, not 36"),
     ("adc.columns", 32, "adc.columns must be a divisor of the 16 columns of weights of a core, not 32"),
     ("input.drive", "pulse", r"input.drive must be .* unless input.bits = 1 and read.accumulate = .analog., not"),
+    ("core.rows", 264, "programming.engine must be false where core.rows is beyond 256, .* not true at 264"),
     ("core.lines", 16, "unknown key core.lines; a core of this kind has core.rows and core.columns"),
 ])
 def test_what_it_cannot_be_is_refused(key: str, value: object, sentence: str) -> None:
@@ -53,7 +54,9 @@ def checked(chip: Chip, operations: int, simulator: str = "verilator") -> None:
 
 @pytest.mark.slow
 @pytest.mark.cosim
-@pytest.mark.parametrize("keys", [{}, {"core.rows": 24, "core.columns": 48}])
+@pytest.mark.parametrize("keys", [
+    {}, {"core.rows": 24, "core.columns": 48}, {"core.rows": 264, "programming.engine": False, "read.chop": False},
+])
 def test_its_verilog_is_its_model(keys: dict[str, object]) -> None:
     checked(load_chip("array-32", keys), 16)
 

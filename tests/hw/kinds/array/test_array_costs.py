@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from mho.hw.chip.rating import rating_rows
+from mho.hw.chip.rating import rate, rating_rows
 from mho.hw.config import load_chip
 from mho.hw.config.kinds.array import ArrayChip
 from mho.hw.kinds import energy
@@ -99,6 +99,15 @@ def test_a_preset_states_what_the_law_says() -> None:
         section, key = name.split(".")
         if key != "conversion_pJ":  # measured
             assert getattr(getattr(chip, section), key) == pytest.approx(value, rel=0.005)
+
+
+def test_the_chip_of_liu_takes_nearly_what_is_published() -> None:
+    chip = load_chip("liu-2020")
+    rating = rate(chip, *chip.rated_operations()[0])
+    assert rating.energy_pJ.keys() == {"rows", "cells", "conversion"}
+    assert rating.tops_per_W == pytest.approx(78.4, rel=0.25)
+    assert chip.area.total_mm2 == pytest.approx(3.77, rel=0.3)
+    assert ArrayChip.of(chip).energy.row_pJ == pytest.approx(ArrayChip.of(chip).costs["energy.row_pJ"], rel=0.005)
 
 
 @pytest.mark.parametrize(("key", "values", "grows", "stays"), [

@@ -42,14 +42,15 @@ def expected(config: ArrayConfig, cells: list[list[int]], op, x: list[int], colu
             for digit in range(steps):
                 for group in range(groups):
                     first, last = (-(-rows * (group + end) // groups) for end in (0, 1))
-                    charges.append((bits * digit, sum(
+                    other_way = config.chop and (group % 2 if groups > 1 else digit != steps - 1)
+                    charges.append((-1 if other_way else 1, bits * digit, sum(
                         (1 if x[r] > 0 else -1) * (abs(x[r]) >> bits * digit & 2**bits - 1)
                         * weights[r] for r in range(first, last)
                     )))
         else:
-            charges.append((0, sum(x[r] * weights[r] for r in range(rows))))
-        for shift, charge in charges:
-            total += sign * converted(charge, size, config.bits, config.full_code) * 2**shift
+            charges.append((1, 0, sum(x[r] * weights[r] for r in range(rows))))
+        for way, shift, charge in charges:
+            total += sign * way * converted(way * charge, size, config.bits, config.full_code) * 2**shift
             beyond |= abs(charge) > config.limit(op.step_code)
     top = 2**op.out_bits - 1
     total = max(-top, min(top, total))
@@ -101,6 +102,23 @@ def test_what_is_drawn_is_of_a_converter_and_of_a_conversion() -> None:
     assert np.array_equal(codes[100:110], model.mvm(op, masks, x[:10], np.arange(100, 110)).codes)
     again = ArrayModel.from_state(model.state())
     assert np.array_equal(codes[:9], again.mvm(op, masks, x[:9], np.arange(9)).codes)
+
+
+@pytest.mark.parametrize("groups", [1, 4])
+def test_offsets_of_a_chopped_product_count_as_the_lowest_bit_at_most(groups: int) -> None:
+    config = ArrayConfig(rows=32, columns=16, share=8, bits=10, sigma_offset=3.0, steps=Steps(row_groups=groups))
+    op, masks = random_chip(1).operation(in_bits=7, in_signed=True), Masks.reset(32, 32)
+    x, targets = np.random.default_rng(0).integers(-63, 64, (50, 32)), np.full(config.cell_map.shape, 5.0)
+
+    def codes(chop: bool, causes: frozenset[str]) -> np.ndarray:
+        model = ArrayModel(replace(config, chop=chop), targets, device=load_device("rram-neurram"), seed=1, core=2,
+                           causes=causes)
+        return model.mvm(replace(op, step_code=2000, out_bits=15), masks, x, 0).codes.astype(float)
+
+    left, all_of_it = (np.abs((codes(chop, frozenset({"adc"})) - codes(chop, frozenset())).mean(axis=0)).max()
+                       for chop in (True, False))
+    offsets = 2 * 3.0 * 3 * groups  # half steps, three deviations
+    assert left < offsets < 5 * offsets < all_of_it
 
 
 def test_a_clamp_takes_a_share_of_each_column() -> None:
@@ -160,3 +178,20 @@ def test_cells_that_are_not_linear_conduct_as_at_the_read_voltage(keys: dict[str
     assert np.array_equal(again.key(wl).products, model.key(wl).products)
     with pytest.raises(InputError, match=r"conduction must be left out unless .* \(input.bits = 1\), as each of 3"):
         core_of(replace(config, steps=Steps(digit_bits=2)), device)
+
+
+def test_a_reference_column_of_cells_drifts_as_the_others() -> None:
+    """All rows on and all weights 0: what is left of the mean output of a drifting array is its reference's mistake."""
+    config = replace(ArrayConfig(rows=128, columns=32, weights="offset", g_max_uS=25.0), wires=Wires())
+    device, target = load_device("pcm-generic"), np.full((128, 32), config.middle * config.lsb_uS)
+    mistakes = {}
+    for reference in ("fixed", "cells"):
+        model = ArrayModel(
+            replace(config, reference=reference), target, device=device, seed=3, core=0, time_s=86_400.0
+        )
+        mistakes[reference] = float(model.key(np.ones(128, dtype=bool)).products.sum(axis=0).mean())
+        assert ArrayModel.from_state(model.state()).key(np.ones(128, dtype=bool)).products.tolist() == \
+            model.key(np.ones(128, dtype=bool)).products.tolist()
+    full = 128 * config.middle
+    assert mistakes["fixed"] < -0.2 * full
+    assert abs(mistakes["cells"]) < 0.05 * full
