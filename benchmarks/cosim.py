@@ -9,11 +9,10 @@ take turns. The generated Verilog and the installed cocotb are unmodified. Every
 
 import statistics
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tools import options, tell
+from tools import Figures, options, tell
 
 from mho.hw.config import Chip, load_chip
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
@@ -75,7 +74,7 @@ def shim_rows(work: Work, repeats: int) -> dict[str, dict[str, float]]:
     return {name: {"us": 1e6 * statistics.median(samples), "cycles": cycles} for name, samples in times.items()}
 
 
-def measure(chip_name: str, mvms: int, repeats: int) -> dict[str, Any]:
+def measure(chip_name: str, mvms: int, repeats: int) -> Figures:
     """All rows, in one run."""
     chip = load_chip(chip_name, FASTEST)
     work = Work(chip, mvms)
@@ -93,7 +92,7 @@ def measure(chip_name: str, mvms: int, repeats: int) -> dict[str, Any]:
     }
 
 
-def table(result: dict[str, Any]) -> Iterator[str]:
+def table(result: Figures) -> Iterator[str]:
     """The result in words and columns."""
     bare = result["rows"][0]["us"]
     cycles = f"{result['cycles_per_mvm']:.0f} cycles an MVM"

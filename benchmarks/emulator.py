@@ -5,8 +5,8 @@
 Each emulated core is compiled by Verilator and given operations as fast as it takes them: forward and backward, of
 4-bit and of 8-bit inputs (two conversions). A conversion of n x n cells takes at least n * n * g_bits / w cycles if the
 memory of the cells gives w bits in each: shown is that bound as a part of the measured cycles, and what a board does in
-a second at its clock. At the level of the pins the core takes its own time for each strobe, whatever the memory gives;
-what is shown there is the longest that an operation takes.
+a second at its clock. A core that is whole takes its own time for each strobe, whatever the memory gives; what is shown
+is the longest that an operation takes.
 """
 
 import sys
@@ -23,7 +23,6 @@ from mho.hw import emulator
 from mho.hw.board import BoardConfig
 from mho.hw.config import load_chip
 from mho.hw.core.layout import pack
-from mho.hw.emulator import PinEmulatorConfig, PinLevelCore, VectorEmulator
 from mho.macro_models.integer.operation import Direction, MvmOperation
 from mho.sim.build.bench import build_bench
 from mho.sim.build.verilate import verilog_text
@@ -32,7 +31,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from tests.stream_bench import StreamBench
 
-SPRAM = Path(emulator.__file__).with_name("vector") / "sb_spram256ka.v"
+SPRAM = Path(emulator.__file__).with_name("sb_spram256ka.v")
 CASES = (*BOARDS, "ulx3s-85f:neurram-core")
 """The presets of the boards, and a core of 256 lines on the largest."""
 
@@ -54,7 +53,7 @@ class Row:
 
     board: str
     chip: str
-    level: str
+    serial: bool
     lines: int
     lanes: int
     g_bits: int
@@ -74,8 +73,7 @@ class Row:
 
 def build(cfg: BoardConfig, folder: Path) -> Path:
     """The simulator of an emulated core."""
-    parts = cfg.emulator
-    core = PinLevelCore(parts, cfg.write) if isinstance(parts, PinEmulatorConfig) else VectorEmulator(parts)
+    core = cfg.kind.component(cfg.emulator)
     sources = [SPRAM] if cfg.memory == "spram" else []
     return build_bench(folder, verilog_text(core, "core"), "mho_core", sources, fast="-O1")
 
@@ -107,7 +105,7 @@ def measure(case: str, products: int, folder: Path) -> list[Row]:
         total = cycles(program, op, products)
         rows.append(
             Row(
-                board=board, chip=cfg.chip.name, level=cfg.level, lines=parts.lines, lanes=parts.lanes,
+                board=board, chip=cfg.chip.name, serial=cfg.serial, lines=parts.lines, lanes=parts.lanes,
                 g_bits=parts.g_bits, clock_hz=cfg.clock_hz, operation=name, cycles=total / (products - 1),
                 bound_cycles=op.segments * parts.lines**2 * parts.g_bits / parts.word_bits,
             )
@@ -122,17 +120,17 @@ def main() -> None:
     parser.add_argument("--products", type=int, default=20, help="products of each operation")
     arguments = parser.parse_args()
     results = []
-    print("| board | core | level | lanes | MHz | operation | cycles | of bound | MVM/s | 10^6 MAC/s | device |")
+    print("| board | core | serial | lanes | MHz | operation | cycles | of bound | MVM/s | 10^6 MAC/s | device |")
     print("|---|---|---|---|---|---|---|---|---|---|---|")
     for case in arguments.cases:
         with tempfile.TemporaryDirectory() as folder:
             rows = measure(case, arguments.products, Path(folder))
         for row in rows:
             numbers = row.numbers()
-            part = "" if row.level == "pin" else f"{100 * numbers['of_bound']:.0f} %"
+            part = f"{100 * numbers['of_bound']:.0f} %" if row.serial else ""
             results.append({**row.__dict__, **numbers})
             print(
-                f"| {row.board} | {row.lines} x {row.lines} x {row.g_bits} | {row.level} | {row.lanes} | "
+                f"| {row.board} | {row.lines} x {row.lines} x {row.g_bits} | {row.serial} | {row.lanes} | "
                 f"{row.clock_hz / 1e6:g} | {row.operation} | {row.cycles:.0f} | {part} | "
                 f"{numbers['mvms_per_s']:,.0f} | {numbers['macs_per_s'] / 1e6:,.0f} | "
                 f"{' / '.join(f'{1000 * bound:,.0f}' for bound in BOUNDS[row.board])} |",

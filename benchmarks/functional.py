@@ -9,13 +9,16 @@ conversions, as co-simulation makes them, are given in microseconds.
 
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from dataclasses import dataclass, replace
 from unittest import mock
 
 import numpy as np
-from kinds import Case, case
-from tools import options, rates, tell
+from numpy.typing import NDArray
+from tools import Figures, options, rates, tell
 
+from mho.hw.config import load_chip
+from mho.macro_models import MacroModel, Masks, family, load_device
+from mho.macro_models.integer.operation import MvmOperation
 from mho.macro_models.tnsa.converter.walk import compiled
 
 TARGETS = {
@@ -42,7 +45,7 @@ NOISY = AMPLIFIER | {"neuron.sampling_noise": True, "neuron.comparator_noise_mV"
 OUTPUT = {"converter.sigma_output_mV": 0.5}
 READS = ("programming", "relaxation", "read-noise")
 
-ROWS: dict[str, tuple[dict[str, Any], dict[str, Any], tuple[str, ...]]] = {
+ROWS: dict[str, tuple[Figures, Figures, tuple[str, ...]]] = {
     "programming error": (EXACT, {}, ("programming",)),
     "read noise": (EXACT, {}, READS),
     "output noise and read noise": (EXACT, OUTPUT, (*READS, "adc")),
@@ -55,9 +58,51 @@ ROWS: dict[str, tuple[dict[str, Any], dict[str, Any], tuple[str, ...]]] = {
 """Keys of the chip, keys of the device, and causes (all, if there are none) of the macros that are measured."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A batch of products on one programmed core."""
+
+    model: MacroModel
+    op: MvmOperation
+    masks: Masks
+    x: NDArray[np.int64]
+    ids: NDArray[np.uint64]
+
+    def run(self) -> NDArray[np.int16]:
+        """The codes."""
+        return self.model.mvm(self.op, self.masks, self.x, self.ids).codes
+
+
+def case(
+    chip: str, overrides: dict[str, object], device: str | None, batch: int, *, in_bits: int | None = None,
+    step_code: int | None = None, device_keys: dict[str, object] | None = None, causes: frozenset[str] | None = None,
+) -> Case:
+    """Normal weights on a device after a day (None: that of the chip), uniform inputs: the widest, or of ``in_bits``.
+
+    The step is the one with which no code is at the end of the range, or ``step_code``.
+    """
+    described, rng = load_chip(chip, overrides), np.random.default_rng(1)
+    cfg, cells = described.macro_config(), described.cells
+    cell_map, target = cfg.cell_map, np.zeros(cfg.cell_map.shape)
+    top = cell_map.top(cells.g_min_uS, cells.g_max_uS)
+    weights = np.clip(rng.standard_normal((cell_map.rows, cell_map.columns)) / 4.0, -1.0, 1.0) * top
+    values = cell_map.split(weights, cells.g_min_uS, cells.g_max_uS)
+    cell_map.put(target, np.arange(cell_map.rows), np.arange(cell_map.columns), values)
+    model = family(described.core.kind).model(
+        cfg, target, device=load_device(device or described.device, device_keys), seed=0, core=0,
+        time_s=0.0 if device == "ideal" else 86400.0, causes=causes,
+    )
+    op = described.operation(in_bits=in_bits or described.input_bits, in_signed=True)
+    masks = Masks.reset(*cell_map.shape)
+    low, high = op.input_range
+    x, ids = rng.integers(low, high + 1, (batch, cell_map.rows)), np.arange(batch, dtype=np.uint64) << np.uint64(32)
+    op = replace(op, step_code=step_code or max(1, round(model.full_scale(op, masks, x))))
+    return Case(model=model, op=op, masks=masks, x=x, ids=ids)
+
+
 def cases(lines: int, batch: int) -> dict[str, Case]:
     """Programmed cores by the name of their row."""
-    def core(keys: dict[str, Any], device: dict[str, Any] | None, causes: tuple[str, ...]) -> Case:
+    def core(keys: Figures, device: Figures | None, causes: tuple[str, ...]) -> Case:
         name = "ideal" if device is None else "rram-neurram"
         return case("neurram-core", keys | {"core.lines": lines}, name, batch, in_bits=4, step_code=100,
                     device_keys=device, causes=frozenset(causes) or None)
@@ -102,7 +147,7 @@ def main() -> None:
     rows["the same, without numba"] = lambda: without_numba(rows["everything, noise in every cycle too"])
     best = {name: max(by_round) for name, by_round in rates(rows, args.batch, args.seconds, rounds=10).items()}
     gemm = best.pop("gemm")
-    result: dict[str, Any] = {
+    result: Figures = {
         "lines": args.lines, "batch": args.batch, "numpy": np.__version__, "numba": compiled() is not None,
         "gemm_per_cpu_s": gemm,
         "rows": [
@@ -120,7 +165,7 @@ def main() -> None:
     tell(args, result, table(result))
 
 
-def table(result: dict[str, Any]) -> Iterator[str]:
+def table(result: Figures) -> Iterator[str]:
     """The result in words and columns."""
     yield (
         f"{result['lines']} x {result['lines']}, batches of {result['batch']}, one thread, numpy {result['numpy']}"

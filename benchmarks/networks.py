@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
-from tools import cpu_s, options, tell
+from tools import Figures, cpu_s, options, tell
 
 import mho
 
@@ -58,7 +58,7 @@ class Builder:
         """A depthwise convolution of 3 x 3 that gives ``size`` x ``size`` positions."""
         self.layers.append((size * size, 9, channels))
         weight = self._weight(channels, 1, 3, 3)
-        shape: dict[str, Any] = {"kernel_shape": [3, 3], "strides": [stride] * 2, "pads": [1] * 4}
+        shape: Figures = {"kernel_shape": [3, 3], "strides": [stride] * 2, "pads": [1] * 4}
         return self.add("Conv", [x, weight], group=channels, **shape)
 
     def relu6(self, x: str) -> str:
@@ -84,7 +84,7 @@ class Builder:
 def lenet() -> tuple[Builder, bytes]:
     """LeNet-5 with ReLU and the largest of 2 x 2."""
     b = Builder((1, 28, 28))
-    pool: dict[str, Any] = {"kernel_shape": [2, 2], "strides": [2, 2]}
+    pool: Figures = {"kernel_shape": [2, 2], "strides": [2, 2]}
     x = b.add("MaxPool", [b.add("Relu", [b.conv("x", 1, 6, 5, 28)])], **pool)
     x = b.add("MaxPool", [b.add("Relu", [b.conv(x, 6, 16, 5, 10, pad=0)])], **pool)
     x = b.add("Relu", [b.dense(b.add("Flatten", [x]), 400, 120)])
@@ -190,18 +190,18 @@ def aihwkit_s(layers: list[tuple[int, int, int]], images: int) -> float | None:
     return spent
 
 
-def measure(name: str, images: int, threads: int) -> dict[str, Any]:
+def measure(name: str, images: int, threads: int) -> Figures:
     """Figures of one network, all for 1,000 images."""
     builder, model = {"LeNet-5": lenet, "ResNet-8": resnet8}[name]()
     x = pictures(images, builder.shape)
     nets: list[mho.Net] = []
     compiled = cpu_s(lambda: nets.append(mho.compile(model, "neurram-core", calibrate=x[:256])))
     (net,) = nets
-    figures: dict[str, Any] = {
+    figures: Figures = {
         "name": name, "compile_cpu_s": compiled, "target": TARGETS[name], "mvms": net.summary()["mvms_per_image"],
     }
     for device in ("ideal", "rram-neurram"):
-        run: dict[str, Any] = {"device": device, "keep_codes": False}
+        run: Figures = {"device": device, "keep_codes": False}
         net.run(x[:16], **run)
         figures[device] = 1000 / images * cpu_s(lambda run=run: net.run(x, **run))
         # In turn, the best of each: what else a machine does slows down the one or the other.
@@ -232,7 +232,7 @@ def main() -> None:
     tell(args, rows, table(rows, args.threads))
 
 
-def table(rows: list[dict[str, Any]], threads: int) -> Iterator[str]:
+def table(rows: list[Figures], threads: int) -> Iterator[str]:
     """The result in words and columns."""
     yield f"CPU-s for 1,000 images, one thread; wall-clock gain of {threads} threads; CPU-s of mho compile"
     for row in rows:

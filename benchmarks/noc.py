@@ -16,7 +16,7 @@ import noc_layer
 import noc_load
 from noc_baselines import BOOKSIM, BOOKSIM_SOURCE, ROUTERS, ROUTERS_SOURCE
 from noc_synthesis import parts
-from tools import options, tell
+from tools import Figures, options, tell
 
 from mho.hw.noc.config import MeshConfig
 from mho.sim.noc.mesh import MeshSimulation
@@ -35,7 +35,7 @@ def mesh(name: str, **more: int) -> MeshConfig:
     return MeshConfig(columns=columns, rows=rows, **({"payload_bits": 32, "contexts": 0} | more))
 
 
-def load_rows(name: str, figures: dict[str, Any]) -> Iterator[str]:
+def load_rows(name: str, figures: Figures) -> Iterator[str]:
     """Table of a mesh beside the published router of most alike queues."""
     published = BOOKSIM.get(name, {})
     yield f"{name}: zero-load latency / saturation / accepted at full load (flits a cycle and node)"
@@ -60,11 +60,11 @@ def run_load(meshes: list[str], cycles: int) -> Iterator[tuple[str, Any]]:
         yield name, {"patterns": figures, "pairs": pairs, "per_output": rates}
 
 
-def run_synthesis() -> list[dict[str, Any]]:
+def run_synthesis() -> list[Figures]:
     rows = []
     print(f"{'':<58} LUT4  DPR16X4    FF   COMB    MHz  iCE40    MHz")
 
-    def show(row: dict[str, Any]) -> None:
+    def show(row: Figures) -> None:
         columns = ("lut4", "dpr16x4", "ff", "comb", "mhz", "ice40", "ice40_mhz")
         print(f"{row['router']:<56}" + "".join(f"{row.get(key, '-'):>7}" for key in columns), flush=True)
 
@@ -76,7 +76,7 @@ def run_synthesis() -> list[dict[str, Any]]:
     return rows
 
 
-def plot(results: dict[str, Any], path: Path) -> None:
+def plot(results: Figures, path: Path) -> None:
     """Mean and 99 % latency against offered load, a panel a pattern, the meshes in colours."""
     from matplotlib.figure import Figure
 
@@ -114,7 +114,7 @@ def main() -> None:
     meshes, chosen = arguments.meshes.split(","), arguments.parts.split(",")
     if unknown := set(chosen) - set(PARTS):
         parser.error(f"--parts must be some of {', '.join(PARTS)}, not {', '.join(sorted(unknown))}")
-    results: dict[str, Any] = {"baselines": {"mesh": BOOKSIM_SOURCE, "router": ROUTERS_SOURCE}}
+    results: Figures = {"baselines": {"mesh": BOOKSIM_SOURCE, "router": ROUTERS_SOURCE}}
     if "load" in chosen:
         results["load"] = dict(run_load(meshes, arguments.cycles))
     if "layer" in chosen:

@@ -1,7 +1,5 @@
 """Published and re-measured figures that the mesh is set beside."""
 
-__all__ = ["BOOKSIM", "BOOKSIM_SOURCE", "ROUTERS", "ROUTERS_SOURCE"]
-
 BOOKSIM_SOURCE = (
     "BookSim 2 (github.com/booksim/booksim2, commit 28f43299) with channels and ejection of no delay, so that one "
     "cycle a hop is possible: one-flit packets, XY, 1-cycle router; self-sends included in uniform and hotspot10; "

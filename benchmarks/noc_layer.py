@@ -4,13 +4,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from tools import Figures
 
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.flit import Destinations
 from mho.hw.noc.reduction.trees import Group
 from mho.sim.noc.nodes import Flow, Job, NodesRun, NodesSimulation, Sends
-
-__all__ = ["layer", "run"]
 
 LINES = 256
 """Inputs and outputs of a node's array."""
@@ -92,7 +91,7 @@ def _check(cfg: MeshConfig, run: NodesRun, parts: dict[tuple[int, int], Any], ro
             raise SystemExit(f"the sums of column {x} are wrong")
 
 
-def run() -> list[dict[str, Any]]:
+def run() -> list[Figures]:
     """All cases, as rows of a table."""
     rows = []
     for side, size, corner in ((4, (8, 6), (2, 1)), (8, (9, 8), (1, 0))):

@@ -2,15 +2,13 @@
 
 import statistics
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from tools import Figures
 
 from mho.hw.noc.router.traffic import PATTERNS, Pattern, channel_bound, make_traffic
 from mho.sim.noc.check import check_delivery, members
 from mho.sim.noc.mesh import MeshSimulation
-
-__all__ = ["Sweep", "sweep"]
 
 WARM = 2000
 """Cycles before those that count."""
@@ -91,7 +89,7 @@ class Sweep:
             steps += 1
         return last * self.bound
 
-    def result(self) -> dict[str, Any]:
+    def result(self) -> Figures:
         """All figures."""
         empty = self.point(COARSE[0]).mean
         saturation = self.saturation(empty)
@@ -103,6 +101,6 @@ class Sweep:
         }
 
 
-def sweep(simulation: MeshSimulation, cycles: int) -> dict[str, Any]:
+def sweep(simulation: MeshSimulation, cycles: int) -> Figures:
     """Figures of all patterns."""
     return {name: Sweep(simulation, pattern, cycles).result() for name, pattern in PATTERNS.items()}

@@ -4,12 +4,11 @@ import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import connect, flipped
-from tools import fmax_MHz, run_tool
+from tools import Figures, fmax_MHz, run_tool
 
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.host_port import HostPort
@@ -21,8 +20,6 @@ from mho.hw.noc.router.route import PlaceLayout
 from mho.hw.noc.router.router import Router
 from mho.rtl_gen.verilog.netlist import emit
 from mho.rtl_gen.verilog.ports import Port, module_ports
-
-__all__ = ["parts", "synthesise"]
 
 CELLS = {
     "lut4": "LUT4", "dpr16x4": "TRELLIS_DPR16X4", "ff": "TRELLIS_FF", "ccu2c": "CCU2C", "pfumx": "PFUMX",
@@ -65,10 +62,10 @@ class _Both(wiring.Component):
         return m
 
 
-def parts() -> Iterator[dict[str, Any]]:
+def parts() -> Iterator[Figures]:
     """Rows of the table: parts of an 8 x 6 mesh, queues of 16 flits, the position (3, 2) tied off."""
 
-    def row(name: str, component: wiring.Component, port: str = "", **options: bool) -> dict[str, Any]:
+    def row(name: str, component: wiring.Component, port: str = "", **options: bool) -> Figures:
         place = PlaceLayout.pack(cfg, 3, 2)
         value = place["column"] | place["row"] << cfg.columns
         return {"router": name} | synthesise(component, {port: value} if port else {}, **options)
@@ -93,7 +90,7 @@ def parts() -> Iterator[dict[str, Any]]:
 
 def synthesise(
     component: wiring.Component, constants: dict[str, int], *, place: bool = True, ice40: bool = True
-) -> dict[str, Any]:
+) -> Figures:
     """Cells of a component alone, and what a design reaches in which all its ports come from and go to flip-flops.
 
     Parameters
@@ -180,14 +177,14 @@ def _ice40_cells(folder: Path) -> dict[str, int]:
     return {"ice40": counts.get("SB_LUT4", 0), "ice40_ff": flops, "ice40_ram": counts.get("SB_RAM40_4K", 0)}
 
 
-def _place_ice40(folder: Path) -> dict[str, Any]:
+def _place_ice40(folder: Path) -> Figures:
     run_tool(["yosys", "-q", "-p", "read_verilog part.v wrap.v; synth_ice40 -top wrap -json wrap40.json"], folder)
     command = ["nextpnr-ice40", "--hx8k", "--package", "ct256", "--json", "wrap40.json", "--timing-allow-fail"]
     clocks = [fmax_MHz(run_tool([*command, "--seed", str(seed)], folder)) for seed in SEEDS]
     return {"ice40_mhz": max(clocks), "ice40_mhz_all": clocks}
 
 
-def _place_ecp5(folder: Path) -> dict[str, Any]:
+def _place_ecp5(folder: Path) -> Figures:
     run_tool(["yosys", "-q", "-p", "read_verilog part.v wrap.v; synth_ecp5 -top wrap -json wrap.json"], folder)
     clocks, comb = [], 0
     for seed in SEEDS:

@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-from kinds import case
-from tools import options, rates, tell
+from functional import case
+from tools import Figures, options, rates, tell
 
 from mho.macro_models import load_device
 from mho.macro_models.cells.programming import programmed
@@ -108,7 +108,7 @@ def main() -> None:
     tell(args, report, table(report))
 
 
-def table(report: dict[str, Any]) -> Iterator[str]:
+def table(report: Figures) -> Iterator[str]:
     """The result in words and columns."""
     for name, value in report["thousand_products_per_cpu_s"].items():
         yield f"{name:45} {value:9.2f} thousand products per CPU-s"

@@ -12,13 +12,12 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from tools import options, tell
+from tools import Figures, options, tell
 
 import mho
 from mho.data import load_sample
@@ -56,7 +55,7 @@ def networks() -> list[Network]:
     ]
 
 
-def study(network: Network, device: str, chips: int, backend: str, limit: int | None) -> list[dict[str, Any]]:
+def study(network: Network, device: str, chips: int, backend: str, limit: int | None) -> list[Figures]:
     """Rows of one network and device: for each condition means over chips, losses as fractions of 1."""
     net = mho.compile(network.model, "neurram-core", calibrate=network.calibrate, device=device)
     cells = [net.program(seed=seed, backend=backend) for seed in range(chips)]
@@ -83,7 +82,7 @@ def study(network: Network, device: str, chips: int, backend: str, limit: int | 
     return rows
 
 
-def table(rows: list[dict[str, Any]]) -> str:
+def table(rows: list[Figures]) -> str:
     """The rows as a Markdown table: accuracies in per cent, shares and losses in points."""
     used = [cause for cause in CAUSES if any(row["share"][cause] or row["alone"][cause] for row in rows)]
     headers = ["network", "device", "time", "C", "accuracy", "loss", *(f"{c}: share (alone)" for c in used), "sum"]
@@ -97,7 +96,7 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 @in_style
-def figure(rows: list[dict[str, Any]]) -> Figure:
+def figure(rows: list[Figures]) -> Figure:
     """Shares of the causes as stacked bars, one panel for each network and device."""
     groups = list(dict.fromkeys((row["network"], row["device"]) for row in rows))
     result = new_figure(7.2, 2.3 * ((len(groups) + 1) // 2))
@@ -111,7 +110,7 @@ def figure(rows: list[dict[str, Any]]) -> Figure:
     return result
 
 
-def draw_shares(axes: Axes, rows: list[dict[str, Any]]) -> None:
+def draw_shares(axes: Axes, rows: list[Figures]) -> None:
     """Stacked bars of shares above and below 0, and the loss of all as points with its deviation over chips."""
     positions = np.arange(len(rows))
     above, below = np.zeros(len(rows)), np.zeros(len(rows))

@@ -20,20 +20,19 @@ import argparse
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-from tools import options, tell
+from tools import Figures, options, tell
 
 from mho.hw.config import load_chip
 from mho.rtl_gen.emit import module_texts
 from mho.sim.build.toolchain import cache_folder
 from mho.sim.silicon.area import Netlist, synthesise
 from mho.sim.silicon.liberty.library import Library
+from mho.sim.silicon.synthesis.blocks import slowest
 from mho.sim.silicon.synthesis.modules import counted, memory_bits, parts_of, without_comments
-from mho.sim.silicon.synthesis.timing import slowest
 
 
-def measure(args: argparse.Namespace) -> dict[str, Any]:
+def measure(args: argparse.Namespace) -> Figures:
     """All figures of a chip."""
     chip = load_chip(args.chip, overrides=args.set)
     tile, prefix = args.part == "tile", chip.verilog.prefix
@@ -55,7 +54,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def part(netlist: Netlist, root: str, prefix: str, timed: Library, args: argparse.Namespace) -> dict[str, Any]:
+def part(netlist: Netlist, root: str, prefix: str, timed: Library, args: argparse.Namespace) -> Figures:
     """Figures of a part of a tile."""
     inner = counted(netlist.modules, root)
     instances = {name: number for name, number in inner.items() if name in netlist.netlists}
@@ -70,7 +69,7 @@ def part(netlist: Netlist, root: str, prefix: str, timed: Library, args: argpars
     return {"part": root.removeprefix(prefix)} | total | {"slowest": worst, "memory_bits": bits}
 
 
-def table(result: dict[str, Any]) -> Iterator[str]:
+def table(result: Figures) -> Iterator[str]:
     """The lines of the table."""
     yield f"{'module':<26}{'number':>7}{'flip-flops':>12}{'mm2':>10}{'buffered':>10}"
     for row in result["blocks"]:

@@ -22,7 +22,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tools import options, run_tool, tell
+from tools import Figures, options, run_tool, tell
 
 from mho.compiler import CompileOptions
 from mho.compiler.passes import compile_tiles
@@ -146,7 +146,7 @@ def built(cfg: TileConfig, core: TnsaCoreConfig, defines: dict[str, object]) -> 
     return program
 
 
-def measure(layer: Layer, bits: tuple[tuple[int, int], ...], images: tuple[int, int]) -> Iterator[dict[str, Any]]:
+def measure(layer: Layer, bits: tuple[tuple[int, int], ...], images: tuple[int, int]) -> Iterator[Figures]:
     """Rows of a layer."""
     program, cfg, products, block = compiled(layer)
     cfg = replace(cfg, ranged=True)

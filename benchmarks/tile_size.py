@@ -8,9 +8,8 @@ alone in an LFE5U-85F.
 import re
 import tempfile
 from pathlib import Path
-from typing import Any
 
-from tools import fmax_MHz, options, run_tool, tell
+from tools import Figures, fmax_MHz, options, run_tool, tell
 
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.rtl.controller import TileController
@@ -54,12 +53,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="mho-tile-") as name:
         folder = args.keep or Path(name)
         folder.mkdir(parents=True, exist_ok=True)
-        changes: dict[str, Any] = {key: int(value) for key, _, value in (one.partition("=") for one in args.set)}
+        changes: Figures = {key: int(value) for key, _, value in (one.partition("=") for one in args.set)}
         cfg = TileConfig(**{"ranged": True, "copies": True} | changes)
         texts = list(emit(TileController(cfg), name="dut", prefix="mho_", reset_low=False).values())
         (folder / "tile.v").write_text("\n".join([*texts, wrapper(texts[0])]))
         script = "read_verilog tile.v; synth_ecp5 -top top -json tile.json; stat"
-        report: dict[str, Any] = cells(run_tool(["yosys", "-p", script], folder))
+        report: Figures = cells(run_tool(["yosys", "-p", script], folder))
         print(", ".join(f"{n} {kind}" for kind, n in report.items()))
         for seed in args.seeds:
             text = run_tool([

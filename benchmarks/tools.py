@@ -8,12 +8,14 @@ import subprocess
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from threadpoolctl import threadpool_limits
 
 from mho.sim.build.toolchain import require_tool
 
-__all__ = ["cpu_s", "fmax_MHz", "options", "rates", "run_tool", "tell"]
+Figures = dict[str, Any]
+"""What was measured, by name: a row of a table, or all that is written as JSON."""
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # of processes that are begun
 threadpool_limits(1, user_api="blas")

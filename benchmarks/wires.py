@@ -8,10 +8,9 @@ CPU seconds of one BLAS thread, the least of three runs (of one above 256 lines)
 import resource
 import sys
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
-from tools import cpu_s, options, tell
+from tools import Figures, cpu_s, options, tell
 
 from mho.macro_models.array import Wires, analog_error, effective_matrix, ideal_matrix
 
@@ -22,7 +21,7 @@ TARGET_RATIO = 2.0
 """Most times an ideal matrix-vector product that a further vector may take."""
 
 
-def measure(n: int, mode: str, ohm: float) -> dict[str, Any]:
+def measure(n: int, mode: str, ohm: float) -> Figures:
     """One row of the table: an array of n x n cells."""
     rng = np.random.default_rng(n)
     g = rng.uniform(1e-6, 40e-6, (n, n))
@@ -30,7 +29,7 @@ def measure(n: int, mode: str, ohm: float) -> dict[str, Any]:
     x = rng.standard_normal((256, n))
     build_s = cpu_s(lambda: effective_matrix(g, wires, mode=mode), runs=3 if n <= 256 else 1)
     e, ideal = effective_matrix(g, wires, mode=mode) if n <= 256 else g, ideal_matrix(g, mode=mode)
-    row: dict[str, Any] = {"lines": n, "mode": mode, "ohm": ohm, "build_s": build_s}
+    row: Figures = {"lines": n, "mode": mode, "ohm": ohm, "build_s": build_s}
     repeat = max(1, (64 << 20) // (n * n * 256))
     row["vector_us"] = cpu_s(lambda: x @ e, runs=3, repeat=repeat) / len(x) * 1e6
     row["ideal_vector_us"] = cpu_s(lambda: x @ ideal, runs=3, repeat=repeat) / len(x) * 1e6
@@ -46,7 +45,7 @@ def measure(n: int, mode: str, ohm: float) -> dict[str, Any]:
     return row
 
 
-def table(rows: list[dict[str, Any]]) -> Iterator[str]:
+def table(rows: list[Figures]) -> Iterator[str]:
     """The result in columns."""
     yield "lines  mode     build s  target  vector us  ideal  ratio  ideal error  peak MB"
     for r in rows:

@@ -13,7 +13,7 @@ from mho.compiler.calibration.assembly.elementwise import is_elementwise
 from mho.compiler.calibration.finer import may_be_in_two
 from mho.compiler.calibration.quantisers import formats
 from mho.compiler.calibration.search.layer import FEWEST_OUT_BITS
-from mho.compiler.facts import Candidate, Fitting, NetworkPlan, Plan, PlannedTiles
+from mho.compiler.facts import Candidate, Fitting, NetworkPlan, Plan, PlannedTile, PlannedTiles
 from mho.compiler.importer.onnx_import import import_onnx
 from mho.compiler.inputs import load_input
 from mho.compiler.mapping import Placement, place
@@ -25,13 +25,70 @@ from mho.compiler.network import Network
 from mho.compiler.network.report import cores_of
 from mho.compiler.options import CompileOptions
 from mho.compiler.plan import overflow, plan, products_of_placement
-from mho.compiler.tile.dry import tile_shapes
-from mho.compiler.tile.placement.placing import fewest_tiles
+from mho.compiler.tile.graph.shapes import Shape, shapes_of
+from mho.compiler.tile.placement.placing import fewest_tiles, place_on_tiles
+from mho.compiler.tile.placement.room import largest_buffer
+from mho.compiler.tile.placement.streams import tile_name
 from mho.hw.config import Chip, load_chip, preset_names
+from mho.hw.kinds import timing
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.operation import MvmOperation
 
 __all__ = ["dry_run", "fitting_of"]
+
+
+def tile_shapes(net: FloatNetwork, chip: Chip) -> list[Shape]:
+    """The layers of a network as tiles of a chip take them.
+
+    Raises
+    ------
+    InputError
+        If something has no form on tiles.
+    """
+    return list(shapes_of(net, chip.macro_config().cell_map.rows, largest_buffer(chip)))
+
+
+def planned_tiles(
+    net: FloatNetwork, chip: Chip, op: MvmOperation, *, slices: Sequence[int], faults: FaultMaps | None = None
+) -> tuple[PlannedTiles, Placement | None]:
+    """Tiles of a network; and where its weights are, None without room.
+
+    The names of tiles are those before compiling puts them where values have short ways.
+
+    Parameters
+    ----------
+    net, chip
+        The network and the chip.
+    op
+        The operation of all products, as it is assumed.
+    slices, faults
+        As of :func:`mho.compiler.tile.placement.placing.place_on_tiles`.
+    """
+    cell_map, worst = chip.macro_config().cell_map, timing(chip).worst_cycles(op)
+    try:
+        shapes = tile_shapes(net, chip)
+        placement = place_on_tiles(shapes, cell_map, chip.cores, slices=slices, faults=faults)
+    except InputError as error:
+        return {"tiles": [], "refused": str(error), "least": _least(net, chip, slices)}, None
+    tiles = list[PlannedTile]()
+    for core in range(placement.cores):
+        mine = [block for block in placement.blocks if block.core == core]
+        products = sum(shapes[block.layer].walk.positions for block in mine)
+        tiles.append({
+            "tile": tile_name(chip, core), "layers": list(dict.fromkeys(shapes[block.layer].name for block in mine)),
+            "cells": cell_map.cells * sum(len(block.rows) * len(block.columns) for block in mine),
+            "products": products, "cycles": products * worst,
+        })
+    return {"tiles": tiles, "refused": None, "least": placement.least}, placement
+
+
+def _least(net: FloatNetwork, chip: Chip, slices: Sequence[int]) -> int | None:
+    """Tiles that would do; None if none do, however many."""
+    try:
+        return fewest_tiles(tile_shapes(net, chip), chip.macro_config().cell_map, slices=slices)
+    except InputError:
+        return None
+
 
 MOST_CORES = 4096
 """Cores up to which a packing on another chip is tried."""
@@ -171,8 +228,6 @@ def _tiles(
     """What tiles would hold, if they have programs, and where weights are: nothing if programs find no room there."""
     if not chip.tile.programs:
         return None, None
-    from mho.compiler.tile.dry import planned_tiles
-
     tiles, placement = planned_tiles(net, chip, op, slices=slices, faults=faults)
     if placement is not None and net.multiplications <= MOST_TRIED:
         sentence = _without_room(net, chip, faults, options)

@@ -101,7 +101,7 @@ def read_job(
     )
     device = default_device(chip) if device is None else load_device(device) if isinstance(device, str) else device
     check_device(chip, device)
-    samples = check_shape(inputs, net)
+    samples = chip.sensor.model.responses(check_shape(inputs, net))
     count = min(len(samples), options.samples)
     x = samples[np.arange(count) * len(samples) // count].astype(np.float64)
     slices = options.slices_of([layer.name for layer in net.layers])

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from mho.compiler.program import DITHER, OP_ID_IMAGE_SHIFT, Call, Layer, Mvm
 from mho.compiler.types import Lanes
 from mho.macro_models import MacroModel, Masks
-from mho.macro_models.integer.vector import LeafSum, padded
-from mho.macro_models.macro import BoundProduct, MvmResult, bind, compute_taken, constant_input
+from mho.macro_models.integer.vector import LeafSum, padded, take_vectors
+from mho.macro_models.macro import BoundProduct, MvmResult, bind, constant_input
 
 __all__ = ["LayerRun", "Sink", "taken_inputs"]
 
 
-BLOCK = 1 << 20
+BLOCK = 1 << 18
 """Codes of a block, as far as its vectors allow."""
 FEWEST = 64
 """Vectors of a block at least."""
@@ -60,7 +60,7 @@ class LayerRun:
         # Elements beyond those of the value: what stands for padding, and the constant of dithered rows.
         pads, _ = padded(call.patches, call.pad, 0)
         self._beyond = np.append(pads, constant_input(layer.mvms[0].op)).astype(np.float32)
-        self._indices: dict[int, list[NDArray[np.uint32]]] = {}
+        self._indices: dict[int, list[NDArray[np.intp]]] = {}
 
     def run(
         self, codes: Lanes, images: NDArray[np.integer], sink: Sink | None = None,
@@ -93,13 +93,13 @@ class LayerRun:
             total = np.zeros((vectors, layer.outputs), dtype=np.int16)
             for product, index in zip(self._products, indices, strict=True):
                 operation = np.uint64(product.mvm.operation)
-                clipped_count = compute_taken(
-                    product.bound, values[image], index[position],
-                    lambda now=numbers[image, None], at=steps[position] + operation: (now + at).reshape(-1),
+                made = product.bound.compute(
+                    take_vectors(values[image], index[position]),
+                    (numbers[image, None] + (steps[position] + operation)).reshape(-1),
                 )
                 if sink is not None:
-                    sink(product.mvm, first, clipped_count)
-                product.leaves.add(total, clipped_count.codes)
+                    sink(product.mvm, first, made)
+                product.leaves.add(total, made.codes)
             lanes, beyond = layer.root.compute_counted(total)
             clipped += beyond
             # Turned while it is in the cache.
@@ -108,11 +108,11 @@ class LayerRun:
             notice(clipped, result.size)
         return result.reshape(batch, -1)
 
-    def _index(self, elements: int) -> list[NDArray[np.uint32]]:
+    def _index(self, elements: int) -> list[NDArray[np.intp]]:
         """What each product takes at each position, of a value of so many elements: (positions, inputs)."""
         if elements not in self._indices:
-            patches = padded(self.call.patches, self.call.pad, elements)[1].astype(np.uint32)
-            last = np.full((len(patches), 1), elements + len(self._beyond) - 1, dtype=np.uint32)
+            patches = padded(self.call.patches, self.call.pad, elements)[1].astype(np.intp)
+            last = np.full((len(patches), 1), elements + len(self._beyond) - 1, dtype=np.intp)
             # Contiguous: what is taken from columns need not be, and each block is made flat.
             places = [np.ascontiguousarray(np.hstack([patches[:, p.inputs], last])) for p in self._products]
             self._indices = {elements: places}

@@ -64,7 +64,7 @@ def learn(x: Reals, rng: np.random.Generator) -> Reals:
     return features
 
 
-def reads(features: Reals, seed: int = 0) -> tuple[Reals, Reals, "mho.macro_models.passive.tuning.Tuning"]:
+def reads(features: Reals, seed: int = 0) -> tuple[Reals, Reals, "mho.sim.programming.tuning.Tuning"]:
     """Write features into a crossbar; both reads of it in units of the features, and what tuning took."""
     pairs = np.stack([np.maximum(features, 0.0), np.maximum(-features, 0.0)], axis=1).reshape(2 * SIDE**2, NEURONS)
     unit_uS = (HIGH_uS - LOW_uS) / pairs.max()

@@ -15,7 +15,8 @@ from mho.sim.build.verilate import hardware_hash, verilog_text
 
 __all__ = ["BoardTerminal", "check_link", "pins_simulator"]
 
-_SPRAM = Path(__file__).parents[1] / "hw" / "emulator" / "vector" / "sb_spram256ka.v"
+_SPRAM = Path(__file__).parents[1] / "hw" / "emulator" / "sb_spram256ka.v"
+
 
 _SLICE = 20_000
 """Cycles between two looks at the terminal."""

@@ -105,10 +105,13 @@ class _Declares:
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
+        inherited: dict[str, _Port] = {}
         own = {name: value for name, value in vars(cls).items() if isinstance(value, _Port)}
         for name in own:
             delattr(cls, name)
-        cls._declared = cls._declared | own
+        for base in reversed(cls.__mro__[1:]):
+            inherited |= vars(base).get("_declared", {})
+        cls._declared = inherited | own
 
     @classmethod
     def _members(cls, owner: Any) -> dict[str, Member]:

@@ -11,8 +11,6 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ArrayLibrary", "library", "multiplied", "product", "products_by", "variance_grid"]
-
 
 class ArrayLibrary(Protocol):
     """What computes products."""

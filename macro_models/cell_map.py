@@ -7,8 +7,6 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["CellMap", "ColumnPairs", "DifferentialPairs", "OffsetCells"]
-
 Float = NDArray[np.float64]
 
 

@@ -5,8 +5,6 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["at_end", "clean_up"]
-
 _waiting: "set[weakref.finalize[..., Any]]" = set()
 
 

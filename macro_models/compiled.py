@@ -5,8 +5,6 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
-__all__ = ["compile_loops", "loops_of", "read"]
-
 
 def loops_of(module: str) -> Callable[[], Any]:
     """``LOOPS`` of a module, compiled when first asked for; None where numba is not there or off."""
@@ -19,13 +17,6 @@ def loops_of(module: str) -> Callable[[], Any]:
             return None
 
     return loops
-
-
-def read(kind: Any, dimensions: int) -> Any:
-    """A contiguous array that loops do not write to. Needs numba."""
-    from numba import types
-
-    return types.Array(kind, dimensions, "C", readonly=True)
 
 
 def compile_loops(signature: Any, function: Callable[..., None], **options: Any) -> Callable[..., None] | None:

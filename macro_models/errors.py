@@ -5,10 +5,9 @@ them from a defect of its own.
 """
 
 import difflib
+import math
 import re
 from collections.abc import Iterable, Mapping
-
-__all__ = ["InputError", "MhoError", "ToolError", "argument", "check_whole", "nearest", "one_sentence", "printable"]
 
 LONGEST = 600
 """Characters of a sentence; of what is longer the begin stays, and a third is the end."""
@@ -101,3 +100,18 @@ def check_whole(name: str, value: object, low: int, high: int) -> None:
     """
     if not isinstance(value, int) or not low <= value <= high:
         raise InputError(f"{name} must be between {low} and {high}, not {value!r}")
+
+
+def check_numbers(config: object, names: Iterable[str], *, positive: bool = False) -> None:
+    """Refuse attributes that are no finite numbers of at least 0, or above 0.
+
+    Raises
+    ------
+    InputError
+        With the name and the limit.
+    """
+    for name in names:
+        value = getattr(config, name)
+        if not (0.0 < value < math.inf or (value == 0.0 and not positive)):
+            limit = "above 0" if positive else "of at least 0"
+            raise InputError(f"{name} must be a finite number {limit}, not {value!r}")

@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 
-__all__ = ["freed_memory_kept"]
-
 # Numbers of the parameters of mallopt(3), and the largest threshold that glibc takes on 64 bits. Its own rule, which
 # moves the thresholds with what is freed, ends there too, and at twice that for what is given back.
 _TRIM, _MMAP = -1, -3

@@ -6,7 +6,7 @@ constant input of a dithered row adds. A kind whose model can use that has a met
 core is computed.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, Self
 
@@ -16,12 +16,6 @@ from numpy.typing import ArrayLike, NDArray
 from mho.macro_models.cell_map import CellMap
 from mho.macro_models.devices.device import Device
 from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, Direction, Masks, MvmOperation
-from mho.macro_models.integer.vector import take_vectors
-
-__all__ = [
-    "BoundProduct", "MacroConfig", "MacroModel", "MvmResult", "PinLevelMacro", "bind", "compute_taken",
-    "constant_input", "conversions_of", "most_steps",
-]
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,8 +26,6 @@ class MvmResult:
     """Output codes in half steps, of shape (batch, lines)."""
     steps: NDArray[np.int64]
     """Decrements that the converter made, of shape (batch, segments)."""
-    ends: tuple[int, int] | None = None
-    """Least and largest code, where they are known."""
     clipped: NDArray[np.int64] | None = None
     """Outputs of each vector that the converter clipped before there was a code (:meth:`MacroConfig.limit`), of shape
     (batch,); None: no converter of the kind does."""
@@ -239,21 +231,6 @@ def bind(
     if own_bind is None:
         return _Whole(model, op, masks, rows, taken, columns)
     return own_bind(op, masks, rows, taken, inputs, columns)
-
-
-def compute_taken(
-    product: BoundProduct, values: NDArray[np.float32], index: NDArray[np.uint32],
-    op_id: Callable[[], NDArray[np.uint64]],
-) -> MvmResult:
-    """:meth:`BoundProduct.compute` of ``values[:, index]``, (batch of values, elements) and (vectors of each, inputs).
-
-    ``op_id`` makes the numbers of the conversions where they are wanted. A kind may have a method ``compute_taken``
-    that does not make all of these inputs at once.
-    """
-    own_compute = getattr(product, "compute_taken", None)
-    if own_compute is None:
-        return product.compute(take_vectors(values, index), op_id())
-    return own_compute(values, index, op_id)
 
 
 class _Whole:

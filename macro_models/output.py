@@ -17,8 +17,6 @@ from typing import IO, Any
 
 from mho.macro_models.errors import InputError, MhoError, ToolError
 
-__all__ = ["cannot_write", "check_folder", "check_output", "open_output", "text_stream", "write_output"]
-
 PathLike = str | os.PathLike[str]
 
 _WRONG = (errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.ENOENT)

@@ -11,8 +11,6 @@ from mho.macro_models.devices import load_device
 from mho.macro_models.integer.operation import STEP_WIDTH, Masks, MvmOperation
 from mho.macro_models.kinds import family
 
-__all__ = ["signal_to_noise_dB"]
-
 _VECTORS, _COLUMNS = 64, 16
 """Products that are compared."""
 _CELLS, _LINES = 1 << 16, 64

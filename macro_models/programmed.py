@@ -17,8 +17,6 @@ from mho.macro_models.errors import InputError
 from mho.macro_models.integer.operation import Direction, Masks, MvmOperation
 from mho.macro_models.integer.random import NORMAL_ONE
 
-__all__ = ["ConductanceGrid", "ProgrammedCore"]
-
 _KEYS = 32
 """Most keys that a core keeps."""
 

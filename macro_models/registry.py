@@ -6,8 +6,6 @@ from types import ModuleType
 
 from mho.macro_models.errors import InputError
 
-__all__ = ["discovered", "module_of"]
-
 
 def discovered(package: str) -> tuple[str, ...]:
     """Names of the modules in a package, sorted: adding a file adds a name."""

@@ -5,8 +5,6 @@ from html import escape
 
 from mho.macro_models.errors import one_sentence
 
-__all__ = ["Shown"]
-
 _LONGEST = 100
 """Characters of a value."""
 

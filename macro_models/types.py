@@ -3,7 +3,5 @@
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Integers", "Reals"]
-
 Integers = NDArray[np.int64]
 Reals = NDArray[np.float64]

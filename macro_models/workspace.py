@@ -14,8 +14,6 @@ from pathlib import Path
 from mho.macro_models.cleanup import at_end
 from mho.macro_models.errors import ToolError
 
-__all__ = ["Workspace"]
-
 _OWNER = ".owner"
 _UNOWNED_S = 3600.0
 

@@ -4,10 +4,8 @@ import os
 import sys
 from typing import NoReturn
 
+from mho.macro_models.threads import VARIABLES
 from mho.terminal import interrupt
-from mho.threads import VARIABLES
-
-__all__ = ["main"]
 
 
 def main() -> NoReturn:

@@ -16,14 +16,13 @@ from mho.terminal import interrupt
 from mho.terminal.console import say
 from mho.terminal.groups import LazyGroup
 
-__all__ = ["COMMANDS", "cli", "run"]
-
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("mho.commands.demo", "The main job on shipped data: real images through the generated Verilog."),
     "doctor": ("mho.commands.doctor", "Say whether this machine is ready, or what is missing."),
     "preset": ("mho.commands.preset", "List and show the shipped chip descriptions."),
     "check": ("mho.commands.preset", "Resolve a chip description and print it with sizes and warnings."),
     "generate": ("mho.commands.generate", "Write Verilog, stubs, registers and tape-out files of a chip."),
+    "harden": ("mho.commands.harden", "Make a layout of a chip's core or tile in an open process, and check it."),
     "compile": ("mho.commands.compile.command", "Quantise an ONNX model and map it to a chip's cores."),
     "run": ("mho.commands.run.command", "Run a network on a chip with its devices, and say how well it does."),
     "compare": ("mho.commands.compare", "Set runs, chips or devices side by side: what differs, and by how much."),

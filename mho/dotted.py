@@ -4,8 +4,6 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-__all__ = ["KeyDifference", "description_differences", "dotted", "key_differences"]
-
 
 def dotted(tree: Mapping[str, object], under: str = "") -> Iterator[tuple[str, object]]:
     """Each key of a tree with those of the sections above it, as in ``adc.bits``, and its value.

@@ -5,8 +5,6 @@ import re
 
 from mho.macro_models.errors import InputError
 
-__all__ = ["format_energy", "format_time", "parse_time"]
-
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "y": 365.25 * 86400.0}
 
 

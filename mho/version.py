@@ -4,8 +4,6 @@ import platform
 from functools import cache
 from importlib import metadata
 
-__all__ = ["JSON_FORMAT", "__version__", "library_versions"]
-
 JSON_FORMAT = 2
 """Key ``format`` of what ``--json`` writes. It grows when a key goes or means something else, not when one comes."""
 

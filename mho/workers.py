@@ -19,17 +19,12 @@ from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.connection import wait as wait_for
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar, cast
 
 from mho.macro_models.errors import InputError, MhoError, ToolError, argument
 from mho.macro_models.files import check_memory, size_text
 from mho.macro_models.files.memory import available_bytes
 from mho.macro_models.workspace import Workspace
-
-__all__ = [
-    "PROCESS_BYTES", "InProcess", "Processes", "Workers", "check_jobs", "check_processes", "guarded", "processes_text",
-    "processors", "result_of", "workers",
-]
 
 Task = TypeVar("Task")
 Made = TypeVar("Made")
@@ -46,6 +41,8 @@ _TERMINAL = (signal.SIGINT, signal.SIGHUP)
 
 Failure = tuple[str, str]
 """Kind of an error, and its sentence or traceback."""
+Outcome = tuple[Made | None, Failure | None]
+"""What a task gave, or how it failed."""
 
 
 def check_processes(jobs: int, each: int) -> None:
@@ -218,9 +215,9 @@ class _Pool:
         self._begun = True
 
     def run(
-        self, function: Callable[[Any], Any], tasks: Sequence[Any], numbers: Sequence[int]
-    ) -> Iterator[tuple[int, Any]]:
-        running: dict[Future[Any], int] = {}
+        self, function: Callable[[Task], Made], tasks: Sequence[Task], numbers: Sequence[int]
+    ) -> Iterator[tuple[int, Made]]:
+        running: dict[Future[Outcome[Made]], int] = {}
         rest = iter(numbers)
         self.begin()
         self._hand_over(running, function, tasks, rest)
@@ -232,7 +229,7 @@ class _Pool:
             self._hand_over(running, function, tasks, rest)
 
     def _hand_over(
-        self, running: dict[Future[Any], int], function: Callable[[Any], Any], tasks: Sequence[Any],
+        self, running: "dict[Future[Outcome[Made]], int]", function: Callable[[Task], Made], tasks: Sequence[Task],
         rest: Iterator[int],
     ) -> None:
         while len(running) < _AHEAD * self._jobs and (number := next(rest, None)) is not None:
@@ -274,7 +271,7 @@ def _nothing(_task: None) -> None:
     """A task that starts a process."""
 
 
-def guarded(function: Callable[[Any], Any], task: Any) -> tuple[Any, Failure | None]:
+def guarded(function: Callable[[Task], Made], task: Task) -> "Outcome[Made]":
     """Errors as text: not all of them can be pickled."""
     try:
         return function(task), None
@@ -286,10 +283,10 @@ def guarded(function: Callable[[Any], Any], task: Any) -> tuple[Any, Failure | N
         return None, ("defect", traceback.format_exc())
 
 
-def result_of(outcome: tuple[Any, Failure | None]) -> Any:
+def result_of(outcome: "Outcome[Made]") -> Made:
     result, failure = outcome
     if failure is None:
-        return result
+        return cast(Made, result)
     kinds = {"input": InputError, "tool": ToolError, "memory": MemoryError}
     raise kinds.get(failure[0], RuntimeError)(failure[1])
 

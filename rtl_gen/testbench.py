@@ -8,13 +8,12 @@ from mho.hw.core.layout import OpLayout, pack
 from mho.hw.core.write_verify.config import WriteVerifyConfig
 from mho.hw.kinds import core_blocks, timing
 from mho.macro_models.integer.operation import MvmOperation
-from mho.rtl_gen import templates
 from mho.rtl_gen.kinds import macro_texts_of
 from mho.rtl_gen.macro.body import python_body
 from mho.rtl_gen.tapeout_files import Design
-from mho.rtl_gen.templates import fill
+from mho.rtl_gen.templates import fill, template
 
-__all__ = ["FALL", "bench_files", "fill", "model_texts", "runner_files", "template"]
+__all__ = ["FALL", "bench_files", "model_texts", "runner_files"]
 
 FALL = """\
     # A simulator of two values sees no edge at power-on, which flip-flops behind closed clock gates wait for.
@@ -24,22 +23,17 @@ FALL = """\
 """Before an asynchronous reset begins."""
 
 
-def template(name: str) -> str:
-    """A template of Python."""
-    return templates.template(f"{name}.py")
-
-
 def _host(design: Design, wrap: str) -> str:
     if wrap == "none":
         blocks = core_blocks(design.chip)
-        return fill(template("bench_streams"), {
+        return fill(template("bench_streams.py"), {
             "TRIM": blocks.trim, "UNUSED": list(blocks.idle), "STEP_AT": OpLayout()["step_code"].offset,
         })
     map = core_blocks(design.chip).registers
     values = {entry.name.upper(): f"{entry.address:#05x}" for entry in map.entries}
-    text = template(f"bench_{wrap}") + template("bench_registers")
+    text = template(f"bench_{wrap}.py") + template("bench_registers.py")
     if _programs(design, wrap):
-        text += template("bench_write")
+        text += template("bench_write.py")
         lines, source_lines = WriteVerifyConfig.from_chip(design.chip).shape
         values["SOURCE_LINES"] = "LINES" if lines == source_lines else f"{source_lines}"
     return fill(text, values)
@@ -88,8 +82,8 @@ def _bench(design: Design, wrap: str, *, ideal: bool) -> str:
         # A few operations and some reads of cells, at 10 ns a cycle.
         "LONGEST": longest, "TIMEOUT": 20000 + longest // 10,
     }
-    written = template(texts.written) if texts.written and _programs(design, wrap) else ""
-    return fill(template(texts.bench) + written, values)
+    written = template(f"{texts.written}.py") if texts.written and _programs(design, wrap) else ""
+    return fill(template(f"{texts.bench}.py") + written, values)
 
 
 def bench_files(design: Design, wrap: str, models: tuple[str, ...]) -> dict[str, str]:
@@ -115,6 +109,6 @@ def runner_files(design: Design, models: tuple[str, ...]) -> dict[str, str]:
     """What runs the bench: by pytest, by make."""
     values = {"TOP": design.top, "MODELS": list(models)}
     return {
-        f"test_{design.top}.py": fill(template("bench_runner"), values),
-        "Makefile": fill(templates.template("bench_makefile"), values),
+        f"test_{design.top}.py": fill(template("bench_runner.py"), values),
+        "Makefile": fill(template("bench_makefile"), values),
     }

@@ -86,8 +86,8 @@ class _LayerAccount:
         self.least, self.largest = np.iinfo(np.int16).max, np.iinfo(np.int16).min
         self.full = self.codes = self.clipped = self.inputs = self.counted = self.limited = 0
 
-    def add(self, mvm: Mvm, codes: NDArray[np.int16], ends: tuple[int, int] | None, lock: Lock) -> None:
-        top, (least, largest) = _top(mvm.op), (int(codes.min()), int(codes.max())) if ends is None else ends
+    def add(self, mvm: Mvm, codes: NDArray[np.int16], lock: Lock) -> None:
+        top, least, largest = _top(mvm.op), int(codes.min()), int(codes.max())
         full = int((np.abs(codes) >= top).sum()) if max(-least, largest) >= top else 0
         with lock:
             left = SPREAD_CODES - self.counted
@@ -186,11 +186,9 @@ class RunAccount:
         if taker is not None:
             self.clipped(taker, clipped, lanes.size)
 
-    def codes_of(
-        self, call: Call, mvm: Mvm, first: int, codes: NDArray[np.int16], ends: tuple[int, int] | None = None
-    ) -> None:
+    def codes_of(self, call: Call, mvm: Mvm, first: int, codes: NDArray[np.int16]) -> None:
         """See :class:`mho.sim.backend.Account`."""
-        self._layers[call.layer].add(mvm, codes, ends, self._lock)
+        self._layers[call.layer].add(mvm, codes, self._lock)
         positions = len(call.patches)
         image, position = divmod(first, positions)
         image += self._batch.start

@@ -93,12 +93,8 @@ class Observed:
 class Account(Protocol):
     """What a run of a program is told while it goes on."""
 
-    def codes_of(
-        self, call: Call, mvm: Mvm, first: int, codes: NDArray[np.int16], ends: tuple[int, int] | None = None
-    ) -> None:
+    def codes_of(self, call: Call, mvm: Mvm, first: int, codes: NDArray[np.int16]) -> None:
         """A product of a call gave ``codes``, of shape (vectors, columns): of vector ``first`` of the batch, and up.
-
-        ``ends`` are the least and the largest of them, where they are known.
 
         Vectors are in the order of images, and of the call's positions of an image; of a call with ``turns`` every
         ``turns``-th image has codes.

@@ -20,6 +20,7 @@ from mho.compiler.model.evaluated import host_work
 from mho.compiler.network import Network
 from mho.macro_models import MacroModel, Masks, family
 from mho.macro_models.devices import Device, load_device
+from mho.macro_models.devices.checks import checked_causes
 from mho.sim.account import LayerFigures, RunAccount
 from mho.sim.programming.instance import Cells
 
@@ -169,7 +170,8 @@ def execute(
     network, backend
         What is run, and what runs it; it is opened here and closed by the caller.
     x
-        Inputs in the model's units, of shape (images, ...), or what :func:`~mho.compiler.inputs.load_inputs` reads.
+        Inputs in the model's units, of shape (images, ...), or what :func:`~mho.compiler.inputs.load_inputs` reads;
+        of a chip with a sensor what equal pixels give.
     device, seed, time_s, temp_C, causes, cells, compensation
         As in :func:`build_cores`.
     first_image
@@ -189,6 +191,10 @@ def execute(
         If the inputs are not what the model takes.
     """
     x = check_shape(load_inputs(x), network.model)
+    device = network.device if device is None else load_device(device) if isinstance(device, str) else device
+    pixels = network.chip.sensor.model
+    if "sensor" in checked_causes(causes) and pixels.spreads and device.converter.spread:
+        x = pixels.of_chip(x, seed if cells is None else cells.seed)
     cores = build_cores(
         network, device=device, seed=seed, time_s=time_s, temp_C=temp_C, causes=causes, cells=cells,
         compensation=compensation,

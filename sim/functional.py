@@ -48,10 +48,8 @@ class _Part:
         self.driven, self.driven_by = account.driven, account.driven_by
         self.spending: list[tuple[NDArray[np.int64], float]] = []
 
-    def codes_of(
-        self, call: Call, mvm: Mvm, first: int, codes: NDArray[np.int16], ends: tuple[int, int] | None = None
-    ) -> None:
-        self._account.codes_of(call, mvm, first + self._first * len(call.patches), codes, ends)
+    def codes_of(self, call: Call, mvm: Mvm, first: int, codes: NDArray[np.int16]) -> None:
+        self._account.codes_of(call, mvm, first + self._first * len(call.patches), codes)
 
     def spent(self, cycles: NDArray[np.int64], seconds: float) -> None:
         self.spending.append((cycles, seconds))
@@ -164,7 +162,7 @@ class FunctionalBackend(HostScheduled):
             def hear(mvm: Mvm, first: int, found: MvmResult) -> None:
                 taken[mvm.operation][first : first + len(found.steps)] = found.steps
                 place = own[first // len(call.patches)] * len(call.patches) + first % len(call.patches)
-                account.codes_of(call, mvm, int(place), found.codes, found.ends)
+                account.codes_of(call, mvm, int(place), found.codes)
                 if found.clipped is not None and found.clipped.any():
                     account.limited(call.layer, int(found.clipped.sum()))
 

@@ -14,7 +14,6 @@ FOLDERS = ("compiler", "fpga", "hw", "macro_models", "mho", "rtl_gen", "sim")
 
 KNOWN = {
     "hw/config/chip.py": "the kind of a description that says none, which all older ones are",
-    "hw/emulator": "the emulator of the transposable core",
     "mho/demo/trace.py": "shows one product of the transposable core",
     "rtl_gen/registers.py": "the reference page of registers",
     "sim/core": "what was written when there was one kind",

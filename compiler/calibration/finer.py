@@ -21,7 +21,7 @@ from mho.compiler.types import Float
 from mho.hw.config import Chip
 from mho.macro_models.devices import Device, load_device
 
-__all__ = ["calibrated", "may_be_in_two", "unseen_errors"]
+__all__ = ["calibrated", "may_be_in_two", "refined", "unseen_errors"]
 
 Placed = tuple[Placement, Redundancy | None]
 
@@ -56,17 +56,13 @@ def calibrated(
     if options.in_parts == 2:
         roomier = again(FINE_COPIES)
         return Calibrator(network, roomier[0], chip, device, options, x, progress, in_two=True).run(), roomier
-    first = Calibrator(network, placed[0], chip, device, options, x, progress).run()
-    if options.tolerance is None and options.in_bits is None and any(output.misses for output in first.outputs):
-        exact = Calibrator(network, placed[0], chip, device, replace(options, tolerance=0.0), x).run()
-        first = exact if excess(exact.outputs) < excess(first.outputs) / ABOUT else first
+    first = refined(lambda chosen: Calibrator(network, placed[0], chip, device, chosen, x, progress).run(), options)
     if not may_be_in_two(network, options):
         return first, placed
     coarse_errors = unseen_errors(network, placed[0], chip, options, x)
     excess_seen, unseen = excess(first.outputs), excess(coarse_errors)
-    coarse = any(mvm.op.segments == 1 for layer in first.program.layers for mvm in layer.mvms)
     right = not _strained(first.outputs, 1.0) and not _strained(coarse_errors, UNSEEN_CHOICES)
-    if right and (coarse or first.last <= ENOUGH_LAST):
+    if right and (is_coarse(first) or first.last <= ENOUGH_LAST):
         return first, placed
     roomier = again(FINE_COPIES)
     finer = Calibrator(network, roomier[0], chip, device, options, x, in_two=True).run()
@@ -77,6 +73,23 @@ def calibrated(
     if finest or reached < before / ABOUT:
         return replace(finer, unseen=tuple(fine_errors)), roomier
     return replace(first, unseen=tuple(coarse_errors)), placed
+
+
+def refined(calibrate: Callable[[CompileOptions], Calibrated], options: CompileOptions) -> Calibrated:
+    """What ``calibrate`` makes with options; of all bits where numbers are off on perfect cells and less so with these.
+
+    Estimates of rounding layer by layer miss what it does to crossing connections.
+    """
+    first, is_chosen = calibrate(options), options.tolerance is not None or options.in_bits is not None
+    if is_chosen or not is_coarse(first) or not any(output.misses for output in first.outputs):
+        return first
+    exact = calibrate(replace(options, tolerance=0.0))
+    return exact if excess(exact.outputs) < excess(first.outputs) / ABOUT else first
+
+
+def is_coarse(result: Calibrated) -> bool:
+    """Whether a product takes fewer bits of its inputs than it could, or all in one conversion."""
+    return any(mvm.op.segments == 1 for layer in result.program.layers for mvm in layer.mvms)
 
 
 def may_be_in_two(network: FloatNetwork, options: CompileOptions) -> bool:

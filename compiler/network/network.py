@@ -17,9 +17,15 @@ from mho.compiler.calibration.facts import Calibration
 from mho.compiler.model import FloatNetwork
 from mho.compiler.model.before import Before
 from mho.compiler.network.file.archive import NETWORK, Arrays, archive_bytes, convert, read_archive, write_archive
-from mho.compiler.network.file.calibration import CALIBRATION, read_calibration, write_calibration
 from mho.compiler.network.file.layer import LAYER, RANGE, CoreImage, read_core, read_layer, write_core, write_layer
-from mho.compiler.network.file.model import MODEL, read_model, write_model
+from mho.compiler.network.file.model import (
+    CALIBRATION,
+    MODEL,
+    read_calibration,
+    read_model,
+    write_calibration,
+    write_model,
+)
 from mho.compiler.network.file.stages import (
     read_stages,
     reals,

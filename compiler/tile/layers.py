@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.compiler.calibration.calibrate import Calibrated, Calibrator
+from mho.compiler.calibration.finer import refined
 from mho.compiler.calibration.outputs import output_warnings
 from mho.compiler.job import CalibratedLayers, Job
 from mho.compiler.mapping.place import Placement
@@ -98,8 +99,8 @@ def calibrate_on_tiles(job: Job, shapes: Sequence[Shape]) -> CalibratedLayers:
 
     def calibrated(copies: int) -> tuple[Placement, Calibrated, list[str]]:
         placement = put(copies)
-        result = Calibrator(
-            tied, placement, job.chip, job.trial_device, options, job.x, job.progress, products=True).run()
+        result = refined(lambda chosen: Calibrator(
+            tied, placement, job.chip, job.trial_device, chosen, job.x, job.progress, products=True).run(), options)
         return placement, result, output_warnings(result.outputs, net.layers[result.at_fault].name)
 
     copies, *more = [options.copies] if options.copies else noise.copies()

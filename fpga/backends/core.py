@@ -115,10 +115,10 @@ class FpgaBackend(SerialBackend, HostScheduled):
 
     def _open_programmer(self, client: LinkClient, chip: Chip, info: BoardInfo) -> BoardProgrammer:
         check_engine(chip, "on a board")
-        if info.level != "pin":
+        if not info.programs:
             raise InputError(
-                f"{self._session.port}: the board emulates all below the {info.level} level, so no cells can be "
-                f"programmed on it; build one at the level of the pins, such as the preset {PIN_BOARD}"
+                f"{self._session.port}: the board emulates cells that do not answer to pulses, so none can be "
+                f"programmed on it; build one whose cells do, such as the preset {PIN_BOARD}"
             )
         return BoardProgrammer(client, info.board(chip), progress=self._progress, guard=self._session.persist)
 

@@ -53,13 +53,8 @@ class BuildReport:
         As in :class:`mho.fpga.boards.Board`.
     chip, chip_sha256
         Name of the chip description, and its hash, by which a board identifies itself.
-    cores, lines, g_bits, lanes, slots, memory, noise, level, clock_hz, baud
+    cores, lines, g_bits, lanes, slots, memory, noise, programs, serial, clock_hz, baud
         As in :class:`mho.hw.board.BoardConfig`, each core with its lanes.
-    macs_per_s
-        Products of a cell and its input a second, at ``clock_hz``; None at the level of the pins, where an operation
-        takes the cycles of the core and those for which the emulator holds it.
-    bound_macs_per_s
-        What all memories of the device, read in every cycle, would allow at ``clock_hz``.
     flow, tools
         ``native``, ``yowasp`` or ``mixed``; the version of each tool.
     used, available
@@ -86,11 +81,10 @@ class BuildReport:
     slots: int
     memory: str
     noise: bool
-    level: str
+    programs: bool
+    serial: bool
     clock_hz: int
     baud: int
-    macs_per_s: int | None
-    bound_macs_per_s: int
     flow: str
     tools: dict[str, str]
     used: dict[str, int]
@@ -298,9 +292,8 @@ def _report(board: Board, cfg: AnyConfig, tools: Toolchain, seed: int, usage: Us
     return BuildReport(
         board=board.name, device=board.device, status=board.status, chip=cfg.chip.name, chip_sha256=cfg.chip.sha256,
         cores=cfg.cores, lines=emulator.lines, g_bits=emulator.g_bits, lanes=emulator.lanes, slots=emulator.slots,
-        memory=emulator.memory, noise=emulator.noise, level=cfg.level, clock_hz=cfg.clock_hz, baud=cfg.baud,
-        macs_per_s=cfg.cores * emulator.lanes * cfg.clock_hz if cfg.level == "vector" else None,
-        bound_macs_per_s=board.read_bits // emulator.g_bits * cfg.clock_hz, flow=tools.flow,
+        memory=emulator.memory, noise=emulator.noise, programs=cfg.programs, serial=cfg.serial,
+        clock_hz=cfg.clock_hz, baud=cfg.baud, flow=tools.flow,
         tools={**tools.versions(), "amaranth": version("amaranth")},
         used=usage.used, available=usage.available, fmax_hz=int(usage.fmax_hz), critical=usage.critical, seed=seed,
         bitstream=f"{board.name}{board.served.bitstream}", bitstream_bytes=len(bitstream),

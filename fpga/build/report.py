@@ -43,8 +43,8 @@ def check_memory(board: Board, cfg: AnyConfig) -> None:
     have = board.spram if spram else board.memory_bits
     if need > have:
         sizes = f"{need} SPRAMs" if spram else f"{need / 1024:g} kbit of block RAM"
-        what = "cells and buffers" if isinstance(cfg, TilesConfig) else "cells"
         capacity = f"{have}" if spram else f"{have / 1024:g} kbit"
+        what = "cells and buffers" if isinstance(cfg, TilesConfig) else "cells"
         raise InputError(
             f"{cfg.chip.name} is too large for {board.name}: its {what} need {sizes} and the {board.device} has "
             f"{capacity}; {what_fits(board)}"

@@ -90,7 +90,7 @@ def compare_writes(line: PinsTransport, stimulus: WriteStimulus) -> ProgramRun:
     Parameters
     ----------
     line
-        The pins of a board at the level of the pins, with a core that has the engine.
+        The pins of a board whose core programs its cells.
     stimulus
         What to program.
 

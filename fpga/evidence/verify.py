@@ -60,7 +60,7 @@ def unpacks(board: Board) -> bool:
 def bitstream_netlist(board: Board, bitstream: Path, constraints: Path) -> str:
     """The netlist that a bitstream of an iCE40 holds, as Verilog; its ports are those of the constraints.
 
-    Cells that icebox does not know, the SPRAM and the multipliers of a UP5K, would be missing.
+    Cells that icebox does not know, the SPRAM of a UP5K, would be missing.
 
     Raises
     ------
@@ -283,7 +283,7 @@ def _netlist(board: Board, cfg: AnyConfig, text: str, vectors: int) -> tuple[Evi
         if isinstance(cfg, TilesConfig):
             return compare_tiles(cfg, line, images=2 * vectors), None
         products = compare_operations(cfg, line, vectors=vectors)
-        if cfg.write is None:
+        if not cfg.programs:
             return products, None
         stimulus = make_write_stimulus(cfg.chip, 0, 4)
         skipped = np.arange(stimulus.skip.size).reshape(stimulus.skip.shape) % _CELL_IN != 0

@@ -83,7 +83,7 @@ ECP5 = Family(
     constraints=".lpf", placed=".config", bitstream=".bit",
     place=("--lpf", "{name}.lpf", "--textcfg", "{name}.config"),
     pack=("--compress", "--input", "{name}.config", "--bit", "{name}.bit"),
-    memory_bits=18432, memory_read=36, find_loop=Ecp5Loop.find, device_in=_device_in,
+    find_loop=Ecp5Loop.find, device_in=_device_in,
     models="ecp5_cells.v", own_cells=("DP16KD", "EHXPLLL", "LUT4", "MULT18X18D", "TRELLIS_IO"),
     model_options=("-DNO_INCLUDES",),
 )

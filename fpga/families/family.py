@@ -38,8 +38,6 @@ class Family:
         Suffixes of what is handed from tool to tool.
     place, pack
         Options with names of files; ``{name}`` is that of the design.
-    memory_bits, memory_read
-        Bits of a block RAM, and those that it gives in a cycle.
     find_loop
         Dividers for exactly one frequency out of another; refuses by :class:`mho.macro_models.errors.InputError`.
     device_in
@@ -63,8 +61,6 @@ class Family:
     bitstream: str
     place: tuple[str, ...]
     pack: tuple[str, ...]
-    memory_bits: int
-    memory_read: int
     find_loop: Callable[[int, int], Loop]
     device_in: Callable[[bytes], str | None]
     keeps: bool = False

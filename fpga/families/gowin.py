@@ -85,6 +85,6 @@ GOWIN = Family(
     netlist=".syn.json", constraints=".cst", placed=".pnr.json", bitstream=".fs",
     place=("--vopt", "cst={name}.cst", "--write", "{name}.pnr.json"),
     pack=("-o", "{name}.fs", "{name}.pnr.json"),
-    memory_bits=18432, memory_read=36, find_loop=GowinLoop.find, device_in=_device_in,
+    find_loop=GowinLoop.find, device_in=_device_in,
     models="gowin_cells.v", own_cells=("rPLL", "TBUF", "IOBUF", "DPB", "DPX9B", "SDPX9B", "SP", "SPX9"),
 )

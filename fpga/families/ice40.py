@@ -83,7 +83,7 @@ ICE40 = Family(
     constraints=".pcf", placed=".asc", bitstream=".bin",
     place=("--pcf", "{name}.pcf", "--asc", "{name}.asc"),
     pack=("{name}.asc", "{name}.bin"),
-    memory_bits=4096, memory_read=16, find_loop=Ice40Loop.find, device_in=_device_in, keeps=True,
+    find_loop=Ice40Loop.find, device_in=_device_in, keeps=True,
     models="ice40_pins.v", own_cells=("SB_IO", "SB_GB_IO", "SB_PLL40_PAD", "SB_PLL40_CORE"),
     model_options=("-DNO_ICE40_DEFAULT_ASSIGNMENTS",),
 )

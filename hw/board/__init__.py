@@ -1,7 +1,7 @@
 """A core, or a chip of tiles, on an FPGA: registers behind a serial line, emulators in place of the memristors."""
 
-from mho.hw.board.board_map import BOARD_MAGIC, BOARD_VERSIONS, board_map
-from mho.hw.board.config import BOARD_BASE, CORE_BASE, LEVELS, BoardConfig, address_width, load_base
+from mho.hw.board.board_map import BOARD_MAGIC, BOARD_VERSION, board_map
+from mho.hw.board.config import BOARD_BASE, CORE_BASE, BoardConfig, address_width, load_base
 from mho.hw.board.load_port import load_offset
 from mho.hw.board.tiles import TilesConfig
 from mho.hw.board.top import AnyConfig, BoardTop, inside
@@ -9,9 +9,8 @@ from mho.hw.board.top import AnyConfig, BoardTop, inside
 __all__ = [
     "BOARD_BASE",
     "BOARD_MAGIC",
-    "BOARD_VERSIONS",
+    "BOARD_VERSION",
     "CORE_BASE",
-    "LEVELS",
     "AnyConfig",
     "BoardConfig",
     "BoardTop",

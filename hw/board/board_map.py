@@ -1,26 +1,23 @@
 """Registers that say what a board is, all but one of them constants."""
 
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any, Protocol
 
-from mho.hw.board.config import LEVELS
 from mho.hw.config import Chip
 from mho.hw.host.core.map import MAP_VERSION
 from mho.hw.host.registers import Access, Field, Register, RegisterMap
 
-__all__ = ["BOARD_MAGIC", "BOARD_VERSIONS", "BoardFacts", "board_map"]
+__all__ = ["BOARD_MAGIC", "BOARD_VERSION", "BoardFacts", "board_map"]
 
 
 class BoardFacts(Protocol):
-    """What a board says of itself: its chip, its emulator, at what level that takes over, its clock."""
+    """What a board says of itself: its chip, its emulator, its clock."""
 
     @property
     def chip(self) -> Chip: ...
     @property
     def emulator(self) -> Any: ...
     @property
-    def level(self) -> str: ...
+    def serial(self) -> bool: ...
     @property
     def clock_hz(self) -> int: ...
 
@@ -28,8 +25,8 @@ class BoardFacts(Protocol):
 BOARD_MAGIC = 0x6D62
 """What identifies a board: ``mb``."""
 
-BOARD_VERSIONS: Mapping[str, int] = MappingProxyType({"vector": 1, "pin": 2})
-"""For each level: grows when this map, that of the core or the load port changes its meaning there."""
+BOARD_VERSION = 3
+"""Grows when this map, that of the core or the load port changes its meaning."""
 
 _WIDTH = 12
 
@@ -49,11 +46,12 @@ def board_map(cfg: BoardFacts) -> RegisterMap:
         entries=(
             Register(name="id", address=0x000, doc="What this is.", fields=(
                 _constant("magic", 16, BOARD_MAGIC, "Identifies a board: `0x6d62`."),
-                _constant("version", 8, BOARD_VERSIONS[cfg.level], "Version of this map and of the load port."),
+                _constant("version", 8, BOARD_VERSION, "Version of this map and of the load port."),
                 _constant("core_version", 8, MAP_VERSION, "Version of the map of the core."),
             )),
             Register(name="emulator", address=0x004, doc="The array emulator.", fields=(
-                _constant("level", 2, LEVELS.index(cfg.level), "Where it takes over. 0: vector level; 1: pins."),
+                _constant("programs", 1, emulator.verify_bits is not None, "Cells are programmed by pulses."),
+                _constant("serial", 1, cfg.serial, "The digital part of the core is serial, too."),
                 _constant("g_bits", 6, emulator.g_bits, "Bits of the code of a cell."),
                 _constant("slots", 8, emulator.slots, "Tables that it holds."),
                 _constant("lanes", 16, emulator.lanes, "Cells that meet their input in one cycle."),

@@ -6,15 +6,11 @@ from typing import Any
 from mho.hw.board.load_port import load_address_width
 from mho.hw.board.parts import BoardParts
 from mho.hw.config import Chip
-from mho.hw.core.write_verify import WriteVerifyConfig
 from mho.hw.emulator.layout import LoadShape
 from mho.hw.host.core.blocks import CoreBlocks
 from mho.macro_models.errors import InputError
 
-__all__ = ["BOARD_BASE", "CORE_BASE", "LEVELS", "BoardConfig", "address_width", "load_base"]
-
-LEVELS = ("vector", "pin")
-"""Where the emulator takes over: all below the vector level, or the macro behind the pins of the core unmodified."""
+__all__ = ["BOARD_BASE", "CORE_BASE", "BoardConfig", "address_width", "load_base"]
 
 CORE_BASE = 0x000000
 """The registers of the core, as behind any other bus: 4 KiB."""
@@ -43,11 +39,12 @@ class BoardConfig(BoardParts):
     ----------
     chip
         What is emulated: lines, bits of a cell, durations of the analog operations.
-    level
-        Of :data:`LEVELS`.
-    lanes, slots, memory, noise, search_width, converters
-        As in :class:`mho.hw.emulator.EmulatorConfig` and, at pin level, :class:`mho.hw.emulator.PinEmulatorConfig`;
-        emulators of other kinds (:class:`mho.hw.emulator.rows.RowEmulator`) take of these what they have.
+    programs
+        Whether the core programs its cells, which answer to pulses.
+    serial
+        Whether the digital part of the core is emulated, too: one that is serial, for boards that have no room for it.
+    lanes, slots, memory, noise
+        As in :class:`mho.hw.emulator.EmulatorConfig`.
     clock_hz
         Frequency of the design, in Hz.
     baud
@@ -62,20 +59,17 @@ class BoardConfig(BoardParts):
     """
 
     chip: Chip
-    level: str = "vector"
+    programs: bool = False
+    serial: bool = False
     lanes: int = 8
     slots: int = 2
     memory: str = "block"
     noise: bool = False
-    search_width: int = 1
-    converters: int = 8
     clock_hz: int = 24_000_000
     baud: int = 3_000_000
     link_bytes: int = 512
 
     def __post_init__(self) -> None:
-        if self.level not in LEVELS:
-            raise InputError(f"level must be one of {', '.join(LEVELS)}, not {self.level!r}")
         if self.chip.cores != 1:
             mesh = f"{self.chip.mesh.columns} x {self.chip.mesh.rows}"
             raise InputError(f"{self.chip.name}: mesh must have 1 column and 1 row to fit on a board, not {mesh}")
@@ -96,15 +90,10 @@ class BoardConfig(BoardParts):
 
     @property
     def emulator(self) -> Any:
-        """The emulator in place of the macro, or of core and macro."""
+        """The emulator in place of the macro."""
         return self.kind.config(self)
-
-    @property
-    def write(self) -> WriteVerifyConfig | None:
-        """Write-verify of the core, if there is one: at pin level only."""
-        return self.kind.write(self)
 
     @property
     def blocks(self) -> CoreBlocks:
         """The core as its host knows it."""
-        return self.kind.blocks(self, self.emulator)
+        return self.emulator.blocks

@@ -44,7 +44,7 @@ class BoardCore(ports.Component[BoardConfig]):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         cfg, parts = self.cfg, self.cfg.emulator
-        emulator: Any = cfg.kind.component(parts, cfg.write)
+        emulator: Any = cfg.kind.component(parts)
         bank: Any = RegisterBank(board_map(cfg))
         m.submodules.load_port = load = LoadPort(parts)
         regions = (
@@ -66,7 +66,7 @@ class BoardCore(ports.Component[BoardConfig]):
             bank.state.no_table.eq(emulator.status.error), self.busy.eq(emulator.status.busy),
             self.error.eq(emulator.status.error),
         ]
-        if cfg.write is not None:
+        if parts.verify_bits is not None:
             connect(m, load=load.peek, core=emulator.peek)
             m.d.comb += load.peeked.eq(emulator.peeked)
         return m

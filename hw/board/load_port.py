@@ -6,9 +6,9 @@ from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from mho.hw.emulator import LoadLayout, PinEmulatorConfig
-from mho.hw.emulator.layout import PULSES, LoadShape, index_width
-from mho.hw.emulator.pins.records import peek_members, peekable
+from mho.hw.emulator import EmulatorConfig, LoadLayout
+from mho.hw.emulator.layout import EXTRA, LoadShape, index_width
+from mho.hw.emulator.pulses.records import peek_members, peekable
 from mho.hw.host.bus import RegisterBus
 
 __all__ = ["LoadPort", "load_address_width", "load_offset"]
@@ -30,7 +30,7 @@ class LoadPort(wiring.Component):
     """Writes of whole words go to the load port, two cycles each and longer while the emulator reads its cells.
 
     The word at byte address ``4 * (region << index_width | index)`` is that of ``index`` in ``region``. Where cells are
-    programmed by pulses, their records and the log of pulses (:mod:`mho.hw.emulator.pins.config`) can be read, three
+    programmed by pulses, their records and the log of pulses (:mod:`mho.hw.emulator.pulses.config`) can be read, three
     cycles each and longer while the emulator uses the records. Every other read, and a write of a part of a word,
     answer with an error.
 
@@ -41,7 +41,7 @@ class LoadPort(wiring.Component):
     load : Out(stream of LoadLayout)
         To the emulator.
     peek : Out(stream of an index), peeked : In(32)
-        Reads of the emulator, where there is something to read (:func:`mho.hw.emulator.pins.records.peek_members`).
+        Reads of the emulator, where there is something to read (:func:`mho.hw.emulator.pulses.records.peek_members`).
     """
 
     bus: Any
@@ -49,13 +49,12 @@ class LoadPort(wiring.Component):
     peek: stream.Interface
     peeked: Value
 
-    def __init__(self, cfg: LoadShape) -> None:
+    def __init__(self, cfg: EmulatorConfig) -> None:
         self.cfg = cfg
-        reads = peek_members(cfg) if isinstance(cfg, PinEmulatorConfig) else {}
         super().__init__({
             "bus": In(RegisterBus(load_address_width(cfg))),
             "load": Out(stream.Signature(LoadLayout(cfg))),
-            **{name: member.flip() for name, member in reads.items()},
+            **{name: member.flip() for name, member in peek_members(cfg).items()},
         })
 
     def elaborate(self, platform: object) -> Module:
@@ -74,17 +73,16 @@ class LoadPort(wiring.Component):
         with m.If(request.valid & request.ready):
             m.d.sync += [response.valid.eq(1), response.p.error.eq(~legal)]
         if "peek" in self.signature.members:
-            self._add_reads(m, self.cfg)
+            self._add_reads(m)
         return m
 
-    def _add_reads(self, m: Module, cfg: LoadShape) -> None:
+    def _add_reads(self, m: Module) -> None:
         """Reads of what the emulator lets be read: its word is there in the second cycle after the transfer."""
-        assert isinstance(cfg, PinEmulatorConfig)
-        request, response, width = self.bus.request, self.bus.response, index_width(cfg)
+        request, response, width = self.bus.request, self.bus.response, index_width(self.cfg)
         index, region = request.p.address[:width], request.p.address[width:]
         reads, fetching, gives = Signal(), Signal(), Signal()
         m.d.comb += [
-            reads.eq(~request.p.write & (region == PULSES) & peekable(cfg, index)),
+            reads.eq(~request.p.write & (region == EXTRA) & peekable(self.cfg, index)),
             self.peek.payload.eq(index), self.peek.valid.eq(request.valid & reads & ~response.valid & ~fetching),
             response.p.data.eq(Mux(gives, self.peeked, 0)),
         ]

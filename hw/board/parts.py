@@ -23,7 +23,6 @@ class BoardParts(ABC):
     slots: int
     memory: str
     noise: bool
-    search_width: int
     clock_hz: int
     baud: int
     link_bytes: int

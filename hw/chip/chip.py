@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 from mho.hw.chip.config import ChipParts
 from mho.hw.chip.map import PAGE_BITS, address_width, chip_base
 from mho.hw.chip.port import FlitPort
+from mho.hw.core.port import join
 from mho.hw.host.bus import RegisterBus
 from mho.hw.host.split import BusSplit, Region
 from mho.hw.macro.write_pins import ENABLE
@@ -70,12 +71,5 @@ class TiledChip(wiring.Component):
         connect(m, tiles.host_receive, port.receive)
         m.d.comb += [port.lost.eq(tiles.host_lost), port.core_irq.eq(tiles.irq), port.tile_irq.eq(tiles.tile_irq),
                      self.irq.eq(port.irq)]
-        for name, member in self._own.items():
-            inner, outer = getattr(tiles, name), getattr(self, name)
-            if member.is_signature:
-                connect(m, inner, flipped(outer))
-            elif member.flow is In:
-                m.d.comb += inner.eq(outer)
-            else:
-                m.d.comb += outer.eq(inner)
+        join(m, wiring.Signature(self._own), tiles, flipped(self))
         return m

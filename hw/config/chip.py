@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from mho.hw.config.cost import AreaSection, EnergySection, ProcessSection
-from mho.hw.config.keys import ChipError, Section, check_section, key, keys_of
+from mho.hw.config.keys import ChipError, Section, Tree, check_section, key, keys_of
 from mho.hw.config.macro import MacroSection
+from mho.hw.config.sensor import SensorSection
 from mho.hw.config.tile import TileSection
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.operation import STEP_WIDTH, MvmOperation
@@ -166,6 +167,7 @@ class Chip(ABC):
     process: ProcessSection = field(default_factory=ProcessSection)
     energy: EnergySection = field(default_factory=EnergySection)
     area: AreaSection = field(default_factory=AreaSection)
+    sensor: SensorSection = field(default_factory=SensorSection)
     macro: MacroSection | None = None
     folder: Path | None = field(default=None, compare=False, repr=False)
 
@@ -278,6 +280,12 @@ class Chip(ABC):
         return self.mesh.columns * self.mesh.rows
 
     @property
+    def core_alone(self) -> Self:
+        """The description of one core without tiles."""
+        tile = replace(self.tile, at=type(self.tile)().at, programs=False)
+        return replace(self, mesh=replace(self.mesh, columns=1, rows=1), tile=tile)
+
+    @property
     def tiled(self) -> bool:
         """Whether it is made of tiles: several cores, or one that runs its program; else a host has the one core."""
         return self.cores > 1 or self.tile.programs
@@ -294,9 +302,9 @@ class Chip(ABC):
         content = {name: value for name, value in self.to_dict().items() if name not in costs}
         return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Tree:
         """The resolved description as plain dicts, lists, strings and numbers, as JSON or TOML hold it."""
-        content: dict[str, Any] = {"schema": 1, **asdict(self)}
+        content: Tree = {"schema": 1, **asdict(self)}
         del content["folder"]
         # What came later is left out where it says nothing, so that hashes of older descriptions stay.
         for section, cls in sections_of(type(self)).items():
@@ -323,14 +331,14 @@ class Chip(ABC):
 
         What is generated of the parts is the same for two chips if these are equal.
         """
-        def plain(section: Any) -> dict[str, Any]:
+        def plain(section: object) -> Tree:
             return {name: spec.default for name, spec in keys_of(section).items() if not set(parts) & set(spec.shapes)}
 
         sections = {name: getattr(self, name) for name in sections_of(type(self))}
         if "adapter" not in parts:
             # Without its module the section is none.
             sections["macro"] = None
-        changed: dict[str, Any] = {
+        changed: Tree = {
             name: None if part is None else replace(part, **plain(part)) for name, part in sections.items()
         }
         return replace(self, **plain(self), **changed, folder=None)

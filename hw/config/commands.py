@@ -6,9 +6,8 @@ Whether the words fit the lines of a chip is checked where these are known, by :
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from mho.hw.config.keys import ChipError, shown
+from mho.hw.config.keys import ChipError, Table, as_items, shown
 from mho.macro_models.errors import nearest
 
 __all__ = ["HANDSHAKES", "SOURCES", "CommandTable", "CommandTerm", "CommandWord", "parse_commands"]
@@ -136,7 +135,7 @@ class CommandTable:
                         )
 
 
-def parse_commands(table: Mapping[str, Any], path: str) -> CommandTable:
+def parse_commands(table: Table, path: str) -> CommandTable:
     """Read the table; ``path`` names it in sentences.
 
     Raises
@@ -150,8 +149,8 @@ def parse_commands(table: Mapping[str, Any], path: str) -> CommandTable:
             meant = nearest(name, entries)
             hint = f"did you mean {meant}?" if meant else f"it has {', '.join(entries)}"
             raise ChipError(f"{path}.{name}", f"unknown key {path}.{name}; {hint}")
-    runs: dict[str, Any] = {name: _run(table, name, f"{path}.{name}", fewest) for name, fewest in _RUNS.items()}
-    numbers: dict[str, Any] = {name: _number(table, name, f"{path}.{name}") for name in _NUMBERS}
+    runs = {name: _run(table, name, f"{path}.{name}", fewest) for name, fewest in _RUNS.items()}
+    numbers = {name: _number(table, name, f"{path}.{name}") for name in _NUMBERS}
     needed = max(max(word.command for words in runs.values() for word in words).bit_length(), 1)
     if numbers["command_bits"] and numbers["command_bits"] < needed:
         raise ChipError(
@@ -164,10 +163,12 @@ def parse_commands(table: Mapping[str, Any], path: str) -> CommandTable:
         raise ChipError(
             f"{path}.handshake", f"{path}.handshake must be {listed} or {shown(HANDSHAKES[-1])}, not {shown(handshake)}"
         )
-    return CommandTable(**runs, **(numbers | {"command_bits": numbers["command_bits"] or needed}), handshake=handshake)
+    numbers["command_bits"] = numbers["command_bits"] or needed
+    return CommandTable(
+        clear=runs["clear"], sample=runs["sample"], read=runs["read"], handshake=handshake, **numbers)
 
 
-def _number(table: Mapping[str, Any], name: str, path: str) -> int:
+def _number(table: Table, name: str, path: str) -> int:
     default, low, high = _NUMBERS[name]
     value = table.get(name, default)
     if name in table and (type(value) is not int or not low <= value <= high):
@@ -175,9 +176,9 @@ def _number(table: Mapping[str, Any], name: str, path: str) -> int:
     return value
 
 
-def _run(table: Mapping[str, Any], name: str, path: str, fewest: int) -> tuple[CommandWord, ...]:
-    value = table.get(name, [])
-    if not isinstance(value, list | tuple) or not fewest <= len(value) <= _LONGEST:
+def _run(table: Table, name: str, path: str, fewest: int) -> tuple[CommandWord, ...]:
+    value = as_items(table.get(name, []))
+    if value is None or not fewest <= len(value) <= _LONGEST:
         what = "is missing: it is" if name not in table else "must be"
         raise ChipError(path, f'{path} {what} a list of {fewest} to {_LONGEST} commands, as ["2 pos", "3 neg"]')
     return tuple(_word(item, path) for item in value)

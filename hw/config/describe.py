@@ -1,10 +1,9 @@
 """A chip in words: the rows and warnings that ``mho check`` and ``mho preset`` print."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from mho.hw.config.chip import TILE_FLITS, Chip, sections_of
-from mho.hw.config.keys import keys_of, shown
+from mho.hw.config.keys import as_table, keys_of, shown
 
 __all__ = ["Row", "describe", "sizes", "warnings"]
 
@@ -65,12 +64,13 @@ def warnings(chip: Chip) -> list[str]:
     return result
 
 
-def _rows(section: Any, prefix: str) -> list[Row]:
-    rows = []
+def _rows(section: object, prefix: str) -> list[Row]:
+    rows = list[Row]()
     for name, spec in keys_of(section).items():
         value = getattr(section, name)
         # A table of the user's own, as the pins of a macro, is shown an entry a row.
-        items = {f"{name}.{key}": item for key, item in value.items()} if isinstance(value, dict) else {name: value}
+        table = as_table(value)
+        items = {name: value} if table is None else {f"{name}.{key}": item for key, item in table.items()}
         rows += [
             Row(key=prefix + key, value=_value(item), default=value == spec.default, doc=spec.doc, legal=spec.legal())
             for key, item in items.items()
@@ -78,7 +78,7 @@ def _rows(section: Any, prefix: str) -> list[Row]:
     return rows
 
 
-def _value(item: Any) -> str:
-    if isinstance(item, dict):
-        return "{ " + ", ".join(f"{name} = {shown(value)}" for name, value in item.items()) + " }"
+def _value(item: object) -> str:
+    if (table := as_table(item)) is not None:
+        return "{ " + ", ".join(f"{name} = {shown(value)}" for name, value in table.items()) + " }"
     return shown(item)

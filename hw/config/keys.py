@@ -5,13 +5,19 @@ parsing, direct construction in Python, the JSON Schema and ``mho check`` share 
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields
-from typing import Any
+from typing import Any, cast
 
 from mho.macro_models.errors import InputError
 
-__all__ = ["ChipError", "KeySpec", "Section", "check_section", "key", "keys_of", "shown"]
+__all__ = ["ChipError", "KeySpec", "Section", "Table", "Tree", "as_items", "as_table", "check_section", "key",
+           "keys_of", "shown"]
+
+Table = Mapping[str, Any]
+"""A table of a file, as it is read."""
+Tree = dict[str, Any]
+"""The same, to be changed."""
 
 _FLOAT_BITS = 1000
 """Of an integer that is a float, too; JSON has any."""
@@ -73,22 +79,22 @@ class KeySpec:
             If the type or the range is wrong: "X must be A to B, not V".
         """
         result = value
-        kind = type(self.default)
+        kind = cast("type[object]", type(self.default))
         if kind is float and type(value) is int and value.bit_length() < _FLOAT_BITS:
             result = float(value)
-        elif kind is tuple and isinstance(value, list):
-            result = tuple(value)
-        elif kind is dict and isinstance(value, Mapping):
-            result = dict(value)
+        elif kind is tuple and (items := as_items(value)) is not None:
+            result = tuple(items)
+        elif kind is dict and (table := as_table(value)) is not None:
+            result = dict(table)
         if type(result) is not kind or not self._holds(result):
             raise ChipError(path, f"{path} must be {self.legal()}, not {shown(value)}")
-        return result
+        return cast(object, result)
 
     def _holds(self, value: Any) -> bool:
         if self.choices:
             return value in self.choices
-        if isinstance(value, tuple):
-            return all(isinstance(item, str) and re.fullmatch(self.pattern, item) for item in value)
+        if (items := as_items(value)) is not None:
+            return all(isinstance(item, str) and re.fullmatch(self.pattern, item) for item in items)
         if isinstance(value, str):
             return re.fullmatch(self.pattern, value, re.DOTALL) is not None if self.pattern else True
         if self.low is None or self.high is None:
@@ -111,17 +117,17 @@ class KeySpec:
 def key(default: Any, doc: str, **limits: Any) -> Any:
     """Field of a section with its limits: :class:`KeySpec` takes the same keywords."""
     spec = KeySpec(default=default, doc=doc, **limits)
-    if isinstance(default, dict):
-        return field(default_factory=dict, hash=False, metadata={"spec": spec})
+    if default == {}:
+        return field(default_factory=dict[str, object], hash=False, metadata={"spec": spec})
     return field(default=default, metadata={"spec": spec})
 
 
-def keys_of(section: Any) -> dict[str, KeySpec]:
+def keys_of(section: object) -> dict[str, KeySpec]:
     """Keys of a section (a dataclass or an instance) in the order in which they are documented."""
     return {f.name: f.metadata["spec"] for f in _fields(section) if "spec" in f.metadata}
 
 
-def check_section(section: Any, prefix: str) -> None:
+def check_section(section: object, prefix: str) -> None:
     """Normalise every key of a new section in place; ``prefix`` is ``"adc."`` or empty at the top.
 
     Raises
@@ -150,8 +156,8 @@ def shown(value: object) -> str:
     if isinstance(value, str):
         text = value if len(value) <= 60 else value[:57] + "..."
         return '"' + text.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"') + '"'
-    if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(shown(item) for item in value) + "]"
+    if (items := as_items(value)) is not None:
+        return "[" + ", ".join(map(shown, items)) + "]"
     if isinstance(value, Mapping):
         return "a table"
     return str(value)
@@ -161,5 +167,15 @@ def _number(value: float | None) -> str:
     return f"{value:g}" if isinstance(value, float) and value == round(value, 6) else str(value)
 
 
-def _fields(section: Any) -> tuple[Field[Any], ...]:
-    return fields(section)
+def as_items(value: object) -> Sequence[object] | None:
+    """Items of a list; None of what is none."""
+    return cast("Sequence[object]", value) if isinstance(value, list | tuple) else None
+
+
+def as_table(value: object) -> Mapping[str, object] | None:
+    """Entries of a table; None of what is none."""
+    return cast("Mapping[str, object]", value) if isinstance(value, Mapping) else None
+
+
+def _fields(section: object) -> tuple[Field[object], ...]:
+    return fields(cast(Any, section))

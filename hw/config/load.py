@@ -1,13 +1,12 @@
 """Loading of chip descriptions: presets, files, ``extends`` and overrides."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import reduce
 from pathlib import Path
-from typing import Any
 
 from mho.hw.config.chip import Chip
-from mho.hw.config.keys import shown
+from mho.hw.config.keys import Table, Tree, as_table, shown
 from mho.hw.config.places import first_key, key_lines
 from mho.hw.config.tree import SCHEMA, build_chip, check_tree, class_of, merge
 from mho.macro_models.errors import InputError, argument, nearest
@@ -21,15 +20,15 @@ _DIGITS = 6
 
 
 def with_costs(
-    base: Mapping[str, Any], merged: dict[str, Any], stated: Mapping[str, Any], chip: type[Chip]
-) -> dict[str, Any]:
+    base: Table, merged: Tree, stated: Table, chip: type[Chip]
+) -> Tree:
     """``merged`` with numbers of ``[energy]`` and ``[area]`` that are right for it.
 
     ``merged`` is ``base`` with what is ``stated`` on top of it. What is stated stays, and a source that is stated is
     that of all numbers, so that no others are known. A number of ``base`` is scaled by
     :meth:`~mho.hw.config.Chip.relative_costs`, and ``extrapolated`` of its section says what changed.
     """
-    costs, left = {section: dict(merged.get(section, {})) for section in _SECTIONS}, []
+    costs, left = {section: dict(merged.get(section, {})) for section in _SECTIONS}, list[tuple[str, str]]()
     for section, table in costs.items():
         stated_here, before = stated.get(section, {}), base.get(section, {})
         numbers = [name for name, value in stated_here.items() if isinstance(value, int | float)]
@@ -49,7 +48,7 @@ def with_costs(
     return merged | {section: table for section, table in costs.items() if section in merged}
 
 
-def _change(base: Mapping[str, Any], merged: Mapping[str, Any], chip: type[Chip]) -> tuple[dict[str, float], str]:
+def _change(base: Table, merged: Table, chip: type[Chip]) -> tuple[dict[str, float], str]:
     """Factors of the numbers by dotted keys, and what changed."""
     try:
         before, after = (build_chip(tree, chip, str) for tree in (base, merged))
@@ -111,7 +110,7 @@ def load_chip(name_or_path: str | os.PathLike[str], overrides: Mapping[str, obje
     tree = _load_tree(path, places, chain=())
     tree.setdefault("name", path.stem)
     chip = class_of(tree, lambda key: _place(key, places, str(path)))
-    base, stated = tree, dict[str, Any]()
+    base, stated = tree, Tree()
     for dotted, value in _override_pairs(overrides):
         over = _nested(dotted, value)
         label = f"{argument('overrides')} {dotted}={value if isinstance(value, str) else shown(value)}"
@@ -144,20 +143,20 @@ def parse_override(text: str) -> tuple[str, object]:
 
 
 def _override_pairs(overrides: Mapping[str, object] | Iterable[str]) -> list[tuple[str, object]]:
-    if isinstance(overrides, Mapping):
-        return list(overrides.items())
+    if (table := as_table(overrides)) is not None:
+        return list(table.items())
     return [parse_override(text) for text in overrides]
 
 
-def _nested(dotted: str, value: object) -> dict[str, Any]:
+def _nested(dotted: str, value: object) -> Tree:
     if dotted in ("schema", "extends"):
         raise InputError(f"{argument('overrides')} {dotted}: {dotted} must be written in the file")
     if isinstance(value, Mapping):
         raise InputError(f"{argument('overrides')} {dotted}: takes a single value, not a table")
-    result: Any = value
-    for part in reversed(dotted.split(".")):
-        result = {part: result}
-    return result
+    first, *rest = dotted.split(".")
+    for part in reversed(rest):
+        value = {part: value}
+    return {first: value}
 
 
 def _find(name_or_path: str | os.PathLike[str]) -> Path:
@@ -176,7 +175,7 @@ def _preset_path(name: str) -> Path:
     return _PRESETS / f"{name}.toml"
 
 
-def _load_tree(path: Path, places: dict[str, str], chain: tuple[Path, ...]) -> dict[str, Any]:
+def _load_tree(path: Path, places: dict[str, str], chain: tuple[Path, ...]) -> Tree:
     """Tree of one file on top of what it extends; fills ``places`` with the place of each key."""
     text, tree = read_toml(path, CHIP)
     chain = extending(path, chain)
@@ -186,7 +185,7 @@ def _load_tree(path: Path, places: dict[str, str], chain: tuple[Path, ...]) -> d
         return _place(key, {name: f"{path}:{line}" for name, line in lines.items()}, str(path))
 
     _check_schema(tree, text, path, place("schema"))
-    base: dict[str, Any] = {}
+    base: Tree = {}
     if "extends" in tree:
         base = _load_tree(_base_path(tree["extends"], path, place("extends")), places, chain)
         # A chip that extends another has a name and a description of its own.
@@ -203,7 +202,7 @@ def _load_tree(path: Path, places: dict[str, str], chain: tuple[Path, ...]) -> d
     return with_costs(base, merge(base, tree), tree, chip)
 
 
-def _check_schema(tree: Mapping[str, Any], text: str, path: Path, place: str) -> None:
+def _check_schema(tree: Table, text: str, path: Path, place: str) -> None:
     first = first_key(text)
     if first != "schema":
         stated = f"not {first}" if first else "the file is empty"
@@ -226,20 +225,22 @@ def _find_base(extends: str, place: str) -> Path:
         raise InputError(f"{place}: extends: {error}") from None
 
 
-def _anchor_files(tree: dict[str, Any], path: Path) -> None:
+def _anchor_files(tree: Tree, path: Path) -> None:
     """Make the macro's files absolute, so that a chip in another folder can extend this one."""
-    macro = tree.get("macro")
-    for key in ("files", "rtl"):
-        if isinstance(macro, dict) and key in macro:
-            macro[key] = [str((path.parent / name).resolve()) for name in macro[key]]
+    _rewrite_files(tree, lambda name: str((path.parent / name).resolve()))
 
 
-def _relative_files(tree: dict[str, Any], folder: Path) -> None:
+def _relative_files(tree: Tree, folder: Path) -> None:
     """Write the macro's files relative to the chip's folder, so that a hash does not depend on where that is."""
-    macro, here = tree.get("macro"), folder.resolve()
+    here = folder.resolve()
+    _rewrite_files(tree, lambda name: Path(os.path.relpath(here / name, here)).as_posix())
+
+
+def _rewrite_files(tree: Tree, written: Callable[[str], str]) -> None:
+    macro: Tree | None = tree.get("macro")
     for key in ("files", "rtl"):
-        if isinstance(macro, dict) and key in macro:
-            macro[key] = [Path(os.path.relpath(here / name, here)).as_posix() for name in macro[key]]
+        if macro is not None and key in macro:
+            macro[key] = [written(name) for name in macro[key]]
 
 
 def _place(key: str, places: Mapping[str, str], default: str) -> str:

@@ -125,11 +125,12 @@ class MacroSection:
         ChipError
             If widths of its pins would have to be known.
         """
-        of_parts = [_open_bits(part, width) for part in self.connections.get(signal, ()) if part.constant is None]
-        if None in of_parts:
+        parts = [part for part in self.connections.get(signal, ()) if part.constant is None]
+        of_parts = [bits for part in parts if (bits := _open_bits(part, width)) is not None]
+        if len(of_parts) < len(parts):
             path = f"macro.pins.{signal}"
             raise ChipError(path, f"{path} must say the bits of its pins, as PIN[7:0], where some are open or constant")
-        return set.intersection(*(bits for bits in of_parts if bits is not None)) if of_parts else set()
+        return set[int].intersection(*of_parts) if of_parts else set()
 
     @cached_property
     def command_table(self) -> CommandTable | None:

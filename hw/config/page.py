@@ -1,10 +1,9 @@
 """The reference page of the chip description, built from the dataclasses and the presets."""
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
 
 from mho.hw.config.chip import Chip, sections_of
-from mho.hw.config.keys import KeySpec, keys_of, shown
+from mho.hw.config.keys import KeySpec, Section, keys_of, shown
 from mho.hw.config.kinds import chip_class, kind_names
 from mho.hw.config.load import load_chip, preset_names
 
@@ -39,7 +38,7 @@ def reference_page() -> str:
     return "\n".join(parts)
 
 
-def _sections(sections: dict[str, Any], chosen: Callable[[str], bool], mark: str = "##") -> Iterator[str]:
+def _sections(sections: Mapping[str, type[Section]], chosen: Callable[[str], bool], mark: str = "##") -> Iterator[str]:
     for name, section in sections.items():
         if chosen(name):
             what = (section.__doc__ or "").splitlines()[0].partition(": ")[2]
@@ -54,7 +53,7 @@ def _presets() -> str:
 
 
 def _list(specs: dict[str, KeySpec], section: str = "") -> str:
-    rows = []
+    rows = list[str]()
     for name, spec in specs.items():
         default = "" if isinstance(spec.default, dict) else f" = `{shown(spec.default)}`"
         shapes = f"; {', '.join(f'*{part}*' for part in spec.shapes)}" if spec.shapes else ""

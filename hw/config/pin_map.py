@@ -6,7 +6,7 @@ Which bits that are is known where the macro's ports are, in the Verilog generat
 import re
 from dataclasses import dataclass, replace
 
-from mho.hw.config.keys import ChipError, shown
+from mho.hw.config.keys import ChipError, as_items, shown
 
 __all__ = ["FORMS", "IDENTIFIER", "PinConnection", "PinPart", "parse_pins", "parse_slice"]
 
@@ -184,7 +184,8 @@ def parse_pins(value: object, path: str) -> tuple[PinConnection, ...]:
     """
     if type(value) is int and value >= 0:
         return (PinConnection(constant=value),)
-    listed = value if isinstance(value, list) else [value]
+    items = as_items(value)
+    listed = [value] if items is None else items
     try:
         texts = [text for text in listed if isinstance(text, str)]
         if not texts or len(texts) < len(listed):

@@ -5,10 +5,10 @@ The shipped file ``chip.schema.json`` is ``schema_text()``; ``python -m mho.hw.c
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from mho.hw.config.chip import DEFAULT_KIND, Chip, sections_of
-from mho.hw.config.keys import KeySpec, keys_of
+from mho.hw.config.keys import KeySpec, Tree, keys_of
 from mho.hw.config.kinds import chip_class, kind_names
 from mho.hw.config.load import load_chip, preset_names
 from mho.hw.config.tree import SCHEMA
@@ -17,10 +17,12 @@ __all__ = ["SCHEMA_FILE", "json_schema", "schema_text"]
 
 SCHEMA_FILE = Path(__file__).parent / "chip.schema.json"
 
-_TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", tuple: "array", dict: "object"}
+_TYPES: dict[type[object], str] = {
+    bool: "boolean", int: "integer", float: "number", str: "string", tuple: "array", dict: "object",
+}
 
 
-def json_schema() -> dict[str, Any]:
+def json_schema() -> Tree:
     """The schema of a chip file as nested dicts, built from the dataclasses: one of those of the kinds."""
     schemas = [_schema(chip_class(kind), kind) for kind in kind_names()]
     return {
@@ -30,9 +32,9 @@ def json_schema() -> dict[str, Any]:
     }
 
 
-def _schema(chip: type[Chip], kind: str) -> dict[str, Any]:
+def _schema(chip: type[Chip], kind: str) -> Tree:
     presets = [name for name in preset_names() if load_chip(name).core.kind != kind]
-    properties: dict[str, Any] = {
+    properties: Tree = {
         "schema": {"const": SCHEMA, "description": "Version of the format; the first key of the file."},
         "extends": {
             "type": "string", "description": "Preset or file from which absent keys are taken.",
@@ -61,9 +63,9 @@ def schema_text() -> str:
     return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
 
 
-def _property(spec: KeySpec) -> dict[str, Any]:
-    kind = type(spec.default)
-    result: dict[str, Any] = {"type": _TYPES[kind], "description": spec.doc}
+def _property(spec: KeySpec) -> Tree:
+    kind = cast("type[object]", type(spec.default))
+    result: Tree = {"type": _TYPES[kind], "description": spec.doc}
     if kind in (bool, int, float, str):
         result["default"] = spec.default
     if spec.choices:

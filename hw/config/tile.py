@@ -1,15 +1,15 @@
 """``[tile]``: what runs the program of a core, alone or in a mesh, and which tiles have other sizes."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from mho.hw.config.keys import ChipError, Section, key, keys_of, shown
+from mho.hw.config.keys import ChipError, Section, as_table, key, keys_of, shown
 from mho.macro_models.errors import nearest
 
 __all__ = ["TileSection"]
 
-_OF_ALL = ("programs", "at")
+_OF_ALL = ("programs", "draws", "at")
 """Keys that no tile has for itself."""
 _PLACE = re.compile(r"(\d{1,2}|\*),(\d{1,2}|\*)")
 
@@ -34,6 +34,9 @@ class TileSection(Section):
     )
     instructions: int = key(
         512, "Words of 32 bits of the instruction memory.", low=16, high=512, shapes=("tile",), later=True
+    )
+    draws: bool = key(
+        False, "Vector operations may take random numbers: the operand draw.", shapes=("tile",), later=True
     )
     at: dict[str, dict[str, int]] = key(
         {}, 'Tiles of other sizes: "C,R" = { buffer_kib = 64 } for that of column C and row R, a * for all of them.',
@@ -79,15 +82,16 @@ def _sizes(place: str, table: object) -> dict[str, int]:
     if not _PLACE.fullmatch(place):
         raise ChipError(path, f'{path} must be a column and a row, such as "2,0", or a * for all of them, '
                               f"not {shown(place)}")
-    if not isinstance(table, Mapping):
+    sizes = as_table(table)
+    if sizes is None:
         raise ChipError(path, f"{path} must be a table such as {{ buffer_kib = 64 }}, not {shown(table)}")
     specs = {name: spec for name, spec in keys_of(TileSection).items() if name not in _OF_ALL}
-    for name in table:
+    for name in sizes:
         if name not in specs:
             meant = nearest(str(name), specs)
             hint = f"did you mean {meant}?" if meant else f"a tile has {', '.join(specs)}"
             raise ChipError(f"{path}.{name}", f"unknown key {path}.{name}; {hint}")
-    return {name: specs[name].normalise(f"{path}.{name}", value) for name, value in table.items()}
+    return {name: specs[name].normalise(f"{path}.{name}", value) for name, value in sizes.items()}
 
 
 def _holds(place: str, column: int, row: int) -> bool:

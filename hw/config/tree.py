@@ -1,11 +1,10 @@
 """From nested dicts to a :class:`Chip`: strict about names, types and ranges, with the place of every value."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from mho.hw.config.chip import DEFAULT_KIND, Chip, sections_of
-from mho.hw.config.keys import ChipError, keys_of, shown
+from mho.hw.config.keys import ChipError, KeySpec, Table, Tree, as_table, keys_of, shown
 from mho.hw.config.kinds import chip_class
 from mho.macro_models.errors import InputError, nearest
 
@@ -18,7 +17,7 @@ Place = Callable[[str], str]
 """Where a dotted path stands, e.g. ``"chip.toml:12"``."""
 
 
-def class_of(tree: Mapping[str, Any], place: Place, kind: str = DEFAULT_KIND) -> type[Chip]:
+def class_of(tree: Table, place: Place, kind: str = DEFAULT_KIND) -> type[Chip]:
     """Class of the chip that a file describes; ``kind`` is that of a file that does not say one.
 
     Raises
@@ -26,14 +25,14 @@ def class_of(tree: Mapping[str, Any], place: Place, kind: str = DEFAULT_KIND) ->
     InputError
         If there is no such kind.
     """
-    core = tree.get("core")
+    core = as_table(tree.get("core")) or {}
     try:
-        return chip_class(core.get("kind", kind) if isinstance(core, Mapping) else kind)
+        return chip_class(core.get("kind", kind))
     except ChipError as error:
         raise InputError(f"{place(error.key)}: {error}") from None
 
 
-def check_tree(tree: Mapping[str, Any], chip: type[Chip], place: Place) -> None:
+def check_tree(tree: Table, chip: type[Chip], place: Place) -> None:
     """Check names, types and ranges of one file or one set of overrides, before it is merged.
 
     Raises
@@ -46,16 +45,16 @@ def check_tree(tree: Mapping[str, Any], chip: type[Chip], place: Place) -> None:
         if name in ("schema", "extends"):
             continue
         if name in sections:
-            if not isinstance(value, Mapping):
+            if (table := as_table(value)) is None:
                 raise InputError(f"{place(name)}: {name} must be a table, not {shown(value)}")
-            _check_section(name, value, chip, place)
+            _check_section(name, table, chip, place)
         elif name in top:
             _check_value(top[name], name, value, place)
         else:
             raise InputError(f"{place(name)}: {_unknown(name, '', chip)}")
 
 
-def _check_section(section: str, table: Mapping[str, Any], chip: type[Chip], place: Place) -> None:
+def _check_section(section: str, table: Table, chip: type[Chip], place: Place) -> None:
     specs = keys_of(sections_of(chip)[section])
     for name, value in table.items():
         path = f"{section}.{name}"
@@ -64,7 +63,7 @@ def _check_section(section: str, table: Mapping[str, Any], chip: type[Chip], pla
         _check_value(specs[name], path, value, place)
 
 
-def _check_value(spec: Any, path: str, value: object, place: Place) -> None:
+def _check_value(spec: KeySpec, path: str, value: object, place: Place) -> None:
     try:
         spec.normalise(path, value)
     except ChipError as error:
@@ -87,20 +86,19 @@ def _unknown(name: str, section: str, chip: type[Chip]) -> str:
     return f"unknown key {path}; did you mean {meant}?"
 
 
-def merge(base: dict[str, Any], over: Mapping[str, Any], path: str = "") -> dict[str, Any]:
+def merge(base: Tree, over: Table) -> Tree:
     """``base`` with the keys of ``over``; tables are merged key by key, everything else is replaced."""
     result = dict(base)
     for name, value in over.items():
-        below = result.get(name)
-        inner = f"{path}{name}"
-        if isinstance(value, Mapping) and isinstance(below, Mapping):
-            result[name] = merge(dict(below), value, f"{inner}.")
+        below, table = as_table(result.get(name)), as_table(value)
+        if table is None:
+            result[name] = value
         else:
-            result[name] = dict(value) if isinstance(value, Mapping) else value
+            result[name] = merge(dict(below or {}), table)
     return result
 
 
-def build_chip(tree: Mapping[str, Any], chip: type[Chip], place: Place, folder: Path | None = None) -> Chip:
+def build_chip(tree: Table, chip: type[Chip], place: Place, folder: Path | None = None) -> Chip:
     """Chip of a tree that :func:`check_tree` has seen.
 
     Raises
@@ -117,7 +115,7 @@ def build_chip(tree: Mapping[str, Any], chip: type[Chip], place: Place, folder: 
         raise InputError(f"{place(error.key)}: {error}") from None
 
 
-def chip_from_dict(content: Mapping[str, Any], *, origin: str = "chip description") -> Chip:
+def chip_from_dict(content: object, *, origin: str = "chip description") -> Chip:
     """Inverse of :meth:`Chip.to_dict`, as strict as the loader of files.
 
     Raises
@@ -125,16 +123,17 @@ def chip_from_dict(content: Mapping[str, Any], *, origin: str = "chip descriptio
     InputError
         If a key is unknown or a value is wrong; ``origin`` opens the sentence.
     """
-    if not isinstance(content, Mapping):
+    tree = as_table(content)
+    if tree is None:
         raise InputError(f"{origin}: a chip must be a table, not {shown(content)}")
-    if content.get("schema") != SCHEMA:
-        raise InputError(f"{origin}: schema must be {SCHEMA}, not {shown(content.get('schema'))}")
-    if "extends" in content:
-        raise InputError(f"{origin}: extends must be resolved, not {shown(content['extends'])}")
+    if tree.get("schema") != SCHEMA:
+        raise InputError(f"{origin}: schema must be {SCHEMA}, not {shown(tree.get('schema'))}")
+    if "extends" in tree:
+        raise InputError(f"{origin}: extends must be resolved, not {shown(tree['extends'])}")
 
     def place(_path: str) -> str:
         return origin
 
-    chip = class_of(content, place)
-    check_tree(content, chip, place)
-    return build_chip(content, chip, place)
+    chip = class_of(tree, place)
+    check_tree(tree, chip, place)
+    return build_chip(tree, chip, place)

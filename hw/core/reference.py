@@ -1,7 +1,7 @@
 """Reference of a core at transaction level: what it gives, and how long it takes, with a model of its macro."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,8 +36,6 @@ class CoreReference:
         ``status.cycles_total`` if no operation waits for the result before it.
     """
 
-    operation_type: ClassVar[type[MvmOperation]] = MvmOperation
-
     def __init__(self, cfg: Any, macro: Any) -> None:
         self.cfg, self.macro = cfg, macro
         self.masks = self.settings()
@@ -55,7 +53,7 @@ class CoreReference:
 
     def operation(self, descriptor: int) -> tuple[Any, int]:
         """See :func:`mho.hw.core.layout.unpack`."""
-        return unpack(descriptor, self.operation_type)
+        return unpack(descriptor, self.cfg.operation_type)
 
     def run(self, descriptor: int, words: Sequence[int]) -> list[int]:
         """Output words of one operation with the input codes in ``words``; none if the descriptor is illegal."""

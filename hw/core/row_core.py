@@ -50,10 +50,6 @@ class RowCore(WritesCells, Resettable[Any]):
     ----------
     cfg
         Configuration of the core: its shape, ``phases`` (:class:`mho.hw.core.digital.sequencer.Phase`), ``lanes``.
-    pins
-        Pins of the macro, among them ``row_pos``, ``row_neg``, ``wl_en`` if there are word lines, ``plane``,
-        ``step_code``, ``op_id``, ``capture`` (strobe: the result goes to what is read), ``group`` and ``hold``; with
-        ``write`` those of programming.
     write
         Configuration of write-verify. None: the core does not program its cells.
 
@@ -69,11 +65,21 @@ class RowCore(WritesCells, Resettable[Any]):
 
     macro: Any
 
-    def __init__(self, cfg: Any, pins: ContractPins, write: WriteVerifyConfig | None = None) -> None:
-        self.pins, self.write = pins, write
+    def __init__(self, cfg: Any, write: WriteVerifyConfig | None = None) -> None:
+        self.pins, self.write = self.pins_of(cfg, write), write
         self.port = row_port(cfg, write)
         enable = {} if write is None else {"programming_enable": ENABLE}
-        super().__init__(cfg, {**self.port.members, **enable, "macro": Out(pins)})
+        super().__init__(cfg, {**self.port.members, **enable, "macro": Out(self.pins)})
+
+    @staticmethod
+    @abstractmethod
+    def pins_of(cfg: Any, write: WriteVerifyConfig | None) -> ContractPins:
+        """Pins of the macro.
+
+        Among them are ``row_pos``, ``row_neg``, ``wl_en`` if there are word lines, ``plane``, ``step_code``, ``op_id``,
+        ``capture`` (strobe: the result goes to what is read), ``group`` and ``hold``; with ``write`` those of
+        programming.
+        """
 
     @abstractmethod
     def unit(self) -> ColumnGroups:

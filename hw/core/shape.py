@@ -1,5 +1,7 @@
 """The shape of a core, and the words of its streams: what everybody around a core asks, whatever its kind."""
 
+from typing import ClassVar
+
 from mho.hw.config.chip import LINE_STEP, LINES
 from mho.hw.core.layout import INPUTS_PER_WORD, OUTPUTS_PER_WORD
 from mho.macro_models.errors import InputError, check_whole
@@ -38,11 +40,17 @@ class CoreShape:
         An operation gives the words that come with its descriptor (``words`` of the vector port) and no others.
     lanes
         Of columns that are read in groups, those of a group: a power of two from 2 on, a divisor of the outputs.
+    column_lines
+        Physical lines of an output, where there are more than one.
+    operation_type
+        What an operation can be.
     """
 
     lines: int
     ranged: bool
     lanes: int
+    column_lines: int = 1
+    operation_type: ClassVar[type[MvmOperation]] = MvmOperation
 
     @property
     def rows(self) -> int:

@@ -1,5 +1,6 @@
 """The whole mesh: nodes, joined to their neighbours, and the host at the corner."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from amaranth.hdl import Module
@@ -12,7 +13,23 @@ from mho.hw.noc.node import Node
 from mho.hw.noc.ports import join_neighbours
 from mho.hw.noc.router.route import PlaceLayout
 
-__all__ = ["Mesh"]
+__all__ = ["Mesh", "join_nodes"]
+
+
+def join_nodes(m: Module, mesh: Any, cfg: MeshConfig, nodes: Sequence[Any], name: str) -> None:
+    """Put nodes, or tiles that hold them, into a mesh, row by row: to their places, their neighbours, the host.
+
+    ``name`` is what each module is called, before its column and row.
+    """
+    at = {cfg.position(number): node for number, node in enumerate(nodes)}
+    for (x, y), node in at.items():
+        m.submodules[f"{name}_{x}_{y}"] = node
+        # A constant at its pins: so all of a kind are one module.
+        m.d.comb += [node.place[field].eq(value) for field, value in PlaceLayout.pack(cfg, x, y).items()]
+    join_neighbours(m, at)
+    if cfg.contexts:
+        join_neighbours(m, at, "sum_")
+    join_host(m, mesh, cfg, at)
 
 
 class Mesh(wiring.Component):
@@ -48,17 +65,10 @@ class Mesh(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         cfg = self.cfg
-        nodes: dict[tuple[int, int], Any] = {}
-        for number in range(cfg.nodes):
-            x, y = cfg.position(number)
-            nodes[x, y] = node = Node(cfg)
-            m.submodules[f"node_{x}_{y}"] = node
-            m.d.comb += [node.place[name].eq(value) for name, value in PlaceLayout.pack(cfg, x, y).items()]
+        nodes = [Node(cfg) for _ in range(cfg.nodes)]
+        join_nodes(m, self, cfg, nodes, "node")
+        for number, node in enumerate(nodes):
             for name in Node.tile(cfg):
                 connect(m, flipped(getattr(self, f"{name}_{number}")), getattr(node, name))
             m.d.comb += [getattr(self, name)[number].eq(getattr(node, name)) for name in Node.power]
-        join_neighbours(m, nodes)
-        if cfg.contexts:
-            join_neighbours(m, nodes, "sum_")
-        join_host(m, self, cfg, nodes)
         return m

@@ -39,6 +39,8 @@ class TileConfig:
         Forward a code goes to a pair of lines, so that a product takes half as many; else as many as there are lines.
     ranged
         The core gives the words of a product that its descriptor names; else all, and the tile takes those.
+    draws
+        Vector operations may take random numbers.
     trace
         Whether a tile tells what its engines end (:mod:`mho.hw.tile.rtl.trace`); else these ports are 0.
     copies
@@ -62,6 +64,7 @@ class TileConfig:
     columns: int = 0
     paired: bool = True
     ranged: bool = False
+    draws: bool = False
     trace: bool = False
     copies: bool = False
     verilog_word: str = ""
@@ -91,6 +94,7 @@ class TileConfig:
         return cls(
             lines=core.lines, payload_bits=mesh.payload_bits, contexts=chip.contexts, lanes=tile.lanes,
             buffer_kib=tile.buffer_kib, parameters=tile.parameters, instructions=tile.instructions, ranged=True,
+            draws=tile.draws,
             paired=2 * core.inputs() == core.lines, columns=0 if core.outputs == core.lines else core.outputs,
         )
 

@@ -17,8 +17,8 @@ from mho.hw.tile.rtl.host import (
 __all__ = ["tile_map"]
 
 
-def _value(name: str, address: int, width: int, doc: str) -> Register:
-    field = Field(name="value", width=width, access=Access.RW, doc=doc)
+def _value(name: str, address: int, width: int, doc: str, access: Access = Access.RW) -> Register:
+    field = Field(name="value", width=width, access=access, doc=doc)
     return Register(name=name, address=CONTROL + address, doc=doc, fields=(field,))
 
 
@@ -75,6 +75,8 @@ def tile_map(cfg: TileConfig) -> RegisterMap:
             *(_value(f"count_{k}", 8 + 4 * k, 16, f"Host register {k + 1}, by which loops count.") for k in range(3)),
             _value("watchdog", 20, 5, "A trap when nothing has retired for 2**k cycles; 0: never."),
             *_status(), *_interrupts(),
+            *(_value(f"draw_key_{k}", 40 + 4 * k, 32, f"Word {k} of the key of random numbers.", Access.W)
+              for k in range(2 * cfg.draws)),
             Window(
                 name="program", address=INSTRUCTIONS_AT, words=cfg.instructions, access=Access.RW,
                 doc="Instructions. An error while a program runs.",

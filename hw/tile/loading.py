@@ -14,6 +14,9 @@ __all__ = ["IMAGE_AT", "REGISTERS_AT", "RESET", "START", "STATUS_AT", "WATCHDOG_
 IMAGE_AT, REGISTERS_AT, WATCHDOG_AT, STATUS_AT = CONTROL + 4, CONTROL + 8, CONTROL + 20, CONTROL + 24
 """Byte addresses of the number of the first image, of registers that loops count by, of the watchdog, of the status."""
 
+_KEY_AT = CONTROL + 40
+"""That of the key of random numbers, low word first, of tiles that have them."""
+
 START, RESET = 1, 2
 """What is written to the control register."""
 
@@ -34,6 +37,8 @@ def program_writes(program: Program, cfg: TileConfig) -> list[Write]:
             writes += [(first + 4 * at, entry) for at, entry in enumerate(table.astype(np.uint16).tolist())]
     for k in range(0, len(program.buffer), 4):
         writes.append((BUFFER + k, int.from_bytes(program.buffer[k : k + 4].ljust(4, b"\0"), "little")))
+    if cfg.draws:
+        writes += [(_KEY_AT, program.key & 0xFFFFFFFF), (_KEY_AT + 4, program.key >> 32)]
     return [*writes, (IMAGE_AT, program.image), *((REGISTERS_AT + 4 * k, v) for k, v in enumerate(program.registers))]
 
 

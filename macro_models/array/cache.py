@@ -22,8 +22,6 @@ from mho.macro_models.errors import InputError, MhoError
 from mho.macro_models.files import ArrayFile, FileKind
 from mho.macro_models.output import write_output
 
-__all__ = ["LIMIT_BYTES", "MatrixCache", "SharedFolder"]
-
 FOLDER_BYTES = 2 << 30
 """Most bytes of a folder."""
 _KIND = FileKind("matrix", 1 << 28)

@@ -12,8 +12,6 @@ from mho.macro_models.array.effective import effective_codes, effective_matrix
 from mho.macro_models.array.nonlinear.reading import Reading
 from mho.macro_models.array.wires import Mode, Wires, check_conductances, check_lines_on, ideal_matrix
 
-__all__ = ["RANGE_RMS", "WireError", "analog_error", "effective_cells", "share_matrices", "wire_error"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class AnalogError:

@@ -14,10 +14,6 @@ Time is about ``2 M N^3 + M^2 N^2`` multiplications, memory about 6 blocks and 6
 block: by reciprocity the array with sources and outputs exchanged has the transposed matrix. Lines without any cell
 have no part in either.
 
-Its linear algebra takes one thread. The blocks of an array are small: on a shared machine a second BLAS thread costs
-more than it brings (measured: 20 to 90 times the elapsed time), and one thread makes a result independent of the
-number of cores.
-
 A line is a ladder of resistors, eliminated without a single subtraction. Nodes 0 .. K-1 of a line are joined by
 segments of resistance r; node k has a cell of conductance d_k to a source of its own; the last node, the foot, goes
 through r + r_foot to 0 V, or is open. Admittances looking up and impedances looking down the ladder are sums, products
@@ -26,12 +22,7 @@ however small or large the resistances are; r = 0 needs no special case.
 """
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from functools import cache
-from importlib import import_module
-from importlib.util import find_spec
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -39,8 +30,7 @@ from scipy.linalg import get_blas_funcs, get_lapack_funcs
 
 from mho.macro_models.array.wires import Mode, Wires, check_conductances, check_lines_on, check_mode, flip
 from mho.macro_models.errors import InputError, ToolError
-
-__all__ = ["effective_codes", "effective_matrix", "eliminate", "one_thread"]
+from mho.macro_models.threads import one_thread
 
 
 @dataclass(frozen=True)
@@ -109,25 +99,6 @@ def eliminate(d: NDArray[np.float64], r: float, r_foot: float | None) -> Ladder:
     return Ladder(d=d, log_rise=log_rise, z=down * share, foot=passed * share)
 
 
-@cache
-def _controller() -> Any:
-    """Handle of the loaded BLAS libraries, or ``None`` where threadpoolctl is not installed."""
-    if find_spec("threadpoolctl") is None:
-        return None
-    import scipy.linalg  # noqa: F401 (its BLAS must be loaded before libraries are listed)
-
-    return import_module("threadpoolctl").ThreadpoolController()
-
-
-def one_thread() -> AbstractContextManager[object]:
-    """Limit BLAS to one thread in a block.
-
-    Without threadpoolctl this does nothing: set ``OPENBLAS_NUM_THREADS=1`` before Python starts.
-    """
-    controller = _controller()
-    return nullcontext() if controller is None else controller.limit(limits=1, user_api="blas")
-
-
 posv, potrf, potri = get_lapack_funcs(("posv", "potrf", "potri"), dtype=np.float64)
 (symm,) = get_blas_funcs(("symm",), dtype=np.float64)
 
@@ -173,7 +144,8 @@ def effective_matrix(
     g = check_conductances(g_S)
     g = np.where(check_lines_on(wl, g.shape[0])[:, None], g, 0.0)
     foot = wires.r_sense_ohm if check_mode(mode) == "current" else None
-    with one_thread(), np.errstate(over="ignore", invalid="ignore"):  # what overflows ends in the check below
+    # What overflows ends in the check below.
+    with one_thread(always=True), np.errstate(over="ignore", invalid="ignore"):
         if backward:
             e = _network(flip(g), wires.r_col_ohm, wires.r_row_ohm, wires.r_driver_ohm, foot)[::-1, ::-1].copy()
         else:

@@ -20,8 +20,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from mho.macro_models.errors import InputError
 
-__all__ = ["Mode", "Wires", "check_conductances", "check_lines_on", "check_mode", "flip", "ideal_matrix"]
-
 Mode = Literal["current", "voltage"]
 """How columns are read: as the current into a virtual ground, or as the voltage of an open line."""
 

@@ -1,19 +1,15 @@
 """Conductances of a programmed array at some time: every cell drawn from the device by counter."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.macro_models.compiled import loops_of
 from mho.macro_models.devices.device import Device
 from mho.macro_models.devices.memory import Drawn, Draws, anew_step, shared, with_chip
 from mho.macro_models.integer.random import NORMAL_ONE, NORMAL_TABLE, Purpose, bits16, normal_codes
-
-__all__ = ["cell_draws", "chip_code", "programmed"]
 
 _STEP = 1 << 16
 
@@ -21,8 +17,6 @@ _STEP = 1 << 16
 def chip_code(seed: int, which: int) -> int:
     """Normal code of the chip ``seed``, the same on all its cores: ``which`` 0 of programming, 1 of the change."""
     return int(normal_codes(Purpose.RELAXATION, seed=seed, core=0, items=1, step=_STEP + which)[0])
-
-compiled: Callable[[], Callable[..., None] | None] = loops_of("mho.macro_models.cells.spread_compiled")
 
 KEPT_CELLS, KEPT_DRAWS = 1 << 16, 512
 """Draws of so many cells at most are kept, and so many of them: a calibration programs the same cells again and again.
@@ -117,9 +111,6 @@ def _from_spread(
         moved = _draws(Purpose.RELAXATION, **draw)
     if left is None and moved is None:
         return g.reshape(target.shape)
-    if (loops := compiled()) is not None and g.dtype == np.float64:
-        _by_loops(loops, g, left, moved, device, time_s)
-        return g.reshape(target.shape)
     for first in range(0, len(g), _BLOCK):
         here = slice(first, first + _BLOCK)
         block = g[here].copy()
@@ -132,22 +123,6 @@ def _from_spread(
             normal = NORMAL_TABLE.take(moved[here], mode="clip") / NORMAL_ONE
             g[here] += device.relaxed_uS(block, time_s, window) * normal
     return g.reshape(target.shape)
-
-
-def _by_loops(
-    loops: Callable[..., None], g: NDArray[np.float64], left: NDArray[np.uint16] | None,
-    moved: NDArray[np.uint16] | None, device: Device, time_s: float,
-) -> None:
-    """:func:`_from_spread` of targets ``g`` and their draws, in place."""
-    data, none = device.relaxation, np.zeros(0, dtype=np.uint16)
-    before, after, weight, growth = (), (), 1.0, 1.0
-    if moved is not None:
-        before, after, weight, growth = data.around(time_s, device.programming.pulse_s)
-    first = data.sigma_uS[0] if data.times_s else ()
-    loops(
-        g, none if left is None else left, none if moved is None else moved, NORMAL_TABLE, device.programming.accept_uS,
-        data.g_ref_uS, *(np.array(terms, dtype=np.float64) for terms in (first, before, after)), weight, growth,
-    )
 
 
 def _from_law(

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mho.macro_models.cells.bias import WRITES
 from mho.macro_models.devices.device import Device
-from mho.macro_models.errors import InputError
+from mho.macro_models.errors import InputError, check_numbers
 from mho.macro_models.integer.pulse import (
     CONDUCTANCE_BITS,
     CONDUCTANCE_MAX,
@@ -21,9 +22,6 @@ from mho.macro_models.integer.pulse import (
     THRESHOLD_MAX,
     PulseLaw,
 )
-from mho.macro_models.passive.bias import WRITES
-
-__all__ = ["PulseConfig", "check_pulse_device", "integer_law"]
 
 Cells = NDArray[np.int64]
 
@@ -72,9 +70,7 @@ class PulseConfig:
             raise InputError(f"v_base_V must be 0 where lines that are not selected have a bias, not {self.v_base_V!r}")
         if not 1 <= self.verify_bits <= 16:
             raise InputError(f"verify_bits must be between 1 and 16, not {self.verify_bits!r}")
-        for name in ("v_step_V", "g_full_scale_uS", "cycle_s"):
-            if not getattr(self, name) > 0.0:
-                raise InputError(f"{name} must be positive, not {getattr(self, name)!r}")
+        check_numbers(self, ("v_step_V", "g_full_scale_uS", "cycle_s"), positive=True)
 
     @property
     def shape(self) -> tuple[int, int]:

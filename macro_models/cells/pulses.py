@@ -7,7 +7,7 @@ A pulse of amplitude V moves a cell towards the end of its window, if V is at le
 
 z is drawn for each pulse of each cell, so that a is log-normal from pulse to pulse; V_th, g_high and whether a cell is
 weak are drawn once a cell. Where cells have no transistors, others see a part of the pulse of a selected one
-(:mod:`mho.macro_models.passive.bias`) and answer to that as to any pulse. All of it is computed in integers
+(:mod:`mho.macro_models.cells.bias`) and answer to that as to any pulse. All of it is computed in integers
 (:mod:`mho.macro_models.integer.pulse`), so that a cell that is pulsed alone, one among thousands, one in a simulator
 and one in an FPGA end equal.
 """
@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mho.macro_models.cells.bias import seen_codes
 from mho.macro_models.cells.pulse_scales import PulseConfig, check_pulse_device, integer_law
 from mho.macro_models.cells.settled import SettledCells
 from mho.macro_models.devices.device import Device
@@ -38,10 +39,7 @@ from mho.macro_models.integer.pulse import (
     PulseRecord,
 )
 from mho.macro_models.integer.random import NORMAL_ONE, Purpose, bits16, normal_blocks, normal_codes, philox_key
-from mho.macro_models.passive.bias import seen_codes
 from mho.macro_models.types import Reals
-
-__all__ = ["PulseArray", "PulseConfig"]
 
 Cells = NDArray[np.int64]
 
@@ -211,7 +209,7 @@ class PulseArray:
         self.pulse_count[cells] += 1
         z = self._draw(cells, self.pulse_count[cells], PULSE_STEP)
         polarity, amplitude, cycles = (np.asarray(value, dtype=np.int64) for value in (polarity, amplitude, cycles))
-        for width in np.unique(cycles):
+        for width in sorted(set(cycles.tolist())):
             at = cycles == width
             self._apply(self.law((width,) * len(Polarity)), cells[at], polarity[at], amplitude[at], z[at])
 

@@ -9,8 +9,6 @@ from mho.macro_models.cells.programming import chip_code
 from mho.macro_models.devices.device import Device
 from mho.macro_models.integer.random import NORMAL_ONE, NORMAL_TABLE, Purpose, bits16, normal_blocks
 
-__all__ = ["LOST_STEP", "RELAX_STEP", "SettledCells"]
-
 RELAX_STEP = 9
 """Step of the draws of purpose ``PULSE`` that say where in the distribution of its relaxation a cell is."""
 

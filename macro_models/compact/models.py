@@ -5,16 +5,13 @@ any voltage; :func:`~mho.macro_models.compact.transient.drive` keeps the state w
 """
 
 from dataclasses import dataclass, fields
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from mho.macro_models.devices.sections.temperature import BOLTZMANN_EV
+from mho.macro_models.constants import BOLTZMANN_EV
 from mho.macro_models.errors import InputError, nearest
 from mho.macro_models.types import Reals
-
-__all__ = ["MODELS", "CompactModel", "StanfordPku", "StrachanTaOx", "Vteam", "Yakopcic", "compact_model"]
-
 
 _TOP = 500.0
 """Largest exponent."""
@@ -30,6 +27,9 @@ def _sinh(u: Reals) -> Reals:
 
 class CompactModel(Protocol):
     """A model; ``x`` and ``v`` have the same shape, and so has what it gives."""
+
+    set_sign: ClassVar[int]
+    """1 where a voltage above 0 V makes a cell conduct better, -1 where one below does."""
 
     def current(self, x: Reals, v: Reals) -> Reals:
         """Current in A."""
@@ -49,6 +49,7 @@ class StrachanTaOx:
     memristor libraries of V. Mladenov have them (K8), which cite the paper; the paper itself was not compared.
     """
 
+    set_sign: ClassVar[int] = 1
     gm_S: float = 0.025
     a_S: float = 7.2e-6
     b: float = 4.7
@@ -80,6 +81,7 @@ class Vteam:
     x is the width w / d: 0 is R_on. Defaults: those of MemTorch and of the Technion's code.
     """
 
+    set_sign: ClassVar[int] = -1
     r_on_ohm: float = 50.0
     r_off_ohm: float = 1000.0
     d_m: float = 3e-9
@@ -108,6 +110,7 @@ class Yakopcic:
     Defaults: the fit to devices of Oblea et al. (2010), as third-party code has it.
     """
 
+    set_sign: ClassVar[int] = 1
     a_up: float = 0.17
     a_down: float = 0.17
     b: float = 0.05
@@ -142,6 +145,7 @@ class StanfordPku:
     (t_ox kT)) with T = T0 + |v I| r_th and gamma = gamma0 - beta (g / 1 nm)^3; below a field of ``least_V_m`` nothing.
     """
 
+    set_sign: ClassVar[int] = 1
     i0_A: float = 1e-3
     g0_nm: float = 0.25
     v0_V: float = 0.25
@@ -187,16 +191,19 @@ def compact_model(name: str, **constants: float) -> CompactModel:
     Raises
     ------
     InputError
-        If there is no such model or constant.
+        If there is no such model or constant, or a constant has not the sign of the model's.
     """
     if name not in MODELS:
         near = nearest(name, MODELS)
         hint = f"; did you mean {near}?" if near else ""
         raise InputError(f"compact model must be one of {', '.join(MODELS)}, not {name!r}{hint}")
-    keys = [field.name for field in fields(MODELS[name])]
+    usual: dict[str, Any] = {constant.name: constant.default for constant in fields(MODELS[name])}
     for key, value in constants.items():
-        if key not in keys:
-            raise InputError(f"a constant of {name} must be one of {', '.join(keys)}, not {key!r}")
+        if key not in usual:
+            raise InputError(f"a constant of {name} must be one of {', '.join(usual)}, not {key!r}")
         if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
             raise InputError(f"{key} of {name} must be a finite number, not {value!r}")
+        if not value * usual[key] > 0.0:
+            sign = "positive" if usual[key] > 0.0 else "negative"
+            raise InputError(f"{key} of {name} must be {sign}, not {value!r}")
     return MODELS[name](**constants)

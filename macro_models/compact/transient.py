@@ -17,9 +17,6 @@ from mho.macro_models.compact.models import CompactModel
 from mho.macro_models.errors import InputError, ToolError
 from mho.macro_models.types import Reals
 
-__all__ = ["Waveform", "drive", "pulses", "sine"]
-
-
 _MOST_STEPS = 20_000_000
 _FASTEST = 1e250  # rates beyond it are as good as this one, and can still be multiplied
 _NUDGE = 1e-7  # of the state, for the slope of a rate

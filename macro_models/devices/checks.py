@@ -2,14 +2,13 @@
 
 from itertools import pairwise
 
+from mho.macro_models.compact.models import compact_model
 from mho.macro_models.devices.device import Device
 from mho.macro_models.devices.memory import MOST_WEIGHTS
 from mho.macro_models.devices.quantiles import NODES
 from mho.macro_models.devices.sections.law import Law
 from mho.macro_models.errors import InputError
 from mho.macro_models.files.schema import shown
-
-__all__ = ["CAUSES", "check_whole", "checked_causes"]
 
 
 def check_whole(device: Device, where: str) -> None:
@@ -40,6 +39,11 @@ def check_whole(device: Device, where: str) -> None:
             )
     _check_heat(device, where)
     _check_confidence(device, where)
+    if device.compact.model:
+        try:
+            compact_model(device.compact.model, **device.compact.constants)
+        except InputError as error:
+            raise InputError(f"{where}: compact.constants: {error}") from None
     if any(later <= earlier for earlier, later in pairwise(data.times_s)):
         raise InputError(f"{where}: relaxation.times_s must increase, not {shown(data.times_s)}")
     if len(data.sigma_uS) != len(data.times_s):
@@ -189,8 +193,8 @@ def _check_heat(device: Device, where: str) -> None:
             )
 
 
-CAUSES = ("programming", "relaxation", "read-noise", "wire", "adc", "stuck")
-"""Everything that makes a macro differ from exact arithmetic; each can be switched off on its own."""
+CAUSES = ("programming", "relaxation", "read-noise", "wire", "adc", "stuck", "sensor")
+"""Everything that makes a macro, or the sensor before it, differ from exact arithmetic; each can be switched off."""
 
 
 def checked_causes(causes: frozenset[str] | None) -> frozenset[str]:

@@ -17,6 +17,7 @@ from mho.macro_models.devices.extrapolated import outside_of_law, outside_of_pub
 from mho.macro_models.devices.grid import evaluate
 from mho.macro_models.devices.memory import Drawn, Draws, mixed, shared, with_chip
 from mho.macro_models.devices.quantiles import node_moments
+from mho.macro_models.devices.sections.compact import Compact
 from mho.macro_models.devices.sections.conduction import Conduction
 from mho.macro_models.devices.sections.confidence import Confidence
 from mho.macro_models.devices.sections.fit import Fit
@@ -28,8 +29,6 @@ from mho.macro_models.devices.sections.pulse import PulseAgreement, PulseRespons
 from mho.macro_models.devices.sections.telegraph import Telegraph
 from mho.macro_models.devices.sections.temperature import Temperature
 from mho.macro_models.devices.sections.update import Update
-
-__all__ = ["LATER", "Device"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +45,7 @@ class Device:
     LATER_KEYS: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "confidence": ("names", "errors", "memory"), "law": ("cell", "loss"), "programming": ("cycle",),
         "read_noise": ("flicker_read_s",), "fit": ("cycles_range",), "update": ("down_model",),
-        "pulse": ("threshold_share",),
+        "pulse": ("threshold_share",), "conduction": ("supply_ohm",),
     }
     """Keys of sections that are not shown where they are empty or 0."""
 
@@ -68,6 +67,7 @@ class Device:
     pulse_fit: PulseAgreement = field(default_factory=PulseAgreement)
     update: Update = field(default_factory=Update)
     conduction: Conduction = field(default_factory=Conduction)
+    compact: Compact = field(default_factory=Compact)
 
     @property
     def relaxes(self) -> bool:
@@ -329,7 +329,7 @@ class Device:
 
 LATER: dict[str, Any] = {
     "heat": Heat(), "confidence": Confidence(), "pulse_fit": PulseAgreement(), "update": Update(),
-    "telegraph": Telegraph(), "conduction": Conduction(),
+    "telegraph": Telegraph(), "conduction": Conduction(), "compact": Compact(),
 }
 """Sections that a device without them does not show."""
 

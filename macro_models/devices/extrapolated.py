@@ -5,8 +5,6 @@ from mho.macro_models.devices.sections.law import Law
 from mho.macro_models.devices.sections.programming import Relaxation
 from mho.macro_models.devices.sections.temperature import Temperature
 
-__all__ = ["outside_of_law", "outside_of_published", "outside_temperatures"]
-
 
 def outside_of_published(name: str, data: Relaxation, time_s: float, temp_C: float) -> list[str]:
     """Of a device with published spreads."""

@@ -8,8 +8,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from mho.macro_models.types import Reals
 
-__all__ = ["Polynomial", "evaluate", "exp_negative", "exp_of", "ln", "number_on_grid", "on_grid"]
-
 _GRID = float(1 << 20)
 _MOST = 700
 

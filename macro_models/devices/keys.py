@@ -5,14 +5,25 @@ from dataclasses import fields
 from itertools import chain
 from typing import Any
 
+from mho.macro_models.compact.models import MODELS
 from mho.macro_models.devices.device import Device
 from mho.macro_models.devices.laws import law_kinds
 from mho.macro_models.devices.sections.heat import REVERSIBLE
 from mho.macro_models.devices.sections.noise import GENERATORS
 from mho.macro_models.devices.sections.update import UPDATES
-from mho.macro_models.files.schema import FLAG, TEXT, Choice, ListOf, Number, Optional, Spec, Table, Text, Whole
-
-__all__ = ["SECTIONS", "TABLE"]
+from mho.macro_models.files.schema import (
+    FLAG,
+    TEXT,
+    Choice,
+    ListOf,
+    Number,
+    Numbers,
+    Optional,
+    Spec,
+    Table,
+    Text,
+    Whole,
+)
 
 SCHEMA = 1
 
@@ -103,9 +114,11 @@ _SPEC: Mapping[str, tuple[tuple[Spec, str], ...]] = {
         (Number(0.0, 3.0), "spread"), (ListOf(_PART, least=1, most=65), "occupancy"), (Number(1e-6, 1e6), "g_ref_uS"),
     ),
     "conduction": (
-        (Number(0.0, 1e3), "v0_V cubic_per_V2"), (_CONDUCTANCE, "access_uA_V2"), (Number(1.0, 10.0), "access_slope"),
+        (Number(0.0, 1e3), "v0_V cubic_per_V2"), (_CONDUCTANCE, "access_uA_V2 supply_ohm"),
+        (Number(1.0, 10.0), "access_slope"),
         (Number(1e-3, 10.0), "verify_V"), (Number(-10.0, 10.0), "access_threshold_V gate_V off_gate_V substrate_V"),
     ),
+    "compact": ((Choice(("", *MODELS)), "model"), (Numbers(Number(-1e30, 1e30)), "constants")),
     **{name: kind.spec for name, kind in law_kinds().items()},
 }
 """What the keys of each section may be, several of them where they are alike; every section has a ``source``, too."""

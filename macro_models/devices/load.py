@@ -13,8 +13,6 @@ from mho.macro_models.errors import InputError, argument, nearest
 from mho.macro_models.files import FileKind, extending, read_text, read_toml
 from mho.macro_models.files.schema import shown
 
-__all__ = ["device_from_dict", "device_names", "device_text", "load_device"]
-
 DEVICE = FileKind("device", 1 << 24)
 _FOLDER = Path(__file__).parent
 

@@ -20,8 +20,6 @@ from numpy.typing import NDArray
 from mho.macro_models.devices.grid import number_on_grid
 from mho.macro_models.integer.random import Purpose
 
-__all__ = ["MOST_WEIGHTS", "Drawn", "Draws", "anew_step", "between", "mixed", "shared", "with_chip"]
-
 _ANEW_STEP, _STEPS = 1 << 17, 64
 """Steps of the draws of one programming: from the first on, so many for each."""
 _CYCLES = 1 << 25

@@ -13,8 +13,6 @@ from scipy.special import erf, erfc
 
 from mho.macro_models.integer.random import NORMAL_ONE
 
-__all__ = ["NODES", "TOP", "mixture_quantile", "node_moments", "node_z", "outwards", "two_sided"]
-
 TOP = NORMAL_ONE // 2 * 9
 """The last node, 4.5, as a normal code; the first is its opposite."""
 NODES = (37, 145)

@@ -13,8 +13,6 @@ from mho.macro_models.devices.sections.law import Law
 from mho.macro_models.devices.sections.temperature import Temperature
 from mho.macro_models.types import Reals
 
-__all__ = ["cycled", "moved_law", "resampled"]
-
 _MOST_SPREAD = 1.0  # of the logarithm of a deviation: how far a level with hardly a cell may move
 _LEAST_PART = 0.04  # of its variance that a change keeps in a device drawn anew
 _LARGEST_EV = 10.0

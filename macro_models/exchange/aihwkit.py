@@ -15,8 +15,6 @@ from mho.macro_models.devices.sections.pulse import PulseResponse
 from mho.macro_models.errors import InputError
 from mho.macro_models.exchange.tables import LOST, moments_source
 
-__all__ = ["VERSION", "export_aihwkit", "import_aihwkit", "preset_names"]
-
 VERSION = "aihwkit 1.1.0 (inference/noise/pcm.py, base.py of 4545f11)"
 """What the text is written for, and was run with."""
 

@@ -6,8 +6,6 @@ import numpy as np
 
 from mho.macro_models.devices import Device
 
-__all__ = ["LOST", "export_crosssim", "moments_source"]
-
 _LEVELS, _TIMES = 33, 25
 _LAST_S = 3.16e8
 

@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 
 from mho.macro_models.files.reading import FileKind, open_file
 
-__all__ = ["ArrayFile", "read_array", "read_member"]
-
 _MAGIC = b"\x93NUMPY"
 _TYPE = r"""["'][<>|=]?[?biufcSUOVmM]\d{0,6}["']"""
 _FIELD = rf"""["'](descr|fortran_order|shape)["']\s*:\s*({_TYPE}|True|False|\([\d\sL,]*\))"""

@@ -6,8 +6,6 @@ from pathlib import Path
 
 from mho.macro_models.errors import InputError
 
-__all__ = ["available_bytes", "check_memory", "size_text"]
-
 _VERSION_2 = Path("/sys/fs/cgroup"), "memory.max", ("anon", "shmem")
 _VERSION_1 = Path("/sys/fs/cgroup/memory"), "memory.limit_in_bytes", ("total_rss", "total_shmem")
 """Control groups: where they are, the file of the limit, and what of memory.stat is not given back."""

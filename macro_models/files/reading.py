@@ -17,8 +17,6 @@ from typing import BinaryIO
 from mho.macro_models.errors import InputError
 from mho.macro_models.files.memory import available_bytes, size_text
 
-__all__ = ["FileKind", "decode_text", "open_file", "read_file", "read_text", "reading", "unpacked"]
-
 _DAMAGE = (
     ValueError, TypeError, LookupError, ArithmeticError, RuntimeError, EOFError, struct.error, zlib.error,
     zipfile.BadZipFile, csv.Error,

@@ -14,11 +14,6 @@ from numpy.typing import DTypeLike, NDArray
 
 from mho.macro_models.errors import InputError, nearest
 
-__all__ = [
-    "FLAG", "JSON", "TEXT", "Array", "Choice", "ListOf", "Nullable", "Number", "Optional", "Spec", "Table",
-    "Text", "Type", "Whole", "shown",
-]
-
 
 class Spec(Protocol):
     """What a value may be."""
@@ -134,6 +129,24 @@ class Nullable:
 
     def read(self, where: str, value: object) -> Any:
         return None if value is None else self.spec.read(where, value)
+
+
+class Named(dict[str, float]):
+    """Numbers by names, that are not changed: a part of what is compared and hashed."""
+
+    def __hash__(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return hash(frozenset(self.items()))
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """A table of numbers of a range, by names that are checked where they are known."""
+
+    number: Number
+
+    def read(self, where: str, value: object) -> Named:
+        table = JSON.read(where, value)
+        return Named((name, self.number.read(f"{where}.{name}", item)) for name, item in table.items())
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,6 @@ from pathlib import Path
 
 from mho.macro_models.errors import InputError, ToolError
 
-__all__ = ["NAME", "is_plain", "make_word", "plain_file", "plain_folder", "script_name"]
-
 NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 """Of a module, cell, pin, net or port: what is one word and nothing else to every tool."""
 

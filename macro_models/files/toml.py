@@ -9,8 +9,6 @@ from typing import Any
 from mho.macro_models.errors import InputError
 from mho.macro_models.files.reading import FileKind, read_text
 
-__all__ = ["extending", "parse_toml", "read_toml"]
-
 _DEEPEST = 16
 """Tables in tables, and files that extend files."""
 _DOTTED = re.compile(r"""(?<![\w"'-])(?:[\w"'-]++[ \t]*+\.[ \t]*+){16}""")

@@ -28,8 +28,6 @@ from mho.macro_models.fit.rows.row import ParametricRow, Row
 from mho.macro_models.fit.tables.measurements import Measurements
 from mho.macro_models.fit.tables.stuck import stuck_section
 
-__all__ = ["MODELS", "fit_device", "target_range"]
-
 MODELS = ("auto", "parametric", "empirical")
 _PULSE_S = 1e-6
 

@@ -1,7 +1,8 @@
 """What a fitted device says of its data: where it comes from, how well it agrees, and what is in doubt."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from mho.macro_models.devices.sections.fit import Fit
 from mho.macro_models.fit.law.between import about_between
 from mho.macro_models.fit.law.components import Component, Trend, endurance, shares, trends
 from mho.macro_models.fit.law.doubts import (
+    Beside,
     about_components,
     about_data,
     about_levels,
@@ -20,72 +22,64 @@ from mho.macro_models.fit.law.doubts import (
     about_uncertain,
     about_zero,
 )
-from mho.macro_models.fit.law.statistics import Summary, by_level, even_codes, rounded, summarise
+from mho.macro_models.fit.law.statistics import even_codes, rounded, summarise
 from mho.macro_models.fit.rows.law_rows import DRAWS, LawRows
 from mho.macro_models.fit.tables.measurements import Measurements
 from mho.macro_models.types import Reals
 
-__all__ = ["Compared", "compared", "fit_section", "record"]
-
-About = Callable[[float, Reals, NDArray[np.int64], Reals, NDArray[np.int64]], str]
-"""Names what is off at a time: of time, changes and their levels, as measured and as drawn."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Compared:
-    """A device beside its data, with an entry for each time."""
+    """A device beside its data."""
 
-    times_s: tuple[float, ...]
-    rows: list[tuple[int, Summary, Summary]] = field(default_factory=list)
-    """Readings, and summaries of their changes as measured and as drawn."""
-    of_levels: list[tuple[Reals, NDArray[np.int64]]] = field(default_factory=list)
-    """Changes, and the level of each."""
-    differences: list[Reals] = field(default_factory=list)
-    """Summaries of the levels, device less data."""
-    off: list[str] = field(default_factory=list)
+    times: list[Beside]
+    off: list[str]
     """What the device does not follow, of some times."""
-    certain: list[float] = field(default_factory=list)
-    """How certain deviations are (relative, two standard errors), of times with readings that differ."""
+
+    @property
+    def certain(self) -> float:
+        """How certain deviations are (relative, two standard errors), of times with readings that differ."""
+        differ = (at for at in self.times if len(at.change) and float(np.ptp(at.change)) > 0.0)
+        return max((at.certain for at in differ), default=0.0)
 
 
 def compared(
     chosen: Measurements, level: NDArray[np.int64], levels_uS: Reals, times_s: Iterable[tuple[int, float]],
-    limits: tuple[float, float], draw: Callable[[Reals, float], Reals], *more: About,
+    draw: Callable[[Reals, float], Reals], *about: Callable[[Beside], str],
 ) -> Compared:
     """A device beside the readings at times, given by their index and in seconds.
 
-    ``draw`` gives conductances in uS of cells with targets, sorted, at a time. What is off within the ``limits`` of
-    targets is named, by :func:`about_levels` or else by the first of ``more`` that has something to say.
+    ``draw`` gives conductances in uS of cells with targets, sorted, at a time. What is off at a time is named by the
+    first of ``about`` that has something to say.
     """
-    times = list(times_s)
-    result = Compared(times_s=tuple(time_s for _, time_s in times))
-    for index, time_s in times:
+    result = Compared(times=[], off=[])
+    for index, time_s in times_s:
         at = chosen.time_index == index
         order = np.argsort(chosen.target_uS[at], kind="stable")
         target, near = chosen.target_uS[at][order], level[at][order]
-        change = chosen.g_uS[at][order] - target
         copies = max(1, DRAWS // max(len(target), 1))
-        many, many_near = np.repeat(target, copies), np.repeat(near, copies)
-        drawn = draw(many, time_s) - many
-        result.rows.append((len(change), summarise(change), summarise(drawn)))
-        result.of_levels.append((change, near))
-        difference, sentence, error = about_levels(time_s, levels_uS, near, change, drawn, many_near, limits)
-        for about in more:
-            sentence = sentence or about(time_s, change, near, drawn, many_near)
+        many = np.repeat(target, copies)
+        beside = Beside(
+            time_s, levels_uS, chosen.g_uS[at][order] - target, near, draw(many, time_s) - many, np.repeat(near, copies)
+        )
+        result.times.append(beside)
+        sentence = next(filter(None, (doubt(beside) for doubt in about)), "")
         result.off.extend([sentence] if sentence else [])
-        result.certain.extend([error] if len(change) and float(np.ptp(change)) > 0.0 else [])
-        result.differences.append(difference)
     return result
 
 
 def fit_section(data: Measurements, levels_uS: Reals, beside: Compared, **more: Any) -> Fit:
     """The section ``[fit]`` of a device that was fitted to the data; ``more`` are its other keys."""
+    times = beside.times
+    summaries = {"": [summarise(at.change) for at in times], "model_": [summarise(at.drawn) for at in times]}
+    whole = {
+        f"{of}{key}": tuple(round(float(getattr(summary, name)), 6) for summary in rows)
+        for of, rows in summaries.items()
+        for key, name in (("mean_uS", "mean"), ("std_uS", "std"), ("beyond", "beyond"))
+    }
 
-    def column(which: int, name: str) -> tuple[float, ...]:
-        return tuple(round(float(getattr(row[which], name)), 6) for row in beside.rows)
-
-    def residual(which: int) -> tuple[tuple[float, ...], ...]:
-        return tuple(tuple(round(float(v), 5) for v in difference[:, which]) for difference in beside.differences)
+    def by_level(values: Iterable[Reals]) -> tuple[tuple[float, ...], ...]:
+        return tuple(tuple(round(float(v), 5) for v in row) for row in values)
 
     dropped = "; ".join(f"{count} {what}" for what, count in data.dropped.items())
     ends = {
@@ -94,10 +88,12 @@ def fit_section(data: Measurements, levels_uS: Reals, beside: Compared, **more: 
     }
     return Fit(
         file=data.path.name, sha256=data.sha256, cells=data.cells, readings=int(data.reads.sum()) or len(data.g_uS),
-        dropped=dropped or "nothing", times_s=beside.times_s, n=tuple(float(row[0]) for row in beside.rows),
-        mean_uS=column(1, "mean"), model_mean_uS=column(2, "mean"), std_uS=column(1, "std"),
-        model_std_uS=column(2, "std"), beyond=column(1, "beyond"), model_beyond=column(2, "beyond"),
-        residual_mean_uS=residual(0), residual_std_uS=residual(1), **by_level(beside.of_levels, levels_uS),
+        dropped=dropped or "nothing", times_s=tuple(at.time_s for at in times),
+        n=tuple(float(len(at.change)) for at in times), **whole,
+        levels_uS=rounded(levels_uS), level_n=tuple(tuple(float(n) for n in at.count) for at in times),
+        level_mean_uS=by_level(at.data[:, 0] for at in times), level_std_uS=by_level(at.data[:, 1] for at in times),
+        residual_mean_uS=by_level((at.model - at.data)[:, 0] for at in times),
+        residual_std_uS=by_level((at.model - at.data)[:, 1] for at in times),
         **{key: rounded(np.array(values)) for key, values in ends.items()}, **more,
     )
 
@@ -110,7 +106,8 @@ def record(
     used = np.unique(np.concatenate([[0], np.unique(chosen.time_index)])).tolist()
     times = zip(used, law.times_s, strict=True)
     beside = compared(
-        chosen, job.level, job.levels, times, limits, lambda target, t: _drawn(device, target, t), about_tails
+        chosen, job.level, job.levels, times, lambda target, t: _drawn(device, target, t),
+        partial(about_levels, range_uS=limits), about_tails,
     )
     worn = trends(chosen, job.level, len(job.levels))
     return fit_section(
@@ -136,7 +133,7 @@ def _doubts(
     law, notes, off = device.law, [*data.notes, *doubts], beside.off
     limits = (device.range.g_min_uS, device.range.g_max_uS)
     notes += about_data(data, law, limits) + about_zero(job.data, law, limits)
-    notes += about_uncertain(data.cells, max(beside.certain, default=0.0))
+    notes += about_uncertain(data.cells, beside.certain)
     if off:
         notes.append(f"{off[-1]}: the model does not follow the data there ({len(off)} of {len(law.times_s)} times)")
     notes += about_between(law, device.confidence, limits) + about_times(law)

@@ -10,8 +10,6 @@ from mho.macro_models.devices.sections.temperature import Temperature
 from mho.macro_models.errors import printable
 from mho.macro_models.files import parse_toml
 
-__all__ = ["device_toml"]
-
 _WIDTH = 116
 _COMMENTS = {
     "range": "Range of conductances: that of the chip must be the same (cells.g_min_uS, cells.g_max_uS).",
@@ -40,6 +38,7 @@ _COMMENTS = {
         "of the difference (polynomials in g / g_ref_uS), deviation of its logarithm, quantiles of the share of reads "
         "that find the upper one."
     ),
+    "compact": "A compact model of the cell. Not part of the data.",
     "conduction": "Reads that are not linear: law of the cells, access transistor. Not part of the data.",
     "stuck": "Cells that do not answer: those of the data are left out of the other sections.",
     "pulse": "Answer to programming pulses, see macro_models/cells/pulses.py for the equations.",

@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 
 from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, Converter, MvmOperation
 
-__all__ = ["combine_segments", "convert", "count_decrements", "decode", "search_binary", "steps_taken"]
-
 
 def count_decrements(
     a: NDArray[np.integer], s_pos: NDArray[np.integer], s_neg: NDArray[np.integer], cap: int

@@ -13,11 +13,6 @@ from numpy.typing import NDArray
 
 from mho.macro_models.errors import InputError, check_whole
 
-__all__ = [
-    "LSB_SEGMENT_BITS", "MAX_BITS", "MOST_OUT_BITS", "STEP_FRACTION_BITS", "STEP_WIDTH", "Converter", "Direction",
-    "Masks", "MvmOperation",
-]
-
 MAX_BITS = 8
 """Widest input and output of one operation, in bits."""
 

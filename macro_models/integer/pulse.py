@@ -13,13 +13,6 @@ from numpy.typing import NDArray
 
 from mho.macro_models.types import Integers
 
-__all__ = [
-    "AMPLITUDE_BITS", "CONDUCTANCE_BITS", "CONDUCTANCE_MAX", "DRAW_BITS", "FORMED_BIT", "MOVED", "MOVED_BITS",
-    "PULSE_STEP", "RATE_BITS", "RATE_MAX", "RECORD_WORDS", "SCALE_BITS", "SIGMA_BITS", "STUCK_BIT", "TABLE_HIGH",
-    "TABLE_LOW", "TABLE_STEPS", "THRESHOLD_BITS", "THRESHOLD_MAX", "VERIFY_STEP", "WEAK_BIT", "LawWords", "Polarity",
-    "PulseLaw", "PulseRecord",
-]
-
 AMPLITUDE_BITS = 8
 """Width of the code of a pulse's amplitude."""
 
@@ -162,7 +155,8 @@ class PulseLaw:
         slope, rate = np.array(self.slope), np.array(self.log_rate)
         log = rate[polarity] + (over * slope[polarity] >> THRESHOLD_BITS) + (z * self.spread >> DRAW_BITS)
         log = log + np.where(weak, self.log_weak, 0)
-        return np.clip(log + (1 << RATE_BITS - 1) >> RATE_BITS, TABLE_LOW, TABLE_HIGH) - TABLE_LOW
+        index = np.maximum(log + (1 << RATE_BITS - 1) >> RATE_BITS, TABLE_LOW)
+        return np.minimum(index, TABLE_HIGH) - TABLE_LOW  # np.clip takes five times as long for a few cells
 
     def move(self, polarity: Integers, g: Integers, high: Integers, step: Integers) -> Integers:
         """Conductances after SET and RESET pulses that act on cells with conductances ``g`` and upper ends ``high``."""
@@ -173,4 +167,4 @@ class PulseLaw:
         """Verify codes of conductances, with the normal codes ``z``."""
         noise = z * self.verify_sigma >> SIGMA_BITS + DRAW_BITS - SCALE_BITS
         top = 2**self.verify_bits - 1
-        return np.clip(g * top + noise + (1 << SCALE_BITS - 1) >> SCALE_BITS, 0, top)
+        return np.minimum(np.maximum(g * top + noise + (1 << SCALE_BITS - 1) >> SCALE_BITS, 0), top)

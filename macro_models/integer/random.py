@@ -13,24 +13,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
-__all__ = [
-    "LANES",
-    "NORMAL_ONE",
-    "NORMAL_TABLE",
-    "PHILOX_MULTIPLIERS",
-    "PHILOX_ROUNDS",
-    "PHILOX_WEYL",
-    "NormalsAhead",
-    "Purpose",
-    "bits16",
-    "bits_of_blocks",
-    "normal_blocks",
-    "normal_codes",
-    "philox4x32",
-    "philox_key",
-    "use_words",
-]
-
 NORMAL_FRACTION_BITS = 12
 NORMAL_ONE = 1 << NORMAL_FRACTION_BITS
 """One standard deviation in the integers that :func:`normal_codes` returns."""
@@ -72,6 +54,10 @@ class Purpose(IntEnum):
     CONVERTER_RESIDUAL = 17
     CONVERTER_PHASE = 18
     REFERENCE_PHASE = 19
+    PIXEL_GAIN = 20
+    PIXEL_DARK = 21
+    DRAW = 22
+
 
 
 def philox_key(purpose: Purpose, seed: int, core: int) -> tuple[int, int]:

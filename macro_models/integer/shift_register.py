@@ -18,11 +18,6 @@ from numpy.typing import ArrayLike, NDArray
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.random import Purpose, philox4x32, philox_key
 
-__all__ = [
-    "AMPLITUDE_SHIFT", "DEVIATE_ONE", "DEVIATE_TOP", "LOW_BITS", "NOISE_SHIFT", "ROOT_BITS", "ROUNDS",
-    "ROUND_CONSTANT", "SHIFTS", "STEP_BITS", "ShiftRegister", "deviates", "mix", "seeds", "xorshift",
-]
-
 ROUND_CONSTANT = 0x9E3779B9
 """2**32 by the golden ratio: an addition that keeps a hash of xorshifts from being linear."""
 

@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.operation import MAX_BITS, MOST_OUT_BITS, Converter, Direction, MvmOperation
 
-__all__ = ["MOST_SHIFT", "SramOperation", "rescaled", "significances"]
-
 MOST_SHIFT = 15
 """Bits by which a sum is shifted down at most: of the largest step code that is a power of two."""
 

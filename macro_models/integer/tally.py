@@ -3,8 +3,6 @@
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["tally"]
-
 
 def tally(codes: NDArray[np.int16], top: int) -> NDArray[np.int64]:
     """How often each code from -``top`` to ``top`` is in ``codes``, (vectors, columns): (2 * top + 1,).

@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 
 from mho.macro_models.integer.vector import PAD
 
-__all__ = ["Axis", "Window", "recover"]
-
 Index = NDArray[np.int32]
 
 

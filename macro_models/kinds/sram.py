@@ -17,8 +17,6 @@ from mho.macro_models.kinds import Family
 from mho.macro_models.macro import MvmResult
 from mho.macro_models.programmed import ConductanceGrid, ProgrammedCore
 
-__all__ = ["FAMILY", "BitColumns", "SramConfig", "SramModel"]
-
 Reals = NDArray[np.float64]
 
 

@@ -14,9 +14,6 @@ from mho.macro_models.array.nonlinear import OperatingPoint
 from mho.macro_models.errors import InputError, ToolError
 from mho.macro_models.types import Reals
 
-__all__ = ["integrate_states"]
-
-
 _MOST_STEPS = 100_000
 
 

@@ -9,13 +9,11 @@ from numpy.typing import NDArray
 
 from mho.macro_models.cell_map import CellMap
 from mho.macro_models.devices.device import Device
-from mho.macro_models.errors import InputError
+from mho.macro_models.errors import InputError, check_numbers
 from mho.macro_models.integer.operation import STEP_FRACTION_BITS, Direction
 from mho.macro_models.integer.pwm.converter import LEVEL_BITS, LEVEL_TOP
 from mho.macro_models.integer.pwm.operation import MAGNITUDE_BITS
 from mho.macro_models.programmed import ConductanceGrid
-
-__all__ = ["MOST_TOP_COUNTS", "DeviceQuads", "FilledDevices", "PwmConfig"]
 
 Float = NDArray[np.float64]
 
@@ -143,12 +141,8 @@ class PwmConfig(ConductanceGrid):
         if self.phases not in (1, 4):
             raise InputError(f"phases must be 1 or 4, not {self.phases!r}")
         self.check_grid()
-        for name in ("v_read_V", "t_lsb_ns", "f_max_GHz", "gain_MHz_per_uA"):
-            if not getattr(self, name) > 0.0:
-                raise InputError(f"{name} must be positive, not {getattr(self, name)!r}")
-        for name in ("sigma_gain", "sigma_residual", "sigma_curvature", "sigma_offset"):
-            if not getattr(self, name) >= 0.0:
-                raise InputError(f"{name} must be at least 0, not {getattr(self, name)!r}")
+        check_numbers(self, ("v_read_V", "t_lsb_ns", "f_max_GHz", "gain_MHz_per_uA"), positive=True)
+        check_numbers(self, ("sigma_gain", "sigma_residual", "sigma_curvature", "sigma_offset"))
         if self.sigma_residual > self.sigma_gain:
             raise InputError(
                 f"sigma_residual must be at most sigma_gain = {self.sigma_gain:g}, not {self.sigma_residual:g}"

@@ -36,8 +36,6 @@ from mho.macro_models.pwm.config import PwmConfig
 from mho.macro_models.pwm.sensing import Key, NarrowProduct, made_oscillators
 from mho.macro_models.types import Integers, Reals
 
-__all__ = ["PwmModel"]
-
 _BLOCK = 128  # vectors at a time
 _HALF_PHASE = float(1 << COUNT_BITS - 1)
 

@@ -13,8 +13,6 @@ from mho.macro_models.pwm.config import PwmConfig
 from mho.macro_models.pwm.model import PwmModel
 from mho.macro_models.types import Integers
 
-__all__ = ["ProgrammedRows", "device_response", "read_number", "target_counts", "verify_step_code"]
-
 _READ = 127
 """Input of a verify read."""
 

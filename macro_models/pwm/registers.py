@@ -13,8 +13,6 @@ from mho.macro_models.integer.pwm.converter import CURVE_TRIMS, GAIN_MOST, GAIN_
 from mho.macro_models.pwm.config import PwmConfig
 from mho.macro_models.pwm.model import PwmModel
 
-__all__ = ["converters", "restore"]
-
 
 def converters(config: PwmConfig, device: Device, seed: int, core: int) -> dict[str, Any]:
     """What the core's own calibration finds: trims of both oscillators, digital gains and offsets."""

@@ -17,8 +17,6 @@ from mho.macro_models.macro import MvmResult
 from mho.macro_models.pwm.config import PwmConfig
 from mho.macro_models.types import Reals
 
-__all__ = ["Key", "NarrowProduct", "Reals", "lines_of", "made_oscillators"]
-
 _RAW_GAINS = 0.52, 4.0
 """Cut where the trim register ends: what it could not bring back is no converter."""
 _GAINS = 0.1, 4.0

@@ -9,12 +9,10 @@ from numpy.typing import NDArray
 from mho.macro_models.array.wires import Wires
 from mho.macro_models.cell_map import DifferentialPairs
 from mho.macro_models.devices.device import Device
-from mho.macro_models.errors import InputError
+from mho.macro_models.errors import InputError, check_numbers
 from mho.macro_models.integer.operation import STEP_FRACTION_BITS, Direction
 from mho.macro_models.programmed import ConductanceGrid
 from mho.macro_models.tnsa.converter.neuron import Neuron
-
-__all__ = ["TnsaConfig"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,11 +61,8 @@ class TnsaConfig(ConductanceGrid):
         if not 2 <= self.lines <= 1024 or self.lines % 2:
             raise InputError(f"lines must be even and between 2 and 1024, not {self.lines!r}")
         self.check_grid()
-        if not self.v_read_V > 0.0:
-            raise InputError(f"v_read_V must be positive, not {self.v_read_V!r}")
-        for name in ("sigma_offset_mV", "sigma_gain"):
-            if not getattr(self, name) >= 0.0:
-                raise InputError(f"{name} must be at least 0, not {getattr(self, name)!r}")
+        check_numbers(self, ("v_read_V",), positive=True)
+        check_numbers(self, ("sigma_offset_mV", "sigma_gain"))
 
     @property
     def cell_map(self) -> DifferentialPairs:

@@ -18,8 +18,6 @@ from mho.macro_models.tnsa.converter.neuron import COUNT_TOP
 from mho.macro_models.tnsa.sensed import SensedCore
 from mho.macro_models.tnsa.sensing import INPUT_TOP, Key, Product
 
-__all__ = ["TnsaModel"]
-
 _BLOCK = 128  # vectors at a time, on all lines: what is alive fits into the second-level cache
 
 

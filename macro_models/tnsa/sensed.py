@@ -17,8 +17,6 @@ from mho.macro_models.tnsa.converter.neuron import UNIT_STEP, Counter, Integrato
 from mho.macro_models.tnsa.sensing import Key, Steps, line_steps, lines_of, variance_unit
 from mho.macro_models.tnsa.traps import CoreTraps
 
-__all__ = ["SensedCore"]
-
 _STEPS = 64
 _CONVERTERS = 1024
 

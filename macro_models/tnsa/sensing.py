@@ -18,8 +18,6 @@ from mho.macro_models.integer.random import LANES, NORMAL_ONE, Purpose, normal_b
 from mho.macro_models.integer.shift_register import ShiftRegister
 from mho.macro_models.tnsa.traps import LineTraps
 
-__all__ = ["INPUT_TOP", "Key", "Product", "Spread", "Steps", "line_steps", "lines_of", "variance_unit"]
-
 INPUT_TOP = 2**LSB_SEGMENT_BITS - 1
 """Largest magnitude on a line in one conversion."""
 

@@ -15,8 +15,6 @@ from mho.macro_models.cells.programming import cell_draws
 from mho.macro_models.devices import Device
 from mho.macro_models.integer.random import LANES, Purpose, bits_of_blocks
 
-__all__ = ["GRID", "CoreTraps", "LineTraps"]
-
 GRID = 256
 """Parts of a code in which what a trap adds is held."""
 

@@ -1,6 +1,6 @@
 """Chips, as a user of Python has them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +12,7 @@ from mho.macro_models.shown import Shown
 
 if TYPE_CHECKING:
     from mho.rtl_gen import GenerationReport
-
-__all__ = ["Chip", "chip_description"]
+    from mho.sim.layout.signoff import Layout
 
 
 class Chip(Shown):
@@ -80,6 +79,37 @@ class Chip(Shown):
         from mho.rtl_gen import generate
 
         return generate(self.description, Path(directory), part=part, wrap=wrap, top=top, prefix=prefix, tile=tile)
+
+    def harden(
+        self, pdk: PathLike, directory: PathLike, *, part: str = "core", module: str = "", density: float = 0.6,
+        note: Callable[[str], None] | None = None, progress: Callable[[int, int], None] | None = None,
+    ) -> "Layout":
+        """Make a layout; what tools say of it, and whether it is clean.
+
+        Parameters
+        ----------
+        pdk
+            Folder of the process, with settings that are shipped (SG13G2) or its own ``mho.toml``.
+        directory
+            Takes scripts, logs, GDS, DEF, netlists and reports; stages that are done there are not done again.
+        part, module
+            ``"core"`` or ``"tile"``; a module in it alone.
+        density
+            Share of the rows that cells fill, 0.2 to 0.9.
+        note, progress
+            Called with what a stage that begins does, and with how many of all are done.
+
+        Raises
+        ------
+        InputError
+            If an option is wrong, or the PDK is none.
+        ToolError
+            If a tool is missing or fails.
+        """
+        from mho.sim.layout.harden import harden
+
+        return harden(self.description, Path(pdk), Path(directory), part=part, module=module, density=density,
+                      note=note, progress=progress)
 
     def _facts(self) -> dict[str, object]:
         chip = self.description

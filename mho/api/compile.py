@@ -17,12 +17,10 @@ from mho.compiler.dry_run import dry_run
 from mho.compiler.facts import Plan
 from mho.hw.config import Chip as ChipDescription
 from mho.hw.config import default_device
-from mho.threads import one_thread
+from mho.macro_models.threads import one_thread
 
 if TYPE_CHECKING:
     from mho.sim.programming.instance import Cells
-
-__all__ = ["compile", "load", "plan"]
 
 Option = float | str | int | Mapping[str, int] | None
 """Value of an option of the compiler."""

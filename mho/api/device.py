@@ -19,8 +19,6 @@ from mho.units import parse_time
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Device", "device_model"]
-
 PathLike = str | os.PathLike[str]
 
 
@@ -100,10 +98,10 @@ class Device(Shown):
         ).g_uS
 
     def plot(self) -> "Figure":
-        """Spread of the conductance against the target, at some times after programming."""
-        from mho.figures.run import plot_device
+        """All that the device says, a panel each, beside its data: the figure of ``mho device show``."""
+        from mho.figures.device.figure import figure_of_device
 
-        return plot_device(self.model)
+        return figure_of_device(self.model)
 
     def _facts(self) -> dict[str, object]:
         return {"name": self.name, "description": self.model.description}

@@ -7,8 +7,6 @@ from mho.api.device import Device
 from mho.api.inputs import PathLike
 from mho.macro_models.errors import InputError, argument
 
-__all__ = ["fit"]
-
 _LARGEST_US = 1e6
 
 

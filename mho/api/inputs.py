@@ -13,8 +13,6 @@ from mho.compiler import Inputs, NamedInputs, load_inputs
 if TYPE_CHECKING:
     from mho.sim.programming.instance import Cells
 
-__all__ = ["InputsLike", "PathLike", "as_source", "read_cells", "read_inputs"]
-
 PathLike = str | os.PathLike[str]
 InputsLike = ArrayLike | PathLike | Mapping[str, ArrayLike | PathLike] | NamedInputs
 """Inputs as a user gives them."""

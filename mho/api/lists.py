@@ -11,8 +11,6 @@ from mho.macro_models.shown import Shown
 if TYPE_CHECKING:
     from mho.fpga.boards import Board
 
-__all__ = ["Check", "backends", "boards", "check", "devices", "presets"]
-
 
 def presets() -> dict[str, Chip]:
     """The shipped chips by their names."""

@@ -14,16 +14,14 @@ from mho.compiler.facts import Fitting, Summary
 from mho.macro_models.errors import InputError
 from mho.macro_models.output import write_output
 from mho.macro_models.shown import Shown
+from mho.macro_models.threads import one_thread
 from mho.results.result import Outputs, Result
 from mho.runs.backends import BackendLike, backend_of
-from mho.sim.build.announce import announced_builds
-from mho.threads import one_thread
+from mho.sim.build.toolchain import announced_builds
 
 if TYPE_CHECKING:
     from mho.sim.export.listing import Listing
     from mho.sim.programming.instance import Cells
-
-__all__ = ["Net"]
 
 
 class Net(Shown):
@@ -80,7 +78,8 @@ class Net(Shown):
         """Outputs of the float model for ``x`` of shape (images, ...), in onnxruntime's shape: several by name."""
         from mho.compiler.job import check_shape
 
-        outputs = self.network.model.compute_all(check_shape(read_inputs(x), self.network.model))
+        responses = self.network.chip.sensor.model.responses(check_shape(read_inputs(x), self.network.model))
+        outputs = self.network.model.compute_all(responses)
         return outputs if len(outputs) > 1 else next(iter(outputs.values()))
 
     def run(
@@ -134,7 +133,8 @@ class Net(Shown):
             :class:`mho.Cosim`, :class:`mho.FpgaSim` or :class:`mho.Fpga`, as in ``Cosim(waves="run.fst")``. All give
             the same bits; the last two only without noise that is drawn at every conversion.
         without, only
-            Causes of non-ideality to leave out, or to keep: programming, relaxation, read-noise, wire, adc, stuck.
+            Causes of non-ideality to leave out, or to keep: programming, relaxation, read-noise, wire, adc, stuck,
+            sensor.
         limit
             Most images to take.
         score
@@ -201,7 +201,7 @@ class Net(Shown):
             Which chip; ``None``: the one whose cells the network was compiled around, or chip 0.
         backend
             ``"functional"`` (the numpy reference), ``"cosim"`` (the engine of the generated Verilog), ``"fpga-sim"``
-            (the same with emulated cells, as on a board) or ``"fpga"`` (a board at the level of the pins), with options
+            (the same with emulated cells, as on a board) or ``"fpga"`` (a board that programs its cells), with options
             as at :meth:`run`. All give the same pulses.
         measured
             Conductances in uS in place of programming, NaN for a dead cell: an array of shape (cores, N, N) or (N, N),

@@ -15,15 +15,13 @@ from mho.macro_models.errors import InputError, argument
 from mho.macro_models.files import FileKind
 from mho.macro_models.files.arrays import ArrayFile
 from mho.runs.backends import BackendLike, backend_of
-from mho.sim.build.announce import announced_builds
+from mho.sim.build.toolchain import announced_builds
 from mho.units import parse_time
 
 if TYPE_CHECKING:
     from mho.sim.board.tiles.backend import BoardTilesBackend
     from mho.sim.tile_jobs.run import JobResult
     from mho.sim.tile_networks.backend import TileCosimBackend
-
-__all__ = ["read_codes", "run_tiles"]
 
 _CODES = FileKind(".npy or .npz file of codes")
 

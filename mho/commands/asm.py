@@ -12,8 +12,6 @@ from mho.terminal.paths import READS, WRITES
 if TYPE_CHECKING:
     from mho.hw.tile.isa.program import Program
 
-__all__ = ["asm_command", "disasm_command"]
-
 MOST_BYTES = 1 << 24
 """Of a file that is read."""
 _NETWORK = b"PK"

@@ -1,8 +1,8 @@
 """``mho compare``: runs, chips or devices side by side, as tables and a figure."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,11 +16,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from mho.comparisons.descriptions import Moment
-    from mho.comparisons.runs import Difference, Run
+    from mho.comparisons.runs import Content, Difference, Run
     from mho.dotted import KeyDifference
     from mho.figures.compare import Point
-
-__all__ = ["compare_command", "series_of"]
 
 _MOST_ROWS = 40
 
@@ -208,7 +206,7 @@ def _point(run: "Run") -> "Point":
     return Point(run.time_s, 100.0 * run.mean, 100.0 * half, 100.0 * min(half, 1.0 - run.mean))  # a share ends at 1
 
 
-def _kind(content: Mapping[str, Any]) -> list[object]:
+def _kind(content: "Content") -> list[object]:
     options = {key: value for key, value in content["options"].items() if key not in ("time_s", "seeds")}
     hashes = {key: value for key, value in content["hashes"].items() if key != "input"}
     return [options, hashes]

@@ -11,8 +11,6 @@ from mho.terminal.console import Output
 from mho.terminal.options import common_options, example
 from mho.terminal.paths import Writes
 
-__all__ = ["demo_command"]
-
 
 @click.command("demo", epilog=example("mho demo -o results"))
 @click.option(

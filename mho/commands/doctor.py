@@ -19,8 +19,6 @@ from mho.terminal.console import Output
 from mho.terminal.options import common_options, example
 from mho.terminal.paths import WORD
 
-__all__ = ["Finding", "doctor_command", "inspect"]
-
 VERILATOR_LEAST = (5, 6)
 """First Verilator with the ``--timing`` that the shells' clock needs and cocotb's way of building."""
 
@@ -190,12 +188,22 @@ def _fpga(board: str | None) -> list[Finding]:
     ]
 
 
-PARTS = ("functional", "cosim", "fpga")
+def _layout() -> list[Finding]:
+    wheel = _package("layout", "openroad", "0.0.1", 'pip install "mho[layout]"')
+    program = _tool("layout", "openroad", "-version", "openroad") if not wheel.ready else wheel
+    return [
+        program if program.ready else wheel,
+        _tool("layout", "yosys", "-V", "yosys"),
+        _tool("layout", "klayout", "-v", "klayout"),
+    ]
+
+
+PARTS = ("functional", "cosim", "fpga", "layout")
 
 
 def inspect(parts: tuple[str, ...], board: str | None = None) -> list[Finding]:
     """Look at everything that ``parts`` need, ``fpga`` for a board or for all of them."""
-    looks = {"functional": _functional, "cosim": _cosim, "fpga": lambda: _fpga(board)}
+    looks = {"functional": _functional, "cosim": _cosim, "fpga": lambda: _fpga(board), "layout": _layout}
     return [finding for part in parts for finding in looks[part]()]
 
 
@@ -207,7 +215,8 @@ def doctor_command(part: str | None, board: str | None, out: Output) -> None:
     """Say whether this machine is ready, or name the exact command that is missing.
 
     PART is functional (numpy models, Verilog generation), cosim (the generated Verilog under Verilator) or fpga
-    (the tools that build and load bitstreams: those of BOARD, or of all boards). Without it: functional and cosim.
+    (the tools that build and load bitstreams: those of BOARD, or of all boards), or layout. Without it: functional and
+    cosim.
     Exit 1 if something is missing.
     """
     if board is not None and part != "fpga":

@@ -10,8 +10,6 @@ from mho.terminal.groups import Group
 from mho.terminal.options import BOARD, CHIP, chip_option, common_options, example, noise_option, set_option
 from mho.terminal.paths import READS, WORD, Writes
 
-__all__ = ["fpga_command"]
-
 
 @click.group("fpga", cls=Group, epilog=example("mho fpga list"))
 def fpga_command() -> None:
@@ -92,8 +90,7 @@ def build_command(
         f"runs at {report.clock_hz / 1e6:g} MHz, could run at {report.fmax_hz / 1e6:.1f} MHz, a margin of "
         f"{report.margin:.1%} ({report.flow} tools)"
     )
-    speed = "" if report.macs_per_s is None else f", {report.macs_per_s / 1e6:,.0f} million products a second"
-    out.text(f"{report.lanes} cells a cycle{speed}")
+    out.text(f"{report.lanes} cells a cycle")
     out.text(f"{Path(output) / report.bitstream}: {report.bitstream_bytes:,} bytes, SHA-256 {report.bitstream_sha256}")
     if report.status != "works":
         out.warn(f"{board} is {report.status}")
@@ -121,7 +118,7 @@ def verify_command(
     """Make the netlist and the bitstream of a board, and compare what they do with the numpy models.
 
     The netlist after synthesis is simulated at its serial pins in Verilator: cells are loaded, products run in both
-    directions, at the level of the pins cells are programmed, and every code and pulse must be that of the models. On a
+    directions, cells are programmed where the board can, and every code and pulse must be that of the models. On a
     chip of tiles a network of two layers runs, two images a vector, and every value must be.
     Where tools turn a bitstream back to a netlist (iCE40-HX8K), that one is simulated, too. --chip defaults to a core
     of 16 x 16 lines with cells of 4 bits, since a netlist is slow. Exit 1 on a mismatch or missed timing.
@@ -201,7 +198,8 @@ def info_command(port: str, baud: int | None, out: Output) -> None:
         ("chip description", f"{info.sha256[:16]}{f' (preset {preset})' if preset else ''}"),
         ("core", f"{info.lines} x {info.lines} lines, cells of {info.g_bits} bits"),
         ("tiles", f"{info.columns} x {info.rows}" if info.tiled else "none"),
-        ("emulator", f"at {info.level} level, {info.lanes} cells a cycle, {info.slots} tables"),
+        ("emulator", f"{info.lanes} cells a cycle, {info.slots} tables"
+         + ", programs its cells" * info.programs + ", serial core" * info.serial),
         ("read noise", "of a shift register (device lfsr)" if info.noise else "none"),
         ("clock", f"{info.clock_hz / 1e6:g} MHz"),
         ("version of the registers", f"{info.version}.{info.core_version}"),

@@ -8,8 +8,6 @@ from mho.terminal.console import Output
 from mho.terminal.options import chip_argument, common_options, example
 from mho.terminal.paths import WORD, Writes
 
-__all__ = ["generate_command"]
-
 _NAMED = 8
 """Files of the user that are named."""
 

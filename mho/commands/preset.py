@@ -9,8 +9,6 @@ from mho.terminal.groups import Group
 from mho.terminal.options import PRESET, chip_argument, common_options, example
 from mho.terminal.paths import WRITES
 
-__all__ = ["check_command", "preset_command"]
-
 
 @click.group("preset", cls=Group, epilog=example("mho preset show neurram-core -o my-chip.toml"))
 def preset_command() -> None:

@@ -1,6 +1,6 @@
 """``mho program``: the cells of a network's cores, by write-verify or as measured."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,8 +10,6 @@ from mho.terminal.paths import FIGURE, READS, WORD, WRITES
 
 if TYPE_CHECKING:
     from mho.sim.programming.instance import Cells
-
-__all__ = ["PUBLISHED", "program_command"]
 
 PUBLISHED = {"pulses_per_cell": 8.5, "passes": 3, "source": "Wan et al., Nature 608, 504 (2022), as quoted"}
 """What is published of the chip that the algorithm is of."""
@@ -61,10 +59,11 @@ def program_command(
     """Program the cells of one chip for a network, or take measured ones, and write the chip's cells.
 
     All cells are programmed to what the network wants, those without a weight to g_min, row by row and pass by pass;
-    first those that are near their targets already are moved away, because dead ones among them would pass. Cells that
-    do not converge are the fault map; lines with more than half of their cells in it are dead. mho run --cells runs on
-    exactly these cells, mho compile --cells avoids what is faulty. With --from the maps of all cores are one array of
-    shape (cores, N, N) or (N, N), or one array for each core.
+    first those that are near their targets already are moved away, because dead ones among them would pass. Cells
+    without transistors are tuned from large amplitudes to small ones, in passes that come back to those that pulses for
+    others have disturbed. Cells that do not converge are the fault map; lines with more than half of their cells in it
+    are dead. mho run --cells runs on exactly these cells, mho compile --cells avoids what is faulty. With --from the
+    maps of all cores are one array of shape (cores, N, N) or (N, N), or one array for each core.
     """
     from mho.api.compile import load
     from mho.macro_models.devices import load_device
@@ -115,6 +114,7 @@ def _print(cells: "Cells", out: Output) -> None:
             if name in report
         ]
         rows += [
+            *_tuned(report.get("tuning")),
             ("pulses a cell", f"{report['pulses_per_cell']:.2f}", f"{published['pulses_per_cell']}"),
             ("passes", f"{report['passes']}", f"{published['passes']}"),
             ("cells given up in the last pass", f"{report['given_up']}", ""),
@@ -136,6 +136,20 @@ def _print(cells: "Cells", out: Output) -> None:
         for name, dead in (("rows", core.dead_rows), ("columns", core.dead_columns)):
             if dead.any():
                 out.text(f"core {k}: dead {name} {', '.join(map(str, dead.nonzero()[0].tolist()))}")
+
+
+def _tuned(tuning: "dict[str, Any] | None") -> list[tuple[str, str, str]]:
+    """Of cells without transistors."""
+    if tuning is None:
+        return []
+    return [
+        (f"within {tuning['window']:.0%} of the target", f"{tuning['within']:.3%}", ""),
+        ("mean error", f"{tuning['mean_error']:.2%}", ""),
+        ("cells touched again, as others disturbed them", f"{tuning['retouched']}", ""),
+        ("cells that do not answer", f"{tuning['silent']}", ""),
+        ("energy of pulses (uJ), meant cells", f"{1e6 * tuning['energy_J'][0]:.3g}", ""),
+        ("energy of pulses (uJ), the others", f"{1e6 * tuning['energy_J'][1]:.3g}", ""),
+    ]
 
 
 def _seconds(cells: "Cells") -> float:

@@ -7,8 +7,6 @@ import click
 
 from mho import cli
 
-__all__ = ["TWINS", "page"]
-
 _HEAD = """\
 # The command
 

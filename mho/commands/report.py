@@ -6,8 +6,6 @@ from mho.terminal.console import Output
 from mho.terminal.options import common_options, example
 from mho.terminal.paths import READS, Writes
 
-__all__ = ["report_command"]
-
 
 @click.command("report", epilog=example("mho report run.json -o report.html"))
 @click.argument("runs", metavar="RUN.json ..", nargs=-1, required=True, type=READS)

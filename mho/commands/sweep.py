@@ -13,8 +13,6 @@ from mho.terminal.paths import READS, WORD, Writes
 if TYPE_CHECKING:
     from mho.sweeps import Spec
 
-__all__ = ["sweep_command"]
-
 _FOLDER = Writes(folder=("rows", "rows.*", "designs.*", "trade-offs.*", "sweep.json", ".lock"))
 
 

@@ -16,8 +16,6 @@ from mho.terminal.paths import READS, WAVES, WORD, WRITES, Writes
 if TYPE_CHECKING:
     from mho.sim.tile_jobs.run import JobResult
 
-__all__ = ["tiles_command"]
-
 
 @click.command("export", epilog=example("mho export net.mho -o firmware"))
 @click.argument("network", metavar="NET.mho", type=READS)

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from mho.hw.noc.config import MeshConfig
     from mho.hw.tile.config import TileConfig
 
-__all__ = ["verify_command"]
-
 
 class _Verify(Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

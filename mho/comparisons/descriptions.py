@@ -15,8 +15,6 @@ from mho.macro_models.errors import InputError
 from mho.macro_models.shown import Shown
 from mho.macro_models.types import Reals
 
-__all__ = ["TIMES_S", "ChipDifference", "DeviceDifference", "Moment", "compare_chips", "compare_devices", "ratios"]
-
 _RATED = ("snr_dB", "time_us", "tops", "tops_per_W", "tops_per_mm2", "total_pJ")
 
 

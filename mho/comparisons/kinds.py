@@ -7,8 +7,6 @@ from pathlib import Path
 from mho.macro_models.errors import InputError, nearest
 from mho.macro_models.files import FileKind, read_toml
 
-__all__ = ["KINDS", "kind_of", "one_kind"]
-
 KINDS = {"run": "the result of a run", "chip": "a chip", "device": "a device"}
 """The kinds, and what one of each is called."""
 

@@ -19,13 +19,11 @@ from mho.macro_models.files.schema import shown
 from mho.macro_models.shown import Shown
 from mho.version import JSON_FORMAT
 
-__all__ = [
-    "MEASURES", "Difference", "Run", "RunComparison", "compare", "compare_runs", "costs", "differing",
-    "read_run", "run_of",
-]
-
 MEASURES = {"accuracy": "accuracy", "agreement": "agreement", "relative_error": "relative error"}
 """Keys of a run's results that are scores, the first that is there is taken, and what they are called."""
+
+Content = Mapping[str, Any]
+"""JSON of a run."""
 
 _RUN = FileKind("result of mho run", 1 << 28)
 _FACTS = ("model", "compile_options", "options", "images", "cells", "hashes", "versions")
@@ -38,7 +36,7 @@ class Run:
     """What a comparison needs of a run."""
 
     path: str
-    content: Mapping[str, Any]
+    content: Content
     time_s: float
     measure: str
     """Of :data:`MEASURES`."""
@@ -155,7 +153,7 @@ def run_of(text: str, path: str) -> Run:
     return run
 
 
-def _parsed(path: str, content: Any) -> Run:
+def _parsed(path: str, content: Content) -> Run:
     results, hashes = content["results"], content["hashes"]
     measure = next(key for key in MEASURES if key in results[0])
     scores = {int(entry["seed"]): float(entry[measure]) for entry in results}
@@ -172,7 +170,7 @@ def _parsed(path: str, content: Any) -> Run:
     )
 
 
-def _right(results: Any, images: int) -> dict[int, NDArray[np.bool_]]:
+def _right(results: Sequence[Content], images: int) -> dict[int, NDArray[np.bool_]]:
     """What :meth:`mho.results.result.Result.to_dict` packed."""
     packed = {int(e["seed"]): np.frombuffer(bytes.fromhex(e["right"]), dtype=np.uint8) for e in results if "right" in e}
     if any(len(bits) != -(-images // 8) for bits in packed.values()):

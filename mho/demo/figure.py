@@ -17,8 +17,6 @@ from mho.units import format_time
 if TYPE_CHECKING:
     from mho.demo.study import Study
 
-__all__ = ["Accuracy", "draw_trace", "plot_demo", "plot_demo_of"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Accuracy:

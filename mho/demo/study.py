@@ -15,8 +15,6 @@ from mho.macro_models.errors import ToolError
 from mho.results import score
 from mho.results.result import Result
 
-__all__ = ["CHIP", "DEVICE", "TIME", "Case", "Study", "same_codes", "study"]
-
 CHIP = "neurram-core"
 DEVICE = "rram-neurram"
 TIME = "1d"

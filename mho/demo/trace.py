@@ -27,8 +27,6 @@ from mho.sim.functional import FunctionalBackend
 if TYPE_CHECKING:
     from mho.compiler import Network
 
-__all__ = ["STROBES", "Trace", "record"]
-
 STROBES = ("precharge", "sample", "compare", "decrement")
 _LEAD, _TAIL = 4, 6
 """Cycles that are kept before the first and after the last strobe."""

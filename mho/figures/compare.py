@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -11,8 +11,6 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from mho.figures.device.figure import COLUMN_IN
 from mho.figures.run import COLOURS, MARKERS, in_style, new_figure
 from mho.units import format_time
-
-__all__ = ["MOST_GROUPS", "Panel", "Point", "Series", "figure_of_chips", "figure_of_runs", "figure_of_trade_offs"]
 
 MOST_GROUPS = len(MARKERS)
 """Series that readers can tell apart."""
@@ -77,10 +75,13 @@ def figure_of_chips(first: str, series: Sequence[tuple[str, Mapping[str, float]]
     axes = figure.add_subplot()
     for k, (name, ratio) in enumerate(series):
         rows = [(row, ratio[key]) for row, key in enumerate(keys) if key in ratio]
-        style: Any = {"color": COLOURS[k % len(COLOURS)], "marker": MARKERS[k % len(MARKERS)]}
-        axes.plot([at for _, at in rows], [row for row, _ in rows], label=name, linestyle="none", markersize=4, **style)
+        colour, marker = COLOURS[k % len(COLOURS)], MARKERS[k % len(MARKERS)]
+        axes.plot(
+            [at for _, at in rows], [row for row, _ in rows], label=name, linestyle="none", markersize=4, color=colour,
+            marker=marker,
+        )
         for row, at in rows:
-            axes.plot([1.0, at], [row, row], color=style["color"], linewidth=0.7)
+            axes.plot([1.0, at], [row, row], color=colour, linewidth=0.7)
     axes.axvline(1.0, color="0.5", linewidth=0.6)
     axes.set_xscale("log")
     low, high = axes.get_xlim()
@@ -117,11 +118,11 @@ def figure_of_runs(series: Sequence[tuple[str, Sequence[Point]]], title: str) ->
     times = sorted({point.time_s for _, points in series for point in points})
     zero = min((t for t in times if t > 0.0), default=1.0) * _AT_ZERO
     for k, (name, points) in enumerate(series):
-        style: Any = {"color": COLOURS[k % len(COLOURS)], "marker": MARKERS[k % len(MARKERS)], "markersize": 3.5}
+        colour, marker = COLOURS[k % len(COLOURS)], MARKERS[k % len(MARKERS)]
         axes.errorbar(
             [p.time_s or zero for p in points], [p.score for p in points],
             [[p.down for p in points], [p.up for p in points]], label=name, linewidth=1.0, elinewidth=0.7,
-            capsize=2.0, **style,
+            capsize=2.0, color=colour, marker=marker, markersize=3.5,
         )
     axes.set_xscale("log")
     axes.minorticks_off()

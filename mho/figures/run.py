@@ -5,7 +5,7 @@ import io
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec
+from typing import Any, ParamSpec
 
 import numpy as np
 from matplotlib import rc_context
@@ -15,24 +15,8 @@ from numpy.typing import NDArray
 
 from mho.macro_models.errors import InputError
 from mho.macro_models.output import write_output
-from mho.units import format_time
-
-if TYPE_CHECKING:
-    from mho.macro_models.devices import Device
 
 P = ParamSpec("P")
-
-__all__ = [
-    "COLOURS",
-    "MARKERS",
-    "draw_codes",
-    "figure_bytes",
-    "in_style",
-    "new_figure",
-    "plot_device",
-    "plot_run",
-    "save_figure",
-]
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#555555")
 """Okabe and Ito's palette, which colour-blind readers can tell apart."""
@@ -166,25 +150,4 @@ def plot_run(
     axes.set_title(f"outputs (relative error {error:.1%})")
     if accuracies is not None:
         _draw_accuracies(figure.add_subplot(grid[2]), accuracies, reference_accuracy)
-    return figure
-
-
-@in_style
-def plot_device(device: "Device") -> Figure:
-    """Standard deviation of the conductance against the target, at some times after programming."""
-    figure = new_figure(3.4, 2.4)
-    axes = figure.add_subplot()
-    top = device.range.g_max_uS or device.relaxation.g_ref_uS
-    targets = np.linspace(device.range.g_min_uS, top, 200)
-    times = (0.0, *device.relaxation.times_s)
-    for time_s, colour in zip(times, COLOURS, strict=False):
-        axes.plot(targets, device.sigma_uS(targets, time_s), color=colour, label=format_time(time_s), linewidth=1.0)
-    axes.plot(
-        targets, device.read_noise_uS(targets), color=COLOURS[6], linestyle=":", label="read noise", linewidth=1.0
-    )
-    axes.set_xlabel("target conductance (µS)")
-    axes.set_ylabel("standard deviation (µS)")
-    axes.set_ylim(0, axes.get_ylim()[1] * 1.25)
-    axes.set_title(f"{device.name}: spread after programming")
-    axes.legend(ncols=3, loc="upper left")
     return figure

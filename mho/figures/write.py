@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from mho.sim.noc.verify import NocReport
     from mho.sim.programming.instance import Cells
 
-__all__ = ["figure_of_cells", "figure_of_noc"]
-
 
 def _draw_latencies(axes: Axes, report: "NocReport") -> None:
     for latency, colour in zip(report.latencies.values(), COLOURS, strict=False):

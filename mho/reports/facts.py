@@ -3,17 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NotRequired, TypedDict
+from typing import NotRequired, TypedDict
 
-from mho.comparisons.runs import Run, read_run
+from mho.comparisons.runs import Content, Run, read_run
 from mho.compiler.facts import Fit, LinkFlits
 from mho.macro_models.files import FileKind, reading
 from mho.results.facts import Cost, LayerRow, Trace
 from mho.units import format_time
-
-__all__ = [
-    "RUN", "Facts", "MemoryArea", "MemoryEnergy", "Silicon", "SiliconEnergy", "TileEnergy", "facts_of", "read_facts",
-]
 
 
 class BlockArea(TypedDict):
@@ -115,13 +111,13 @@ class Facts:
     run: Run
     name: str
     cost: Cost | None
-    budget: Mapping[str, Any] | None
+    budget: Content | None
     trace: Trace | None
     layers: Sequence[LayerRow]
     silicon: Silicon | None = None
 
     @property
-    def content(self) -> Mapping[str, Any]:
+    def content(self) -> Content:
         """All of the JSON."""
         return self.run.content
 

@@ -11,8 +11,6 @@ from mho.reports.facts import Facts
 from mho.reports.links import LINKS, draw_links
 from mho.reports.table import some_tiles
 
-__all__ = ["figures_of"]
-
 TILE_ENERGY = (
     "Energy of the digital part by tile",
     "Of one input. Clock and leakage are there whatever a tile does; the rest is what its work, and its waiting, "
@@ -84,6 +82,11 @@ _TEXTS = {
         "Energy of the macros by layer",
         "Of one input, by what takes it and by layer, from the energies of the description.",
     ),
+    "macros": (
+        "Area of the macros by part",
+        "All macros of the chip, by the description's own figures. Without the digital part, which a library of "
+        "standard cells knows (--liberty).",
+    ),
     "area": (
         "Area of the digital part by block",
         "Standard cells, mapped and buffered, without wires, and macros of memories where they are named; bars add up "
@@ -106,7 +109,8 @@ def figures_of(facts: Facts) -> Iterator[tuple[str, str, str, Figure]]:
         ("budget", facts.causes, _budget), ("timeline", facts.trace, _timeline), ("tiles", facts.trace, _tiles),
         ("links", facts.links, draw_links), ("cores", cost is not None and facts.trace is None, _cores),
         ("codes", any("codes" in layer for layer in facts.layers), _codes),
-        ("energy", cost is not None and cost["energy"], _energy), ("area", facts.silicon, _area),
+        ("energy", cost is not None and cost["energy"], _energy),
+        ("macros", cost is not None and cost.get("macro_by_part_mm2"), _macros), ("area", facts.silicon, _area),
         ("digital", energy, _digital), ("tile-energy", energy is not None and energy.get("tiles"), draw_tile_energy),
     )
     part = None if energy is None else some_tiles(energy)
@@ -235,6 +239,17 @@ def _energy(facts: Facts) -> Figure:
     by_layer.barh(range(len(layers)), [value / 1000 for value in layers.values()], color=COLOURS[0])
     _bars(by_layer, list(layers), "nJ an input")
     return figure
+
+
+@in_style
+def _macros(facts: Facts) -> Figure:
+    assert facts.cost is not None
+    parts, whole = facts.cost["macro_by_part_mm2"], facts.cost["macros_mm2"]
+    assert parts is not None
+    assert whole is not None
+    parts = {part: area for part, area in parts.items() if part != "macro"} or parts
+    share = whole / sum(parts.values())
+    return _blocks([[(part, share * area) for part, area in parts.items()]], [f"{whole:.4g} mm²"], "mm²")
 
 
 @in_style

@@ -9,8 +9,6 @@ from matplotlib.patches import Rectangle
 from mho.figures.run import in_style, new_figure
 from mho.reports.facts import Facts
 
-__all__ = ["LINKS", "draw_links"]
-
 LINKS = (
     "Heat map of the links",
     "Flits of one input on each link of the mesh, credits among them, as a part of what it could take meanwhile: one a "

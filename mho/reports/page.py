@@ -19,8 +19,6 @@ from mho.reports.words import accuracy_words, energy_words, missing_words, score
 from mho.results.facts import Cost, durations
 from mho.units import format_energy
 
-__all__ = ["PublishedRow", "figure_svg", "figures", "published_chips", "report_page"]
-
 _FILE = Path(__file__).parent / "published.toml"
 _KIND = FileKind("table of published figures", 1 << 20)
 

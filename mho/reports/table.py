@@ -9,8 +9,6 @@ from mho.reports.facts import Facts, MemoryArea, MemoryEnergy, Silicon, SiliconE
 from mho.results.facts import LayerRow
 from mho.units import format_energy
 
-__all__ = ["layer_table", "name_of", "silicon_part", "some_tiles", "table", "tiles_of"]
-
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[str]], raw: Sequence[int] = ()) -> str:
     """A table; cells of the columns ``raw`` are HTML already."""

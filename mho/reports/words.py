@@ -10,8 +10,6 @@ from mho.reports.table import name_of, some_tiles, tiles_of
 from mho.results.facts import TilesCost, Trace
 from mho.units import format_energy
 
-__all__ = ["accuracy_words", "energy_words", "missing_words", "time_words"]
-
 _LIMITS = 0.95
 """Share of the time from which on an array is what limits."""
 _HELP = {

@@ -18,11 +18,6 @@ from mho.results import score
 if TYPE_CHECKING:
     from mho.sim.programming.instance import Cells
 
-__all__ = [
-    "MOST_EXACT", "Budget", "BudgetRow", "Passes", "active_causes", "make_budget", "orders", "run_passes", "shares",
-    "subsets",
-]
-
 MOST_EXACT = 5
 """Causes up to which every order of them is averaged; of more, a few orders that treat all alike."""
 
@@ -226,14 +221,15 @@ def make_budget(
     ideal, active = scores[frozenset()], frozenset(passes.active)
     seeds = len(scores[active]) if active else 1
     rows = [BudgetRow("float", (), (value(passes.reference),)), BudgetRow("ideal", (), ideal)]
-    for cause in CAUSES:
+    shown = [cause for cause in CAUSES if cause != "sensor" or cause in active]
+    for cause in shown:
         rows.append(BudgetRow(cause, (cause,), scores[frozenset({cause})] if cause in active else ideal * seeds))
-    rows.append(BudgetRow("all", CAUSES, scores[active] if active else ideal))
+    rows.append(BudgetRow("all", tuple(shown), scores[active] if active else ideal))
     sign = 1.0 if measure == "relative error" else -1.0
     losses = {on: sign * (np.array(values) - ideal[0]) for on, values in scores.items()}
     losses[frozenset()] = np.zeros(seeds)
     by_cause = shares(passes.active, losses)
-    table = {cause: tuple(by_cause.get(cause, np.zeros(seeds)).tolist()) for cause in CAUSES}
+    table = {cause: tuple(by_cause.get(cause, np.zeros(seeds)).tolist()) for cause in shown}
     return Budget(measure, tuple(rows), table, len(scores), rescore)
 
 
@@ -251,6 +247,7 @@ def active_causes(chip: Chip, device: Device, time_s: float, cells: "Cells | Non
         "read-noise": bool(device.read_noise_uS(g, time_s).any()),
         "wire": "wire" in of_macro,
         "adc": "adc" in of_macro,
+        "sensor": chip.sensor.model.spreads and device.converter.spread,
         "stuck": device.stuck.fraction > 0.0 if cells is None else cells.faults > 0,
     }
     return tuple(cause for cause in CAUSES if active[cause])

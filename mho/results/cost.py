@@ -1,104 +1,27 @@
 """What a run takes of time and energy, by the definitions of the field: 1 MAC is 2 operations."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.compiler.facts import Fit, TileCycles, TilesFacts
+from mho.compiler.facts import TileCycles
 from mho.compiler.input_time import InputTime
 from mho.compiler.network.report import overflow_of, tile_facts
 from mho.compiler.program import DITHER, Layer
 from mho.hw.chip.rating import OPERATIONS_PER_MAC, Rating, rate
-from mho.results.facts import Cost, Rated, TilesCost
+from mho.results.facts import Bits, CoreCost, Cost, Rated, TilesCost
 
 if TYPE_CHECKING:
     from mho.compiler.network import Network
     from mho.results.seed_run import SeedRun
 
-__all__ = ["Work", "cost_of", "work_of"]
 
-
-@dataclass(frozen=True, kw_only=True)
-class Work:
-    """What a network does for one image, and what its chip says of itself.
-
-    Attributes
-    ----------
-    macs
-        Products of a weight and an input, those of the model: cells that repeat a weight do not count again.
-    conversions
-        Conversions of all cores for an image.
-    cells
-        Cells that hold weights, and all cells, of each core that is taken.
-    cores
-        Cores of the chip.
-    energy_source, energy_missing, area_source
-        As the description says; ``energy_missing`` are keys without a number.
-    extrapolated
-        What has changed since energies, and since the area, were right; empty: nothing.
-    macro_mm2
-        Area of one macro; 0 if it is not known.
-    macro_parts_mm2
-        What of it is known, by what takes it.
-    rated
-        Figures of the chip with all cores busy.
-    tiles
-        What was predicted of tiles (:func:`mho.compiler.network.report.tile_facts`); None without.
-    bits
-        Bits of the input codes of each layer, and of its conversions.
-    columns
-        Of the mesh.
-    fit
-        Whether one chip holds it: :func:`mho.compiler.plan.plan`.
-    """
-
-    macs: int
-    conversions: int
-    cells: Sequence[tuple[int, int]]
-    cores: int
-    energy_source: str
-    energy_missing: tuple[str, ...]
-    area_source: str
-    extrapolated: tuple[str, str]
-    macro_mm2: float
-    macro_parts_mm2: Mapping[str, float]
-    rated: Sequence[Rating]
-    tiles: TilesFacts | None
-    bits: Mapping[str, tuple[int, int]]
-    columns: int
-    fit: Fit
-
-
-def work_of(network: "Network", names: Sequence[str]) -> Work:
-    """The work of a network whose layers are called ``names``."""
-    chip, cell_map = network.chip, network.chip.macro_config().cell_map
-    used = np.zeros(len(network.cores), dtype=np.int64)
-    for layer in network.layers:
-        for mvm in layer.mvms:
-            used[mvm.core] += cell_map.cells * len(mvm.rows) * len(mvm.columns)
-    core_cells = int(np.prod(cell_map.shape))
-    return Work(
-        macs=sum(_macs(network.layers[call.layer]) * len(call.patches)
-                 for call in network.program.calls if not call.turn),
-        conversions=network.program.conversions,
-        cells=[(int(count), core_cells) for count in used], cores=chip.cores, energy_source=chip.energy.source,
-        energy_missing=chip.energy.missing if chip.energy.known else (), area_source=chip.area.source,
-        extrapolated=(chip.energy.extrapolated, chip.area.extrapolated),
-        macro_mm2=chip.area.total_mm2, macro_parts_mm2=chip.area.by_part_mm2,
-        rated=[rate(chip, name, op) for name, op in chip.rated_operations()],
-        tiles=tile_facts(network), columns=chip.mesh.columns,
-        fit=overflow_of(network),
-        bits={name: _bits(layer) for name, layer in zip(names, network.layers, strict=True)},
-    )
-
-
-def _bits(layer: Layer) -> tuple[int, int]:
+def _bits(layer: Layer) -> Bits:
     """Bits of the input codes, and of the conversions, of which all of a layer have the same."""
     operation = layer.mvms[0].op
-    return operation.in_bits, operation.out_bits
+    return {"in": operation.in_bits, "out": operation.out_bits}
 
 
 def _macs(layer: Layer) -> int:
@@ -110,51 +33,66 @@ def _macs(layer: Layer) -> int:
     return int(joined.sum())
 
 
-def cost_of(work: Work, runs: "Sequence[SeedRun]", images: int, f_clk_MHz: float) -> Cost:
-    """For JSON: time, throughput, energy and utilisation of an image, means over seeds (docs/howto/report.md)."""
-    count = len(runs) * images
-    time, operations = InputTime.mean([run.time for run in runs]), OPERATIONS_PER_MAC * work.macs
+def cost_of(network: "Network", names: Sequence[str], runs: "Sequence[SeedRun]", images: int) -> Cost:
+    """For JSON: time, throughput, energy and utilisation of an image, means over seeds (docs/howto/report.md).
+
+    ``names`` are those of the layers. Products are those of the model: cells that repeat a weight do not count again.
+    """
+    chip, count = network.chip, len(runs) * images
+    macs = sum(_macs(network.layers[call.layer]) * len(call.patches) for call in network.program.calls if not call.turn)
+    time, operations = InputTime.mean([run.time for run in runs]), OPERATIONS_PER_MAC * macs
     by_layer = {name: _energy([run.layers[name].energy_pJ for run in runs], count) for name in runs[0].layers}
     by_part = _energy(list(by_layer.values()), 1)
     total = sum(by_part.values())
-    tops = operations * f_clk_MHz / time.interval / 1e6 if time.interval else None
-    area = work.macro_mm2 * work.cores * work.fit["chips"]
+    tops = operations * chip.clock.f_clk_MHz / time.interval / 1e6 if time.interval else None
+    area = chip.area.total_mm2 * chip.cores * overflow_of(network)["chips"]
     busy = np.sum([run.core_cycles for run in runs], axis=0) / count
     return {
-        "macs": work.macs, "operations": operations, "conversions": work.conversions,
-        **time.facts(f_clk_MHz), "time_predicted": time.predicted, "tops": tops,
+        "macs": macs, "operations": operations, "conversions": network.program.conversions,
+        **time.facts(chip.clock.f_clk_MHz), "time_predicted": time.predicted, "tops": tops,
         "energy": None if not total else {
             "total_pJ": total, "by_part_pJ": by_part,
             "by_layer_pJ": {name: sum(parts.values()) for name, parts in by_layer.items()},
-            "exact": all(run.exact for run in runs), "source": work.energy_source,
-            "left_out": list(work.energy_missing), "extrapolated": work.extrapolated[0] or None,
+            "exact": all(run.exact for run in runs), "source": chip.energy.source,
+            "left_out": list(chip.energy.missing), "extrapolated": chip.energy.extrapolated or None,
         },
         "tops_per_W": operations / total if total else None,
-        "macros_mm2": area or None, "macro_by_part_mm2": work.macro_parts_mm2 if area else None,
-        "area_source": work.area_source or None,
-        "area_extrapolated": work.extrapolated[1] or None,
+        "macros_mm2": area or None, "macro_by_part_mm2": chip.area.by_part_mm2 if area else None,
+        "area_source": chip.area.source or None, "area_extrapolated": chip.area.extrapolated or None,
         "tops_per_mm2": tops / area if area and tops else None,
-        "cores": [
-            {"core": k, "cells_used": used, "cells": cells, "analog_cycles": float(cycles)}
-            for k, ((used, cells), cycles) in enumerate(zip(work.cells, busy, strict=True))
-        ],
-        "bits": {name: {"in": in_bits, "out": out_bits} for name, (in_bits, out_bits) in work.bits.items()},
-        "rated": [_rated(rating) for rating in work.rated], "tiles": _tiles(work, busy, time.interval),
+        "cores": _cores(network, busy),
+        "bits": {name: _bits(layer) for name, layer in zip(names, network.layers, strict=True)},
+        "rated": [_rated(rate(chip, name, op)) for name, op in chip.rated_operations()],
+        "tiles": _tiles(network, busy, time.interval),
     }
 
 
-def _tiles(work: Work, busy: NDArray[np.floating], interval: float) -> TilesCost | None:
+def _cores(network: "Network", busy: NDArray[np.floating]) -> list[CoreCost]:
+    """Cells and cycles of each core that is taken."""
+    cell_map = network.chip.macro_config().cell_map
+    used = np.zeros(len(network.cores), dtype=np.int64)
+    for layer in network.layers:
+        for mvm in layer.mvms:
+            used[mvm.core] += cell_map.cells * len(mvm.rows) * len(mvm.columns)
+    return [
+        {"core": k, "cells_used": int(cells), "cells": int(np.prod(cell_map.shape)), "analog_cycles": float(cycles)}
+        for k, (cells, cycles) in enumerate(zip(used, busy, strict=True))
+    ]
+
+
+def _tiles(network: "Network", busy: NDArray[np.floating], interval: float) -> TilesCost | None:
     """What the compiler said of tiles, with the analog cycles of these inputs: ``busy``, of each core."""
-    if work.tiles is None:
+    facts = tile_facts(network)
+    if facts is None:
         return None
     tiles: list[TileCycles] = []
-    for predicted in work.tiles["tiles"]:
+    for predicted in facts["tiles"]:
         column, row = map(int, predicted["tile"].split(","))
-        number = row * work.columns + column
+        number = row * network.chip.mesh.columns + column
         analog = float(busy[number]) if number < len(busy) else 0.0  # a tile behind the last core with weights
         tiles.append({**predicted, "analog_cycles": analog, "utilisation": analog / interval})
     worst = max(tiles, key=lambda tile: tile["analog_cycles"])
-    return {"bottleneck": worst["tile"], "tiles": tiles, "links": work.tiles.get("links", ())}
+    return {"bottleneck": worst["tile"], "tiles": tiles, "links": facts.get("links", ())}
 
 
 def _energy(parts: Sequence[Mapping[str, float]], count: int) -> dict[str, float]:

@@ -5,9 +5,6 @@ from typing import NotRequired, TypedDict
 
 from mho.compiler.facts import LinkFlits, TileCycles, TimeFacts
 
-__all__ = ["CodeCounts", "CoreCost", "Cost", "EnergyCost", "LayerRow", "Provenance", "Rated",
-           "TilesCost", "Trace", "TraceTile", "durations"]
-
 
 class EnergyCost(TypedDict):
     """Energy of the macros for an input."""

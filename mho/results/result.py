@@ -15,12 +15,11 @@ from mho.compiler.input_time import InputTime
 from mho.macro_models.errors import InputError
 from mho.macro_models.output import write_output
 from mho.macro_models.shown import Shown
+from mho.macro_models.threads import one_thread
 from mho.results import score
-from mho.results.budget import Budget, BudgetRow, Passes, make_budget
-from mho.results.cost import Work, cost_of
-from mho.results.facts import LayerRow, Provenance, Trace
+from mho.results.budget import Budget, Passes, make_budget
+from mho.results.facts import Cost, LayerRow, Provenance, Trace
 from mho.results.uncertainty import DeviceRun, Uncertainty, make_uncertainty
-from mho.threads import one_thread
 from mho.units import format_time
 from mho.version import JSON_FORMAT
 
@@ -30,8 +29,6 @@ if TYPE_CHECKING:
     from mho.sim.backend import Observed
 
 from mho.results.seed_run import Options, SeedRun
-
-__all__ = ["Budget", "BudgetRow", "Outputs", "Result"]
 
 Outputs = NDArray[np.generic] | dict[str, NDArray[np.generic]]
 """Of a model with one output the output, of others all by name."""
@@ -73,8 +70,10 @@ class Result(Shown):
     """What the tiles did in co-simulation, as the backend noted it of the last pass."""
     observed: "Observed | None" = None
     """Clock, counted cycles, waveforms and port that simulator or board really had; None of the functional backend."""
-    work: Work | None = None
-    """What the network does for one image."""
+    cost: Cost
+    """Time, energy and area of an image."""
+    fit: Fit
+    """Whether one chip holds the network, else what these figures are of: the key ``fit`` of the JSON."""
     inputs: dict[str, float] | None = None
     """The inputs beside those of calibration: see :meth:`mho.compiler.network.ranges.InputRange.compare`."""
     device_runs: tuple[DeviceRun, ...] = field(default=(), repr=False)
@@ -129,11 +128,6 @@ class Result(Shown):
         return InputTime.mean([run.time for run in self.runs])
 
     @property
-    def fit(self) -> Fit | None:
-        """Whether one chip holds the network, else what these figures are of: the key ``fit`` of the JSON."""
-        return None if self.work is None else self.work.fit
-
-    @property
     def latency_us(self) -> float:
         """Time of an input from its begin to its result, in microseconds: the mean over seeds."""
         return self.time.latency / self.f_clk_MHz
@@ -151,7 +145,7 @@ class Result(Shown):
             "images": len(self.reference), "chips": len(self.runs),
             **({} if agreement is None else {"agreement": f"{agreement:.2%}"}),
             "relative error": f"{self.relative_error:.4g}", "latency": f"{self.latency_us:.4g} us",
-            "interval": f"{self.interval_us:.4g} us", **({"fit": fit["note"]} if fit and fit["note"] else {}),
+            "interval": f"{self.interval_us:.4g} us", **({"fit": fit["note"]} if fit["note"] else {}),
         }
 
     def accuracies(self, labels: ArrayLike) -> NDArray[np.float64]:
@@ -318,8 +312,8 @@ class Result(Shown):
             **self._outputs(),
             "layers": self.layers(),
             "f_clk_MHz": self.f_clk_MHz,
-            "fit": self.fit or {},
-            **self._cost(),
+            "fit": self.fit,
+            "cost": self.cost,
             "warnings": list(self.warnings),
         }
         if self.trace is not None:
@@ -333,12 +327,6 @@ class Result(Shown):
         if budget:
             content["budget"] = (self.budget if labels is None else self.budget(labels)).to_dict()
         return content
-
-    def _cost(self) -> dict[str, object]:
-        """Time and energy of an image."""
-        if self.work is None:
-            return {}
-        return {"cost": cost_of(self.work, self.runs, len(self.reference), self.f_clk_MHz)}
 
     def _outputs(self) -> dict[str, object]:
         """Of several outputs: which is scored, and the error of each, the mean over seeds."""

@@ -7,10 +7,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from mho.macro_models.errors import InputError, argument
 
-__all__ = [
-    "accuracy", "agreement", "alike", "choose", "classes", "is_classifier", "mean_and_deviation", "relative_error",
-]
-
 
 def is_classifier(outputs: NDArray[np.generic]) -> bool:
     """Whether outputs of one run, (images, ...), can be read as classes: a row of scores each, or integers."""

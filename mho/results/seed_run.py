@@ -11,8 +11,6 @@ from mho.compiler.input_time import InputTime
 if TYPE_CHECKING:
     from mho.sim.account import LayerFigures
 
-__all__ = ["Options", "SeedRun"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Options:

@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 from mho.macro_models.devices.sections.confidence import LEVEL_OF_CONFIDENCE, NORMAL, student
 from mho.macro_models.types import Reals
 
-__all__ = ["DEVICE_DRAWS", "DeviceRun", "Uncertainty", "make_uncertainty"]
-
 DEVICE_DRAWS = 20
 """Devices that are drawn from the errors of the one that was fitted, where a run has several seeds."""
 

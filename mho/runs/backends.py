@@ -15,8 +15,6 @@ from mho.macro_models.errors import InputError, argument
 if TYPE_CHECKING:
     from mho.sim.backend import Backend, Note, Progress
 
-__all__ = ["BACKENDS", "BackendLike", "BackendOptions", "Cosim", "Fpga", "FpgaSim", "Functional", "backend_of"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class BackendOptions:

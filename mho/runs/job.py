@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from mho.sim.executor import Execution
     from mho.sim.programming.instance import Cells
 
-__all__ = ["Job", "Progress"]
-
 Progress = Callable[[int, int], None]
 
 

@@ -10,12 +10,13 @@ import numpy as np
 
 from mho.compiler import Inputs, Network
 from mho.compiler.network.reach import clipped_inputs
+from mho.compiler.network.report import overflow_of
 from mho.hw.config import check_device
 from mho.macro_models.devices import CAUSES, Device
 from mho.macro_models.errors import InputError, argument
 from mho.macro_models.files import check_memory
 from mho.macro_models.kinds import family
-from mho.results.cost import work_of
+from mho.results.cost import cost_of
 from mho.results.facts import Provenance, Trace
 from mho.results.result import Result
 from mho.results.score import choose
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from mho.sim.programming.instance import Cells
 
 from mho.runs.job import Job, Progress
-
-__all__ = ["check_options", "run_network", "select_causes"]
 
 KEPT_BYTES = 1 << 28
 """Output codes of all seeds that are kept together unless a run asks for them."""
@@ -118,12 +117,14 @@ def run_network(
         time=time, temp=temp, seed=seed, seeds=seeds, backend=backend, without=without, only=only, limit=limit,
         device_draws=device_draws,
     )
+    if not network.chip.sensor.model.spreads:
+        causes = tuple(cause for cause in causes if cause != "sensor")
     check_device(network.chip, device)
     family(network.chip.core.kind).compensation(compensation)
     if cells is not None:
         cells.check_network(network)
         seed = _seed_of(cells, seed, seeds)
-    x = check_shape(x, network.model)[:limit]
+    x = network.chip.sensor.model.responses(check_shape(x, network.model)[:limit])
     count = seeds or 1
     images_kept = _images_kept(network, len(x), count, keep_codes)
     needed = run_bytes(network, len(x), count, codes=images_kept * code_bytes(network.program), batch=BATCH)
@@ -142,7 +143,7 @@ def run_network(
         choose(model.finish_all(model.single.last(x[:1])), score)
         last = model.single.last(x, backend.parallel if processes is None else 1)
         compared = None if network.range is None else network.range.compare(job.x)
-        work, provenance = work_of(network, job.names), _provenance(job, backend.name)
+        provenance, fit = _provenance(job, backend.name), overflow_of(network)
         if processes is not None:
             runs, device_runs = _shared_passes(job, processes, draws, progress)
         else:
@@ -160,10 +161,10 @@ def run_network(
         f_clk_MHz=network.chip.clock.f_clk_MHz,
         stacked=seeds is not None, provenance=provenance,
         warnings=(
-            *filter(None, [work.fit["note"]]), *device.warnings(job.time_s, job.temp_C), *job.warnings(compared, runs),
+            *filter(None, [fit["note"]]), *device.warnings(job.time_s, job.temp_C), *job.warnings(compared, runs),
             *filter(None, [clipped_inputs(network, x, last, references)]),
         ),
-        trace=trace, observed=observed, work=work, inputs=compared,
+        trace=trace, observed=observed, cost=cost_of(network, job.names, runs, len(x)), fit=fit, inputs=compared,
         device_runs=tuple(device_runs), budget_passes=job.budget,
     )
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mho.compiler import Network
 from mho.compiler.footprint import run_bytes
+from mho.macro_models.threads import one_thread
 from mho.runs.backends import BackendOptions
-from mho.threads import one_thread
 from mho.workers import PROCESS_BYTES, Workers, check_processes, workers
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from mho.runs.job import Job
     from mho.sim.backend import Backend
 
-__all__ = ["pass_bytes", "team", "whole_pass"]
 
 class _Shared(NamedTuple):
     """What a process begins with."""

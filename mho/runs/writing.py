@@ -23,8 +23,6 @@ from mho.runs.backends import BackendOptions
 if TYPE_CHECKING:
     from mho.sim.programming.instance import Cells
 
-__all__ = ["COLUMNS", "check_program_options", "program_net", "read_conductances"]
-
 COLUMNS = ("step", "tile", "row", "col", "polarity", "amplitude_V", "width_ns")
 """Number of the pulse from 0 on, core, bit line, source line, SET, RESET or FORM, amplitude in volts, width in ns."""
 

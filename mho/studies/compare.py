@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from mho.comparisons.descriptions import ChipDifference, DeviceDifference
     from mho.comparisons.runs import Run, RunComparison
 
-__all__ = ["compare", "run_of_result"]
-
 
 def compare(
     first: "Result | Chip | Device | PathLike", second: "Result | Chip | Device | PathLike"

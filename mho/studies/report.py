@@ -17,8 +17,6 @@ from mho.terminal.console import Output, Silent
 if TYPE_CHECKING:
     from mho.reports.facts import Facts
 
-__all__ = ["report", "write_report"]
-
 
 def report(
     results: "Result | PathLike | Sequence[Result | PathLike]", path: PathLike, *, labels: ArrayLike | None = None,

@@ -16,8 +16,6 @@ from mho.terminal.console import Output, Silent
 from mho.units import format_time
 from mho.version import library_versions
 
-__all__ = ["sweep", "write_sweep"]
-
 _MOST_ROWS = 40
 _WARNINGS = 3
 """Sentences about chips at most."""

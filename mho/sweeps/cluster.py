@@ -4,16 +4,19 @@ Workers need mho of the same version. A worker that is lost is one of the others
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from concurrent.futures import Future
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from threading import Lock
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mho.macro_models.errors import InputError, ToolError
 from mho.version import __version__
-from mho.workers import Workers, guarded, result_of
+from mho.workers import Outcome, Workers, guarded, result_of
 
-__all__ = ["on_cluster"]
+if TYPE_CHECKING:
+    from distributed import Client
+    from distributed.security import Security
 
 Task = TypeVar("Task")
 Made = TypeVar("Made")
@@ -26,7 +29,7 @@ _one = Lock()
 
 def on_cluster(
     address: str, note: Callable[[str], None], certificates: Path | None = None
-) -> "Callable[[Callable[..., object], tuple[object, ...]], Any]":
+) -> Callable[[Callable[..., object], tuple[object, ...]], AbstractContextManager[Workers]]:
     """Opens workers of the cluster whose scheduler is at ``address``, for :func:`mho.sweeps.run.run_sweep`.
 
     ``certificates`` is a folder with ``ca.pem``, ``cert.pem`` and ``key.pem`` for TLS; without, Dask's configuration.
@@ -70,7 +73,7 @@ class _Cluster:
             with suppress(OSError, TimeoutError, RuntimeError):
                 self._client.cancel(list(futures))
 
-    def _result(self, future: Any) -> Any:
+    def _result(self, future: "Future[Outcome[Made]]") -> "Outcome[Made]":
         from distributed import KilledWorker
         from distributed.client import FutureCancelledError
 
@@ -87,8 +90,8 @@ class _Cluster:
 
 
 def _work(
-    begin: Callable[..., object], arguments: tuple[object, ...], key: str, function: Callable[[Any], Any], task: Any
-) -> Any:
+    begin: Callable[..., object], arguments: tuple[object, ...], key: str, function: Callable[[Task], Made], task: Task
+) -> "Outcome[Made]":
     """A task on a worker, which begins once for each sweep."""
     with _one:
         if _begun.get("key") != key:
@@ -98,7 +101,7 @@ def _work(
 
 
 @contextmanager
-def _client(address: str, certificates: Path | None) -> Iterator[Any]:
+def _client(address: str, certificates: Path | None) -> "Iterator[Client]":
     try:
         from distributed import Client
     except ImportError:
@@ -129,7 +132,7 @@ def _client(address: str, certificates: Path | None) -> Iterator[Any]:
 
 
 @contextmanager
-def _closed(client: Any) -> Iterator[None]:
+def _closed(client: "Client") -> Iterator[None]:
     """Closed at the end, whether or not there still is a scheduler that could be told."""
     try:
         yield
@@ -138,7 +141,7 @@ def _closed(client: Any) -> Iterator[None]:
             client.close()
 
 
-def _security(folder: Path | None) -> Any:
+def _security(folder: Path | None) -> "Security | None":
     """What TLS needs, of a folder; None: what Dask's own configuration says."""
     if folder is None:
         return None

@@ -11,13 +11,10 @@ from mho.api.device import Device
 from mho.api.net import Net
 from mho.macro_models.errors import InputError
 from mho.results import score
-from mho.results.cost import cost_of
 from mho.results.result import Result
 from mho.sweeps.spec.points import Point, parts
 from mho.sweeps.spec.spec import Spec
 from mho.sweeps.spec.workload import Workload
-
-__all__ = ["Row", "begin", "evaluate"]
 
 Row = dict[str, Any]
 """Columns of a point; of one that is refused ``error`` holds the sentence and there are no results."""
@@ -71,9 +68,8 @@ def _measures(net: Net, result: Result, workload: Workload) -> Row:
     if result.agreement is not None:
         row["agreement"] = result.agreement
     row["relative_error"] = score.relative_error(run.outputs, result.reference)
-    assert result.work is not None
     return row | {
-        "mvms": run.mvms // images, **_size(net.sha256, net), **_cost(result), "fits": result.work.fit["fits"],
+        "mvms": run.mvms // images, **_size(net.sha256, net), **_cost(result), "fits": result.fit["fits"],
     }
 
 
@@ -82,12 +78,12 @@ def _cost(result: Result) -> Row:
 
     With what has changed since these were right, where they are extrapolated.
     """
-    assert result.work is not None
-    cost = cost_of(result.work, result.runs, len(result.reference), result.f_clk_MHz)
+    cost, energy = result.cost, result.cost["energy"]
     row: Row = {name: cost[name] for name in result.time.facts(result.f_clk_MHz)}
-    row |= {} if cost["energy"] is None else {"energy_nJ": cost["energy"]["total_pJ"] / 1000.0}
+    row |= {} if energy is None else {"energy_nJ": energy["total_pJ"] / 1000.0}
     row |= {} if cost["macros_mm2"] is None else {"area_mm2": cost["macros_mm2"]}
-    changed = dict.fromkeys(part for changes in result.work.extrapolated for part in changes.split("; ") if part)
+    changes = (energy and energy["extrapolated"], cost["area_extrapolated"])
+    changed = dict.fromkeys(part for text in changes if text for part in text.split("; "))
     return row | ({"extrapolated": "; ".join(changed)} if changed else {})
 
 

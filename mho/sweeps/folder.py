@@ -18,8 +18,6 @@ from mho.macro_models.files import FileKind, read_text
 from mho.macro_models.output import cannot_write, write_output
 from mho.sweeps.evaluate import Row
 
-__all__ = ["Folder"]
-
 _ROW = FileKind("row of a sweep", 1 << 20)
 
 

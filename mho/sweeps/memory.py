@@ -10,8 +10,6 @@ from mho.macro_models.files.memory import available_bytes
 from mho.sweeps.spec.spec import Spec
 from mho.workers import PROCESS_BYTES, check_jobs, check_processes, processes_text, processors
 
-__all__ = ["bounded_jobs", "point_bytes"]
-
 
 def point_bytes(spec: Spec) -> int:
     """Memory that a process takes for a point, by estimate, in bytes: of the largest network on the largest chip."""

@@ -7,8 +7,6 @@ from mho.sweeps.evaluate import Row
 from mho.sweeps.spec.measures import MEASURES, costs, front
 from mho.units import format_time
 
-__all__ = ["panels_of", "score_of"]
-
 SCORES = ("accuracy", "agreement", "relative_error")
 """Measures of how good answers are: the first that is there is drawn."""
 COSTS = ("interval_us", "latency_us", "energy_nJ", "area_mm2", "cores")

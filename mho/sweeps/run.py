@@ -17,8 +17,6 @@ from mho.sweeps.spec.points import Point, Space
 from mho.sweeps.spec.spec import Spec
 from mho.workers import Workers, workers
 
-__all__ = ["Sweep", "run_sweep"]
-
 
 def half_interval(values: Sequence[float], images: int, *, share: bool) -> float | None:
     """Half of the 90 % interval of a mean over chips; None of a single chip whose values say nothing of their scatter.

@@ -22,8 +22,6 @@ from mho.macro_models.output import write_output
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["Output", "Progress", "Silent", "say"]
-
 _STEP, _STEP_S, _EVERY_S = 0.1, 2.0, 30.0
 """Progress without a terminal: a line after this share of the work and so many seconds, and every so many seconds."""
 

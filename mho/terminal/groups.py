@@ -7,8 +7,6 @@ import click
 
 from mho.macro_models.errors import nearest
 
-__all__ = ["Group", "LazyGroup"]
-
 
 def _no_such(name: str, commands: Sequence[str]) -> click.UsageError:
     near = nearest(name, commands)

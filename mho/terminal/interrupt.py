@@ -14,8 +14,6 @@ import sys
 from types import FrameType
 from typing import NoReturn
 
-__all__ = ["CODE", "delivered", "end", "install", "interrupted", "work"]
-
 CODE = 130
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _IMPORTED_S, _SWALLOWED_S = 0.05, 1.0

@@ -11,11 +11,6 @@ from mho.terminal import interrupt
 from mho.terminal.console import Output
 from mho.terminal.paths import Reads, Word, Writes, check_paths
 
-__all__ = [
-    "BACKEND", "BOARD", "CHIP", "DEVICE", "PRESET", "THING", "chip_argument", "chip_option", "common_options",
-    "example", "named", "noise_option", "parse_slices", "read_shape", "set_option",
-]
-
 
 def _backends(_context: click.Context) -> Iterator[tuple[str, str]]:
     from mho.runs.backends import BACKENDS
@@ -142,11 +137,11 @@ def common_options(function: F) -> F:
     @click.option("-q", "--quiet", is_flag=True, help="No progress and no warnings on stderr.")
     @click.option("-v", "--verbose", is_flag=True, help="Details on stderr.")
     @functools.wraps(function)
-    def wrapper(*args: Any, json_path: str | None, quiet: bool, verbose: bool, **kwargs: Any) -> Any:
+    def wrapper(*args: object, json_path: str | None, quiet: bool, verbose: bool, **kwargs: object) -> object:
         ctx = click.get_current_context()
         check_paths(ctx)
         interrupt.work()
-        from mho.sim.build.announce import announced_builds
+        from mho.sim.build.toolchain import announced_builds
 
         out = Output(json_path=json_path, quiet=quiet, verbose=verbose)
         try:

@@ -20,8 +20,6 @@ from mho.macro_models.errors import InputError, MhoError
 from mho.macro_models.files import FileKind, read_toml
 from mho.macro_models.output import check_folder, check_output
 
-__all__ = ["FIGURE", "READS", "WAVES", "WORD", "WRITES", "Reads", "Writes", "check_paths"]
-
 _TOML = FileKind("TOML file", 1 << 20)
 
 

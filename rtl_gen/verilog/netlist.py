@@ -1,7 +1,10 @@
 """From a component to the Verilog of its modules, each written from its own signature alone."""
 
 import gc
-from collections.abc import Collection, Iterator, Mapping
+import inspect
+import re
+import textwrap
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +15,7 @@ from amaranth.hdl._ast import Format, SignalSet
 from amaranth.hdl._ir import PortDirection
 from amaranth.lib import wiring
 
-from mho.hw.block import reset_name
+from mho.hw.block import Resettable, reset_name
 from mho.macro_models.errors import ToolError
 from mho.rtl_gen.templates import fill, template
 from mho.rtl_gen.verilog.blocks import Block, BlockPlatform, arguments, ports_of
@@ -20,10 +23,71 @@ from mho.rtl_gen.verilog.memories import MemoryShape, tied_off, write_memory
 from mho.rtl_gen.verilog.module.gating import CLOCK_GATE
 from mho.rtl_gen.verilog.module.writer import Written, write_module
 from mho.rtl_gen.verilog.reading import read_netlist
-from mho.rtl_gen.verilog.remarks import module_remarks, port_remarks
 from mho.rtl_gen.verilog.source import layout_of, name_signals
 
 __all__ = ["PERMISSION", "Netlists", "emit", "netlists"]
+
+
+_WIDTH = 100
+_PLACES = {
+    "mho.hw.core": "the core", "mho.hw.kinds": "the core", "mho.hw.macro": "the core, at the macro",
+    "mho.hw.host": "the host's side of the core", "mho.hw.noc": "the network on chip", "mho.hw.tile": "a tile",
+    "mho.hw.chip": "the top", "mho.hw.emulator": "the emulated macro",
+}
+"""Where blocks of a package are in a chip."""
+
+
+def module_remarks(kind: type) -> list[str]:
+    """Lines on a module: what it does, how long that takes, and where it is; without the ``//``."""
+    paragraphs = _sections(kind)[""].split("\n\n")
+    lines: list[str] = []
+    for paragraph in paragraphs:
+        if paragraph.strip() and not paragraph.lstrip().startswith(".."):
+            lines += [*([""] if lines else []), *textwrap.wrap(_plain(paragraph), _WIDTH)]
+    place = next((name for package, name in _PLACES.items() if f"{kind.__module__}.".startswith(f"{package}.")), "")
+    return [*lines, f"Part of {place}."] if place and lines else lines
+
+
+def port_remarks(kind: type, ports: Iterable[str]) -> dict[str, str]:
+    """What ports carry, where the docstring of the component says so: by port, the first of those that share it.
+
+    A member that is a bundle (``o`` of ``o_payload`` and ``o_valid``) speaks for all its ports.
+    """
+    listed = list(ports)
+    remarks: dict[str, str] = {}
+    for names, text in _members(kind):
+        carried = [port for name in names for port in listed if port == name or port.startswith(f"{name}_")]
+        first = next((port for port in listed if port in carried and port not in remarks), None)
+        if first is not None and text:
+            remarks[first] = text
+    return remarks
+
+
+def _sections(kind: type) -> dict[str, str]:
+    """Text before the first heading (under no name) and under each heading."""
+    doc = inspect.cleandoc(vars(kind).get("__doc__") or "")
+    parts = re.split(r"^(\w[\w ]*)\n-{3,}\n", doc, flags=re.MULTILINE)
+    return {"": parts[0]} | dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def _members(kind: type) -> list[tuple[list[str], str]]:
+    """Names and texts of the members, as far as docstrings have a list of them: its own, and those of its bases."""
+    members: list[tuple[list[str], str]] = []
+    bases = [base for base in kind.__mro__ if base.__module__ != Resettable.__module__]
+    for line in "\n".join(_sections(base).get("Members", "") for base in bases).splitlines():
+        if head := re.match(r"([\w, ]+?) : ", line):
+            members.append(([name.strip() for name in head[1].split(",")], ""))
+        elif members and line[:1].isspace():
+            names, text = members[-1]
+            members[-1] = names, f"{text} {_plain(line)}".strip()
+    return members
+
+
+def _plain(text: str) -> str:
+    """Words without markup."""
+    text = re.sub(r":\w+:`~?([^`]*)`", lambda m: m[1].rpartition(".")[2], text)
+    return " ".join(text.replace("``", "").replace("`", "").split())
+
 
 PERMISSION = "programming_permission"
 """Name of the module of :class:`mho.hw.core.write_verify.ProgrammingPermission` without the prefix: the one module with
@@ -100,11 +164,16 @@ class Netlists:
 
 
 def netlists(
-    component: wiring.Component, *, name: str, prefix: str, configs: Collection[object] | None = None
+    component: wiring.Component, *, name: str, prefix: str, configs: Collection[object] | None = None,
+    clock_gates: bool = False,
 ) -> Netlists:
-    """Netlists of a component that has a synchronous reset and no gates of clocks; parameters as of :func:`emit`."""
+    """Netlists of a component that has a synchronous reset, of registers without gates; parameters as of :func:`emit`.
+
+    ``clock_gates``: blocks of :func:`mho.hw.block.clock_by` have theirs.
+    """
+    gate = f"{prefix}{CLOCK_GATE}" if clock_gates else ""
     with _uncollected():
-        platform = _elaborated(component, name, prefix, "rst", configs)
+        platform = _elaborated(component, name, prefix, "rst", configs, gate)
         owners = _Signals(platform.blocks)
         pairs = {name: _write(name, platform.blocks, False, "", owners) for name in platform.blocks}
         blocks = {

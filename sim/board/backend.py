@@ -35,15 +35,14 @@ class FpgaSimBackend(HostScheduled):
     """Runs operations on the register bus of a simulated board, in a process that is kept until :meth:`close`.
 
     The board is that of the network's own chip, whatever board might hold it. It has a shift register for read noise
-    where a core needs one. Cells are programmed on one that emulates at the level of the pins.
+    where a core needs one. Cells are programmed on one where they answer to pulses.
 
     Parameters
     ----------
     lanes
         Cells that meet their input in one cycle.
-    level
-        Where the emulator takes over in operations: ``vector``, or ``pin``: the core as it is generated, and the macro
-        emulated. None: the first of these that emulators of the kind have.
+    serial
+        Whether the digital part of the core that runs operations is serial, as on small boards.
     progress
         Called with what is done and all that there is, words or cells, while cells are programmed.
     """
@@ -52,9 +51,9 @@ class FpgaSimBackend(HostScheduled):
     reports = ("progress",)
 
     def __init__(
-        self, *, lanes: int = _LANES, level: str | None = None, progress: Callable[[int, int], None] | None = None
+        self, *, lanes: int = _LANES, serial: bool = False, progress: Callable[[int, int], None] | None = None
     ) -> None:
-        self._lanes, self._level, self._progress = lanes, level, progress
+        self._lanes, self._serial, self._progress = lanes, serial, progress
         self._chip: Chip | None = None
         self._boards: dict[BoardConfig, BusSimulation] = {}
         self._driver: BoardDriver | None = None
@@ -74,7 +73,7 @@ class FpgaSimBackend(HostScheduled):
         """
         self.rows = chip.macro_config().cell_map.rows
         kind = emulator_of(chip)
-        cfg = self._config(chip, self._level or kind.levels[0], noise=any(map(kind.draws, cores)))
+        cfg = self._config(chip, noise=any(map(kind.draws, cores)))
         for model in cores:
             kind.check(cfg.emulator, model)
         if self._chip is None or cfg.chip != self._chip.hardware(*PARTS):
@@ -82,8 +81,11 @@ class FpgaSimBackend(HostScheduled):
         self._chip = chip
         self._driver = BoardDriver(self._board(cfg), cfg, cores) if cores else None
 
-    def _config(self, chip: Chip, level: str, *, noise: bool = False) -> BoardConfig:
-        return BoardConfig(chip=chip.hardware(*PARTS), level=level, lanes=min(self._lanes, chip.lines), noise=noise)
+    def _config(self, chip: Chip, *, noise: bool = False, programs: bool = False) -> BoardConfig:
+        return BoardConfig(
+            chip=chip.hardware(*PARTS), programs=programs, serial=self._serial and not programs,
+            lanes=min(self._lanes, chip.lines), noise=noise,
+        )
 
     def _board(self, cfg: BoardConfig) -> BusSimulation:
         """The board, built and started unless it is there."""
@@ -115,7 +117,7 @@ class FpgaSimBackend(HostScheduled):
             raise RuntimeError("The backend must be open.")
         if self._programmer is None:
             check_engine(self._chip, "on a board")
-            cfg = self._config(self._chip, "pin")
+            cfg = self._config(self._chip, programs=True)
             self._programmer = BoardProgrammer(self._board(cfg), cfg, progress=self._progress, looks=_LOOKS)
         if self._driver is not None:
             # It may be the same board.

@@ -12,9 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from mho.hw.board import (
     BOARD_BASE,
     BOARD_MAGIC,
-    BOARD_VERSIONS,
+    BOARD_VERSION,
     CORE_BASE,
-    LEVELS,
     BoardConfig,
     TilesConfig,
     load_base,
@@ -22,9 +21,7 @@ from mho.hw.board import (
 )
 from mho.hw.config import Chip
 from mho.hw.core.layout import OpLayout, pack
-from mho.hw.emulator import LoadWord
-from mho.hw.emulator.kind import CoreLoads
-from mho.hw.emulator.layout import TABLES
+from mho.hw.emulator import CoreLoads, LoadWord
 from mho.hw.host.core.map import MAP_VERSION
 from mho.hw.host.link.tasks import Poll, Read, Task, Write
 from mho.hw.host.registers import register_word
@@ -66,7 +63,8 @@ class BoardInfo:
 
     version: int
     core_version: int
-    level: str
+    programs: bool
+    serial: bool
     g_bits: int
     slots: int
     lanes: int
@@ -95,7 +93,10 @@ class BoardInfo:
 
     def board(self, chip: Chip) -> BoardConfig:
         """The board, as far as a host needs to know it."""
-        return BoardConfig(chip=chip, level=self.level, lanes=self.lanes, slots=self.slots, noise=self.noise)
+        return BoardConfig(
+            chip=chip, programs=self.programs, serial=self.serial, lanes=self.lanes, slots=self.slots,
+            noise=self.noise,
+        )
 
     def tiles(self, chip: Chip) -> TilesConfig:
         """The same of a board with tiles."""
@@ -114,18 +115,15 @@ def read_info(bus: BoardBus, where: str, base: int = BOARD_BASE) -> BoardInfo:
     identity, emulator, geometry, clock = (int(word) for word in words)
     if identity & 0xFFFF != BOARD_MAGIC:
         raise ToolError(f"{where}: what answers holds no core (its identity is {identity:#010x})")
-    version, core_version, number = identity >> 16 & 0xFF, identity >> 24, emulator & 3
-    if number >= len(LEVELS):
-        raise ToolError(f"{where}: the board emulates at a level that is not known here ({number})")
-    level = LEVELS[number]
-    if (version, core_version) != (BOARD_VERSIONS[level], MAP_VERSION):
+    version, core_version = identity >> 16 & 0xFF, identity >> 24
+    if (version, core_version) != (BOARD_VERSION, MAP_VERSION):
         raise ToolError(
             f"{where}: the board was built with version {version}.{core_version} of its registers, not "
-            f"{BOARD_VERSIONS[level]}.{MAP_VERSION}; build and load it again with: mho fpga build, mho fpga load"
+            f"{BOARD_VERSION}.{MAP_VERSION}; build and load it again with: mho fpga build, mho fpga load"
         )
     return BoardInfo(
-        version=version, core_version=core_version, level=level, g_bits=emulator >> 2 & 0x3F,
-        slots=emulator >> 8 & 0xFF, lanes=emulator >> 16, lines=geometry & 0xFFFF,
+        version=version, core_version=core_version, programs=bool(emulator & 1), serial=bool(emulator & 2),
+        g_bits=emulator >> 2 & 0x3F, slots=emulator >> 8 & 0xFF, lanes=emulator >> 16, lines=geometry & 0xFFFF,
         noise=bool(geometry >> 16 & 1),
         columns=geometry >> 17 & 31, rows=geometry >> 22 & 31, tiled=base != BOARD_BASE, clock_hz=clock,
         sha256="".join(f"{int(word):08x}" for word in digest),
@@ -201,7 +199,7 @@ class BoardDriver:
         if self._loaded == core:
             return
         self.forget()
-        parts = self.kind.loads(self.cfg, self.models[core])
+        parts = CoreLoads(self.kind, self.cfg, self.models[core])
         if core not in self._cells:
             self._cells[core] = parts.cells()
         control, loads = self._at("control"), self._loads(parts.first())
@@ -234,7 +232,7 @@ class BoardDriver:
         parts = [self._guard(partial(self._chunk, core, op, masks, x[chunk], ids[chunk])) for chunk in chunks]
         codes = np.concatenate([part[0] for part in parts])
         analog = np.concatenate([part[1] for part in parts])
-        steps = self._parts.steps(op, analog)
+        steps = self.kind.steps(self.cfg, op, analog)
         cycles = self.cfg.core.whole_cycles(op, analog)
         return BackendResult(codes=codes, steps=steps[:, None], cycles=cycles, analog=analog)
 
@@ -307,8 +305,6 @@ class BoardDriver:
         pairs: list[tuple[int, int]] = []
         for load in loads:
             address = load_base(self.cfg) + load_offset(self.cfg, load.region, load.index)
-            if load.region == TABLES and pairs and address == pairs[-1][0] + 8:
-                pairs.append((address - 4, 0))  # between two lines there is a word of nothing
             pairs.append((address, load.data))
         return write_runs(pairs)
 

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from mho.hw.board import CORE_BASE, BoardConfig, load_base, load_offset
 from mho.hw.core.write_verify import PULSE, WriteVerifyConfig, WriteVerifyParameters, cycles
-from mho.hw.emulator import PinEmulatorConfig, logged_pulses, table_words
-from mho.hw.emulator.layout import PULSES
-from mho.hw.emulator.pins.config import CONSTANTS, LOG, LOG_LEVEL
+from mho.hw.emulator.layout import EXTRA
+from mho.hw.emulator.pulses.config import CONSTANTS, LOG, LOG_LEVEL, records_from
+from mho.hw.emulator.pulses.loads import logged_pulses, table_words
 from mho.hw.host.core.write_map import CODE_BITS, FIFO_DEPTH, RESULT_PULSES, RESULT_VALID, WORD_FLAG
 from mho.hw.host.link.tasks import Poll, Read, Task, Write
 from mho.hw.host.registers import RegisterMap, register_word
@@ -83,12 +83,12 @@ class BoardProgrammer:
         self, bus: BoardBus, cfg: BoardConfig, *, progress: Callable[[int, int], None] | None = None,
         guard: Callable[[Callable[[], Any]], Any] = once, looks: int = 1,
     ) -> None:
-        parts = cfg.emulator
+        parts, write = cfg.emulator, cfg.blocks.write
         check_engine(cfg.chip, "on a board")
-        if cfg.write is None or not isinstance(parts, PinEmulatorConfig):
-            raise InputError(f"{cfg.chip.name}: level must be pin to program cells on a board, not {cfg.level}")
+        if write is None:
+            raise InputError(f"{cfg.chip.name}: programs must be true to program cells on a board")
         self.bus, self.cfg, self.progress = bus, cfg, progress
-        self._write: WriteVerifyConfig = cfg.write
+        self._write: WriteVerifyConfig = write
         self._parts, self._guard, self._looks = parts, guard, looks
         self._map = cfg.blocks.registers
         self.forget()
@@ -193,7 +193,7 @@ class BoardProgrammer:
 
     def _read_records(self, records: NDArray[np.uint32], visited: NDArray[np.intp]) -> None:
         """Bring ``records`` up to date: what changes of the cells that were visited."""
-        first, count = self._word(self._parts.records), int(PulseRecord.THRESHOLD)
+        first, count = self._word(records_from(self._parts)), int(PulseRecord.THRESHOLD)
         tasks = [Read(first + 4 * RECORD_WORDS * cell, count) for cell in visited.tolist()]
         if tasks:
             records[visited, :count] = np.stack(self.bus.execute(tasks))
@@ -213,7 +213,7 @@ class BoardProgrammer:
         pulse_law, self._law = self._law, []
         if law != pulse_law:
             tasks.append(Write(self._word(CONSTANTS), law))
-        first, flat = self._word(self._parts.records), records.ravel()
+        first, flat = self._word(records_from(self._parts)), records.ravel()
         changed = np.arange(len(flat)) if pending is None else np.flatnonzero(flat != pending)
         if 2 * len(changed) > len(flat):
             tasks.append(Write(first, flat))
@@ -267,7 +267,7 @@ class BoardProgrammer:
 
     def _word(self, index: int) -> int:
         """Address of a word of region 3."""
-        return load_base(self._parts) + load_offset(self._parts, PULSES, index)
+        return load_base(self._parts) + load_offset(self._parts, EXTRA, index)
 
 
 def parameter_writes(map: RegisterMap, parameters: WriteVerifyParameters) -> Iterator[tuple[int, int]]:

@@ -8,11 +8,44 @@ changed, and for all models before the next part. Within an edge models know not
 import os
 import re
 from collections.abc import Collection
+from pathlib import Path
 
+from mho.macro_models.errors import ToolError
 from mho.sim.build.parts.files import edge_files, whole_header
 from mho.sim.build.parts.statements import UnknownFormError
 
-__all__ = ["PARTS", "edge_sources"]
+__all__ = ["PARTS", "edge_sources", "name_scopes"]
+
+
+_SCOPES = re.compile(r'->pushPrefix\("((?:macro|tile|notes_tile)_here|tile_shell)",')
+_INCLUDE = re.compile(r"^#include .*\n(?!#include)", re.MULTILINE)
+_CLOCK = re.compile(r'->declBit\(c\+(\d+),0,"clk",-1, VerilatedTraceSigDirection::INPUT')
+_CLOCK_DUMP = re.compile(r"^ *bufp->(?:full|chg)Bit\(oldp\+(\d+),\(vlSelfRef\.clk\)\);\n", re.MULTILINE)
+_DECLARED = "\n#include <string>\nstd::string mho_scope(const char* name);\nextern uint32_t mho_clock;\n"
+
+
+def name_scopes(objects: Path, name: str) -> None:
+    """Have the scopes of the model ``name`` named anew and its clock shared, in what Verilator wrote to ``objects``.
+
+    Raises
+    ------
+    ToolError
+        If scopes or clock were not found, as with another Verilator.
+    """
+    texts = {path: path.read_text("utf-8") for path in sorted(objects.glob(f"{name}__Trace__*.cpp"))}
+    clocks = {code for text in texts.values() for code in _CLOCK.findall(text)}
+    scopes = dumps = 0
+    for path, text in texts.items():
+        text, count = _SCOPES.subn(r'->pushPrefix(mho_scope("\1"),', text)
+        scopes += count
+        text, count = _CLOCK_DUMP.subn("", text)
+        dumps += count
+        for code in clocks:
+            text = text.replace(f"->declBit(c+{code},0,", "->declBit(mho_clock,0,")
+        path.write_text(_INCLUDE.sub(lambda match: match[0] + _DECLARED, text, count=1), "utf-8")
+    if not scopes or len(clocks) != 1 or dumps != 2:
+        raise ToolError(f"verilator wrote waves of {name} in a form that is not known; that of 5.032 is")
+
 
 PARTS = os.environ.get("MHO_PARTS", "1") != "0"
 """Whether edges are taken apart; ``MHO_PARTS=0`` leaves models as Verilator has them, for comparison."""

@@ -101,6 +101,11 @@ def _has_body(chip: Chip, own_macro: bool) -> bool:
     return not own_macro or not has_model(chip)
 
 
+def _own_defines(chip: Chip, own_macro: bool) -> dict[str, object]:
+    """What a user's own model is compiled with: it may take its cells from a file."""
+    return {} if _has_body(chip, own_macro) else {"CELLS_FILE": 1}
+
+
 def _netlist_key(netlist: Path | None, cells: Path | None) -> list[str]:
     key: list[str] = []
     for name, path in (("netlist", netlist), ("cells", cells)):
@@ -186,7 +191,10 @@ def verilator_build(
 
     # Clocks of a macro's own run in time, which a burst has none of.
     timed = waves or (own_macro and chips[0].macro is not None and bool(chips[0].macro.clocks))
-    defines: dict[str, object] = {"MHO_HALF_PS": half_period(chips[0]), **({} if timed else {"MHO_BURST": _BURST})}
+    defines: dict[str, object] = {
+        "MHO_HALF_PS": half_period(chips[0]), **({} if timed else {"MHO_BURST": _BURST}),
+        **_own_defines(chips[0], own_macro),
+    }
     key = [
         *_common_key(cores, defines), *_own_key(cores[0], own_macro), str(kinds), f"waves {waves}",
         *_netlist_key(netlist, cells), *compiler_key(), *generated,
@@ -217,6 +225,7 @@ def icarus_build(
         compile_icarus(folder, [*sources, *bodies, HDL / "core_tb.v"], "core_tb.vvp", top="core_tb", defines=defines)
 
     defines = core_defines(chip, own_macro=own_macro) | {"MHO_HALF_PS": half_period(chip), "MHO_DEPTH": SHELL_DEPTH}
+    defines |= _own_defines(chip, own_macro)
     if _has_body(chip, own_macro):
         defines["MHO_PINS"] = pins_module(core_blocks(chip).pins)
     key = [

@@ -5,34 +5,82 @@ costs more than half of the speed; here only the few signals that the bench watc
 """
 
 import os
+import platform
+import re
 import shutil
+import subprocess
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
 from amaranth.lib import wiring
 
+from mho.macro_models.errors import ToolError
 from mho.macro_models.files.scripts import is_plain, make_word
 from mho.rtl_gen.verilog.netlist import emit
-from mho.sim.build.edges import PARTS, edge_sources
-from mho.sim.build.runtime import cpu_flags, take_runtime
-from mho.sim.build.scopes import name_scopes
-from mho.sim.build.toolchain import hash_files, nearby, require_cocotb, require_tool, run_logged, tool_version
+from mho.sim.build.edges import PARTS, edge_sources, name_scopes
+from mho.sim.build.toolchain import (
+    cached_build,
+    hash_files,
+    nearby,
+    require_cocotb,
+    require_tool,
+    run_logged,
+    tool_version,
+)
 
 __all__ = [
-    "EXACT",
-    "FAST",
-    "UNOPTIMISED",
-    "archive",
-    "compile_icarus",
-    "compile_verilator",
-    "compiler_key",
-    "hardware_hash",
-    "verilate",
-    "verilog_modules",
-    "verilog_text",
+    "EXACT", "FAST", "UNOPTIMISED", "archive", "compile_icarus", "compile_verilator", "compiler_key", "hardware_hash",
+    "verilate", "verilog_modules", "verilog_text",
 ]
+
+
+_LISTS = re.compile(r"^VM_GLOBAL_(?:FAST|SLOW) \+= \\\n((?:\t.*\n)*)", re.MULTILINE)
+
+
+@cache
+def cpu_flags() -> str:
+    """What ``-march=native`` depends on."""
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return platform.processor()
+    return next((line for line in text.splitlines() if line.startswith(("flags", "Features"))), platform.processor())
+
+
+def take_runtime(objects: Path, make: Sequence[str]) -> None:
+    """Put the objects of Verilator's library that a simulator links into the folder in which it is built.
+
+    They are compiled by the commands with which its makefile would, and taken from the cache where these commands and
+    the tools are the same. Where that is not possible nothing is put there: the makefile then compiles them itself.
+
+    Parameters
+    ----------
+    objects
+        Where Verilator wrote ``Vtop.mk``.
+    make
+        How ``make`` is called there, without its targets.
+    """
+    text = (objects / "Vtop_classes.mk").read_text(encoding="utf-8")
+    names = [f"{word}.o" for listed in _LISTS.findall(text) for word in listed.split() if word != "\\"]
+    said = subprocess.run([*make, "-n", *names], cwd=objects, capture_output=True, text=True, check=False)
+    if not names or said.returncode:
+        return
+
+    def build(folder: Path) -> None:
+        run_logged([*make, *names], folder / "build.log", "the C++ compiler of Verilator's library", cwd=objects)
+        for name in names:
+            shutil.copyfile(objects / name, folder / name)
+
+    with suppress(ToolError):
+        key = [said.stdout, tool_version("verilator"), tool_version("g++")]
+        folder = cached_build("runtime", [*key, cpu_flags()], build, what="")
+        for name in names:
+            # A new copy: it must be newer than the makefile, and nothing may write through it into the cache.
+            shutil.copyfile(folder / name, objects / name)
+
 
 _LEVEL = os.environ.get("MHO_OPTIMISE", "-O2")
 """With -O1 the C++ compiler takes two thirds of the time, which short simulations do not win back."""
@@ -82,7 +130,7 @@ def compiler_key() -> list[str]:
     here = Path(__file__)
     return [
         hash_files([
-            here, *map(here.with_name, ("toolchain.py", "edges.py", "scopes.py")), *here.with_name("parts").glob("*.*"),
+            here, *map(here.with_name, ("toolchain.py", "edges.py")), *here.with_name("parts").glob("*.*"),
         ]),
         tool_version("verilator"), tool_version("g++"), cpu_flags(), FAST, EXACT, f"parts {PARTS}",
     ]
@@ -142,7 +190,7 @@ def archive(
     functions of Verilator's own library come with the program that takes it. ``NAME__Edge.h`` is the header of
     :func:`mho.sim.build.edges.edge_sources`, whose C++ is in the archive; what it replaces is not optimised. With
     ``waves`` the model is traced and evaluated whole, so that no change of a signal is lost; see
-    :mod:`mho.sim.build.scopes`.
+    :mod:`mho.sim.build.edges`.
 
     Raises
     ------

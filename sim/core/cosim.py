@@ -91,7 +91,7 @@ class CosimBackend(HostScheduled):
         if self._core is not None and (chip != self._chip or not self._core.simulation.alive):
             self.close()
         if self._core is None:
-            simulator = verilator_build(chip, waves=self._waves is not None)
+            simulator = verilator_build(chip.core_alone, waves=self._waves is not None)
             simulation = Simulation(simulator, timeout_s=self._timeout_s, waves=self._waves)
             self._core = CosimCore.of(simulation, chip)
             self._chip = chip

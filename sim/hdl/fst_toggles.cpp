@@ -2,13 +2,13 @@
 //
 //   fst_toggles TRACE MEGABYTES SECONDS ONE OTHER END
 //
-// A line a signal: its path with dots, its width, the changes of its bits, most significant first, then the cycles at
-// whose end each is 1. Then a line for each scope that has signals ONE and OTHER: "&", the scope, and the cycles at
-// whose end a bit of the first is 1, one of the other, one of each. A cycle ends with a rising edge of the first signal
-// called clk; what changes at an edge is after it. Nothing is counted before a signal whose path ends in END is 1, if
-// there is one. The last line is "end" and the cycles. More memory, processor time or signals than are allowed end the
-// program. The reader of FST is GTKWave's, which comes with Verilator and trusts what it reads; that of VCD is here, and
-// looks at nothing but text.
+// A line a signal: "signal", its path with dots, its width, the changes of its bits, most significant first, then the
+// cycles at whose end each is 1. Then a line for each scope that has signals ONE and OTHER: "memory", the scope, and the
+// cycles at whose end a bit of the first is 1, one of the other, one of each. A cycle ends with a rising edge of the
+// first signal called clk; what changes at an edge is after it. Nothing is counted before a signal whose path ends in
+// END is 1, if there is one. The last line is "end" and the cycles. More memory, processor time or signals than are
+// allowed end the program. The reader of FST is GTKWave's, which comes with Verilator and trusts what it reads; that of
+// VCD is here, and looks at nothing but text.
 
 #include <sys/resource.h>
 
@@ -90,6 +90,9 @@ struct Trace {
         for (const std::string& scope : scopes) path += scope + ".";
         name = name.substr(0, name.find(' '));
         for (char& each : name) if (each <= ' ') each = '_';
+        // A range is none of the name; an index of an array is.
+        const size_t range = name.rfind('[');
+        if (range != std::string::npos && name.find(':', range) != std::string::npos) name.erase(range);
         if (!length) return;
         bits += length;
         letters += path.size() + name.size();
@@ -145,7 +148,7 @@ struct Trace {
         const uint64_t cycles = edges.size();
         for (const Named& each : named) {
             const Signal& signal = signals.at(each.handle);
-            std::printf("%s %zu", each.path.c_str(), signal.changes.size());
+            std::printf("signal %s %zu", each.path.c_str(), signal.changes.size());
             for (uint64_t count : signal.changes) std::printf(" %llu", static_cast<unsigned long long>(count));
             for (size_t k = 0; k < signal.ones.size(); ++k) {
                 const uint64_t rest = signal.value[k] == '1' ? cycles - signal.since[k] : 0;
@@ -155,7 +158,7 @@ struct Trace {
         }
         for (Pair& pair : pairs) {
             pair.set(false, false, cycles);
-            std::printf("& %s", pair.scope.c_str());
+            std::printf("memory %s", pair.scope.c_str());
             for (uint64_t count : pair.cycles) std::printf(" %llu", static_cast<unsigned long long>(count));
             std::printf("\n");
         }
@@ -220,14 +223,14 @@ static bool read_vcd(const char* path, Trace& trace) {
     const auto section = [&] { while (file >> word && word != "$end") {} };
     while (!defined && file >> word) {
         if (word == "$scope") {
-            file >> kind >> name;
+            if (!(file >> kind >> name) || kind == "$end" || name == "$end") return false;
             trace.enter(name);
             section();
         } else if (word == "$upscope") {
             trace.leave();
             section();
         } else if (word == "$var") {
-            if (!(file >> kind >> width >> code >> name)) return false;
+            if (!(file >> kind >> width >> code >> name) || name == "$end") return false;
             section();
             if (kind == "real" || kind == "realtime" || kind == "string") width = 0;
             const auto known = codes.emplace(code, std::make_pair(codes.size() + 1, width)).first->second;

@@ -28,7 +28,9 @@ namespace {
 using Words = std::vector<uint32_t>;
 
 constexpr int kEngines = 4, kAfter = 200, kSeen = 16;
-enum Setting { kSeed, kStall, kDelay, kEager, kImage, kRegister, kWatchdog = kRegister + 3, kStreams, kSettings };
+enum Setting {
+    kSeed, kStall, kDelay, kEager, kImage, kRegister, kWatchdog = kRegister + 3, kStreams, kKey, kSettings = kKey + 2
+};
 
 Words read_words(const char *path) {
     std::ifstream file(path, std::ios::binary);
@@ -96,6 +98,7 @@ class Bench {
         access(kControl + 4, settings_[kImage], true);
         for (int k = 0; k < 3; ++k) access(kControl + 8 + 4 * k, settings_[kRegister + k], true);
         access(kControl + 20, settings_[kWatchdog], true);
+        for (int k = 0; k < kKeyWords; ++k) access(kControl + 40 + 4 * k, settings_[kKey + k], true);
         for (uint32_t k = 0; k < settings_[kStreams]; ++k) at = sender(at);
         clear_accumulators();
         access(kControl, 1, true);

@@ -16,6 +16,7 @@ from mho.macro_models.devices.sections.pulse import PulseResponse
 from mho.macro_models.errors import InputError
 from mho.sim.programming.instance import Cells, CoreCells, network_hash
 from mho.sim.programming.screening import Preparation, form_cells, screen_cells
+from mho.sim.programming.tuning import Tuning, tune, tuning_report
 from mho.sim.programming.write_verify import Programmer, ProgramRun, program_core
 
 __all__ = [
@@ -107,7 +108,9 @@ def program_network(
     tells which spare lines are sound; only lines that the network skips are left alone. To the engine's fault map,
     cells that were given up in the last pass, come those that were not formed, that stayed where they were when they
     were moved away (:mod:`mho.sim.programming.screening`), :func:`unwilling_cells`, and those known to be faulty to the
-    network.
+    network. Where cells have no transistors they are tuned in the order of their amplitudes
+    (:mod:`mho.sim.programming.tuning`), which also finds those that do not move, and the fault map is what is outside
+    of the window.
 
     Parameters
     ----------
@@ -138,8 +141,9 @@ def program_network(
     parameters = WriteVerifyParameters.from_chip(chip)
     cores: list[CoreCells] = []
     passes = np.zeros((chip.programming.passes, 3))
-    cycles, visited, within = 0, 0, 0
-    passes_asked = {"forming": form, "screening": screen}
+    cycles, visited, within, given_up = 0, 0, 0, 0
+    tunings: list[Tuning] = []
+    passes_asked = {"forming": form, "screening": screen and not chip.bias}
     before = {name: np.zeros(3, dtype=np.int64) for name, is_set in passes_asked.items() if is_set}
     for k, image in enumerate(network.cores):
         skip = image.bl_skip[:, None] | image.sl_skip[None, :]
@@ -147,38 +151,47 @@ def program_network(
         steps = {}
         if form:
             steps["forming"] = form_cells(chip, k, array, skip, programmer)
-        if screen:
+        if "screening" in before:
             steps["screening"] = screen_cells(chip, k, array, image.targets_uS, skip, parameters, programmer)
-        run = program_core(
-            chip, k, device, seed, image.targets_uS, skip if skip.any() else None, parameters=parameters,
-            programmer=programmer, array=array,
-        )
+        if chip.bias:
+            tunings.append(tune(chip, k, array, image.targets_uS, skip, programmer))
+            run = tunings[-1].run
+        else:
+            run = program_core(
+                chip, k, device, seed, image.targets_uS, skip if skip.any() else None, parameters=parameters,
+                programmer=programmer, array=array,
+            )
         cores.append(_core_cells(image, run, skip, parameters, steps.values()))
         if pulses is not None:
             pulses(k, np.concatenate([*(r.pulses for step in steps.values() for r in step.runs), run.pulses]))
         for name, step in steps.items():
             before[name] += step.cells, step.pulses, int(step.faults.sum())
             cycles += step.cycles
-        passes += np.stack([_sums(run.counts), _sums(run.counts > 0), _sums(run.faults)], axis=1)
+        passes[: len(run.counts)] += np.stack(
+            [_sums(run.counts), _sums(run.counts > 0), _sums(run.faults)], axis=1
+        )
+        given_up += int(run.fault_map.sum())
         cycles += run.cycles
         visited += int((~skip).sum())
         within += int((~skip & (np.abs(run.g_uS - image.targets_uS) <= chip.programming.accept_uS)).sum())
         if progress:
             progress(k + 1, len(network.cores))
+    passes = passes[: max((len(tuned.passes) for tuned in tunings), default=len(passes))]
     report = {
         "cells": visited,
         "pulses": int(passes[:, 0].sum() + sum(step[1] for step in before.values())),
-        "passes": chip.programming.passes,
+        "passes": len(passes),
         "pulses_per_cell": float(passes[:, 0].sum() / max(visited, 1)),
         "accept_uS": chip.programming.accept_uS,
         "within": within / max(visited, 1),
-        "given_up": int(passes[-1, 2]),
+        "given_up": given_up,
         "cycles": cycles,
         "by_pass": [
             {"pulses": int(count), "cells_pulsed": int(pulsed), "given_up": int(chosen)}
             for count, pulsed, chosen in passes.tolist()
         ],
         **{name: dict(zip(("cells", "pulses", "faults"), step.tolist(), strict=True)) for name, step in before.items()},
+        **(tuning_report(tunings) if tunings else {}),
     }
     return _cells(network, cores, device, seed, source, chip.programming.t_wait_s, report)
 

@@ -27,8 +27,9 @@ from mho.hw.tile.isa import (
     Operand,
     encode,
 )
-from mho.hw.tile.isa.legality import is_stream, is_walk, refusal, width_of
+from mho.hw.tile.isa.legality import refusal
 from mho.hw.tile.isa.program import Program
+from mho.hw.tile.isa.rules import is_stream, is_walk, width_of
 from mho.hw.tile.isa.vector import pack_parameters
 from mho.macro_models.integer.operation import Converter, Direction, MvmOperation
 
@@ -78,6 +79,7 @@ def legal_program(
         descriptors=tuple(memory), registers=tuple(int(n) for n in rng.integers(0, 4, 3)),
         parameters=_parameters(rng, cfg.parameters), tables=rng.integers(-32768, 32768, (2, 1024)).astype(np.int16),
         buffer=rng.bytes(cfg.buffer_bytes), image=int(rng.integers(0, 2**32)),
+        key=int(rng.integers(0, 2**63)) if cfg.draws else 0,
     )
     return _grown(program, draw, length)
 
@@ -244,13 +246,17 @@ class _Draw:
         if a == Operand.DRAIN:
             mvm = self._of("mvm", self._int(0, self.counts["mvm"] - 1))
             elements = 2 * (mvm["o_last"] - mvm["o_first"] + 1) - self._int(0, 1)
-        return {
+        values = {
             "kind": kind, "a": a, "b": b, "target": target, "a_format": forms[0], "b_format": forms[1], "wide": wide,
             "add": self._int(0, 1) if kind in (Kind.AFFINE, Kind.TABLE) else 0, "shift": self._int(0, 31),
             "elements": elements, "parameters": self._int(0, 30), "period": self._int(1, 16), "lo": lo, "hi": hi,
             "a_offset": self._int(0, 2) * (a not in inner or a == Operand.ACCUMULATORS), "b_offset": 0,
             "target_offset": self._int(0, 2) * self._int(0, 1),
         }
+        if self.cfg.draws and rng.random() < 0.4:
+            name = "a" if kind == Kind.TABLE else str(rng.choice(["a", "b"]))
+            values |= {name: int(Operand.DRAW), f"{name}_format": self._int(0, 2), f"{name}_offset": 0}
+        return values
 
     def _flags(self, fields: Values) -> None:
         """Only flags that the sources and the target of a vector operation have, mostly."""

@@ -156,7 +156,7 @@ def _words(case: Case, cfg: TileConfig) -> Words:
     program = case.program
     settings = [
         case.seed, case.stall, case.delay, int(case.eager), program.image, *program.registers, case.watchdog,
-        len(case.given),
+        len(case.given), program.key & 0xFFFFFFFF, program.key >> 32,
     ]
     parameters = np.zeros(cfg.parameters, np.uint64)
     parameters[: len(program.parameters)] = program.parameters
@@ -231,7 +231,8 @@ def _header(cfg: TileConfig, tile: Any) -> str:
         "OutputWords": cfg.output_words, "Flit": cfg.flit_bytes,
         "Control": CONTROL, "Areas": len(areas), "DescriptorArea": names.index("descriptor"),
         "BufferArea": names.index("buffer"), "Quiet": _QUIET, "Deadline": _DEADLINE, "Poll": _POLL,
-        "Ranged": int(cfg.ranged), **_offsets("Words", words, "first", "last"), "WordsBits": words["first"].width,
+        "Ranged": int(cfg.ranged), "KeyWords": 2 * cfg.draws,
+        **_offsets("Words", words, "first", "last"), "WordsBits": words["first"].width,
         "RefuseLow": REFUSE_LOW, "RefuseBits": REFUSE_BITS,
         **_offsets("Bus", tile.bus.request.payload.shape(), "address", "write", "data", "strobe"),
         "BusAddressBits": ADDRESS_WIDTH - 2, **_offsets("BusRead", tile.bus.response.payload.shape(), "data"),

@@ -9,7 +9,7 @@ import pytest
 
 from mho.hw.config import load_chip
 from mho.rtl_gen.emit import module_texts
-from mho.rtl_gen.statistics import count
+from mho.rtl_gen.generate import count
 
 ROOT = Path(__file__).parents[2]
 

@@ -37,8 +37,8 @@ BEGIN, END = "<!-- table of ./run boards -->", "<!-- end of the table -->"
 ROOT = Path(__file__).parents[2]
 
 _HEAD = (
-    "board", "chip", "core", "level", "cells a cycle", "tools", "LUT", "block RAM", "SPRAM", "DSP", "Fmax", "clock",
-    "margin", "10^6 products/s", "bound", "cycles of a product",
+    "board", "chip", "core", "core is", "cells a cycle", "tools", "LUT", "block RAM", "SPRAM", "DSP", "Fmax", "clock",
+    "margin",
 )
 
 
@@ -61,15 +61,12 @@ def _row(report: BuildReport) -> tuple[str, ...]:
         total = report.available.get(kind, 0)
         return f"{report.used[kind]:,} of {total:,}" if total else "-"
 
-    vector = report.macs_per_s is not None
     return (
         report.board, report.chip,
         f"{f'{report.cores} of ' if report.cores > 1 else ''}{report.lines} x {report.lines} x {report.g_bits} bits",
-        report.level,
+        "serial" if report.serial else "whole, programs" if report.programs else "whole",
         str(report.cores * report.lanes), report.flow, part("lut"), part("bram"), part("spram"), part("dsp"),
         f"{report.fmax_hz / 1e6:.1f} MHz", f"{report.clock_hz / 1e6:g} MHz", f"{report.margin:.1%}",
-        f"{report.macs_per_s / 1e6:,.0f}" if report.macs_per_s is not None else "-",
-        f"{report.bound_macs_per_s / 1e6:,.0f}", f"{report.lines**2 // report.lanes:,}" if vector else "-",
     )
 
 

@@ -21,7 +21,7 @@ WRONG = {
         MINE.replace('name="mine"', 'name="zz"').replace('chip="hx8k-breakout"', 'chip="zz"'),
         'chip "zz" is neither a preset nor a .toml file',
     ),
-    "zz_lanes": (MINE.replace('name="mine"', 'name="zl"').replace("lanes=32", "lanes='all'"), "TypeError: "),
+    "zz_lanes": (MINE.replace('name="mine"', 'name="zl"').replace("lanes=16", "lanes='all'"), "TypeError: "),
 }
 
 

@@ -12,7 +12,8 @@ from amaranth.lib.wiring import In
 
 from mho.hw.config import load_chip
 from mho.hw.core.write_verify import WriteVerifyConfig
-from mho.hw.emulator import EmulatorConfig, PinEmulatorConfig, PinLevelCore, VectorEmulator
+from mho.hw.emulator.kinds.tnsa import EMULATOR
+from mho.hw.emulator.kinds.tnsa.config import TnsaEmulatorConfig
 from mho.hw.host.core.write_host import WriteQueues
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.kinds.tnsa.core import TnsaCore
@@ -42,11 +43,11 @@ class _Elaborated(Elaboratable):
 @pytest.mark.slow
 @pytest.mark.parametrize("make", [
     pytest.param(lambda: TnsaCore(CORE, WRITE), id="core"),
-    pytest.param(lambda: VectorEmulator(EmulatorConfig(core=EMULATED, noise=True)), id="vector"),
     pytest.param(
-        lambda: PinLevelCore(
-            PinEmulatorConfig(core=EMULATED, noise=True, verify_bits=WRITE.verify_bits), EMULATED_WRITE
-        ), id="pins"
+        lambda: EMULATOR.component(TnsaEmulatorConfig.of(EMULATED, EMULATED_WRITE, noise=True)), id="emulator"
+    ),
+    pytest.param(
+        lambda: EMULATOR.component(TnsaEmulatorConfig.of(EMULATED, noise=True, serial=True)), id="serial"
     ),
     pytest.param(lambda: WriteQueues(WRITE), id="queues"),
 ])

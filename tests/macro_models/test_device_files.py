@@ -145,7 +145,8 @@ def test_own_device_with_one_section(tmp_path: Path) -> None:
         ("schema = 1\n", "name must be a string that is not empty, not nothing"),
         (HEAD + "colour = 3\n",
          "unknown key colour, known are schema, name, description, range, programming, relaxation, law, temperature, "
-         "heat, read_noise, stuck, pulse, converter, fit, confidence, pulse_fit, update, telegraph, conduction, drift"),
+         "heat, read_noise, stuck, pulse, converter, fit, confidence, pulse_fit, update, telegraph, conduction, "
+         "compact, drift"),
         (HEAD + "[relaxtion]\n", "unknown key relaxtion, did you mean relaxation?"),
         (HEAD + "[programming]\naccept_us = 1\n",
          "unknown key programming.accept_us, did you mean programming.accept_uS?"),

@@ -34,7 +34,7 @@ def test_a_chip_takes_overrides() -> None:
 def test_a_device_knows_its_name_and_draws_itself() -> None:
     device = mho.Device.load("rram-neurram")
     assert device.name == "rram-neurram"
-    assert device.plot().axes[0].get_xlabel() == "target conductance (µS)"
+    assert "target conductance (µS)" in [axes.get_xlabel() for axes in device.plot().axes]
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ from mho.hw.kinds import core_blocks
 from mho.macro_models.errors import ToolError
 from mho.macro_models.workspace import Workspace
 from mho.rtl_gen.emit import boundary, module_texts
-from mho.rtl_gen.tnsa.contract import write_contract
+from mho.rtl_gen.kinds.tnsa import write_contract
 from tests.proofs.solver import run, tool
 
 __all__ = ["ContractProof", "Edit", "edit_file", "prove_contract"]

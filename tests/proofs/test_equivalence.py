@@ -181,18 +181,47 @@ def test_asynchronous_resets_and_gates_of_clocks_change_no_register(
     assert prove(replace(pair, files={**pair.files, "written.v": text})).outcome.verdict is Verdict.FAILS
 
 
-def test_what_no_netlist_writes_is_compared_too() -> None:
-    parts = {pair.name: pair for pair in pairs_of(load_chip("tnsa16-core"))}
-    for name, fault in (
-        ("mho_programming_permission", ("held[0] | ~busy", "held[0] | busy")),
-        ("mho_macro_adapter", (".bl_pos(bl_pos)", ".bl_pos(bl_neg)")),
-    ):
+TESTED = {"verilog.test": True, "verilog.clock_gate": "module"}
+
+
+@pytest.mark.parametrize(("chip", "keys", "faults"), [
+    ("tnsa16-core", {}, {
+        "mho_programming_permission": [("held[0] | ~busy", "held[0] | busy")],
+        "mho_macro_adapter": [(".bl_pos(bl_pos)", ".bl_pos(bl_neg)")],
+    }),
+    # The gate of a whole tile.
+    pytest.param("tnsa16-2x2", TESTED, {
+        "mho_core_tile": [
+            (".clk(tile_runs_gate_gated)", ".clk(clk)"), (".enable(tile_runs)", ".enable(~tile_runs)"),
+            (".test_mode(test_mode)", ".test_mode(1'b0)"),
+        ],
+    }, marks=pytest.mark.long),
+    # All that the pin of tests reaches.
+    ("tnsa16-core", TESTED, {
+        "mho_core": [(".test_mode(test_mode)", ".test_mode(1'b0)")],
+        "mho_clock_gate": [("enable | test_mode", "enable"), ("if (~clk)", "if (clk)"), ("clk & open", "clk")],
+        "mho_macro_bypass": [
+            ("test_mode ? cmp_ring : macro_cmp", "macro_cmp"), ("sample & ~test_mode", "sample"),
+            ("test_mode ? hold_ring : macro_hold", "test_mode ? macro_hold : hold_ring"),
+        ],
+        "mho_programming_permission": [("held[0] | ~busy", "held[0] | busy")],
+        "mho_mem_8x32": [
+            ("bist_enable ? bist_address : read_address", "read_address"), ("? ~bist_write", "? bist_write"),
+        ],
+    }),
+])
+def test_what_no_netlist_writes_is_compared_too(
+    chip: str, keys: dict[str, object], faults: dict[str, list[tuple[str, str]]]
+) -> None:
+    parts = {pair.name: pair for pair in pairs_of(load_chip(chip, keys))}
+    for name in faults:
         pair = parts[name]
-        text = pair.files["written.v"]
-        assert text.count(fault[0]) == 1
         assert prove(pair).outcome.verdict is Verdict.HOLDS
-        wrong = prove(replace(pair, files={**pair.files, "written.v": text.replace(*fault)}))
-        assert wrong.outcome.verdict is not Verdict.HOLDS
+        for right, wrong in faults[name]:
+            text = pair.files["written.v"]
+            assert right in text
+            proof = prove(replace(pair, files={**pair.files, "written.v": text.replace(right, wrong, 1)}))
+            assert proof.outcome.verdict is not Verdict.HOLDS, (name, wrong)
 
 
 def test_table_of_a_page(tmp_path, capsys) -> None:

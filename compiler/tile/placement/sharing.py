@@ -13,7 +13,7 @@ from mho.compiler.tile.placement.order import Part
 from mho.compiler.tile.placement.streams import Placed, Ring, boxes_of, place_of
 from mho.compiler.tile.refusal import Full, Refusal, full_of
 from mho.hw.tile.interpreter.joined import HOST, Flow
-from mho.hw.tile.isa.legality import SLOTS
+from mho.hw.tile.isa.rules import SLOTS
 
 __all__ = ["shared"]
 

@@ -3,8 +3,7 @@
 from amaranth.build import Attrs, Clock, Pins, PinsN, Resource, Subsignal
 from amaranth.vendor import LatticeECP5Platform
 
-from mho.fpga.boards.board import Board
-from mho.fpga.boards.plan import BoardPlan, TilesPlan
+from mho.fpga.boards.board import Board, BoardPlan, TilesPlan
 
 __all__ = ["BOARD", "ColorlightI5Platform"]
 
@@ -35,8 +34,8 @@ BOARD = Board(
     platform="mho.fpga.boards.catalogue.colorlight_i5:ColorlightI5Platform",
     clock_hz=25_000_000,
     plan=BoardPlan(
-        chip="colorlight-i5", lanes=64, word_bits=512, clock_hz=50_000_000, baud=3_000_000, link_bytes=1024,
-        tiles=TilesPlan(lanes=8, clock_hz=25_000_000, baud=3_000_000, max_tiles=1),
+        chip="colorlight-i5", lanes=16, word_bits=256, whole_lines=64, clock_hz=50_000_000, baud=3_000_000,
+        link_bytes=1024, tiles=TilesPlan(lanes=8, clock_hz=25_000_000, baud=3_000_000, max_tiles=1),
     ),
     memory_bits=56 * 18432,
     synthesis="-nodsp",

@@ -1,7 +1,6 @@
 """ECPIX-5 with the largest ECP5."""
 
-from mho.fpga.boards.board import Board
-from mho.fpga.boards.plan import BoardPlan
+from mho.fpga.boards.board import Board, BoardPlan
 
 __all__ = ["BOARD"]
 
@@ -13,8 +12,8 @@ BOARD = Board(
     platform="amaranth_boards.ecpix5:ECPIX585Platform",
     clock_hz=100_000_000,
     plan=BoardPlan(
-        chip="ecpix5-85f", lanes=256, word_bits=4096, pin_lines=64, clock_hz=50_000_000, baud=3_000_000,
-        link_bytes=1024,
+        chip="ecpix5-85f", lanes=16, word_bits=256, whole_lines=256, program_lines=64, clock_hz=50_000_000,
+        baud=3_000_000, link_bytes=1024,
     ),
     memory_bits=208 * 18432,
     synthesis="-nodsp",

@@ -1,7 +1,6 @@
 """iCE40-HX8K breakout board: no memory but block RAM, so its bitstream can be turned back to a netlist."""
 
-from mho.fpga.boards.board import Board
-from mho.fpga.boards.plan import BoardPlan
+from mho.fpga.boards.board import Board, BoardPlan
 
 __all__ = ["BOARD"]
 
@@ -12,12 +11,8 @@ BOARD = Board(
     family="ice40",
     platform="amaranth_boards.ice40_hx8k_b_evn:ICE40HX8KBEVNPlatform",
     clock_hz=12_000_000,
-    plan=BoardPlan(
-        chip="hx8k-breakout", lanes=32, word_bits=128, search_width=4, clock_hz=24_000_000, baud=3_000_000,
-    ),
+    plan=BoardPlan(chip="hx8k-breakout", lanes=16, word_bits=128, clock_hz=24_000_000, baud=3_000_000),
     memory_bits=32 * 4096,
-    # With all 32 block RAMs in use: the smallest memory, 256 bits, goes to flip-flops.
-    script=('setattr -set ram_style "logic" top.top.core.core/m:enabled',),
     place=("--hx8k", "--package", "ct256"),
     fits=((64, 4),),
     lights=(("led", 0), ("led", 1), ("led", 2)),

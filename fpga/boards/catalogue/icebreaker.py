@@ -1,7 +1,6 @@
 """iCEBreaker: iCE40 UP5K, the only iCE40 with 1 Mbit of single-ported RAM."""
 
-from mho.fpga.boards.board import Board
-from mho.fpga.boards.plan import BoardPlan
+from mho.fpga.boards.board import Board, BoardPlan
 
 __all__ = ["BOARD"]
 
@@ -18,7 +17,6 @@ BOARD = Board(
     ),
     memory_bits=30 * 4096,
     spram=4,
-    synthesis="-dsp",
     place=("--up5k", "--package", "sg48"),
     fits=((256, 8),),
     # Two of its own; the third is on the section that can be broken off.

@@ -1,7 +1,6 @@
 """OrangeCrab with an ECP5-25F: no serial chip, so the line is at pins of its header."""
 
-from mho.fpga.boards.board import Board
-from mho.fpga.boards.plan import BoardPlan, TilesPlan
+from mho.fpga.boards.board import Board, BoardPlan, TilesPlan
 
 __all__ = ["BOARD"]
 
@@ -13,8 +12,8 @@ BOARD = Board(
     platform="amaranth_boards.orangecrab_r0_2:OrangeCrabR0_2_25FPlatform",
     clock_hz=48_000_000,
     plan=BoardPlan(
-        chip="orangecrab", lanes=64, word_bits=512, clock_hz=48_000_000, baud=3_000_000, link_bytes=1024,
-        tiles=TilesPlan(lanes=8, clock_hz=24_000_000, baud=3_000_000, max_tiles=1),
+        chip="orangecrab", lanes=16, word_bits=256, whole_lines=64, clock_hz=48_000_000, baud=3_000_000,
+        link_bytes=1024, tiles=TilesPlan(lanes=8, clock_hz=24_000_000, baud=3_000_000, max_tiles=1),
     ),
     memory_bits=56 * 18432,
     synthesis="-nodsp",

@@ -1,7 +1,6 @@
 """ULX3S with the largest ECP5."""
 
-from mho.fpga.boards.board import Board
-from mho.fpga.boards.plan import BoardPlan, TilesPlan
+from mho.fpga.boards.board import Board, BoardPlan, TilesPlan
 
 __all__ = ["BOARD"]
 
@@ -13,8 +12,9 @@ BOARD = Board(
     platform="amaranth_boards.ulx3s:ULX3S_85F_Platform",
     clock_hz=25_000_000,
     plan=BoardPlan(
-        chip="ulx3s-85f", lanes=256, word_bits=4096, pin_lines=64, clock_hz=50_000_000, baud=3_000_000, link_bytes=1024,
-        tiles=TilesPlan(lanes=4, clock_hz=12_500_000, baud=1_500_000),
+        chip="ulx3s-85f", lanes=16, word_bits=256, whole_lines=256, program_lines=64, clock_hz=50_000_000,
+        baud=3_000_000, link_bytes=1024,
+        tiles=TilesPlan(lanes=8, clock_hz=12_500_000, baud=1_500_000),
     ),
     memory_bits=208 * 18432,
     # Small products are slower in its multipliers than in logic.

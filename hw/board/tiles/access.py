@@ -8,7 +8,8 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from mho.hw.board.load_port import LoadPort, load_address_width
 from mho.hw.core.port import join
-from mho.hw.emulator.layout import LoadLayout, LoadShape
+from mho.hw.emulator import EmulatorConfig, LoadLayout
+from mho.hw.emulator.layout import LoadShape
 from mho.hw.host.bus import RegisterBus
 from mho.hw.host.core.blocks import CoreBlocks
 from mho.hw.host.core.host import CoreAccess
@@ -55,7 +56,7 @@ class EmulatedAccess(wiring.Component):
     irq: Value
     load: stream.Interface
 
-    def __init__(self, cfg: LoadShape, core: CoreBlocks) -> None:
+    def __init__(self, cfg: EmulatorConfig, core: CoreBlocks) -> None:
         self.cfg, self.core = cfg, core
         self._registers = CoreAccess(core)
         self.port = wiring.Signature({

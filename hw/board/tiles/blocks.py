@@ -21,21 +21,19 @@ _PINLESS = InputError("an emulated core in a tile has no macro, and no host but 
 
 @dataclass(frozen=True, kw_only=True)
 class EmulatedBlocks(CoreBlocks):
-    """Those of a core in a tile, with ``emulator`` in place of all below the vector port, and its load port.
+    """Those of a core in a tile, with ``emulator`` in place of its macro, and its load port.
 
-    ``plain`` is the core without that; ``registers`` are its registers, with the load port behind them.
+    ``registers`` are its registers, with the load port behind them.
     """
 
     kind: EmulatorKind
     emulator: Any
-    plain: CoreBlocks
 
     @classmethod
     def emulated(cls, kind: EmulatorKind, board: BoardOptions) -> "EmulatedBlocks":
         """The blocks of each core of a board with tiles."""
         emulator = kind.config(board, ranged=True)
-        plain = kind.blocks(board, emulator)
-        base = plain.registers
+        base = emulator.blocks.registers
         load = Window(
             name="load", address=load_at(emulator, base.address_width),
             words=1 << load_address_width(emulator) - 2, access=Access.W,
@@ -43,7 +41,12 @@ class EmulatedBlocks(CoreBlocks):
         )
         width = access_width(emulator, base.address_width)
         registers = replace(base, address_width=width, entries=(*base.entries, load))
-        return cls(cfg=emulator.core, registers=registers, kind=kind, emulator=emulator, plain=plain)
+        return cls(cfg=emulator.core, registers=registers, kind=kind, emulator=emulator)
+
+    @property
+    def plain(self) -> CoreBlocks:
+        """The core without that."""
+        return self.emulator.blocks
 
     @property
     def port(self) -> VectorPort:
@@ -84,7 +87,7 @@ class EmulatedBlocks(CoreBlocks):
 
     def core(self) -> wiring.Component:
         """The emulator."""
-        return self.kind.component(self.emulator, None)
+        return self.kind.component(self.emulator)
 
     def digital(self) -> NoReturn:
         """There is no macro to be left out; as :attr:`pins`."""

@@ -17,14 +17,14 @@ __all__ = ["TilesConfig"]
 
 @dataclass(frozen=True, kw_only=True)
 class TilesConfig(BoardParts):
-    """All tiles of ``chip`` on a board, their cores emulated at the vector level.
+    """All tiles of ``chip`` on a board, the macros of their cores emulated.
 
     Parameters
     ----------
     chip
         What is emulated. Its tiles are those of the chip; its cores have constants in place of trimmed durations and no
         write-verify, as on a board of one core.
-    lanes, slots, memory, noise, search_width
+    lanes, slots, memory, noise
         Of each core, as in :class:`mho.hw.emulator.EmulatorConfig`.
     clock_hz, baud, link_bytes
         As in :class:`mho.hw.board.BoardConfig`.
@@ -40,7 +40,6 @@ class TilesConfig(BoardParts):
     slots: int = 8
     memory: str = "block"
     noise: bool = False
-    search_width: int = 1
     clock_hz: int = 24_000_000
     baud: int = 3_000_000
     link_bytes: int = 512
@@ -52,9 +51,14 @@ class TilesConfig(BoardParts):
             raise InputError(str(error)) from None
 
     @property
-    def level(self) -> str:
-        """Of :data:`mho.hw.board.config.LEVELS`: the first that emulators of the kind have."""
-        return self.kind.levels[0]
+    def programs(self) -> bool:
+        """Cores in tiles do not program their cells."""
+        return False
+
+    @property
+    def serial(self) -> bool:
+        """They are serial, where their kind has that."""
+        return self.kind.serial
 
     @property
     def cores(self) -> int:
@@ -62,13 +66,8 @@ class TilesConfig(BoardParts):
         return self.chip.cores
 
     @property
-    def converters(self) -> int:
-        """None: there are no pins."""
-        return 0
-
-    @property
     def emulator(self) -> EmulatorConfig:
-        """The emulator in place of a core."""
+        """The emulator in place of a macro."""
         return self.kind.config(self, ranged=True)
 
     @property

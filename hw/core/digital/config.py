@@ -63,8 +63,8 @@ class RowConfig(CoreShape, FixedTiming):
 
     @property
     def outputs(self) -> int:
-        """An output code a column."""
-        return self.columns
+        """An output code a column of weights."""
+        return self.columns // self.column_lines
 
     @property
     def drain(self) -> Drain:

@@ -1,20 +1,21 @@
 """Loads the next operation while the last one runs: its descriptor, and its codes as planes of sign and magnitude."""
 
-from typing import Any, ClassVar
+from typing import Any, TypeVar
 
 import numpy as np
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, unsigned
-from amaranth.lib import data, stream, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib import stream
 from numpy.typing import ArrayLike, NDArray
 
-from mho.hw import ports
 from mho.hw.block import Resettable
 from mho.hw.core.layout import INPUT_WIDTH, INPUTS_PER_WORD, OpLayout
 from mho.hw.core.shape import CoreShape
+from mho.hw.ports import Component, In, Out, array
 from mho.macro_models.integer.operation import MAX_BITS, MvmOperation
 
 __all__ = ["CodeLoader", "RowOpCheck", "code_planes", "sign_magnitude"]
+
+_Shape = TypeVar("_Shape", bound=CoreShape)
 
 
 def code_planes(op: MvmOperation, x: ArrayLike) -> NDArray[np.bool_]:
@@ -37,7 +38,7 @@ def sign_magnitude(m: Module, code: Value, in_signed: Value, k: int) -> Signal:
     return result
 
 
-class RowOpCheck(ports.Component):
+class RowOpCheck(Component):
     """Decides whether a descriptor is legal for a core that drives rows alone, in one conversion. Combinational.
 
     Parameters
@@ -55,9 +56,9 @@ class RowOpCheck(ports.Component):
         Magnitude planes of its inputs.
     """
 
-    op = ports.In(OpLayout())
-    legal = ports.Out(1)
-    planes = ports.Out(4)
+    op = In(OpLayout())
+    legal = Out(1)
+    planes = Out(4)
 
     def __init__(self, in_planes: int = MAX_BITS, out_bits: int = MAX_BITS) -> None:
         self.in_planes, self.out_bits = in_planes, out_bits
@@ -78,7 +79,7 @@ class RowOpCheck(ports.Component):
         return m
 
 
-class CodeLoader(Resettable[CoreShape]):
+class CodeLoader(Resettable[_Shape]):
     """Takes one descriptor, then its input codes, and holds them until the sequencer takes them.
 
     A descriptor is taken in one cycle, then a word of four codes a cycle; ``full`` follows the last word by a cycle. A
@@ -111,30 +112,23 @@ class CodeLoader(Resettable[CoreShape]):
         An operation is being loaded or waits.
     """
 
-    op: stream.Interface
-    i: stream.Interface
-    masks_ready: Value
-    accept: Value
-    error: Value
-    full: Signal
-    staged: data.View
-    planes: list[Signal]
-    take: Value
-    busy: Value
+    op = In(stream.Signature(OpLayout()))
+    i = In(stream.Signature(unsigned(32)))
+    masks_ready = In(1)
+    accept = Out(1)
+    error = Out(1)
+    full = Out(1)
+    staged = Out(OpLayout())
+    planes = array(Out(lambda self: self.cfg.inputs()), MAX_BITS)
+    take = In(1)
+    busy = Out(1)
 
-    inputs: ClassVar[dict[str, Any]] = {}
-    """Inputs that a kind has beside these."""
-    derived: ClassVar[dict[str, Any]] = {}
-    """Outputs that go with ``staged``."""
+    @property
+    def descriptor(self) -> Any:
+        """That of the operation that waits."""
+        return self.staged
 
-    def __init__(self, cfg: CoreShape) -> None:
-        super().__init__(cfg, {
-            "op": In(stream.Signature(OpLayout())), "i": In(stream.Signature(unsigned(32))), "masks_ready": In(1),
-            **self.inputs, "accept": Out(1), "error": Out(1), "full": Out(1), "staged": Out(OpLayout()),
-            **self.derived, "planes": Out(cfg.inputs()).array(MAX_BITS), "take": In(1), "busy": Out(1),
-        })
-
-    def op_check(self) -> wiring.Component:
+    def op_check(self, m: Module) -> Any:
         """What decides whether a descriptor is legal."""
         return RowOpCheck(out_bits=getattr(self.cfg, "most_out_bits", MAX_BITS))
 
@@ -148,19 +142,17 @@ class CodeLoader(Resettable[CoreShape]):
 
     def code_bits(self, m: Module, k: int) -> Signal:
         """Bits of the code number ``k`` of a word."""
-        return sign_magnitude(m, self.i.payload.word_select(k, INPUT_WIDTH), self.staged.in_signed, k)
+        return sign_magnitude(m, self.i.payload.word_select(k, INPUT_WIDTH), self.descriptor.in_signed, k)
 
     def elaborate(self, platform: object) -> Any:
         m = Module()
-        words = self.cfg.input_words()
         # Written by every operation before they are read: no reset.
-        self._stored = [Signal(self.cfg.inputs(), name=f"plane_{k}", reset_less=True) for k in range(MAX_BITS)]
+        self._stored = [Signal(len(port), name=f"plane_{k}", reset_less=True) for k, port in enumerate(self.planes)]
         m.d.comb += [port.eq(plane) for port, plane in zip(self.planes, self._stored, strict=True)]
-        check: Any = self.op_check()
-        m.submodules.check = check
+        m.submodules.check = check = self.op_check(m)
         loading = Signal()
         transfer = self.op.valid & self.op.ready
-        word = Signal(range(words))
+        word = Signal(range(self.cfg.input_words()))
         m.d.comb += [
             check.op.eq(self.op.payload), self.op.ready.eq(~loading & ~self.full & self.masks_ready),
             self.accept.eq(transfer & check.legal), self.error.eq(transfer & ~check.legal),
@@ -169,13 +161,14 @@ class CodeLoader(Resettable[CoreShape]):
         codes = self.takes_codes(check)
         with m.If(self.accept):
             m.d.sync += [
-                loading.eq(codes), self.full.eq(~codes), word.eq(0), self.staged.eq(self.op.payload),
+                loading.eq(codes), self.full.eq(~codes), word.eq(0), self.descriptor.eq(self.op.payload),
                 *self.derive(m, check),
             ]
         with m.If(self.i.valid & self.i.ready):
-            self._store(m, word, words)
+            codes = [self.code_bits(m, k) for k in range(INPUTS_PER_WORD)]
+            self.store(m, word, [Cat(code[k] for code in codes) for k in range(MAX_BITS)])
             m.d.sync += word.eq(word + 1)
-            with m.If(word == words - 1):
+            with m.If(self.last(word)):
                 m.d.sync += [loading.eq(0), self.full.eq(1)]
         with m.If(self.take):
             m.d.sync += self.full.eq(0)
@@ -185,17 +178,20 @@ class CodeLoader(Resettable[CoreShape]):
     def beside(self, m: Module) -> None:
         """What a kind works out while the words come."""
 
-    def _store(self, m: Module, word: Signal, words: int) -> None:
-        """Write the bits of the four codes of a word."""
-        codes = [self.code_bits(m, k) for k in range(INPUTS_PER_WORD)]
+    def last(self, word: Value) -> Value:
+        """Whether a word is the last one of an operation."""
+        return word == self.cfg.input_words() - 1
+
+    def store(self, m: Module, word: Signal, codes: list[Value]) -> None:
+        """Write the four codes of a word, a plane of them after the other."""
         lines = []
-        for k in range(MAX_BITS):
+        for k, bits in enumerate(codes):
             line = Signal(INPUTS_PER_WORD, name=f"lines_{k}")
-            m.d.comb += line.eq(Cat(code[k] for code in codes))
+            m.d.comb += line.eq(bits)
             lines.append(line)
         # One switch for all planes, and not a part-select in each, simulates faster.
         with m.Switch(word):
-            for k in range(words):
+            for k in range(self.cfg.input_words()):
                 with m.Case(k):
                     m.d.sync += [
                         plane[INPUTS_PER_WORD * k : INPUTS_PER_WORD * (k + 1)].eq(line)

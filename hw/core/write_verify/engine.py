@@ -229,7 +229,7 @@ class WriteVerify(Resettable[WriteVerifyConfig]):
         return self.resets(m)
 
     def _drive_bias(self, m: Module) -> None:
-        """Voltages of lines that are not selected, see :func:`~mho.macro_models.passive.bias.bias_codes`.
+        """Voltages of lines that are not selected, see :func:`~mho.macro_models.cells.bias.bias_codes`.
 
         They follow the amplitude by a cycle, and a pulse begins a cycle after it at the earliest.
         """

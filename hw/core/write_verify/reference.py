@@ -28,7 +28,8 @@ PULSE = np.dtype([
 class WriteMacro(Protocol):
     """What is programmed. Cells are flattened indices ``row * columns + col`` of shape (n,), no cell twice in a call.
 
-    What a cell does must depend on the cell and its own past alone, unless ``cfg.bias`` says that cells see each other.
+    What a cell does must depend on the cell and its own past alone, unless ``cfg.bias`` says that cells see each other;
+    reads disturb none.
     """
 
     def verify(self, cells: NDArray[np.int64]) -> Codes:
@@ -156,7 +157,7 @@ def program(
         if number:
             macro.relax(number)
         passes.append(_Pass(parameters, flat, macro))
-        for cells in chosen[:, None] if cfg.bias else [chosen]:
+        for cells in chosen[:, None] if cfg.bias and parameters.max_pulses else [chosen]:
             passes[-1].run(cells)
     return WriteVerifyResult(
         pulses=np.concatenate([_in_order(outcome, number, shape[1]) for number, outcome in enumerate(passes)]),

@@ -7,8 +7,8 @@ import numpy as np
 
 from mho.hw.config import Chip
 from mho.hw.config.kinds.array import ArrayChip
-from mho.hw.emulator.rows.config import RowEmulatorConfig
-from mho.hw.emulator.rows.emulator import Integers, RowEmulator
+from mho.hw.emulator.kind import Integers
+from mho.hw.emulator.rows import RowEmulator, RowEmulatorConfig
 from mho.hw.kinds.array.config import ArrayCoreConfig
 from mho.macro_models.errors import InputError, argument
 from mho.macro_models.integer.operation import MvmOperation
@@ -19,9 +19,9 @@ __all__ = ["EMULATOR"]
 class _ArrayEmulator(RowEmulator):
     """Weights are differences of cells; offset, gain and bow of a converter are in its thresholds."""
 
-    def parts(self, chip: Chip, core: ArrayCoreConfig) -> dict[str, Any]:
+    def fields(self, chip: Chip, core: ArrayCoreConfig) -> dict[str, Any]:
         """Two arrays have codes of their own, and converters without errors: they would need a table each."""
-        return super().parts(chip, core) | {
+        return super().fields(chip, core) | {
             "conversions": core.outputs * core.codes, "digit_bits": core.digit_bits, "row_groups": core.row_groups,
             "each_step": core.digital,
             "tables": core.outputs // ArrayChip.of(chip).adc.columns if core.codes == 1 else 1,

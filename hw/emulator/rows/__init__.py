@@ -1,8 +1,7 @@
-"""The emulator of cores of rows and columns: the core as it is on a chip, and behind its pins integers in block RAM."""
+"""The emulator of cores of rows and columns: their converters are thresholds."""
 
 from mho.hw.emulator.rows.config import RowEmulatorConfig
-from mho.hw.emulator.rows.core import RowLevelCore
 from mho.hw.emulator.rows.emulator import RowEmulator
 from mho.hw.emulator.rows.macro import RowMacro
 
-__all__ = ["RowEmulator", "RowEmulatorConfig", "RowLevelCore", "RowMacro"]
+__all__ = ["RowEmulator", "RowEmulatorConfig", "RowMacro"]

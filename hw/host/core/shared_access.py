@@ -6,7 +6,7 @@ from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from mho.hw.core.port import PRODUCTS, VectorMembers
+from mho.hw.core.port import PRODUCTS, VectorMembers, join
 from mho.hw.host.bus import RegisterBus
 from mho.hw.host.core.host import CoreHost
 
@@ -70,14 +70,7 @@ class SharedAccess(wiring.Component, VectorMembers):
         # The core is busy from the cycle behind the descriptor to the last word of the result.
         m.d.sync += holds.eq((host.claims | (holds & self.status.busy)) & ~self.soft_reset)
         self._turns(m, host, mine)
-        for name, member in self.port.members.items():
-            inner, outer = getattr(host, name), getattr(self, name)
-            if name in PRODUCTS:
-                continue
-            if member.is_signature:
-                connect(m, inner, flipped(outer))
-            else:
-                m.d.comb += inner.eq(outer) if member.flow is Out else outer.eq(inner)
+        join(m, self.port, flipped(self), host, but=PRODUCTS)
         return m
 
     def _turns(self, m: Module, host: CoreHost, mine: Value) -> None:

@@ -7,7 +7,7 @@ from mho.hw.config.kinds.array import ArrayChip
 from mho.hw.core.digital.config import RowConfig
 from mho.hw.core.digital.converters import ColumnConverter, CountingConverter, RampConverter, SarConverter
 from mho.hw.core.digital.sequencer import Phase
-from mho.macro_models.integer.array.operation import Steps
+from mho.macro_models.integer.array.operation import ArrayOperation, Steps
 from mho.macro_models.integer.operation import MOST_OUT_BITS
 
 __all__ = ["ArrayCoreConfig"]
@@ -50,6 +50,8 @@ class ArrayCoreConfig(RowConfig):
         An operation gives the words that come with its descriptor, and no others.
     """
 
+    operation_type = ArrayOperation
+
     lines: int
     columns: int = 128  # pyright: ignore[reportIncompatibleMethodOverride]
     column_lines: int = 2
@@ -83,11 +85,6 @@ class ArrayCoreConfig(RowConfig):
     def most_out_bits(self) -> int:
         """An output is a sum of codes."""
         return MOST_OUT_BITS
-
-    @property
-    def outputs(self) -> int:
-        """An output code a column of weights."""
-        return self.columns // self.column_lines
 
     @property
     def phases(self) -> tuple[Phase, ...]:

@@ -10,7 +10,7 @@ from mho.hw.core.timing import Drain, FixedTiming
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.operation import MvmOperation
 from mho.macro_models.integer.pwm.converter import COUNTER_BITS
-from mho.macro_models.integer.pwm.operation import MAGNITUDE_BITS
+from mho.macro_models.integer.pwm.operation import MAGNITUDE_BITS, PwmOperation
 
 __all__ = ["PwmCoreConfig"]
 
@@ -50,6 +50,8 @@ class PwmCoreConfig(CoreShape, FixedTiming):
     InputError
         If a value is out of range, or a window has not as many cycles as 128 pulses of an input of 1.
     """
+
+    operation_type = PwmOperation
 
     lines: int = 256
     cells: int = 4

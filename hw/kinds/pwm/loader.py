@@ -4,15 +4,13 @@ from typing import Any
 
 import numpy as np
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
-from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
 from numpy.typing import ArrayLike, NDArray
 
-from mho.hw import ports
 from mho.hw.core.digital.loader import CodeLoader
 from mho.hw.core.layout import INPUT_WIDTH, OpLayout
 from mho.hw.kinds.pwm.config import PwmCoreConfig
 from mho.hw.kinds.pwm.engine.layout import COMMAND_MODE, Bank, Command
+from mho.hw.ports import Component, In, Out
 from mho.macro_models.integer.operation import MAX_BITS
 from mho.macro_models.integer.pwm.operation import MAGNITUDE_BITS, PwmOperation
 
@@ -30,7 +28,7 @@ def pulse_planes(op: PwmOperation, x: ArrayLike) -> NDArray[np.bool_]:
     return np.concatenate([(width >> np.arange(MAGNITUDE_BITS)[:, None] & 1).astype(np.bool_), negative[None]])
 
 
-class PwmOpCheck(ports.Component):
+class PwmOpCheck(Component):
     """Decides whether a descriptor is legal, by the rules of :class:`PwmOperation`. Combinational.
 
     Parameters
@@ -51,10 +49,10 @@ class PwmOpCheck(ports.Component):
         It takes input codes.
     """
 
-    op = ports.In(OpLayout())
-    legal = ports.Out(1)
-    shift = ports.Out(3)
-    codes = ports.Out(1)
+    op = In(OpLayout())
+    legal = Out(1)
+    shift = Out(3)
+    codes = Out(1)
 
     def __init__(self, *, commands: bool = False) -> None:
         self.commands = commands
@@ -78,7 +76,7 @@ class PwmOpCheck(ports.Component):
         return m
 
 
-class PulseLoader(CodeLoader):
+class PulseLoader(CodeLoader[PwmCoreConfig]):
     """Takes one descriptor, then its input codes as widths of pulses, and holds them until the sequencer takes them.
 
     See :class:`CodeLoader`. The step code is multiplied with the range register meanwhile.
@@ -92,15 +90,11 @@ class PulseLoader(CodeLoader):
         :meth:`mho.macro_models.integer.pwm.calibration.Calibration.step_code`.
     """
 
-    range_code: Value
-    shift: Signal
-    step_code: Signal
+    range_code = In(16)
+    shift = Out(3)
+    step_code = Out(16)
 
-    cfg: PwmCoreConfig
-    inputs = {"range_code": In(16)}
-    derived = {"shift": Out(3), "step_code": Out(16)}
-
-    def op_check(self) -> wiring.Component:
+    def op_check(self, m: Module) -> PwmOpCheck:
         """What decides whether a descriptor is legal."""
         return PwmOpCheck(commands=self.cfg.engine)
 

@@ -11,7 +11,6 @@ from mho.hw.kinds.pwm.config import PwmCoreConfig
 from mho.hw.kinds.pwm.engine.layout import COMMAND_MODE, Command
 from mho.hw.kinds.pwm.engine.reference import CommandReference
 from mho.hw.kinds.pwm.settings import SettingsFile
-from mho.macro_models.integer.pwm.operation import PwmOperation
 
 __all__ = ["PwmCoreReference"]
 
@@ -27,7 +26,6 @@ class PwmCoreReference(CoreReference):
         What carries out commands; its ``rows`` are to be set for write-verify.
     """
 
-    operation_type = PwmOperation
     masks: SettingsFile
 
     def __init__(self, cfg: PwmCoreConfig, macro: Any) -> None:

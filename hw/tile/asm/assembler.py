@@ -14,7 +14,7 @@ from mho.hw.tile.isa.program import LIMITS, REGISTERS, Program
 __all__ = ["Assembled", "assemble", "assemble_named", "stream_names"]
 
 KINDS = tuple(DESCRIPTORS)
-OPERANDS = {"drain": Operand.DRAIN, "accumulators": Operand.ACCUMULATORS, "none": Operand.NONE} | {
+OPERANDS = {name: Operand[name.upper()] for name in ("drain", "accumulators", "draw", "none")} | {
     f"result{k}": Operand.RESULT + k for k in range(4)}
 
 
@@ -67,7 +67,7 @@ class _Assembler:
         self.source, self.data, self.buffer = source, Data(source), b""
         self.names: dict[str, dict[str, int]] = {kind: {} for kind in KINDS}
         self.memory = [0] * DESCRIPTOR_WORDS
-        self.registers, self.image = [0] * REGISTERS, 0
+        self.registers, self.image, self.key = [0] * REGISTERS, 0, 0
         self.streams: dict[int, dict[str, int]] = {}
         self.lines: list[int] = []
         self._given: set[str] = set()
@@ -95,6 +95,7 @@ class _Assembler:
         return Program(
             words=tuple(words), descriptors=tuple(self.memory), parameters=parameters.astype(np.uint64),
             tables=self.data.tables(), buffer=self.buffer, registers=tuple(self.registers), image=self.image,
+            key=self.key,
         )
 
     # --- names ---
@@ -135,14 +136,17 @@ class _Assembler:
         elif key == "first_image":
             self._once(statement, key, "first_image: 3")
             self.image = self.source.bounded(line, statement.rest, key, 2**32)
+        elif key == "draw_key":
+            self._once(statement, key, "draw_key: 0x1600000000")
+            self.key = self.source.bounded(line, statement.rest, key, 2**64)
         elif key not in (*KINDS, "raw"):
-            self.source.unknown(line, "declaration", key, [*KINDS, *DATA, "register", "first_image"])
+            self.source.unknown(line, "declaration", key, [*KINDS, *DATA, "register", "first_image", "draw_key"])
 
     def _once(self, statement: Statement, what: str, example: str) -> None:
         """Refuse what is there twice, or has a name or a place that it does not take."""
         if what in self._given:
             self.source.fail(statement.line, f"{what} is there twice")
-        if statement.at or (statement.name and statement.key == "first_image"):
+        if statement.at or (statement.name and statement.key in ("first_image", "draw_key")):
             self.source.fail(statement.line, f"{what} has a value only, as in '{example}'")
         self._given.add(what)
 

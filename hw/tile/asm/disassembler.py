@@ -33,6 +33,8 @@ def disassemble(program: Program, streams: Mapping[int, str] = MappingProxyType(
 def _head(program: Program) -> Iterator[str]:
     if program.image:
         yield f"first_image: {program.image}"
+    if program.key:
+        yield f"draw_key: {program.key:#x}"
     for number, value in enumerate(program.registers, 1):
         if value:
             yield f"register {number}: {value}"

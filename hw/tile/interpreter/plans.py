@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.isa import DESCRIPTORS, PRODUCTS, Cause, Kind, Op, Operand, decode
-from mho.hw.tile.isa.legality import is_result, is_stream, is_walk, refusal
+from mho.hw.tile.isa.legality import refusal
+from mho.hw.tile.isa.rules import is_result, is_stream, is_walk
 
 __all__ = ["Plan", "Send", "plan_of"]
 

@@ -11,10 +11,11 @@ from mho.hw.tile.interpreter.plans import Plan
 from mho.hw.tile.interpreter.state import Core, Retired, TrapError
 from mho.hw.tile.interpreter.token_tile import TokenNet, TokenTile
 from mho.hw.tile.isa import ACCUMULATORS, DESCRIPTORS, STREAMS, Cause, Format, Kind, Op, Operand, decode
-from mho.hw.tile.isa.legality import is_stream, is_walk
+from mho.hw.tile.isa.rules import is_draw, is_stream, is_walk
 from mho.hw.tile.isa.vector import compute, lanes_of
 from mho.hw.tile.isa.window import OUTSIDE, sliding_window
 from mho.macro_models.errors import InputError
+from mho.macro_models.integer.draws import draws
 
 __all__ = ["TileMachine"]
 
@@ -57,6 +58,7 @@ class TileMachine(TokenTile):
         self._accumulators = np.zeros(ACCUMULATORS, np.int32)
         self._results: deque[NDArray[np.int16]] = deque()
         self._numbers: dict[int, int] = {}
+        self._drawn, self._key = -1, program.key
         self.lanes = np.zeros(0, np.int16)
         self.sums = [self.lanes] * 4
 
@@ -106,6 +108,7 @@ class TileMachine(TokenTile):
                     self._numbers.pop(number, None)
             case Op.IMAGE:
                 self._numbers.clear()
+                self._drawn = -1
             case Op.MVM:
                 self._product(fields)
             case Op.VEC:
@@ -150,6 +153,7 @@ class TileMachine(TokenTile):
     def _vector(self, fields: Fields) -> None:
         vec = self.descriptor("vec", fields["vec"])
         second = vec["kind"] != Kind.TABLE and vec["b"] != Operand.NONE
+        self._drawn += is_draw(vec)
         a = self._source(vec, "a") if vec["a"] != Operand.NONE else None
         b = self._source(vec, "b") if second else None
         results = compute(vec, self._parameters, self._tables, self._accumulators, a, b)
@@ -168,6 +172,8 @@ class TileMachine(TokenTile):
             return np.frombuffer(self.block(operand), kind, elements, offset * kind.itemsize)[None]
         if operand == Operand.DRAIN:
             return self._results.popleft()[None, :elements]
+        if operand == Operand.DRAW:
+            return draws(self._key, self.image, self._drawn, elements, vec[f"{name}_format"])[None]
         if operand == Operand.ACCUMULATORS:
             return lanes_of(self._accumulators[offset : offset + elements])[None]
         return self.lanes[None, :elements]

@@ -4,7 +4,7 @@ This is the one definition: numbers in :mod:`~mho.hw.tile.isa.codes`, one table 
 in :mod:`~mho.hw.tile.isa.instructions`, :mod:`~mho.hw.tile.isa.descriptors`. The assembler and disassembler
 (:mod:`mho.hw.tile.asm`), the interpreter and the token machine (:mod:`mho.hw.tile.interpreter`), the C header,
 ``docs/reference/isa.md`` and the hardware (:mod:`mho.hw.tile.rtl`) are made from it. What is legal beyond the range of
-a field is in :mod:`mho.hw.tile.isa.legality`.
+a field is in :mod:`mho.hw.tile.isa.rules`.
 
 An instruction is a word of 32 bits, its opcode in bits 31 to 27, its fields from bit 0 on. What it works on is in
 descriptors, which have a memory of their own of :data:`DESCRIPTOR_WORDS` words. No field straddles a word, and every

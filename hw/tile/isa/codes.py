@@ -86,6 +86,8 @@ class Operand(IntEnum):
     """The low 16 bits of the accumulators, signed."""
     RESULT = 26
     """Sums of the reduction in context 0; 27 to 29: in contexts 1 to 3."""
+    DRAW = 30
+    """Random numbers, of tiles with ``draws``: by format a uniform byte, four nibbles less 30, or 16 uniform bits."""
     NONE = 31
 
 

@@ -34,7 +34,7 @@ class Instruction:
 
     ``duration`` is that in the sequencer, beside the cycle in which it is decoded; of MVM, VEC, SEND and CORE that in
     their engine, from when it has the instruction to when it has nothing in hand. What is legal between fields is in
-    :data:`mho.hw.tile.isa.legality.RULES`.
+    :data:`mho.hw.tile.isa.rules.RULES`.
     """
 
     op: Op
@@ -102,7 +102,8 @@ INSTRUCTIONS: dict[Op, Instruction] = {instruction.op: instruction for instructi
     ),
     _instruction(
         Op.VEC, Engine.VECTOR, Duration(16, {"stream": 2, "group of lanes and term": 1, "flag": 1}),
-        "A vector operation. Waits for the blocks that it reads and, where the target is a stream, for a free one.",
+        "A vector operation. Waits for the blocks that it reads and, where the target is a stream, for a free one. One "
+        "with a draw begins 25 cycles after its engine has it, or later.",
         Field("vec", 4, "Descriptor."),
         _flag("advance_a", "The walk that is source a goes on."), _flag("advance_b", "The same for source b."),
         _flag("free_a", "Source a gives back its oldest block, or what no later position of its walk needs."),

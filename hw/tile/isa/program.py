@@ -48,6 +48,8 @@ class Program:
         Host registers 1 to 3, 16 bits.
     image
         Number of the first image, 32 bits.
+    key
+        Of the random numbers that its operations draw, 64 bits (:func:`mho.macro_models.integer.draws.draw_key`).
     """
 
     words: tuple[int, ...] = ()
@@ -57,6 +59,7 @@ class Program:
     buffer: bytes = b""
     registers: tuple[int, ...] = (0,) * REGISTERS
     image: int = 0
+    key: int = 0
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Program) and self.pack() == other.pack()
@@ -123,7 +126,7 @@ class Program:
             (b"para", _trimmed(self.parameters.astype("<u8").tobytes(), 8)),
             *((f"tab{k}".encode(), table.tobytes() if table.any() else b"") for k, table in enumerate(tables)),
             (b"data", _trimmed(self.buffer, 1)), (b"regs", _trimmed(struct.pack("<3H", *self.registers), 2)),
-            (b"imag", _trimmed(_words((self.image,)), 4)),
+            (b"imag", _trimmed(_words((self.image,)), 4)), (b"dkey", _trimmed(struct.pack("<Q", self.key), 8)),
         ]
         filled = [(tag, data) for tag, data in sections if data]
         text = _HEAD.pack(_MAGIC, _VERSION, len(filled))
@@ -151,7 +154,7 @@ class Program:
             words=words[b"code"], descriptors=words[b"desc"] or (0,) * DESCRIPTOR_WORDS, tables=tables,
             parameters=np.frombuffer(sections.get(b"para", b""), "<u8").astype(np.uint64),
             buffer=sections.get(b"data", b""), registers=tuple(registers.tolist()),
-            image=words[b"imag"][0] if words[b"imag"] else 0,
+            image=words[b"imag"][0] if words[b"imag"] else 0, key=int.from_bytes(sections.get(b"dkey", b""), "little"),
         )
         program.check(LIMITS, name)
         if any(PARAMETER.spare((word & 0xFFFFFFFF, word >> 32)) for word in program.parameters.tolist()):
@@ -171,9 +174,9 @@ def _trimmed(data: bytes, unit: int) -> bytes:
     return data[: -(-length // unit) * unit]
 
 
-_UNITS = {b"code": 4, b"desc": 4, b"para": 8, b"tab0": 2, b"tab1": 2, b"data": 1, b"regs": 2, b"imag": 4}
+_UNITS = {b"code": 4, b"desc": 4, b"para": 8, b"tab0": 2, b"tab1": 2, b"data": 1, b"regs": 2, b"imag": 4, b"dkey": 8}
 _WHOLE = {b"desc": 4 * DESCRIPTOR_WORDS, b"tab0": 2 * TABLE_ENTRIES, b"tab1": 2 * TABLE_ENTRIES}
-_MOST = {b"regs": 2 * REGISTERS, b"imag": 4}
+_MOST = {b"regs": 2 * REGISTERS, b"imag": 4, b"dkey": 8}
 
 
 def _sections(text: bytes, name: str) -> dict[bytes, bytes]:

@@ -149,6 +149,12 @@ class TileController(Component[TileConfig]):
             vector.none.eq(drain.none), vector.codes.eq(drain.codes),
             load.set.eq(sequencer.set.valid & sequencer.set.ready), load.set_index.eq(sequencer.set.p.index),
         ]
+        if cfg.draws:
+            issued = sequencer.issue.valid & sequencer.issue.ready
+            m.d.comb += [
+                vector.key.eq(host.key), vector.image.eq(load.image),
+                vector.begins.eq(host.start | (issued & (sequencer.issue.p.word[OPCODE_LOW:] == Op.IMAGE))),
+            ]
         self._issue(m, sequencer, load, vector, send, descriptors)
         self._start(m, host, sequencer, tokens, receiver, descriptors, load)
         self._load(m, host, sequencer, tokens, receiver, descriptors)

@@ -35,7 +35,8 @@ MASKS_AT = CORE_AT + CORE_MASKS_AT
 """Byte at which the masks of the core begin, words as of :class:`mho.hw.core.masks.MaskFile`; for every core."""
 
 
-_REGISTERS = 10
+_REGISTERS, _KEY = 10, 10
+"""Registers of all tiles; number of the first word of the key."""
 _SETTLES = 6
 """Cycles without work behind which no trap of an engine comes."""
 
@@ -102,6 +103,8 @@ class HostAccess(Component[TileConfig]):
         counted.
     look, seen : Out(1), In(32)
         Reads the instruction at ``index``.
+    key : Out(64)
+        That of random numbers, if the tile draws: registers 10 and 11.
     irq : Out(1)
         Interrupt, as long as what raised it lasts.
     """
@@ -126,7 +129,12 @@ class HostAccess(Component[TileConfig]):
     started = In(1)
     look = Out(1)
     seen = In(32)
+    key = Out(64, when=lambda self: self.cfg.draws)
     irq = Out(1)
+
+    @property
+    def _registers(self) -> int:
+        return _REGISTERS + 2 * self.cfg.draws
 
     @property
     def _sizes(self) -> dict[str, int]:
@@ -155,7 +163,7 @@ class HostAccess(Component[TileConfig]):
         # What a register holds; where what is answered comes from: the buffer, the program, descriptors or that.
         value, source, memories = Signal(32, name="value"), Signal(2), Signal()
         m.d.comb += [
-            registers.eq(~above & (word[:10] < _REGISTERS)), self.index.eq(word), self.data.eq(request.p.data),
+            registers.eq(~above & (word[:10] < self._registers)), self.index.eq(word), self.data.eq(request.p.data),
             self.memory.p.table.eq(area["tables"]), self.memory.p.index.eq(word),
             self.memory.p.data.eq(Cat(low, request.p.data)),
             self.read_port.address.eq(word[:14] << 2), self.write_port.address.eq(word[:14] << 2),
@@ -261,10 +269,14 @@ class HostAccess(Component[TileConfig]):
         m.d.sync += response.p.error.eq(0)
         registers: dict[int, Any] = {1: self.image, 5: self.watchdog, 9: self._enable}
         registers |= {k + 2: register for k, register in enumerate(self.registers)}
+        if self.cfg.draws:
+            # Nobody reads it: what is read of it is 0.
+            registers |= {_KEY: self.key[:32], _KEY + 1: self.key[32:]}
         status = self.status.as_value()
         read = {0: Cat(self.running, self.busy), 6: status[:32], 7: status[32:], 8: self._happened} | registers
+        read |= dict.fromkeys(range(_KEY, self._registers), 0)
         with m.Switch(number):
-            for k in range(_REGISTERS):
+            for k in range(self._registers):
                 with m.Case(k):
                     m.d.sync += value.eq(Mux(writes, 0, read[k]))
                     if k in registers:

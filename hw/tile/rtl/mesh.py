@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from functools import reduce
 from operator import or_
-from typing import Any
 
 from amaranth.hdl import Module
 from amaranth.lib import wiring
@@ -11,9 +10,8 @@ from amaranth.lib.wiring import connect, flipped
 
 from mho.hw.host.core.blocks import CoreBlocks
 from mho.hw.noc.config import MeshConfig
-from mho.hw.noc.host_port import host_ports, join_host
-from mho.hw.noc.ports import join_neighbours
-from mho.hw.noc.router.route import PlaceLayout
+from mho.hw.noc.host_port import host_ports
+from mho.hw.noc.mesh import join_nodes
 from mho.hw.ports import Component, In, Out
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.rtl.tile import Tile
@@ -62,22 +60,13 @@ class TileMesh(Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         mesh = self.mesh
-        tiles: dict[tuple[int, int], Any] = {}
-        for number in range(mesh.nodes):
-            x, y = mesh.position(number)
-            tile: Any = Tile(self.tiles[number], mesh, self.core, outside=self.outside)
-            tiles[x, y] = tile
-            m.submodules[f"tile_{x}_{y}"] = tile
-            # A constant at its pins: so all tiles of a kind are one module.
-            m.d.comb += [tile.place[name].eq(value) for name, value in PlaceLayout.pack(mesh, x, y).items()]
+        tiles = [Tile(cfg, mesh, self.core, outside=self.outside) for cfg in self.tiles]
+        join_nodes(m, self, mesh, tiles, "tile")
+        for number, tile in enumerate(tiles):
             if self.outside:
                 connect(m, tile.macro, flipped(getattr(self, f"macro_{number}")))
             m.d.comb += [self.power_off[number].eq(tile.power_off), self.tile_irq[number].eq(tile.tile_irq)]
             if self.core.programs:
                 m.d.comb += tile.programming_enable.eq(self.programming_enable)
-        m.d.comb += self.irq.eq(reduce(or_, (tile.irq for tile in tiles.values())))
-        join_neighbours(m, tiles)
-        if mesh.contexts:
-            join_neighbours(m, tiles, "sum_")
-        join_host(m, self, mesh, tiles)
+        m.d.comb += self.irq.eq(reduce(or_, (tile.irq for tile in tiles)))
         return m

@@ -3,6 +3,7 @@
 from typing import Any
 
 from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import wiring
 from amaranth.lib.wiring import connect, flipped
 
 from mho.hw.block import clock_by
@@ -77,11 +78,7 @@ class Tile(Component[TileConfig]):
         m.submodules.node = node = Node(self.mesh)
         core: Any = self.core.digital() if self.outside else self.core.core()
         m.submodules.core = core
-        for name, member in self._around.items():
-            if member.is_signature:
-                connect(m, getattr(node, name), flipped(getattr(self, name)))
-            else:
-                m.d.comb += getattr(node, name).eq(getattr(self, name))
+        join(m, wiring.Signature(self._around), node, flipped(self))
         if self.outside:
             connect(m, core.macro, flipped(self.macro))
         split, access = self._registers(m, tile, node, core)

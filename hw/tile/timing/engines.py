@@ -3,7 +3,7 @@
 from functools import lru_cache
 
 from mho.hw.tile.isa import INSTRUCTIONS, Op, Operand
-from mho.hw.tile.isa.legality import is_result, is_stream, is_walk
+from mho.hw.tile.isa.rules import is_result, is_stream, is_walk
 from mho.hw.tile.timing.clock import Process
 from mho.hw.tile.timing.ring import Asker
 from mho.hw.tile.timing.state import Operation, Product, TileState
@@ -77,7 +77,7 @@ def vector(tile: TileState) -> Process:
     queue, rings, clock = tile.operations, tile.rings, tile.clock
     while True:
         yield from queue.oldest()
-        job = queue.front
+        job, begun = queue.front, clock.now
         yield 1
         # The first question is asked a cycle before, but for what walks.
         late = int(bool(job.plan.windows))
@@ -94,6 +94,7 @@ def vector(tile: TileState) -> Process:
             yield from ring.answered(Asker.VECTOR, clock.now + late, lambda ring=ring: ring.there < ring.blocks)
             late = 1
             yield 1
+        yield max(0, begun + job.beats.drawn - clock.now)
         yield from _operands(tile, job)
         yield _UNIT + job.beats.late + job.beats.slow
         for number, free in job.plan.advances:

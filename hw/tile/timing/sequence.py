@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from mho.hw.tile.interpreter.loops import LoopStack
 from mho.hw.tile.interpreter.plans import Plan, plan_of
 from mho.hw.tile.isa import DESCRIPTORS, INSTRUCTIONS, Op, Operand, decode
-from mho.hw.tile.isa.legality import is_stream, is_walk
+from mho.hw.tile.isa.rules import is_stream, is_walk
 from mho.hw.tile.timing.clock import Process
 from mho.hw.tile.timing.core import Result
 from mho.hw.tile.timing.ring import Asker, Ring

@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.isa import Format, Kind, Operand
-from mho.hw.tile.isa.legality import is_result, is_stream, is_walk
+from mho.hw.tile.isa.rules import is_draw, is_result, is_stream, is_walk
 from mho.hw.tile.isa.vector import Parameters
 from mho.hw.tile.rtl.lanes.accumulators import AT_A_TIME
+from mho.hw.tile.rtl.lanes.draws import SEED_CYCLES
 
 __all__ = ["Beats", "beats_of"]
 
@@ -33,6 +34,8 @@ class Beats:
         Of what comes in words, of the core or of sums, the beat in which each word is taken.
     slow
         Cycles more in which results go to accumulators one by one.
+    drawn
+        Cycles from when the engine has it until random numbers are there.
     """
 
     count: int
@@ -40,6 +43,7 @@ class Beats:
     late: int = 0
     words: tuple[int, ...] = ()
     slow: int = 0
+    drawn: int = 0
 
 
 def beats_of(vec: Mapping[str, int], cfg: TileConfig, terms: tuple[int, int], parameters: NDArray[np.uint64]) -> Beats:
@@ -65,6 +69,7 @@ def beats_of(vec: Mapping[str, int], cfg: TileConfig, terms: tuple[int, int], pa
     pairs = a == Operand.DRAIN and whole >= 2 * _CORE_WORD
     word = cfg.payload_bits // 16 if a != Operand.DRAIN else 2 * _CORE_WORD if pairs else _CORE_WORD
     sizes, words, left, period, buffered, beat = [], list[int](), vec["elements"], vec["period"], 0, 0
+    draws, half = is_draw(vec), 0
     terms_each = terms[0] + (terms[1] if both else 0)
     # What does not come from the buffer waits a cycle for what does, before it: in a group, and from one to the next.
     turns = terms[0] if kind == Kind.PRODUCT else 1
@@ -80,6 +85,9 @@ def beats_of(vec: Mapping[str, int], cfg: TileConfig, terms: tuple[int, int], pa
         count = min(whole, left)
         count = min(count, period) if uses else count
         count = min(count, buffered) if of_words else count
+        if draws:
+            count = min(count, AT_A_TIME - half)
+            half = (half + count) % AT_A_TIME
         left, period, buffered = left - count, period - count, buffered - count
         sizes.append(count)
         if not period:
@@ -89,14 +97,14 @@ def beats_of(vec: Mapping[str, int], cfg: TileConfig, terms: tuple[int, int], pa
         beat += terms_each + waits + (between and bool(left))
     slow = _slow(vec, sizes, parameters) if vec["target"] == Operand.ACCUMULATORS else 0
     late = (second if both else memory) + (kind == Kind.TABLE)
-    return Beats(beat, memory, late, tuple(words), slow)
+    return Beats(beat, memory, late, tuple(words), slow, SEED_CYCLES + 1 if draws else 0)
 
 
 def _whole(vec: Mapping[str, int], cfg: TileConfig, memory: bool) -> int:
     """Elements of a group that nothing cuts."""
     if vec["kind"] == Kind.TABLE:
         return 1
-    if vec["add"] or Operand.ACCUMULATORS in (vec["a"], vec["b"], vec["target"]):
+    if vec["add"] or Operand.ACCUMULATORS in (vec["a"], vec["b"], vec["target"]) or is_draw(vec):
         return AT_A_TIME
     narrow = (memory and vec["a_format"] == Format.LANE) or vec["b_format"] == Format.LANE or vec["wide"]
     return min(cfg.lanes, 4) if narrow else cfg.lanes

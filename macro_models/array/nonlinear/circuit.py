@@ -10,8 +10,6 @@ from scipy.sparse.csgraph import connected_components
 from mho.macro_models.array.wires import Wires
 from mho.macro_models.types import Reals
 
-__all__ = ["Circuit", "array_circuit"]
-
 Nodes = NDArray[np.int64]
 
 

@@ -9,12 +9,9 @@ from typing import Protocol
 
 import numpy as np
 
-from mho.macro_models.devices.sections.temperature import BOLTZMANN_EV, KELVIN
-from mho.macro_models.errors import InputError
+from mho.macro_models.constants import BOLTZMANN_EV, KELVIN
+from mho.macro_models.errors import InputError, check_numbers
 from mho.macro_models.types import Reals
-
-__all__ = ["CellLaw", "Cubic", "MetalOxide", "Ohmic", "Sinh", "Transistor"]
-
 
 _STEEPEST = 600.0  # exponents beyond it overflow on the way to a solution, which is never there
 
@@ -50,7 +47,7 @@ class Sinh:
     v0_V: float
 
     def __post_init__(self) -> None:
-        _check_positive("v0_V", self.v0_V)
+        check_numbers(self, ("v0_V",), positive=True)
 
     @property
     def step_V(self) -> float:
@@ -71,8 +68,7 @@ class Cubic:
     step_V: float = math.inf
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.per_V2) and self.per_V2 >= 0.0):
-            raise InputError(f"per_V2 must be a finite number of at least 0, not {self.per_V2!r}")
+        check_numbers(self, ("per_V2",))
 
     def current(self, g_S: Reals, v_V: Reals) -> tuple[Reals, Reals]:
         """See :class:`CellLaw`."""
@@ -94,7 +90,7 @@ class MetalOxide:
     step_V: float = math.inf
 
     def __post_init__(self) -> None:
-        _check_positive("temp_C", self.temp_C)
+        check_numbers(self, ("temp_C",), positive=True)
 
     def current(self, g_S: Reals, v_V: Reals) -> tuple[Reals, Reals]:
         """See :class:`CellLaw`."""
@@ -123,7 +119,7 @@ class Transistor:
     temp_C: float = 25.0
 
     def __post_init__(self) -> None:
-        _check_positive("beta_uA_V2", self.beta_uA_V2)
+        check_numbers(self, ("beta_uA_V2",), positive=True)
         if not self.slope >= 1.0:
             raise InputError(f"slope must be at least 1, not {self.slope!r}")
 
@@ -147,8 +143,3 @@ def _inversion(u: Reals) -> tuple[Reals, Reals]:
     """ln(1 + exp(u))^2, and half of its slope."""
     log = np.logaddexp(0.0, u)
     return log**2, log * np.exp(u - log)  # exp(u) / (1 + exp(u)) without an overflow
-
-
-def _check_positive(name: str, value: float) -> None:
-    if not (math.isfinite(value) and value > 0.0):
-        raise InputError(f"{name} must be a finite, positive number, not {value!r}")

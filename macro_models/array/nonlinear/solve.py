@@ -12,15 +12,12 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse.linalg import splu
 
-from mho.macro_models.array.effective import one_thread
 from mho.macro_models.array.nonlinear.circuit import Circuit, array_circuit
 from mho.macro_models.array.nonlinear.laws import CellLaw, Ohmic, Transistor
 from mho.macro_models.array.wires import Wires, check_conductances
 from mho.macro_models.errors import InputError, ToolError
+from mho.macro_models.threads import one_thread
 from mho.macro_models.types import Reals
-
-__all__ = ["OperatingPoint", "solve_array"]
-
 
 _MOST_STEPS = 80
 _SMALL = 1e-10
@@ -103,7 +100,7 @@ def solve_array(
         raise InputError(f"r_supply_ohm must be a finite number of at least 0, not {r_supply_ohm!r}")
     circuit = array_circuit(g > 0.0, wires, rows, columns, access=access is not None, r_supply_ohm=r_supply_ohm)
     newton = _Newton(circuit, g, Ohmic() if law is None else law, access, gates)
-    with one_thread(), np.errstate(over="ignore", invalid="ignore"):
+    with one_thread(always=True), np.errstate(over="ignore", invalid="ignore"):
         return newton.solve()
 
 

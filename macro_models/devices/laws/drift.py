@@ -28,8 +28,6 @@ from mho.macro_models.errors import InputError
 from mho.macro_models.files.schema import ListOf, Number, shown
 from mho.macro_models.integer.random import NORMAL_ONE, Purpose
 
-__all__ = ["LAW", "MOVABLE", "DriftDevice"]
-
 _NODES = 241  # of the quadrature over nu
 
 

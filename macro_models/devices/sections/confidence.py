@@ -10,8 +10,6 @@ from scipy.special import stdtrit
 
 from mho.macro_models.types import Reals
 
-__all__ = ["LEVEL_OF_CONFIDENCE", "NORMAL", "Confidence", "small_sample", "student", "upwards"]
-
 LEVEL_OF_CONFIDENCE = 0.9
 """Of all printed intervals."""
 NORMAL = 1.6448536269514722

@@ -9,8 +9,6 @@ from numpy.typing import ArrayLike
 from mho.macro_models.devices.grid import evaluate, exp_of, ln
 from mho.macro_models.types import Reals
 
-__all__ = ["CURVE", "LEAST_R", "Drift", "Reals"]
-
 LEAST_R = 1e-7  # where logarithms stop: aihwkit's clip of a conductance at 0
 CURVE = ("slope", "offset", "least", "most")
 

@@ -12,13 +12,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike
 
+from mho.macro_models.constants import BOLTZMANN_EV, KELVIN
 from mho.macro_models.devices.grid import number_on_grid, on_grid
 from mho.macro_models.devices.quantiles import node_moments
 from mho.macro_models.devices.sections.law import Law
-from mho.macro_models.devices.sections.temperature import BOLTZMANN_EV, KELVIN, Temperature
+from mho.macro_models.devices.sections.temperature import Temperature
 from mho.macro_models.types import Reals
-
-__all__ = ["REVERSIBLE", "Heat", "inverse_kT"]
 
 REVERSIBLE = ("", "linear", "arrhenius")
 """Forms of the reversible part."""

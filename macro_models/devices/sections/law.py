@@ -20,8 +20,6 @@ from mho.macro_models.devices.memory import between
 from mho.macro_models.devices.quantiles import TOP, outwards, two_sided
 from mho.macro_models.integer.random import NORMAL_TABLE
 
-__all__ = ["Law"]
-
 Rows = tuple[tuple[float, ...], ...]
 
 

@@ -4,8 +4,6 @@ from dataclasses import dataclass
 
 from mho.macro_models.devices.grid import Polynomial, ln
 
-__all__ = ["GENERATORS", "ConverterNoise", "ReadNoise"]
-
 GENERATORS = ("cells", "lfsr")
 """What makes the read noise."""
 

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 
 from mho.macro_models.devices.grid import Polynomial
 
-__all__ = ["Programming", "Range", "Relaxation", "Stuck"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Range:

@@ -19,8 +19,6 @@ from mho.macro_models.devices.memory import Draws
 from mho.macro_models.integer.random import NORMAL_ONE, Purpose
 from mho.macro_models.types import Reals
 
-__all__ = ["Telegraph", "Trapped"]
-
 _SIZE_STEP, _OCCUPANCY_STEP = 1, 2
 
 

@@ -3,12 +3,8 @@
 import math
 from dataclasses import dataclass
 
+from mho.macro_models.constants import BOLTZMANN_EV, KELVIN
 from mho.macro_models.devices.grid import number_on_grid
-
-__all__ = ["BOLTZMANN_EV", "KELVIN", "Temperature"]
-
-BOLTZMANN_EV = 8.617333262e-5  # CODATA 2018 (exact since the SI of 2019), in eV/K
-KELVIN = 273.15
 
 
 @dataclass(frozen=True, kw_only=True)

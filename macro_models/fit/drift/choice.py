@@ -13,8 +13,6 @@ from mho.macro_models.fit.drift.device import drift_device, follows, held_out_sc
 from mho.macro_models.fit.fit import fit_device
 from mho.macro_models.fit.tables.measurements import Measurements
 
-__all__ = ["LAWS", "fit_law"]
-
 LAWS = ("auto", "parametric", "empirical", "drift")
 """What a fit may be asked for; ``auto`` is the better of drift and quantiles (:data:`mho.macro_models.fit.MODELS`)."""
 

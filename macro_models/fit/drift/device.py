@@ -35,7 +35,7 @@ from mho.macro_models.fit.law.components import (
     shares,
     trends,
 )
-from mho.macro_models.fit.law.doubts import about_components
+from mho.macro_models.fit.law.doubts import about_components, about_levels
 from mho.macro_models.fit.law.errors import time_intervals
 from mho.macro_models.fit.law.statistics import choose_levels, grouped, nearest_level, rounded
 from mho.macro_models.fit.reads.noise import fit_read_noise
@@ -43,8 +43,6 @@ from mho.macro_models.fit.record import compared, fit_section
 from mho.macro_models.fit.tables.measurements import Measurements
 from mho.macro_models.fit.tables.stuck import stuck_section
 from mho.macro_models.types import Reals
-
-__all__ = ["drift_device", "follows", "held_out_score", "of_one_temperature"]
 
 _SEEN = 0.1  # part of the scatter of a level that is not the error of the lines, from which the level says something
 
@@ -206,8 +204,9 @@ def _record(
     levels, limits = fit.levels_uS, (device.range.g_min_uS, device.range.g_max_uS)
     near, fall = nearest_level(levels, chosen.target_uS), _fall(chosen, levels)
     beside = compared(
-        chosen, near, levels, ((int(k), float(chosen.times_s[k])) for k in np.unique(chosen.time_index)), limits,
-        lambda target, t: _reads(device, target, t, _SEED), partial(about_course, fall=fall), about_all,
+        chosen, near, levels, ((int(k), float(chosen.times_s[k])) for k in np.unique(chosen.time_index)),
+        lambda target, t: _reads(device, target, t, _SEED), partial(about_levels, range_uS=limits),
+        partial(about_course, fall=fall), about_all,
     )
     worn, again = trends(chosen, near, len(levels)), _programmed_again(chosen)
     of_dies, of_cells = (

@@ -3,16 +3,12 @@
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.macro_models.devices.laws.drift import DriftDevice
 from mho.macro_models.fit.drift.law import DriftFit
-from mho.macro_models.fit.law.doubts import about_ends, about_uncertain, about_wide_levels
-from mho.macro_models.fit.law.statistics import grouped, moment_errors
+from mho.macro_models.fit.law.doubts import Beside, about_ends, about_uncertain, about_wide_levels
 from mho.macro_models.fit.tables.measurements import Measurements
 from mho.macro_models.types import Reals
-
-__all__ = ["OFF", "about_all", "about_course", "about_drift", "about_one_step"]
 
 OFF = "the law does not follow the data"
 """What a sentence says where means or deviations are off."""
@@ -26,13 +22,9 @@ _FEW_DIES = 10
 _OFF, _ERRORS, _LEAST = 0.1, 3.0, 10
 
 
-def about_all(
-    time_s: float, change: Reals, level: NDArray[np.int64], drawn: Reals, drawn_level: NDArray[np.int64]
-) -> str:
+def about_all(beside: Beside) -> str:
     """Names the time if the deviations of the levels, as drawn, are off all together; "" if they are not."""
-    levels = int(level.max()) + 1
-    data, model = grouped(change, level, levels), grouped(drawn, drawn_level, levels)
-    count = np.bincount(level, minlength=levels)
+    data, model, count = beside.data, beside.model, beside.count
     usable = (count >= _LEAST) & (data[:, 1] > 0.0) & (model[:, 1] > 0.0)
     if not usable.any():
         return ""
@@ -40,29 +32,26 @@ def about_all(
     ratio = np.where(usable, model[:, 1], 1.0) / np.where(usable, data[:, 1], 1.0)
     # Of few cells the deviation is too small.
     off = float((weight * (np.log(ratio) + usable / (-2.0 * np.maximum(count - 1, 1)))).sum())
-    error = float(np.sqrt((weight[usable] ** 2 * moment_errors(change, level, data)[1][usable] ** 2).sum()))
+    error = float(np.sqrt((weight[usable] ** 2 * beside.errors[1][usable] ** 2).sum()))
     if abs(off) < max(_OFF, _ERRORS * error):
         return ""
-    return f"at {time_s:g} s the deviations of all targets are {math.expm1(off):+.0%} off"
+    return f"at {beside.time_s:g} s the deviations of all targets are {math.expm1(off):+.0%} off"
 
 
-def about_course(
-    time_s: float, change: Reals, level: NDArray[np.int64], drawn: Reals, drawn_level: NDArray[np.int64], fall: Reals
-) -> str:
+def about_course(beside: Beside, fall: Reals) -> str:
     """Names the time if the means of all targets together are off by too much of the whole ``fall`` of each, in uS.
 
     A power of time can be within a small part of the range of a fall that ends early, and be wrong between readings.
     """
-    data, model = grouped(change, level, len(fall)), grouped(drawn, drawn_level, len(fall))
-    count = np.bincount(level, minlength=len(fall)) * (fall > 0.0)
+    count = beside.count * (fall > 0.0)
     whole = float((count * fall).sum())
     if whole <= 0.0:
         return ""
-    off = float((count * (model[:, 0] - data[:, 0])).sum()) / whole
-    error = math.sqrt(float((count * data[:, 1] ** 2).sum())) / whole
+    off = float((count * (beside.model[:, 0] - beside.data[:, 0])).sum()) / whole
+    error = math.sqrt(float((count * beside.data[:, 1] ** 2).sum())) / whole
     if abs(off) < max(_OF_FALL, _ERRORS * error):
         return ""
-    return f"at {time_s:g} s the means of all targets are {abs(off):.0%} of the whole fall off"
+    return f"at {beside.time_s:g} s the means of all targets are {abs(off):.0%} of the whole fall off"
 
 
 def about_one_step(t_c_s: float, times_s: Reals) -> list[str]:
@@ -79,9 +68,9 @@ def about_one_step(t_c_s: float, times_s: Reals) -> list[str]:
 
 
 def about_drift(
-    data: Measurements, device: DriftDevice, fit: DriftFit, off: list[str], certain: list[float]
+    data: Measurements, device: DriftDevice, fit: DriftFit, off: list[str], certain: float
 ) -> list[str]:
-    """Sentences of :attr:`Fit.warnings`; ``off`` and ``certain`` are of the times, from ``about_levels``."""
+    """Sentences of :attr:`Fit.warnings`; ``off`` and ``certain`` of the comparison with the data."""
     limits, times = (device.range.g_min_uS, device.range.g_max_uS), np.unique(data.time_index)
     doubts = [*data.notes, *about_wide_levels(data, fit.levels_uS), *about_ends(data, limits, len(fit.levels_uS))]
     if len(times) < _FEWEST_TIMES:
@@ -99,7 +88,7 @@ def about_drift(
             f"nu is not seen from {unseen[0]:.3g} to {unseen[-1]:.3g} uS (noise, or cells at the floor): the curve "
             "of the other targets goes on there"
         )
-    doubts += about_uncertain(data.cells, max(certain, default=0.0))
+    doubts += about_uncertain(data.cells, certain)
     if off:
         doubts.append(f"{off[-1]}: {OFF} there ({len(off)} of {len(times)} times)")
     dies = device.confidence.dies

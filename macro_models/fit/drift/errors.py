@@ -13,8 +13,6 @@ from mho.macro_models.fit.drift.law import DriftFit, LevelValues, level_values, 
 from mho.macro_models.fit.drift.lines import lines_of_cells, weight
 from mho.macro_models.types import Reals
 
-__all__ = ["movements"]
-
 _GROUPS = 30
 _WITHIN = 0.15  # of the logarithm of t_c
 _LEAST = 3  # cells of a level that are left

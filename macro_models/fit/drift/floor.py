@@ -8,8 +8,6 @@ from mho.macro_models.devices.laws.drift import DriftDevice
 from mho.macro_models.fit.tables.measurements import Measurements
 from mho.macro_models.types import Reals
 
-__all__ = ["Floor", "find_floor"]
-
 _LEAST_CELLS = 10
 _SIDE, _NEAR = 2.5, 1.5  # deviations of a reading within which a pile lies, and most of it, on either side of the floor
 _GAP = 2.0  # and from where on readings are above it

@@ -15,8 +15,6 @@ from mho.macro_models.fit.tables.measurements import Measurements
 from mho.macro_models.integer.random import NORMAL_ONE
 from mho.macro_models.types import Reals
 
-__all__ = ["drift_heat"]
-
 
 def _moments(device: DriftDevice) -> Callable[[Reals, float], Moments]:
     """What :class:`mho.macro_models.fit.heat.cases.Prediction` takes."""

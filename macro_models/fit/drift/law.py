@@ -18,8 +18,6 @@ from mho.macro_models.fit.law.statistics import rounded
 from mho.macro_models.fit.tables.measurements import Measurements
 from mho.macro_models.types import Reals
 
-__all__ = ["DriftFit", "LevelValues", "fit_drift", "level_values", "refined_t_c"]
-
 _Choice = tuple[float, int, tuple[float, ...], tuple[float, ...]]
 """Sum of squares, free numbers, curve, errors of slope and offset."""
 

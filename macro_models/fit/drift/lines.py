@@ -10,8 +10,6 @@ from mho.macro_models.fit.law.statistics import choose_levels, nearest_level
 from mho.macro_models.fit.tables.measurements import Measurements
 from mho.macro_models.types import Integers, Reals
 
-__all__ = ["READ_S", "Lines", "Readings", "by_level", "lines_of_cells", "readings_of", "weight"]
-
 READ_S = 250e-9
 """Duration of a read, which is assumed: it only scales the noise."""
 _LEAST_READINGS, _LEAST_CELLS = 3, 10

@@ -13,11 +13,6 @@ from mho.macro_models.fit.law.statistics import even_codes, nearest_level
 from mho.macro_models.fit.tables.measurements import Measurements
 from mho.macro_models.types import Reals
 
-__all__ = [
-    "Case", "Cases", "Moments", "Prediction", "find_cases", "law_moments", "lost_readings", "reference_temperature",
-    "usual_reading",
-]
-
 _MOST_GROUPS = 4
 _GROUP_CELLS = 40
 _LEAST_CELLS = 10

@@ -11,8 +11,6 @@ from mho.macro_models.fit.law.statistics import rounded
 from mho.macro_models.fit.rows.law_rows import LawRows
 from mho.macro_models.fit.tables.measurements import Measurements
 
-__all__ = ["LEAST_READINGS", "own_laws"]
-
 LEAST_READINGS = 20
 """Of a temperature at a time."""
 

@@ -12,8 +12,6 @@ from mho.macro_models.fit.law.statistics import nearest_level
 from mho.macro_models.fit.tables.measurements import Measurements
 from mho.macro_models.types import Reals
 
-__all__ = ["fit_lost"]
-
 _ENERGIES = np.linspace(0.0, 4.0, 401)
 _WITHIN = 0.5  # of the logarithm of the likelihood: one standard error
 _LEAST_PART = 1e-7

@@ -1,16 +1,13 @@
 """The search for a law of temperature: least squares of means and deviations, and errors at temperatures left out."""
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mho.macro_models.devices.sections.heat import inverse_kT
-from mho.macro_models.fit.heat.cases import Cases
+from mho.macro_models.fit.heat.cases import Cases, Prediction
 from mho.macro_models.types import Reals
-
-__all__ = ["ENERGIES", "Found", "Predicted", "Search"]
 
 ENERGIES = np.linspace(0.0, 3.0, 301)
 _FINE = np.linspace(-0.012, 0.012, 25)
@@ -19,16 +16,6 @@ _PART_OF_STD = 0.05
 _UNKNOWN_EV = 10.0  # an error beyond which nothing is known of an energy
 
 Mask = NDArray[np.bool_]
-
-
-class Predicted(Protocol):
-    """What a law says of all cases, at any energy."""
-
-    acts_on: str
-
-    def at(self, energies: Reals) -> tuple[Reals, Reals]:
-        """Means, and logarithms of deviations, each of shape (energies, cases)."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +44,7 @@ class Found:
 class Search:
     """Laws of one kind (acting on time, or on the change; with or without a reversible part) against all cases."""
 
-    def __init__(self, cases: Cases, prediction: Predicted, reversible: str) -> None:
+    def __init__(self, cases: Cases, prediction: Prediction, reversible: str) -> None:
         self.cases, self.reversible, self.acts_on = cases, reversible, prediction.acts_on
         self.prediction = prediction
         self.mean, self.ln_std = cases.column("mean"), np.log(cases.column("std"))

@@ -17,8 +17,6 @@ import numpy as np
 from mho.macro_models.errors import InputError
 from mho.macro_models.files import FileKind, reading
 
-__all__ = ["MOST_FIELDS", "table_in"]
-
 MOST_FIELDS = 1 << 24
 """Rows times columns of a table, whatever its file."""
 _MOST_UNPACKED = 1 << 28

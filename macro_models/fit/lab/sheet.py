@@ -11,8 +11,6 @@ from mho.macro_models.errors import InputError
 from mho.macro_models.files import FileKind, decode_text, reading
 from mho.macro_models.fit.lab.archives import MOST_FIELDS, table_in
 
-__all__ = ["MISSING", "Sheet", "is_number", "read_sheet"]
-
 MISSING = frozenset({
     "", "nan", "na", "n/a", "null", "none", "-", "--", "#n/a", "#na", "#div/0!", "#value!", "#num!", "#ref!", "#name?",
     "#null!", "inf", "-inf", "#nv", "overload", "ovld",

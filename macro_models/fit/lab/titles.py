@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 
 from mho.macro_models.errors import InputError
 
-__all__ = ["CONVERTED", "check_units", "renamed", "unit_factor", "unit_row"]
-
 _SCALES = {
     "s": {"s": 1.0, "sec": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "min": 60.0, "h": 3600.0, "d": 86400.0},
     "S": {"S": 1.0, "mS": 1e-3, "uS": 1e-6, "nS": 1e-9},

@@ -7,8 +7,6 @@ from pathlib import Path
 from mho.macro_models.errors import InputError
 from mho.macro_models.fit.lab.titles import unit_factor
 
-__all__ = ["ANY", "tidy"]
-
 ANY = "*"
 """Header that stands for all columns which have no other name: ``--columns g_uS=*``."""
 

@@ -13,8 +13,6 @@ from mho.macro_models.devices.sections.confidence import Confidence
 from mho.macro_models.devices.sections.law import Law
 from mho.macro_models.types import Reals
 
-__all__ = ["about_between", "with_levels_between"]
-
 _FAR, _STEP = 5.0, 2.5  # quotient of two levels from which on further ones lie between them, and how far apart those
 _OF_SPREAD, _OF_STD, _OF_LEVEL = 0.2, 0.3, 0.04  # by how much a level may be off that is foreseen by the others
 _ERRORS, _WIDE = 3.0, 1.5

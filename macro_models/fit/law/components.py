@@ -12,11 +12,6 @@ from mho.macro_models.fit.law.statistics import grouped
 from mho.macro_models.fit.tables.measurements import Measurements
 from mho.macro_models.types import Integers, Reals
 
-__all__ = [
-    "Component", "Trend", "endurance", "fit_trend", "kept_again", "reading_shares", "share_of_groups", "shares",
-    "standardised", "trends",
-]
-
 _SURE = 0.01  # probability by chance below which a component is one
 
 

@@ -1,6 +1,8 @@
 """What the data do not show, or a fitted law does not follow: one sentence each, with the reason."""
 
 import math
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +13,6 @@ from mho.macro_models.fit.law.components import Component, Trend
 from mho.macro_models.fit.law.statistics import grouped, moment_errors, nearest_level
 from mho.macro_models.fit.tables.measurements import Measurements
 from mho.macro_models.types import Reals
-
-__all__ = [
-    "about_components", "about_data", "about_ends", "about_levels", "about_tails", "about_times", "about_uncertain",
-    "about_wide_levels", "about_zero",
-]
 
 _OF_TARGET, _OF_SPREAD = 0.02, 0.1  # of target and deviation: by what mean and deviation may be off
 _ERRORS, _OF_MEAN = 2.0, 3.0
@@ -86,48 +83,74 @@ def about_uncertain(cells: int, error: float) -> list[str]:
     ]
 
 
-def about_levels(
-    time_s: float, levels_uS: Reals, level: NDArray[np.int64], change: Reals, drawn: Reals,
-    drawn_level: NDArray[np.int64], range_uS: tuple[float, float],
-) -> tuple[Reals, str, float]:
-    """Device less data of one time.
+@dataclass(frozen=True, eq=False)
+class Beside:
+    """Changes at one time as measured and as drawn from a device, each with the level of its cell."""
 
-    Returns the summaries of the levels, what is furthest off within the range of the device ("" if nothing is), and
-    how certain the deviation at a target is (relative, two standard errors).
-    """
-    data = grouped(change, level, len(levels_uS))
-    model = grouped(drawn, drawn_level, len(levels_uS))
-    count = np.bincount(level, minlength=len(levels_uS))
-    of_mean, of_spread = moment_errors(change, level, data)
-    difference = model - data
+    time_s: float
+    levels_uS: Reals
+    change: Reals
+    level: NDArray[np.int64]
+    drawn: Reals
+    drawn_level: NDArray[np.int64]
+
+    @cached_property
+    def data(self) -> Reals:
+        """Summaries of the levels as measured, of shape (levels, 4)."""
+        return grouped(self.change, self.level, len(self.levels_uS))
+
+    @cached_property
+    def model(self) -> Reals:
+        """The same as drawn."""
+        return grouped(self.drawn, self.drawn_level, len(self.levels_uS))
+
+    @cached_property
+    def count(self) -> NDArray[np.int64]:
+        """Readings of each level."""
+        return np.bincount(self.level, minlength=len(self.levels_uS))
+
+    @cached_property
+    def errors(self) -> tuple[Reals, Reals]:
+        """Standard errors of mean and logarithm of the deviation, as measured."""
+        return moment_errors(self.change, self.level, self.data)
+
+    @property
+    def certain(self) -> float:
+        """How certain the deviation at a target is: relative, two standard errors."""
+        of_spread = self.errors[1]
+        usable = np.isfinite(of_spread)
+        # The error of all cells together, times the root of the parameters of a course over the targets.
+        whole = 1.0 / math.sqrt(float((1.0 / of_spread[usable] ** 2).sum())) if usable.any() else math.inf
+        return _ERRORS * whole * math.sqrt(min(_FREE, max(int(usable.sum()), 1)))
+
+
+def about_levels(beside: Beside, range_uS: tuple[float, float]) -> str:
+    """Names what is furthest off within the range of the device; "" if nothing is."""
+    data, levels_uS, (of_mean, of_spread) = beside.data, beside.levels_uS, beside.errors
+    difference, where = beside.model - data, f"at {beside.time_s:g} s and"
     worst, sentence = 1.0, ""
     inside = (levels_uS >= range_uS[0]) & (levels_uS <= range_uS[1])
-    for k in np.flatnonzero((count >= 10) & inside):
+    for k in np.flatnonzero((beside.count >= 10) & inside):
         size = max(float(levels_uS[k]), 1e-3 * float(levels_uS[-1]), 1e-9)
         off = abs(difference[k, 0]) / max(_OF_MEAN * of_mean[k], _OF_TARGET * size + _OF_SPREAD * data[k, 1])
         if off > worst:
             worst = off
-            sentence = f"at {time_s:g} s and {levels_uS[k]:.3g} uS the mean is {difference[k, 0]:+.3g} uS off"
+            sentence = f"{where} {levels_uS[k]:.3g} uS the mean is {difference[k, 0]:+.3g} uS off"
         if data[k, 1] > 1e-3 * size:
-            relative = model[k, 1] / data[k, 1] - 1.0
+            relative = beside.model[k, 1] / data[k, 1] - 1.0
             off = abs(relative) / max(2.0 * _ERRORS * of_spread[k], _OF_SPREAD)
             if off > worst:
                 worst = off
-                sentence = f"at {time_s:g} s and {levels_uS[k]:.3g} uS the deviation is {relative:+.0%} off"
-    usable = np.isfinite(of_spread)
-    # The error of all cells together, times the root of the parameters of a course over the targets.
-    whole = 1.0 / math.sqrt(float((1.0 / of_spread[usable] ** 2).sum())) if usable.any() else math.inf
-    certain = _ERRORS * whole * math.sqrt(min(_FREE, max(int(usable.sum()), 1)))
-    return difference, sentence, certain
+                sentence = f"{where} {levels_uS[k]:.3g} uS the deviation is {relative:+.0%} off"
+    return sentence
 
 
-def about_tails(
-    time_s: float, change: Reals, level: NDArray[np.int64], drawn: Reals, drawn_level: NDArray[np.int64]
-) -> str:
+def about_tails(beside: Beside) -> str:
     """Names the side on which clearly more or fewer cells lie beyond the device's outermost percent; "" if none."""
-    data = grouped(change, level, int(level.max(initial=0)) + 1)
-    scale = np.maximum(data[:, 1], 1e-9)
-    cells, model = ((x - data[at, 0]) / scale[at] for x, at in ((change, level), (drawn, drawn_level)))
+    data, scale = beside.data, np.maximum(beside.data[:, 1], 1e-9)
+    cells, model = (
+        (x - data[at, 0]) / scale[at] for x, at in ((beside.change, beside.level), (beside.drawn, beside.drawn_level))
+    )
     if len(cells) < _FEW_CELLS or float(model.std()) <= 0.0:
         return ""
     for side, sign in (("lowest", -1.0), ("highest", 1.0)):
@@ -135,8 +158,8 @@ def about_tails(
         far = beyond > 2.0 * _OUTER or beyond < 0.4 * _OUTER
         if far and abs(beyond - _OUTER) > _SURE * math.sqrt(max(beyond, _OUTER) / len(cells)):
             return (
-                f"at {time_s:g} s {beyond:.1%} of the cells are where the model has its {side} {_OUTER:.0%}: their "
-                "tails are off"
+                f"at {beside.time_s:g} s {beyond:.1%} of the cells are where the model has its {side} {_OUTER:.0%}: "
+                "their tails are off"
             )
     return ""
 

@@ -12,8 +12,6 @@ from mho.macro_models.fit.law.statistics import nearest_level, rounded
 from mho.macro_models.fit.tables.measurements import Measurements
 from mho.macro_models.types import Reals
 
-__all__ = ["law_errors", "log_spread_error", "mean_interval", "std_interval", "time_intervals"]
-
 _LEAST = 8  # readings from which on a level has errors of its own
 _PAIRS = 12
 _DIGITS = 4

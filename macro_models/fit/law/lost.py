@@ -9,8 +9,6 @@ from mho.macro_models.fit.law.statistics import choose_levels, nearest_level
 from mho.macro_models.fit.tables.measurements import Measurements
 from mho.macro_models.types import Reals
 
-__all__ = ["all_lost", "find_lost", "lost_fraction", "two_humps", "two_kinds"]
-
 _LOW, _VALLEY = 0.15, 0.4  # of the target: a lost cell is below the first, few cells are between the two
 _FEWEST = 5
 _DEVIATIONS = 3.0  # from how many deviations above 0 uS on a target tells the two kinds apart

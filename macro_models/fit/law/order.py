@@ -9,8 +9,6 @@ from mho.macro_models.devices.memory import MOST_WEIGHTS
 from mho.macro_models.devices.quantiles import node_moments, node_z
 from mho.macro_models.types import Reals
 
-__all__ = ["change_scores", "fit_memory", "fit_onset", "scores_of"]
-
 _FEWEST = 20  # cells that were read at two times from which their order is known
 _KEPT = 0.985  # correlation of normal scores from which on cells keep their rank
 _AGREES = 0.015  # to how much correlations are to be met by fewer numbers than times

@@ -1,10 +1,10 @@
 """Statistics of measured and drawn cells, freed of chance, and draws that cover a law evenly."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +12,6 @@ from scipy.special import ndtri
 
 from mho.macro_models.integer.random import NORMAL_ONE
 from mho.macro_models.types import Reals
-
-__all__ = [
-    "Summary", "by_level", "choose_levels", "clamp_of", "even_codes", "grouped", "moment_errors", "nearest_level",
-    "rounded", "smoothed", "smoothed_summaries", "summarise",
-]
 
 _WEIGHTS = np.geomspace(1e-4, 1e6, 41)
 _LEAST_KURTOSIS = 1.8  # of a uniform law
@@ -197,28 +192,6 @@ def grouped(change: NDArray[np.float64], group: NDArray[np.int64], groups: int) 
 def rounded(values: Iterable[float], digits: int = 6) -> tuple[float, ...]:
     """Digits that a file holds, so that a device is the same before and after it is written."""
     return tuple(float(f"{float(v):.{digits}g}") for v in values)
-
-
-def by_level(
-    rows: Sequence[tuple[NDArray[np.float64], NDArray[np.int64]]], levels_uS: NDArray[np.float64]
-) -> dict[str, Any]:
-    """What :class:`~mho.macro_models.devices.sections.fit.Fit` holds of each time and level.
-
-    ``rows`` has g - target and the level of each reading, for each time.
-    """
-    moments = [
-        (np.bincount(level, minlength=len(levels_uS)), grouped(change, level, len(levels_uS))) for change, level in rows
-    ]
-
-    def in_uS(values: NDArray[np.float64]) -> tuple[float, ...]:
-        return tuple(round(float(v), 5) for v in values)
-
-    return {
-        "levels_uS": rounded(levels_uS),
-        "level_n": tuple(tuple(float(v) for v in count) for count, _ in moments),
-        "level_mean_uS": tuple(in_uS(summary[:, 0]) for _, summary in moments),
-        "level_std_uS": tuple(in_uS(summary[:, 1]) for _, summary in moments),
-    }
 
 
 @lru_cache(maxsize=8)

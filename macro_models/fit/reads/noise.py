@@ -16,8 +16,6 @@ from mho.macro_models.fit.tables.bursts import Bursts
 from mho.macro_models.fit.tables.measurements import Measurements
 from mho.macro_models.types import Reals
 
-__all__ = ["NoiseFit", "fit_read_noise", "without_noise"]
-
 _BINS, _FEWEST = 10, 20
 _DEGREES = 3
 

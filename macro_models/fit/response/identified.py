@@ -9,8 +9,6 @@ from mho.macro_models.devices.sections.pulse import PulseAgreement, PulseRespons
 from mho.macro_models.fit.tables.pulses import Pulses
 from mho.macro_models.types import Reals
 
-__all__ = ["about_moves", "agreement", "moves", "standard_errors"]
-
 _STEP = 0.03
 _NO_ERROR = 1e3  # of a parameter that the likelihood does not depend on
 _LEAST_CURVATURE = 1.0 / _NO_ERROR**2

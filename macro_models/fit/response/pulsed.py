@@ -32,8 +32,6 @@ from mho.macro_models.fit.tables.pulses import LEAST_PULSES, Pulses
 from mho.macro_models.fit.tables.stuck import stuck_section
 from mho.macro_models.types import Reals
 
-__all__ = ["add_pulses", "pulsed_device"]
-
 _LEAST_NOISE_US = 1e-4
 _COPIES, _SEED = 8, 7
 _FASTEST = 1e6  # a rate beyond which every pulse makes the whole way

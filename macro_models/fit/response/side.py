@@ -13,8 +13,6 @@ from mho.macro_models.fit.response.identified import standard_errors
 from mho.macro_models.fit.tables.pulses import Pulses
 from mho.macro_models.types import Reals
 
-__all__ = ["PARAMETERS", "SEEN", "Found", "Side", "deviation"]
-
 _NODES = np.linspace(-3.0, 3.0, 17)
 _LOG_WEIGHTS = -0.5 * _NODES**2 - math.log(float(np.exp(-0.5 * _NODES**2).sum()))
 PRIOR = np.array([0.0, 0.25, 0.0, 0.0, 0.0, 1.0, 1.0])  # curvature of the priors of Terms.cost

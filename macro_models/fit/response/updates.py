@@ -12,8 +12,6 @@ from mho.macro_models.devices.sections.update import UPDATES, Update
 from mho.macro_models.fit.tables.pulses import Pulses
 from mho.macro_models.types import Reals
 
-__all__ = ["fit_updates"]
-
 _IDENTICAL = 0.9  # part of the pulses of a sign that have one amplitude
 _LEAST_RUN, _LEAST_RUNS = 6, 8
 _MOST_RUNS = 300

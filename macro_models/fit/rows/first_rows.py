@@ -12,8 +12,6 @@ from mho.macro_models.devices.quantiles import NODES, mixture_quantile
 from mho.macro_models.fit.law.statistics import smoothed
 from mho.macro_models.fit.rows.row import LEAST_SCALE_US, EmpiricalRow, ParametricRow, Row, quantiles
 
-__all__ = ["empty_row", "make_row", "solve_tail"]
-
 _MEDIAN_Z = 0.6744897501960817
 _NORMAL = 1.0 / _MEDIAN_Z
 _Z = np.arange(1, 14) * 0.25

@@ -22,10 +22,8 @@ from mho.macro_models.fit.law.statistics import (
     summarise,
 )
 from mho.macro_models.fit.rows.first_rows import empty_row, make_row
-from mho.macro_models.fit.rows.row import Row, quantiles
+from mho.macro_models.fit.rows.row import EmpiricalRow, Row, quantiles
 from mho.macro_models.fit.tables.measurements import Measurements
-
-__all__ = ["DRAWS", "LawRows"]
 
 _CORRECTIONS, _SETTLING, _MATCHES = 5, 5, 3
 _SEARCHES, _TURNS = 8, 2
@@ -218,7 +216,9 @@ class LawRows:
                 trial = following
         best = _searched(best, best_score, step)
         trial = best
-        for _ in range(_MATCHES if self.model == "empirical" else 0):
+        for _ in range(_MATCHES):
+            if not isinstance(trial, EmpiricalRow):
+                break
             tables = [np.array([quantiles(part) for part in _parts(*pair, len(self.levels))])
                      for pair in ((change, level), (cells(trial), many_level))]
             trial, _ = step(trial.matched(tables[0], tables[1]), shape=False)

@@ -6,15 +6,13 @@ First it is made from the data's own statistics, then it is corrected until cell
 import math
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Protocol
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from mho.macro_models.devices.quantiles import NODES, node_z, two_sided
-
-__all__ = ["EmpiricalRow", "ParametricRow", "Row", "quantiles"]
 
 NODE_Z = node_z(NODES[1])
 
@@ -61,37 +59,12 @@ _TAIL_Z = 1.5  # nodes from here on are the tail of a side
 _RATE = 0.8  # damping of corrections, because neighbouring levels share cells
 
 
-class Row(Protocol):
-    """A row of a law that can be corrected."""
-
-    def table(self) -> NDArray[np.float64]:
-        """Quantiles at the nodes, in uS, of shape (levels, nodes)."""
-        ...
-
-    def variants(self) -> list["Row"]:
-        """Rows of other shapes to try."""
-        ...
-
-    def neighbours(self, step: float) -> list["Row"]:
-        """Rows whose shape differs by a part ``step``, to search around this one."""
-        ...
-
-    def corrected(self, measured: NDArray[np.float64], drawn: NDArray[np.float64]) -> "Row":
-        """The row after a correction by summaries of each level, of shape (levels, 4), as measured and as drawn."""
-        ...
-
-    def matched(self, measured: NDArray[np.float64], drawn: NDArray[np.float64]) -> "Row":
-        """The row after a correction by quantiles at the nodes, of shape (levels, nodes), as measured and as drawn."""
-        ...
-
-    def settled(self, measured: NDArray[np.float64], drawn: NDArray[np.float64]) -> "Row":
-        """The row after a correction of mean and standard deviation alone."""
-        ...
-
-
 @dataclass(frozen=True)
 class ParametricRow:
-    """Median, and for each side a core's scale and a tail, each of shape (levels,)."""
+    """Median, and for each side a core's scale and a tail, each of shape (levels,).
+
+    Corrections take summaries of each level, of shape (levels, 4), as measured and as drawn from the row.
+    """
 
     shift: NDArray[np.float64]
     low: NDArray[np.float64]
@@ -102,10 +75,12 @@ class ParametricRow:
     high_ratio: NDArray[np.float64]
 
     def table(self) -> NDArray[np.float64]:
+        """Quantiles at the nodes, in uS, of shape (levels, nodes)."""
         parts = (self.shift, self.low, self.high, self.low_tail, self.high_tail, self.low_ratio, self.high_ratio)
         return two_sided(*(part[:, None] for part in parts))
 
-    def variants(self) -> list[Row]:
+    def variants(self) -> "list[Row]":
+        """Rows of other shapes to try."""
         def tail(fraction: NDArray[np.float64], ratio: NDArray[np.float64], factor: float) -> NDArray[np.float64]:
             return np.where(ratio > 1.0, np.minimum(fraction * factor, _TAIL_MOST), fraction)
 
@@ -118,7 +93,8 @@ class ParametricRow:
             for factor in _TAIL_FACTORS
         ]
 
-    def neighbours(self, step: float) -> list[Row]:
+    def neighbours(self, step: float) -> "list[Row]":
+        """Rows whose shape differs by a part ``step``, to search around this one."""
         rows: list[Row] = []
         for factor in (1.0 + step, 1.0 / (1.0 + step)):
             tails = {k: getattr(self, k) for k in ("low_tail", "high_tail")}
@@ -146,10 +122,8 @@ class ParametricRow:
                 )
         return rows
 
-    def matched(self, measured: NDArray[np.float64], drawn: NDArray[np.float64]) -> "ParametricRow":
-        return self
-
     def corrected(self, measured: NDArray[np.float64], drawn: NDArray[np.float64]) -> "ParametricRow":
+        """The row after a correction of its shape, too."""
         moved = self.settled(measured, drawn)
         spread, core = _ratio(measured[:, 1], drawn[:, 1]), _ratio(measured[:, 2], drawn[:, 2])
         # Of a heavy tail the core has the median deviation and the tail the standard deviation. Where the tail would
@@ -171,6 +145,7 @@ class ParametricRow:
         )
 
     def settled(self, measured: NDArray[np.float64], drawn: NDArray[np.float64]) -> "ParametricRow":
+        """The row after a correction of mean and standard deviation alone."""
         scale = _ratio(measured[:, 1], drawn[:, 1]) ** _RATE
         shift = self.shift + _RATE * (measured[:, 0] - drawn[:, 0])
         return replace(self, shift=shift, low=self.low * scale, high=self.high * scale)
@@ -185,10 +160,10 @@ class EmpiricalRow:
     def table(self) -> NDArray[np.float64]:
         return self.quantiles
 
-    def variants(self) -> list[Row]:
+    def variants(self) -> "list[Row]":
         return []
 
-    def neighbours(self, step: float) -> list[Row]:
+    def neighbours(self, step: float) -> "list[Row]":
         """Tails of one side with fewer or more cells: where quantiles jump, the nodes around blur the fraction."""
         q = self.quantiles
         lower, higher = np.concatenate([q[:, :1], q[:, :-1]], axis=1), np.concatenate([q[:, 1:], q[:, -1:]], axis=1)
@@ -199,6 +174,7 @@ class EmpiricalRow:
         ]
 
     def matched(self, measured: NDArray[np.float64], drawn: NDArray[np.float64]) -> "EmpiricalRow":
+        """The row after a correction by quantiles at the nodes, of shape (levels, nodes), as measured and as drawn."""
         usable = np.isfinite(measured[:, :1]) & (np.abs(NODE_Z) <= _MATCHED_Z)
         moved = self.quantiles + np.where(usable, _RATE * (measured - drawn), 0.0)
         middle = len(NODE_Z) // 2
@@ -213,6 +189,10 @@ class EmpiricalRow:
         stretch = _ratio(measured[:, 1], drawn[:, 1])[:, None] ** _RATE
         shift = _RATE * (measured[:, 0] - drawn[:, 0])[:, None]
         return EmpiricalRow(middle + shift + (self.quantiles - middle) * stretch)
+
+
+Row: TypeAlias = ParametricRow | EmpiricalRow
+"""A row of a law that can be corrected."""
 
 
 def _ratio(measured: NDArray[np.float64], drawn: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -10,8 +10,6 @@ import numpy as np
 
 from mho.macro_models.types import Integers, Reals
 
-__all__ = ["Bursts", "find_bursts", "merge_bursts"]
-
 _EVEN = 3.0  # largest over smallest gap between the readings of a burst
 _SHORT = 0.2  # duration of a burst, in units of the time since programming
 _APART = 0.1  # and in units of the time of the next reading, for a burst that starts with programming

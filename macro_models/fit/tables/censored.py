@@ -5,8 +5,6 @@ from numpy.typing import NDArray
 
 from mho.macro_models.types import Integers, Reals
 
-__all__ = ["about_least_target", "about_missing", "about_piles", "about_unread", "about_worn", "from_zero"]
-
 _FEWEST, _PART = 8, 0.01  # readings, and their part of all, from which on they are named
 _SURE = 4.0  # standard errors (of the sum of ranks of Mann and Whitney; of a difference of two parts)
 _REPEATED = 5.0  # times that a value at the end is there, in units of what is usual for a value

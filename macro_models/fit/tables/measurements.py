@@ -23,8 +23,6 @@ from mho.macro_models.fit.tables.pulses import Pulses, split_pulses
 from mho.macro_models.fit.tables.stuck import find_stuck
 from mho.macro_models.fit.tables.table import Table, kept_and_read, read_table
 
-__all__ = ["LEAST_CELLS", "Measurements", "read_data", "read_measurements"]
-
 LEAST_CELLS = 20
 _MOST_TIMES = 24
 _GAP = 1.3

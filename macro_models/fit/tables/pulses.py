@@ -11,8 +11,6 @@ from mho.macro_models.errors import InputError
 from mho.macro_models.fit.tables.table import Table
 from mho.macro_models.types import Reals
 
-__all__ = ["LEAST_PULSES", "Pulses", "split_pulses"]
-
 LEAST_PULSES = 200
 _DEFAULT_NS = 1000.0
 _BELOW = 0.1  # of the largest reading: what one may be below 0 uS by noise

@@ -6,8 +6,6 @@ from numpy.typing import NDArray
 from mho.macro_models.devices.sections.programming import Stuck
 from mho.macro_models.types import Reals
 
-__all__ = ["find_stuck", "stuck_section"]
-
 _VALUES = 8
 _NOTHING, _SMALL = 0.01, 0.1  # of the largest target
 _FAR_ABOVE = 4.0  # times the conductance of a cell that is stuck at 0: a target that tells

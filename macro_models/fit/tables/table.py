@@ -25,8 +25,6 @@ from mho.macro_models.fit.lab import (
 )
 from mho.macro_models.types import Reals
 
-__all__ = ["COLUMNS", "CONDUCTANCES", "TEXT", "Table", "kept_and_read", "parse_columns", "read_table"]
-
 
 def kept_and_read(body: NDArray[np.int64], time_s: Reals, temp_C: Reals, read_C: Reals | None) -> tuple[Reals, Reals]:
     """Temperature in degrees Celsius at which each reading's cell was kept since it was programmed, and was read at.

@@ -7,8 +7,6 @@ from numpy.typing import NDArray
 
 from mho.macro_models.integer.array.operation import Steps
 
-__all__ = ["converted", "driven"]
-
 
 def driven(steps: Steps, x: NDArray[Any], step: int) -> NDArray[np.int16]:
     """What rows drive in a step of inputs ``x``, of shape (..., rows), whole numbers in any type, up to 255."""

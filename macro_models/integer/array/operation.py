@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.operation import MAX_BITS, MOST_OUT_BITS, Converter, Direction, MvmOperation
 
-__all__ = ["MOST_BITS", "ArrayOperation", "Steps"]
-
 MOST_BITS = 10
 """Most bits of a converter."""
 

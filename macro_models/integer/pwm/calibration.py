@@ -45,11 +45,6 @@ from mho.macro_models.integer.pwm.converter import (
 from mho.macro_models.integer.random import Purpose, bits16
 from mho.macro_models.types import Integers
 
-__all__ = [
-    "COMPENSATIONS", "PRODUCT_READS", "REFERENCE_READS", "SETS", "VECTORS", "Calibration", "Compensation",
-    "ReadReference", "calibrate", "compensate", "fitted_units", "range_code", "stored_vectors",
-]
-
 REFERENCE_READS = 16
 """Conversions of a set."""
 SETS = 21

@@ -31,12 +31,6 @@ from numpy.typing import NDArray
 from mho.macro_models.integer.pwm.operation import PwmOperation
 from mho.macro_models.types import Integers
 
-__all__ = [
-    "COUNTER_BITS", "COUNT_BITS", "CURVE_TRIMS", "GAIN_BITS", "GAIN_MOST", "GAIN_ONE", "GAIN_TRIMS", "LEVEL_BITS",
-    "LEVEL_TOP", "NEGATIVE", "OFFSET_RANGE", "PARTS", "POSITIVE", "PRODUCT_BITS", "TRIM_BITS", "DigitalUnits",
-    "Oscillators", "Trim", "Whole", "counts", "level", "pack_trim", "unpack_trim",
-]
-
 GAIN_BITS = 7
 """Fraction bits of a gain."""
 GAIN_MOST = 255

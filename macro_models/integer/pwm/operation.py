@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.operation import Converter, Direction, MvmOperation
 
-__all__ = ["MAGNITUDE_BITS", "PwmOperation"]
-
 MAGNITUDE_BITS = 7
 """Bits of a pulse width: with the sign 8. A window has ``2**MAGNITUDE_BITS`` widths."""
 

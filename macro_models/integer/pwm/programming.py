@@ -27,8 +27,6 @@ from numpy.typing import NDArray
 from mho.macro_models.errors import check_whole
 from mho.macro_models.types import Integers
 
-__all__ = ["AMPLITUDE_TOP", "GAIN_BITS", "DeviceResponse", "RowMacro", "WriteParameters", "WriteResult", "write_rows"]
-
 AMPLITUDE_TOP = 255
 _THRESHOLD_BITS = 8
 _SLOPE_BITS = 16

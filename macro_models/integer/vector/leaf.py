@@ -8,8 +8,6 @@ from numpy.typing import NDArray
 from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, MvmOperation
 from mho.macro_models.integer.vector.operations import LANE_MAX, Lanes, round_shift
 
-__all__ = ["LeafSum", "check_headroom", "largest_code", "scale_leaf", "sum_leaves"]
-
 
 def largest_code(op: MvmOperation) -> int:
     """Largest magnitude of an operation's output codes, in half steps."""

@@ -8,11 +8,6 @@ from numpy.typing import NDArray
 
 from mho.macro_models.integer.vector.take import PAD, run_of
 
-__all__ = [
-    "LANE_MAX", "MULTIPLIER_MAX", "SHIFT_MAX", "SUM_MAX", "TABLE_HALF", "Encode", "Lanes", "Largest", "Limit",
-    "Product", "Requantise", "Root", "Select", "Table", "WeightedSum", "finish", "round_shift",
-]
-
 Lanes = NDArray[np.int16]
 
 LANE_MAX = 2**15 - 1

@@ -5,8 +5,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["PAD", "padded", "run_of", "take_elements", "take_rows", "take_vectors", "with_padding"]
-
 PAD = -1
 """Index of an element that is outside of a value: padding."""
 
@@ -40,12 +38,12 @@ def with_padding(x: NDArray[Any], pads: NDArray[Any]) -> NDArray[Any]:
     return np.concatenate([x, np.broadcast_to(pads.astype(x.dtype), (len(x), len(pads)))], axis=1)
 
 
-def take_elements(x: NDArray[Any], index: NDArray[np.uint32]) -> NDArray[Any]:
+def take_elements(x: NDArray[Any], index: NDArray[np.integer]) -> NDArray[Any]:
     """``x[:, index]`` for values of shape (batch, elements), and indices that are right."""
-    return x.take(index.astype(np.intp), axis=1, mode="clip")
+    return x.take(index.astype(np.intp, copy=False), axis=1, mode="clip")
 
 
-def take_vectors(values: NDArray[Any], index: NDArray[np.uint32]) -> NDArray[Any]:
+def take_vectors(values: NDArray[Any], index: NDArray[np.integer]) -> NDArray[Any]:
     """Vectors of ``values[:, index]``, (batch * vectors, inputs), for an index of shape (vectors, inputs)."""
     return take_elements(values, index.reshape(-1)).reshape(len(values) * len(index), -1)
 

@@ -12,13 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.macro_models.arrays import library, multiplied
+from mho.macro_models.arrays import multiplied
 from mho.macro_models.arrays import product as exact_product
 from mho.macro_models.compiled import loops_of
 from mho.macro_models.integer.converter import combine_segments
-from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, Converter, MvmOperation
+from mho.macro_models.integer.operation import Converter, MvmOperation
 from mho.macro_models.integer.random import NORMAL_TABLE
-from mho.macro_models.integer.vector import take_vectors
 from mho.macro_models.macro import MvmResult
 from mho.macro_models.tnsa.converter.conversion import (
     convert_charge,
@@ -29,9 +28,6 @@ from mho.macro_models.tnsa.converter.conversion import (
 )
 from mho.macro_models.tnsa.sensing import SINGLE_EXACT, Key, Product, Spread, Steps
 
-__all__ = ["Charge", "FoldedProduct", "compiled"]
-
-compiled_taken: Callable[[], Callable[..., None] | None] = loops_of("mho.macro_models.tnsa.bound.taken_compiled")
 compiled: Callable[[], Callable[..., None] | None] = loops_of("mho.macro_models.tnsa.bound.read_compiled")
 
 Charge = Callable[[Key, Product, NDArray[np.floating], NDArray[np.uint64], int], NDArray[Any]]
@@ -65,16 +61,13 @@ class FoldedProduct:
         same = len(columns) == len(lines) and bool((columns == lines).all())
         self._pick = None if same else np.searchsorted(lines, columns)
         counts, self._all = op.converter is Converter.COUNT, bool(enabled.all())
-        charges = _charges(key, self._product, max(op.segment_planes)) if quiet and steps.equal and counts else None
-        self._plain = None if charges is None or not self._all else _Plain.of(op, charges, steps, self._pick)
-        self._charges = charges
+        plain = quiet and steps.equal and counts
+        self._charges = _charges(key, self._product, max(op.segment_planes)) if plain else None
         self._loops = _Loops.of(key, self._product, steps, noise) if counts and noise is not None else None
         self._kind = self._product.matrix.dtype if self._charges is None else self._charges.dtype
 
     def compute(self, x: NDArray[Any], op_id: NDArray[np.uint64]) -> MvmResult:
         """See :meth:`mho.macro_models.macro.BoundProduct.compute`."""
-        if self._plain is not None and library() is None:
-            return self._plain.compute(x.astype(np.float32, copy=False), np.arange(x.shape[1], dtype=np.uint32)[None])
         op = self._op
         codes = np.zeros((), dtype=np.int16)
         steps = np.empty((len(x), op.segments), dtype=np.int64)
@@ -83,14 +76,6 @@ class FoldedProduct:
             segment_codes, steps[:, segment] = self._convert(part, op_id + np.uint64(segment), 2**planes - 1)
             codes = combine_segments(codes, segment_codes).astype(np.int16, copy=False) if segment else segment_codes
         return MvmResult(codes if self._pick is None else codes[:, self._pick], steps)
-
-    def compute_taken(
-        self, values: NDArray[np.float32], index: NDArray[np.uint32], op_id: Callable[[], NDArray[np.uint64]]
-    ) -> MvmResult:
-        """See :func:`mho.macro_models.macro.compute_taken`."""
-        if self._plain is not None and library() is None:
-            return self._plain.compute(values, index)
-        return self.compute(take_vectors(values, index), op_id())
 
     def _convert(
         self, x: NDArray[np.floating], op_id: NDArray[np.uint64], samples: int
@@ -108,41 +93,6 @@ class FoldedProduct:
             codes *= self._enabled
             steps = steps_taken(op, codes)
         return codes, steps
-
-
-class _Plain:
-    """Conversions without noise, in compiled loops; lines that convert what others do are told apart no more.
-
-    Copies of a weight are alike on ideal cells.
-    """
-
-    def __init__(
-        self, loops: Callable[..., None], op: MvmOperation, charges: NDArray[np.float32],
-        decrements: NDArray[np.float32], pick: NDArray[np.intp] | None,
-    ) -> None:
-        different, alike = _alike(np.vstack([charges, decrements]))
-        self._loops, self._op, self._lines = loops, op, alike if pick is None else alike[pick]
-        self._charges, self._decrements = np.ascontiguousarray(charges[:, different]), decrements[different]
-
-    @classmethod
-    def of(
-        cls, op: MvmOperation, charges: NDArray[np.floating], steps: Steps, pick: NDArray[np.intp] | None
-    ) -> "_Plain | None":
-        """None where there are no loops, or they do not serve: they hold charges in single precision."""
-        loops = compiled_taken()
-        if loops is None or charges.dtype != np.float32:
-            return None
-        return cls(loops, op, charges.astype(np.float32), steps.floats[np.float32][0], pick)
-
-    def compute(self, values: NDArray[np.float32], index: NDArray[np.uint32]) -> MvmResult:
-        op = self._op
-        codes = np.empty((len(values) * len(index), len(self._lines)), dtype=np.int16)
-        steps, ends = np.empty((len(codes), op.segments), dtype=np.int64), np.empty(2, dtype=np.int64)
-        self._loops(
-            np.ascontiguousarray(values), np.ascontiguousarray(index), self._charges, self._decrements, self._lines,
-            op.segments, 1 << LSB_SEGMENT_BITS, op.max_steps, op.relu, op.early_stop, codes, steps, ends,
-        )
-        return MvmResult(codes, steps, (int(ends[0]), int(ends[1])) if codes.size else None)
 
 
 class _Loops:
@@ -209,20 +159,6 @@ def _fold(pairs: Product, rows: NDArray[np.integer], taken: NDArray[np.integer],
     of_row[rows] = taken
     line, sign = pairs.inputs
     return replace(pairs, matrix=matrix, spread=spread, inputs=(of_row[line], sign * driven[line]))
-
-
-def _alike(columns: NDArray[np.float32]) -> tuple[NDArray[np.intp], NDArray[np.uint32]]:
-    """Columns that differ, in order, and which of them each column equals.
-
-    Columns are told apart by a sum of their bits that wraps around; all of them do where two have one by chance.
-    """
-    factors = np.random.default_rng(0).integers(1 << 63, size=len(columns), dtype=np.uint64)
-    sums = factors @ columns.view(np.uint32).astype(np.uint64)
-    _, first, alike = np.unique(sums, return_index=True, return_inverse=True)
-    if not np.array_equal(columns, columns[:, first][:, alike]):
-        return np.arange(len(sums)), np.arange(len(sums), dtype=np.uint32)
-    order = np.argsort(first)
-    return first[order], np.argsort(order)[alike].astype(np.uint32)
 
 
 def _charges(key: Key, product: Product, planes: int) -> NDArray[np.floating]:

@@ -10,8 +10,6 @@ from mho.macro_models.integer.converter import convert
 from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, Converter, MvmOperation
 from mho.macro_models.tnsa.sensing import Steps
 
-__all__ = ["convert_charge", "count_steps", "segment_inputs", "steps_taken", "steps_to"]
-
 
 def segment_inputs(op: MvmOperation, x: NDArray[np.floating]) -> tuple[NDArray[np.floating], ...]:
     """Inputs of each conversion of an operation: sign and magnitude, most significant segment first."""

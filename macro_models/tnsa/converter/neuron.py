@@ -17,19 +17,17 @@ comparisons in double. So a conversion has one result, alone or in a batch.
 """
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mho.macro_models.arrays import multiplied
-from mho.macro_models.errors import InputError
+from mho.macro_models.errors import InputError, check_numbers
 from mho.macro_models.integer.operation import MAX_BITS
 from mho.macro_models.integer.random import NORMAL_ONE
 from mho.macro_models.tnsa.converter.walk import Walk
 from mho.macro_models.tnsa.sensing import INPUT_TOP, Key, Product, Steps
-
-__all__ = ["COUNT_TOP", "UNIT_STEP", "Counter", "Integrator", "Neuron", "grid_bits"]
 
 COUNT_TOP = 2 ** (MAX_BITS - 1) - 1
 """Largest count of a conversion."""
@@ -71,16 +69,12 @@ class Neuron:
     """Standard deviation of each comparison, in mV at the integrator."""
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if field.name != "injection_mV" and not 0.0 <= value < math.inf:
-                raise InputError(f"{field.name} must be at least 0, not {value!r}")
+        check_numbers(self, ("c_sample_fF", "c_integrate_fF"), positive=True)
+        check_numbers(self, (
+            "amplifier_gain", "c_parasitic_fF", "sigma_amplifier_offset_mV", "comparator_noise_mV",
+        ))
         if 0.0 < self.amplifier_gain <= 1.0:
             raise InputError(f"amplifier_gain must be above 1, or 0 for infinite, not {self.amplifier_gain!r}")
-        if not (self.c_sample_fF > 0.0 and self.c_integrate_fF > 0.0):
-            raise InputError(
-                f"c_sample_fF and c_integrate_fF must be above 0, not {self.c_sample_fF!r} and {self.c_integrate_fF!r}"
-            )
         if not math.isfinite(self.injection_mV):
             raise InputError(f"injection_mV must be finite, not {self.injection_mV!r}")
 

@@ -14,8 +14,6 @@ from numpy.typing import NDArray
 from mho.macro_models.compiled import loops_of
 from mho.macro_models.integer.random import Purpose, normal_blocks
 
-__all__ = ["Walk", "compiled"]
-
 Counts = tuple[NDArray[np.bool_], NDArray[np.intp]]
 
 compiled: Callable[[], Callable[..., Counts] | None] = loops_of("mho.macro_models.tnsa.converter.walk_compiled")

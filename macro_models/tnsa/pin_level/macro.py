@@ -23,8 +23,6 @@ from mho.macro_models.tnsa.converter.neuron import grid_bits
 from mho.macro_models.tnsa.model import TnsaModel
 from mho.macro_models.tnsa.traps import GRID
 
-__all__ = ["PinLevelNeuron", "PinLevelTnsa", "pin_level_macro"]
-
 
 class PinLevelTnsa:
     """A transposable macro behind its pins.

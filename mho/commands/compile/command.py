@@ -13,8 +13,6 @@ from mho.terminal.paths import READS, WORD, WRITES
 if TYPE_CHECKING:
     from mho.api.net import Net
 
-__all__ = ["compile_command", "compile_net"]
-
 
 def compile_net(
     model: str,

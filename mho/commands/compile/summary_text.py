@@ -10,8 +10,6 @@ from mho.terminal.console import Output
 if TYPE_CHECKING:
     from mho.compiler.facts import Fitting, LayerFacts, NetworkPlan, PlannedTiles, Summary, TileCycles
 
-__all__ = ["print_fit", "print_plan", "print_summary", "print_tiles", "summary_lines", "tile_lines", "wrapped"]
-
 WIDTH, NAME, OPERATOR, NAMES = 80, 14, 12, 100
 """Characters of a line, of a name, of an operator, and of names in a row, at most."""
 

@@ -1,12 +1,15 @@
 """``mho device tune`` and ``mho device drive``: cells under pulses."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from mho.terminal.console import Output
 from mho.terminal.options import DEVICE, common_options, example
-from mho.terminal.paths import READS, WORD
+from mho.terminal.paths import READS, WORD, WRITES
 
-__all__ = ["drive_command", "tune_command"]
+if TYPE_CHECKING:
+    from mho.macro_models.compact import CompactModel
 
 
 @click.command("tune", epilog=example("mho device tune rram-passive --rows 16 --columns 16 --scheme third"))
@@ -68,25 +71,29 @@ def tune_command(
 @click.option("--cycles", type=int, default=1, show_default=True, metavar="N", help="Its cycles.")
 @click.option("--pulses", "volts", metavar="V,..", type=WORD, help="Amplitudes of rectangular pulses, in V.")
 @click.option("--width", type=float, default=1e-6, show_default=True, metavar="S", help="Their width, in seconds.")
+@click.option("-o", "--output", metavar="FILE.csv", type=WRITES, help="Readings after pulses, for mho device fit.")
 @common_options
 def drive_command(
     model: str, start: str, sine: float | None, frequency: float, cycles: int, volts: str | None, width: float,
-    out: Output,
+    output: str | None, out: Output,
 ) -> None:
     """Put a voltage across cells of a compact model from the literature.
 
-    MODEL is strachan-taox, vteam, yakopcic or stanford-pku; a state is 0..1. Of a sine the mean of the last cycle is
-    told, of pulses the state and the conductance at 0.1 V after each.
+    MODEL is strachan-taox, vteam, yakopcic or stanford-pku, or a device with a section [compact]; a state is 0..1. Of a
+    sine the mean of the last cycle is told, of pulses the state and the conductance at 0.1 V after each.
     """
     import numpy as np
 
-    from mho.macro_models.compact import compact_model, drive, pulses
+    from mho.macro_models.compact import MODELS, compact_model, drive, pulses
     from mho.macro_models.compact import sine as sine_wave
     from mho.macro_models.errors import InputError
+    from mho.macro_models.output import write_output
 
-    cell, states = compact_model(model), _numbers("--start", start)
+    cell, states = compact_model(model) if model in MODELS else _cell_of(model), _numbers("--start", start)
     if (sine is None) == (volts is None):
         raise InputError("either --sine or --pulses must be given")
+    if output is not None and volts is None:
+        raise InputError("--output must be left out without --pulses, whose readings it has")
     if not (frequency > 0.0 and width > 0.0 and 1 <= cycles <= 1_000_000):
         raise InputError("--frequency and --width must be positive, and --cycles between 1 and 1,000,000")
     if sine is not None:
@@ -107,6 +114,29 @@ def drive_command(
         for v, row, line in zip(levels, x, g_uS, strict=True)
     ])
     out.json({"start": states, "volts": levels, "state": x.tolist(), "g_uS": g_uS.tolist()})
+    if output is not None:
+        first = cell.current(np.array(states), np.full(len(states), 0.1)) / 0.1 * 1e6
+        lines = [f"{k},0,,,{g:.9g}" for k, g in enumerate(first.tolist())] + [
+            f"{k},{n},{cell.set_sign * volt:g},{width * 1e9:.9g},{g:.9g}"
+            for n, (volt, row) in enumerate(zip(levels, g_uS.tolist(), strict=True), 1) for k, g in enumerate(row)
+        ]
+        write_output(output, "\n".join(["cell,pulse_n,pulse_V,pulse_ns,g_uS", *lines, ""]).encode())
+        out.note(f"wrote {output}")
+
+
+def _cell_of(device: str) -> "CompactModel":
+    """The cell of a device with a compact model."""
+    from mho.macro_models.compact import MODELS
+    from mho.macro_models.devices import device_names, load_device
+    from mho.macro_models.errors import InputError
+
+    if not device.endswith(".toml") and device not in device_names():
+        names = f"{', '.join(MODELS)}, or a device with a section [compact]"
+        raise InputError(f"MODEL must be one of {names}, not {device!r}")
+    section = load_device(device).compact
+    if not section.model:
+        raise InputError(f"{device}: compact.model must be given, one of {', '.join(MODELS)}, to be driven")
+    return section.cell
 
 
 def _numbers(option: str, text: str) -> list[float]:

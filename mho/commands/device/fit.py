@@ -15,8 +15,6 @@ from mho.terminal.paths import READS, WORD, Writes
 if TYPE_CHECKING:
     from mho.macro_models.devices import Device
 
-__all__ = ["fit_command"]
-
 _G_BITS, _MOST_BITS = 12, 16  # of a chip's conductances (core.g_bits)
 _CODES = 16.0  # of the least target
 

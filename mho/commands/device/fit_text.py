@@ -9,8 +9,6 @@ from mho.units import format_time
 if TYPE_CHECKING:
     from mho.macro_models.devices import Device
 
-__all__ = ["print_fit", "print_pulses"]
-
 _LEVELS_SHOWN = 7
 _ACTS = {"time": "time", "change": "the change"}
 

@@ -20,8 +20,6 @@ from mho.units import format_time
 if TYPE_CHECKING:
     from mho.macro_models.devices import Device
 
-__all__ = ["device_command"]
-
 
 @click.command("export", epilog=example("mho device export pcm-generic --to aihwkit -o pcm.py"))
 @click.argument("device", metavar="DEVICE", type=DEVICE)

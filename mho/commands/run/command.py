@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from mho.compiler import Inputs
     from mho.sim.programming.instance import Cells
 
-__all__ = ["run_command"]
-
 _MOST_CYCLES = 10**12
 _OF_BACKENDS = ("port", "baud", "threads", "arrays", "jobs", "waves", "waves_tiles", "trace")
 """Options that are those of a backend."""
@@ -117,7 +115,7 @@ def run_command(
     """Run a network on a chip with its devices, and say how well it does.
 
     With --labels the score is the accuracy; without, how far the outputs agree with the float model's. Causes are
-    programming, relaxation, read-noise, wire, adc, stuck. Of several outputs all are computed and one is scored.
+    programming, relaxation, read-noise, wire, adc, stuck, sensor. Of several outputs one is scored.
     """
     from mho.api.device import Device
     from mho.runs.backends import backend_of

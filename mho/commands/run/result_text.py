@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from mho.results.result import Result
 
-__all__ = ["print_result"]
-
 
 def print_result(result: "Result", truth: "NDArray[np.int64] | None", budget: bool, out: Output) -> None:
     """The answer as text."""
@@ -49,10 +47,10 @@ def print_result(result: "Result", truth: "NDArray[np.int64] | None", budget: bo
         f"{result.f_clk_MHz:g} MHz" + ", predicted" * result.time.predicted
     ):
         out.text(line)
-    if result.fit and not result.fit["fits"]:
+    if not result.fit["fits"]:
         for line in wrapped(result.fit["note"]):
             out.text(line)
-    _print_energy(result, images, out)
+    _print_energy(result, out)
     headers = ("layer", "columns", "positions", "least code", "largest code", "saturated", "clipped inputs")
     rows = [
         (
@@ -67,24 +65,21 @@ def print_result(result: "Result", truth: "NDArray[np.int64] | None", budget: bo
         out.table(*(result.budget if truth is None else result.budget(truth)).table())
 
 
-def _print_energy(result: "Result", images: int, out: Output) -> None:
+def _print_energy(result: "Result", out: Output) -> None:
     """Energy of the macros, where the description gives it."""
-    if result.work is None:
+    energy = result.cost["energy"]
+    if energy is None:
         return
-    from mho.results.cost import cost_of
-
-    cost = cost_of(result.work, result.runs, images, result.f_clk_MHz)
-    if cost["energy"] is not None:
-        parts = ", ".join(f"{name} {format_energy(pJ)}" for name, pJ in cost["energy"]["by_part_pJ"].items())
-        bound = "" if cost["energy"]["exact"] else "at most "
-        out.text(
-            f"energy of the macros: {bound}{format_energy(cost['energy']['total_pJ'], 4)} an input ({parts}), "
-            f"{cost['tops_per_W']:.3g} TOPS/W; {cost['energy']['source']}"
-        )
-        if cost["energy"]["extrapolated"]:
-            out.text(f"extrapolated, by the rules of docs/explanation/costs.md: {cost['energy']['extrapolated']}")
-        if cost["energy"]["left_out"]:
-            out.text(f"left out, not in the description: {', '.join(cost['energy']['left_out'])}")
+    parts = ", ".join(f"{name} {format_energy(pJ)}" for name, pJ in energy["by_part_pJ"].items())
+    bound = "" if energy["exact"] else "at most "
+    out.text(
+        f"energy of the macros: {bound}{format_energy(energy['total_pJ'], 4)} an input ({parts}), "
+        f"{result.cost['tops_per_W']:.3g} TOPS/W; {energy['source']}"
+    )
+    if energy["extrapolated"]:
+        out.text(f"extrapolated, by the rules of docs/explanation/costs.md: {energy['extrapolated']}")
+    if energy["left_out"]:
+        out.text(f"left out, not in the description: {', '.join(energy['left_out'])}")
 
 
 def _scores(result: "Result", truth: "NDArray[np.int64] | None") -> list[tuple[str, ...]]:

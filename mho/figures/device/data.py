@@ -10,11 +10,6 @@ from mho.macro_models.types import Reals
 if TYPE_CHECKING:
     from mho.macro_models.devices import Device
 
-__all__ = [
-    "RETENTION_C", "YEARS_10_S", "Reals", "draw_cells", "feels_heat", "measured_points", "middle_of", "shown_levels",
-    "shown_times", "split_at", "targets_of", "time_of", "times_to", "total_sigma",
-]
-
 RETENTION_C = (25.0, 55.0, 85.0)
 """Temperatures at which retention is shown, in degrees Celsius."""
 _CELLS = 20_000

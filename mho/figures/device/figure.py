@@ -26,8 +26,6 @@ from mho.figures.run import COLOURS, in_style, new_figure
 if TYPE_CHECKING:
     from mho.macro_models.devices import Device
 
-__all__ = ["COLUMN_IN", "figure_of_device", "figure_of_devices"]
-
 COLUMN_IN = {"single": 3.5, "double": 7.16}
 """Width of a figure in inches: one or two columns of a journal."""
 _PANEL_IN = 2.25

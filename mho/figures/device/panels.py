@@ -29,22 +29,6 @@ from mho.units import format_time
 if TYPE_CHECKING:
     from mho.macro_models.devices import Device
 
-__all__ = [
-    "DEVIATION",
-    "LINE",
-    "MEAN",
-    "POINT",
-    "draw_legend",
-    "over_targets",
-    "over_times",
-    "panels_of",
-    "plot_at_level",
-    "plot_at_time",
-    "plot_split",
-    "time_axis",
-    "time_label",
-]
-
 _PULSES = 16
 MEAN, DEVIATION = "mean of g\N{NO-BREAK SPACE}−\N{NO-BREAK SPACE}target (µS)", "standard deviation (µS)"
 LINE: Any = {"linewidth": 1.0}

@@ -25,8 +25,6 @@ from mho.sweeps.evaluate import Row
 from mho.sweeps.spec.measures import costs, front
 from mho.sweeps.spec.spec import Search
 
-__all__ = ["chosen"]
-
 FITTED = (40, 60, 100, 140, 250, 500)
 """Numbers of results at which the lengths of the processes are fitted anew."""
 _OPTIMISMS = (0.0, 0.5, 1.0, 2.0, 3.0)

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["MEASURES", "Measure", "costs", "front"]
-
 
 def costs(rows: Sequence[dict[str, float]], objectives: Sequence[tuple[str, bool]]) -> NDArray[np.float64]:
     """Objectives of each row as numbers of which less is better, (rows, objectives); infinite where one is missing."""

@@ -14,8 +14,6 @@ from mho.macro_models.errors import InputError
 from mho.sweeps.spec.spec import Spec
 from mho.version import __version__
 
-__all__ = ["Design", "Point", "Space"]
-
 ROWS = 2
 """Version of what a row holds."""
 
@@ -32,7 +30,7 @@ class Design:
     time_s: float
     temp_C: float
 
-    def columns(self) -> dict[str, Any]:
+    def columns(self) -> dict[str, object]:
         """What a table says of it."""
         return {
             "network": self.network, "chip": self.chip, "device": self.device or "", **dict(self.axes),

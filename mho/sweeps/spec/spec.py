@@ -21,8 +21,6 @@ from mho.sweeps.spec.measures import MEASURES
 from mho.sweeps.spec.workload import Workload, load_workload
 from mho.units import parse_time
 
-__all__ = ["Axis", "Search", "Spec", "load_spec"]
-
 SCHEMA = 1
 MOST_POINTS = 1_000_000
 METHODS = ("grid", "random", "pareto")

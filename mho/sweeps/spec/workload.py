@@ -13,8 +13,6 @@ from mho.compiler import FIRST_INPUTS, Inputs, NamedInputs, load_input, load_inp
 from mho.data import SAMPLES, load_sample
 from mho.macro_models.errors import InputError
 
-__all__ = ["Workload", "load_workload"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Workload:
@@ -65,7 +63,7 @@ def load_workload(path: Path, name: str, table: Mapping[str, Any]) -> Workload:
     )
 
 
-def _hash(digest: Any, part: Inputs | NDArray[np.int64] | None) -> None:
+def _hash(digest: "hashlib._Hash", part: Inputs | NDArray[np.int64] | None) -> None:
     arrays = part.arrays if isinstance(part, NamedInputs) else {"": part}
     for name, array in arrays.items():
         if array is None:

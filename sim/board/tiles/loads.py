@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from mho.compiler.network.tiles import TileCode
 from mho.compiler.program import Call, Program
 from mho.hw.board import TilesConfig, load_offset
-from mho.hw.emulator import LoadWord
+from mho.hw.emulator import CoreLoads, LoadWord
 from mho.hw.emulator.layout import CELLS
 from mho.hw.host.link.tasks import Task
 from mho.hw.noc.registers.packet import host_address
@@ -41,7 +41,7 @@ def _core_loads(
             f"core {core} must need at most {emulator.slots} tables of the emulator, one for each step code and set of "
             f"word lines, not {len(operations)}"
         )
-    loads = cfg.kind.loads(emulator, model)
+    loads = CoreLoads(cfg.kind, emulator, model)
     cells = [LoadWord(CELLS, index, word) for index, word in enumerate(loads.cells().tolist())]
     return [*loads.first(), *cells, *(word for op in operations for word in loads.before(op, masks))]
 

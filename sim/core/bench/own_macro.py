@@ -1,4 +1,4 @@
-"""What ``mho verify core`` does where a user's own model is behind the pins: its cells are measured."""
+"""What ``mho verify core`` does where a user's own model is behind the pins: it measures and programs its cells."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from mho.hw.config import Chip, PulseChip
 from mho.hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
-from mho.macro_models import load_device
+from mho.macro_models import MacroModel, load_device
 from mho.macro_models.cells.pulses import PulseArray
 from mho.macro_models.errors import ToolError
 from mho.macro_models.integer.pulse import AMPLITUDE_BITS
 from mho.sim.core.bench.exact_macro import LARGEST, ExactMacro, measure_cells, require_programmed
+from mho.sim.core.bench.given_cells import model_of_codes, row_products
 from mho.sim.core.cosim_core import CosimCore
 from mho.sim.programming.cosim import cell_fields, write_job
 
@@ -42,7 +43,7 @@ def measured_macro(chip: Chip, core: CosimCore) -> ExactMacro:
     return ExactMacro(config=config, cells=cells, binary=binary)
 
 
-def require_products(chip: Chip, macro: ExactMacro) -> None:
+def require_products(chip: Chip, macro: ExactMacro | MacroModel) -> None:
     """Refuses a verification in which lines would give no product but 0: whatever is wrong there would not be seen.
 
     Raises
@@ -54,7 +55,7 @@ def require_products(chip: Chip, macro: ExactMacro) -> None:
     for axis, (name, absent) in enumerate(zip(("bit line", "source line"), lines, strict=True)):
         silent = np.flatnonzero(~macro.cells.any(axis=1 - axis) & ~absent)
         if len(silent):
-            where = "" if len(silent) + absent.sum() == chip.lines else f" of {name} {silent[0]}"
+            where = "" if len(silent) + absent.sum() == len(absent) else f" of {name} {silent[0]}"
             raise ToolError(f"the macro's model: no product{where} but 0 was seen, so that nothing would be verified")
 
 
@@ -67,6 +68,11 @@ class Programming:
         What is verified, and its simulation.
     seed
         Of the targets.
+
+    Attributes
+    ----------
+    size
+        Cells that there are.
     """
 
     def __init__(self, chip: Chip, core: CosimCore, seed: int) -> None:
@@ -77,7 +83,9 @@ class Programming:
         )
         rows, columns = chip.macro_config().cell_map.absent
         self._absent = rows[:, None] | columns
+        self.size = int((~self._absent).sum())
         self._jitter = MOST_JITTER
+        self._top = 2 ** PulseChip.of(chip).programming.verify_bits - 1
         # The cells are the user's; these only fill the job.
         self._array = PulseArray(PulseChip.of(chip).pulse_config(), device=load_device("rram-neurram"), seed=0, core=0)
 
@@ -97,8 +105,7 @@ class Programming:
         kinds = [("set", 1), ("reset", -1)]
         if chip.macro is not None and chip.macro.pins.get("form_pulse", 0) != 0:
             kinds.append(("form", 1))
-        lines = np.arange(chip.lines)
-        alone = lines % 2 == 0
+        lines, alone = np.arange(len(self._absent)), np.arange(self._absent.shape[1]) % 2 == 0
         for kind, sign in kinds:
             moved = []
             for bit in range(AMPLITUDE_BITS):
@@ -110,30 +117,26 @@ class Programming:
                 before = after
             self._check_moves(kind, moved)
 
-    def program(self, before: ExactMacro) -> tuple[ExactMacro, int, str]:
-        """Program random codes by write-verify and measure the cells again.
+    def program(self, before: ExactMacro | MacroModel) -> tuple[ExactMacro | MacroModel | None, int, str]:
+        """Program random codes by write-verify and compare them with what multiplies.
 
         Returns
         -------
         tuple
-            The reference of the programmed macro, how many cells reached their targets, and how verify codes and
-            products agree.
+            The reference of the programmed macro, None where verify codes are not its cells; how many cells reached
+            their targets; and how verify codes and products agree.
 
         Raises
         ------
         ToolError
             If what is programmed is not what multiplies.
         """
-        targets = self._rng.integers(4, LARGEST - 8, self._absent.shape)
-        # Small steps for a model whose cells move by the amplitude; else the pulses of the chip description.
-        small = replace(
-            self._usual, tolerance=4, set_start=8, set_step=0, set_ceiling=8, reset_start=8, reset_step=0,
-            reset_ceiling=8, set_cycles=2, reset_cycles=2, max_reversals=255, max_at_ceiling=255,
-        )
-        codes, done = self._run(small, targets, self._absent)
-        if done[~self._absent].mean() < 0.5:
-            codes, done = self._run(self._usual, targets, self._absent)
-        after, done = measured_macro(self.chip, self.core), done & ~self._absent
+        return self._program_measured(before) if isinstance(before, ExactMacro) else self._program_given()
+
+    def _program_measured(self, before: ExactMacro) -> tuple[ExactMacro, int, str]:
+        codes, done = self._program_some(1)
+        done = done & ~self._absent
+        after = measured_macro(self.chip, self.core)
         require_products(self.chip, after)
         if done.any() and np.array_equal(after.cells, before.cells):
             raise ToolError(
@@ -141,6 +144,32 @@ class Programming:
             )
         how = require_programmed(codes, after.cells, done, ~self._absent)
         return after, int(done.sum()), how
+
+    def _program_given(self) -> tuple[MacroModel | None, int, str]:
+        """Cells are what verify reads say, or next to it: products of single rows tell."""
+        codes, done = self._program_some((self._top + 1) // 256)
+        done = done & ~self._absent
+        model = model_of_codes(self.chip, codes, (self._top + 1).bit_length() - 1)
+        expected, observed = row_products(self.chip, model, self.core)
+        each = (*expected.shape, -1)
+        how = require_programmed(
+            expected, observed, np.all(done.reshape(each), axis=2), np.all(~self._absent.reshape(each), axis=2)
+        )
+        return model if np.array_equal(expected, observed) else None, int(done.sum()), how
+
+    def _program_some(self, unit: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """Verify codes after write-verify of random targets, in ``unit`` codes, and the cells that reached them."""
+        targets = self._rng.integers(4 * unit, (LARGEST - 8) * unit, self._absent.shape)
+        # Small steps for a model whose cells move by the amplitude; else the pulses of the chip description.
+        pulse = 8 * unit
+        small = replace(
+            self._usual, tolerance=4 * unit, set_start=pulse, set_step=0, set_ceiling=pulse, reset_start=pulse,
+            reset_step=0, reset_ceiling=pulse, set_cycles=2, reset_cycles=2, max_reversals=255, max_at_ceiling=255,
+        )
+        codes, done = self._run(small, targets, self._absent)
+        if done[~self._absent].mean() < 0.5:
+            codes, done = self._run(self._usual, targets, self._absent)
+        return codes, done
 
     def _read(self) -> NDArray[np.int64]:
         """Verify codes of all cells."""
@@ -150,8 +179,7 @@ class Programming:
         """One pulse to each of these cells."""
         more: dict[str, Any] = {f"{kind}_start": amplitude, f"{kind}_ceiling": amplitude}
         once = replace(self._usual, tolerance=0, max_pulses=1, form=kind == "form", **more)
-        top = 2 ** PulseChip.of(self.chip).programming.verify_bits - 1
-        self._run(once, np.full(cells.shape, top if sign > 0 else 0), ~cells)
+        self._run(once, np.full(cells.shape, self._top if sign > 0 else 0), ~cells)
 
     def _still(self, before: NDArray[np.int64], after: NDArray[np.int64], cells: NDArray[np.bool_]) -> None:
         changed = np.argwhere((np.abs(before - after) > self._jitter) & cells)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mho.hw.config import Chip
 from mho.macro_models import MacroModel, Masks, family, load_device
 from mho.macro_models.cell_map import CellMap
-from mho.macro_models.integer.operation import STEP_FRACTION_BITS, STEP_WIDTH, Converter, Direction, MvmOperation
+from mho.macro_models.integer.operation import STEP_FRACTION_BITS, STEP_WIDTH, Direction, MvmOperation
 from mho.sim.core.kinds import kind_of
 
 if TYPE_CHECKING:
@@ -101,13 +101,15 @@ def make_stimulus(
     )
 
 
-def make_whole_stimulus(model: "MacroModel | ExactMacro", direction: Direction, seed: int) -> Stimulus:
+def make_whole_stimulus(
+    chip: Chip, model: "MacroModel | ExactMacro", direction: Direction, seed: int
+) -> Stimulus:
     """A stimulus on all lines that there are."""
     rng, config = np.random.default_rng([seed, direction, 0x7E58]), model.config
     masks = Masks.reset(*config.cell_map.shape).without(*config.cell_map.absent)
-    op = replace(kind_of(config.kind).random_operation(rng), direction=direction, in_bits=4, in_signed=True, out_bits=8)
-    op = replace(op, converter=Converter.COUNT, relu=False)
-    x = rng.integers(-7, 8, (2, config.inputs(direction)))
+    op = replace(chip.operation(in_bits=min(4, chip.input_bits), in_signed=True), direction=direction)
+    top = op.input_range[1]
+    x = rng.integers(-top, top + 1, (2, config.inputs(direction)))
     return Stimulus(
         seed=seed, number=-1, core=0, masks=masks, x=x, op_id=np.zeros(2, dtype=np.uint64), gap=0, stall=0, hold=0,
         op=replace(op, step_code=int(np.clip(round(model.full_scale(op, masks, x)), 1, 2**STEP_WIDTH - 1))),

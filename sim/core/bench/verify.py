@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,11 @@ from mho.hw.kinds import core_blocks, timing
 from mho.macro_models import MacroModel, Masks, load_device
 from mho.macro_models.errors import InputError, ToolError
 from mho.macro_models.integer.operation import Direction, MvmOperation
+from mho.macro_models.workspace import Workspace
 from mho.sim.build.simulators import SHELL_DEPTH, icarus_build, verilator_build
 from mho.sim.core.batch import Mode
 from mho.sim.core.bench.exact_macro import ExactMacro
+from mho.sim.core.bench.given_cells import given_model, make_edge_stimuli, takes_cells, write_cells
 from mho.sim.core.bench.own_macro import Programming, measured_macro, require_products
 from mho.sim.core.bench.report import VerifyReport
 from mho.sim.core.bench.stimulus import (
@@ -26,7 +29,7 @@ from mho.sim.core.bench.stimulus import (
 )
 from mho.sim.core.bench.waves import write_groups
 from mho.sim.core.bench.write_stimulus import check_run, check_stop, make_write_stimulus
-from mho.sim.core.commands import command_check
+from mho.sim.core.commands import command_check, ideal_check
 from mho.sim.core.cosim_core import CoreRun, CosimCore
 from mho.sim.core.kinds import simulated
 from mho.sim.core.process import CoreStuck, Simulation
@@ -54,8 +57,9 @@ def verify_core(
     """Run random legal operations through the core of ``chip`` and compare codes, decrements and cycles with the model.
 
     Where the chip has a macro of its own, all goes through its adapter. If the files of the macro hold a model, that
-    answers: its cells are measured by products of single lines, and must obey :class:`ExactMacro`, also after
-    write-verify has programmed them (in Verilator). Otherwise our model stands behind the user's pins.
+    answers: its cells are measured by products of single lines, or given to it in a file, and it must obey the law of
+    its kind, also after write-verify has programmed them (in Verilator). Otherwise our model stands behind the user's
+    pins.
 
     Parameters
     ----------
@@ -86,12 +90,17 @@ def verify_core(
     own_macro, users_model = _own_macro(chip, netlist)
     build = verilator_build if simulator == "verilator" else icarus_build
     program = build(chip, waves=waves is not None, netlist=netlist, cells=cells, own_macro=own_macro)
+    given = given_model(chip, seed) if users_model and not simulated(chip).measured else None
+    folder = Workspace("verify")
+    if given is not None:
+        write_cells(given, path := folder.path / "cells.hex")
+        program = replace(program, program=(*program.program, f"+cells={path}"))
     simulation = Simulation(program, waves=waves)
     try:
         core = CosimCore.of(simulation, chip)
         report = VerifyReport(chip=chip.name, simulator=simulator, source=netlist.name if netlist else "generated RTL")
         if users_model:
-            _run_users_model(chip, core, report, operations, seed)
+            _run_users_model(chip, core, report, operations, seed, given)
         else:
             report.macro = "through the adapter of its own macro, our model behind its pins" if own_macro else ""
             devices = simulated(chip).devices_of(chip) if devices is None else devices
@@ -101,6 +110,7 @@ def verify_core(
             _Bench(chip, core, models, devices, report).run(operations, seed)
     finally:
         simulation.close()
+        folder.close()
     if waves is not None:
         write_groups(waves, chip, program.scopes[0])
     return report
@@ -116,10 +126,11 @@ def _own_macro(chip: Chip, netlist: Path | None) -> tuple[bool, bool]:
     if problems := check_macro_pins(chip):
         raise InputError(problems[0])
     model = has_model(chip)
-    if model and not simulated(chip).measured:
+    if model and not simulated(chip).measured and not takes_cells(chip):
         raise InputError(
-            f"macro.files must hold the ports of {chip.macro.module} alone, not a model: cells of a core of kind "
-            f"{chip.core.kind} are not measured; the model of its device then stands behind your pins"
+            f"macro.files must hold a model of {chip.macro.module} that takes its cells from +cells=FILE where "
+            f"CELLS_FILE is defined, as tb/{core_blocks(chip).pins.module}.v does, or its ports alone: the model of "
+            f"the chip's device then stands behind your pins"
         )
     if (chip.macro.wrapper or chip.macro.commands) and not model:
         what = chip.macro.wrapper or "macro.commands"
@@ -127,26 +138,33 @@ def _own_macro(chip: Chip, netlist: Path | None) -> tuple[bool, bool]:
     return True, model
 
 
-def _run_users_model(chip: Chip, core: CosimCore, report: VerifyReport, operations: int, seed: int) -> None:
-    """Measure the cells of the user's model and predict random operations; program them and do it again."""
+def _run_users_model(
+    chip: Chip, core: CosimCore, report: VerifyReport, operations: int, seed: int, given: MacroModel | None
+) -> None:
+    """Predict random operations of the user's model, whose cells are ``given`` or measured; program, do it again."""
     assert chip.macro is not None
     module = chip.macro.module
-    model = measured_macro(chip, core)
-    report.macro = f"through the adapter of its own macro, {module} behind its pins; cells measured"
+    model = given or measured_macro(chip, core)
+    cells = "measured" if given is None else "given"
+    report.macro = f"through the adapter of its own macro, {module} behind its pins; cells {cells}"
     programmable = core_blocks(chip).programs and "write_mode" in chip.macro.pins
     last = operations
     if programmable and report.simulator != "icarus":
         last = operations // 2
-        _Bench(chip, core, [model], [module], report).run(last, seed, last=False)
+        _Bench(chip, core, [model], [module], report, users_model=True).run(last, seed, last=False)
         programming = Programming(chip, core, seed)
         programming.check_pulses()
         model, count, how = programming.program(model)
-        report.macro += f", {count} of {chip.lines**2} programmed: {how}"
+        report.macro += f", {count} of {programming.size} programmed: {how}"
+        if model is None:
+            return
         operations -= last
     elif programmable:
         report.macro += "; cells are programmed through the pins in verilator alone"
+    elif ideal_check(chip) is not None:
+        report.macro += "; commands of its engine are not verified"
     require_products(chip, model)
-    _Bench(chip, core, [model], [module], report).run(operations, seed + 1)
+    _Bench(chip, core, [model], [module], report, users_model=True).run(operations, seed + 1)
 
 
 def _check_ports(chip: Chip, netlist: Path) -> None:
@@ -175,14 +193,13 @@ class _Bench:
     """One verification: a simulated core, the models behind it and the report that grows."""
 
     def __init__(
-        self, chip: Chip, core: CosimCore, models: Sequence[MacroModel] | Sequence[ExactMacro], devices: Sequence[str],
-        report: VerifyReport,
+        self, chip: Chip, core: CosimCore, models: Sequence[MacroModel | ExactMacro], devices: Sequence[str],
+        report: VerifyReport, *, users_model: bool = False,
     ) -> None:
         self.chip, self.core, self.models, self.devices, self.report = chip, core, models, devices, report
         self.cfg = core.cfg
         self.icarus = report.simulator == "icarus"
-        self.kind, self.timing = simulated(chip), timing(chip)
-        self.measured = any(isinstance(model, ExactMacro) for model in models)
+        self.kind, self.timing, self.users_model = simulated(chip), timing(chip), users_model
 
     def run(self, operations: int, seed: int, *, last: bool = True) -> None:
         """Random operations, and what else the macro can be asked; ``last``: this core is not used any more."""
@@ -191,14 +208,14 @@ class _Bench:
             stimulus = make_stimulus(self.models, seed, number, vectors=vectors, chip=self.chip)
             mode = Mode.PIN_LEVEL if self.icarus else Mode.LAZY
             self.report.add(stimulus, self._compare(stimulus, mode), self.devices[stimulus.core])
-            if not self.measured and self.kind.pin_level and (self.icarus or number % 4 == 0):
+            if not self.users_model and self.kind.pin_level and (self.icarus or number % 4 == 0):
                 if not self.icarus:
                     self._compare(stimulus, Mode.PIN_LEVEL)
                 self.report.pin_level += 1
-        if self.measured:
+        if self.users_model:
             for direction in list(Direction)[: 1 + self.cfg.two_way]:
                 self._check_whole(direction, seed)
-            self._check_ties(seed)
+            self._check_edges(seed)
         else:
             for number in range(4 * self.cfg.two_way):
                 self._check_transpose(np.random.default_rng([seed, number, 0x7A]))
@@ -228,7 +245,7 @@ class _Bench:
                 raise ToolError(f"{stuck}; the first output that differs: {first}; {stimulus}") from None
             raise ToolError(f"{stuck}; no output had differed; {stimulus}") from None
         self._equal(stimulus, mode, "code", run.codes, expected.codes)
-        if not self.measured:
+        if not self.users_model:
             # Behind a user's own model the analog cycles tell them.
             self._equal(stimulus, mode, "decrements", run.steps, expected.steps)
         analog = self.timing.analog_cycles(stimulus.op, expected.steps)
@@ -258,15 +275,19 @@ class _Bench:
 
     def _check_whole(self, direction: Direction, seed: int) -> None:
         """All lines at once, in one direction, with codes over the whole range."""
-        stimulus = make_whole_stimulus(self.models[0], direction, seed)
+        stimulus = make_whole_stimulus(self.chip, self.models[0], direction, seed)
         if np.ptp(np.abs(self._compare(stimulus, Mode.PIN_LEVEL if self.icarus else Mode.LAZY).codes)) < 2:
             raise ToolError(f"no product {direction.name.lower()} but 0 was seen, so that nothing would be verified")
 
-    def _check_ties(self, seed: int) -> None:
-        """Decrements that lie half way between whole numbers, which random step codes hardly meet."""
+    def _check_edges(self, seed: int) -> None:
+        """Products that lie half way between codes, or whose steps do, which random step codes hardly meet."""
         (model,) = self.models
-        assert isinstance(model, ExactMacro)
-        if (stimulus := make_tied_stimulus(model, seed)) is not None:
+        if isinstance(model, ExactMacro):
+            tied = make_tied_stimulus(model, seed)
+            stimuli = [] if tied is None else [tied]
+        else:
+            stimuli = make_edge_stimuli(self.chip, model, SHELL_DEPTH // max(self.cfg.rows, self.cfg.columns) * 2)
+        for stimulus in stimuli:
             self._compare(stimulus, Mode.PIN_LEVEL if self.icarus else Mode.LAZY)
 
     def _check_transpose(self, rng: np.random.Generator) -> None:

@@ -172,7 +172,7 @@ def check_commands(
 def check_ideal(chip: Chip, core: CommandedCore, index: int, macro: Any, seed: int) -> dict[str, int]:
     """The same of a core behind whose pins is the ideal macro of generated designs.
 
-    ``macro`` is its model, :class:`mho.rtl_gen.pwm.ideal.IdealMacro`.
+    ``macro`` is its model, :class:`mho.rtl_gen.kinds.pwm.IdealMacro`.
     """
     return _compare(chip, core, index, macro, macro, seed)
 

@@ -8,17 +8,37 @@ from collections.abc import Sequence
 from ctypes import Structure, byref, c_char_p, c_int32, c_int64, c_uint32, c_void_p
 from typing import Any
 
+import numpy as np
 from cocotb.triggers import ValueChange
+from numpy.typing import NDArray
 
+from mho.macro_models.integer.random import use_words
 from mho.sim.core.batch import Outcome, Work
-from mho.sim.core.simulator.draws import draw_in_cpp
 from mho.sim.core.simulator.pin_macros import PinMacro
 from mho.sim.kinds import macros_of_kinds
 from mho.sim.macros import SimulatedMacro
 from mho.sim.programming.job import WriteJob, WriteOutcome
 from mho.sim.programming.shim import CellShim
 
-__all__ = ["Shim", "shim_library", "simulated_macros"]
+__all__ = ["Shim", "draw_in_cpp", "shim_library", "simulated_macros"]
+
+
+def draw_in_cpp(library: Any) -> bool:
+    """Have :mod:`mho.macro_models.integer.random` draw by a library; whether it can."""
+    philox = getattr(library, "mho_philox", None)
+    if philox is None:
+        return False
+    philox.argtypes = [c_uint32, c_uint32, c_int64, c_void_p, c_int64, c_uint32, c_void_p]
+    philox.restype = None
+
+    def words(key: tuple[int, int], op_ids: NDArray[np.uint64], blocks: int, step: int) -> NDArray[np.uint32]:
+        drawn = np.empty(4 * blocks * len(op_ids), np.uint32)
+        philox(*key, len(op_ids), op_ids.ctypes.data, blocks, step, drawn.ctypes.data)
+        return drawn
+
+    use_words(words)
+    return True
+
 
 class _Batch(Structure):
     _fields_ = [

@@ -109,14 +109,16 @@ def read_activity(trace: Path) -> Activity:
         with reading(trace, TRACE), (work / "counts").open(encoding="utf-8", errors="replace") as lines:
             cycles = -1
             for line in lines:
-                path, width, *numbers = line.rstrip("\n").split(" ")
-                if path == "&":
-                    accesses[width] = (int(numbers[0]), int(numbers[1]), int(numbers[2]))
-                elif path == "end" and not numbers:
-                    cycles = int(width)
+                what, *words = line.rstrip("\n").split(" ")
+                if what == "end":
+                    cycles = int(words[0])
+                elif what == "memory":
+                    written, read, both = map(int, words[1:])
+                    accesses[words[0]] = (written, read, both)
                 else:
-                    name, toggles = path.partition("[")[0], [int(count) for count in numbers]
-                    changes[name], ones[name] = toggles[: int(width)][::-1], toggles[int(width) :][::-1]
+                    path, width, *numbers = words
+                    toggles = [int(number) for number in numbers]
+                    changes[path], ones[path] = toggles[: int(width)][::-1], toggles[int(width) :][::-1]
             if cycles < 0:
                 raise ValueError("its end is missing")
     return Activity(cycles=cycles, changes=changes, ones=ones, accesses=accesses)

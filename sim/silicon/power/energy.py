@@ -7,6 +7,7 @@ around the tiles is another. Memories on macros take the energy of their accesse
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +20,90 @@ from mho.sim.build.toolchain import cache_folder
 from mho.sim.silicon.area import Netlist, synthesise
 from mho.sim.silicon.liberty.cell import Cells
 from mho.sim.silicon.liberty.library import Library
-from mho.sim.silicon.memories.choice import Memories
+from mho.sim.silicon.memories.tiling import Memories, MemoryWork, Shape
 from mho.sim.silicon.power.activity import Activity, read_activity
 from mho.sim.silicon.power.cell_power import Activities, PowerModel
-from mho.sim.silicon.power.energy_rows import Row, block_sums, sums, tile_sums
 from mho.sim.silicon.power.flat import Flat, flatten
-from mho.sim.silicon.power.memory_work import WORD, average_work, seen_work, word_changes
 from mho.sim.silicon.power.traced import Traced, find_design, tile_name
 from mho.sim.silicon.synthesis.modules import without_comments
 from mho.sim.tile_networks.build import sources_of_mesh
 
 __all__ = ["AVERAGE_ACTIVITY", "chip_energy"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """Energy of one image in J of instances of a module in a tile, or around the tiles (None).
+
+    ``image`` by the activity seen, ``average`` by an average one, ``still`` of clock and leakage alone; ``memory`` is
+    the part of ``image`` that accesses to a macro of a memory take.
+    """
+
+    tile: str | None
+    module: str
+    image: float
+    average: float
+    still: float
+    memory: float = 0.0
+
+
+def sums(rows: Sequence[Row]) -> dict[str, float]:
+    """The sums of some rows in pJ."""
+    kinds = ("image", "average", "still", "memory")
+    return {f"{key}_pJ": 1e12 * float(sum(getattr(row, key) for row in rows)) for key in kinds}
+
+
+def block_sums(rows: Sequence[Row], prefix: str) -> list[dict[str, Any]]:
+    """Sums over all instances of each module, most first."""
+    by_module: dict[str, list[Row]] = {}
+    for row in rows:
+        by_module.setdefault(row.module, []).append(row)
+    blocks = [{"block": module.removeprefix(prefix), **sums(powers)} for module, powers in by_module.items()]
+    return sorted(blocks, key=lambda row: -row["image_pJ"])
+
+
+def tile_sums(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Sums of each tile, in the order of the rows of the mesh; what is around them last. Empty for a core."""
+    by_tile: dict[str | None, list[Row]] = {}
+    for row in rows:
+        by_tile.setdefault(row.tile, []).append(row)
+    if len(by_tile) == 1:
+        return []
+    order = sorted(by_tile, key=lambda tile: (tile is None, *reversed([int(k) for k in (tile or "0").split(",")])))
+    return [{"tile": tile, **sums(by_tile[tile])} for tile in order]
+
+
+WORD = "\\words["
+"""How names of the words of a memory of flip-flops begin in its netlist."""
+
+
+def seen_work(activity: Activity, scope: str, images: int) -> MemoryWork:
+    """What the memory at ``scope`` did for one of some images."""
+    writes, reads, both = activity.accesses.get(scope, (0, 0, 0))
+
+    def changes(*ports: str) -> float:
+        return sum(sum(activity.changes.get(f"{scope}.{port}", ())) for port in ports) / images
+
+    return MemoryWork(
+        cycles=activity.cycles / images, writes=writes / images, reads=reads / images, both=both / images,
+        data=changes("write_data"), address=changes("write_address", "read_address"), lanes=changes("write_enable"),
+    )
+
+
+def average_work(shape: Shape, cycles: float, activity: float) -> MemoryWork:
+    """Each port is at work in a part ``activity`` of the cycles, and each pin changes as often."""
+    often = activity * cycles
+    return MemoryWork(
+        cycles=cycles, writes=often, reads=often, both=activity * often, data=shape.width * often,
+        address=2 * max((shape.depth - 1).bit_length(), 1) * often, lanes=shape.lanes * often,
+    )
+
+
+def word_changes(activity: Activity, scope: str, depth: int) -> float:
+    """Changes in a cycle of a bit of a memory of flip-flops: words are written equally often, half the bits change."""
+    writes = max(activity.ones.get(f"{scope}.write_enable", [0]))
+    return 0.5 * writes / depth / activity.cycles
+
 
 AVERAGE_ACTIVITY = 0.1
 """Changes of a net in a cycle, where nothing is known of it."""

@@ -9,6 +9,7 @@ import pytest
 from mho.compiler import CompileOptions, compile_model, import_onnx
 from mho.compiler.calibration.finer import MOST_LAYERS, may_be_in_two
 from mho.compiler.model import FloatNetwork
+from mho.compiler.passes import compile_tiles
 from mho.hw.config import load_chip
 from tests.compiler.importer.onnx_models import build, node
 
@@ -39,25 +40,28 @@ def network() -> FloatNetwork:
     return import_onnx(unet())
 
 
-def error(network: FloatNetwork, **options: Any) -> float:
+def error(road: Any, network: FloatNetwork, **options: Any) -> float:
     """Of its output on perfect cells, as calibration sees it."""
     x = np.random.default_rng(0).normal(size=(24, 1, 8, 8)).astype(np.float32)
     chosen = CompileOptions(**OPTIONS.to_dict() | options)
-    net = compile_model(network, load_chip("tnsa64-2x2"), calibrate=x, options=chosen)
+    net = road(network, load_chip("tnsa64-2x2"), calibrate=x, options=chosen)
     return net.calibration.outputs[0].error
 
 
 @pytest.mark.slow
-def test_what_rounding_spoils_is_seen_and_mended(network: FloatNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("road", [compile_model, compile_tiles])
+def test_what_rounding_spoils_is_seen_and_mended(
+    road: Any, network: FloatNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As where the estimate layer by layer takes too few bits: here since it takes anything for good enough."""
-    monkeypatch.setattr("mho.compiler.calibration.search.rounding.ERROR_TOLERANCE", 10.0)
+    monkeypatch.setattr("mho.compiler.calibration.search.layer.ERROR_TOLERANCE", 10.0)
     with monkeypatch.context() as patch:
         patch.setattr("mho.compiler.calibration.outputs.OutputError.misses", False)
-        coarse = error(network)
-    finest = error(network, tolerance=0.0)
+        coarse = error(road, network)
+    finest = error(road, network, tolerance=0.0)
     assert coarse > 0.05
     assert finest < 0.8 * coarse
-    assert error(network) == finest
+    assert error(road, network) == finest
 
 
 @pytest.mark.parametrize("layers", [MOST_LAYERS, MOST_LAYERS + 1])

@@ -111,7 +111,7 @@ def compare(backend: FpgaBackend, opened: Callable[[], None]) -> None:
 def test_it_says_what_it_is_and_refuses_networks_for_other_chips(board: Board) -> None:
     with connect_board(str(board.port)) as client:
         info = read_info(client, "there")
-    assert (info.sha256, info.lines, info.g_bits, info.level) == (CHIP.sha256, 16, 12, "vector")
+    assert (info.sha256, info.lines, info.g_bits, info.serial) == (CHIP.sha256, 16, 12, False)
     assert info.clock_hz == 24_000_000
     other = load_chip("tnsa16-core", {"adc.sigma_gain": 0.02})
     backend = FpgaBackend(str(board.port))

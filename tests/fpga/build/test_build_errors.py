@@ -62,9 +62,8 @@ def attempt(tmp_path: Path, flow: str = "native") -> None:
 @pytest.mark.parametrize(
     ("board", "chip", "message"),
     [
-        ("hx8k-breakout", "icebreaker", r"^icebreaker is too large for hx8k-breakout: its cells need 512 kbit of block "
-         r"RAM and the iCE40HX8K-CT256 has 128 kbit; what fits is 64 lines with g_bits up to 4$"),
-        ("icebreaker", "neurram-core", r"^memory spram needs words of a multiple of 16 bits"),
+        ("hx8k-breakout", "neurram-core", r"^neurram-core is too large for hx8k-breakout: its cells need 1536 kbit of "
+         r"block RAM and the iCE40HX8K-CT256 has 128 kbit; what fits is 64 lines with g_bits up to 4$"),
     ],
 )
 def test_cells_that_do_not_fit_are_told_before_anything_is_built(

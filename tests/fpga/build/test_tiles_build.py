@@ -56,8 +56,8 @@ def built(folder: Path, cfg: AnyConfig, **other: object) -> None:
     report = BuildReport(
         board=BOARD.name, device=BOARD.device, status=BOARD.status, chip=cfg.chip.name, chip_sha256=cfg.chip.sha256,
         cores=cfg.cores, lines=emulator.lines, g_bits=emulator.g_bits, lanes=emulator.lanes, slots=emulator.slots,
-        memory=emulator.memory, noise=emulator.noise, level=cfg.level, clock_hz=cfg.clock_hz, baud=cfg.baud,
-        macs_per_s=1, bound_macs_per_s=1, flow="native", tools={}, used={}, available={}, fmax_hz=20_000_000,
+        noise=emulator.noise, programs=cfg.programs, serial=cfg.serial, memory=emulator.memory, clock_hz=cfg.clock_hz,
+        baud=cfg.baud, flow="native", tools={}, used={}, available={}, fmax_hz=20_000_000,
         critical="", seed=1, bitstream="ulx3s-85f.bit", bitstream_bytes=3,
         bitstream_sha256="ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
     )

@@ -36,7 +36,6 @@ def test_a_build_says_what_came_out(built: tuple[Path, BuildReport]) -> None:
     assert 0 < report.used["lut"] < report.available["lut"] == 7680
     data = check_bitstream(BOARD, folder / report.bitstream)
     assert len(data) == report.bitstream_bytes == 135_100
-    assert (report.macs_per_s, report.bound_macs_per_s) == (16 * 24_000_000, 128 * 24_000_000)
     names = {"report.json", "hx8k-breakout.bin", "hx8k-breakout.asc", "hx8k-breakout.pcf", "hx8k-breakout_netlist.v"}
     assert names <= {path.name for path in folder.iterdir()}
     assert not [path for path in folder.parent.iterdir() if path != folder]

@@ -4,25 +4,26 @@
 from typing import Any
 
 import numpy as np
-import pytest
 
 from mho.hw.board import BoardConfig, address_width, load_base, load_offset
 from mho.hw.board.load_port import LoadPort, load_address_width
 from mho.hw.config import load_chip
-from mho.hw.emulator.layout import CELLS, NOISE, PULSES, TABLES, TAGS
-from mho.hw.emulator.pins.config import CONSTANTS, LINES, LOG, LOG_LEVEL, LOG_WINDOW, NORMALS
+from mho.hw.emulator.kinds.tnsa.config import LINES
+from mho.hw.emulator.layout import CELLS, EXTRA, TABLES, TAGS
+from mho.hw.emulator.pulses.config import CONSTANTS, LOG, LOG_LEVEL, LOG_WINDOW, NORMALS, records_from
 from mho.macro_models.integer.pulse import RECORD_WORDS
 from tests.hw.amaranth_bench import simulate
 
 
-def config(level: str, preset: str = "tnsa16-core", *, engine: bool = True) -> Any:
-    return BoardConfig(chip=load_chip(preset, {"programming.engine": engine}), level=level).emulator
+def config(preset: str = "tnsa16-core", *, programs: bool = True) -> Any:
+    return BoardConfig(chip=load_chip(preset), programs=programs).emulator
 
 
-PIN = config("pin")
-END = PIN.records + RECORD_WORDS * PIN.lines**2
-READABLE = (LOG_LEVEL, LOG, LOG + 77, LOG + LOG_WINDOW - 1, PIN.records, PIN.records + 5, END - 1)
-SILENT = (0, CONSTANTS, LOG_LEVEL - 1, LOG_LEVEL + 1, LOG - 1, LOG + LOG_WINDOW, LINES, NORMALS, PIN.records - 1, END)
+PIN = config()
+RECORDS = records_from(PIN)
+END = RECORDS + RECORD_WORDS * PIN.lines**2
+READABLE = (LOG_LEVEL, LOG, LOG + 77, LOG + LOG_WINDOW - 1, RECORDS, RECORDS + 5, END - 1)
+SILENT = (0, CONSTANTS, LOG_LEVEL - 1, LOG_LEVEL + 1, LOG - 1, LOG + LOG_WINDOW, LINES, NORMALS, RECORDS - 1, END)
 
 
 class Emulator:
@@ -90,10 +91,10 @@ def test_reads_give_the_word_that_the_emulator_has_for_them_once() -> None:
         kind, region = (int(value) for value in rng.integers(4, size=2))
         index, data = int(rng.choice((*READABLE, *SILENT))), int(rng.integers(2**32))
         strobe = 15 if kind < 3 else int(rng.integers(15))
-        region = PULSES if kind == 0 else region
+        region = EXTRA if kind == 0 else region
         accesses.append((load_offset(PIN, region, index), kind >= 2, data, strobe))
         answer = (True, 0)
-        if kind < 2 and region == PULSES and index in READABLE:
+        if kind < 2 and region == EXTRA and index in READABLE:
             peeks.append(index)
             answer = (False, 1000 + len(peeks))
         elif kind == 2:
@@ -107,20 +108,20 @@ def test_reads_give_the_word_that_the_emulator_has_for_them_once() -> None:
     assert set(peeks) == set(READABLE)
 
 
-@pytest.mark.parametrize("cfg", [config("vector"), config("pin", engine=False)])
-def test_without_cells_to_program_nothing_can_be_read(cfg: Any) -> None:
+def test_without_cells_to_program_nothing_can_be_read() -> None:
+    cfg = config(programs=False)
     assert not {"peek", "peeked"} & set(LoadPort(cfg).signature.members)
     indices = (0, min(LOG, cfg.load_words - 1), cfg.load_words - 1)
-    reads = [(load_offset(cfg, region, k), False, 0, 15) for region in (CELLS, TABLES, TAGS, NOISE) for k in indices]
+    reads = [(load_offset(cfg, region, k), False, 0, 15) for region in (CELLS, TABLES, TAGS, EXTRA) for k in indices]
     emulator, answers = access(cfg, [*reads, (load_offset(cfg, CELLS, 3), True, 5, 15)])
     assert answers == [(True, 0)] * len(reads) + [(False, 0)]
     assert emulator.loads == [(CELLS, 3, 5)]
 
 
 def test_the_load_port_is_the_upper_half_of_the_address_space() -> None:
-    cases = {("vector", "tnsa16-core"): 21, ("vector", "neurram-core"): 21, ("pin", "ulx3s-85f"): 21,
-             ("pin", "neurram-core"): 25}
-    for (level, preset), width in cases.items():
-        cfg = config(level, preset)
+    cases = {("tnsa16-core", False): 21, ("neurram-core", False): 21, ("ulx3s-85f", True): 21,
+             ("neurram-core", True): 25}
+    for (preset, programs), width in cases.items():
+        cfg = config(preset, programs=programs)
         assert (load_base(cfg), address_width(cfg)) == (1 << width - 1, width)
         assert load_address_width(cfg) <= width - 1

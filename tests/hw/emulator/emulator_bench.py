@@ -1,32 +1,32 @@
 """Runs an emulator in the generated Verilog, compiled by Verilator: a script of transfers in, words and cycles out."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from amaranth.lib import wiring
 from numpy.typing import NDArray
 
 from mho.hw import emulator
+from mho.hw.config import load_chip
 from mho.hw.core.layout import pack, pack_inputs
 from mho.hw.core.masks import MaskFile
-from mho.hw.core.write_verify import WriteVerifyConfig
-from mho.hw.emulator import (
-    EmulatorConfig,
-    LoadLayout,
-    LoadWord,
-    PinEmulatorConfig,
-    PinLevelCore,
-    VectorEmulator,
-)
+from mho.hw.emulator import CoreLoads, EmulatorConfig, LoadLayout, LoadWord
+from mho.hw.emulator.kinds.tnsa import EMULATOR
+from mho.hw.emulator.kinds.tnsa.config import TnsaEmulatorConfig
+from mho.hw.emulator.layout import CELLS
+from mho.hw.kinds.tnsa.config import TnsaCoreConfig
+from mho.macro_models import CAUSES, load_device
 from mho.macro_models.integer.operation import Masks, MvmOperation
+from mho.macro_models.tnsa.model import TnsaModel
 from mho.sim.build.bench import build_bench
 from mho.sim.build.verilate import verilog_text
 from tests.stream_bench import StreamBench
 
+FROZEN = frozenset(CAUSES) - {"read-noise", "wire"}
+SPRAM = Path(emulator.__file__).with_name("sb_spram256ka.v")
 STREAMS = ("load", "mask", "op", "i")
-SPRAM = Path(emulator.__file__).with_name("vector") / "sb_spram256ka.v"
 LOAD, MASK, OP, INPUT, IDLE = range(5)
 
 
@@ -76,19 +76,33 @@ class Script:
         self.records.append((IDLE, 0, 0))
 
 
-def build(cfg: EmulatorConfig, folder: Path) -> Path:
+def build(cfg: TnsaEmulatorConfig, folder: Path) -> Path:
     """The simulator."""
     sources = [SPRAM] if cfg.memory == "spram" else []
     return build_bench(folder, verilog_text(emulated_core(cfg), "emulator"), "mho_emulator", sources, fast="-O1")
 
 
-def emulated_core(cfg: EmulatorConfig) -> wiring.Component:
-    """What is emulated at the vector level, or at that of the pins."""
-    if not isinstance(cfg, PinEmulatorConfig):
-        return VectorEmulator(cfg)
-    if cfg.verify_bits is None:
-        return PinLevelCore(cfg)
-    return PinLevelCore(cfg, WriteVerifyConfig(lines=cfg.lines, verify_bits=cfg.verify_bits))
+def emulated_core(cfg: TnsaEmulatorConfig) -> Any:
+    return EMULATOR.component(cfg)
+
+
+def core_loads(cfg: TnsaEmulatorConfig, model: TnsaModel) -> tuple[CoreLoads, list[LoadWord]]:
+    """What is loaded of a programmed core, and what of it before any operation."""
+    loads = CoreLoads(EMULATOR, cfg, model)
+    return loads, [*(LoadWord(CELLS, k, word) for k, word in enumerate(loads.cells().tolist())), *loads.first()]
+
+
+def programmed(
+    lines: int, g_bits: int, device: str = "rram-neurram", causes: frozenset[str] = FROZEN, **overrides: Any
+) -> tuple[TnsaCoreConfig, TnsaModel]:
+    """A core with durations that are constants, as on a board, and its programmed model."""
+    corelet = {16: 4, 64: 8, 256: 16}[lines]
+    chip = load_chip("neurram-core", overrides={"core.corelet": corelet, "core.g_bits": g_bits, **overrides})
+    targets = np.random.default_rng(lines).uniform(1.0, 40.0, (lines, lines))
+    model = TnsaModel(
+        chip.macro_config(), targets, device=load_device(device), seed=3, core=1, time_s=86400.0, causes=causes
+    )
+    return replace(TnsaCoreConfig.from_chip(chip), trim=False, manual=False), model
 
 
 def replay(simulator: Path, script: Script, *, stall: int = 0) -> Replay:

@@ -13,7 +13,7 @@ from mho.hw.host.registers import Register
 from mho.hw.kinds.tnsa.host.map import tnsa_map
 from mho.macro_models.integer.converter import convert
 from mho.macro_models.integer.operation import Converter, Direction, MvmOperation
-from mho.rtl_gen.tnsa.model import cell
+from mho.rtl_gen.kinds.tnsa import cell
 from tests.sim.chip.masters import AxiLiteHost, WishboneHost
 
 LINES = 16

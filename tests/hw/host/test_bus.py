@@ -11,7 +11,7 @@ from cocotb_tools.runner import get_results, get_runner
 from mho.hw.config import load_chip
 from mho.hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
 from mho.rtl_gen import emit_core
-from mho.rtl_gen.tnsa.model import write_macro_model
+from mho.rtl_gen.kinds.tnsa import write_macro_model
 
 BENCHES = {"bench_core": 9, "bench_manual": 3, "bench_write": 3, "bench_trim": 4, "bench_ring": 1}
 """Tests of each."""

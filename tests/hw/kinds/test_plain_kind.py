@@ -210,5 +210,5 @@ def test_a_network_has_the_same_bits_on_a_board(rows: int, columns: int, bits: i
 
 
 def test_what_an_emulator_does_not_have_is_refused() -> None:
-    with pytest.raises(InputError, match=r"a core of kind plain is emulated behind its pins, not at level vector"):
-        _ = BoardConfig(chip=described(24, 40))
+    with pytest.raises(InputError, match=r"there is no serial core of kind plain$"):
+        _ = BoardConfig(chip=described(24, 40), serial=True)

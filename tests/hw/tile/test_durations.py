@@ -11,11 +11,12 @@ from mho.hw.tile.config import TileConfig
 from mho.hw.tile.isa import INSTRUCTIONS, Op
 from mho.hw.tile.loading import program_writes
 from mho.hw.tile.rtl.controller import TileController
+from mho.hw.tile.rtl.lanes.draws import SEED_CYCLES
 from tests.hw.amaranth_bench import simulate
 from tests.hw.host.bus_access import access_bus
 
 LINES = 64
-CFG = TileConfig(lines=LINES, buffer_kib=1, parameters=24, instructions=80)
+CFG = TileConfig(lines=LINES, buffer_kib=1, parameters=24, instructions=80, draws=True)
 HEAD = """\
 stream a: base 0, block 16, blocks 30, first 10
 stream b: base 480, block 16, blocks 4
@@ -73,6 +74,13 @@ def test_instructions_take_the_sequencer_what_the_table_says() -> None:
     loop = gaps[body - 1][1] + gaps.pop(body)[1] - INSTRUCTIONS[Op.WAIT].duration.cycles() - 1
     gaps[body - 1] = (Op.LOOP, loop)
     assert gaps == [(op, INSTRUCTIONS[op].duration.cycles(**units)) for op, _, units in cases]
+
+
+def test_an_operation_that_draws_begins_when_numbers_are_there() -> None:
+    _, busy = run("vec v: a draw, target b, elements 16, parameters p, period 16\nvec v\nhalt")
+    alone = INSTRUCTIONS[Op.VEC].duration.cycles(stream=1, **{GROUP: 8})
+    # A cycle to begin, and two to ask for the target, are among those in which numbers are mixed.
+    assert busy[1] == alone - 3 + SEED_CYCLES + 1
 
 
 @pytest.mark.slow

@@ -16,7 +16,8 @@ from mho.hw.tile.isa import (
     decode,
     encode,
 )
-from mho.hw.tile.isa.legality import RULES, refusal
+from mho.hw.tile.isa.legality import refusal
+from mho.hw.tile.isa.rules import RULES
 from mho.macro_models.errors import InputError
 
 LAYOUTS = [*(d.layout for d in DESCRIPTORS.values()), PARAMETER, STATUS]

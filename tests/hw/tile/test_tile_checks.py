@@ -1,6 +1,7 @@
 """Checks of descriptors beside the rules, on descriptors at the edge of what is legal."""
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -122,14 +123,20 @@ def test_what_is_wrong_with_a_walk_alone() -> None:
 
 
 @pytest.mark.slow
-def test_causes_are_those_of_the_rules() -> None:
+@pytest.mark.parametrize("cfg", [CFG, replace(CFG, draws=True)])
+def test_causes_are_those_of_the_rules(cfg: TileConfig) -> None:
     rng = np.random.default_rng(0)
     seen: Counter[tuple[Op, Cause]] = Counter()
-    vec: Any = VecCheck(CFG)
+    vec: Any = VecCheck(cfg)
 
     async def run(ctx: Any) -> None:
         for _ in range(400):
             memory = memory_of(rng)
+            if cfg.draws and rng.random() < 0.3:
+                first = DESCRIPTORS["vec"].at(0).start
+                places = [DESCRIPTORS["vec"].layout.low[name] for name in "ab"]
+                for place in places if rng.random() < 0.2 else rng.choice(places, 1).tolist():
+                    memory[first] = memory[first] & ~(31 << place) | Operand.DRAW << place
             fields = {f.name: int(rng.random() < 0.1) for f in INSTRUCTIONS[Op.VEC].layout.fields} | {"vec": 0}
             ctx.set(vec.word, encode(Op.VEC, **fields))
             ctx.set(vec.vec.as_value(), bits(memory, "vec", 0))
@@ -152,12 +159,12 @@ def test_causes_are_those_of_the_rules() -> None:
             target = DESCRIPTORS["stream"].layout.unpack(memory[DESCRIPTORS["stream"].at(3)])
             written = (operands["target_offset"] + operands["elements"]) * (1 + operands["wide"])
             ctx.set(vec.target_wrong, verdict(memory, 3) if operands["target"] == 3 else 0)
-            ctx.set(vec.outside, int(operands["target"] == 3 and written > target["block"]))
-            ctx.set(vec.remote, int(operands["target"] == 3 and target["remote"]))
+            outside = written > target["block"]
+            ctx.set(vec.target_breaks, (outside | target["remote"] << 1) * (operands["target"] == 3))
             # What the descriptor breaks by itself is known a cycle later.
             await ctx.tick()
             found = Cause(ctx.get(vec.cause)), ctx.get(vec.stream)
-            expected = refusal(Op.VEC, fields, memory, CFG)
+            expected = refusal(Op.VEC, fields, memory, cfg)
             if expected[0] is not Cause.NONE or found[0] is not Cause.NONE:
                 assert found == expected
             seen[Op.VEC, found[0]] += 1

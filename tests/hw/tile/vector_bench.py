@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.isa import ACCUMULATORS, DESCRIPTORS, Format, Kind, Operand
-from mho.hw.tile.isa.legality import width_of
+from mho.hw.tile.isa.rules import width_of
 from mho.hw.tile.isa.vector import compute, pack_parameters
 from mho.hw.tile.rtl.lanes import VectorDatapath
 from tests.hw.amaranth_bench import simulate

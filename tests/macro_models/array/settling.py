@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import eigh
 
-from mho.macro_models.array.effective import eliminate, one_thread
+from mho.macro_models.array.effective import eliminate
 from mho.macro_models.array.wires import Wires, check_conductances, check_lines_on
 from mho.macro_models.errors import InputError
+from mho.macro_models.threads import one_thread
 
 __all__ = ["MAX_NODES", "STIFF_LOAD", "ExactSettling", "OnePole", "one_pole"]
 
@@ -93,7 +94,7 @@ class ExactSettling:
         c = np.full((per_line, lines), c_col / per_line)
         c[-1] += c_sense
         root = np.sqrt(c.ravel())
-        with one_thread():
+        with one_thread(always=True):
             self._rate, modes = eigh(k[np.ix_(nodes, nodes)] / np.outer(root, root), check_finite=False)
         self._drive = modes.T @ (inject[nodes] / root[:, None])  # (modes, N)
         self._start = modes.T @ (root[:, None] * np.tile(np.eye(lines), (per_line, 1)))  # (modes, live columns)

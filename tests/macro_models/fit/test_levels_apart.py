@@ -16,7 +16,7 @@ from mho.macro_models.devices.resampled import resampled
 from mho.macro_models.devices.sections.law import Law
 from mho.macro_models.fit import device_toml, fit_device, read_measurements
 from mho.macro_models.fit.law.between import with_levels_between
-from mho.macro_models.fit.law.doubts import about_tails
+from mho.macro_models.fit.law.doubts import Beside, about_tails
 from mho.macro_models.fit.law.statistics import choose_levels, smoothed_summaries
 from mho.macro_models.fit.rows import law_rows
 
@@ -134,7 +134,11 @@ def test_a_level_of_few_cells_is_one_of_its_own() -> None:
 def test_tails_that_a_model_has_not_are_named() -> None:
     r = np.random.default_rng(0)
     level = np.zeros(4000, dtype=np.int64)
+
+    def beside(change: np.ndarray, drawn: np.ndarray) -> Beside:
+        return Beside(1.0, np.ones(1), change, level, drawn, level)
+
     normal, heavy = r.normal(size=4000), np.where(r.random(4000) < 0.03, -6.0, 1.0) * np.abs(r.normal(size=4000))
-    assert about_tails(1.0, normal, level, r.normal(size=4000), level) == ""
-    assert "the model has its lowest 1%" in about_tails(1.0, heavy, level, np.abs(r.normal(size=4000)), level)
-    assert "are where the model has its" in about_tails(1.0, normal, level, r.standard_t(2, 4000), level)
+    assert about_tails(beside(normal, r.normal(size=4000))) == ""
+    assert "the model has its lowest 1%" in about_tails(beside(heavy, np.abs(r.normal(size=4000))))
+    assert "are where the model has its" in about_tails(beside(normal, r.standard_t(2, 4000)))

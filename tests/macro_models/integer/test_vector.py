@@ -212,3 +212,18 @@ def test_root_counts_what_is_too_large(total: np.ndarray, bias: np.ndarray, shif
     assert clipped == sum(code > 7 for code in free)
     assert codes.tolist() == np.clip(free, -7, 7).reshape(3, 5).tolist()
     assert Root(bias=bias, relu=True, requantise=None).compute_counted(total)[1] == 0
+
+
+@given(count=st.integers(1, 20), turns=st.integers(1, 5), shift=st.integers(0, 31), seed=st.integers(0, 999))
+def test_leaves_of_many_columns_are_those_of_each(count: int, turns: int, shift: int, seed: int) -> None:
+    """Of any codes and multipliers, whose sums wrap around."""
+    rng = np.random.default_rng(seed)
+    top = largest_code(MvmOperation(in_bits=8))
+    codes = rng.integers(-top, top + 1, (7, count * turns)).astype(np.int16)
+    multiplier = rng.integers(0, 2**15, count * turns)
+    first = int(rng.integers(0, 3))
+    outputs = np.tile(np.arange(first, first + count), turns)
+    total = rng.integers(-(2**15), 2**15, (7, first + count + 1)).astype(np.int16)
+    wanted = total + sum_leaves([(scale_leaf(codes, multiplier, shift), outputs)], total.shape[1])
+    LeafSum(multiplier, outputs, shift).add(total, codes)
+    np.testing.assert_array_equal(total, wanted)

@@ -5,8 +5,8 @@ import pytest
 
 from mho.macro_models.array import Wires
 from mho.macro_models.array.nonlinear import Sinh, solve_array
+from mho.macro_models.cells.bias import line_voltages
 from mho.macro_models.errors import InputError
-from mho.macro_models.passive.bias import line_voltages
 from mho.macro_models.passive.dynamics import integrate_states
 from tests.macro_models.array.conftest import run_ngspice
 

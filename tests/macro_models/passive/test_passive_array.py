@@ -1,22 +1,18 @@
-"""Arrays without transistors: what a pulse reaches, forming, and tuning in passes."""
+"""Arrays without transistors: what a pulse reaches, what it takes, and what wires leave of it."""
 
 import numpy as np
 import pytest
 
 from mho.macro_models.array import Wires
+from mho.macro_models.cells.bias import bias_codes, line_voltages, pulse_energy_J, seen_codes
+from mho.macro_models.cells.pulses import PulseArray, PulseConfig
 from mho.macro_models.devices import load_device
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.pulse import Polarity
-from mho.macro_models.passive.bias import bias_codes, line_voltages, seen_codes
-from mho.macro_models.passive.cells import PassiveArray, PassiveConfig
-from mho.macro_models.passive.tuning import TuningConfig, form, tune
+from mho.macro_models.passive.shares import pulse_shares
 
 DEVICE = load_device("rram-passive")
-SMALL = {"rows": 12, "columns": 16}
-
-
-def thresholds_V(array):
-    return array.cells.threshold[:, array.place] / 65536 * array.config.v_step_V
+SHAPE = (12, 16)
 
 
 @pytest.mark.parametrize(("scheme", "line", "rest"), [("half", 1 / 2, 0.0), ("third", 1 / 3, -1 / 3)])
@@ -38,101 +34,54 @@ def test_voltages_of_unselected_cells(scheme, line, rest):
 @pytest.mark.parametrize("scheme", ["half", "third"])
 @pytest.mark.parametrize("polarity", [Polarity.SET, Polarity.RESET])
 def test_a_pulse_moves_exactly_those_whose_threshold_is_reached(scheme, polarity):
-    array = PassiveArray(PassiveConfig(**SMALL, scheme=scheme), device=DEVICE, seed=4)
-    threshold, before, code = thresholds_V(array), array.g_uS.copy(), 180
-    array.pulse(3, 7, polarity, code)
+    config = PulseConfig(
+        lines=12, columns=16, v_step_V=0.01, verify_bits=12, g_full_scale_uS=150.0, cycle_s=1e-6, bias=scheme
+    )
+    array, code = PulseArray(config, device=DEVICE, seed=4), 180
+    threshold, before = array.threshold.reshape(3, *SHAPE) / 65536, array.g_uS.copy()
+    array.pulse(*(np.array([value]) for value in (3 * 16 + 7, polarity, code, 1)))
     part = 2 if scheme == "half" else 3
-    reached = np.zeros(before.shape, dtype=bool)
-    reached[3], reached[:, 7] = (threshold[polarity][line] <= code // part * 0.01 for line in (3, (slice(None), 7)))
+    reached = np.zeros(SHAPE, dtype=bool)
+    reached[3], reached[:, 7] = (threshold[polarity][line] <= code // part for line in (3, (slice(None), 7)))
     if scheme == "third":
-        rest = threshold[1 - polarity] <= code // part * 0.01
+        rest = threshold[1 - polarity] <= code // part
         rest[3], rest[:, 7] = False, False
         reached |= rest
-    reached[3, 7] = threshold[polarity][3, 7] <= code * 0.01
-    reached &= ~array.cells.stuck[array.place]
+    reached[3, 7] = threshold[polarity][3, 7] <= code
+    reached &= ~array.stuck.reshape(SHAPE)
     assert reached.sum() > 2
     assert (~reached).sum() > 100
-    np.testing.assert_array_equal(array.g_uS != before, reached)
+    np.testing.assert_array_equal((array.g_uS != before).reshape(SHAPE), reached)
     reached[3, 7] = False
-    np.testing.assert_array_equal(array.moved > 0, reached)
+    np.testing.assert_array_equal(array.disturbed.reshape(SHAPE) > 0, reached)
 
 
 @pytest.mark.parametrize("scheme", ["half", "third"])
-def test_tuning_in_passes(scheme):
-    size = {"rows": 8, "columns": 12}
-    array = PassiveArray(PassiveConfig(**size, scheme=scheme), device=DEVICE, seed=2)
-    target = np.random.default_rng(0).uniform(10.0, 100.0, (8, 12))
-    result = tune(array, target)
-    works = ~array.cells.stuck[array.place]
-    np.testing.assert_allclose(result.error, array.g_uS / target - 1.0)
-    assert np.mean(np.abs(result.error[works]) <= 0.05) >= 0.98
-    assert np.abs(result.error[works]).mean() < 0.04
-    assert result.silent[~works].all()
-    assert result.passes[0].disturbances > 0
-    assert sum(each.disturbances for each in result.passes) == array.moved.sum()
-    assert len(result.passes) > 2
-    again = tune(PassiveArray(PassiveConfig(**size, scheme=scheme), device=DEVICE, seed=2), target)
-    np.testing.assert_array_equal(again.error, result.error)
-
-
-def test_cells_that_cannot_be_disturbed_need_no_second_visit():
-    """Where thresholds do not spread, half of a pulse moves nothing."""
-    device = load_device("rram-passive", {
-        "pulse.set_spread_V": 0.0, "pulse.reset_spread_V": 0.0, "stuck.fraction": 0.0
-    })
-    array = PassiveArray(PassiveConfig(rows=6, columns=6), device=device)
-    result = tune(array, np.full((6, 6), 40.0))
-    assert array.moved.sum() == 0
-    assert result.retouched == 0
-    assert result.within == 1.0
-
-
-def test_a_cell_that_only_reads_wrong_was_not_disturbed():
-    """Thresholds without spread, and reads so noisy that cells leave their window by themselves."""
-    device = load_device("rram-passive", {
-        "pulse.set_spread_V": 0.0, "pulse.reset_spread_V": 0.0, "pulse.verify_sigma_uS": 1.0
-    })
-    result = tune(PassiveArray(PassiveConfig(rows=4, columns=4), device=device), np.full((4, 4), 20.0))
-    assert len(result.passes) > 2
-    assert result.retouched == sum(each.disturbed for each in result.passes) == 0
-
-
-def test_forming_one_by_one():
-    array = PassiveArray(PassiveConfig(rows=6, columns=6), device=DEVICE, seed=1, fresh=True)
-    assert array.g_uS.max() < 1.0 or array.cells.stuck.any()
-    done = form(array)
-    assert done.within == 1.0 - array.cells.stuck[array.place].mean()
-    assert done.visited >= 34  # but for stuck cells that conduct
-    assert done.disturbances > 0
-    assert done.pulses > 36 * 5
+def test_energy_is_that_of_the_voltages_of_all_cells(scheme):
+    rng, g_S = np.random.default_rng(0), np.random.default_rng(1).uniform(1e-6, 1e-4, SHAPE)
+    row, column, volts = rng.integers(0, 12, 5), rng.integers(0, 16, 5), rng.uniform(0.5, 2.0, 5)
+    meant = everywhere = 0.0
+    for i, j, v in zip(row, column, volts, strict=True):
+        rows, columns = line_voltages(SHAPE, i, j, v, scheme)
+        power = (rows[:, None] - columns) ** 2 * g_S
+        meant, everywhere = meant + power[i, j], everywhere + power.sum()
+    took = pulse_energy_J(scheme, row, column, volts**2 * 1e-6, g_S)
+    np.testing.assert_allclose(took, (1e-6 * meant, 1e-6 * (everywhere - meant)))
 
 
 def test_wires_take_from_the_far_corner():
     wires = Wires(r_row_ohm=5.0, r_col_ohm=5.0, r_driver_ohm=200.0, r_sense_ohm=200.0)
-    array = PassiveArray(PassiveConfig(rows=32, columns=32, wires=wires), device=DEVICE)
-    assert array.share[31, 0] == array.share.max()  # beside both drivers: row at column 0, column at the last row
-    assert array.share[0, 31] == array.share.min()
-    assert 0.5 < array.share.min() < array.share.max() < 1.0
+    share = pulse_shares((32, 32), wires, g_uS=30.0, volts=1.05)
+    assert share[31, 0] == share.max()  # beside both drivers: row at column 0, column at the last row
+    assert share[0, 31] == share.min()
+    assert 0.5 < share.min() < share.max() < 1.0
 
 
 @pytest.mark.parametrize(("call", "sentence"), [
-    (lambda: PassiveConfig(scheme="quarter"), "scheme must be half or third"),
-    (lambda: PassiveConfig(rows=0), "rows and columns must be between"),
+    (lambda: PulseConfig(bias="quarter"), "bias must be half or third"),
     (lambda: line_voltages((2, 2), 2, 0, 1.0, "half"), "cell must be in an array of 2 x 2"),
     (lambda: line_voltages((2, 2), 0, 0, 1.0, "v2"), "scheme must be one of half"),
-    (lambda: TuningConfig(aim=0.1), "aim and window"),
-    (lambda: tune(PassiveArray(PassiveConfig(rows=3), device=DEVICE), np.zeros((3, 64))), "target_uS must be 3 x 64"),
 ])
 def test_what_is_refused(call, sentence):
     with pytest.raises(InputError, match=sentence):
         call()
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("scheme", ["half", "third"])
-def test_a_whole_array(scheme):
-    array = PassiveArray(PassiveConfig(scheme=scheme), device=DEVICE, seed=1)
-    result = tune(array, np.random.default_rng(0).uniform(10.0, 100.0, (64, 64)))
-    assert result.within >= 0.98
-    assert result.mean_error < 0.04
-    assert result.retouched > 0

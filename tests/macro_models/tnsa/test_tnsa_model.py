@@ -285,8 +285,8 @@ def test_wrong_arguments_of_a_model(changes: dict[str, Any], sentence: str) -> N
         ({"g_bits": 1}, "g_bits must be between 2 and 16, not 1"),
         ({"g_max_uS": 60.0},
          "g_min_uS, g_max_uS and g_full_scale_uS must be at least 0 and in this order, not 1, 60 and 50"),
-        ({"v_read_V": 0.0}, "v_read_V must be positive, not 0.0"),
-        ({"sigma_gain": float("nan")}, "sigma_gain must be at least 0, not nan"),
+        ({"v_read_V": 0.0}, "v_read_V must be a finite number above 0, not 0.0"),
+        ({"sigma_gain": float("nan")}, "sigma_gain must be a finite number of at least 0, not nan"),
     ],
 )
 def test_wrong_configuration(change: dict[str, Any], sentence: str) -> None:

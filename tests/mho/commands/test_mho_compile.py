@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_info
 
 import mho
 from mho.cli import run
-from mho.threads import VARIABLES, one_thread
+from mho.macro_models.threads import VARIABLES, one_thread
 from tests.compiler.importer.onnx_models import random_perceptron
 from tests.compiler.test_stages import tiny as residual
 from tests.mho.conftest import Tiny

@@ -12,6 +12,7 @@ import pytest
 from mho import Chip, compile
 from mho.cli import run
 from mho.reports.facts import read_facts
+from mho.reports.figures import figures_of
 from mho.reports.links import draw_links
 from mho.reports.page import figures, report_page
 from mho.reports.table import layer_table
@@ -66,6 +67,18 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
 
+def test_area_without_standard_cells_is_that_of_the_description(content: Any, tmp_path: Path) -> None:
+    """Parts of a macro, scaled to all macros of the chip; no panel where the description says no area."""
+    (facts,) = read_facts([written(tmp_path, content)])
+    parts = {"cells": 0.03, "converters": 0.01}
+    drawn = replace(facts, cost={**facts.cost, "macro_by_part_mm2": parts, "macros_mm2": 0.16})
+    (bars,) = [figure.axes[0].patches for name, *_, figure in figures_of(drawn) if name == "macros"]
+    assert [bar.get_width() for bar in bars] == pytest.approx([0.12, 0.04])
+    without = replace(facts, cost={**facts.cost, "macro_by_part_mm2": None, "macros_mm2": None})
+    assert "macros" not in [name for name, *_ in figures_of(without)]
+    assert "area of the macros, and TOPS/mm2" in dict(missing_words(without))
+
+
 @pytest.mark.slow
 def test_a_page_is_complete_by_itself(content: Any, tmp_path: Path) -> None:
     """No file, no script, no network; figures as SVG with names of their own; words are text."""
@@ -83,6 +96,7 @@ def test_a_page_is_complete_by_itself(content: Any, tmp_path: Path) -> None:
     assert "a test of &lt;energies&gt;" in text
     figures = {path.name for path in (tmp_path / "figures").iterdir()}
     assert {"run-timeline.svg", "run-timeline.pdf", "other-codes.svg", "other-budget.pdf"} <= figures
+    assert "other-macros.svg" in figures
     told = json.loads((tmp_path / "told.json").read_text())
     assert [one["run"] for one in told["runs"]] == paths
     for one in told["runs"]:

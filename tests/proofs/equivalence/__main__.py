@@ -2,7 +2,8 @@
 
 Usage: python -m tests.proofs.equivalence [--json FILE] [--table PAGE] [--jobs N] [CHIP ...]
 
-Without a chip: all presets. The exit status is 1 if a block differs, or for one there is no result.
+Without a chip: all presets, and small ones of tiles with test and gates of clocks: CHIP+test. The exit status is 1 if a
+block differs, or for one there is no result.
 """
 
 import argparse
@@ -22,6 +23,11 @@ from tests.proofs.solver import Engine, Verdict, versions
 
 __all__ = ["main"]
 
+_TEST = "+test"
+"""Behind the name of a chip: with ``verilog.test`` and gates of clocks."""
+
+_TESTED = ("tnsa16-2x2", "pwm16-2x2", "array-2x2", "sram-2x2")
+
 BEGIN, END = "<!-- begin: ./run prove verilog --table -->", "<!-- end -->"
 
 Record = dict[str, Any]
@@ -32,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="./run prove verilog", description="Compare Verilog with what Yosys reads of the same design."
     )
-    parser.add_argument("chips", nargs="*", metavar="CHIP", help="presets or files of chips (all presets)")
+    parser.add_argument("chips", nargs="*", metavar="CHIP", help="presets or files; CHIP+test with test and gates")
     parser.add_argument("--json", metavar="FILE", type=Path, help="write the results there")
     parser.add_argument("--table", metavar="PAGE", type=Path, help="write the table of results into this page")
     parser.add_argument("--jobs", type=int, default=2, help="proofs at a time (2)")
@@ -40,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.table:
             text_around(options.table, BEGIN, END)
-        records = _compare(options.chips or preset_names(), options.jobs)
+        records = _compare(options.chips or [*preset_names(), *(f"{name}{_TEST}" for name in _TESTED)], options.jobs)
         if options.json:
             options.json.write_text(json.dumps(records, indent=1) + "\n", encoding="utf-8")
         if options.table:
@@ -59,7 +65,8 @@ def _compare(names: Iterable[str], jobs: int) -> list[Record]:
     records: list[Record] = []
     with ThreadPoolExecutor(jobs) as pool:
         for name in names:
-            pairs = list(pairs_of(load_chip(name)))
+            keys = {"verilog.test": True, "verilog.clock_gate": "module"} if name.endswith(_TEST) else {}
+            pairs = list(pairs_of(load_chip(name.removesuffix(_TEST), keys)))
             new = [pair for pair in pairs if pair not in chips]
             for pair in pairs:
                 chips.setdefault(pair, []).append(name)

@@ -16,7 +16,7 @@ _CUT = "memory_words"
 
 
 def memory_pair(name: str, shape: MemoryShape, text: str) -> Pair:
-    """The wrapper of a memory, its Verilog being ``text``, and Amaranth's memory of that shape."""
+    """The wrapper of a memory, its Verilog being ``text``, and Amaranth's memory of that shape, self-test included."""
     # Reads become asynchronous ones with a register behind them, and writes of parts of a word one port.
     same = " ".join(
         f"r:{name}={value} %i"
@@ -32,17 +32,18 @@ def memory_pair(name: str, shape: MemoryShape, text: str) -> Pair:
         f"cd {NETLIST}\nrename words cut\ncd {WRITTEN}\nrename words cut\ncd ..\n"
     )
     widths = {"address": shape.address_width - 1, "word": shape.width - 1}
+    test = "bist_enable" in text
     files = {
-        "netlist.il": _netlist(shape), "written.v": text, "words.v": _WORDS.format(**widths), "map.v": _MAP,
+        "netlist.il": _netlist(shape, test=test), "written.v": text, "words.v": _WORDS.format(**widths), "map.v": _MAP,
     }
     return Pair(
         name=name, files=files, read=reading(name) + cut, registers=("read_data",) if shape.registered else (),
-        instances={"cut": _CUT},
+        instances={"cut": _CUT}, twins=("bist_read_data",) if test and shape.registered else (),
     )
 
 
-def _netlist(shape: MemoryShape) -> str:
-    """RTLIL of a memory of Amaranth with the ports of a wrapper."""
+def _netlist(shape: MemoryShape, *, test: bool) -> str:
+    """RTLIL of a memory of Amaranth with the ports of a wrapper, and with ``test`` of a self-test that owns it."""
     m = Module()
     clock: Any = ClockDomain("sync", reset_less=True)
     m.domains.sync = clock
@@ -59,6 +60,15 @@ def _netlist(shape: MemoryShape) -> str:
     m.d.comb += [Value.cast(value).eq(port) for value, port in zip(inputs.values(), ports, strict=True)]
     data = Signal(shape.width, name="read_data")
     m.d.comb += data.eq(read.data)
+    if test:
+        own, writes = Signal(name="bist_enable"), Signal(name="bist_write")
+        address, word = Signal.like(write.addr, name="bist_address"), Signal(shape.width, name="bist_write_data")
+        tested = Signal(shape.width, name="bist_read_data")
+        m.d.comb += tested.eq(read.data)
+        with m.If(own):
+            m.d.comb += [write.en.eq(writes.replicate(len(write.en))), write.addr.eq(address), write.data.eq(word)]
+            m.d.comb += [read.addr.eq(address), *([read.en.eq(~writes)] if shape.registered else [])]
+        ports += [own, writes, address, word, tested]
     return rtlil.convert(m, name=NETLIST, ports=[clock.clk, *ports, data], emit_src=False)
 
 

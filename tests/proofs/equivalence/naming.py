@@ -5,13 +5,13 @@ makes a proof fail; it cannot make one succeed.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from mho.macro_models.errors import ToolError
 from mho.rtl_gen.verilog.module.writer import Written
 from mho.rtl_gen.verilog.rtlil import NAMED_CONSTANT
 
-__all__ = ["NETLIST", "instances_of", "reset_low", "twins_of", "with_names"]
+__all__ = ["NETLIST", "instances_of", "reset_low", "twins_of", "with_names", "with_test_pins"]
 
 NETLIST = "netlist"
 """Name of the module of a netlist."""
@@ -62,6 +62,33 @@ end
     text = re.sub(r"^connect \\rst \\rst(?= |$)", r"connect \\rst_n \\rst_n", text, flags=re.MULTILINE)
     head, _, tail = text.rpartition("end\n")
     return f"{head}{inverts}end\n{tail}"
+
+
+def with_test_pins(rtlil: str, texts: Mapping[str, str], ring: str, adapter: str) -> str:
+    """A netlist with the pin ``test_mode``, which reaches all that has it, and with test ports of memories tied off.
+
+    ``ring`` is the module that is in the place of that of ``adapter``, both without their prefix.
+    """
+    lines, kind = [], ""
+    for line in rtlil.splitlines():
+        words = line.split()
+        if words[:1] == ["module"]:
+            line = f"{line}\nwire width 1 input 9999 \\test_mode"
+        elif words[:1] == ["cell"]:
+            kind = words[1].removeprefix("\\")
+            inside = kind.removesuffix(adapter) + ring
+            if kind.endswith(adapter) and inside in texts:
+                line, kind = line.replace(f"\\{kind} ", f"\\{inside} "), inside
+        elif words == ["end"] and kind in texts:
+            ports = re.findall(r"^  input +wire (?:\[(\d+):0\] )?(test_mode|bist_\w+)", texts[kind], re.MULTILINE)
+            tied = [(port, f"{int(high or 0) + 1}'{'0' * (int(high or 0) + 1)}") for high, port in ports]
+            line = "".join(f"connect \\{port} {chr(92) + port if port == 'test_mode' else zeros}\n"
+                           for port, zeros in tied) + line
+            kind = ""
+        elif words == ["end"]:
+            kind = ""
+        lines.append(line)
+    return "\n".join([*lines, ""])
 
 
 def _renamed(lines: Iterator[str], written: Written) -> Iterator[str]:

@@ -52,6 +52,9 @@ class Pair:
         An input and the value at which it resets the block.
     matched
         Whether registers have the same values on both sides, so that the induction is about their states.
+    clocked
+        Whether a step is a cycle; else it is a part of one, registers hold what they saw of the clock, and a few steps
+        are looked at.
     """
 
     name: str
@@ -62,6 +65,7 @@ class Pair:
     instances: Mapping[str, str] = field(default_factory=dict)
     start: tuple[str, int] | None = None
     matched: bool = True
+    clocked: bool = True
 
     def __hash__(self) -> int:
         return hash((self.name, *self.files.values()))
@@ -93,7 +97,9 @@ def prove(pair: Pair, *, limit: float = 1200.0) -> Proof:
     with Workspace("equivalence") as folder:
         for name, text in {**pair.files, "multiply.v": _MULTIPLY, "reset.v": _RESET}.items():
             (folder / name).write_text(text, encoding="utf-8")
-        step = _run(pair.name, _step(pair), folder, min(limit, _TOGETHER_S), Verdict.UNKNOWN)
+        step = Outcome(Verdict.UNKNOWN, 0.0)
+        if pair.clocked:
+            step = _run(pair.name, _step(pair), folder, min(limit, _TOGETHER_S), Verdict.UNKNOWN)
         if step.claim == _LATE and pair.matched:
             # What is hard for all together is mostly easy for each by itself.
             text = (folder / "miter.il").read_text(encoding="utf-8")
@@ -106,7 +112,7 @@ def prove(pair: Pair, *, limit: float = 1200.0) -> Proof:
             return Proof(pair.name, Engine.INDUCTION, 1, step)
         after = _run(pair.name, _bounded(pair), folder, limit, Verdict.FAILS)
     outcome = Outcome(after.verdict, step.seconds + after.seconds, after.claim or step.claim)
-    return Proof(pair.name, Engine.BOUNDED, DEPTH, outcome)
+    return Proof(pair.name, Engine.BOUNDED, _depth(pair), outcome)
 
 
 _LATE = "out of time"
@@ -127,10 +133,15 @@ def _step(pair: Pair) -> Iterator[str]:
 def _bounded(pair: Pair) -> Iterator[str]:
     """The script of the cycles after a reset, from registers of any values; all are of the one clock."""
     yield from _cut(pair, (), f"t:$*latch* t:$sr* t:$mem* {_inner(pair)}")
-    yield "cd miter\nselect -assert-none t:$*dff* w:in_clk %co1:+[CLK] %d"
-    yield "select -assert-none t:$*dff* r:CLK_POLARITY=1'0 %i\ncd .."
+    if pair.clocked:
+        yield "cd miter\nselect -assert-none t:$*dff* w:in_clk %co1:+[CLK] %d"
+        yield "select -assert-none t:$*dff* r:CLK_POLARITY=1'0 %i\ncd .."
     skip = "" if pair.start is None else "-prove-skip 1"
-    yield f"sat -verify -prove trigger 0 -seq {DEPTH} {skip} {_begin(pair)} {_SAT} miter"
+    yield f"sat -verify -prove trigger 0 -seq {_depth(pair)} {skip} {_begin(pair)} {_SAT} miter"
+
+
+def _depth(pair: Pair) -> int:
+    return DEPTH if pair.clocked else 2 * DEPTH
 
 
 def _begin(pair: Pair) -> str:

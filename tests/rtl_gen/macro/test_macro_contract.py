@@ -9,7 +9,7 @@ import pytest
 
 from mho.hw.config import Chip, load_chip
 from mho.rtl_gen.emit import boundary, module_texts
-from mho.rtl_gen.tnsa.contract import write_contract
+from mho.rtl_gen.kinds.tnsa import write_contract
 from mho.rtl_gen.verilog.ports import module_ports
 
 SHORT = {

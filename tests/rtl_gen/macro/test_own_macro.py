@@ -12,7 +12,7 @@ import pytest
 from mho.hw.config import Chip, load_chip
 from mho.macro_models.errors import InputError
 from mho.rtl_gen import check_macro_pins, emit_core, generate, macro_warnings
-from mho.rtl_gen.tnsa.model import write_macro_model
+from mho.rtl_gen.kinds.tnsa import write_macro_model
 
 # Another module with another face: active-low strobes, lines in one bus, no op_id, no hold.
 WRAPPER = """

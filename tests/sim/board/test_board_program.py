@@ -10,9 +10,8 @@ import pytest
 from mho.hw.board import BoardConfig, load_base, load_offset
 from mho.hw.config import load_chip
 from mho.hw.core.write_verify import WriteVerifyParameters
-from mho.hw.emulator import PinEmulatorConfig
-from mho.hw.emulator.layout import PULSES
-from mho.hw.emulator.pins.config import LOG, LOG_DEPTH
+from mho.hw.emulator.layout import EXTRA
+from mho.hw.emulator.pulses.config import LOG, LOG_DEPTH, records_from
 from mho.hw.host.core.write_map import RESULT_PULSES, RESULT_VALID
 from mho.hw.host.link.tasks import Read
 from mho.macro_models import load_device
@@ -117,13 +116,12 @@ class Altered:
 @TOOLS
 @pytest.mark.slow
 def test_what_does_not_agree_is_told_and_changes_nothing():
-    cfg, stimulus = BoardConfig(chip=CHIP.hardware(*PARTS), level="pin", lanes=16), make_write_stimulus(CHIP, 31, 0)
+    cfg, stimulus = BoardConfig(chip=CHIP.hardware(*PARTS), programs=True, lanes=16), make_write_stimulus(CHIP, 31, 0)
     stimulus = replace(stimulus, skip=stimulus.skip | (np.arange(256).reshape(16, 16) >= 24))
     bus, parts, core = BusSimulation(cfg), cfg.emulator, cfg.blocks.registers
     altered = Altered(bus)
-    assert isinstance(parts, PinEmulatorConfig)
-    cell = parts.records + RECORD_WORDS * int(np.flatnonzero(~stimulus.skip)[0])
-    log, record = (load_base(parts) + load_offset(parts, PULSES, index) for index in (LOG, cell))
+    cell = records_from(parts) + RECORD_WORDS * int(np.flatnonzero(~stimulus.skip)[0])
+    log, record = (load_base(parts) + load_offset(parts, EXTRA, index) for index in (LOG, cell))
     kinds, counts = "count the pulses that were seen at its pins", "have had the pulses and reads that the core counts"
     cases = (
         (log, 0, 1 << 8, kinds), (log, 0, 1 << 15, counts), (record, PulseRecord.PULSES, 1, counts),
@@ -147,10 +145,9 @@ def test_what_does_not_agree_is_told_and_changes_nothing():
 
 @TOOLS
 @pytest.mark.slow
-@pytest.mark.parametrize("level", ["vector", pytest.param("pin", marks=pytest.mark.long)])
-def test_products_and_programming_take_turns(level):
+def test_products_and_programming_take_turns():
     cores, stimulus, write = models(CHIP), make_stimulus(models(CHIP), 3, 1), make_write_stimulus(CHIP, 31, 0)
-    board, functional = FpgaSimBackend(level=level, lanes=16), FunctionalBackend()
+    board, functional = FpgaSimBackend(lanes=16), FunctionalBackend()
     board.open(CHIP, cores)
     functional.open(CHIP, cores)
     arguments = stimulus.core, stimulus.op, stimulus.masks, stimulus.x, stimulus.op_id
@@ -158,7 +155,7 @@ def test_products_and_programming_take_turns(level):
         for _ in range(2):
             np.testing.assert_array_equal(board.mvm(*arguments).codes, functional.mvm(*arguments).codes)
             run = board.program(0, write.array(), write.targets, write.skip, write.parameters)
-            same_run(run, write.expected(), level)
+            same_run(run, write.expected(), "in turn")
     finally:
         board.close()
 
@@ -174,7 +171,7 @@ def test_a_core_without_an_engine_programs_nothing(monkeypatch):
         backend.program(*arguments)
 
 
-def test_a_board_at_the_vector_level_has_nothing_to_program():
+def test_a_board_whose_cells_do_not_answer_to_pulses_has_nothing_to_program():
     cfg = BoardConfig(chip=CHIP)
-    with pytest.raises(InputError, match=r"^tnsa16-core: level must be pin to program cells on a board, not vector$"):
+    with pytest.raises(InputError, match=r"^tnsa16-core: programs must be true to program cells on a board$"):
         BoardProgrammer(cast("BoardBus", None), cfg)

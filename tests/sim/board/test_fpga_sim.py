@@ -82,16 +82,16 @@ def same(found, expected):
 
 @TOOLS
 @pytest.mark.slow
-@pytest.mark.parametrize("level", ["vector", "pin"])
-def test_random_operations_give_the_codes_and_cycles_of_the_functional_backend(level):
+@pytest.mark.parametrize("serial", [False, True])
+def test_random_operations_give_the_codes_and_cycles_of_the_functional_backend(serial):
     chip = load_chip("tnsa16-core")
     # One core is quiet and the other has the noise of a shift register, on the same hardware.
     cores = [*models(chip, 1), *models(chip, 1, FROZEN | {"read-noise"}, "lfsr")]
-    board, functional = FpgaSimBackend(level=level, lanes=16), FunctionalBackend()
+    board, functional = FpgaSimBackend(lanes=16, serial=serial), FunctionalBackend()
     board.open(chip, cores)
     (bus,) = board._boards.values()
     info = read_info(bus, "the board")
-    assert (info.level, info.lines, info.lanes, info.noise) == (level, 16, 16, True)
+    assert (info.serial, info.lines, info.lanes, info.noise) == (serial, 16, 16, True)
     functional.open(chip, cores)
     kinds = set()
     try:
@@ -169,7 +169,7 @@ def test_a_network_with_the_noise_of_a_shift_register_gives_the_same_codes_on_al
     expected = execute(net, FunctionalBackend(), x[:6], **run)
     still = execute(net, FunctionalBackend(), x[:6], **run, causes=FROZEN)
     assert any((expected.codes[at] != still.codes[at]).any() for at in expected.codes)
-    for backend in (FpgaSimBackend(lanes=16), FpgaSimBackend(lanes=16, level="pin"), CosimBackend()):
+    for backend in (FpgaSimBackend(lanes=16), CosimBackend()):
         try:
             same(execute(net, backend, x[:6], **run), expected)
         finally:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mho.hw.config import Chip, PulseChip
 from mho.rtl_gen import emit_core
-from mho.rtl_gen.tnsa.model import write_macro_model
+from mho.rtl_gen.kinds.tnsa import write_macro_model
 from mho.sim.chip.verify import HOSTS, ChipReport, require_tiles
 from tests.sim.chip.buses import BusProgram, build_for_icarus, run_with_master
 

@@ -15,7 +15,7 @@ from mho.hw.board import BoardConfig
 from mho.hw.config import Chip, ChipError, chip_class, chip_from_dict, json_schema, kind_names, load_chip, preset_names
 from mho.hw.config.chip import sections_of
 from mho.hw.config.keys import KeySpec, keys_of
-from mho.hw.emulator import PinEmulatorConfig, PinLevelMacro
+from mho.hw.emulator.kinds import emulator_of
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.rtl.controller import TileController
 from mho.macro_models.errors import InputError
@@ -68,10 +68,10 @@ def rtl(chip: Chip, part: str) -> Any:
     if part == "tile":
         return verilog_text(TileController(TileConfig.from_chip(chip)), "tile")
     if part == "emulator":
-        cfg = BoardConfig(chip=chip, level="pin", lanes=16).emulator
-        if not isinstance(cfg, PinEmulatorConfig):
-            raise InputError("its emulator is around the core, and another for another core")
-        return verilog_text(PinLevelMacro(cfg), "emulator")
+        kind = emulator_of(chip)
+        if not kind.programs:
+            raise InputError("its emulator is another for another core")
+        return verilog_text(kind.macro_type(BoardConfig(chip=chip, programs=True, lanes=16).emulator), "emulator")
     prefix = chip.verilog.prefix
     texts = part_texts(part, chip, Path("nowhere"), "none", f"{prefix}{part}", prefix)
     return {path: text for path, text in texts.items() if path.startswith("rtl/")}

@@ -18,7 +18,7 @@ from mho.sim.executor import build_cores, core_masks
 from mho.sim.silicon.power.activity import Activity, read_activity
 from mho.sim.tile_networks import backend as backends
 from mho.sim.tile_networks.backend import TileCosimBackend
-from mho.sim.tile_networks.waves import traced_tiles
+from mho.sim.tile_networks.trace import traced_tiles
 from tests.compiler.importer.onnx_models import build, node
 from tests.compiler.tile.network_bench import DAY
 from tests.sim.tile_networks.whole_mesh import whole_mesh

@@ -180,7 +180,7 @@ class TnsaChip(PulseChip):
 
         The codes of two segments are hi * 16 + lo, so that four bits of the output come from having two.
         """
-        rated = []
+        rated = list[tuple[str, MvmOperation]]()
         for out_bits, in_bits in _RATED:
             if in_bits > self.input_bits:
                 continue
@@ -240,7 +240,7 @@ class TnsaChip(PulseChip):
 
     def warnings(self) -> list[str]:
         """Sentences about what is legal but probably not meant."""
-        result = []
+        result = list[str]()
         for operation, cycles in self._macro_cycles.items():
             t_ns = getattr(self.timing, f"t_{operation}_ns")
             took = cycles * 1000 / self.clock.f_clk_MHz

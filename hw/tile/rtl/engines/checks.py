@@ -1,20 +1,30 @@
-"""Which descriptors are legal: the rules of :mod:`mho.hw.tile.isa.legality`."""
+"""Which descriptors are legal: circuits of the rules of :mod:`mho.hw.tile.isa.rules`."""
 
 from collections.abc import Sequence
 from itertools import groupby
 from operator import attrgetter
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple
 
 from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data
 
 from mho.hw.ports import Component, In, Out
 from mho.hw.tile.config import TileConfig
-from mho.hw.tile.isa import ACCUMULATORS, TABLE_ENTRIES, TABLES, Cause, Format, Kind, Op, Operand
-from mho.hw.tile.isa.legality import MVM_RULES, Use
+from mho.hw.tile.isa import Cause, Format, Kind, Op
+from mho.hw.tile.isa.rules import (
+    MVM_RULES,
+    PAIR_RULES,
+    SOURCE_RULES,
+    TARGET_RULES,
+    VEC_RULES,
+    Rule,
+    Source,
+    Use,
+    walk_beyond_buffer,
+)
 from mho.hw.tile.rtl.layouts import DescriptorLayout, own_wrongs
 from mho.hw.tile.rtl.rings import WRONGS
-from mho.hw.tile.rtl.sequencer.decoder import field
+from mho.hw.tile.rtl.sequencer.decoder import field, fields_of
 from mho.hw.tile.rtl.windows import LookLayout, WalkFaults
 
 __all__ = ["MvmCheck", "SourceLayout", "VecCheck", "walk_wrongs"]
@@ -85,10 +95,17 @@ def stream_findings(wrong: Value, stream: int) -> list[Finding]:
     return [Finding(wrong == k, cause, stream) for k, cause in enumerate(WRONGS) if k]
 
 
+def rule_findings(rules: Sequence[Rule], use: Use) -> list[Finding]:
+    """What breaks some rules that are about no stream, all with one cause together."""
+    causes = {rule.cause: [each.breaks(use) for each in rules if each.cause is rule.cause] for rule in rules}
+    # A rule that no operation of this tile can break has no gates.
+    return [Finding(Cat(bit for bit in broken if bit is not False).any(), cause, _NOBODY)
+            for cause, broken in causes.items()]
+
+
 def walk_wrongs(cfg: TileConfig, walk: data.View) -> Value:
     """What is wrong with a walk alone, as :class:`WalkFaults`."""
-    # What stands for pixels outside of the image is within the buffer.
-    return Cat(*own_wrongs("walk", walk), walk.pad + walk.run + walk.tail > cfg.buffer_bytes)
+    return Cat(*own_wrongs("walk", walk), walk_beyond_buffer(walk, cfg))
 
 
 class MvmCheck(_Check):
@@ -114,14 +131,10 @@ class MvmCheck(_Check):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        mvm, walk, words = self.mvm, self.walk, Signal(7)
-        use = Use(Op.MVM, {}, self.cfg, mvm=cast(Any, mvm))
-        m.d.comb += words.eq(mvm.i_last - mvm.i_first + 1)
+        use = Use(Op.MVM, {}, self.cfg, mvm=self.mvm, codes=self.codes)
         self._tell(m, [
-            *own_findings("mvm", mvm), *walk_findings(walk), *stream_findings(self.wrong, _A),
-            *(Finding(rule.breaks(use), rule.cause, _NOBODY) for rule in MVM_RULES),
-            Finding(self.codes > words << 2, Cause.ADDRESS, _NOBODY),
-            Finding(walk.address, Cause.ADDRESS, _A),
+            *own_findings("mvm", self.mvm), *walk_findings(self.walk), *stream_findings(self.wrong, _A),
+            *rule_findings(MVM_RULES, use), Finding(self.walk.address, Cause.ADDRESS, _A),
         ], self.number)
         return m
 
@@ -143,8 +156,8 @@ class VecCheck(_Check):
         What was found.
     a, b : In(SourceLayout()), In(SourceLayout())
         What was found of both.
-    outside, remote, target_wrong : In(1), In(1), In(2)
-        The target is a stream: what is written is not within a block of it, others fill it, what is wrong with it.
+    target_breaks, target_wrong : In(2), In(2)
+        The target is a stream: which of :data:`mho.hw.tile.isa.rules.TARGET_RULES` it breaks, what is wrong with it.
     cause, stream : Out(4), Out(4)
         As at :class:`MvmCheck`.
     """
@@ -160,17 +173,19 @@ class VecCheck(_Check):
     found = Out(SourceLayout())
     a = In(SourceLayout())
     b = In(SourceLayout())
-    outside = In(1)
-    remote = In(1)
+    target_breaks = In(len(TARGET_RULES))
     target_wrong = In(2)
     cause = Out(4)
     stream = Out(4)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        vec, table = self.vec, self.vec.kind == Kind.TABLE
-        self._source(m, table)
-        sources = ((self.a, _A), (self.b, _B))
+        self._source(m)
+        vec, sources = self.vec, ((self.a, _A), (self.b, _B))
+        use = Use(Op.VEC, fields_of(self.word, Op.VEC), self.cfg, vec=vec, sources={
+            "a": Source(exists=True, operand=vec.a, number=self.a.number, terms=self.a.terms),
+            "b": Source(exists=vec.kind != Kind.TABLE, operand=vec.b, number=self.b.number, terms=self.b.terms),
+        })
         self._tell(m, [
             *_late(m, own_findings("vec", vec)),
             *(finding for source, stream in sources for finding in (
@@ -179,78 +194,39 @@ class VecCheck(_Check):
             *(Finding(source.walk.address, Cause.ADDRESS, stream) for source, stream in sources),
             *(finding for source, stream in sources for finding in (
                 Finding(source.field, Cause.FIELD, stream), Finding(source.address, Cause.ADDRESS, stream))),
-            *self._operation(m),
+            *(Finding(bad, rule.cause, _TARGET) for rule, bad in zip(TARGET_RULES, self.target_breaks, strict=True)),
+            # Rules of the descriptor alone are known a cycle before those of its sources: so they are registered.
+            *_late(m, rule_findings(VEC_RULES, use)), *rule_findings(PAIR_RULES, use),
         ], self.a.number, self.b.number, vec.target[:4])
         return m
 
-    def _flag(self, name: str) -> Value:
-        return field(self.word, Op.VEC, name)
-
-    def _source(self, m: Module, table: Value) -> None:
-        """Rules of a source; of a table the second one is none."""
-        vec, walk_fields, second = self.vec, self.walk, self.second
-        # One set of gates for both sources, which are asked in turn.
-        is_source = ~(second & table)
+    def _source(self, m: Module) -> None:
+        """Rules of a source: one set of gates for both, which are asked in turn."""
+        vec, walk, second = self.vec, self.walk, self.second
         operand, lane, offset, advance, free = Signal(5), Signal(), Signal(10), Signal(), Signal()
         forms = [vec[f"{name}_format"] == Format.LANE for name in "ab"]
         m.d.comb += [
             operand.eq(Mux(second, vec.b, vec.a)), lane.eq(Mux(second, forms[1], forms[0])),
             offset.eq(Mux(second, vec.b_offset, vec.a_offset)),
-            advance.eq(Mux(second, self._flag("advance_b"), self._flag("advance_a"))),
-            free.eq(Mux(second, self._flag("free_b"), self._flag("free_a"))),
+            *(flag.eq(Mux(second, *(field(self.word, Op.VEC, f"{name}_{of}") for of in "ba")))
+              for name, flag in (("advance", advance), ("free", free))),
         ]
-        walk, stream = operand[4] & ~operand[3] & is_source, ~operand[4] & is_source
-        sums, inner = operand == Operand.ACCUMULATORS, operand[4] & operand[3] & (operand < Operand.RESULT + 4)
-        # Offset and elements together are below 2,048; twice that, as bytes of lanes, below 4,096.
-        end = Signal(12)
-        m.d.comb += end.eq(offset + vec.elements)
-        within = Mux(walk, walk_fields.run, self.block)
-        beyond = Mux(sums, end > ACCUMULATORS, (walk | stream) & (Mux(lane, end << 1, end) > within))
-        m.d.comb += [
-            self.found.walk.eq(Mux(walk, self.wrongs, 0)),
-            self.found.field.eq(
-                (is_source & inner & (~lane | (~sums & (offset != 0))))
-                | (walk & ((walk_fields.repeat != 1) | (walk_fields.tail != 0)))
-                | (advance & ~walk) | (free & ~Mux(walk, advance, stream))),
-            self.found.address.eq(is_source & beyond),
-            self.found.number.eq(Mux(walk, walk_fields.stream, Mux(stream, operand[:4], 0))),
-            self.found.wrong.eq(Mux(walk, self.look.wrong, Mux(stream, self.wrong, 0))),
-            self.found.terms.eq(Mux(walk, self.look.terms, 1)),
-        ]
-
-    def _operation(self, m: Module) -> list[Finding]:
-        """Rules of the operation: what the descriptor breaks by itself, and what with its sources and its target."""
-        vec, kind, a, b = self.vec, self.vec.kind, self.vec.a, self.vec.b
-        affine, table = kind == Kind.AFFINE, kind == Kind.TABLE
-        none = {"a": a == Operand.NONE, "b": b == Operand.NONE}
-        sums = {name: vec[name] == Operand.ACCUMULATORS for name in ("a", "b", "target")}
-        second = ~table & ~none["b"]
-        walk = {"a": a[4] & ~a[3], "b": b[4] & ~b[3] & ~table}
-        stream = {"a": ~a[4] | walk["a"], "b": ~table & (~b[4] | walk["b"])}
-        result = (a >= Operand.RESULT) & (a < Operand.RESULT + 4)
-        legal_b = Mux(table, b < TABLES, Mux(none["b"], kind != Kind.PRODUCT, ~b[4] | walk["b"] | sums["b"]))
-        entries = (vec.lo >= 0) & (vec.hi < TABLE_ENTRIES)
-        # Two frees of one block, or a walk that goes on twice.
-        both = second & stream["a"] & stream["b"] & (
-            (walk["a"] & (a == b)) | ((self.a.number == self.b.number) & self._flag("free_a") & self._flag("free_b")))
-        last = vec.parameters + vec.period + Mux(second, vec.period, 0)
-        alone = (
-            Mux(none["a"], ~vec.add, (a > Operand.ACCUMULATORS) & ~result), ~legal_b,
-            vec.target[4] & ~(sums["target"] & affine), vec.add & ~(affine | table),
-            result & (a - Operand.RESULT >= self.cfg.contexts),
-            ~sums["target"] & ((vec.lo > vec.hi) | (table & ~entries)),
-            sums["target"] & (vec.add | sums["a"] | (second & sums["b"])), self._flag("push") & sums["target"],
+        within = Signal(12)
+        source = Source(
+            exists=~(second & (vec.kind == Kind.TABLE)), operand=operand, lane=lane, offset=offset,
+            elements=vec.elements, advance=advance, free=free, repeat=walk.repeat, tail=walk.tail, within=within,
+            draws=self.cfg.draws,
         )
-        beyond = (vec.add & (vec.elements > ACCUMULATORS)) | ((affine | table) & (last > self.cfg.parameters))
-        return [
-            # Rules of the descriptor alone are known a cycle before those of its sources: so they are registered.
-            *_late(m, [
-                Finding(kind >= len(Kind), Cause.RESERVED, _NOBODY), Finding(Cat(alone).any(), Cause.FIELD, _NOBODY),
-            ]),
-            *(Finding(bad, Cause.FIELD, _NOBODY) for bad in (
-                second & ~none["a"] & (self.a.terms != self.b.terms), both)),
-            Finding(self.outside, Cause.ADDRESS, _TARGET), Finding(self.remote, Cause.OWNER, _TARGET),
-            *_late(m, [Finding(beyond, Cause.ADDRESS, _NOBODY)]),
+        broken = {cause: Cat(breaks(source) for of, _, breaks in SOURCE_RULES if of is cause).any()
+                  for cause in (Cause.FIELD, Cause.ADDRESS)}
+        found = self.found
+        m.d.comb += [
+            within.eq(Mux(source.walk, walk.run, self.block)),
+            found.walk.eq(Mux(source.walk, self.wrongs, 0)),
+            found.field.eq(broken[Cause.FIELD]), found.address.eq(broken[Cause.ADDRESS]),
+            found.number.eq(Mux(source.walk, walk.stream, Mux(source.stream, operand[:4], 0))),
+            found.wrong.eq(Mux(source.walk, self.look.wrong, Mux(source.stream, self.wrong, 0))),
+            found.terms.eq(Mux(source.walk, self.look.terms, 1)),
         ]
 
 

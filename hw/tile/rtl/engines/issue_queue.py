@@ -7,10 +7,13 @@ from amaranth.lib import data, stream
 
 from mho.hw.block import Resettable
 from mho.hw.ports import In, Out
+from mho.hw.tile.config import TileConfig
 from mho.hw.tile.isa import STREAMS
-from mho.hw.tile.rtl.sequencer.sequencer import TrapLayout
+from mho.hw.tile.rtl.engines.descriptors import FetchPort
+from mho.hw.tile.rtl.sequencer.sequencer import IssueLayout, TrapLayout
+from mho.hw.tile.rtl.windows import WalkPort
 
-__all__ = ["AGES", "AGE_BITS", "IMAGE_BITS", "InstructionAge", "IssueQueue", "PendingTrap"]
+__all__ = ["AGES", "AGE_BITS", "IMAGE_BITS", "InstructionAge", "IssueQueue", "IssuingEngine", "PendingTrap"]
 
 AGE_BITS = 5
 """Bits of the number of an instruction among those that the engines have in hand, which wraps."""
@@ -34,6 +37,43 @@ class PendingTrap(data.StructLayout):
 
     def __init__(self) -> None:
         super().__init__({"trap": TrapLayout(), "order": InstructionAge()})
+
+
+class IssuingEngine(Resettable[TileConfig]):
+    """What an engine whose instructions may trap has around it.
+
+    Members
+    -------
+    i, order : In(stream of IssueLayout()), In(InstructionAge())
+        Instructions, and where the one that is offered is among all.
+    settled, conflict : In(1)
+        Walks are where they are to be; another engine is at work on the same stream, or nothing is to be taken.
+    others : In(1)
+        Another engine that traps has something in hand.
+    busy, oldest, reads, wants : Out(1), Out(5), Out(16), Out(16)
+        Some are at hand; number of the oldest one; streams that they read; those of the one that is offered.
+    found : Out(PendingTrap())
+        Why it stopped, from then on.
+    fetch, look, walks : Out(FetchPort()), Out(WalkPort()), Out(WalkPort())
+        Descriptor memory, and the walks: to be looked at, and to be carried out.
+    ends : Out(1)
+        For a trace: the oldest one ended.
+    """
+
+    i = In(stream.Signature(IssueLayout()))
+    order = In(InstructionAge())
+    settled = In(1)
+    conflict = In(1)
+    others = In(1)
+    busy = Out(1)
+    oldest = Out(AGE_BITS)
+    reads = Out(STREAMS)
+    wants = Out(STREAMS)
+    found = Out(PendingTrap())
+    fetch = Out(FetchPort())
+    look = Out(WalkPort())
+    walks = Out(WalkPort())
+    ends = Out(1)
 
 
 class IssueQueue(Resettable):

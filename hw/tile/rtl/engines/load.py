@@ -7,22 +7,19 @@ from amaranth.lib import data, stream
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import connect, flipped
 
-from mho.hw.block import Resettable
 from mho.hw.core.layout import OpLayout, WordsLayout
 from mho.hw.ports import In, Out
-from mho.hw.tile.config import TileConfig
 from mho.hw.tile.isa import DESCRIPTORS, OPCODE_LOW, STREAMS, Cause, Engine, Op
 from mho.hw.tile.rtl.buffer import ADDRESS_BITS, ReadPort
 from mho.hw.tile.rtl.engines.checks import MvmCheck
-from mho.hw.tile.rtl.engines.descriptors import FetchPort
 from mho.hw.tile.rtl.engines.fetcher import Fetcher
 from mho.hw.tile.rtl.engines.gather import Gather
-from mho.hw.tile.rtl.engines.issue_queue import InstructionAge, IssueQueue, PendingTrap
+from mho.hw.tile.rtl.engines.issue_queue import InstructionAge, IssueQueue, IssuingEngine
 from mho.hw.tile.rtl.layouts import DescriptorLayout
 from mho.hw.tile.rtl.sequencer import IssueLayout
 from mho.hw.tile.rtl.sequencer.decoder import field
 from mho.hw.tile.rtl.sequencer.sequencer import PC_BITS
-from mho.hw.tile.rtl.windows import AddressGenerator, WalkPort, WalkRequest
+from mho.hw.tile.rtl.windows import AddressGenerator, WalkRequest
 
 __all__ = ["LoadEngine", "MaskWrite"]
 
@@ -63,7 +60,7 @@ class ProductQueue(IssueQueue):
         super().__init__(MvmLayout(), _WAITING)
 
 
-class LoadEngine(Resettable[TileConfig]):
+class LoadEngine(IssuingEngine):
     """Carries out MVM and IMAGE, one at a time, while the next MVM is looked at and one more waits.
 
     The block of a CORE goes to the core as masks.
@@ -75,8 +72,7 @@ class LoadEngine(Resettable[TileConfig]):
 
     Members
     -------
-    i, order, settled, conflict, others, busy, oldest, reads, wants, found, fetch, look, walks
-        As at :class:`mho.hw.tile.rtl.engines.vector_issue.VectorIssue`.
+    <the members of :class:`IssuingEngine`>
     full, add, first, last : In(1), Out(1), Out(7), Out(7)
         Products, as at :class:`mho.hw.tile.rtl.engines.drain.DrainRange`.
     start, first_image, image : In(1), In(32), Out(32)
@@ -93,23 +89,8 @@ class LoadEngine(Resettable[TileConfig]):
         Pairs of that, address of a mask and word.
     read : Out(ReadPort())
         The buffer.
-    ends : Out(1)
-        For a trace: the oldest MVM ended.
     """
 
-    i = In(stream.Signature(IssueLayout()))
-    order = In(InstructionAge())
-    settled = In(1)
-    conflict = In(1)
-    others = In(1)
-    busy = Out(1)
-    oldest = Out(InstructionAge().members["age"])
-    reads = Out(STREAMS)
-    wants = Out(STREAMS)
-    found = Out(PendingTrap())
-    fetch = Out(FetchPort())
-    look = Out(WalkPort())
-    walks = Out(WalkPort())
     full = In(1)
     add = Out(1)
     first = Out(7)
@@ -128,7 +109,6 @@ class LoadEngine(Resettable[TileConfig]):
     block_address = In(ADDRESS_BITS)
     block_size = In(12)
     mask = Out(stream.Signature(unsigned(64)))
-    ends = Out(1)
 
     def elaborate(self, platform: object) -> Any:
         m = Module()

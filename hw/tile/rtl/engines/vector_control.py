@@ -3,24 +3,25 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
-from amaranth.lib import data, stream
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import connect, flipped
 
-from mho.hw.block import Resettable
+from mho.hw.core.port import join
 from mho.hw.ports import In, Out
-from mho.hw.tile.config import TileConfig
 from mho.hw.tile.isa import STREAMS, Cause, Engine, Kind, Operand
-from mho.hw.tile.rtl.buffer import ReadPort, WritePort
-from mho.hw.tile.rtl.engines.issue_queue import InstructionAge, PendingTrap
+from mho.hw.tile.isa.rules import is_draw
+from mho.hw.tile.rtl.engines.issue_queue import IMAGE_BITS, InstructionAge, PendingTrap
 from mho.hw.tile.rtl.lanes import VectorDatapath
-from mho.hw.tile.rtl.lanes.datapath import MemoryWrite
+from mho.hw.tile.rtl.lanes.datapath import DatapathPorts
+from mho.hw.tile.rtl.lanes.draws import Draws
 from mho.hw.tile.rtl.layouts import DescriptorLayout
 from mho.hw.tile.rtl.rings import AskPort, Change
 from mho.hw.tile.rtl.sequencer.sequencer import PC_BITS
 from mho.hw.tile.rtl.windows import AddressGenerator, WalkPort, WalkRequest
+from mho.macro_models.integer.draws import NUMBER_BITS
 
-__all__ = ["FLAGS", "VecLayout", "VectorControl", "sources"]
+__all__ = ["FLAGS", "VecLayout", "VectorControl", "VectorPorts", "sources"]
 
 FLAGS = ("advance_a", "advance_b", "free_a", "free_b", "push")
 """Fields of VEC of one bit."""
@@ -30,13 +31,14 @@ class VecLayout(data.StructLayout):
     """A VEC that was taken.
 
     ``pc``, ``flags``, ``vec``: the instruction and its descriptor; ``order`` among those in hand; ``reads``: its
-    streams, a bit each; ``a``, ``b``: numbers of those of its sources.
+    streams, a bit each; ``a``, ``b``: numbers of those of its sources; of a tile that ``draws`` whether it is the
+    ``first`` one of its image that does.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, draws: bool) -> None:
         super().__init__({
             "pc": PC_BITS, "flags": data.StructLayout(dict.fromkeys(FLAGS, 1)), "vec": DescriptorLayout("vec"),
-            "order": InstructionAge(), "reads": STREAMS, "a": 4, "b": 4,
+            "order": InstructionAge(), "reads": STREAMS, "a": 4, "b": 4, **({"first": 1} if draws else {}),
         })
 
 
@@ -47,7 +49,35 @@ def sources(vec: data.View) -> tuple[dict[str, Value], dict[str, Value]]:
     return walks, {"a": ~vec.a[4], "b": both & ~vec.b[4], "target": ~vec.target[4]}
 
 
-class VectorControl(Resettable[TileConfig]):
+class VectorPorts(DatapathPorts):
+    """What carries out VEC reaches.
+
+    Members
+    -------
+    found : Out(PendingTrap())
+        Why it stopped, from then on.
+    walks, ask, change : Out(WalkPort()), Out(AskPort()), Out(stream of Change())
+        Walks and tokens.
+    <the members of :class:`mho.hw.tile.rtl.lanes.datapath.DatapathPorts`>
+    moved : In(1)
+        A block of some ring came or was given back in the cycle before.
+    sum_context : Out(2)
+        Context of the sums that it takes.
+    key, image : In(64), In(32)
+        Of a tile that draws: the key, and the number of the image that instructions are issued for.
+    """
+
+    found = Out(PendingTrap())
+    walks = Out(WalkPort())
+    ask = Out(AskPort())
+    change = Out(stream.Signature(Change()))
+    moved = In(1)
+    sum_context = Out(2)
+    key = In(64, when=lambda self: self.cfg.draws)
+    image = In(32, when=lambda self: self.cfg.draws)
+
+
+class VectorControl(VectorPorts):
     """Carries out VEC, one at a time: waits for its windows and blocks, computes, gives back and shows.
 
     Only what an operation needs takes time: of one that takes the drain and adds to accumulators three cycles beside
@@ -55,37 +85,12 @@ class VectorControl(Resettable[TileConfig]):
 
     Members
     -------
+    <the members of :class:`VectorPorts`>
     i : In(stream of VecLayout())
         What was taken; it goes when it is done.
-    found : Out(PendingTrap())
-        Why it stopped, from then on.
-    walks, ask, change : Out(WalkPort()), Out(AskPort()), Out(stream of Change())
-        Walks and tokens.
-    read, write, drain, result, summing, memory
-        As at :class:`mho.hw.tile.rtl.lanes.VectorDatapath`.
-    moved : In(1)
-        A block of some ring came or was given back in the cycle before.
-    sum_context : Out(2)
-        Context of the sums that it takes.
-    adds, total : Out(1), Out(32)
-        As at :class:`mho.hw.tile.rtl.lanes.VectorDatapath`.
     """
 
-    i = In(stream.Signature(VecLayout()))
-    found = Out(PendingTrap())
-    walks = Out(WalkPort())
-    ask = Out(AskPort())
-    change = Out(stream.Signature(Change()))
-    moved = In(1)
-    read = Out(ReadPort())
-    write = Out(WritePort())
-    drain = In(stream.Signature(unsigned(32)))
-    result = In(lambda self: stream.Signature(unsigned(self.cfg.payload_bits)))
-    sum_context = Out(2)
-    summing = Out(1)
-    memory = In(stream.Signature(MemoryWrite()))
-    adds = Out(1)
-    total = Out(32)
+    i = In(lambda self: stream.Signature(VecLayout(self.cfg.draws)))
 
     def elaborate(self, platform: object) -> Any:
         m = Module()
@@ -94,11 +99,9 @@ class VectorControl(Resettable[TileConfig]):
         job = self.i.p
         vec = job.vec
         self._walk, self._stream = sources(vec)
-        for name in ("read", "write", "drain", "result", "memory"):
-            connect(m, getattr(unit, name), flipped(getattr(self, name)))
+        join(m, wiring.Signature(DatapathPorts.ports_for(self.cfg)), unit, flipped(self))
         m.d.comb += [
-            unit.job.eq(vec), self.sum_context.eq(vec.a[:2] - 2), self.summing.eq(unit.summing),
-            self.adds.eq(unit.adds), self.total.eq(unit.total),
+            unit.job.eq(vec), self.sum_context.eq(vec.a[:2] - 2),
             self.found.order.eq(job.order), self.found.trap.engine.eq(Engine.VECTOR),
             self.found.trap.pc.eq(job.pc),
         ]
@@ -106,10 +109,28 @@ class VectorControl(Resettable[TileConfig]):
         m.d.comb += [
             window.walk.eq(self.walks.walk), window.plan.eq(self.walks.plan), window.asked.eq(unit.second),
         ]
-        self._run(m, unit, window)
+        draws = self._draws(m, unit) if self.cfg.draws else None
+        self._run(m, unit, window, draws)
         return self.resets(m)
 
-    def _run(self, m: Module, unit: VectorDatapath, window: AddressGenerator) -> None:
+    def _draws(self, m: Module, unit: VectorDatapath) -> Draws:
+        """Random numbers of the operation, by the number of its draw and that of its image."""
+        m.submodules.draws = draws = Draws()
+        job, number = self.i.p, Signal(NUMBER_BITS)
+        low = self.image[:IMAGE_BITS]
+        # The image may be some behind the one of what is issued now: the difference is in the low bits.
+        m.d.comb += [
+            draws.key.eq(self.key), draws.number.eq(number),
+            draws.image.eq(Cat(job.order.image, self.image[IMAGE_BITS:] - (job.order.image > low))),
+            unit.drawn.eq(draws.word), draws.next.eq(unit.draws),
+        ]
+        with m.If(draws.start):
+            m.d.sync += number.eq(Mux(job.first, 0, number + 1))
+        return draws
+
+    def _run(
+        self, m: Module, unit: VectorDatapath, window: AddressGenerator, draws: Draws | None
+    ) -> None:
         job, walk, stream = self.i.p, self._walk, self._stream
         vec, flags = job.vec, job.flags
         planned = {name: Signal(name=f"{name}_there") for name in "ab"}
@@ -135,6 +156,8 @@ class VectorControl(Resettable[TileConfig]):
             with m.State("Idle"):
                 m.d.sync += [flag.eq(0) for flag in planned.values()]
                 with m.If(self.i.valid):
+                    if draws is not None:
+                        m.d.comb += draws.start.eq(is_draw(vec))
                     _go(m, [(walk["a"] | walk["b"], "Plan a"), *asks])
                     # The answer is there a cycle later at the earliest.
                     first = Mux(stream["a"], vec.a, Mux(stream["b"], vec.b, vec.target))
@@ -159,8 +182,14 @@ class VectorControl(Resettable[TileConfig]):
             self._ask(m, "b", asks[2:], vec.b, unit.b_block)
             self._ask(m, "target", asks[3:], vec.target, unit.target_block)
             with m.State("Start"):
-                m.d.comb += unit.start.eq(1)
-                m.next = "Run"
+                if draws is None:
+                    m.d.comb += unit.start.eq(1)
+                    m.next = "Run"
+                else:
+                    # It is ready where nothing is drawn, too.
+                    m.d.comb += unit.start.eq(draws.ready)
+                    with m.If(draws.ready):
+                        m.next = "Run"
             with m.State("Run"), m.If(unit.done):
                 self._end(m, 0)
             self._leave(m, 0, "a", vec.a, flags)

@@ -2,43 +2,38 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal, Value, unsigned
-from amaranth.lib import data, stream
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import connect, flipped
 
-from mho.hw.block import Resettable
+from mho.hw.core.port import join
 from mho.hw.ports import In, Out
-from mho.hw.tile.config import TileConfig
 from mho.hw.tile.isa import STREAMS, Cause, Engine, Op, Operand
-from mho.hw.tile.rtl.buffer import ReadPort, WritePort
+from mho.hw.tile.isa.rules import TARGET_RULES, Use, is_draw
 from mho.hw.tile.rtl.engines.checks import SourceLayout, VecCheck
-from mho.hw.tile.rtl.engines.descriptors import FetchPort
 from mho.hw.tile.rtl.engines.fetcher import Fetcher
-from mho.hw.tile.rtl.engines.issue_queue import InstructionAge, IssueQueue, PendingTrap
-from mho.hw.tile.rtl.engines.vector_control import FLAGS, VecLayout, VectorControl, sources
-from mho.hw.tile.rtl.lanes.datapath import MemoryWrite
-from mho.hw.tile.rtl.rings import AskPort, Change
+from mho.hw.tile.rtl.engines.issue_queue import IssueQueue, IssuingEngine
+from mho.hw.tile.rtl.engines.vector_control import FLAGS, VecLayout, VectorControl, VectorPorts, sources
+from mho.hw.tile.rtl.rings import AskPort
 from mho.hw.tile.rtl.sequencer import IssueLayout
 from mho.hw.tile.rtl.sequencer.decoder import field
-from mho.hw.tile.rtl.windows import WalkPort, WalkRequest
+from mho.hw.tile.rtl.windows import WalkRequest
 
 __all__ = ["VectorIssue"]
 
 _WAITING = 5
 """Instructions that are taken, the one that is carried out among them."""
 
-_SHARED = ("read", "write", "drain", "result", "sum_context", "summing", "memory", "adds", "total")
-"""Ports of those that are carried out."""
-
 
 class OperationQueue(IssueQueue):
     """Operations that were taken."""
 
-    def __init__(self) -> None:
-        super().__init__(VecLayout(), _WAITING)
+    def __init__(self, draws: bool = False) -> None:
+        self.draws = draws
+        super().__init__(VecLayout(draws), _WAITING)
 
 
-class VectorIssue(Resettable[TileConfig]):
+class VectorIssue(IssuingEngine, VectorPorts):
     """Carries out VEC, one at a time, while the next one is looked at and four more wait.
 
     An instruction is taken from ``i`` when it is found legal: in order with those of other engines, and when none of
@@ -46,71 +41,28 @@ class VectorIssue(Resettable[TileConfig]):
 
     Members
     -------
-    i, order : In(stream of IssueLayout()), In(InstructionAge())
-        Instructions, and where the one that is offered is among all.
-    settled, conflict : In(1)
-        Walks are where they are to be; another engine is at work on the same stream, or nothing is to be taken.
-    others : In(1)
-        Another engine that traps has something in hand.
-    busy, oldest, reads, wants : Out(1), Out(5), Out(16), Out(16)
-        Some are at hand; number of the oldest one; streams that they read; those of the one that is offered.
+    <the members of :class:`IssuingEngine` and :class:`VectorPorts`>
     drains, none, codes : Out(1), In(1), In(9)
         Strobe: one is taken that takes a product of the core; there is none; how many codes the oldest one gives.
-    found : Out(PendingTrap())
-        Why it stopped, from then on.
-    fetch, look, walks : Out(FetchPort()), Out(WalkPort()), Out(WalkPort())
-        Descriptor memory, and the walks: to be looked at, and to be carried out.
-    look_ask, ask, change, moved : Out(AskPort()), Out(AskPort()), Out(stream of Change()), In(1)
-        The tokens.
-    read, write, drain, result, sum_context, summing, memory, adds, total
-        As at :class:`mho.hw.tile.rtl.engines.vector_control.VectorControl`.
-    ends : Out(1)
-        For a trace: the oldest one ended.
+    look_ask : Out(AskPort())
+        The tokens, for what is looked at.
+    begins : In(1)
+        Of a tile that draws: a strobe with which another image begins.
     """
 
-    i = In(stream.Signature(IssueLayout()))
-    order = In(InstructionAge())
-    settled = In(1)
-    conflict = In(1)
-    others = In(1)
-    busy = Out(1)
-    oldest = Out(InstructionAge().members["age"])
-    reads = Out(STREAMS)
-    wants = Out(STREAMS)
     drains = Out(1)
     none = In(1)
     codes = In(9)
-    found = Out(PendingTrap())
-    fetch = Out(FetchPort())
-    look = Out(WalkPort())
-    walks = Out(WalkPort())
     look_ask = Out(AskPort())
-    ask = Out(AskPort())
-    change = Out(stream.Signature(Change()))
-    moved = In(1)
-    ends = Out(1)
-    read = Out(ReadPort())
-    write = Out(WritePort())
-    drain = In(stream.Signature(unsigned(32)))
-    result = In(lambda self: stream.Signature(unsigned(self.cfg.payload_bits)))
-    sum_context = Out(2)
-    summing = Out(1)
-    memory = In(stream.Signature(MemoryWrite()))
-    adds = Out(1)
-    total = Out(32)
+    begins = In(1, when=lambda self: self.cfg.draws)
 
     def elaborate(self, platform: object) -> Any:
         m = Module()
         m.submodules.execution = execution = VectorControl(self.cfg)
-        m.submodules.waiting = waiting = OperationQueue()
+        m.submodules.waiting = waiting = OperationQueue(self.cfg.draws)
         m.submodules.fetch_vec = fetch = Fetcher("vec")
         connect(m, waiting.o, execution.i)
-        for name in ("walks", "ask", "change", *_SHARED):
-            inner, outer = getattr(execution, name), getattr(self, name)
-            if name in ("sum_context", "summing", "adds", "total"):
-                m.d.comb += outer.eq(inner)
-            else:
-                connect(m, inner, flipped(outer))
+        join(m, wiring.Signature(VectorPorts.ports_for(self.cfg)), execution, flipped(self))
         connect(m, fetch.fetch, flipped(self.fetch))
         issue, entry, vec = Signal(IssueLayout(), reset_less=True), waiting.i.p, fetch.o
         looks = {name: Signal(SourceLayout(), name=f"look_{name}") for name in "ab"}
@@ -126,10 +78,16 @@ class VectorIssue(Resettable[TileConfig]):
             entry.vec.eq(vec), entry.order.eq(self.order), entry.reads.eq(self.wants),
             entry.a.eq(looks["a"].number), entry.b.eq(looks["b"].number),
             self.busy.eq(waiting.busy), self.oldest.eq(waiting.oldest), self.reads.eq(waiting.reads),
-            execution.moved.eq(self.moved), self.found.eq(execution.found),
             self.ends.eq(waiting.o.valid & waiting.o.ready),
         ]
         self._look(m, issue, fetch, looks, waiting)
+        if self.cfg.draws:
+            first = Signal(name="first_draw")
+            m.d.comb += entry.first.eq(first)
+            with m.If(self.begins):
+                m.d.sync += first.eq(1)
+            with m.Elif(waiting.i.valid & waiting.i.ready & is_draw(vec)):
+                m.d.sync += first.eq(0)
         return self.resets(m)
 
     def _look(self, m: Module, issue: data.View, fetch: Fetcher, looks: dict[str, Any], waiting: IssueQueue) -> None:
@@ -142,13 +100,13 @@ class VectorIssue(Resettable[TileConfig]):
             check.block.eq(self.look_ask.ring.block), check.wrong.eq(self.look_ask.ring.wrong),
             check.a.eq(looks["a"]), check.b.eq(looks["b"]),
         ]
-        outside, remote, wrong = Signal(), Signal(), Signal(2)
+        breaks, wrong = Signal(len(TARGET_RULES), name="target_breaks"), Signal(2)
         cause, about = Signal(4), Signal(4)
-        m.d.comb += [check.outside.eq(outside), check.remote.eq(remote), check.target_wrong.eq(wrong)]
+        m.d.comb += [check.target_breaks.eq(breaks), check.target_wrong.eq(wrong)]
         with m.FSM():
             with m.State("Idle"):
                 m.d.sync += issue.eq(self.i.payload)
-                m.d.sync += [outside.eq(0), remote.eq(0), wrong.eq(0)]
+                m.d.sync += [breaks.eq(0), wrong.eq(0)]
                 with m.If(self.i.valid & self.settled):
                     m.d.comb += fetch.start.eq(1)
                     m.next = "Descriptor"
@@ -158,14 +116,10 @@ class VectorIssue(Resettable[TileConfig]):
             self._source(m, "a", "Look b", walk["a"], of_stream["a"], vec.a, check, looks["a"])
             self._source(m, "b", "Judge", walk["b"], of_stream["b"], vec.b, check, looks["b"], of_stream["target"])
             with m.State("Look target"):
-                ring, end = self.look_ask.ring, Signal(12)
-                m.d.comb += [
-                    self.look_ask.stream.eq(vec.target[:4]), self.look_ask.valid.eq(1),
-                    end.eq(vec.target_offset + vec.elements),
-                ]
-                m.d.sync += [
-                    outside.eq(Mux(vec.wide, end << 1, end) > ring.block), remote.eq(ring.remote), wrong.eq(ring.wrong),
-                ]
+                ring = self.look_ask.ring
+                use = Use(Op.VEC, {}, self.cfg, vec=vec, streams={"target": ring})
+                m.d.comb += [self.look_ask.stream.eq(vec.target[:4]), self.look_ask.valid.eq(1)]
+                m.d.sync += [breaks.eq(Cat(rule.breaks(use) for rule in TARGET_RULES)), wrong.eq(ring.wrong)]
                 with m.If(self.look_ask.ready):
                     m.next = "Judge"
             with m.State("Judge"):

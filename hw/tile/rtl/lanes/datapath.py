@@ -19,7 +19,7 @@ from mho.hw.tile.rtl.lanes.operands import BeatLayout, Operands, TermLayout
 from mho.hw.tile.rtl.lanes.parameters import INDEX_BITS, Parameters
 from mho.hw.tile.rtl.layouts import DescriptorLayout
 
-__all__ = ["MemoryWrite", "VectorDatapath"]
+__all__ = ["DatapathPorts", "MemoryWrite", "VectorDatapath"]
 
 _TABLE_BITS = (TABLES * TABLE_ENTRIES - 1).bit_length()
 _LATE = STAGES + 1
@@ -47,7 +47,34 @@ class StageLayout(data.StructLayout):
         super().__init__({"valid": 1, "first": 1, "last": 1, "count": range(cfg.lanes + 1), "sum": 8})
 
 
-class VectorDatapath(Resettable[TileConfig]):
+class DatapathPorts(Resettable[TileConfig]):
+    """What computes a vector operation reaches.
+
+    Members
+    -------
+    drain, result, read
+        Where operands come from, as at :class:`mho.hw.tile.rtl.lanes.operands.Operands`.
+    summing : Out(1)
+        It takes sums of a reduction.
+    write : Out(WritePort())
+        The buffer.
+    memory : In(stream of MemoryWrite())
+        Writes parameters and tables; while an operation is on that does not read them. Always taken.
+    adds, total : Out(1), Out(32)
+        For a trace, if the tile has one: results are written; their sum.
+    """
+
+    drain = In(stream.Signature(unsigned(32)))
+    result = In(lambda self: stream.Signature(unsigned(self.cfg.payload_bits)))
+    read = Out(ReadPort())
+    summing = Out(1)
+    write = Out(WritePort())
+    memory = In(stream.Signature(MemoryWrite()))
+    adds = Out(1)
+    total = Out(32)
+
+
+class VectorDatapath(DatapathPorts):
     """Carries out one vector operation at a time. Reference: :func:`mho.hw.tile.isa.vector.compute`.
 
     It takes a cycle for each group of elements (:class:`mho.hw.tile.rtl.lanes.operands.Operands`) and term, and twelve
@@ -61,40 +88,29 @@ class VectorDatapath(Resettable[TileConfig]):
 
     Members
     -------
+    <the members of :class:`DatapathPorts`>
     job : In(DescriptorLayout("vec"))
         The operation, legal. It stays from ``start`` to ``done``, and what follows with it.
     a_block, b_block, target_block : In(16)
         Addresses of the blocks of sources and target that are streams.
     start, done : In(1), Out(1)
         Strobes: begin; all is written.
-    summing : Out(1)
-        It takes sums of a reduction.
-    term, second, drain, result, read
-        Where operands come from, as at :class:`mho.hw.tile.rtl.lanes.operands.Operands`.
-    write : Out(WritePort())
-        The buffer.
-    memory : In(stream of MemoryWrite())
-        Writes parameters and tables; while an operation is on that does not read them. Always taken.
-    adds, total : Out(1), Out(32)
-        For a trace, if the tile has one: results are written; their sum.
+    term, second
+        Terms of walks, as at :class:`mho.hw.tile.rtl.lanes.operands.Operands`.
+    drawn, draws : In(32), Out(1)
+        As at :class:`mho.hw.tile.rtl.lanes.operands.Operands`.
     """
 
     a_block = In(ADDRESS_BITS)
     b_block = In(ADDRESS_BITS)
     term = In(stream.Signature(TermLayout()))
     second = Out(1)
-    drain = In(stream.Signature(unsigned(32)))
-    result = In(lambda self: stream.Signature(unsigned(self.cfg.payload_bits)))
-    read = Out(ReadPort())
+    drawn = In(32, when=lambda self: self.cfg.draws)
+    draws = Out(1, when=lambda self: self.cfg.draws)
     job = In(DescriptorLayout("vec"))
     start = In(1)
     target_block = In(ADDRESS_BITS)
     done = Out(1)
-    summing = Out(1)
-    write = Out(WritePort())
-    memory = In(stream.Signature(MemoryWrite()))
-    adds = Out(1)
-    total = Out(32)
 
     def elaborate(self, platform: object) -> Any:
         m = Module()
@@ -113,6 +129,8 @@ class VectorDatapath(Resettable[TileConfig]):
             operands.b_block.eq(self.b_block), self.summing.eq(operands.summing),
             self.second.eq(operands.second),
         ]
+        if cfg.draws:
+            m.d.comb += [operands.drawn.eq(self.drawn), self.draws.eq(operands.draws)]
         enable = Signal()
         stages = self._stages(m, operands, parameters, enable)
         self._feed(m, operands, parameters, lanes, stages[0], enable)

@@ -12,6 +12,7 @@ from mho.hw.tile.config import TileConfig
 from mho.hw.tile.isa import Format, Kind, Operand
 from mho.hw.tile.rtl.buffer import ADDRESS_BITS, BYTES, ReadPort
 from mho.hw.tile.rtl.lanes.accumulators import AT_A_TIME
+from mho.hw.tile.rtl.lanes.draws import by_law
 from mho.hw.tile.rtl.lanes.lane import StepLayout
 from mho.hw.tile.rtl.layouts import DescriptorLayout
 
@@ -72,6 +73,8 @@ class Operands(Resettable[TileConfig]):
         Accumulators that are read, and what they are in the cycle after.
     sum_wait : In(1)
         They cannot be read.
+    drawn, draws : In(32), Out(1)
+        Of tiles that draw: the next word of random bits, and that it is taken. Groups have two elements then.
     o : Out(stream of BeatLayout(cfg))
         The operands.
     """
@@ -92,6 +95,8 @@ class Operands(Resettable[TileConfig]):
     sum_read = Out(1)
     sums = array(In(signed(_LANE)), AT_A_TIME)
     sum_wait = In(1)
+    drawn = In(32, when=lambda self: self.cfg.draws)
+    draws = Out(1, when=lambda self: self.cfg.draws)
     o = Out(lambda self: stream.Signature(BeatLayout(self.cfg)))
 
     def elaborate(self, platform: object) -> Any:
@@ -99,6 +104,7 @@ class Operands(Resettable[TileConfig]):
         job = self.job
         second, opening = self.second, Signal()
         source, form = Signal(5), Signal(2)
+        self._source = source
         goes, ends = Signal(), Signal()
         count, wrap = Signal(range(self.cfg.lanes + 1)), Signal()
         beat = Signal(BeatLayout(self.cfg))
@@ -116,6 +122,7 @@ class Operands(Resettable[TileConfig]):
             beat.count.eq(count), beat.wrap.eq(wrap),
         ]
         last_group, pairs, left = Signal(), Signal(), Signal(11)
+        numbers = self._draws(m, goes & (source == Operand.DRAW), count, form) if self.cfg.draws else []
         words, words_valid, words_left = self._words(m, second, goes & ~second, count, last_group, pairs, left)
         at = self._groups(m, goes & ends, opening & ~second, count, wrap, words_left, last_group, pairs, left)
         with m.If(self.start):
@@ -128,9 +135,13 @@ class Operands(Resettable[TileConfig]):
         # What comes from the buffer comes a cycle later than all else, which waits for it.
         self._reads = Signal(name="reads")
         m.d.sync += self._reads.eq(self.read.valid & self.read.ready)
-        room = self._queue(m, goes, beat, self._landed(m, goes, in_memory, sums, _of_words(source), form, words))
+        landed = self._landed(m, goes, in_memory, sums, self._of_words(source), form, words, numbers)
+        room = self._queue(m, goes, beat, landed)
         wants = self.active & room
-        inner_ready = ~in_memory & ~self._reads & (~sums | ~self.sum_wait) & (sums | none | words_valid)
+        there = sums | none | words_valid
+        if self.cfg.draws:
+            there |= source == Operand.DRAW
+        inner_ready = ~in_memory & ~self._reads & (~sums | ~self.sum_wait) & there
         self._address(m, source, second, at, form)
         m.d.comb += [
             self.read.valid.eq(wants & in_memory & (~is_walk | self.term.valid)),
@@ -151,6 +162,9 @@ class Operands(Resettable[TileConfig]):
         in_memory = ~job.a[4] | ~job.a[3]
         narrow = ((job.a_format == Format.LANE) & in_memory) | (job.b_format == Format.LANE) | job.wide
         sums = job.add | Cat(place == Operand.ACCUMULATORS for place in (job.a, job.b, job.target)).any()
+        drawing = Cat(place == Operand.DRAW for place in (job.a, job.b)).any() if self.cfg.draws else None
+        if drawing is not None:
+            sums |= drawing
         # Known when the operation begins, a cycle before its first group.
         m.d.sync += whole.eq(Mux(narrow, min(lanes, 4), lanes))
         with m.If(job.kind == Kind.TABLE):
@@ -159,8 +173,11 @@ class Operands(Resettable[TileConfig]):
             m.d.sync += whole.eq(AT_A_TIME)
         m.d.comb += pairs.eq(whole >= _PAIR)
         uses = (job.kind == Kind.AFFINE) | (job.kind == Kind.TABLE)
+        limits: list[tuple[Value, Any]] = [(left, 1), (period_left, uses), (words_left, self._of_words(job.a))]
+        if drawing is not None:
+            limits.append((AT_A_TIME - self._half, drawing))
         fewest: Value = whole
-        for number, (limit, applies) in enumerate(((left, 1), (period_left, uses), (words_left, _of_words(job.a)))):
+        for number, (limit, applies) in enumerate(limits):
             smallest = Signal(range(lanes + 1), name=f"least_{number}")
             low, high = limit[: len(whole)], limit[len(whole) :]
             few = (low < fewest) & ~high.any() if len(high) else low < fewest
@@ -190,7 +207,7 @@ class Operands(Resettable[TileConfig]):
         """Lanes of two words of the core or of one of a reduction that are left, whether they are there, how many."""
         job, flit = self.job, self.cfg.payload_bits // _LANE
         widest = max(flit, min(self.cfg.lanes, _PAIR))
-        is_drain, of_words = job.a == Operand.DRAIN, _of_words(job.a)
+        is_drain, of_words = job.a == Operand.DRAIN, self._of_words(job.a)
         used, left = Signal(range(widest)), Signal(range(widest + 1))
         word, valid, done = Signal(widest * _LANE), Signal(), Signal()
         # The first word of two, which waits for the other.
@@ -223,8 +240,25 @@ class Operands(Resettable[TileConfig]):
             ]
         return turned, valid, left
 
+    def _draws(self, m: Module, takes: Value, count: Value, form: Value) -> list[Value]:
+        """Elements of the word of random bits at hand: two, or the one that is left of it."""
+        self._half = half = Signal(name="half_drawn")
+        with m.If(self.start):
+            m.d.sync += half.eq(0)
+        with m.Elif(takes):
+            m.d.sync += half.eq(half ^ count[0])
+        m.d.comb += self.draws.eq(takes & (half | count[1]))
+        low, high = self.drawn[:_LANE], self.drawn[_LANE:]
+        return [by_law(Mux(half, high, low), form), by_law(high, form)]
+
+    def _of_words(self, source: Value) -> Value:
+        """Whether a source comes as words: the core's, or a reduction's."""
+        of_words = source[4] & source[3] & (source != Operand.ACCUMULATORS) & (source != Operand.NONE)
+        return of_words & (source != Operand.DRAW) if self.cfg.draws else of_words
+
     def _landed(
-        self, m: Module, goes: Value, in_memory: Value, sums: Value, of_words: Value, form: Value, words: list[Value]
+        self, m: Module, goes: Value, in_memory: Value, sums: Value, of_words: Value, form: Value, words: list[Value],
+        numbers: list[Value],
     ) -> tuple[Value, list[Value]]:
         """Whether operands are there that were read two cycles ago, or others of a cycle ago, and what they are."""
         # One of them at most; words are 0 where there are none, so that all is or.
@@ -239,6 +273,9 @@ class Operands(Resettable[TileConfig]):
             m.d.sync += [of_sums.eq(sums), late.eq(Cat(words))]
             with m.If(~of_words):
                 m.d.sync += late.eq(0)
+            if numbers:
+                with m.If(self._source == Operand.DRAW):
+                    m.d.sync += late.eq(Cat(numbers))
         elements = []
         for k in range(self.cfg.lanes):
             byte = self.read.data.word_select(k, 8)
@@ -288,8 +325,3 @@ class Operands(Resettable[TileConfig]):
             self.read.address.eq(base + Mux(form == Format.LANE, element << 1, element)),
             self.sum_index.eq(element),
         ]
-
-
-def _of_words(source: Value) -> Value:
-    """Whether a source comes as words: the core's, or a reduction's."""
-    return source[4] & source[3] & (source != Operand.ACCUMULATORS) & (source != Operand.NONE)

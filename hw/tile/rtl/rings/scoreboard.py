@@ -11,7 +11,7 @@ from mho.hw.block import Resettable
 from mho.hw.noc.arbiter import RoundRobin
 from mho.hw.ports import Bundle, In, Out, array
 from mho.hw.tile.isa import STREAMS, Cause
-from mho.hw.tile.isa.legality import RING_RULES
+from mho.hw.tile.isa.rules import RING_RULES
 from mho.hw.tile.rtl.buffer import ADDRESS_BITS
 from mho.hw.tile.rtl.layouts import DescriptorLayout, own_wrongs
 

@@ -1,33 +1,31 @@
 """What is wrong with an instruction by itself: made from the instruction set."""
 
 from collections.abc import Sequence
-from typing import Any, cast
 
 from amaranth.hdl import Cat, Const, Module, Value
 
 from mho.hw.ports import Component, In, Out
 from mho.hw.tile.config import TileConfig
-from mho.hw.tile.isa import (
-    FIRST_ILLEGAL,
-    INSTRUCTIONS,
-    OPCODE_LOW,
-    Cause,
-    Instruction,
-    Op,
-)
-from mho.hw.tile.isa.legality import RULES, Use
+from mho.hw.tile.isa import FIRST_ILLEGAL, INSTRUCTIONS, OPCODE_LOW, Cause, Instruction, Op
+from mho.hw.tile.isa.rules import RULES, Use
 from mho.hw.tile.rtl.layouts import beyond
 
-__all__ = ["CAUSES", "Decoder", "field"]
+__all__ = ["CAUSES", "Decoder", "field", "fields_of"]
 
 CAUSES = (Cause.OPCODE, Cause.RESERVED, Cause.FIELD, Cause.ADDRESS)
 """What an instruction's own bits can be the cause of, the least one first."""
+
 
 def field(word: Value, op: Op, name: str) -> Value:
     """A field of an instruction."""
     layout = INSTRUCTIONS[op].layout
     low = layout.low[name]
     return word[low : low + layout[name].width]
+
+
+def fields_of(word: Value, op: Op) -> dict[str, Value]:
+    """All fields of an instruction."""
+    return {each.name: field(word, op, each.name) for each in INSTRUCTIONS[op].layout.fields}
 
 
 class Decoder(Component):
@@ -61,8 +59,7 @@ class Decoder(Component):
     def _instruction(self, instruction: Instruction) -> list[tuple[Cause, Value]]:
         used = sum(f.width for f in instruction.layout.fields)
         spare = self.word[used:OPCODE_LOW].any() if used < OPCODE_LOW else Const(0)
-        values = {f.name: field(self.word, instruction.op, f.name) for f in instruction.layout.fields}
-        use = Use(instruction.op, cast(Any, values), TileConfig())
+        use = Use(instruction.op, fields_of(self.word, instruction.op), TileConfig())
         return [
             (Cause.RESERVED, spare), (Cause.FIELD, self._out_of_range(instruction)),
             *((rule.cause, rule.breaks(use)) for rule in RULES if rule.by_itself and instruction.op in rule.ops),

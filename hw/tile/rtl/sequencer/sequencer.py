@@ -10,9 +10,10 @@ from mho.hw.block import Resettable
 from mho.hw.ports import In, Out, array
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.isa import OPCODE_LOW, Cause, Engine, Op
+from mho.hw.tile.isa.rules import COUNT_RULES, SEND_RULES, Use
 from mho.hw.tile.rtl.buffer import ADDRESS_BITS
 from mho.hw.tile.rtl.rings import WRONGS, AskPort, Change
-from mho.hw.tile.rtl.sequencer.decoder import CAUSES, Decoder, field
+from mho.hw.tile.rtl.sequencer.decoder import CAUSES, Decoder, field, fields_of
 from mho.hw.tile.rtl.sequencer.loops import LoopStack
 
 __all__ = ["PC_BITS", "DescriptorWrite", "IssueLayout", "Sequencer", "TrapLayout"]
@@ -358,21 +359,19 @@ class Sequencer(Resettable[TileConfig]):
     def _check(self, m: Module, word: Value) -> None:
         """Whether a SEND is legal with its stream."""
         ring = self.ask.ring
-        # Without reductions no context is there to be compared with.
-        # Lanes have two bytes: of an odd block one would be left.
-        contexts, odd = self.cfg.contexts, ring.block[0]
-        missing = field(word, Op.SEND, "flow") >= contexts if contexts else Const(1)
+        use = Use(Op.SEND, fields_of(word, Op.SEND), self.cfg, streams={"stream": ring})
+        breaks = {rule.cause: rule.breaks(use) for rule in SEND_RULES}
         beyond = ring.wrong == WRONGS.index(Cause.ADDRESS)
         m.d.comb += self.ask.valid.eq(1)
         with m.If(self.ask.ready):
             m.next = "Issue"
             with m.If((ring.wrong != 0) & ~beyond):
                 self._stop(m, _cause(ring.wrong), self.ask.stream)
-            with m.Elif(field(word, Op.SEND, "reduce") & (missing | odd)):
+            with m.Elif(breaks[Cause.FIELD]):
                 self._stop(m, Cause.FIELD, self.ask.stream)
             with m.Elif(beyond):
                 self._stop(m, Cause.ADDRESS, self.ask.stream)
-            with m.Elif(~field(word, Op.SEND, "free") & (field(word, Op.SEND, "n") > ring.blocks)):
+            with m.Elif(breaks[Cause.RING]):
                 self._stop(m, Cause.RING, self.ask.stream)
 
     def _command(self, m: Module, word: Value, dead: Value) -> None:
@@ -401,6 +400,8 @@ class Sequencer(Resettable[TileConfig]):
         Whether it is legal is asked at once, what is there when the engines are idle: SEND may wait for ever.
         """
         ring, answered, again = self.ask.ring, Signal(), Signal(name="again")
+        use = Use(Op.WAIT, {"n": left}, self.cfg, streams={"stream": ring})
+        breaks = {rule.cause: rule.breaks(use) for rule in COUNT_RULES}
         m.d.sync += [answered.eq(0), again.eq(0)]
         with m.State("Ask"):
             # Of something to be made: what fits; else what is there.
@@ -419,9 +420,9 @@ class Sequencer(Resettable[TileConfig]):
                         m.next = "Block"
                 with m.If(ring.wrong != 0):
                     self._stop(m, _cause(ring.wrong), self.ask.stream)
-                with m.Elif(left > ring.blocks):
+                with m.Elif(breaks[Cause.RING]):
                     self._stop(m, Cause.RING, self.ask.stream)
-                with m.Elif(makes & ring.remote):
+                with m.Elif(makes & breaks[Cause.OWNER]):
                     self._stop(m, Cause.OWNER, self.ask.stream)
                 # Masks must not change below a product that is still converted.
                 with m.Elif((op == Op.CORE) & self.undrained):

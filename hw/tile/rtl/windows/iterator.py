@@ -7,6 +7,7 @@ from amaranth.lib import data, stream
 
 from mho.hw.block import Resettable
 from mho.hw.ports import In, Out
+from mho.hw.tile.isa.rules import walk_beyond_block
 from mho.hw.tile.rtl.buffer import ADDRESS_BITS
 from mho.hw.tile.rtl.layouts import DescriptorLayout
 from mho.hw.tile.rtl.rings import AskPort, Change, RingLayout
@@ -139,7 +140,7 @@ class WindowIterator(Resettable):
             m.d.comb += self.ask.valid.eq(1)
             m.d.sync += [
                 asks.eq(~self.ask.ready), self.look.wrong.eq(ring.wrong),
-                self.look.outside.eq(walk.channel + walk.run > ring.block),
+                self.look.outside.eq(walk_beyond_block(walk, ring)),
             ]
         with m.If(self.start & (self.todo == WalkRequest.LOOK)):
             m.d.sync += asks.eq(1)

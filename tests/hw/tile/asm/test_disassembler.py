@@ -43,6 +43,7 @@ def programs(draw):
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     return Program(
         words=draw(words()), descriptors=draw(descriptors()), image=draw(st.integers(0, 2**32 - 1)),
+        key=draw(st.sampled_from([0, 1, 2**63])),
         registers=draw(st.tuples(*[st.integers(0, 65535)] * 3)),
         parameters=rng.integers(0, PARAMETER_BITS, draw(st.integers(0, 20)), dtype=np.uint64),
         tables=rng.integers(-32768, 32768, (2, 1024)).astype(np.int16) * np.array([[draw(st.booleans())], [0]]),

@@ -95,6 +95,8 @@ def test_who_waits_for_a_change_is_answered_in_turn(last: Asker, order: list[Ask
     (vec(a=Operand.DRAIN, target=1, elements=10, period=3), 8, (0, 2, 3, 5, 7)),
     (vec(a=Operand.ACCUMULATORS, target=1, elements=10, period=10, wide=1), 5, ()),
     (vec(a=2, target=1, elements=10, period=10), 3, ()),
+    (vec(a=Operand.DRAW, target=1, elements=10, period=10), 5, ()),
+    (vec(a=2, b=Operand.DRAW, target=1, elements=6, period=3), 4 * (2 + 1), ()),
     (vec(a=2, target=1, elements=10, period=3), 4, ()),
     (vec(a=2, b=3, target=1, elements=8, period=8), 4, ()),
     (vec(a=2, b=0, kind=Kind.TABLE, target=1, elements=10, period=10), 10, ()),

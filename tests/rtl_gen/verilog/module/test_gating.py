@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from mho.hw.config import load_chip
 from mho.rtl_gen import generate
 from mho.rtl_gen.emit import module_texts
-from mho.rtl_gen.statistics import count
+from mho.rtl_gen.generate import count
 from mho.rtl_gen.verilog.module.gating import enable_of, pieces
 from mho.rtl_gen.verilog.rtlil import Assign, Case, Const, Slice, Statement, Switch, Wire
 from mho.sim.core.bench.verify import verify_core

@@ -10,7 +10,7 @@ import pytest
 
 from mho.macro_models.integer.random import Purpose, bits16, use_words
 from mho.sim.build.toolchain import HDL
-from mho.sim.core.simulator.draws import draw_in_cpp
+from mho.sim.core.simulator.shim import draw_in_cpp
 
 GIVEN = {"purpose": Purpose.READ_NOISE, "seed": 0x89ABCDEF, "core": 0xABCDEF}
 

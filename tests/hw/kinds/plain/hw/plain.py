@@ -4,26 +4,24 @@ from dataclasses import dataclass
 from typing import Any
 
 from amaranth.hdl import Module
-from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from mho.hw.config.kinds.plain import PlainOperation  # pyright: ignore[reportMissingImports]
 from mho.hw.core.digital.config import RowConfig
 from mho.hw.core.digital.converters import ColumnConverter, ConvertedGroups, SarConverter
 from mho.hw.core.digital.groups import ColumnGroups
-from mho.hw.core.digital.loader import RowOpCheck
 from mho.hw.core.digital.sequencer import Phase
-from mho.hw.core.port import VectorPort
-from mho.hw.core.reference import CoreReference
-from mho.hw.core.row_core import RowCore, row_port
-from mho.hw.host.core.blocks import CoreBlocks
+from mho.hw.core.row_core import RowCore
 from mho.hw.host.core.map import core_map
+from mho.hw.host.core.row_blocks import RowBlocks
 from mho.hw.macro.contract import ContractPins
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlainCoreConfig(RowConfig):
     """Static parameters of a core."""
+
+    operation_type = PlainOperation
 
     lines: int
     width: int
@@ -64,18 +62,13 @@ class PlainPins(ContractPins):
             "group": Out((cfg.group_rows - 1).bit_length()), "codes": In(cfg.lanes * cfg.converter.bits), "hold": In(1),
         })
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, PlainPins) and other.cfg == self.cfg
-
-    def __repr__(self) -> str:
-        return f"PlainPins({self.cfg!r})"
-
 
 class PlainCore(RowCore):
     """See :class:`RowCore`."""
 
-    def __init__(self, cfg: PlainCoreConfig) -> None:
-        super().__init__(cfg, PlainPins(cfg))
+    @staticmethod
+    def pins_of(cfg: PlainCoreConfig, write: Any) -> PlainPins:
+        return PlainPins(cfg)
 
     def unit(self) -> ColumnGroups:
         return ConvertedGroups(self.cfg)
@@ -84,15 +77,11 @@ class PlainCore(RowCore):
         m.d.comb += unit.converted.eq(self.macro.codes)
 
 
-class PlainReference(CoreReference):
-    """See :class:`CoreReference`."""
-
-    operation_type = PlainOperation
-
-
 @dataclass(frozen=True, kw_only=True)
-class PlainBlocks(CoreBlocks):
-    """See :class:`CoreBlocks`."""
+class PlainBlocks(RowBlocks):
+    """See :class:`RowBlocks`."""
+
+    core_type = PlainCore
 
     cfg: PlainCoreConfig
 
@@ -100,23 +89,6 @@ class PlainBlocks(CoreBlocks):
     def from_chip(cls, chip: Any, *, tiled: bool = False) -> "PlainBlocks":
         cfg = PlainCoreConfig.from_chip(chip, ranged=tiled)
         return cls(cfg=cfg, registers=core_map(cfg, chip.sha256, doc="One plain array.", products=not tiled))
-
-    @property
-    def port(self) -> VectorPort:
-        return row_port(self.cfg)
-
-    @property
-    def pins(self) -> PlainPins:
-        return PlainPins(self.cfg)
-
-    def op_check(self) -> wiring.Component:
-        return RowOpCheck(out_bits=self.cfg.converter.bits)
-
-    def digital(self) -> wiring.Component:
-        return PlainCore(self.cfg)
-
-    def reference(self, model: Any) -> CoreReference:
-        return PlainReference(self.cfg, model)
 
 
 shape = timing = PlainCoreConfig.from_chip

@@ -1,0 +1,123 @@
+"""Static parameters of the emulated transposable macro, and where things are in region 3 of its load port.
+
+What region 3 has of programming by pulses: :mod:`mho.hw.emulator.pulses.config`. Besides, word lines of the tables in
+all slots from :data:`LINES` on, ``mask_words`` a slot; where there is noise, key and step of the shift register from
+:data:`NOISE` on.
+"""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from mho.hw.core.write_verify import WriteVerifyConfig
+from mho.hw.emulator.config import EmulatorConfig
+from mho.hw.emulator.pulses.config import records_from
+from mho.hw.kinds.tnsa.blocks import TnsaBlocks
+from mho.hw.kinds.tnsa.config import TnsaCoreConfig
+from mho.macro_models.errors import InputError
+from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, STEP_WIDTH
+
+__all__ = ["LINES", "NOISE", "TnsaEmulatorConfig"]
+
+NOISE, LINES = 3072, 3584
+"""Indices in region 3, see the module."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TnsaEmulatorConfig(EmulatorConfig):
+    """Static parameters of a :class:`mho.hw.emulator.kinds.tnsa.macro.TnsaMacro`.
+
+    Its memory has the cells ``[bit line, source line]`` and, behind them, their transpose.
+
+    Parameters
+    ----------
+    blocks, conversions, g_bits, lanes, slots, noise
+        As those of :class:`EmulatorConfig`; there are as many conversions as lines.
+    serial
+        The digital part of the core is serial, too (:class:`mho.hw.emulator.kinds.tnsa.serial.SerialCore`).
+    converters
+        Lines that take a decrement in one cycle: a power of two, 2 to the number of lines.
+
+    Raises
+    ------
+    InputError
+        If a value is out of range.
+    """
+
+    serial: bool = False
+    converters: int = 8
+
+    matrices: ClassVar[int] = 2
+    signed: ClassVar[bool] = False
+
+    @classmethod
+    def of(
+        cls, core: TnsaCoreConfig, write: WriteVerifyConfig | None = None, **fields: Any
+    ) -> "TnsaEmulatorConfig":
+        """Of a core of no description."""
+        blocks = TnsaBlocks.of(core, write)
+        return cls(blocks=blocks, conversions=core.lines, **{"g_bits": 8, **fields})
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("trim", "manual"):
+            if getattr(self.core, name):
+                raise InputError(f"core.{name} must be false where the array is emulated: it has no analog time")
+        count = self.converters
+        if not isinstance(count, int) or not 2 <= count <= self.lines or count & (count - 1):
+            raise InputError(f"converters must be a power of two between 2 and {self.lines}, not {count!r}")
+
+    @property
+    def rows(self) -> int:
+        """Lines that are driven."""
+        return self.lines
+
+    @property
+    def summed_bits(self) -> int:
+        """Planes of a conversion."""
+        return LSB_SEGMENT_BITS
+
+    @property
+    def slot_words(self) -> int:
+        """Four words a line: half its offset, half steps from positive and from negative charges, nothing."""
+        return 4 * self.lines
+
+    @property
+    def tag_bits(self) -> int:
+        """Step code, the direction above it and, where no pins have word lines, the number of their mask."""
+        return STEP_WIDTH + (4 if self.serial else 1)
+
+    @property
+    def step_bits(self) -> int:
+        """Bits of half a converter step, and of the magnitude of half a charge: offset and ``15 * sum_g`` fit."""
+        return self.sum_bits - 1
+
+    @property
+    def rest_bits(self) -> int:
+        """Bits of what is left of half a charge, the sign included: a search oversteps by its largest step."""
+        return self.step_bits + 8
+
+    @property
+    def converter_groups(self) -> int:
+        """Groups of lines that take a decrement one after the other."""
+        return self.lines // self.converters
+
+    @property
+    def load_words(self) -> int:
+        """Words of the largest region of the load port."""
+        pulses = 0 if self.verify_bits is None else 2 * records_from(self)
+        return max(super().load_words, LINES + self.slots * self.core.mask_words, pulses)
+
+    @property
+    def accumulate_hold(self) -> int:
+        """Cycles for which the first compare of a conversion holds; a plane holds for :attr:`plane_hold` before."""
+        return 4 * self.lines + 3 + 14 * self.noise
+
+    @property
+    def plane_hold(self) -> int:
+        """Cycles for which the first sample of a plane holds."""
+        return self.groups * (self.rows + 2) + 1
+
+    @property
+    def decrement_hold(self) -> int:
+        """Cycles for which a decrement holds."""
+        return self.converter_groups + 3

@@ -1,0 +1,211 @@
+"""A macro behind its pins: exact sums of integers in block RAM, and tables in place of what is analog."""
+
+from abc import abstractmethod
+from typing import Any
+
+from amaranth.hdl import C, Cat, Const, Module, Mux, Signal, Value, signed
+from amaranth.lib import stream
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from mho.hw.block import Resettable
+from mho.hw.emulator.layout import CELLS, LoadLayout
+from mho.hw.emulator.memory import CellMemory
+from mho.hw.emulator.pulses.records import peek_members
+from mho.hw.emulator.tables import TableStore
+
+__all__ = ["EmulatedMacro", "add_with_carry"]
+
+
+class EmulatedMacro(Resettable[Any]):
+    """Holds the core by ``hold`` while it sums and converts, so that its phases last as long as they have to.
+
+    A step of the input begins with a strobe; rows change in the cycle behind it. Its sum is taken of a group of lanes
+    after the other, a row a cycle, and added to those of the steps before by Horner's rule, since steps come with the
+    highest digit first. Then sums are converted, one column after the other, by what is in the tables.
+
+    A kind says when a step begins (:meth:`begins`) and how rows are driven (:meth:`driven`), and adds the states in
+    which sums are converted. For these there are ``column``, whose sum is ``value`` and whose words of the table are
+    ``tables.entry`` a cycle after they are named, and ``begun``, which they clear.
+
+    Members
+    -------
+    pins : In(pins of the core)
+        The macro, as it sees the digital core.
+    load : In(stream of LoadLayout)
+        See there. Waits while there is anything else to do.
+    error : Out(1)
+        A conversion had no table. Until reset.
+    peek : In(stream.Signature(index)), peeked : Out(32)
+        Only where cells are programmed by pulses: words of region 3 that can be read, see
+        :class:`~mho.hw.emulator.pulses.records.CellRecords`.
+    """
+
+    pins: Any
+    load: stream.Interface
+    error: Signal
+    peek: stream.Interface
+    peeked: Signal
+
+    def __init__(self, cfg: Any) -> None:
+        super().__init__(cfg, {"load": In(stream.Signature(LoadLayout(cfg))), **self.outside(cfg)})
+
+    @staticmethod
+    def outside(cfg: Any) -> dict[str, Any]:
+        """Members beside ``load``."""
+        return {"pins": In(cfg.blocks.pins), "error": Out(1), **peek_members(cfg)}
+
+    def prepare(self, m: Module) -> None:
+        """What is needed by the methods below: nothing."""
+
+    @abstractmethod
+    def begins(self, m: Module) -> tuple[Value, Value]:
+        """Whether a step begins; whether anything else does, for which the core is held."""
+
+    def driven(self, m: Module) -> tuple[Value, Value]:
+        """Digits with which rows are driven to the positive and to the negative side."""
+        return self.pins.row_pos, self.pins.row_neg
+
+    def add_level(self, m: Module) -> None:
+        """Of ``row``, in the next cycle."""
+        positive, negative = self.driven(m)
+        bits = self.cfg.digit_bits
+        m.d.sync += self.level.eq(positive.word_select(self.row, bits) - negative.word_select(self.row, bits))
+
+    @abstractmethod
+    def wanted(self) -> Value:
+        """Tag of the table of the operation at the pins."""
+
+    @abstractmethod
+    def add_idle(self, m: Module) -> None:
+        """What happens in the state ``Idle``, which is open."""
+
+    @abstractmethod
+    def add_states(self, m: Module) -> None:
+        """States of conversion."""
+
+    def allowed(self, m: Module) -> Value:
+        """Slots whose tables may be used."""
+        return Const(-1, self.cfg.slots)
+
+    def shifts(self) -> Value:
+        """Whether the sum of the steps before counts a digit more in this one."""
+        return Const(1)
+
+    def matrix(self) -> Value:
+        """Which matrix of the memory is meant."""
+        return Const(0, 0)
+
+    after_sum = "Idle"
+    """State behind a step."""
+    accumulates = True
+    """Sums are those of the steps before, too."""
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        cfg = self.cfg
+        # At least of one bit: a comparison of none is no Verilog.
+        self.group = group = Signal(range(max(cfg.groups, 2)))
+        self.row, address = Signal(range(cfg.rows)), Signal(range(cfg.rows * cfg.groups))
+        row = self.row
+        self.column, self.value = Signal(range(cfg.conversions)), Signal(signed(cfg.sum_bits))
+        self.begun, self.adding, self.held = Signal(), Signal(), Signal()
+        self.level = Signal(signed(cfg.digit_bits + 1))
+        self.ready, self.idle, reads, store = Signal(), Signal(), Signal(), Signal()
+        m.submodules.tables = self.tables = TableStore(cfg)
+        self.prepare(m)
+        self._load(m)
+        m.d.comb += self.tables.wanted.eq(self.wanted())
+        with m.If(reads):
+            m.d.comb += self.cells.address.eq(Cat(address, self.matrix()))
+        self.add_level(m)
+        begins, others = self.begins(m)
+        m.d.comb += [
+            self.tables.allowed.eq(self.allowed(m)), self.held.eq(~self.idle | begins | others),
+            self.ready.eq(self.idle & ~begins & ~others), self.load.ready.eq(self.ready),
+        ]
+        totals = self._add_sums(m, store)
+        with m.FSM():
+            with m.State("Idle"):
+                m.d.comb += self.idle.eq(1)
+                m.d.sync += [row.eq(0), group.eq(0), address.eq(0), self.column.eq(0)]
+                with m.If(begins):
+                    m.next = "Sum"
+                self.add_idle(m)
+            with m.State("Sum"):
+                m.d.comb += reads.eq(1)
+                m.d.sync += [self.adding.eq(1), row.eq(row + 1), address.eq(address + cfg.groups)]
+                with m.If(row == cfg.rows - 1):
+                    m.next = "Last"
+            with m.State("Last"):
+                m.d.sync += self.adding.eq(0)
+                m.next = "Store"
+            with m.State("Store"):
+                m.d.comb += store.eq(1)
+                m.d.sync += [*(total.eq(0) for total in totals), row.eq(0), group.eq(group + 1), address.eq(group + 1)]
+                m.next = "Sum"
+                with m.If(group == cfg.groups - 1):
+                    m.d.sync += [group.eq(0), address.eq(0), self.begun.eq(self.accumulates)]
+                    m.next = self.after_sum
+            self.add_states(m)
+        return self.resets(m)
+
+    def _add_sums(self, m: Module, store: Value) -> list[Signal]:
+        """The sums in their memory, a group of lanes in a word; those of the group that is added."""
+        cfg, bits = self.cfg, self.cfg.sum_bits
+        lane_bits = (cfg.lanes - 1).bit_length()
+        m.submodules.sums = sums = Memory(shape=cfg.lanes * bits, depth=max(cfg.groups, 2), init=[])
+        write, recall = sums.write_port(), sums.read_port()
+        totals = []
+        shifts = self.shifts()
+        for k in range(cfg.lanes):
+            total, before = Signal(signed(bits), name=f"total_{k}"), Signal(signed(bits), name=f"before_{k}")
+            cell = self.cells.data.word_select(k, cfg.g_bits)
+            m.d.comb += [
+                before.eq(Mux(self.begun, recall.data.word_select(k, bits).as_signed(), 0)),
+                write.data.word_select(k, bits).eq(total + Mux(shifts, before << cfg.digit_bits, before)),
+            ]
+            with m.If(self.adding):
+                m.d.sync += total.eq(self._added(total, cell))
+            totals.append(total)
+        m.d.comb += [
+            write.addr.eq(self.group), write.en.eq(store), recall.en.eq(1),
+            # Only while there is a sum is the group another than the first.
+            recall.addr.eq(self.group | self.column >> lane_bits),
+            self.value.eq(recall.data.word_select(self.column[:lane_bits] if lane_bits else Const(0, 1), bits)),
+        ]
+        return totals
+
+    def _added(self, total: Value, cell: Value) -> Value:
+        """A sum with a cell times the level of its row."""
+        if not self.cfg.signed:
+            cell = Cat(cell, C(0, 1))
+        if self.cfg.digit_bits > 1:
+            return total + self.level * cell.as_signed()
+        # Its complement, and a carry, where the row is negative.
+        complement = (cell ^ self.level[1].replicate(len(cell))) & self.level.any().replicate(len(cell))
+        return add_with_carry(total, complement.as_signed(), self.level[1])
+
+    def _load(self, m: Module) -> None:
+        """The memory of the cells, and what the load port writes to it and to the tables."""
+        cfg, word = self.cfg, self.load.p
+        parts = cfg.word_bits // cfg.chunk_bits
+        part_bits, stride = (parts - 1).bit_length(), 32 // cfg.chunk_cells
+        here, value = Signal(), Signal(cfg.chunk_bits)
+        m.submodules.cells = self.cells = cells = CellMemory(cfg)
+        self.loads = self.load.valid & self.ready
+        m.d.comb += [
+            here.eq(self.loads & (word.region == CELLS)), cells.address.eq(word.index >> part_bits),
+            *(value.word_select(k, cfg.g_bits).eq(word.data.word_select(k, stride)) for k in range(cfg.chunk_cells)),
+            cells.value.eq(value.replicate(parts)),
+            cells.write.eq(here << (word.index & (parts - 1)) if parts > 1 else here),
+            self.tables.load.eq(self.loads), self.tables.word.eq(word),
+        ]
+
+
+def add_with_carry(left: Value, right: Value, carry: Value) -> Value:
+    """Sum of two signed values and a bit, in one adder: its added lowest bit makes the carry.
+
+    That bit adds 1 to ``carry``: with ``carry`` twice, nextpnr may route the two inputs of a cell of an iCE40 forever.
+    """
+    return (Cat(carry, left).as_signed() + Cat(C(1, 1), right).as_signed())[1:].as_signed()

@@ -1,1 +1,0 @@
-"""The emulated macro behind the pins of the core as it is, write-verify included."""

@@ -1,0 +1,1 @@
+"""Programming of emulated cells by pulses, by the law of their device."""

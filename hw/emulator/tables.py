@@ -1,0 +1,59 @@
+"""Tables of what converters do, for a few operations at a time."""
+
+from amaranth.hdl import Cat, Const, Module, Signal, signed
+from amaranth.lib.memory import Memory
+
+from mho.hw.block import Resettable
+from mho.hw.emulator.config import EmulatorConfig
+from mho.hw.emulator.layout import TABLES, TAGS, LoadLayout
+from mho.hw.ports import In, Out
+
+__all__ = ["TableStore"]
+
+
+class TableStore(Resettable[EmulatorConfig]):
+    """Memory of tables, of which an operation finds its own by a tag.
+
+    Neither tables nor tags know reset: a board that was reset goes on with what was loaded.
+
+    Members
+    -------
+    load, word : In
+        A word of the load port is taken in this cycle.
+    wanted : In(cfg.tag_bits)
+        Tag of the table that the operation needs.
+    allowed : In(cfg.slots)
+        Slots that may be used for it.
+    known : Out(1)
+        There is one. Combinational.
+    place : In
+        ``entry`` is that word of it in the next cycle.
+    entry : Out(signed(cfg.sum_bits))
+        See above.
+    """
+
+    load = In(1)
+    word = In(lambda self: LoadLayout(self.cfg))
+    wanted = In(lambda self: self.cfg.tag_bits)
+    allowed = In(lambda self: self.cfg.slots)
+    known = Out(1)
+    place = In(lambda self: range(self.cfg.slot_words))
+    entry = Out(lambda self: signed(self.cfg.sum_bits))
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        cfg, word = self.cfg, self.word
+        m.submodules.memory = memory = Memory(shape=cfg.sum_bits, depth=cfg.slots * cfg.slot_words, init=[])
+        write, read = memory.write_port(), memory.read_port()
+        slot = Signal(range(cfg.slots))
+        m.d.comb += [
+            write.addr.eq(word.index), write.data.eq(word.data), write.en.eq(self.load & (word.region == TABLES)),
+            read.addr.eq(Cat(self.place, slot)), read.en.eq(1), self.entry.eq(read.data),
+        ]
+        for number in range(cfg.slots):
+            tag = Signal(cfg.tag_bits + 1, name=f"tag_{number}", reset_less=True)
+            with m.If(self.load & (word.region == TAGS) & (word.index == number)):
+                m.d.sync += tag.eq(word.data)
+            with m.If((tag == Cat(self.wanted, Const(1, 1))) & self.allowed[number]):
+                m.d.comb += [self.known.eq(1), slot.eq(number)]
+        return self.resets(m)

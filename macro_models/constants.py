@@ -1,0 +1,4 @@
+"""Constants of nature."""
+
+BOLTZMANN_EV = 8.617333262e-5  # CODATA 2018 (exact since the SI of 2019), in eV/K
+KELVIN = 273.15  # of 0 degrees Celsius

@@ -1,0 +1,55 @@
+"""``mho harden``: a chip description to a layout in an open process."""
+
+from dataclasses import asdict
+
+import click
+
+from mho.macro_models.errors import ToolError
+from mho.terminal.console import Output
+from mho.terminal.options import chip_argument, common_options, example
+from mho.terminal.paths import WORD, Reads, Writes
+
+__all__ = ["harden_command"]
+
+
+@click.command("harden", epilog=example("mho harden tnsa16-core --pdk ihp-sg13g2 -o build/layout"))
+@chip_argument
+@click.option("--pdk", metavar="DIR", type=Reads(), required=True,
+              help="Folder of the process, as of IHP's SG13G2 for open flows.")
+@click.option("-o", "--output", metavar="DIR", type=Writes(folder=("*",)), required=True,
+              help="Folder to write. Stages that are done there with the same inputs are not done again.")
+@click.option("--part", type=click.Choice(["core", "tile"]), default="core", show_default=True,
+              help="What of the chip.")
+@click.option("--module", metavar="NAME", type=WORD, default="", help="One module of it alone, as line_counters.")
+@click.option("--density", metavar="SHARE", type=float, default=0.6, show_default=True,
+              help="Share of the rows that cells fill, 0.2 to 0.9.")
+@common_options
+def harden_command(
+    chip: str, overrides: tuple[str, ...], pdk: str, output: str, part: str, module: str, density: float, out: Output
+) -> None:
+    """Make a layout: synthesis, placement, routing, GDS, design rules and layout against netlist.
+
+    CHIP is the name of a preset or a TOML file. Exit 1 if anything is left to mend. What it needs: mho doctor layout.
+    """
+    from mho.api.chip import Chip
+    from mho.hw.config import load_chip
+
+    with out.progress("hardening") as progress:
+        layout = Chip(load_chip(chip, overrides)).harden(
+            pdk, output, part=part, module=module, density=density, note=out.note, progress=progress
+        )
+    out.table(("", "", ""), [
+        ("outline", f"{layout.width_um:g} x {layout.height_um:g} um", f"{layout.cells:,} cells in {layout.process}"),
+        ("filled", f"{layout.utilisation:.0%}", "of the rows, by cells"),
+        ("slow corner", f"{layout.slow_ns:+.3f} ns", f"at {layout.period_ns:g} ns, with extracted wires"),
+        ("fast corner", f"{layout.fast_ns:+.3f} ns", "of hold"),
+        ("routing", layout.routing, "violations"), ("antennas", layout.antennas, "nets"),
+        ("limits", layout.limits, "pins beyond slew or load"),
+        ("rules", sum(layout.rules.values()), ", ".join(layout.rules) or "all kept"),
+        ("netlist", "matches" if layout.matches else "differs", "down to transistors"),
+        ("pins", len(layout.wrong_ports), ", ".join(layout.wrong_ports) or "all where the netlist has them"),
+    ])
+    out.note(f"wrote {output}/{layout.top}.gds")
+    out.json(asdict(layout) | {"clean": layout.clean, "directory": output})
+    if not layout.clean:
+        raise ToolError(f"{output}: the layout is not clean; what is left is in its reports")

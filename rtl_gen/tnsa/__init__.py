@@ -1,1 +1,0 @@
-"""What is generated around a transposable macro: an ideal model, the contract of its pins."""

@@ -1,0 +1,94 @@
+"""A chip's part to a layout in a folder, stage by stage, and what was found."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from mho.hw.config import Chip
+from mho.macro_models.errors import InputError, ToolError
+from mho.macro_models.files.scripts import is_plain
+from mho.rtl_gen.templates import fill
+from mho.sim.build.toolchain import require_tool
+from mho.sim.layout.block import Block, generate_block
+from mho.sim.layout.pdk import find_pdk
+from mho.sim.layout.plan import script_settings, write_outline
+from mho.sim.layout.signoff import Layout, read_layout
+from mho.sim.layout.stages import STAGES, Stages, openroad
+
+__all__ = ["harden"]
+
+_FLOW = Path(__file__).parent / "flow"
+
+
+def harden(
+    chip: Chip, pdk_folder: Path, folder: Path, *, part: str = "core", module: str = "", density: float = 0.6,
+    note: Callable[[str], None] | None = None, progress: Callable[[int, int], None] | None = None,
+) -> Layout:
+    """Make a layout of a chip's core, of its tile, or of one module.
+
+    Parameters
+    ----------
+    pdk_folder
+        Of a process that is known (:mod:`mho.sim.layout.pdks`), or with settings of its own.
+    folder
+        What is written: Verilog, scripts of the stages, logs, DEF, GDS, netlists, SDF, LEF, Liberty, reports. A stage
+        that is done there with the same inputs is not done again.
+    part, module
+        ``core`` or ``tile``; a module in it alone.
+    density
+        Share of the rows that cells fill, 0.2 to 0.9.
+    note, progress
+        Called with what a stage that begins does, and with how many of all are done.
+
+    Raises
+    ------
+    InputError
+        If the part, the module, the density or the PDK is none.
+    ToolError
+        If a tool is missing or fails.
+    """
+    if not 0.2 <= density <= 0.9:
+        raise InputError(f"--density must be 0.2 to 0.9, not {density:g}")
+    folder = folder.absolute()
+    if not is_plain(folder):
+        raise ToolError(f"{folder}: must be a path without blanks and signs but . _ + -, since flows' scripts take it")
+    pdk = find_pdk(pdk_folder)
+    for tool in ("yosys", "klayout"):
+        require_tool(tool)
+    openroad()
+    folder.mkdir(parents=True, exist_ok=True)
+    block = generate_block(chip, folder, part=part, module=module)
+    settings = script_settings(block, pdk, folder, density=density)
+    scripts = _write_flow(settings, block, folder)
+    words = {"top": block.top, "folder": str(folder), "drc": settings["drc"], "lvs": settings["lvs"]}
+    stages = Stages(folder, words, note=note, progress=progress)
+    stages.run(STAGES[:1], [*block.sources, *block.stubs, "flow/synth.ys"])
+    whole = write_outline(settings, block, folder)
+    views = [path for path in (block.lef, block.liberty) if path]
+    stages.run(STAGES[1:], [*views, block.constraints, "settings.json", *scripts])
+    outline = whole["cells"], whole["width"], whole["height"], block.period_ns
+    return read_layout(folder, block.top, pdk.name, outline, stages.seconds)
+
+
+def _write_flow(settings: Mapping[str, Any], block: Block, folder: Path) -> list[str]:
+    """Scripts of all stages into ``flow``; that of the synthesis with what it reads."""
+    (folder / "flow").mkdir(exist_ok=True)
+    written = []
+    for template in sorted(_FLOW.glob("*.txt")):
+        text, name = template.read_text(), f"flow/{template.name.removesuffix('.txt')}"
+        if name == "flow/synth.ys":
+            text = fill(text, _synthesis(settings, block))
+        (folder / name).write_text(text)
+        written.append(name)
+    (folder / "drive.sdc").write_text(f"set_driving_cell {settings['driver']}\nset_load 0.006\n")
+    return written
+
+
+def _synthesis(settings: Mapping[str, Any], block: Block) -> dict[str, str]:
+    return {
+        "TOP": block.top, "STUBS": "".join(f"read_verilog -lib {path}\n" for path in block.stubs),
+        "SOURCES": " ".join(block.sources), "SLOW": settings["liberty"]["slow"][0],
+        "LATCHES": f"techmap -map {settings['latches']}\n", "PERIOD_PS": str(settings["period_ps"]),
+        "UNUSED": "".join(f" -dont_use {cell}" for cell in settings["unused"]),
+        "HIGH": " ".join(settings["high"]), "LOW": " ".join(settings["low"]),
+    }

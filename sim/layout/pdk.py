@@ -1,0 +1,115 @@
+"""Processes: where the files of a PDK are, and what a flow must know of it beside them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mho.macro_models.errors import InputError, ToolError
+from mho.macro_models.files import FileKind, read_file, read_toml, unpacked
+from mho.macro_models.files.scripts import is_plain
+from mho.sim.layout import pdks
+
+__all__ = ["Pdk", "find_pdk"]
+
+OWN_SETTINGS = "mho.toml"
+"""Settings in the folder of a PDK, which go before those that are shipped."""
+
+_SETTINGS = FileKind("TOML file", 1 << 20)
+_PACKED = FileKind("file of a PDK", 1 << 30)
+
+_SHAPE: dict[str, dict[str, type]] = {
+    "files": dict.fromkeys(
+        ("technology", "cells", "layouts", "netlists", "latches", "layers", "colours", "power_grid", "wires",
+         "extraction", "drc", "lvs"), str),
+    "corners": dict.fromkeys(("slow", "typ", "fast"), str),
+    "cells": {"site": str, "unused": list, "driver": str, "high": list, "low": list, "fill": list, "diode": str,
+              "power": str, "ground": str},
+    "routing": {"signal": str, "across": str, "along": str, "macro_power": list, "tracks": list},
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pdk:
+    """A process.
+
+    Parameters
+    ----------
+    name, folder
+        Of its settings; where its files are.
+    files, corners
+        Paths in the folder, by use; Liberty of the cells by corner.
+    cells, routing, fill
+        Names of cells; layers and tracks; rules of fill: as in the settings.
+    """
+
+    name: str
+    folder: Path
+    files: dict[str, str]
+    corners: dict[str, str]
+    cells: dict[str, Any]
+    routing: dict[str, Any]
+    fill: list[dict[str, Any]]
+
+    def file(self, path: str, folder: Path) -> Path:
+        """A file of the PDK; one that is packed is unpacked into a folder.
+
+        Raises
+        ------
+        InputError
+            If it is not there, or is larger than 1 GiB.
+        """
+        plain, packed = self.folder / path, self.folder / f"{path}.gz"
+        if plain.is_file():
+            return plain
+        if not packed.is_file():
+            raise InputError(f"{self.folder}: must have the file {path}, or {path}.gz, which {self.name} takes")
+        place = folder / path
+        if not place.exists():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(unpacked(packed, read_file(packed, _PACKED), _PACKED))
+        return place
+
+
+def find_pdk(folder: Path) -> Pdk:
+    """The process whose PDK is in a folder: by ``mho.toml`` there, else by the settings whose files are there.
+
+    Raises
+    ------
+    InputError
+        If there is none, or settings are wrong.
+    ToolError
+        If the folder's path is none for scripts.
+    """
+    folder = folder.absolute()
+    if not folder.is_dir():
+        raise InputError(f"{folder}: must be a folder with a PDK")
+    if not is_plain(folder):
+        raise ToolError(f"{folder}: must be a path without blanks and signs but . _ + -, since flows' scripts take it")
+    own = folder / OWN_SETTINGS
+    if own.exists():
+        return _read(own, folder)
+    shipped = sorted(Path(next(iter(pdks.__path__))).glob("*.toml"))
+    for pdk in (_read(path, folder) for path in shipped):
+        if any((folder / f"{pdk.files['technology']}{end}").is_file() for end in ("", ".gz")):
+            return pdk
+    names = ", ".join(path.stem for path in shipped)
+    raise InputError(f"{folder}: must be the PDK of {names}, or have settings of its own in {OWN_SETTINGS}")
+
+
+def _read(path: Path, folder: Path) -> Pdk:
+    _, data = read_toml(path, _SETTINGS)
+    for section, keys in _SHAPE.items():
+        for key, kind in keys.items():
+            if not isinstance(data.get(section, {}).get(key), kind):
+                raise InputError(f"{path}: {section}.{key} must be a {kind.__name__}, as in the settings of sg13g2")
+    _check_words(path, data)
+    return Pdk(name=path.stem if path.name != OWN_SETTINGS else folder.name, folder=folder, fill=data.get("fill", []),
+               **{section: data[section] for section in _SHAPE})
+
+
+def _check_words(path: Path, value: Any) -> None:
+    """Every text is one word to scripts, and no path leaves the folder."""
+    if isinstance(value, str) and (not is_plain(Path(value)) or value.startswith("/") or ".." in value):
+        raise InputError(f"{path}: {value[:60]!r} must be of letters, digits and . _ + - /, within the PDK's folder")
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _check_words(path, inner)

@@ -1,0 +1,1 @@
+"""Settings of processes, a TOML file each."""

@@ -1,0 +1,104 @@
+"""What tools say of a layout, read from what they wrote: KLayout's exit code is 0 whatever it found."""
+
+import json
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mho.macro_models.errors import ToolError
+
+__all__ = ["Layout", "read_layout"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """A block's layout.
+
+    Attributes
+    ----------
+    top, process
+        Module; name of the process.
+    cells
+        Of the synthesis.
+    width_um, height_um, utilisation
+        Outline; share of the rows that cells fill, without fillers.
+    period_ns, slow_ns, fast_ns
+        Of the clock; worst slack with extracted wires: setup in the slow corner, hold in the fast one.
+    routing, antennas, limits
+        Violations that the router says, nets with antennas, nets beyond limits of slew and load.
+    rules
+        Places that the deck of design rules reports, by rule.
+    matches
+        Whether the layout is the netlist down to transistors.
+    wrong_ports
+        Pins that are not where the netlist has them; empty if all are.
+    seconds
+        By stage.
+    """
+
+    top: str
+    process: str
+    cells: int
+    width_um: float
+    height_um: float
+    utilisation: float
+    period_ns: float
+    slow_ns: float
+    fast_ns: float
+    routing: int
+    antennas: int
+    limits: int
+    rules: dict[str, int] = field(default_factory=dict)
+    matches: bool
+    wrong_ports: tuple[str, ...]
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def clean(self) -> bool:
+        """Nothing is left to mend, timing included."""
+        return self.matches and not (
+            self.wrong_ports or self.rules or self.routing or self.antennas or self.limits
+        ) and min(self.slow_ns, self.fast_ns) >= 0
+
+
+def read_layout(
+    folder: Path, top: str, process: str, outline: tuple[int, float, float, float], seconds: dict[str, float]
+) -> Layout:
+    """Read the reports in the folder of a layout. ``outline``: cells, width and height in um, clock period in ns."""
+    cells, width, height, period = outline
+    area = re.search(r"^Design area .* (\d+)% utilization", (folder / "finish.log").read_text(), re.MULTILINE)
+    ports = json.loads((folder / "ports.json").read_text())
+    limits = (folder / "limits.rpt").read_text()
+    return Layout(
+        top=top, process=process, cells=cells, width_um=width, height_um=height, period_ns=period,
+        utilisation=int(area[1]) / 100 if area else 0.0,
+        slow_ns=_slack(folder / "slow.max.rpt"), fast_ns=_slack(folder / "fast.min.rpt"),
+        routing=(folder / "route.drc").read_text().count("violation type"),
+        antennas=int((folder / "antennas.txt").read_text()), limits=limits.count("(VIOLATED)"),
+        rules=_rules(folder / "drc.lyrdb"), matches=_matches(folder / "lvs.log"),
+        wrong_ports=tuple(ports["lost"]) or (() if ports["match"] else ("not paired by name",)), seconds=seconds,
+    )
+
+
+def _slack(report: Path) -> float:
+    slacks = re.findall(r"^\s*(-?[\d.]+)\s+slack", report.read_text(), re.MULTILINE)
+    if not slacks:
+        raise ToolError(f"{report}: OpenROAD found no path")
+    return min(map(float, slacks))
+
+
+def _rules(report: Path) -> dict[str, int]:
+    """Places by rule in a report database of KLayout."""
+    text = report.read_text(errors="replace")
+    if "</report-database>" not in text:
+        raise ToolError(f"{report}: KLayout wrote no whole report")
+    places = re.findall(r"<item>.*?<category>'?(.*?)'?</category>", text, re.DOTALL)
+    return {rule: places.count(rule) for rule in sorted(set(places))}
+
+
+def _matches(log: Path) -> bool:
+    """What the deck says in words."""
+    text = log.read_text(errors="replace").lower()
+    if "match" not in text:
+        raise ToolError(f"{log}: the deck did not say whether the netlists match")
+    return "don't match" not in text and "do not match" not in text and "mismatch" not in text
