@@ -14,8 +14,8 @@ from mho.hw.config import Chip
 from mho.hw.host.link.format import Status
 from mho.hw.host.link.tasks import Read, Write
 from mho.hw.host.link.uart import UartConfig
-from mho.sim.chip.apart import build_apart
 from mho.sim.chip.programs import programs_of
+from mho.sim.chip.simulation import build_apart
 from mho.sim.chip.traffic import Expected
 from mho.sim.chip.verify import ChipReport, require_tiles, run_programs
 

@@ -19,7 +19,6 @@ from mho.sim.backend import Account, Backend, Observed, Progress
 from mho.sim.board.bus import BusSimulation
 from mho.sim.board.driver import read_info
 from mho.sim.board.tiles.host import WATCHDOG, TilesHost
-from mho.sim.board.tiles.loads import board_loads, operations_of
 from mho.sim.functional import FunctionalBackend
 from mho.sim.tile_networks.answers import HostAnswers
 from mho.sim.tile_networks.plan import Plan, make_plan
@@ -29,8 +28,71 @@ from mho.sim.tile_networks.turns import from_first_turn
 if TYPE_CHECKING:
     from mho.compiler.network import Network
     from mho.compiler.network.tiles import TileCode
+from collections.abc import Iterable
 
-__all__ = ["PARTS", "BoardTilesBackend", "TilesFpgaSimBackend"]
+from mho.compiler.network.tiles import TileCode
+from mho.compiler.program import Call
+from mho.hw.board import load_offset
+from mho.hw.emulator import CoreLoads, LoadWord
+from mho.hw.emulator.layout import CELLS
+from mho.hw.host.link.tasks import Task
+from mho.hw.noc.registers.packet import host_address
+from mho.sim.board.driver import write_runs
+from mho.sim.tile_networks.plan import tile_node
+
+__all__ = ["PARTS", "BoardTilesBackend", "TilesFpgaSimBackend", "board_loads", "one_for_each_table", "operations_of"]
+
+
+def one_for_each_table(operations: Iterable[MvmOperation]) -> list[MvmOperation]:
+    """The first operation for each table that they need: direction, word lines and step code."""
+    tables: dict[tuple[object, int, int], MvmOperation] = {}
+    for op in operations:
+        tables.setdefault((op.direction, op.wl_select, op.step_code), op)
+    return list(tables.values())
+
+
+def operations_of(program: Program, core: int) -> list[MvmOperation]:
+    """Operations of a core, one for each table that it needs."""
+    calls = (stage.operation for stage in program.stages if isinstance(stage.operation, Call))
+    return one_for_each_table(mvm.op for call in calls for mvm in program.layers[call.layer].mvms if mvm.core == core)
+
+
+def _core_loads(
+    cfg: TilesConfig, model: MacroModel, masks: Masks, operations: Sequence[MvmOperation], core: int
+) -> list[LoadWord]:
+    emulator = cfg.emulator
+    if len(operations) > emulator.slots:
+        raise InputError(
+            f"core {core} must need at most {emulator.slots} tables of the emulator, one for each step code and set of "
+            f"word lines, not {len(operations)}"
+        )
+    loads = CoreLoads(cfg.kind, emulator, model)
+    cells = [LoadWord(CELLS, index, word) for index, word in enumerate(loads.cells().tolist())]
+    return [*loads.first(), *cells, *(word for op in operations for word in loads.before(op, masks))]
+
+
+def board_loads(
+    cfg: TilesConfig, code: TileCode, operations: Callable[[int], Sequence[MvmOperation]],
+    models: Sequence[MacroModel], masks: Sequence[Masks],
+) -> Mapping[int, list[Task]]:
+    """Accesses before the programs start, by node: what the emulators hold.
+
+    Raises
+    ------
+    InputError
+        If a core needs more tables than its emulator holds.
+    """
+    mesh, emulator, base = cfg.parts.mesh, cfg.emulator, cfg.load_base
+    tasks: dict[int, list[Task]] = {}
+    for tile in code.programs:
+        node = tile_node(mesh, tile)
+        if node < len(models):
+            loads = _core_loads(cfg, models[node], masks[node], operations(node), node)
+            tasks[node] = write_runs(
+                (host_address(mesh, node, base + load_offset(emulator, load.region, load.index)), load.data)
+                for load in loads)
+    return tasks
+
 
 PARTS = ("core", "noc", "tile", "emulator")
 """Parts of the hardware that a simulated board has; it is built once for all that else differs."""
