@@ -49,10 +49,10 @@ class BoardPlan:
         Most cells that meet their input in one cycle.
     word_bits
         Bits of cells that the memory gives in one cycle; fewer lanes, a power of two, if cells are wide.
-    pin_lines
-        Lines of the largest core that is put there unmodified, only its macro emulated. All below the vector level is
-        emulated of a larger one.
-    slots, memory, search_width, clock_hz, baud, link_bytes
+    whole_lines, program_lines
+        Lines of the largest core of a kind with serial ones that is there as it is generated; and of the largest whose
+        cells are programmed by pulses.
+    slots, memory, clock_hz, baud, link_bytes
         As in :class:`mho.hw.board.BoardConfig`.
     tiles
         How a chip of tiles is put there; None: there is no room for one.
@@ -61,10 +61,10 @@ class BoardPlan:
     chip: str
     lanes: int
     word_bits: int
-    pin_lines: int = 0
+    whole_lines: int = 16
+    program_lines: int = 0
     slots: int = 2
     memory: str = "block"
-    search_width: int = 1
     clock_hz: int
     baud: int
     link_bytes: int = 512

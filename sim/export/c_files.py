@@ -31,7 +31,12 @@ def c_files(listing: Listing, name: str) -> dict[str, str]:
 def _header(listing: Listing, name: str) -> str:
     net = listing.network
     sent, received = listing.elements
-    remarks = "".join(f" *\n * Left to the host: {step}.\n" for step in listing.host_steps)
+    said = [f"Left to the host: {step}" for step in listing.host_steps]
+    said += [f"Codes {value}" for value in listing.fed]
+    said += [f"Lanes {value}" for value in listing.given if listing.whole]
+    # A name may hold what ends a comment.
+    remarks = "".join(f" *\n * {line}.\n" for line in said).replace("*/", "* /")
+    remarks = remarks.encode("ascii", "replace").decode()
     return fill(template("network.h"), {
         "CHIP": net.chip.name, "SENT": sent, "RECEIVED": received, "REMARKS": remarks, "TILES": TILES_HEADER,
         "UPPER": name.upper(), "NAME": name,

@@ -65,7 +65,7 @@ def run_job(
         By ``"tile:stream"`` (:meth:`TileJob.inputs`), of shape (images, elements of all blocks of an image): int8 or
         uint8 a byte, int16 two, the lower one first. One input may go by the name ``""``.
     device, seed, time_s, causes
-        Of the cells.
+        Of the cells; ``seed`` of what programs draw, too.
     backend
         What carries them out beside the interpreter: None for the interpreter alone.
 
@@ -76,6 +76,7 @@ def run_job(
     ToolError
         If the backend gives something else than the interpreter.
     """
+    job = job.keyed(seed)
     streams = job.inputs()
     blocks = _blocks(streams, inputs)
     images = len(next(iter(blocks.values())))

@@ -81,12 +81,6 @@ class Update:
         up, down = float(self.step(middle, 1)), -float(self.step(middle, -1))
         return (up - down) / max(up + down, 1e-12)
 
-    @property
-    def symmetry_uS(self) -> float:
-        """Conductance at which a pulse up and a pulse down cancel, in uS."""
-        g = np.linspace(self.g_min_uS, self.g_max_uS, 2001)
-        return float(g[int(np.argmin(np.abs(self.step(g, 1) + self.step(g, -1))))])
-
     def form(self, sign: int) -> str:
         """The form of the answer upwards (1) or downwards (-1)."""
         return self.model if sign > 0 or not self.down_model else self.down_model

@@ -149,56 +149,37 @@ def off_temperatures(cases: Cases, law: Found) -> list[float]:
 
 def evidence(cases: Cases, best: Found, rival: Found | None, choice: float, lost: Heat) -> Heat:
     """The section without laws of further temperatures."""
-    heat = _agreement(lost, cases, best)
-    heat = replace(
-        heat,
-        choice=round(choice, 3),
-        heldout=float(f"{best.heldout**0.5 / 2.0:.3g}"),
-        rival="" if rival is None else rival.acts_on,
-        rival_eV=0.0 if rival is None else float(f"{rival.energy:.4g}"),
-        rival_heldout=0.0 if rival is None else float(f"{rival.heldout**0.5 / 2.0:.3g}"),
-    )
+    heat = _agreement(lost, cases, (best.mean, best.std), (best.heldout_mean, best.heldout_std))
+    heat = replace(heat, choice=round(choice, 3), heldout=float(f"{best.heldout**0.5 / 2.0:.3g}"))
+    if rival is not None:
+        heat = replace(
+            heat, rival=rival.acts_on, rival_eV=float(f"{rival.energy:.4g}"),
+            rival_heldout=float(f"{rival.heldout**0.5 / 2.0:.3g}"),
+        )
     if not best.reversible:
         return heat
-    middle = [float(t.mean()) for t in cases.targets]
     return replace(
-        heat,
-        reversible=best.reversible,
-        reversible_C=cases.read_C,
-        reversible_uS=rounded(middle, _DIGITS),
-        coefficient=rounded(best.coefficient, _DIGITS),
-        coefficient_error=rounded(best.coefficient_error, 2),
+        heat, reversible=best.reversible, reversible_C=cases.read_C,
+        reversible_uS=rounded([float(t.mean()) for t in cases.targets], _DIGITS),
+        coefficient=rounded(best.coefficient, _DIGITS), coefficient_error=rounded(best.coefficient_error, 2),
     )
 
 
-def _agreement(heat: Heat, cases: Cases, law: Found) -> Heat:
-    """Statistics at each temperature and time, all groups together."""
+_Moments = tuple[Reals, Reals]
+"""Mean and deviation of each case."""
+
+
+def _agreement(heat: Heat, cases: Cases, model: _Moments, heldout: _Moments) -> Heat:
+    """Statistics at each temperature and time, all groups together: measured, and of laws with and without it."""
     keys = sorted({(c.temp_C, c.time_s) for c in cases.cases})
-    rows = []
-    for key in keys:
-        at = [k for k, c in enumerate(cases.cases) if (c.temp_C, c.time_s) == key]
-        rows.append(
-            (
-                *key,
-                float(sum(cases.cases[k].n for k in at)),
-                *_pooled(cases.cases, at, cases.column("mean"), cases.column("std")),
-                *_pooled(cases.cases, at, law.mean, law.std),
-                *_pooled(cases.cases, at, law.heldout_mean, law.heldout_std),
-            )
-        )
-    columns = [rounded(column, _DIGITS) for column in zip(*rows, strict=True)]
-    names = (
-        "at_C",
-        "at_s",
-        "n",
-        "mean_uS",
-        "std_uS",
-        "model_mean_uS",
-        "model_std_uS",
-        "heldout_mean_uS",
-        "heldout_std_uS",
-    )
-    return replace(heat, **dict(zip(names, columns, strict=True)))
+    groups = [[k for k, c in enumerate(cases.cases) if (c.temp_C, c.time_s) == key] for key in keys]
+    temps, times = zip(*keys, strict=True)
+    columns = {"at_C": temps, "at_s": times, "n": [float(sum(cases.cases[k].n for k in at)) for at in groups]}
+    measured = cases.column("mean"), cases.column("std")
+    for name, (mean, std) in (("", measured), ("model_", model), ("heldout_", heldout)):
+        pooled = [_pooled(cases.cases, at, mean, std) for at in groups]
+        columns |= {f"{name}mean_uS": [m for m, _ in pooled], f"{name}std_uS": [d for _, d in pooled]}
+    return replace(heat, **{name: rounded(values, _DIGITS) for name, values in columns.items()})
 
 
 def _pooled(cases: list[Case], at: list[int], mean: Reals, std: Reals) -> tuple[float, float]:
@@ -234,7 +215,8 @@ def _with_own_laws(
         quantiles_uS=tables.quantiles_uS, note=note,
     )
     device = replace(device, temperature=temperature, heat=heat)
-    return _own_agreement(device, cases)
+    both = (_own_moments(device, cases, without=without) for without in (False, True))
+    return replace(device, heat=_agreement(heat, cases, *both))
 
 
 def _slopes(device: Device, cases: Cases) -> tuple[float, float]:
@@ -252,44 +234,24 @@ def _slopes(device: Device, cases: Cases) -> tuple[float, float]:
     return float(slopes.min()), float(slopes.max())
 
 
-def _own_agreement(device: Device, cases: Cases) -> Device:
-    """Statistics of the laws at each temperature, and with that temperature interpolated from its neighbours."""
-    heat, law = device.heat, device.law
+def _own_moments(device: Device, cases: Cases, *, without: bool) -> _Moments:
+    """Of the laws at each temperature; ``without``: with that temperature interpolated from its neighbours."""
+    law, heat = device.law, device.heat
     temps = sorted({law.temp_C, *heat.row_C})
-    columns: dict[str, list[float]] = {
-        "model_mean_uS": [],
-        "model_std_uS": [],
-        "heldout_mean_uS": [],
-        "heldout_std_uS": [],
-    }
-    for temp, time_s in zip(heat.at_C, heat.at_s, strict=True):
-        at = [c for c in cases.cases if (c.temp_C, c.time_s) == (temp, time_s)]
-        keep = [k for k, t in enumerate(heat.row_C) if t != temp]
-        inner = temps[0] < temp < temps[-1] and keep
-        fewer = replace(
-            heat,
-            **{
-                name: tuple(getattr(heat, name)[k] for k in keep) for name in ("row_C", "row_s", "kept", "quantiles_uS")
-            },
-        )
-        for name, variant in (("model", heat), ("heldout", fewer if inner else heat)):
-            mean, std = _moments(replace(device, heat=variant), cases, at, temp, time_s)
-            columns[f"{name}_mean_uS"].append(mean)
-            columns[f"{name}_std_uS"].append(std)
-    return replace(device, heat=replace(heat, **{name: rounded(values, _DIGITS) for name, values in columns.items()}))
-
-
-def _moments(device: Device, cases: Cases, at: list[Case], temp_C: float, time_s: float) -> tuple[float, float]:
-    mean, std = [], []
-    law = device.law
-    change, share = device.change_quantiles(time_s, temp_C)
-    for case in at:
-        target = cases.targets[case.group]
-        factor = device.heat.read_factor(target, case.read_C)
+    mean, std = np.zeros(len(cases.cases)), np.zeros(len(cases.cases))
+    for k, case in enumerate(cases.cases):
+        keep, target = [i for i, t in enumerate(heat.row_C) if t != case.temp_C], cases.targets[case.group]
+        if without and temps[0] < case.temp_C < temps[-1] and keep:
+            names = ("row_C", "row_s", "kept", "quantiles_uS")
+            fewer = {name: tuple(getattr(heat, name)[i] for i in keep) for name in names}
+            change, share = replace(heat, **fewer).change(law, case.time_s, case.temp_C, device.programming.pulse_s)
+        else:
+            change, share = device.change_quantiles(case.time_s, case.temp_C)
+        factor = heat.read_factor(target, case.read_C)
         left_mean, left_std = node_moments(law.at(law.programming(), target))
         more_mean, more_std = node_moments(law.at(change, target))
         moved = (left_mean * share + more_mean) * factor + target * (factor - 1.0)
-        mean.append(float(moved.mean()))
+        mean[k] = moved.mean()
         spread = np.hypot(left_std * share, more_std) * factor
-        std.append(float(np.sqrt((spread**2).mean() + moved.var())))
-    return _pooled(at, list(range(len(at))), np.array(mean), np.array(std))
+        std[k] = np.sqrt((spread**2).mean() + moved.var())
+    return mean, std

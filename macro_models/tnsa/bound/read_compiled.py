@@ -11,30 +11,7 @@ import numba as nb
 import numpy as np
 
 from mho.macro_models.compiled import compile_loops
-
-_U, _V = np.uint64, np.uint32  # numba makes floating point of a signed and an unsigned integer
-_M0, _M1 = _U(0xD2511F53), _U(0xCD9E8D57)
-_W0, _W1 = _V(0x9E3779B9), _V(0xBB67AE85)
-_32, _16, _LOW16 = _U(32), _V(16), _V(0xFFFF)
-
-
-@nb.njit(error_model="numpy", inline="always")
-def _draw(blocks: Any, low: Any, high: Any, key: Any, normal: Any, words: Any, z: Any):
-    """Eight normal codes for each of the blocks."""
-    n = blocks.shape[0]
-    w0, w1, w2, w3 = words[0], words[1], words[2], words[3]
-    for i in range(n):  # all rounds of a block in registers, several blocks at once
-        c0, c1, c2, c3, k0, k1 = blocks[i], low, high, _V(0), _V(key[0]), _V(key[1])
-        for _ in range(10):
-            p0, p1 = _U(c0) * _M0, _U(c2) * _M1
-            c0, c2 = _V(p1 >> _32) ^ c1 ^ k0, _V(p0 >> _32) ^ c3 ^ k1
-            c1, c3 = _V(p1), _V(p0)
-            k0, k1 = _V(k0 + _W0), _V(k1 + _W1)
-        w0[i], w1[i], w2[i], w3[i] = c0, c1, c2, c3
-    for i in range(n):
-        for w in range(4):
-            z[8 * i + 2 * w] = normal[words[w, i] & _LOW16]
-            z[8 * i + 2 * w + 1] = normal[words[w, i] >> _16]
+from mho.macro_models.tnsa.draws_compiled import HIGH, LOW, draw
 
 
 def _convert(
@@ -43,13 +20,14 @@ def _convert(
 ):
     """``lines`` has the rows inverse, total, offset, positive step, negative step; ``square`` one column or all."""
     n = a.shape[1]
-    words, z = np.empty((4, blocks.shape[0]), np.uint32), np.empty(8 * blocks.shape[0], np.int16)
+    n_blocks = blocks.shape[0]
+    words, z = np.empty((4, n_blocks), np.uint32), np.empty(8 * n_blocks, np.int16)
     alike, crossed = square.shape[1] == 1, cross.shape[0] > 0
     inverse, total, offset, pos, neg = lines[0], lines[1], lines[2], lines[3], lines[4]
     low_end, high_end = np.float64(-steps - 1), np.float64(steps)
     charge = np.empty(n)
     for v in range(a.shape[0]):
-        _draw(blocks, _V(ids[v] & _U(0xFFFFFFFF)), _V(ids[v] >> _32), key, normal, words, z)
+        draw(blocks, n_blocks, np.uint32(ids[v] & LOW), np.uint32(ids[v] >> HIGH), np.uint32(0), key, normal, words, z)
         if alike:
             variance = np.float64(square[v, 0])
             if crossed:

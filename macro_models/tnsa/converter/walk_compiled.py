@@ -14,33 +14,15 @@ from numpy.typing import NDArray
 
 from mho.macro_models.compiled import compile_loops
 from mho.macro_models.integer.random import LANES, NORMAL_TABLE, Purpose, philox_key
+from mho.macro_models.tnsa.draws_compiled import HIGH, LOW, draw
 
-_U = np.uint64  # numba makes floating point of a signed and an unsigned integer
-_M0, _M1, _W0, _W1 = _U(0xD2511F53), _U(0xCD9E8D57), _U(0x9E3779B9), _U(0xBB67AE85)
-_LOW, _LOW16, _32, _16 = _U(0xFFFFFFFF), _U(0xFFFF), _U(32), _U(16)
+_V = np.uint32
 _LEAST = 5e-324  # smallest positive number
 
 _STATE, _DRIFT, _OFFSET, _SAMPLING, _COMPARATOR, _REACH, _SIGN, _LEVEL, _ROWS = range(9)
 """Rows of what is kept of each line: charge, charge that a decrement adds, and so on. No noise of a comparison exceeds
 its reach. A line has not flipped while sign times what is seen is at least the level; of one that has, the charge is
 NaN, so that it neither counts nor needs noise."""
-
-
-@nb.njit(error_model="numpy", inline="always")
-def _draw(block: Any, blocks: Any, id_low: Any, id_high: Any, step: Any, key: Any, normal: Any, words: Any, z: Any):
-    """Eight normal codes for each of so many blocks."""
-    for i in range(blocks):
-        c0, c1, c2, c3, k0, k1 = block[i], id_low, id_high, step, key[0], key[1]
-        for _ in range(10):
-            p0, p1 = c0 * _M0, c2 * _M1
-            c0, c2 = (p1 >> _32) ^ c1 ^ k0, (p0 >> _32) ^ c3 ^ k1
-            c1, c3 = p1 & _LOW, p0 & _LOW
-            k0, k1 = (k0 + _W0) & _LOW, (k1 + _W1) & _LOW
-        words[0, i], words[1, i], words[2, i], words[3, i] = c0, c1, c2, c3
-    for i in range(blocks):
-        for w in range(4):
-            z[8 * i + 2 * w] = normal[words[w, i] & _LOW16]
-            z[8 * i + 2 * w + 1] = normal[words[w, i] >> _16]
 
 
 @nb.njit(error_model="numpy", inline="always")
@@ -126,27 +108,27 @@ def _walk(
     cap: Any, negative: Any, counts: Any,
 ):
     blocks = constants.shape[1] // 8
-    words, near = np.empty((4, blocks), _U), np.empty(blocks + 1, _U)
-    block, number = np.empty(blocks, np.int64), np.empty(blocks, _U)
+    words, near = np.empty((4, blocks), _V), np.empty(blocks + 1, _V)
+    block, number = np.empty(blocks, np.int64), np.empty(blocks, _V)
     first, count, close = np.empty(blocks + 1, np.int64), np.empty(8 * blocks, np.int64), np.zeros(8 * blocks, np.uint8)
     lines, z, compared = np.zeros((_ROWS, 8 * blocks)), np.zeros(8 * blocks), np.zeros(8 * blocks)
     state, drift, offset, sampling = lines[_STATE], lines[_DRIFT], lines[_OFFSET], lines[_SAMPLING]
     comparator, reach, sign, level = lines[_COMPARATOR], lines[_REACH], lines[_SIGN], lines[_LEVEL]
     for v in range(charge.shape[0]):
-        low, high, live = ids[v] & _LOW, ids[v] >> _32, blocks
+        low, high, live = _V(ids[v] & LOW), _V(ids[v] >> HIGH), blocks
         for b in range(blocks):
             block[b], number[b] = b, numbers[b]
         count[:] = 0
         if noisy:
-            _draw(number, live, low, high, _U(0), keys[1], normal, words, z)
+            draw(number, live, low, high, _V(0), keys[1], normal, words, z)
         _begin(charge[v], constants, noisy, z, lines, negative[v])
         for step in range(1, cap + 1):
             if sampled:
-                _draw(number, live, low, high, _U(step), keys[0], normal, words, z)
+                draw(number, live, low, high, _V(step), keys[0], normal, words, z)
             _decrement(state, drift, offset, sampling, 8 * live, beta, sampled, z, compared)
             if noisy:
                 groups = _find_close(reach, live, number, compared, close, near, first)
-                _draw(near, groups, low, high, _U(step), keys[1], normal, words, z)
+                draw(near, groups, low, high, _V(step), keys[1], normal, words, z)
                 for i in range(groups):
                     for k in range(8):
                         compared[first[i] + k] += comparator[first[i] + k] * z[8 * i + k]
@@ -160,8 +142,8 @@ def _walk(
 
 _LOOPS: Any = compile_loops(
     nb.void(
-        nb.float64[:, ::1], nb.float64[:, ::1], nb.uint64[::1], nb.boolean, nb.boolean, nb.uint64[::1],
-        nb.uint64[:, ::1], nb.int16[::1], nb.float64, nb.int64, nb.boolean[:, ::1], nb.int64[:, ::1],
+        nb.float64[:, ::1], nb.float64[:, ::1], nb.uint32[::1], nb.boolean, nb.boolean, nb.uint64[::1],
+        nb.uint32[:, ::1], nb.int16[::1], nb.float64, nb.int64, nb.boolean[:, ::1], nb.int64[:, ::1],
     ),
     _walk,
 )
@@ -177,8 +159,8 @@ def count(
     keys = [philox_key(purpose, seed, core) for purpose in (Purpose.SAMPLING, Purpose.COMPARATOR)]
     negative, counts = np.empty((batch, lines), dtype=np.bool_), np.empty((batch, lines), dtype=np.int64)
     _LOOPS(
-        np.ascontiguousarray(charge), constants, np.array(walk.blocks), walk.sampling is not None,
-        walk.comparator is not None, np.array(op_id, dtype=np.uint64), np.array(keys, dtype=np.uint64),
+        np.ascontiguousarray(charge), constants, np.array(walk.blocks, dtype=np.uint32), walk.sampling is not None,
+        walk.comparator is not None, np.array(op_id, dtype=np.uint64), np.array(keys, dtype=np.uint32),
         NORMAL_TABLE, walk.beta, cap, negative, counts,
     )
     return negative, counts

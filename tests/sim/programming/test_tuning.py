@@ -32,7 +32,8 @@ def test_the_verilog_tunes_a_network_as_numpy_does():
     x = np.random.default_rng(0).normal(size=(30, 12)).astype(np.float32)
     options = CompileOptions(seeds=1, samples=32)
     network = compile_model(random_perceptron([12, 6]), chip, calibrate=x, options=options)
-    device, pulses, backend = load_device("rram-passive"), {"functional": {}, "cosim": {}}, CosimBackend()
+    device = load_device("rram-passive", {"stuck.fraction": 0.0})
+    pulses, backend = {"functional": {}, "cosim": {}}, CosimBackend()
     backend.open(chip, [])
     try:
         cells = {
