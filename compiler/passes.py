@@ -8,8 +8,8 @@
   walks take is put side by side.
 * :func:`~mho.compiler.job.network_of` -> a :class:`~mho.compiler.network.Network`, which every backend runs. On tiles
   then, network to network: :func:`~mho.compiler.tile.duplicates.duplicate_layers`, copies of the slowest layers;
-  :func:`~mho.compiler.tile.move_cores.move_cores`, cores near each other;
-  :func:`~mho.compiler.tile.prune_copies.prune_copies`, fewer copies where they gain nothing; and
+  :func:`~mho.compiler.tile.core_places.move_cores`, cores near each other;
+  :func:`~mho.compiler.tile.duplicates.prune_copies`, fewer copies where they gain nothing; and
   :func:`~mho.compiler.tile.pipelined.write_programs`, the programs of the tiles.
 """
 
@@ -30,14 +30,13 @@ from mho.compiler.model.operators.bounds import budget
 from mho.compiler.network import Network
 from mho.compiler.network.report import copies_of
 from mho.compiler.options import CompileOptions
-from mho.compiler.tile.duplicates import duplicate_layers
+from mho.compiler.tile.core_places import move_cores
+from mho.compiler.tile.duplicates import Judge, duplicate_layers, prune_copies
 from mho.compiler.tile.graph.images import entry_image
 from mho.compiler.tile.graph.shapes import shapes_of
 from mho.compiler.tile.layers import calibrate_on_tiles, with_walks
-from mho.compiler.tile.move_cores import move_cores
 from mho.compiler.tile.pipelined import Programmed, write_programs
 from mho.compiler.tile.placement.room import largest_buffer
-from mho.compiler.tile.prune_copies import Judge, prune_copies
 from mho.compiler.tile.refusal import Refusal
 from mho.hw.config import Chip
 from mho.macro_models.devices import Device

@@ -8,7 +8,7 @@ a layer of its own, with cells, operations and noise of its own, so that every b
 the same bits; nothing is calibrated anew, since copies hold the same weights.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -26,12 +26,55 @@ from mho.compiler.program import Call, Layer, Program, Stage
 from mho.compiler.tile.graph.images import images_of, outputs_in
 from mho.compiler.tile.graph.interleave import deal, sum_of_interleaved
 from mho.compiler.tile.lowering.geometry import Image, rows_in_turns
+from mho.compiler.tile.refusal import Refusal
 from mho.hw.config import Chip
 from mho.hw.tile.isa import DESCRIPTORS
 from mho.macro_models.integer.vector import Select, WeightedSum
 from mho.macro_models.integer.window import Window
 
-__all__ = ["choose", "duplicate_layers"]
+__all__ = ["Judge", "choose", "duplicate_layers", "prune_copies"]
+
+
+Judge = Callable[[Network], float | Refusal]
+"""Cycles of an image in the steady state, or why a network finds no room on the tiles."""
+
+SLOWER = 0.01
+"""What an image may take longer with fewer copies."""
+
+
+def prune_copies(
+    copied: Callable[[int, float], Network], limit: int, layers: int, judge: Judge | None
+) -> Network:
+    """The network with as many copies of layers as gain something.
+
+    Parameters
+    ----------
+    copied
+        The network with so many copies of a layer at most, and none that would let the busiest array do less than so
+        many cycles.
+    limit
+        Copies of a layer, at most.
+    layers
+        Layers without copies.
+    judge
+        What an image takes; None: as many copies as there may be.
+    """
+    best, refused = copied(limit, 0.0), ""
+    if judge is None:
+        return best
+    cycles: float | Refusal = 0.0
+    while len(best.program.layers) > layers and isinstance(cycles := judge(best), Refusal):
+        limit, refused = limit - 1, f"layers have at most {limit - 1} tiles in turn, since with more {cycles.sentence}"
+        best, cycles = copied(limit, 0.0), 0.0
+    while layers < len(best.program.layers) > len((fewer := copied(limit, cycles)).program.layers):
+        slower = judge(fewer)
+        if isinstance(slower, Refusal) or slower > (1 + SLOWER) * cycles:
+            break
+        best, cycles = fewer, slower
+    if not refused:
+        return best
+    return replace(best, calibration=replace(best.calibration, warnings=(refused, *best.calibration.warnings)))
+
 
 FEWEST_CYCLES = 100
 """Analog cycles between two positions below which more copies gain nothing: vectors and walks take as long."""

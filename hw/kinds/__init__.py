@@ -48,8 +48,11 @@ class Energy(Protocol):
         ...
 
     def weight(self, magnitude: NDArray[np.int64]) -> NDArray[np.int64]:
-        """How much an input drives its lines, by the magnitude of its code: what energies of inputs are linear in."""
-        ...
+        """How much an input drives its lines, by the magnitude of its code: what energies of inputs are linear in.
+
+        0 where nothing is known to depend on inputs.
+        """
+        return np.zeros_like(magnitude)
 
     def inputs(
         self, op: MvmOperation, masks: Masks, vectors: int, weights: NDArray[np.int64],
@@ -58,9 +61,9 @@ class Energy(Protocol):
         """In the place of the same names of so many operations: what these inputs take in these cells, in picojoule.
 
         ``weights`` are the sums over operations of the :meth:`weight` of each row of weights, ``row_uS`` what the cells
-        on all lines of the row conduct together, in uS; None: cells in the mean.
+        on all lines of the row conduct together, in uS; None: cells in the mean. Empty where nothing depends on them.
         """
-        ...
+        return {}
 
 
 def energy(chip: Chip) -> Energy | None:

@@ -5,21 +5,22 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from amaranth.hdl import Module, Mux, Signal, Value, signed
+from amaranth.hdl import Module, Signal, Value, signed
 from amaranth.lib.wiring import In, Out
 from numpy.typing import ArrayLike, NDArray
 
+from mho.hw import ports
 from mho.hw.config import Chip
 from mho.hw.config.kinds.sram import SramChip
 from mho.hw.core.digital.config import RowConfig
 from mho.hw.core.digital.groups import ColumnGroups, group_drain
 from mho.hw.core.digital.sequencer import Phase
-from mho.hw.core.layout import CODE_WIDTH
 from mho.hw.core.row_core import RowCore
 from mho.hw.core.timing import Drain
 from mho.hw.core.write_verify import WriteVerifyConfig
 from mho.hw.host.core.map import core_map
 from mho.hw.host.core.row_blocks import RowBlocks
+from mho.hw.kinds import Energy
 from mho.hw.macro.contract import ContractPins
 from mho.macro_models.integer.operation import MAX_BITS, MOST_OUT_BITS, Masks, MvmOperation
 from mho.macro_models.integer.sram import MOST_SHIFT, SramOperation
@@ -132,12 +133,6 @@ class SramPins(ContractPins):
         """Bits of a sum."""
         return {"SUM_BITS": self.cfg.sum_bits}
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, SramPins) and other.cfg == self.cfg
-
-    def __repr__(self) -> str:
-        return f"SramPins({self.cfg!r})"
-
 
 class SumGroups(ColumnGroups):
     """Makes codes of sums; see :class:`ColumnGroups` and :func:`mho.macro_models.integer.sram.rescaled`.
@@ -151,36 +146,23 @@ class SumGroups(ColumnGroups):
     """
 
     stages = ("read", "shifted")
-    totals: Value
-    step_code: Value
+    totals = ports.In(lambda self: self.cfg.lanes * self.cfg.sum_bits)
+    step_code = ports.In(16)
 
-    def results(self) -> dict[str, Any]:
-        """The sums, and the step of their product."""
-        return {"totals": In(self.cfg.lanes * self.cfg.sum_bits), "step_code": In(16)}
-
-    def codes(self, m: Module, fields: Any, enabled: Value, group: Value) -> list[Signal]:
-        """A cycle for the shift, and one for what is cut."""
-        cfg, outputs = self.cfg, []
+    def exact(self, m: Module, group: Value) -> list[Signal]:
+        """A cycle for the shift."""
+        cfg, shifted = self.cfg, list[Signal]()
         shift, half = Signal(range(MOST_SHIFT + 1)), Signal(MOST_SHIFT)
-        top, live = Signal(signed(CODE_WIDTH)), Signal(cfg.lanes)
         with m.If(self.finish):
             m.d.sync += shift.eq(0)
             for exponent in range(1, MOST_SHIFT + 1):  # the last one that is set is the highest
                 with m.If(self.step_code[exponent]):
                     m.d.sync += shift.eq(exponent)
-        m.d.comb += [
-            half.eq((1 << shift) >> 1), top.eq((1 << fields.out_bits) - 1),
-            live.eq(enabled.word_select(group, cfg.lanes)),
-        ]
+        m.d.comb += half.eq((1 << shift) >> 1)
         for k in range(cfg.lanes):
-            shifted = Signal(signed(cfg.sum_bits + 1), name=f"shifted_{k}")
-            output = Signal(signed(CODE_WIDTH), name=f"output_{k}")
-            m.d.sync += shifted.eq((2 * self.totals.word_select(k, cfg.sum_bits).as_signed() + half) >> shift)
-            m.d.comb += output.eq(Mux(shifted > top, top, Mux(shifted < -top, -top, shifted)))
-            with m.If(~live[k] | (fields.relu & (shifted < 0))):
-                m.d.comb += output.eq(0)
-            outputs.append(output)
-        return outputs
+            shifted.append(Signal(signed(cfg.sum_bits + 1), name=f"shifted_{k}"))
+            m.d.sync += shifted[k].eq((2 * self.totals.word_select(k, cfg.sum_bits).as_signed() + half) >> shift)
+        return shifted
 
 
 class SramCore(RowCore):
@@ -217,7 +199,7 @@ class SramBlocks(RowBlocks):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SramEnergy:
+class SramEnergy(Energy):
     """Energy of operations: so much for each bit of an input times each bit of a weight, whatever they are."""
 
     product_pJ: float
@@ -231,17 +213,6 @@ class SramEnergy:
         """See :class:`mho.hw.kinds.Energy`: ``sums``."""
         products = op.planes * int(masks.word_lines(op).sum()) * int(masks.enabled(op).sum())
         return {"sums": np.full(np.shape(steps)[:-1], self.product_pJ * products)}
-
-    def weight(self, magnitude: NDArray[np.int64]) -> NDArray[np.int64]:
-        """See :class:`mho.hw.kinds.Energy`: nothing is known to depend on inputs."""
-        return np.zeros_like(magnitude)
-
-    def inputs(
-        self, op: MvmOperation, masks: Masks, vectors: int, weights: NDArray[np.int64],
-        row_uS: NDArray[np.float64] | None,
-    ) -> Mapping[str, float]:
-        """See :class:`mho.hw.kinds.Energy`: none."""
-        return {}
 
 
 shape = timing = SramCoreConfig.from_chip

@@ -45,7 +45,7 @@ class Device:
     LATER_KEYS: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "confidence": ("names", "errors", "memory"), "law": ("cell", "loss"), "programming": ("cycle",),
         "read_noise": ("flicker_read_s",), "fit": ("cycles_range",), "update": ("down_model",),
-        "pulse": ("threshold_share",),
+        "pulse": ("threshold_share",), "conduction": ("supply_ohm",),
     }
     """Keys of sections that are not shown where they are empty or 0."""
 

@@ -114,7 +114,8 @@ _SPEC: Mapping[str, tuple[tuple[Spec, str], ...]] = {
         (Number(0.0, 3.0), "spread"), (ListOf(_PART, least=1, most=65), "occupancy"), (Number(1e-6, 1e6), "g_ref_uS"),
     ),
     "conduction": (
-        (Number(0.0, 1e3), "v0_V cubic_per_V2"), (_CONDUCTANCE, "access_uA_V2"), (Number(1.0, 10.0), "access_slope"),
+        (Number(0.0, 1e3), "v0_V cubic_per_V2"), (_CONDUCTANCE, "access_uA_V2 supply_ohm"),
+        (Number(1.0, 10.0), "access_slope"),
         (Number(1e-3, 10.0), "verify_V"), (Number(-10.0, 10.0), "access_threshold_V gate_V off_gate_V substrate_V"),
     ),
     "compact": ((Choice(("", *MODELS)), "model"), (Numbers(Number(-1e30, 1e30)), "constants")),

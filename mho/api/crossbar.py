@@ -84,10 +84,11 @@ def tune_crossbar(
     skip[used], targets[used] = False, target
     if wires is not None:
         g_uS = float(np.sqrt(max(model.range.g_min_uS, 1.0) * max(model.range.g_max_uS, 1.0)))
-        array.share = np.ones((rows, columns))
-        array.share[used] = pulse_shares(target.shape, wires, g_uS=g_uS, volts=law.set_threshold_V, scheme=scheme)
-        array.share = array.share.ravel()
+        share = np.ones((rows, columns))
+        share[used] = pulse_shares(target.shape, wires, g_uS=g_uS, volts=law.set_threshold_V, scheme=scheme)
+        array.share = share.ravel()
     if fresh:
         form_cells(chip, 0, array, skip)
-    tuned = tune(chip, 0, array, targets, skip, config=TuningConfig(window=window, leave=0.8 * window, aim=0.6 * window))
+    tuning = TuningConfig(window=window, leave=0.8 * window, aim=0.6 * window)
+    tuned = tune(chip, 0, array, targets, skip, config=tuning)
     return replace(tuned, error=tuned.error[used], silent=tuned.silent[used])

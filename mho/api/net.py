@@ -17,7 +17,7 @@ from mho.macro_models.shown import Shown
 from mho.macro_models.threads import one_thread
 from mho.results.result import Outputs, Result
 from mho.runs.backends import BackendLike, backend_of
-from mho.sim.build.announce import announced_builds
+from mho.sim.build.toolchain import announced_builds
 
 if TYPE_CHECKING:
     from mho.sim.export.listing import Listing

@@ -15,7 +15,7 @@ from mho.macro_models.errors import InputError, argument
 from mho.macro_models.files import FileKind
 from mho.macro_models.files.arrays import ArrayFile
 from mho.runs.backends import BackendLike, backend_of
-from mho.sim.build.announce import announced_builds
+from mho.sim.build.toolchain import announced_builds
 from mho.units import parse_time
 
 if TYPE_CHECKING:

@@ -147,7 +147,8 @@ def _tuned(tuning: "dict[str, Any] | None") -> list[tuple[str, str, str]]:
         ("mean error", f"{tuning['mean_error']:.2%}", ""),
         ("cells touched again, as others disturbed them", f"{tuning['retouched']}", ""),
         ("cells that do not answer", f"{tuning['silent']}", ""),
-        ("energy of pulses (uJ): meant cells, others", ", ".join(f"{1e6 * part:.3g}" for part in tuning["energy_J"]), ""),
+        ("energy of pulses (uJ), meant cells", f"{1e6 * tuning['energy_J'][0]:.3g}", ""),
+        ("energy of pulses (uJ), the others", f"{1e6 * tuning['energy_J'][1]:.3g}", ""),
     ]
 
 

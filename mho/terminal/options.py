@@ -141,7 +141,7 @@ def common_options(function: F) -> F:
         ctx = click.get_current_context()
         check_paths(ctx)
         interrupt.work()
-        from mho.sim.build.announce import announced_builds
+        from mho.sim.build.toolchain import announced_builds
 
         out = Output(json_path=json_path, quiet=quiet, verbose=verbose)
         try:

@@ -45,7 +45,7 @@ class MacroTexts:
     commanded
         The ideal macro of a chip in Python, as commands of its core see it; None: cores take no commands.
     driver
-        What the driver in C has for these commands, a template of :func:`mho.rtl_gen.c_driver.c_driver`.
+        What the driver in C has for these commands, a template of :func:`mho.rtl_gen.drivers.c_driver`.
     """
 
     model: Callable[[str, Chip], str]

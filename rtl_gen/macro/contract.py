@@ -1,13 +1,74 @@
-"""What every contract of a macro's pins needs, and the contract of a kind that says no more than its strobes."""
+"""Contracts of a macro's pins: what all need, and that of a kind that says no more than its strobes.
+
+A user's macro has a module around it that is the contract's macro within, so that the same is said of its pins.
+"""
 
 import re
 
 from mho.hw.config import Chip
 from mho.hw.kinds import core_blocks
+from mho.hw.macro.contract import ContractPins
 from mho.macro_models.errors import ToolError
+from mho.rtl_gen.macro.port_map import PortMap
+from mho.rtl_gen.macro.signals import contract_signals
 from mho.rtl_gen.templates import fill, template
 
-__all__ = ["connections", "write_pins_contract"]
+__all__ = ["connections", "pin_values", "write_mirror", "write_pins_contract"]
+
+
+def pin_values(contract: ContractPins, ports: PortMap, adapter: str, within: str = "") -> dict[str, str]:
+    """Verilog of what the core drives, bit by bit from the pins of the macro.
+
+    What a signal has no pin for (``op_id`` in silicon) is taken from the adapter, whose path is ``adapter``; ``within``
+    stands before the names of pins.
+    """
+    signals = contract_signals(contract)
+    bits_of: dict[tuple[str, int], str] = {}
+    for pin, bits in ports.drivers.items():
+        for number, bit in bits.items():
+            if bit.source:
+                sign = "~" if bit.inverted else ""
+                bits_of.setdefault((bit.source, bit.index), f"{sign}{within}{_bit(ports, pin, number)}")
+    values: dict[str, str] = {}
+    for name, (signal, function, size) in ports.derived.items():
+        if function == "binary":
+            number = "{" + ", ".join(bits_of[name, k] for k in reversed(range(size))) + "}"
+            # A macro without an enable sees line 0 while none is selected, and has to look at something else.
+            selected, width = bits_of.get((f"{signal}_one", 0), f"|{adapter}.{signal}"), signals[signal][0]
+            values[signal] = f"{selected} ? {width}'d1 << {number} : {width}'d0"
+    for signal, (width, driven) in signals.items():
+        if not driven and signal not in values:
+            above = [f"{adapter}.{signal}" + (f"[{k}]" if width > 1 else "") for k in range(width)]
+            bits = [bits_of.get((signal, k), above[k]) for k in range(width)]
+            values[signal] = f"{{{', '.join(reversed(bits))}}}"
+    return values
+
+
+def write_mirror(module: str, contract: ContractPins, ports: PortMap, adapter: str) -> str:
+    """Verilog of ``module``: signals of the contract from its pins, and the contract's macro behind them.
+
+    What a signal has no pin for is taken from the adapter, whose path is ``adapter``.
+    """
+    signals, values, lines = contract_signals(contract), pin_values(contract, ports, adapter), list[str]()
+    # Pins may have the names of signals.
+    inside = "inner_"
+    while any(pin.startswith(inside) for pin in ports.ports):
+        inside += "_"
+    for signal, (width, driven) in signals.items():
+        lines.append(f"  wire [{width - 1}:0] {inside}{signal}{'' if driven else f' = {values[signal]}'};")
+    for signal, bits in ports.reads.items():
+        for k, bit in enumerate(bits):
+            if bit.source:
+                sign = "~" if bit.inverted else ""
+                lines.append(f"  assign {_bit(ports, bit.source, bit.index)} = {sign}{inside}{signal}[{k}];")
+    listed = ",\n".join(f"  {port.direction:<6} wire {port.bits}{port.name}" for port in ports.ports.values())
+    inner = ", ".join(f".{name}({inside}{name})" for name in signals)
+    instance = f"\n  {contract.module} {inside} ({inner});\nendmodule\n"
+    return f"module {module} (\n{listed}\n);\n" + "\n".join(lines) + instance
+
+
+def _bit(ports: PortMap, pin: str, number: int) -> str:
+    return pin if ports.ports[pin].limits is None else f"{pin}[{number}]"
 
 
 def connections(text: str, module: str) -> dict[str, str]:

@@ -11,7 +11,9 @@ from mho.hw.kinds import core_blocks
 from mho.sim.build.toolchain import HDL
 from mho.sim.kinds import body
 
-__all__ = ["core_defines", "core_sources", "half_period", "macro_module", "own_names", "write_bench", "write_contracts"]
+__all__ = [
+    "core_defines", "core_sources", "half_period", "macro_module", "own_names", "write_bench", "write_contracts",
+]
 
 _SHELL = "core_bench.sv"
 """Read once for each different core, behind the body of its macro."""
@@ -24,7 +26,7 @@ def core_sources(chip: Chip, folder: Path, *, own_macro: bool = False, adapter: 
     module with its ports in which the contract's macro is, where ``adapter`` is the path of the adapter.
     """
     from mho.rtl_gen import emit_core
-    from mho.rtl_gen.macro.mirror import write_mirror
+    from mho.rtl_gen.macro.contract import write_mirror
     from mho.rtl_gen.macro.own_files import has_model, macro_files, rtl_files
     from mho.rtl_gen.macro.pin_check import macro_map
 
@@ -48,7 +50,7 @@ def write_contracts(chip: Chip, sources: Sequence[Path], adapter: str, folder: P
 
     ``sources`` hold the generated Verilog of the core, ``adapter`` is the path of the adapter.
     """
-    from mho.rtl_gen.macro.mirror import pin_values
+    from mho.rtl_gen.macro.contract import pin_values
     from mho.rtl_gen.macro.pin_check import macro_map
     from mho.rtl_gen.parts.assembly import contract_texts
 

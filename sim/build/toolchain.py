@@ -14,29 +14,44 @@ import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 
 from mho.macro_models.errors import ToolError
 from mho.macro_models.files.scripts import is_plain, plain_file
 from mho.macro_models.workspace import Workspace
-from mho.sim.build.announce import announce_build
 from mho.sim.build.children import run_tool
 
 __all__ = [
-    "HDL",
-    "cache_error",
-    "cache_folder",
-    "cached_build",
-    "cocotb_environment",
-    "hash_files",
-    "keep_log",
-    "nearby",
-    "require_cocotb",
-    "require_tool",
-    "run_logged",
-    "tool_version",
+    "HDL", "announce_build", "announced_builds", "cache_error", "cache_folder", "cached_build", "cocotb_environment",
+    "hash_files", "keep_log", "nearby", "require_cocotb", "require_tool", "run_logged", "tool_version",
 ]
+
+
+Note = Callable[[str], None]
+
+_note: ContextVar[Note | None] = ContextVar("note of builds", default=None)
+
+
+@contextmanager
+def announced_builds(note: Note | None) -> Iterator[None]:
+    """Builds within are told to ``note``, unless somebody around hears of them already."""
+    if note is None or _note.get() is not None:
+        yield
+        return
+    token = _note.set(note)
+    try:
+        yield
+    finally:
+        _note.reset(token)
+
+
+def announce_build(what: str) -> None:
+    """Tell whoever hears of builds that one begins."""
+    if (note := _note.get()) is not None:
+        note(f"building {what}, which is kept for the next time ...")
+
 
 HDL = Path(__file__).parents[1] / "hdl"
 """The project's own SystemVerilog and C++."""
@@ -135,7 +150,7 @@ def cached_build(
 
     ``build`` gets a temporary folder, which is sealed and renamed when it returns; a second process waits.
     If it raises, its logs are kept as ``failed-...`` beside the cache and nothing else is. What is built is announced
-    (:mod:`mho.sim.build.announce`) as ``what``; not where that is empty.
+    (:func:`building_told`) as ``what``; not where that is empty.
 
     Raises
     ------

@@ -130,7 +130,7 @@ def compiler_key() -> list[str]:
     here = Path(__file__)
     return [
         hash_files([
-            here, *map(here.with_name, ("toolchain.py", "edges.py", "scopes.py")), *here.with_name("parts").glob("*.*"),
+            here, *map(here.with_name, ("toolchain.py", "edges.py")), *here.with_name("parts").glob("*.*"),
         ]),
         tool_version("verilator"), tool_version("g++"), cpu_flags(), FAST, EXACT, f"parts {PARTS}",
     ]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from amaranth.lib import wiring
 
-from mho.hw.chip import ChipParts
+from mho.hw.chip.config import ChipParts
 from mho.hw.config import Chip
 from mho.sim.build.bench import bench_key, build_bench
 from mho.sim.build.tile_models import TileModels, models_key

@@ -1,13 +1,21 @@
-"""The Verilog of a chip in Verilator, ideal macros behind its tiles, reached through its bus or a serial line."""
+"""The Verilog of a chip in Verilator, ideal macros behind its tiles, reached through its bus or a serial line.
+
+For what runs for many cycles each tile is a model of its own (:func:`build_apart`), each kind compiled once. Tiles that
+wait are not evaluated, and those that do not are part by part of a clock edge (``sim/hdl/mesh_tiles.cpp``). Cycles are
+those of one model of the whole chip.
+"""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from amaranth.lib import wiring
 
-from mho.hw.chip import ChipParts, TiledChip, configurations
+from mho.hw.chip.chip import TiledChip
+from mho.hw.chip.config import ChipParts
+from mho.hw.chip.tops import configurations
+from mho.hw.config import Chip
 from mho.hw.config import Chip as Description
 from mho.hw.host.link.format import Status
 from mho.hw.host.link.tasks import Read, Write
@@ -17,13 +25,52 @@ from mho.rtl_gen.macro.adapter import write_adapter
 from mho.rtl_gen.macro.pin_check import macro_map
 from mho.rtl_gen.verilog.netlist import emit
 from mho.sim.board.bus import SimulatedBus
-from mho.sim.build.bench import cached_bench
-from mho.sim.build.toolchain import hash_files
+from mho.sim.build.bench import bench_key, build_bench, cached_bench
+from mho.sim.build.tile_models import TileModels, models_key
+from mho.sim.build.toolchain import HDL, cached_build, hash_files
 from mho.sim.build.verilate import FAST, UNOPTIMISED, hardware_hash
 from mho.sim.chip import bus_masters
 from mho.sim.chip.traffic import Expected
 
-__all__ = ["ChipBus", "ChipSimulation", "build_chip_bench", "chip_modules", "chip_text", "ideal_macro"]
+__all__ = ["ChipBus", "ChipSimulation", "build_apart", "build_chip_bench", "chip_modules", "chip_text", "ideal_macro"]
+
+
+_SOURCES = [HDL / name for name in ("bench_tiles.cpp", "strobes.h")]
+"""Beside those of the bench and of the tiles."""
+
+
+def build_apart(kind: str, chip: Chip, make: Callable[[], wiring.Component], top: str) -> Path:
+    """Folder of the bench of a component around the tiles of a chip, from the cache or built now.
+
+    Macros are ideal, and programming is not enabled. Interrupts of tiles and their power switches end in front of their
+    models, which have channels alone.
+
+    Parameters
+    ----------
+    kind
+        What it is called in the cache.
+    chip
+        The chip.
+    make
+        Makes what is simulated.
+    top
+        Name of its module.
+
+    Raises
+    ------
+    ToolError
+        If a tool is missing or fails.
+    """
+    def build(folder: Path) -> None:
+        modules = chip_modules(chip, make(), top, low=False)
+        models = TileModels(ChipParts.from_chip(chip))
+        inside = {"tile.v": "\n".join(modules.values()), "macro.v": ideal_macro(chip, low=False)}
+        build_bench(folder, models.around(modules), top, [*models.build(folder, inside), *_SOURCES])
+
+    described = json.dumps(chip.hardware("core", "noc", "tile").to_dict(), sort_keys=True)
+    key = [described, hardware_hash(), hash_files([Path(__file__)]), models_key(), *bench_key(top, _SOURCES)]
+    return cached_build(kind, key, build)
+
 
 _TOP = "mho_chip_bench"
 _MOST = 32  # accesses of one request

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.macro_models.errors import InputError
+from mho.rtl_gen.drivers import TILES_HEADER, tile_driver
 from mho.rtl_gen.templates import fill, template
-from mho.rtl_gen.tile_driver import TILES_HEADER, tile_driver
 from mho.sim.export.c_text import array
 from mho.sim.export.listing import Listing, Put, Taken
 
@@ -31,7 +31,12 @@ def c_files(listing: Listing, name: str) -> dict[str, str]:
 def _header(listing: Listing, name: str) -> str:
     net = listing.network
     sent, received = listing.elements
-    remarks = "".join(f" *\n * Left to the host: {step}.\n" for step in listing.host_steps)
+    said = [f"Left to the host: {step}" for step in listing.host_steps]
+    said += [f"Codes {value}" for value in listing.fed]
+    said += [f"Lanes {value}" for value in listing.given if listing.whole]
+    # A name may hold what ends a comment.
+    remarks = "".join(f" *\n * {line}.\n" for line in said).replace("*/", "* /")
+    remarks = remarks.encode("ascii", "replace").decode()
     return fill(template("network.h"), {
         "CHIP": net.chip.name, "SENT": sent, "RECEIVED": received, "REMARKS": remarks, "TILES": TILES_HEADER,
         "UPPER": name.upper(), "NAME": name,

@@ -57,6 +57,7 @@ def _content(listing: Listing, name: str) -> Mapping[str, Any]:
         "cells": [{"core": image.core, "lines": len(image.targets_uS), "writes": [list(pair) for pair in image.writes]}
                   for image in listing.cells],
         "passes": listing.passes, "skip_cell": 1 << WORD_FLAG, "host_steps": list(listing.host_steps),
+        "fed": [asdict(value) for value in listing.fed], "given": [asdict(value) for value in listing.given],
         "about": _ABOUT,
     }
 
@@ -79,4 +80,6 @@ _ABOUT = {
     "cells": "targets_uS_k: conductances of core k, [bit line, source line], in uS; targets_k: the same as codes of "
              "write-verify, row by row; writes: registers of a pass, from core on; passes: how many passes",
     "host_steps": "what the host does besides",
+    "fed, given": "values of the model in what is sent, as numbers that become codes, and in the last lanes: name, "
+                  "shape, first element",
 }

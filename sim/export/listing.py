@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +29,7 @@ from mho.sim.export.host_steps import HostFunctions, host_functions
 from mho.sim.programming.write_verify import target_codes
 from mho.sim.tile_networks.plan import WRITE, SourcePlan, make_plan, tile_node
 
-__all__ = ["TAG_AT", "CellTargets", "Listing", "Put", "Taken", "list_network"]
+__all__ = ["TAG_AT", "CellTargets", "Fed", "Listing", "Put", "Taken", "list_network"]
 
 TAG_AT = 16
 """Lowest bit of the tag in the head of a flit."""
@@ -61,6 +62,24 @@ class Taken:
     flits: int
     first: int
     held: HeldValue
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fed:
+    """A value of the model in the numbers of an image: elements from ``first`` on, row by row of its shape."""
+
+    name: str
+    shape: tuple[int, ...]
+    first: int
+
+    @property
+    def size(self) -> int:
+        """Elements."""
+        return prod(self.shape)
+
+    def __str__(self) -> str:
+        shape = " x ".join(map(str, self.shape)) or "1"
+        return f"{self.first} to {self.first + self.size - 1} are {self.name}, {shape}"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -150,13 +169,48 @@ class Listing:
         assert code is not None
         before = program.input.before
         said = [f"steps of the model before the input is quantised: {before.operators}"] if before is not None else []
-        said += [f"{len(code.before)} steps before the tiles"] if code.before else []
+        if code.before:
+            said.append(f"steps before the tiles: {' '.join(program.stages[k].name for k in code.before)}")
         said += [f"in C, {name}: {' '.join(program.stages[k].name for k in stages)}" for name, stages in (
             *zip(self.functions.steps, (step.stages for step in Split.of(program, code).steps), strict=True),
             *([(self.functions.finish, code.behind)] if self.functions.finish else []))]
         every = [str(op.kind) for output in self.network.model.outputs for op in output.host]
         kinds = [kind for kind in every if kind not in ("reshape", "cast")]
         return (*said, *([f"steps of the model on its outputs: {' '.join(kinds)}"] if kinds else ()))
+
+    @property
+    def fed(self) -> tuple["Fed", ...]:
+        """What the host makes of an image, in the order in which it lies there."""
+        code, program, model = self.network.tiles, self.network.program, self.network.model
+        assert code is not None
+        made = {v for step in Split.of(program, code).steps for v in step.gives}
+        places = _places([(value, code.inputs[value]) for value in sorted(code.inputs)])
+        fed: list[Fed] = []
+        for value, first in places.items():
+            if value in made:
+                continue
+            if value:
+                held = code.inputs[value]
+                parts = [(f"lanes of {program.stages[value - 1].name}", (held.channels, held.pixels))]
+            elif (before := program.input.before) is None:
+                parts = list(model.inputs)
+            else:
+                sizes = {v: model.steps[v - 1].operation.size for v in before.values if v}
+                parts = [part for v in before.values for part in (
+                    [(f"what step {v} of the model makes", (sizes[v],))] if v else model.inputs)]
+            for name, shape in parts:
+                fed.append(Fed(name=name, shape=tuple(shape), first=first))
+                first += fed[-1].size
+        return tuple(fed)
+
+    @property
+    def given(self) -> tuple["Fed", ...]:
+        """What is made of the last lanes of an image: outputs of the model, of which the host's steps make theirs."""
+        lanes = len(self.network.program.output.scale)
+        return tuple(
+            Fed(name=output.name, shape=(lanes - output.first if output.size is None else output.size,),
+                first=output.first) for output in self.network.model.outputs
+        )
 
     @property
     def coded(self) -> bool:

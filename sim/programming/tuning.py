@@ -68,9 +68,7 @@ class TuningConfig:
     start_V: float = 0.15
     """Amplitude at which the first pass begins, in V."""
     ramp: float = 1.1
-    """Factor from one of its amplitudes to the next."""
-    below_V: float = 0.03
-    """How far below the amplitude to which a cell answers a visit begins, in V."""
+    """Factor from one of its amplitudes to the next. A visit begins one below that to which the cell answered."""
     step_V: float = 0.01
     """By which amplitudes rise in a visit, in V."""
     most_pulses: int = 100
@@ -211,9 +209,11 @@ class _Tuner:
         error = np.full(g_uS.shape, np.nan)
         error[self.chosen] = g_uS[self.chosen] / self.targets_uS[self.chosen] - 1.0
         done, runs = zip(*self.passes, strict=True)
+        meant_J, others_J = self.energy_J.tolist()
         return Tuning(
             passes=done, error=error, retouched=int(self.disturbed.sum()), silent=self.silent,
-            window=self.config.window, energy_J=(float(self.energy_J[0]), float(self.energy_J[1])), run=_joined(runs, [run.faults[-1] for run in runs]),
+            window=self.config.window, energy_J=(meant_J, others_J),
+            run=_joined(runs, [run.faults[-1] for run in runs]),
         )
 
     def _moves(self) -> Codes:
@@ -286,7 +286,7 @@ class _Tuner:
         if not back:
             goal *= 1.0 + sign * config.beyond
         edge = np.rint(goal * (1.0 - sign * config.aim)).astype(np.int64)
-        start = max(1, amplitude - self._code(config.below_V))
+        start = max(1, round(amplitude / config.ramp))
         self._move(cells, edge, polarity, start, max(1, self._code(config.step_V)), config.most_pulses)
 
     def _move(self, cells: Mask, edge: Codes, polarity: Polarity, start: int, step: int, most: int) -> None:

@@ -13,8 +13,7 @@ from mho.rtl_gen.emit import module_texts
 from mho.sim.build.toolchain import cache_folder
 from mho.sim.silicon.liberty.cell import Cells
 from mho.sim.silicon.liberty.library import Library
-from mho.sim.silicon.memories.choice import Memories
-from mho.sim.silicon.memories.tiling import Tiling
+from mho.sim.silicon.memories.tiling import Memories, Tiling
 from mho.sim.silicon.synthesis.blocks import Synthesis
 from mho.sim.silicon.synthesis.modules import counted, memory_bits, without_comments
 

@@ -1,7 +1,7 @@
 """A job of tiles: their programs, conductances and flows, as one TOML file says, or one program alone."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from mho.macro_models.errors import InputError
 from mho.macro_models.files import FileKind, read_text, read_toml
 from mho.macro_models.files.arrays import ArrayFile
 from mho.macro_models.files.schema import TEXT, Choice, ListOf, Optional, Table, Whole
+from mho.macro_models.integer.draws import draw_key
 from mho.macro_models.kinds import family
 
 __all__ = ["JOB", "TileJob", "read_job"]
@@ -135,6 +136,15 @@ class TileJob:
             for tile, program in self.programs.items()
         }
         return Joined(tiles=places, flows=tuple(self.flows), reductions=tuple(self.reductions))
+
+    def keyed(self, seed: int) -> "TileJob":
+        """The same with the keys of chip number ``seed`` for what programs draw, where they have none."""
+        if not self.chip.tile.draws:
+            return self
+        return replace(self, programs={
+            tile: program if program.key else replace(program, key=draw_key(seed, self.node_of(tile)))
+            for tile, program in self.programs.items()
+        })
 
     def node_of(self, tile: str) -> int:
         """Number of a tile's node."""

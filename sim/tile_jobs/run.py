@@ -18,8 +18,7 @@ from mho.macro_models.devices import Device
 from mho.macro_models.errors import InputError, ToolError
 from mho.macro_models.integer.operation import MvmOperation
 from mho.macro_models.shown import Shown
-from mho.sim.board.tiles.backend import BoardTilesBackend
-from mho.sim.board.tiles.loads import one_for_each_table
+from mho.sim.board.tiles.backend import BoardTilesBackend, one_for_each_table
 from mho.sim.tile_jobs.job import TileJob
 from mho.sim.tile_networks.backend import TileCosimBackend
 
@@ -66,7 +65,7 @@ def run_job(
         By ``"tile:stream"`` (:meth:`TileJob.inputs`), of shape (images, elements of all blocks of an image): int8 or
         uint8 a byte, int16 two, the lower one first. One input may go by the name ``""``.
     device, seed, time_s, causes
-        Of the cells.
+        Of the cells; ``seed`` of what programs draw, too.
     backend
         What carries them out beside the interpreter: None for the interpreter alone.
 
@@ -77,6 +76,7 @@ def run_job(
     ToolError
         If the backend gives something else than the interpreter.
     """
+    job = job.keyed(seed)
     streams = job.inputs()
     blocks = _blocks(streams, inputs)
     images = len(next(iter(blocks.values())))

@@ -83,7 +83,7 @@ def test_a_combination_is_taken_by_all_tools_and_runs(choice: Choice, tmp_path: 
 @pytest.mark.long
 @pytest.mark.cosim("verilator", "iverilog", "yosys", "cocotb")
 @pytest.mark.parametrize("programs", [False, True], ids=["core", "tile"])
-@pytest.mark.parametrize("choice", list(_all()), ids=_word)
+@pytest.mark.parametrize("choice", list(_all(chip=(*CHOICES["chip"], "array-32"))), ids=_word)
 def test_every_combination_is_taken_by_all_tools(choice: Choice, programs: bool, tmp_path: Path) -> None:
     accepted(choice | {"tile.programs": programs}, tmp_path)
     assert "FAIL=0" in run_bench(tmp_path, ["make", "SIM=icarus"])

@@ -1,7 +1,6 @@
 """iCE40-HX8K breakout board: no memory but block RAM, so its bitstream can be turned back to a netlist."""
 
-from mho.fpga.boards.board import Board
-from mho.fpga.boards.plan import BoardPlan
+from mho.fpga.boards.board import Board, BoardPlan
 
 __all__ = ["BOARD"]
 

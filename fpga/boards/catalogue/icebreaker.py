@@ -1,7 +1,6 @@
 """iCEBreaker: iCE40 UP5K, the only iCE40 with 1 Mbit of single-ported RAM."""
 
-from mho.fpga.boards.board import Board
-from mho.fpga.boards.plan import BoardPlan
+from mho.fpga.boards.board import Board, BoardPlan
 
 __all__ = ["BOARD"]
 

@@ -1,7 +1,6 @@
 """OrangeCrab with an ECP5-25F: no serial chip, so the line is at pins of its header."""
 
-from mho.fpga.boards.board import Board
-from mho.fpga.boards.plan import BoardPlan, TilesPlan
+from mho.fpga.boards.board import Board, BoardPlan, TilesPlan
 
 __all__ = ["BOARD"]
 

@@ -1,7 +1,6 @@
 """Tang Nano 9K: a GW1N of Gowin."""
 
-from mho.fpga.boards.board import Board
-from mho.fpga.boards.plan import BoardPlan
+from mho.fpga.boards.board import Board, BoardPlan
 
 __all__ = ["BOARD"]
 

@@ -1,7 +1,6 @@
 """ULX3S with the largest ECP5."""
 
-from mho.fpga.boards.board import Board
-from mho.fpga.boards.plan import BoardPlan, TilesPlan
+from mho.fpga.boards.board import Board, BoardPlan, TilesPlan
 
 __all__ = ["BOARD"]
 

@@ -2,13 +2,12 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal, Value, signed
-from amaranth.lib.wiring import In
+from amaranth.hdl import Module, Signal, Value, signed
 
 from mho.hw.core.digital.groups import ColumnGroups
 from mho.hw.core.layout import CODE_WIDTH
+from mho.hw.ports import In
 from mho.macro_models.errors import check_whole
 
 __all__ = ["ColumnConverter", "ConvertedGroups", "CountingConverter", "RampConverter", "SarConverter"]
@@ -97,24 +96,12 @@ class ConvertedGroups(ColumnGroups):
         Codes of the group of the last cycle, lowest column first.
     """
 
-    converted: Value
+    converted = In(lambda self: self.cfg.lanes * self.cfg.converter.bits)
 
-    def results(self) -> dict[str, Any]:
-        """The codes."""
-        return {"converted": In(self.cfg.lanes * self.cfg.converter.bits)}
-
-    def codes(self, m: Module, fields: Any, enabled: Value, group: Value) -> list[Signal]:
+    def exact(self, m: Module, group: Value) -> list[Signal]:
         """A cycle after their group was at the pins."""
-        lanes, bits = self.cfg.lanes, self.cfg.converter.bits
-        top, live, outputs = Signal(signed(CODE_WIDTH)), Signal(lanes), []
-        m.d.comb += [top.eq((1 << fields.out_bits) - 1), live.eq(enabled.word_select(group, lanes))]
-        for k in range(lanes):
-            exact, output = (Signal(signed(CODE_WIDTH), name=f"{name}_{k}") for name in ("exact", "output"))
-            m.d.comb += [
-                exact.eq(2 * self.converted.word_select(k, bits).as_signed() + 1),
-                output.eq(Mux(exact > top, top, Mux(exact < -top, -top, exact))),
-            ]
-            with m.If(~live[k] | (fields.relu & (exact < 0))):
-                m.d.comb += output.eq(0)
-            outputs.append(output)
-        return outputs
+        bits, exact = self.cfg.converter.bits, list[Signal]()
+        for k in range(self.cfg.lanes):
+            exact.append(Signal(signed(CODE_WIDTH), name=f"exact_{k}"))
+            m.d.comb += exact[k].eq(2 * self.converted.word_select(k, bits).as_signed() + 1)
+        return exact

@@ -4,15 +4,15 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from amaranth.hdl import Cat, Const, Module, Signal, Value, unsigned
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import data, stream
 from amaranth.lib.memory import Memory
-from amaranth.lib.wiring import In, Out
 
 from mho.hw.block import Resettable
 from mho.hw.core.layout import CODE_WIDTH, OUTPUTS_PER_WORD, WordsLayout
 from mho.hw.core.shape import CoreShape
 from mho.hw.core.timing import Drain
+from mho.hw.ports import In, Out
 
 __all__ = ["ColumnGroups", "ResultLayout", "follow_operation", "group_drain"]
 
@@ -65,12 +65,12 @@ def output_lines(cfg: CoreShape, lines: Value) -> Value:
     return lines if of_output == 1 else Cat(lines[of_output * k] for k in range(cfg.outputs))
 
 
-class ColumnGroups(Resettable):
+class ColumnGroups(Resettable[Any]):
     """Reads the results of a macro, ``cfg.lanes`` columns a cycle, and gives out two codes a word.
 
     With two lanes a word is made a cycle, which is what the stream takes; more lanes only make a result wait in its
     memory. The first word is at the output three cycles and one for each stage after ``finish``. A kind says what a
-    code is: :meth:`codes`.
+    code is made of: :meth:`exact`.
 
     Members
     -------
@@ -102,35 +102,33 @@ class ColumnGroups(Resettable):
     sums: ClassVar[bool] = False
     """A result is the sum of parts that the macro has one after the other, of which ``finish`` tells the last."""
 
-    finish: Value
-    part: Value
-    discard: Value
-    result: Any
-    enabled: Value
-    free: Value
-    busy: Value
-    seek: Value
-    wanted: Value
-    row: Signal
-    o: stream.Interface
-
-    def __init__(self, cfg: Any) -> None:
-        self.cfg = cfg
-        super().__init__(cfg, {
-            **({"part": In(1)} if self.sums else {}), "finish": In(1), "discard": In(1),
-            "result": In(ResultLayout(cfg)), "enabled": In(cfg.outputs),
-            "free": Out(1), "busy": Out(1), "row": Out(range(cfg.group_rows)),
-            "seek": In(1), "wanted": In(range(cfg.group_rows)),
-            **self.results(), "o": Out(stream.Signature(unsigned(32))),
-        })
+    part = In(1, when=lambda self: self.sums)
+    finish = In(1)
+    discard = In(1)
+    result = In(lambda self: ResultLayout(self.cfg))
+    enabled = In(lambda self: self.cfg.outputs)
+    free = Out(1)
+    busy = Out(1)
+    row = Out(lambda self: range(self.cfg.group_rows))
+    seek = In(1)
+    wanted = In(lambda self: range(self.cfg.group_rows))
+    o = Out(stream.Signature(unsigned(32)))
 
     @abstractmethod
-    def results(self) -> dict[str, Any]:
-        """Inputs with what the macro holds of a group, and what else codes are made with."""
+    def exact(self, m: Module, group: Value) -> list[Signal]:
+        """Half steps of a group, as many as lanes, when what was read of it has passed the stages."""
 
-    @abstractmethod
-    def codes(self, m: Module, fields: Any, enabled: Value, group: Value) -> list[Signal]:
-        """Codes of a group, as many as lanes, when what was read of it has passed the stages."""
+    def _codes(self, m: Module, fields: Any, enabled: Value, group: Value) -> list[Signal]:
+        """Codes of a group: half steps as far as the bits go, 0 of a column that gives none."""
+        top, live, codes = Signal(signed(CODE_WIDTH)), Signal(self.cfg.lanes), []
+        m.d.comb += [top.eq((1 << fields.out_bits) - 1), live.eq(enabled.word_select(group, self.cfg.lanes))]
+        for k, exact in enumerate(self.exact(m, group)):
+            output = Signal(signed(CODE_WIDTH), name=f"output_{k}")
+            m.d.comb += output.eq(Mux(exact > top, top, Mux(exact < -top, -top, exact)))
+            with m.If(~live[k] | (fields.relu & (exact < 0))):
+                m.d.comb += output.eq(0)
+            codes.append(output)
+        return codes
 
     def elaborate(self, platform: object) -> Any:
         m = Module()
@@ -159,7 +157,7 @@ class ColumnGroups(Resettable):
             groups.append(group)
             valid.append(arrived)
         self._arrives = valid[-1]  # a group, of which codes are made
-        codes = self.codes(m, held, enabled, groups[-1])
+        codes = self._codes(m, held, enabled, groups[-1])
         ends = valid[-1]
         if self.sums:
             # A result before may not have gone while parts of the next come: they are not written.

@@ -4,14 +4,13 @@ from typing import Any
 
 from amaranth.hdl import Module, Mux, Signal, Value, signed
 from amaranth.lib.memory import Memory
-from amaranth.lib.wiring import In
 
 from mho.hw.core.digital.groups import ColumnGroups
-from mho.hw.core.layout import CODE_WIDTH
 from mho.hw.core.row_core import RowCore
 from mho.hw.core.write_verify import WriteVerifyConfig
 from mho.hw.kinds.array.config import ArrayCoreConfig
 from mho.hw.kinds.array.pins import ArrayPins
+from mho.hw.ports import In
 
 __all__ = ["ArrayCore", "ShiftAdd"]
 
@@ -30,31 +29,24 @@ class ShiftAdd(ColumnGroups):
     """
 
     sums = True
-    converted: Value
-    first: Value
-    shift: Value
-    less: Value
+    converted = In(lambda self: self.cfg.lanes * self.cfg.codes * self.cfg.converter.bits)
+    first = In(1)
+    shift = In(1)
+    less = In(1, when=lambda self: self.cfg.chop)
 
-    def results(self) -> dict[str, Any]:
-        """The codes, and what is done with the sums before."""
-        width = self.cfg.lanes * self.cfg.codes * self.cfg.converter.bits
-        return {"converted": In(width), "first": In(1), "shift": In(1), **({"less": In(1)} if self.cfg.chop else {})}
-
-    def codes(self, m: Module, fields: Any, enabled: Value, group: Value) -> list[Signal]:
+    def exact(self, m: Module, group: Value) -> list[Signal]:
         """A cycle after their group was at the pins; their sums are read while it is."""
         cfg = self.cfg
         width = cfg.converter.bits + 2 + (cfg.drive_steps - 1).bit_length() + cfg.digit_bits * (8 // cfg.digit_bits)
         m.submodules.sums = sums = Memory(shape=cfg.lanes * width, depth=cfg.group_rows, init=[])
         write, read = sums.write_port(), sums.read_port()
-        first, shift, less, live = Signal(), Signal(), Signal(), Signal(cfg.lanes)
+        first, shift, less, totals = Signal(), Signal(), Signal(), list[Signal]()
         with m.If(self.part | self.finish):
             m.d.sync += [first.eq(self.first), shift.eq(self.shift)]
             if cfg.chop:
                 m.d.sync += less.eq(self.less)
-        top, totals, outputs = Signal(signed(CODE_WIDTH)), [], []
         m.d.comb += [
             read.addr.eq(self.row), read.en.eq(1), write.addr.eq(group), write.en.eq(self._arrives),
-            top.eq((1 << fields.out_bits) - 1), live.eq(enabled.word_select(group, cfg.lanes)),
         ]
         for k in range(cfg.lanes):
             added = self._half_steps(k)
@@ -64,16 +56,10 @@ class ShiftAdd(ColumnGroups):
             m.d.comb += [
                 before.eq(read.data.word_select(k, width)),
                 total.eq(Mux(first, 0, Mux(shift, before << cfg.digit_bits, before)) + added),
+                write.data.word_select(k, width).eq(total),
             ]
             totals.append(total)
-            output = Signal(signed(CODE_WIDTH), name=f"output_{k}")
-            m.d.comb += output.eq(Mux(total > top, top, Mux(total < -top, -top, total)))
-            with m.If(~live[k] | (fields.relu & (total < 0))):
-                m.d.comb += output.eq(0)
-            outputs.append(output)
-        for k, total in enumerate(totals):
-            m.d.comb += write.data.word_select(k, width).eq(total)
-        return outputs
+        return totals
 
     def _half_steps(self, k: int) -> Value:
         """Half steps of the code of a lane: of two arrays those of the difference."""

@@ -82,9 +82,3 @@ class ArrayPins(ContractPins):
     def write_names(self) -> tuple[str, ...]:
         """Names of the pins of programming, if there are any."""
         return () if self.write is None else tuple(write_pins(self.write).members)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, ArrayPins) and (other.cfg, other.write) == (self.cfg, self.write)
-
-    def __repr__(self) -> str:
-        return f"ArrayPins({self.cfg!r}, {self.write!r})"

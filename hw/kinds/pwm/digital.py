@@ -1,14 +1,11 @@
 """The digital unit: counters become codes, which leave as a stream while the next conversion runs."""
 
-from typing import Any
-
-from amaranth.hdl import Module, Mux, Signal, Value, signed
-from amaranth.lib.wiring import In
+from amaranth.hdl import Module, Signal, Value, signed
 
 from mho.hw.core.digital.groups import ColumnGroups
 from mho.hw.core.layout import CODE_WIDTH
-from mho.hw.kinds.pwm.config import PwmCoreConfig
 from mho.hw.kinds.pwm.settings import COLUMN_BITS
+from mho.hw.ports import In
 from mho.macro_models.integer.pwm.converter import COUNTER_BITS, PRODUCT_BITS
 
 __all__ = ["DigitalUnit"]
@@ -30,40 +27,21 @@ class DigitalUnit(ColumnGroups):
     """
 
     stages = ("read", "product")
-    columns: Value
-    count_pos: Value
-    count_neg: Value
+    columns = In(lambda self: self.cfg.lanes * COLUMN_BITS)
+    count_pos = In(lambda self: self.cfg.lanes * COUNTER_BITS)
+    count_neg = In(lambda self: self.cfg.lanes * COUNTER_BITS)
 
-    cfg: PwmCoreConfig
-
-    def results(self) -> dict[str, Any]:
-        """Counters, gains and offsets."""
-        counts = self.cfg.lanes * COUNTER_BITS
-        return {"columns": In(self.cfg.lanes * COLUMN_BITS), "count_pos": In(counts), "count_neg": In(counts)}
-
-    def codes(self, m: Module, fields: Any, enabled: Value, group: Value) -> list[Signal]:
+    def exact(self, m: Module, group: Value) -> list[Signal]:
         """One cycle after its counters were at the pins."""
-        cfg = self.cfg
-        top = Signal(8)
-        low = Signal(signed(9))
-        live = Signal(cfg.lanes)
-        m.d.comb += [
-            top.eq((1 << fields.out_bits) - 1), low.eq(Mux(fields.relu, 0, -top)),
-            live.eq(enabled.word_select(group, cfg.lanes)),
-        ]
-        codes = []
-        for k in range(cfg.lanes):
+        codes = list[Signal]()
+        for k in range(self.cfg.lanes):
             gain, offset = self.columns.word_select(k, COLUMN_BITS)[:8], self.columns.word_select(k, COLUMN_BITS)[8:]
             product = Signal(signed(COUNTER_BITS + 9), name=f"product_{k}")
             moved = Signal(signed(8), name=f"offset_{k}")
             exact = Signal(signed(CODE_WIDTH), name=f"exact_{k}")
-            code = Signal(signed(CODE_WIDTH), name=f"code_{k}")
             difference = (self.count_pos.word_select(k, COUNTER_BITS).as_unsigned()
                           - self.count_neg.word_select(k, COUNTER_BITS).as_unsigned())
             m.d.sync += [product.eq(difference * gain), moved.eq(offset.as_signed())]
-            m.d.comb += [
-                exact.eq(((product + (1 << PRODUCT_BITS - 1)) >> PRODUCT_BITS) + moved),
-                code.eq(Mux(live[k], Mux(exact > top, top, Mux(exact < low, low, exact)), 0)),
-            ]
-            codes.append(code)
+            m.d.comb += exact.eq(((product + (1 << PRODUCT_BITS - 1)) >> PRODUCT_BITS) + moved)
+            codes.append(exact)
         return codes

@@ -53,24 +53,28 @@ def read_matrix(
     Each cell gives a line at 0 V the current that it has there. An open line settles where its cells' currents cancel,
     against the slopes of these currents: that of a superlinear cell is larger than its current over its voltage, and
     larger the more inputs are not 0. Half of them are taken to be 0, as a matrix cannot follow the inputs;
-    :func:`read_error` says how good it is. Cells of word lines that are off leak. Arguments and result else as of
-    :func:`~mho.macro_models.array.effective_matrix`.
+    :func:`read_error` says how good it is. A shared supply takes from all what it does in the mean at that point, where
+    each of its polarities feeds half of the rows. Cells of word lines that are off leak. Arguments and result else as
+    of :func:`~mho.macro_models.array.effective_matrix`.
     """
     g = check_conductances(g_S)
     on = check_lines_on(wl, len(g))
     signs = np.where(np.arange(g.shape[1] if backward else g.shape[0]) % 2, -v_V, v_V)
 
-    def point(scale: float) -> OperatingPoint:
-        return _solve(g, wires, conduction, scale * signs, 0.0, on, backward, temp_C)
+    def point(scale: float, supply: bool = False) -> OperatingPoint:
+        shared = conduction if supply else replace(conduction, supply_ohm=0.0)
+        return _solve(g, wires, shared, scale * signs, 0.0, on, backward, temp_C)
 
-    driven = point(1.0)
+    driven, left = point(1.0), 1.0
+    if conduction.supply_ohm:
+        left = float(np.abs(point(1.0, supply=True).cell_A).sum()) / max(float(np.abs(driven.cell_A).sum()), 1e-300)
     conducting = _ratio(driven.cell_A, driven.cell_V)
     if check_mode(mode) == "current":
-        return effective_matrix(conducting, wires, mode=mode, backward=backward)
+        return left * effective_matrix(conducting, wires, mode=mode, backward=backward)
     less, idle = point(1.0 - _STEP), point(_STEP)
     slope = _ratio(driven.cell_A - less.cell_A, driven.cell_V - less.cell_V)
     load = (slope + _ratio(idle.cell_A, idle.cell_V)) / 2.0
-    part = _ratio(conducting, load)
+    part = left * _ratio(conducting, load)
     return effective_matrix(load, wires, mode=mode, backward=backward) * (part.T if backward else part)
 
 
@@ -81,7 +85,7 @@ def _ratio(upper: Reals, lower: Reals) -> Reals:
 
 def read_error(
     g_S: ArrayLike, wires: Wires, conduction: Conduction, v_V: float, *, mode: Mode = "current",
-    patterns: int = 16, r_supply_ohm: float = 0.0, temp_C: float = 25.0, by_matrix: bool = False,
+    patterns: int = 16, temp_C: float = 25.0, by_matrix: bool = False,
 ) -> ReadError:
     """Error of the ideal formula for random inputs, exact: 0 or ``v_V``, in voltage mode -1, 0 or 1 times ``v_V``.
 
@@ -96,7 +100,7 @@ def read_error(
         inputs = np.zeros((patterns, len(g)))
         inputs[:, : 2 * pairs] = np.stack([signed, -signed], axis=2).reshape(patterns, -1)
     tied, on = (0.0 if check_mode(mode) == "current" else np.nan), np.ones(len(g), dtype=np.bool_)
-    points = [_solve(g, wires, conduction, row, tied, on, False, temp_C, r_supply_ohm) for row in inputs]
+    points = [_solve(g, wires, conduction, row, tied, on, False, temp_C) for row in inputs]
     got = np.array([point.column_A if mode == "current" else point.open_V for point in points])
     exact = ideal_matrix(g, mode=mode)
     want = inputs @ (read_matrix(g, wires, conduction, v_V, mode=mode, temp_C=temp_C) if by_matrix else exact)
@@ -108,7 +112,7 @@ def read_error(
 
 def _solve(
     g: Reals, wires: Wires, conduction: Conduction, volts: Reals, tied: float, on: NDArray[np.bool_], backward: bool,
-    temp_C: float, r_supply_ohm: float = 0.0,
+    temp_C: float,
 ) -> OperatingPoint:
     """The array with some lines driven and the others tied to a voltage, or open."""
     others = np.full(g.shape[0] if backward else g.shape[1], tied)
@@ -118,19 +122,18 @@ def _solve(
     options = _options(conduction, on, temp_C)
     if not options["access"]:
         g = np.where(on[:, None], g, 0.0)
-    return _shifted(_bare(g, conduction, temp_C), wires, rows, columns, conduction, options, r_supply_ohm)
+    return _shifted(_bare(g, conduction, temp_C), wires, rows, columns, conduction, options)
 
 
 def _shifted(
     g: Reals, wires: Wires, rows: Reals, columns: Reals, conduction: Conduction, options: dict[str, Any],
-    r_supply_ohm: float = 0.0,
 ) -> OperatingPoint:
     """Solve with voltages from the substrate, where there are transistors, and give them as they were asked for."""
     shift = conduction.substrate_V if options["access"] is not None else 0.0
     if not shift:
-        return solve_array(g, wires, rows, columns, r_supply_ohm=r_supply_ohm, **options)
+        return solve_array(g, wires, rows, columns, r_supply_ohm=conduction.supply_ohm, **options)
     options = {**options, "gates_V": options["gates_V"] - shift}
-    point = solve_array(g, wires, rows - shift, columns - shift, r_supply_ohm=r_supply_ohm, **options)
+    point = solve_array(g, wires, rows - shift, columns - shift, r_supply_ohm=conduction.supply_ohm, **options)
     return replace(point, row_V=point.row_V + shift, column_V=point.column_V + shift)
 
 
@@ -152,7 +155,7 @@ def _options(conduction: Conduction, on: NDArray[np.bool_], temp_C: float) -> di
 
 def _bare(g: Reals, conduction: Conduction, temp_C: float) -> Reals:
     """Conductances of the cells alone that a verify read through their transistors finds to be ``g``."""
-    every, bare = np.ones(g.shape[0], dtype=np.bool_), g.copy()
+    every, bare, conduction = np.ones(g.shape[0], dtype=np.bool_), g.copy(), replace(conduction, supply_ohm=0.0)
     options = _options(conduction, every, temp_C)
     rows, columns = np.full(g.shape[0], conduction.verify_V), np.zeros(g.shape[1])
     for _ in range(_PASSES if options["access"] is not None else 1):

@@ -1,4 +1,4 @@
-"""How the current of a cell depends on its voltage, and what its transistor adds: the section ``[conduction]``."""
+"""How the current of a cell depends on its voltage, its transistor and the supply: the section ``[conduction]``."""
 
 from dataclasses import dataclass
 
@@ -28,9 +28,12 @@ class Conduction:
     """Potential of the transistors' substrate, in V, from that of lines that are not driven: inputs have two signs."""
     verify_V: float = 0.1
     """Voltage of verify reads, in V."""
+    supply_ohm: float = 0.0
+    """Resistance of the supply that all rows share, in ohms; 0: none. Rows with a positive and with a negative input
+    have one each."""
     source: str = ""
 
     @property
     def acts(self) -> bool:
         """Whether reads are not linear."""
-        return self.v0_V > 0.0 or self.cubic_per_V2 > 0.0 or self.access_uA_V2 > 0.0
+        return any((self.v0_V, self.cubic_per_V2, self.access_uA_V2, self.supply_ohm))

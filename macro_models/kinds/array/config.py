@@ -33,6 +33,8 @@ class ArrayConfig(ConductanceGrid):
     """Columns of weights."""
     weights: str = "pairs"
     """How a weight has a sign: pairs, arrays, offset."""
+    reference: str = "fixed"
+    """Of what a reference column is: fixed conductances, or cells, which do what all cells do."""
     access: str = "transistor"
     """What is between a cell and its lines: transistor, or none."""
     g_bits: int = 12

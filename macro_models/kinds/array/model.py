@@ -11,6 +11,7 @@ from mho.macro_models.array.cells import effective_cells
 from mho.macro_models.array.nonlinear.reading import Reading
 from mho.macro_models.array.wires import Wires
 from mho.macro_models.arrays import product
+from mho.macro_models.cells.programming import programmed
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.array.conversion import converted, driven
 from mho.macro_models.integer.array.operation import ArrayOperation
@@ -23,6 +24,8 @@ from mho.macro_models.types import Integers, Reals
 
 _BLOCK = 256  # vectors at a time
 _EXACT_SINGLE = 2**24
+_REFERENCE = 1 << 23
+"""Of the number of a core, for the draws of its reference column."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +96,7 @@ class ArrayModel(ProgrammedCore[ArrayConfig]):
             effective = self._effective(cells, wl)
             products = effective[:, 0::2] - effective[:, 1::2]
         else:  # the reference column is at the far end of the rows
-            effective = self._effective(np.pad(cells, ((0, 0), (0, 1)), constant_values=self.config.middle), wl)
+            effective = self._effective(np.hstack([cells, self._reference()]), wl)
             products = effective[:, :-1] - effective[:, -1:]
         top = (1 << (self.config.steps.digit_bits if self.config.digital else MAX_BITS)) - 1
         if float(np.abs(products).sum(axis=0).max(initial=0.0)) * top < _EXACT_SINGLE:
@@ -105,6 +108,17 @@ class ArrayModel(ProgrammedCore[ArrayConfig]):
             both = noise[:, 0::2], noise[:, 1::2]
             noise = np.hstack(both) if weights == "arrays" else both[0] + both[1]
         return _Key(products, noise[:, :1] if (noise == noise[:, :1]).all() else noise)
+
+    def _reference(self) -> NDArray[np.int32]:
+        """Codes of the reference column, of shape (rows, 1); its cells draw as those of a core of their own."""
+        config = self.config
+        if config.reference == "fixed":
+            return np.full((config.rows, 1), config.middle, dtype=np.int32)
+        target_uS = np.full((config.rows, 1), config.middle * config.lsb_uS)
+        return config.codes(programmed(
+            target_uS, device=self.device, seed=self.seed, core=self.core ^ _REFERENCE, time_s=self.time_s,
+            temp_C=self.temp_C, causes=self.causes,
+        ).g_uS)
 
     def _effective(self, cells: NDArray[Any], wl: NDArray[np.bool_]) -> Reals:
         """Codes of the cells of one array, whole numbers."""

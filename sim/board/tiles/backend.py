@@ -15,11 +15,9 @@ from mho.hw.emulator.kinds import emulator_of
 from mho.macro_models import MacroModel, Masks
 from mho.macro_models.errors import InputError, ToolError
 from mho.macro_models.integer.operation import MvmOperation
-from mho.sim.backend import Account, Backend, Observed, Progress
-from mho.sim.board.bus import BusSimulation
-from mho.sim.board.driver import read_info
+from mho.sim.backend import Account, Backend, Progress
+from mho.sim.board.backend import SimulatedBoards
 from mho.sim.board.tiles.host import WATCHDOG, TilesHost
-from mho.sim.board.tiles.loads import board_loads, operations_of
 from mho.sim.functional import FunctionalBackend
 from mho.sim.tile_networks.answers import HostAnswers
 from mho.sim.tile_networks.plan import Plan, make_plan
@@ -29,8 +27,71 @@ from mho.sim.tile_networks.turns import from_first_turn
 if TYPE_CHECKING:
     from mho.compiler.network import Network
     from mho.compiler.network.tiles import TileCode
+from collections.abc import Iterable
 
-__all__ = ["PARTS", "BoardTilesBackend", "TilesFpgaSimBackend"]
+from mho.compiler.network.tiles import TileCode
+from mho.compiler.program import Call
+from mho.hw.board import load_offset
+from mho.hw.emulator import CoreLoads, LoadWord
+from mho.hw.emulator.layout import CELLS
+from mho.hw.host.link.tasks import Task
+from mho.hw.noc.registers.packet import host_address
+from mho.sim.board.driver import write_runs
+from mho.sim.tile_networks.plan import tile_node
+
+__all__ = ["PARTS", "BoardTilesBackend", "TilesFpgaSimBackend", "board_loads", "one_for_each_table", "operations_of"]
+
+
+def one_for_each_table(operations: Iterable[MvmOperation]) -> list[MvmOperation]:
+    """The first operation for each table that they need: direction, word lines and step code."""
+    tables: dict[tuple[object, int, int], MvmOperation] = {}
+    for op in operations:
+        tables.setdefault((op.direction, op.wl_select, op.step_code), op)
+    return list(tables.values())
+
+
+def operations_of(program: Program, core: int) -> list[MvmOperation]:
+    """Operations of a core, one for each table that it needs."""
+    calls = (stage.operation for stage in program.stages if isinstance(stage.operation, Call))
+    return one_for_each_table(mvm.op for call in calls for mvm in program.layers[call.layer].mvms if mvm.core == core)
+
+
+def _core_loads(
+    cfg: TilesConfig, model: MacroModel, masks: Masks, operations: Sequence[MvmOperation], core: int
+) -> list[LoadWord]:
+    emulator = cfg.emulator
+    if len(operations) > emulator.slots:
+        raise InputError(
+            f"core {core} must need at most {emulator.slots} tables of the emulator, one for each step code and set of "
+            f"word lines, not {len(operations)}"
+        )
+    loads = CoreLoads(cfg.kind, emulator, model)
+    cells = [LoadWord(CELLS, index, word) for index, word in enumerate(loads.cells().tolist())]
+    return [*loads.first(), *cells, *(word for op in operations for word in loads.before(op, masks))]
+
+
+def board_loads(
+    cfg: TilesConfig, code: TileCode, operations: Callable[[int], Sequence[MvmOperation]],
+    models: Sequence[MacroModel], masks: Sequence[Masks],
+) -> Mapping[int, list[Task]]:
+    """Accesses before the programs start, by node: what the emulators hold.
+
+    Raises
+    ------
+    InputError
+        If a core needs more tables than its emulator holds.
+    """
+    mesh, emulator, base = cfg.parts.mesh, cfg.emulator, cfg.load_base
+    tasks: dict[int, list[Task]] = {}
+    for tile in code.programs:
+        node = tile_node(mesh, tile)
+        if node < len(models):
+            loads = _core_loads(cfg, models[node], masks[node], operations(node), node)
+            tasks[node] = write_runs(
+                (host_address(mesh, node, base + load_offset(emulator, load.region, load.index)), load.data)
+                for load in loads)
+    return tasks
+
 
 PARTS = ("core", "noc", "tile", "emulator")
 """Parts of the hardware that a simulated board has; it is built once for all that else differs."""
@@ -165,7 +226,7 @@ class BoardTilesBackend(Backend):
         return {sink.value: sink.lanes(payloads) for sink, payloads in zip(plan.sinks, outcome, strict=True)}
 
 
-class TilesFpgaSimBackend(BoardTilesBackend):
+class TilesFpgaSimBackend(SimulatedBoards, BoardTilesBackend):
     """A simulated board in a process that is kept until :meth:`close`.
 
     The board is that of the network's own chip, whatever board might hold it. It has shift registers for read noise
@@ -179,13 +240,9 @@ class TilesFpgaSimBackend(BoardTilesBackend):
         Called with images done and all that there are.
     """
 
-    name = "fpga-sim"
-    reports = ("progress",)
-
     def __init__(self, *, lanes: int = _LANES, progress: Progress | None = None) -> None:
         super().__init__()
         self._lanes, self._progress = lanes, progress
-        self._boards: dict[TilesConfig, BusSimulation] = {}
 
     def _connect(self, chip: Chip, *, noise: bool) -> TilesConfig:
         return TilesConfig(
@@ -193,25 +250,13 @@ class TilesFpgaSimBackend(BoardTilesBackend):
 
     def _host(self, cfg: TilesConfig) -> TilesHost:
         # Built behind the checks of what is to run on it: it takes minutes.
-        if cfg not in self._boards:
-            bus = self._boards[cfg] = BusSimulation(cfg)
-            read_info(bus, "the simulated board", cfg.board_base).check(cfg.chip, "the simulated board")
-        return TilesHost(self._boards[cfg], cfg.parts, looks=_LOOKS, patience=_PATIENCE)
+        return TilesHost(self._board(cfg, cfg.board_base), cfg.parts, looks=_LOOKS, patience=_PATIENCE)
 
     def _tell(self, done: int, images: int) -> None:
         if self._progress is not None:
             self._progress(done, images)
 
-    def observed(self) -> Observed | None:
-        """Cycles of the simulated boards since their reset."""
-        if not self._boards:
-            return None
-        first = next(iter(self._boards))
-        return Observed(clock_MHz=first.clock_hz / 1e6, cycles=sum(bus.cycles for bus in self._boards.values()))
-
     def close(self) -> None:
         """End the simulation."""
-        for bus in self._boards.values():
-            bus.close()
-        self._boards.clear()
+        super().close()
         self._code = self._cfg = None

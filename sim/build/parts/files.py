@@ -13,9 +13,8 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from mho.rtl_gen.templates import fill
-from mho.sim.build.parts.clusters import Clusters
 from mho.sim.build.parts.code import Part, Writer, members_of, part_of
-from mho.sim.build.parts.grouping import group
+from mho.sim.build.parts.grouping import Clusters, group
 from mho.sim.build.parts.nodes import copies_of, filtered, graph_of, nodes_of, units_of
 from mho.sim.build.parts.statements import Function, UnknownFormError, leaves, parse_function, signatures
 

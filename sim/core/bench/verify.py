@@ -29,7 +29,7 @@ from mho.sim.core.bench.stimulus import (
 )
 from mho.sim.core.bench.waves import write_groups
 from mho.sim.core.bench.write_stimulus import check_run, check_stop, make_write_stimulus
-from mho.sim.core.commands import command_check
+from mho.sim.core.commands import command_check, ideal_check
 from mho.sim.core.cosim_core import CoreRun, CosimCore
 from mho.sim.core.kinds import simulated
 from mho.sim.core.process import CoreStuck, Simulation
@@ -161,6 +161,8 @@ def _run_users_model(
         operations -= last
     elif programmable:
         report.macro += "; cells are programmed through the pins in verilator alone"
+    elif ideal_check(chip) is not None:
+        report.macro += "; commands of its engine are not verified"
     require_products(chip, model)
     _Bench(chip, core, [model], [module], report, users_model=True).run(operations, seed + 1)
 

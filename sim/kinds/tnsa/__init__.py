@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from mho.sim.kinds import Body
-from mho.sim.kinds.tnsa.macro import TnsaMacro
-from mho.sim.kinds.tnsa.pins import TnsaPins
+from mho.sim.kinds.tnsa.macro import TnsaMacro, TnsaPins
 
 if TYPE_CHECKING:
     from mho.hw.config import Chip

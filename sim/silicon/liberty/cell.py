@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mho.macro_models.files import reading
 from mho.sim.silicon.liberty.boolean import Truth, truth
-from mho.sim.silicon.liberty.tree import (
+from mho.sim.silicon.liberty.library import (
     CLOCK_PIN,
     ENABLE_PIN,
     LIBERTY,

@@ -15,7 +15,7 @@ from pathlib import Path
 from mho.macro_models.errors import InputError
 from mho.macro_models.files import reading
 from mho.sim.silicon.liberty.boolean import Truth, truth
-from mho.sim.silicon.liberty.tree import LIBERTY, Group, Lookup, Units, liberty_text, parse_liberty
+from mho.sim.silicon.liberty.library import LIBERTY, Group, Lookup, Units, liberty_text, parse_liberty
 
 __all__ = ["MemoryMacro", "MemoryPort", "read_memory_macros"]
 

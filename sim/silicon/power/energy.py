@@ -20,8 +20,7 @@ from mho.sim.build.toolchain import cache_folder
 from mho.sim.silicon.area import Netlist, synthesise
 from mho.sim.silicon.liberty.cell import Cells
 from mho.sim.silicon.liberty.library import Library
-from mho.sim.silicon.memories.choice import Memories
-from mho.sim.silicon.memories.tiling import MemoryWork, Shape
+from mho.sim.silicon.memories.tiling import Memories, MemoryWork, Shape
 from mho.sim.silicon.power.activity import Activity, read_activity
 from mho.sim.silicon.power.cell_power import Activities, PowerModel
 from mho.sim.silicon.power.flat import Flat, flatten

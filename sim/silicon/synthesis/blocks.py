@@ -5,18 +5,83 @@ Area is given twice: mapped alone, without buffers, and buffered and sized by AB
 
 import hashlib
 import json
+import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mho.macro_models.errors import ToolError
 from mho.macro_models.files.scripts import plain_folder
 from mho.macro_models.workspace import Workspace
 from mho.rtl_gen.templates import fill, template
 from mho.rtl_gen.verilog.module.gating import CLOCK_GATE
+from mho.sim.build.children import run_tool
+from mho.sim.build.toolchain import require_tool
 from mho.sim.silicon.liberty.library import Library, write_whole
 from mho.sim.silicon.synthesis.modules import black_box, gate_module, instances, macro_stub
-from mho.sim.silicon.synthesis.tools import tool_text
 
-__all__ = ["FANOUT", "LEAST_GATED", "PERIOD_PS", "Synthesis"]
+__all__ = ["FANOUT", "LEAST_GATED", "PERIOD_PS", "Synthesis", "slowest", "tool_text"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlowPath:
+    """The slowest path from flip-flop to flip-flop."""
+
+    slack_ns: float
+    fmax_MHz: float
+    start: str
+    end: str
+
+
+def slowest(timed: Library, netlists: list[Path], top: str, folder: Path) -> SlowPath:
+    """The worst path of the buffered netlist, by OpenSTA."""
+    files = {f"{number}.v": path for number, path in enumerate(netlists)} | {"timed.lib": timed.path}
+    reads = "\n".join(f"read_verilog {number}.v" for number in range(len(netlists)))
+    with Workspace("timing", plain_folder(folder)) as work:
+        for name, path in files.items():
+            (work / name).symlink_to(path.absolute())
+        (work / "time.tcl").write_text(f"""read_liberty timed.lib
+{reads}
+link_design {top}
+create_clock -name clk -period {PERIOD_PS / 1000} [get_ports clk]
+set_false_path -from [all_inputs]
+set_false_path -to [all_outputs]
+set resets [get_pins -quiet -hierarchical *soft_reset]
+if {{[llength $resets]}} {{set_false_path -through $resets}}
+report_checks -path_delay max -format full -fields {{fanout slew}} -digits 3
+exit
+""")
+        text = tool_text(["sta", "-no_splash", "-exit", "time.tcl"], work)
+    if failed := re.search(r"^Error.*", text, re.MULTILINE):
+        raise ToolError(f"sta failed: {failed[0]}")
+    slack = re.search(r"^\s*(-?[\d.]+)\s+slack", text, re.MULTILINE)
+    ends = re.findall(r"^(?:Startpoint|Endpoint): (\S+)", text, re.MULTILINE)
+    if slack is None or len(ends) < 2:
+        raise ToolError(f"sta found no path: {text[-300:].strip()}")
+    (folder / "slowest.txt").write_text(text)
+    nets = re.findall(r"([\w/.\[\]]+)/[A-Z]\w* \(", text)
+    delay = PERIOD_PS / 1000 - float(slack[1])
+    start, end = (nets[0], nets[-1]) if nets else ends[:2]
+    return SlowPath(slack_ns=float(slack[1]), fmax_MHz=1000 / delay, start=start, end=end)
+
+
+def tool_text(command: list[str], folder: Path) -> str:
+    """What a command prints in ``folder``.
+
+    Raises
+    ------
+    ToolError
+        If the tool is missing, or fails: with the last thing that it said.
+    """
+    require_tool(command[0])
+    log = folder / f"{command[0]}.log"
+    status = run_tool(command, folder, log)
+    text = log.read_text(errors="replace")
+    if status:
+        said = next((line for line in reversed(text.splitlines()) if line.strip()), f"status {status}")
+        raise ToolError(f"{command[0]} failed: {said.strip()[:300]}")
+    return text
+
 
 PERIOD_PS = 10_000
 FANOUT = 12

@@ -9,7 +9,7 @@ from mho.compiler import CompileOptions, Network
 from mho.compiler.mapping.faults import CoreFaults
 from mho.compiler.passes import compile_tiles
 from mho.compiler.tile import tile_programs
-from mho.compiler.tile.placement.core_places import hop_bytes, place_cores, transfers
+from mho.compiler.tile.core_places import hop_bytes, place_cores, transfers
 from mho.compiler.tile.programs import graph_of
 from mho.hw.config import load_chip
 from mho.hw.tile.interpreter.joined import HOST

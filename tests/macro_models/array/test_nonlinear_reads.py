@@ -46,6 +46,19 @@ def test_the_matrix_takes_most_of_the_error_of_currents(conduction):
     assert matrix.relative < 0.3 * ideal.relative
 
 
+@pytest.mark.parametrize("mode", ["current", "voltage"])
+def test_a_shared_supply_is_a_gain_in_the_mean(mode):
+    shared = Conduction(supply_ohm=20.0)
+    ideal, matrix = (read_error(G, Wires(), shared, 0.5, mode=mode, by_matrix=exact) for exact in (False, True))
+    assert matrix.relative < 0.6 * ideal.relative
+    assert shared.acts
+    assert ideal.relative > 0.01
+    got = read_matrix(G, Wires(), shared, 0.5, mode=mode)
+    ratio = got / read_matrix(G, Wires(), Conduction(), 0.5, mode=mode)
+    np.testing.assert_allclose(ratio, ratio[0, 0], rtol=1e-9)
+    assert 0.9 < ratio[0, 0] < 1.0
+
+
 def test_a_verify_read_is_what_conductances_mean():
     """At the voltage of verify reads the matrix of perfect wires is the cells, transistors or not."""
     for conduction in (STRONG, ACCESS):

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 import mho
-from mho.sim.build.announce import announce_build, announced_builds
-from mho.sim.build.toolchain import cached_build
+from mho.sim.build.toolchain import announce_build, announced_builds, cached_build
 from tests.mho.conftest import Tiny
 
 

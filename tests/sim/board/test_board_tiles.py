@@ -24,9 +24,8 @@ from mho.hw.noc.registers.packet import host_address
 from mho.hw.tile.loading import RESET, START
 from mho.hw.tile.rtl.host import CONTROL
 from mho.macro_models.errors import InputError, ToolError
-from mho.sim.board.tiles.backend import TilesFpgaSimBackend
+from mho.sim.board.tiles.backend import TilesFpgaSimBackend, operations_of
 from mho.sim.board.tiles.host import TilesHost
-from mho.sim.board.tiles.loads import operations_of
 from mho.sim.executor import execute
 from mho.sim.functional import FunctionalBackend
 from mho.sim.tile_networks.plan import READ, STATUS_READS, WRITE, Coming, Plan, SinkPlan, SourcePlan

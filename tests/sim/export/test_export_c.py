@@ -16,16 +16,18 @@ from numpy.typing import NDArray
 from mho.compiler import CompileOptions, Network
 from mho.compiler.passes import compile_for_chip
 from mho.hw.board import TilesConfig
+from mho.hw.chip.map import CHIP_MAGIC, MAP_VERSION
 from mho.hw.config import Chip, load_chip
 from mho.hw.host.link.tasks import Read, Write
 from mho.hw.noc.interface.words import UNIT
 from mho.macro_models.errors import InputError, ToolError
-from mho.rtl_gen.tile_driver import TILES_HEADER
+from mho.rtl_gen.drivers import TILES_HEADER
 from mho.sim.board.bus import BusSimulation
-from mho.sim.board.tiles.backend import PARTS
-from mho.sim.board.tiles.loads import board_loads, operations_of
+from mho.sim.board.tiles import host as tiles_host
+from mho.sim.board.tiles.backend import PARTS, board_loads, operations_of
 from mho.sim.chip.simulation import ChipSimulation
 from mho.sim.chip.traffic import Expected
+from mho.sim.core.kinds import simulated
 from mho.sim.executor import build_cores, core_masks, execute
 from mho.sim.export import c_files, data_files, list_network
 from mho.sim.functional import FunctionalBackend
@@ -329,7 +331,7 @@ def test_data_say_what_c_says(made: Any) -> None:
     listing = list_network(network)
     files = data_files(listing, "net")
     said, arrays = json.loads(files["net.json"]), np.load(io.BytesIO(files["net.npz"]))
-    assert set(said["about"]) <= {*said, "in_offset, in_scale, in_range", "out_scale", "loads", "begins"}
+    assert set(said["about"]) <= {*said, "in_offset, in_scale, in_range", "out_scale", "loads", "begins", "fed, given"}
     codes = np.clip(np.rint((x.reshape(len(x), -1) - arrays["in_offset"]) / arrays["in_scale"]), *said["in_range"])
     np.testing.assert_array_equal(codes, network.program.input.compute(x))
     plan = make_plan(network.tiles, listing.parts, core_masks(network), {0: codes.astype(np.int16)}, 0, watchdog=30)
@@ -344,6 +346,53 @@ def test_data_say_what_c_says(made: Any) -> None:
     flits = bytes_sent.reshape(len(x), source["flits"], 4).copy().view(np.uint32)
     np.testing.assert_array_equal(flits[..., 0], plan.sources[0].flits[..., 0])
     assert arrays["targets_0"].shape == arrays["targets_uS_0"].shape == (16, 16)
+
+
+class Memory:
+    """A bus that is a memory: what the driver wrote, and what it reads of a chip that has just been reset."""
+
+    def __init__(self, answers: dict[int, int]) -> None:
+        self.answers, self.words = answers, dict[int, int]()
+
+    def execute(self, tasks: Any) -> list[NDArray[np.uint32]]:
+        (task,) = tasks
+        if isinstance(task, Write):
+            self.words[task.address] = int(np.asarray(task.words)[0])
+            return []
+        return [np.array([self.answers.get(task.address, 0)], np.uint32)]
+
+
+SMALL: dict[str, dict[str, object]] = {
+    "tnsa16-2x2": {}, "pwm16-2x2": {}, "tnsa16-core": {"tile.programs": True},
+    "array-2x2": {"core.rows": 16, "core.columns": 32}, "sram-2x2": {"core.rows": 16, "core.columns": 64},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.cosim("gcc")
+@pytest.mark.parametrize("name", SMALL)
+def test_c_writes_what_python_writes(name: str, tmp_path: Path) -> None:
+    """Of each kind, on a chip of tiles or of one: the same words at the same places, to the start of the programs."""
+    network, x = layer(load_chip(name, SMALL[name]))
+    listing = list_network(network)
+    answers = {listing.base: CHIP_MAGIC | MAP_VERSION << 16, listing.base + 0xC: int(network.chip.sha256[:8], 16)}
+    bus = Memory(answers)
+    driver = Driver(tmp_path, network, bus)
+    codes, lanes = driver.codes(x[:IMAGES]), driver.room(IMAGES)
+    assert driver.load() == 0
+    assert driver.begin(IMAGES, pointer(codes), pointer(lanes)) == 0
+    image, cfg = simulated(network.chip).image, listing.parts.core.cfg
+    settings = {node: image(cfg).settings(model) for node, model in enumerate(build_cores(network, device="ideal"))}
+    assert network.tiles is not None
+    plan = make_plan(
+        network.tiles, listing.parts, core_masks(network), {0: codes}, 0, settings, watchdog=tiles_host.WATCHDOG)
+    written = {int(at): int(word) for at, word, kind in plan.requests if kind == WRITE}
+    assert {at: bus.words.get(at) for at in written} == written
+    # Beside that: resets, which the start of a program takes the place of, and what went wrong before is forgotten.
+    assert set(bus.words) - set(written) <= {listing.base + 0x10}
+    header = (tmp_path / "net.h").read_text()
+    assert f"Codes 0 to {x.shape[1] - 1} are x, {x.shape[1]}." in header
+    assert "Lanes 0 to 15 are y, 16." in header
 
 
 def test_networks_that_a_host_steers_are_refused(made: Any) -> None:

@@ -1,5 +1,6 @@
 """Programs of tiles by hand: the same bits from interpreter, Verilog and board, and sentences for what is wrong."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from mho.hw.config import load_chip
 from mho.hw.core.layout import unpack
 from mho.macro_models import load_device
 from mho.macro_models.errors import InputError
+from mho.macro_models.integer.draws import Law, draw_key, draws
 from mho.sim.board.tiles.backend import TilesFpgaSimBackend
 from mho.sim.tile_jobs.job import TileJob, read_job
 from mho.sim.tile_jobs.run import all_lines, run_job
@@ -73,26 +75,49 @@ def job(folder: Path) -> TileJob:
     return read_job(folder / "job.toml", load_chip("tnsa16-2x2"))
 
 
-def test_results_are_those_of_the_model_of_the_core(job: TileJob) -> None:
-    """Computed once more from the conductances: products, leaf, root and limit."""
-    found = run_job(job, {"0,0:in": X}, device=load_device("ideal"))
+@pytest.fixture
+def drawing(folder: Path) -> TileJob:
+    """The second tile adds random numbers of -30 to 30 before the limit."""
+    text = SECOND.replace("a lanes, a_format lane", "a lanes, a_format lane, b draw, b_format signed")
+    (folder / "second.s").write_text(text.replace("8 * m 1 }", "16 * m 1 }"))
+    return read_job(folder / "job.toml", load_chip("tnsa16-2x2", {"tile.draws": True}))
+
+
+def lanes_of(job: TileJob) -> np.ndarray:
+    """What the first tile sends, computed once more from the conductances: products, leaf, root."""
     model = job.models(load_device("ideal"), 0, 0.0, None)[0]
     op, _ = unpack(job.descriptors_of_products("0,0")[0])
     numbers = np.arange(3, dtype=np.uint64) << np.uint64(32)
     codes = model.mvm(op, all_lines(job), X.astype(np.int64), numbers).codes[:, :8]
-    lanes = ((codes.astype(np.int64) * 64 + 2) >> 2) + 3 - np.arange(8)
-    wanted = np.clip((lanes + 4) >> 3, -128, 127)
+    return ((codes.astype(np.int64) * 64 + 2) >> 2) + 3 - np.arange(8)
+
+
+def test_results_are_those_of_the_model_of_the_core(job: TileJob) -> None:
+    found = run_job(job, {"0,0:in": X}, device=load_device("ideal"))
+    wanted = np.clip((lanes_of(job) + 4) >> 3, -128, 127)
     assert found.outputs["1,1:0"].dtype == np.int8
     np.testing.assert_array_equal(found.outputs["1,1:0"].reshape(3, 8), wanted)
     assert np.unique(wanted).size > 5
 
 
+@pytest.mark.parametrize("seed", [0, 1])
+def test_what_a_program_draws_is_of_the_chip_its_tile_and_the_image(drawing: TileJob, seed: int) -> None:
+    found = run_job(drawing, {"": X}, device=load_device("ideal"), seed=seed).outputs["1,1:0"].reshape(3, 8)
+    drawn = np.array([draws(draw_key(seed, 3), image, 0, 8, Law.NIBBLES) for image in range(3)])
+    np.testing.assert_array_equal(found, np.clip((lanes_of(drawing) + drawn + 4) >> 3, -128, 127))
+
+
+def test_a_program_keeps_a_key_of_its_own(drawing: TileJob) -> None:
+    own = replace(drawing, programs=dict(drawing.programs) | {"1,1": replace(drawing.programs["1,1"], key=7)})
+    assert [own.keyed(5).programs[tile].key for tile in ("0,0", "1,1")] == [draw_key(5, 0), 7]
+
+
 @pytest.mark.cosim
 @pytest.mark.slow
-def test_verilog_gives_the_same_with_noise(job: TileJob) -> None:
+def test_verilog_gives_the_same_with_noise(drawing: TileJob) -> None:
     backend = TileCosimBackend(optimise=False)
     try:
-        found = run_job(job, {"": X}, device=load_device("rram-neurram"), seed=4, time_s=86400.0, backend=backend)
+        found = run_job(drawing, {"": X}, device=load_device("rram-neurram"), seed=4, time_s=86400.0, backend=backend)
     finally:
         backend.close()
     assert found.cycles is not None
@@ -101,10 +126,10 @@ def test_verilog_gives_the_same_with_noise(job: TileJob) -> None:
 
 @pytest.mark.cosim
 @pytest.mark.long
-def test_a_board_gives_the_same(job: TileJob) -> None:
+def test_a_board_gives_the_same(drawing: TileJob) -> None:
     backend = TilesFpgaSimBackend(lanes=4)
     try:
-        found = run_job(job, {"": X}, device=load_device("ideal"), backend=backend)
+        found = run_job(drawing, {"": X}, device=load_device("ideal"), backend=backend)
     finally:
         backend.close()
     assert found.outputs["1,1:0"].shape == (3, 1, 8)

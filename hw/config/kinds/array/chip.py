@@ -43,6 +43,10 @@ class ArrayCoreSection(CoreSection):
         "beside a reference column of fixed conductances.", choices=("pairs", "arrays", "offset"),
         shapes=("core", "tile"),
     )
+    reference: str = key(
+        "fixed", "Of what the reference column of core.weights = offset is: fixed conductances; cells, which drift as "
+        "the others do.", choices=("fixed", "cells"), later=True,
+    )
     access: str = key(
         "transistor", "What is between a cell and its lines: transistor, which word lines switch; none, a passive "
         "array, in which rows that are off are at 0 V and a pulse for one cell reaches others.",
@@ -330,9 +334,9 @@ class ArrayChip(PulseChip):
 
         adc, wires = self.adc, self.wires
         return ArrayConfig(
-            rows=self.core.rows, columns=self.outputs, weights=self.core.weights, access=self.core.access,
-            g_bits=self.core.g_bits, g_min_uS=self.cells.g_min_uS, g_max_uS=self.cells.g_max_uS,
-            g_full_scale_uS=self.cells.g_full_scale_uS,
+            rows=self.core.rows, columns=self.outputs, weights=self.core.weights,
+            reference=self.core.reference, access=self.core.access, g_bits=self.core.g_bits,
+            g_min_uS=self.cells.g_min_uS, g_max_uS=self.cells.g_max_uS, g_full_scale_uS=self.cells.g_full_scale_uS,
             steps=self.steps, chop=self.read.chop, digital=self.read.accumulate == "digital",
             v_read_V=self.read.v_read_V, bits=adc.bits, share=adc.columns, full_scale_uA=adc.full_scale_uA,
             sigma_offset=adc.sigma_offset, sigma_gain=adc.sigma_gain, sigma_inl=adc.sigma_inl, noise=adc.noise,

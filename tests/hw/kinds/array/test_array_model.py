@@ -178,3 +178,20 @@ def test_cells_that_are_not_linear_conduct_as_at_the_read_voltage(keys: dict[str
     assert np.array_equal(again.key(wl).products, model.key(wl).products)
     with pytest.raises(InputError, match=r"conduction must be left out unless .* \(input.bits = 1\), as each of 3"):
         core_of(replace(config, steps=Steps(digit_bits=2)), device)
+
+
+def test_a_reference_column_of_cells_drifts_as_the_others() -> None:
+    """All rows on and all weights 0: what is left of the mean output of a drifting array is its reference's mistake."""
+    config = replace(ArrayConfig(rows=128, columns=32, weights="offset", g_max_uS=25.0), wires=Wires())
+    device, target = load_device("pcm-generic"), np.full((128, 32), config.middle * config.lsb_uS)
+    mistakes = {}
+    for reference in ("fixed", "cells"):
+        model = ArrayModel(
+            replace(config, reference=reference), target, device=device, seed=3, core=0, time_s=86_400.0
+        )
+        mistakes[reference] = float(model.key(np.ones(128, dtype=bool)).products.sum(axis=0).mean())
+        assert ArrayModel.from_state(model.state()).key(np.ones(128, dtype=bool)).products.tolist() == \
+            model.key(np.ones(128, dtype=bool)).products.tolist()
+    full = 128 * config.middle
+    assert mistakes["fixed"] < -0.2 * full
+    assert abs(mistakes["cells"]) < 0.05 * full

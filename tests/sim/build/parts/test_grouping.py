@@ -4,8 +4,7 @@ import random
 
 import pytest
 
-from mho.sim.build.parts.clusters import Clusters
-from mho.sim.build.parts.grouping import group
+from mho.sim.build.parts.grouping import Clusters, group
 from mho.sim.build.parts.nodes import Node, graph_of
 
 

@@ -10,8 +10,7 @@ from mho.hw.config import load_chip
 from mho.macro_models.errors import InputError
 from mho.rtl_gen.emit import module_texts
 from mho.sim.silicon.liberty.boolean import truth
-from mho.sim.silicon.liberty.library import Library
-from mho.sim.silicon.liberty.tree import LIBERTY, liberty_text, parse_liberty
+from mho.sim.silicon.liberty.library import LIBERTY, Library, liberty_text, parse_liberty
 from mho.sim.silicon.memories.macro import read_memory_macros
 from mho.sim.silicon.synthesis.blocks import Synthesis
 from mho.sim.silicon.synthesis.modules import without_comments

@@ -6,9 +6,8 @@ import pytest
 
 from mho.macro_models.errors import InputError
 from mho.sim.silicon.liberty.cell import Cells
-from mho.sim.silicon.memories.choice import Memories
 from mho.sim.silicon.memories.macro import MemoryMacro, MemoryPort, read_memory_macros
-from mho.sim.silicon.memories.tiling import MemoryWork, Shape, cheapest
+from mho.sim.silicon.memories.tiling import Memories, MemoryWork, Shape, cheapest
 
 HEAD = """library (macros) {
   capacitive_load_unit (1, pf); voltage_unit : "1V"; leakage_power_unit : "1uW";

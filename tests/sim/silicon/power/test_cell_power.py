@@ -8,7 +8,7 @@ import pytest
 from mho.macro_models.errors import InputError
 from mho.sim.silicon.liberty.boolean import truth
 from mho.sim.silicon.liberty.cell import Cells
-from mho.sim.silicon.liberty.tree import Units, parse_liberty
+from mho.sim.silicon.liberty.library import Units, parse_liberty
 from mho.sim.silicon.power.cell_power import Activities, PowerModel
 from mho.sim.silicon.power.flat import Flat, flatten
 

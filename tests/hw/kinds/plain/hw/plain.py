@@ -62,12 +62,6 @@ class PlainPins(ContractPins):
             "group": Out((cfg.group_rows - 1).bit_length()), "codes": In(cfg.lanes * cfg.converter.bits), "hold": In(1),
         })
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, PlainPins) and other.cfg == self.cfg
-
-    def __repr__(self) -> str:
-        return f"PlainPins({self.cfg!r})"
-
 
 class PlainCore(RowCore):
     """See :class:`RowCore`."""
