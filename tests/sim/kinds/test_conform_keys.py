@@ -98,7 +98,7 @@ def others(spec: KeySpec, value: Any) -> list[Any]:
         return [text for text in ("other", "other_") if text != value]
     if isinstance(value, (int, float)):
         low, high = spec.low or 0, spec.high or 0
-        near = [4 * value, 2 * value, value + 1, value / 2, value * 1.1, value - 1, value + 10, value + 24]
+        near = [4 * value, 2 * value, value + 1, value / 2, value * 1.1, value - 1, value + 10, value + 24, value + 0.5]
         return [type(value)(v) for v in near if low <= v <= high and type(value)(v) != value]
     return []
 
