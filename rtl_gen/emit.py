@@ -4,7 +4,7 @@ from pathlib import Path
 
 from amaranth.lib import wiring
 
-from mho.hw.chip import build_chip, build_tile, build_top, configurations, top_name
+from mho.hw.chip.tops import build_chip, build_tile, build_top, configurations, top_name
 from mho.hw.config import Chip
 from mho.hw.kinds import core_blocks
 from mho.rtl_gen.macro.adapter import through, write_adapter

@@ -94,14 +94,13 @@ class Quantiser:
 
 
 def formats(signed: bool, chip: Chip, options: CompileOptions) -> list[CodeFormat]:
-    """Formats to try, cheapest first: the fewest planes that cost less, those of one conversion, all (one or two).
+    """Formats to try, cheapest first: the magnitude planes of one conversion, then all, which may take two.
 
-    Between the latter nothing is gained: the conversion of the high segment counts 16 times, and with fewer planes than
+    Between the two nothing is gained: the conversion of the high segment counts 16 times, and with fewer planes than
     the most it uses less of the converter's range.
     """
     widest, planes = chip.widest_input(signed), chip.operation_type.planes_at_once
-    least = min(planes, chip.operation_type.least_planes)
-    allowed = [least + signed, planes + signed, MAX_BITS] if options.in_bits is None else [options.in_bits]
+    allowed = [planes + signed, MAX_BITS] if options.in_bits is None else [options.in_bits]
     widths = sorted({min(bits, widest) for bits in allowed})
     return [CodeFormat(bits=bits, signed=signed, planes_at_once=planes) for bits in widths]
 

@@ -57,6 +57,8 @@ class EmulatorConfig(ABC):
 
     matrices: ClassVar[int] = 1
     """Matrices that are held, of which the pins name one."""
+    table_fields: ClassVar[int] = 1
+    """Words of a table that are read together; they have as many places as a power of two."""
     signed: ClassVar[bool] = True
     """Whether what a cell adds is in two's complement."""
 

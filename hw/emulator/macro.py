@@ -100,13 +100,16 @@ class EmulatedMacro(Resettable[Any]):
     """State behind a step."""
     accumulates = True
     """Sums are those of the steps before, too."""
+    by_group = False
+    """All steps of a group of lanes, whose sums are then converted, come before those of the next group."""
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         cfg = self.cfg
         # At least of one bit: a comparison of none is no Verilog.
         self.group = group = Signal(range(max(cfg.groups, 2)))
-        self.row, address = Signal(range(cfg.rows)), Signal(range(cfg.rows * cfg.groups))
+        self.row, self._address = Signal(range(cfg.rows)), Signal(range(cfg.rows * cfg.groups))
+        address = self._address
         row = self.row
         self.column, self.value = Signal(range(cfg.conversions)), Signal(signed(cfg.sum_bits))
         self.begun, self.adding, self.held = Signal(), Signal(), Signal()
@@ -142,38 +145,53 @@ class EmulatedMacro(Resettable[Any]):
                 m.next = "Store"
             with m.State("Store"):
                 m.d.comb += store.eq(1)
-                m.d.sync += [*(total.eq(0) for total in totals), row.eq(0), group.eq(group + 1), address.eq(group + 1)]
-                m.next = "Sum"
-                with m.If(group == cfg.groups - 1):
-                    m.d.sync += [group.eq(0), address.eq(0), self.begun.eq(self.accumulates)]
+                m.d.sync += [*(total.eq(0) for total in totals), row.eq(0)]
+                if self.by_group:
+                    m.d.sync += [address.eq(group), self.begun.eq(1)]
                     m.next = self.after_sum
+                else:
+                    m.d.sync += self.next_group()
+                    m.next = "Sum"
+                    with m.If(group == cfg.groups - 1):
+                        m.d.sync += self.begun.eq(self.accumulates)
+                        m.next = self.after_sum
             self.add_states(m)
         return self.resets(m)
+
+    def next_group(self) -> list[Any]:
+        """Go on with the next group, behind the last with the first."""
+        following = Mux(self.group == self.cfg.groups - 1, 0, self.group + 1)
+        return [self.group.eq(following), self._address.eq(following)]
 
     def _add_sums(self, m: Module, store: Value) -> list[Signal]:
         """The sums in their memory, a group of lanes in a word; those of the group that is added."""
         cfg, bits = self.cfg, self.cfg.sum_bits
         lane_bits = (cfg.lanes - 1).bit_length()
-        m.submodules.sums = sums = Memory(shape=cfg.lanes * bits, depth=max(cfg.groups, 2), init=[])
-        write, recall = sums.write_port(), sums.read_port()
+        summed, recalled = Signal(cfg.lanes * bits), Signal(cfg.lanes * bits, reset_less=True)
+        if self.by_group:
+            with m.If(store):
+                m.d.sync += recalled.eq(summed)
+        else:
+            m.submodules.sums = sums = Memory(shape=cfg.lanes * bits, depth=max(cfg.groups, 2), init=[])
+            write, recall = sums.write_port(), sums.read_port()
+            m.d.comb += [
+                write.addr.eq(self.group), write.en.eq(store), write.data.eq(summed), recall.en.eq(1),
+                # Only while there is a sum is the group another than the first.
+                recall.addr.eq(self.group | self.column >> lane_bits), recalled.eq(recall.data),
+            ]
         totals = []
         shifts = self.shifts()
         for k in range(cfg.lanes):
             total, before = Signal(signed(bits), name=f"total_{k}"), Signal(signed(bits), name=f"before_{k}")
             cell = self.cells.data.word_select(k, cfg.g_bits)
             m.d.comb += [
-                before.eq(Mux(self.begun, recall.data.word_select(k, bits).as_signed(), 0)),
-                write.data.word_select(k, bits).eq(total + Mux(shifts, before << cfg.digit_bits, before)),
+                before.eq(Mux(self.begun, recalled.word_select(k, bits).as_signed(), 0)),
+                summed.word_select(k, bits).eq(total + Mux(shifts, before << cfg.digit_bits, before)),
             ]
             with m.If(self.adding):
                 m.d.sync += total.eq(self._added(total, cell))
             totals.append(total)
-        m.d.comb += [
-            write.addr.eq(self.group), write.en.eq(store), recall.en.eq(1),
-            # Only while there is a sum is the group another than the first.
-            recall.addr.eq(self.group | self.column >> lane_bits),
-            self.value.eq(recall.data.word_select(self.column[:lane_bits] if lane_bits else Const(0, 1), bits)),
-        ]
+        m.d.comb += self.value.eq(recalled.word_select(self.column[:lane_bits] if lane_bits else Const(0, 1), bits))
         return totals
 
     def _added(self, total: Value, cell: Value) -> Value:

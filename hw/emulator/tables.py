@@ -6,7 +6,7 @@ from amaranth.lib.memory import Memory
 from mho.hw.block import Resettable
 from mho.hw.emulator.config import EmulatorConfig
 from mho.hw.emulator.layout import TABLES, TAGS, LoadLayout
-from mho.hw.ports import In, Out
+from mho.hw.ports import In, Out, array
 
 __all__ = ["TableStore"]
 
@@ -27,8 +27,8 @@ class TableStore(Resettable[EmulatorConfig]):
     known : Out(1)
         There is one. Combinational.
     place : In
-        ``entry`` is that word of it in the next cycle.
-    entry : Out(signed(cfg.sum_bits))
+        ``entry`` are those words of it in the next cycle.
+    entry : Out(signed(cfg.sum_bits)).array(cfg.table_fields)
         See above.
     """
 
@@ -37,18 +37,24 @@ class TableStore(Resettable[EmulatorConfig]):
     wanted = In(lambda self: self.cfg.tag_bits)
     allowed = In(lambda self: self.cfg.slots)
     known = Out(1)
-    place = In(lambda self: range(self.cfg.slot_words))
-    entry = Out(lambda self: signed(self.cfg.sum_bits))
+    place = In(lambda self: range(self.cfg.slot_words >> self._field_bits()))
+    entry = array(Out(lambda self: signed(self.cfg.sum_bits)), lambda self: self.cfg.table_fields)
+
+    def _field_bits(self) -> int:
+        return (self.cfg.table_fields - 1).bit_length()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        cfg, word = self.cfg, self.word
-        m.submodules.memory = memory = Memory(shape=cfg.sum_bits, depth=cfg.slots * cfg.slot_words, init=[])
-        write, read = memory.write_port(), memory.read_port()
-        slot = Signal(range(cfg.slots))
+        cfg, word, bits = self.cfg, self.word, self._field_bits()
+        depth, fields = cfg.slots * cfg.slot_words >> bits, range(cfg.table_fields)
+        m.submodules.memory = memory = Memory(shape=cfg.sum_bits * cfg.table_fields, depth=depth, init=[])
+        write, read = memory.write_port(granularity=cfg.sum_bits), memory.read_port()
+        slot, here = Signal(range(cfg.slots)), self.load & (word.region == TABLES)
         m.d.comb += [
-            write.addr.eq(word.index), write.data.eq(word.data), write.en.eq(self.load & (word.region == TABLES)),
-            read.addr.eq(Cat(self.place, slot)), read.en.eq(1), self.entry.eq(read.data),
+            write.addr.eq(word.index >> bits), write.data.eq(word.data[: cfg.sum_bits].replicate(cfg.table_fields)),
+            write.en.eq(Cat(here & (word.index[:bits] == field) if bits else here for field in fields)),
+            read.addr.eq(Cat(self.place, slot)), read.en.eq(1),
+            *(self.entry[field].eq(read.data.word_select(field, cfg.sum_bits)) for field in fields),
         ]
         for number in range(cfg.slots):
             tag = Signal(cfg.tag_bits + 1, name=f"tag_{number}", reset_less=True)

@@ -94,9 +94,6 @@ class MvmOperation:
 
     planes_at_once: ClassVar[int] = LSB_SEGMENT_BITS
     """Magnitude planes of one conversion; a kind that takes more has a class of its own."""
-
-    least_planes: ClassVar[int] = LSB_SEGMENT_BITS
-    """Magnitude planes below which a product costs no less, so that a compiler need not try fewer."""
     most_out_bits: ClassVar[int] = MAX_BITS
     """Most bits of an output, at most 15; a kind that gives more has a class of its own."""
 

@@ -95,7 +95,7 @@ def write_pwm_model(module: str, chip: Chip) -> str:
 
 @dataclass(kw_only=True, eq=False)
 class IdealMacro:
-    """Of :func:`mho.rtl_gen.pwm.model.write_pwm_model`, for a ``CommandReference`` of :mod:`mho.hw.kinds.pwm.engine`.
+    """Of :func:`write_pwm_model`, for a ``CommandReference`` of :mod:`mho.hw.kinds.pwm.engine`.
 
     Reference currents count their quarters of the highest frequency, less the last two bits of the column. A device
     counts 255 less the amplitude of its last pulse, whatever the step code.

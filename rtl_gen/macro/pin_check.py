@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from mho.hw.chip import WRAPS, build_chip, build_top
+from mho.hw.chip.tops import WRAPS, build_chip, build_top
 from mho.hw.config import TILE_FLITS, Chip, MacroSection
 from mho.hw.kinds import core_blocks
 from mho.hw.macro.contract import ContractPins

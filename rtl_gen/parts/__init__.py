@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from mho.hw.chip import ChipParts, top_name
-from mho.hw.chip.config import tiles_of
+from mho.hw.chip.config import ChipParts, tiles_of
 from mho.hw.chip.map import tile_blocks
+from mho.hw.chip.tops import top_name
 from mho.hw.config import Chip
 from mho.hw.host.address_map import AddressMap
 from mho.hw.kinds import core_blocks

@@ -5,21 +5,21 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mho.hw.board import BoardConfig
+from mho.hw.board import BOARD_BASE, AnyConfig, BoardConfig
 from mho.hw.config import Chip
 from mho.hw.core.write_verify import WriteVerifyParameters
 from mho.hw.emulator.kinds import emulator_of
 from mho.macro_models import MacroModel, Masks
 from mho.macro_models.cells.pulses import PulseArray
 from mho.macro_models.integer.operation import MvmOperation
-from mho.sim.backend import BackendResult, HostScheduled, Observed
+from mho.sim.backend import Backend, BackendResult, HostScheduled, Observed
 from mho.sim.board.bus import BusSimulation
 from mho.sim.board.driver import BoardDriver, read_info
 from mho.sim.board.program import BoardProgrammer
 from mho.sim.programming.cosim import check_engine
 from mho.sim.programming.write_verify import ProgramRun
 
-__all__ = ["FpgaSimBackend"]
+__all__ = ["FpgaSimBackend", "SimulatedBoards"]
 
 PARTS = ("core", "noc", "emulator")
 """Parts of the hardware that a simulated board has, or refuses to have; it is built once for all that else differs."""
@@ -31,7 +31,38 @@ _LOOKS = 64
 """Reads of what waits while cells are programmed, for each request to the simulation."""
 
 
-class FpgaSimBackend(HostScheduled):
+class SimulatedBoards(Backend):
+    """Simulated boards in processes that are kept until :meth:`close`."""
+
+    name = "fpga-sim"
+    reports = ("progress",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._boards: dict[AnyConfig, BusSimulation] = {}
+
+    def _board(self, cfg: AnyConfig, base: int = BOARD_BASE) -> BusSimulation:
+        """The board with its registers at ``base``, built and started unless it is there."""
+        if cfg not in self._boards:
+            bus = self._boards[cfg] = BusSimulation(cfg)
+            read_info(bus, "the simulated board", base).check(cfg.chip, "the simulated board")
+        return self._boards[cfg]
+
+    def observed(self) -> Observed | None:
+        """Cycles of the simulated boards since their reset."""
+        if not self._boards:
+            return None
+        first = next(iter(self._boards))
+        return Observed(clock_MHz=first.clock_hz / 1e6, cycles=sum(bus.cycles for bus in self._boards.values()))
+
+    def close(self) -> None:
+        """End the simulation."""
+        for bus in self._boards.values():
+            bus.close()
+        self._boards.clear()
+
+
+class FpgaSimBackend(SimulatedBoards, HostScheduled):
     """Runs operations on the register bus of a simulated board, in a process that is kept until :meth:`close`.
 
     The board is that of the network's own chip, whatever board might hold it. It has a shift register for read noise
@@ -47,15 +78,12 @@ class FpgaSimBackend(HostScheduled):
         Called with what is done and all that there is, words or cells, while cells are programmed.
     """
 
-    name = "fpga-sim"
-    reports = ("progress",)
-
     def __init__(
         self, *, lanes: int = _LANES, serial: bool = False, progress: Callable[[int, int], None] | None = None
     ) -> None:
+        super().__init__()
         self._lanes, self._serial, self._progress = lanes, serial, progress
         self._chip: Chip | None = None
-        self._boards: dict[BoardConfig, BusSimulation] = {}
         self._driver: BoardDriver | None = None
         self._programmer: BoardProgrammer | None = None
 
@@ -87,13 +115,6 @@ class FpgaSimBackend(HostScheduled):
             lanes=min(self._lanes, chip.lines), noise=noise,
         )
 
-    def _board(self, cfg: BoardConfig) -> BusSimulation:
-        """The board, built and started unless it is there."""
-        if cfg not in self._boards:
-            bus = self._boards[cfg] = BusSimulation(cfg)
-            read_info(bus, "the simulated board").check(cfg.chip, "the simulated board")
-        return self._boards[cfg]
-
     def mvm(self, core: int, op: MvmOperation, masks: Masks, x: NDArray[np.integer], op_id: ArrayLike) -> BackendResult:
         """Run ``op`` on a batch; see :class:`mho.sim.backend.Backend`."""
         if self._driver is None:
@@ -124,16 +145,7 @@ class FpgaSimBackend(HostScheduled):
             self._driver.forget()
         return self._programmer.program(core, array, targets, skip, parameters)
 
-    def observed(self) -> Observed | None:
-        """Cycles of the simulated boards since their reset."""
-        if not self._boards:
-            return None
-        first = next(iter(self._boards))
-        return Observed(clock_MHz=first.clock_hz / 1e6, cycles=sum(bus.cycles for bus in self._boards.values()))
-
     def close(self) -> None:
         """End the simulation."""
-        for bus in self._boards.values():
-            bus.close()
-        self._boards.clear()
+        super().close()
         self._chip = self._driver = self._programmer = None

@@ -150,7 +150,7 @@ def cached_build(
 
     ``build`` gets a temporary folder, which is sealed and renamed when it returns; a second process waits.
     If it raises, its logs are kept as ``failed-...`` beside the cache and nothing else is. What is built is announced
-    (:mod:`mho.sim.build.announce`) as ``what``; not where that is empty.
+    (:func:`building_told`) as ``what``; not where that is empty.
 
     Raises
     ------

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mho.hw.chip import ChipParts
+from mho.hw.chip.config import ChipParts
 from mho.hw.chip.map import tile_name
 from mho.hw.host.address_map import Block
 from mho.hw.host.registers import Access, Register

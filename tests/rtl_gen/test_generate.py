@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mho.hw.chip import serial_line
+from mho.hw.chip.tops import serial_line
 from mho.hw.config import load_chip
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.macro_models.errors import InputError
@@ -376,7 +376,7 @@ def test_emit_core_writes_the_verilog_alone(tmp_path: Path) -> None:
 
 KILLED = """
 import os, pathlib, sys
-from mho.hw.chip import serial_line
+from mho.hw.chip.tops import serial_line
 from mho.hw.config import load_chip
 from mho.rtl_gen import generate
 

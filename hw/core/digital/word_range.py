@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Signal, Value, unsigned
+from amaranth.hdl import Module, Signal, unsigned
 from amaranth.lib import stream
 from amaranth.lib.memory import Memory
-from amaranth.lib.wiring import In, Out
 
 from mho.hw.block import Resettable
 from mho.hw.core.counting import following, last
 from mho.hw.core.layout import WordsLayout
+from mho.hw.ports import In, Out
 
 __all__ = ["WordRange"]
 
@@ -33,17 +33,14 @@ class WordRange(Resettable):
         Words of the core; those that are wanted.
     """
 
-    accept: Value
-    words: Any
-    i: stream.Interface
-    o: stream.Interface
+    accept = In(1)
+    words = In(lambda self: WordsLayout(self.output_words))
+    i = In(stream.Signature(unsigned(32)))
+    o = Out(stream.Signature(unsigned(32)))
 
     def __init__(self, output_words: int) -> None:
         self.output_words = output_words
-        words = stream.Signature(unsigned(32))
-        super().__init__(members={
-            "accept": In(1), "words": In(WordsLayout(output_words)), "i": In(words), "o": Out(words),
-        })
+        super().__init__()
 
     def elaborate(self, platform: object) -> Any:
         m = Module()

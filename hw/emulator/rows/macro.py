@@ -55,7 +55,7 @@ class RowMacro(EmulatedMacro):
         table = column >> shared.bit_length() - 1 if cfg.tables > 1 else Const(0, 1)
         writes = self._show(m, position)
         m.d.comb += [
-            self.tables.place.eq(table << code_bits | candidate), above.eq(self.value >= self.tables.entry),
+            self.tables.place.eq(table << code_bits | candidate), above.eq(self.value >= self.tables.entry[0]),
         ]
         with m.State("Recall"):
             # The sum of the column and the first threshold come in the next cycle.

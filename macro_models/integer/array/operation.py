@@ -26,7 +26,6 @@ class ArrayOperation(MvmOperation):
     early_stop: bool = False
 
     planes_at_once = MAX_BITS
-    least_planes = 1
     most_out_bits = MOST_OUT_BITS
 
     def __post_init__(self) -> None:

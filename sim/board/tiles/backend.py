@@ -15,9 +15,8 @@ from mho.hw.emulator.kinds import emulator_of
 from mho.macro_models import MacroModel, Masks
 from mho.macro_models.errors import InputError, ToolError
 from mho.macro_models.integer.operation import MvmOperation
-from mho.sim.backend import Account, Backend, Observed, Progress
-from mho.sim.board.bus import BusSimulation
-from mho.sim.board.driver import read_info
+from mho.sim.backend import Account, Backend, Progress
+from mho.sim.board.backend import SimulatedBoards
 from mho.sim.board.tiles.host import WATCHDOG, TilesHost
 from mho.sim.functional import FunctionalBackend
 from mho.sim.tile_networks.answers import HostAnswers
@@ -227,7 +226,7 @@ class BoardTilesBackend(Backend):
         return {sink.value: sink.lanes(payloads) for sink, payloads in zip(plan.sinks, outcome, strict=True)}
 
 
-class TilesFpgaSimBackend(BoardTilesBackend):
+class TilesFpgaSimBackend(SimulatedBoards, BoardTilesBackend):
     """A simulated board in a process that is kept until :meth:`close`.
 
     The board is that of the network's own chip, whatever board might hold it. It has shift registers for read noise
@@ -241,13 +240,9 @@ class TilesFpgaSimBackend(BoardTilesBackend):
         Called with images done and all that there are.
     """
 
-    name = "fpga-sim"
-    reports = ("progress",)
-
     def __init__(self, *, lanes: int = _LANES, progress: Progress | None = None) -> None:
         super().__init__()
         self._lanes, self._progress = lanes, progress
-        self._boards: dict[TilesConfig, BusSimulation] = {}
 
     def _connect(self, chip: Chip, *, noise: bool) -> TilesConfig:
         return TilesConfig(
@@ -255,25 +250,13 @@ class TilesFpgaSimBackend(BoardTilesBackend):
 
     def _host(self, cfg: TilesConfig) -> TilesHost:
         # Built behind the checks of what is to run on it: it takes minutes.
-        if cfg not in self._boards:
-            bus = self._boards[cfg] = BusSimulation(cfg)
-            read_info(bus, "the simulated board", cfg.board_base).check(cfg.chip, "the simulated board")
-        return TilesHost(self._boards[cfg], cfg.parts, looks=_LOOKS, patience=_PATIENCE)
+        return TilesHost(self._board(cfg, cfg.board_base), cfg.parts, looks=_LOOKS, patience=_PATIENCE)
 
     def _tell(self, done: int, images: int) -> None:
         if self._progress is not None:
             self._progress(done, images)
 
-    def observed(self) -> Observed | None:
-        """Cycles of the simulated boards since their reset."""
-        if not self._boards:
-            return None
-        first = next(iter(self._boards))
-        return Observed(clock_MHz=first.clock_hz / 1e6, cycles=sum(bus.cycles for bus in self._boards.values()))
-
     def close(self) -> None:
         """End the simulation."""
-        for bus in self._boards.values():
-            bus.close()
-        self._boards.clear()
+        super().close()
         self._code = self._cfg = None

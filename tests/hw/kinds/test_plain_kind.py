@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from mho.hw.board import BoardConfig
-from mho.hw.chip import build_tile, build_top
+from mho.hw.chip.tops import build_tile, build_top
 from mho.hw.config import Chip, chip_from_dict
 from mho.hw.core.layout import pack, pack_inputs
 from mho.hw.kinds import core_blocks, timing

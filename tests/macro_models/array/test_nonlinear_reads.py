@@ -48,7 +48,7 @@ def test_the_matrix_takes_most_of_the_error_of_currents(conduction):
 
 @pytest.mark.parametrize("mode", ["current", "voltage"])
 def test_a_shared_supply_is_a_gain_in_the_mean(mode):
-    shared = Conduction(supply_ohm=30.0)
+    shared = Conduction(supply_ohm=20.0)
     ideal, matrix = (read_error(G, Wires(), shared, 0.5, mode=mode, by_matrix=exact) for exact in (False, True))
     assert matrix.relative < 0.6 * ideal.relative
     assert shared.acts

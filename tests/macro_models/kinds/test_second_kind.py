@@ -12,7 +12,7 @@ from mho.compiler.network import Network
 from mho.compiler.options import CompileOptions
 from mho.compiler.passes import compile_model
 from mho.hw import kinds as hw_kinds
-from mho.hw.chip import build_top
+from mho.hw.chip.tops import build_top
 from mho.hw.config import chip_from_dict, describe, json_schema, load_chip, sizes
 from mho.hw.config import kinds as config_kinds
 from mho.hw.config.page import reference_page

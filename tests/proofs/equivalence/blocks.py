@@ -7,7 +7,7 @@ from typing import Any
 from amaranth.back import rtlil  # pyright: ignore[reportAttributeAccessIssue]
 from amaranth.hdl import ClockDomain, Instance, Module, Signal
 
-from mho.hw.chip import build_chip, build_top, configurations, top_name
+from mho.hw.chip.tops import build_chip, build_top, configurations, top_name
 from mho.hw.config import Chip
 from mho.hw.core.write_verify import ProgrammingPermission
 from mho.hw.kinds import core_blocks

@@ -17,7 +17,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from mho.hw.block import Resettable
-from mho.hw.chip import WRAPS
+from mho.hw.chip.tops import WRAPS
 from mho.hw.config import load_chip
 from mho.hw.core.masks import MaskStore
 from mho.hw.core.top import CoreTop

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mho.compiler.network import Network
 from mho.hw.board import TilesConfig
-from mho.hw.chip import ChipTop
+from mho.hw.chip.tops import ChipTop
 from mho.macro_models.workspace import Workspace
 from mho.rtl_gen.verilog.netlist import emit
 from tests.sim.chip.buses import BusProgram, build_for_icarus, run_with_master

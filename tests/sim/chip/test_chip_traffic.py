@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mho.hw.chip import ChipParts, TiledChip
+from mho.hw.chip.chip import TiledChip
+from mho.hw.chip.config import ChipParts
 from mho.hw.chip.map import tile_name
 from mho.hw.config import load_chip
 from mho.hw.host.registers import Access, Register

@@ -47,6 +47,7 @@ class TnsaEmulatorConfig(EmulatorConfig):
     converters: int = 8
 
     matrices: ClassVar[int] = 2
+    table_fields: ClassVar[int] = 3
     signed: ClassVar[bool] = False
 
     @classmethod

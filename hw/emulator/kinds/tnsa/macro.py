@@ -80,9 +80,10 @@ class TnsaMacro(EmulatedMacro):
 
     def add_states(self, m: Module) -> None:
         charges, tables, noise = self._charges, self.tables, self._noise
-        field = Signal(2)
+        wait = Signal(2)
         m.d.comb += [
-            tables.place.eq(Cat(field, self.column)), charges.neg.eq(tables.entry),
+            tables.place.eq(self.column), charges.offset.eq(tables.entry[0]), charges.pos.eq(tables.entry[1]),
+            charges.neg.eq(tables.entry[2]),
             charges.charge.eq(self.value if noise is None else self.value + noise.noise),
             charges.scale.eq(self.pins.dec_scale),
         ]
@@ -91,18 +92,13 @@ class TnsaMacro(EmulatedMacro):
         with m.State("Draw"), m.If(Const(1) if noise is None else noise.ready):
             m.next = "Charge"
         with m.State("Charge"):
-            m.d.sync += field.eq(field + 1)
-            # The words of a line come a cycle after they are named.
-            with m.Switch(field):
-                with m.Case(1):
-                    m.d.sync += charges.offset.eq(tables.entry)
-                with m.Case(2):
-                    m.d.sync += charges.pos.eq(tables.entry)
-                with m.Case(3):
-                    m.d.comb += charges.enter.eq(1)
-                    m.d.sync += self.column.eq(self.column + 1)
-                    with m.If(self.column == self.cfg.lines - 1):
-                        m.next = "Sign"
+            # What there is of a line comes a cycle after it is named, its noise three.
+            m.d.sync += wait.eq(wait + 1)
+            with m.If(wait == 3):
+                m.d.comb += charges.enter.eq(1)
+                m.d.sync += self.column.eq(self.column + 1)
+                with m.If(self.column == self.cfg.lines - 1):
+                    m.next = "Sign"
         with m.State("Sign"), m.If(~charges.busy):
             m.next = "Compare"
         with m.State("Compare"):

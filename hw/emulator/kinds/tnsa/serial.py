@@ -43,6 +43,7 @@ class SerialCore(EmulatedMacro, VectorMembers):
 
     cfg: TnsaEmulatorConfig
     after_sum = "Summed"
+    by_group = True
 
     def __init__(self, cfg: TnsaEmulatorConfig) -> None:
         self.port = cfg.blocks.port
@@ -145,7 +146,8 @@ class SerialCore(EmulatedMacro, VectorMembers):
             with m.If(self._plane == 0):
                 m.next = "Charge"
                 if self._noise is not None:
-                    m.d.comb += self._noise.draw.eq(1)
+                    # The inputs of all rows were seen with the first group.
+                    m.d.comb += self._noise.draw.eq(self.group == 0)
                     m.next = "Draw"
         if self._noise is not None:
             with m.State("Draw"), m.If(self._noise.ready):
@@ -182,26 +184,19 @@ class SerialCore(EmulatedMacro, VectorMembers):
     def _convert(self, m: Module) -> None:
         """States in which a line after the other becomes a charge, and then a code."""
         cfg, op, tables, column = self.cfg, self._op, self.tables, self.column
-        field, search = Signal(2), Signal(range(COUNT_BITS))
-        offset, pos, neg = Signal(signed(cfg.sum_bits)), Signal(cfg.step_bits), Signal(cfg.step_bits)
+        wait, search = Signal(2), Signal(range(COUNT_BITS))
+        pos, neg = Signal(cfg.step_bits), Signal(cfg.step_bits)
         # Half of what is left of the charge, rounded down, moved up so that a half step meets its upper part.
         rest = Signal(signed(cfg.step_bits + 1 + COUNT_BITS))
         cap, negative = Signal(COUNT_BITS), self._negative
         value = self.value if self._noise is None else self.value + self._noise.noise
-        m.d.comb += tables.place.eq(Cat(field, column))
+        m.d.comb += [tables.place.eq(column), pos.eq(tables.entry[1]), neg.eq(tables.entry[2])]
         with m.State("Charge"):
-            m.d.sync += field.eq(field + 1)
-            # The words of a line come a cycle after they are named.
-            with m.Switch(field):
-                with m.Case(1):
-                    m.d.sync += offset.eq(tables.entry)
-                with m.Case(2):
-                    m.d.sync += [pos.eq(tables.entry), rest.eq(value + offset)]
-                with m.Case(3):
-                    m.d.sync += [
-                        neg.eq(tables.entry), negative.eq(rest[-1]), cap.eq(self._caps), search.eq(COUNT_BITS - 1),
-                    ]
-                    m.next = "Search"
+            # What there is of a line comes a cycle after it is named, its noise two.
+            m.d.sync += [wait.eq(wait + 1), rest.eq(value + tables.entry[0])]
+            with m.If(wait == 3):
+                m.d.sync += [negative.eq(rest[-1]), cap.eq(self._caps), search.eq(COUNT_BITS - 1), rest.eq(rest)]
+                m.next = "Search"
         with m.State("Search"):
             upper = rest[COUNT_BITS - 1 :].as_signed()
             below, searched = upper < 0, cap[-1]
@@ -224,10 +219,13 @@ class SerialCore(EmulatedMacro, VectorMembers):
             if self._noise is not None:
                 m.d.comb += self._noise.follows.eq(1)
             m.next = "Charge"
+            with m.If((column & (cfg.lanes - 1)) == cfg.lanes - 1):
+                m.d.sync += [self.begun.eq(0), self._plane.eq(self._top), self.next_group()]
+                m.next = "Plane"
             with m.If(self._ends):
                 m.next = "Even"
                 with m.If(self._high):
-                    m.d.sync += [self._high.eq(0), self.begun.eq(0), self._plane.eq(LSB_SEGMENT_BITS - 1)]
+                    m.d.sync += [self._high.eq(0), self._plane.eq(LSB_SEGMENT_BITS - 1)]
                     m.next = "Plane"
 
     def _add_codes(self, m: Module, enabled: Value) -> None:

@@ -6,6 +6,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from mho.hw import ports
 from mho.hw.block import Resettable
 from mho.hw.core.shape import MASK_WORD
 from mho.hw.core.write_verify import WriteVerifyConfig
@@ -121,21 +122,16 @@ class ManualPins(Resettable[TnsaCoreConfig]):
         In manual mode, the array is in write mode.
     """
 
-    idle: Value
-    enabled: Value
-    port: Any
-    core: Any
-    macro: Any
-    programs: Value
+    idle = ports.In(1)
+    enabled = ports.In(1)
+    port = ports.Out(lambda self: ManualPort(self.cfg.lines, self.verify_bits))
+    core = ports.In(lambda self: MacroPins(self.cfg.lines, self.verify_bits))
+    macro = ports.Out(lambda self: MacroPins(self.cfg.lines, self.verify_bits))
+    programs = ports.Out(1)
 
     def __init__(self, cfg: TnsaCoreConfig, write: WriteVerifyConfig | None = None) -> None:
-        self.write = write
-        bits = None if write is None else write.verify_bits
-        pins = MacroPins(cfg.lines, bits)
-        super().__init__(cfg, {
-            "idle": In(1), "enabled": In(1), "port": Out(ManualPort(cfg.lines, bits)), "core": In(pins),
-            "macro": Out(pins), "programs": Out(1),
-        })
+        self.write, self.verify_bits = write, None if write is None else write.verify_bits
+        super().__init__(cfg)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
