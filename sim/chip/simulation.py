@@ -12,7 +12,6 @@ from typing import Protocol
 
 from amaranth.lib import wiring
 
-from mho.hw.chip import ChipParts, TiledChip, configurations
 from mho.hw.chip.chip import TiledChip
 from mho.hw.chip.config import ChipParts
 from mho.hw.chip.tops import configurations

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, fields
 from amaranth.lib import data
 
 from mho.hw.config import SYNCHRONISER_CYCLES, Chip, PulseChip
+from mho.hw.config.chip import MOST_ROWS
 from mho.hw.core.shape import check_lines
 from mho.hw.core.timing import duration_bits
 from mho.hw.macro.write_pins import PASS_BITS, WritePins
@@ -77,7 +78,7 @@ class WriteVerifyConfig:
 
     def __post_init__(self) -> None:
         for number in self.shape:
-            check_lines(number)
+            check_lines(number, MOST_ROWS)
         durations = [(name, self.least(name), 65535) for name in ("setup_cycles", "verify_cycles")]
         for name, low, high in (("verify_bits", 8, 12), *durations):
             check_whole(name, getattr(self, name), low, high)

@@ -51,7 +51,8 @@ def test_what_the_hardware_cannot_do(overrides: dict[str, Any], sentence: str) -
 def test_presets_can_be_programmed(name: str) -> None:
     chip = load_chip(name)
     cfg, p, scales = WriteVerifyConfig.from_chip(chip), WriteVerifyParameters.from_chip(chip), chip.pulse_config()
-    assert (cfg.lines, cfg.verify_bits) == (chip.lines, chip.programming.verify_bits) == (scales.lines, scales.verify_bits)
+    assert (cfg.lines, cfg.verify_bits) == (chip.lines, chip.programming.verify_bits)
+    assert (cfg.lines, cfg.verify_bits) == (scales.lines, scales.verify_bits)
     assert scales.v_base_V + p.reset_start * scales.v_step_V == pytest.approx(chip.programming.reset_start_V)
     assert p.set_cycles * scales.cycle_s == pytest.approx(1e-6, rel=0.1)
     assert p.wait_cycles * scales.cycle_s == pytest.approx(scales.wait_s)

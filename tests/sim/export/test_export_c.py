@@ -25,7 +25,6 @@ from mho.rtl_gen.drivers import TILES_HEADER
 from mho.sim.board.bus import BusSimulation
 from mho.sim.board.tiles import host as tiles_host
 from mho.sim.board.tiles.backend import PARTS, board_loads, operations_of
-from mho.sim.board.tiles.loads import board_loads, operations_of
 from mho.sim.chip.simulation import ChipSimulation
 from mho.sim.chip.traffic import Expected
 from mho.sim.core.kinds import simulated
