@@ -34,8 +34,6 @@ from mho.hw.kinds import timing
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.operation import MvmOperation
 
-__all__ = ["dry_run", "fitting_of"]
-
 
 def tile_shapes(net: FloatNetwork, chip: Chip) -> list[Shape]:
     """The layers of a network as tiles of a chip take them.

@@ -2,12 +2,6 @@
 
 from typing import NotRequired, TypedDict
 
-__all__ = [
-    "Assumed", "Candidate", "Fit", "Fitting", "HostWork", "LayerFacts", "Level", "LinkFlits", "MemoryNeeds",
-    "NetworkPlan", "OutputFacts", "Plan", "PlannedTile", "PlannedTiles", "RedundancyFacts", "Step", "Summary",
-    "TileCycles", "TilesFacts", "TimeFacts",
-]
-
 
 class TimeFacts(TypedDict):
     """How long an input takes, see :class:`mho.compiler.input_time.InputTime`."""

@@ -19,8 +19,6 @@ from mho.macro_models.cells.programming import KEPT_CELLS, KEPT_DRAWS
 if TYPE_CHECKING:
     from mho.compiler.network import Network
 
-__all__ = ["compile_bytes", "run_bytes", "work_bytes"]
-
 CELL_BYTES = 24
 """A cell of a chip that runs: targets, codes, draws."""
 TRIAL_BYTES, CHIP_BYTES = 40, 24

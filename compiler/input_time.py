@@ -7,8 +7,6 @@ import numpy as np
 
 from mho.compiler.facts import TimeFacts
 
-__all__ = ["InputTime"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class InputTime:

@@ -12,8 +12,6 @@ from mho.compiler.types import Array
 from mho.macro_models.errors import InputError
 from mho.macro_models.files import ArrayFile, FileKind
 
-__all__ = ["Inputs", "NamedInputs", "Source", "load_input", "load_inputs"]
-
 _KIND = FileKind(".npy or .npz file of numbers")
 
 

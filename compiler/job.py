@@ -31,8 +31,6 @@ from mho.macro_models.devices import Device, load_device
 from mho.macro_models.devices.sections.programming import Stuck
 from mho.macro_models.errors import InputError
 
-__all__ = ["CalibratedLayers", "Job", "Model", "Progress", "check_shape", "network_of", "read_job", "warned"]
-
 Model = str | Path | bytes | onnx.ModelProto | FloatNetwork
 """ONNX file, its bytes, a loaded model, or what the importer made of one."""
 

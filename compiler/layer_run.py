@@ -17,9 +17,6 @@ from mho.macro_models import MacroModel, Masks
 from mho.macro_models.integer.vector import LeafSum, padded, take_vectors
 from mho.macro_models.macro import BoundProduct, MvmResult, bind, constant_input
 
-__all__ = ["LayerRun", "Sink", "taken_inputs"]
-
-
 BLOCK = 1 << 18
 """Codes of a block, as far as its vectors allow."""
 FEWEST = 64

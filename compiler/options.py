@@ -7,8 +7,6 @@ from typing import Any
 from mho.compiler.types import Facts
 from mho.macro_models.errors import InputError, argument
 
-__all__ = ["CompileOptions"]
-
 _RANGES: dict[str, tuple[float, float]] = {
     "in_bits": (1, 8),
     "in_parts": (1, 2),

@@ -44,8 +44,6 @@ from mho.macro_models.errors import InputError, argument
 from mho.macro_models.files import check_memory
 from mho.macro_models.freed_memory import freed_memory_kept
 
-__all__ = ["COMPILE_WORK", "FIRST_INPUTS", "compile_for_chip", "compile_model", "compile_tiles"]
-
 
 def calibrate_on_cores(job: Job) -> CalibratedLayers:
     """Layers on cores as near each other as rectangles pack, calibrated there."""

@@ -5,8 +5,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Array", "Facts", "Float", "Lanes"]
-
 Array = NDArray[Any]
 """An array of any type."""
 Float = NDArray[np.float64]

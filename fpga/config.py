@@ -6,8 +6,6 @@ from mho.hw.config import Chip, PulseChip, load_chip
 from mho.hw.emulator.kinds import emulator_of
 from mho.macro_models.errors import InputError
 
-__all__ = ["board_config"]
-
 
 def board_config(board: str, chip: Chip | None = None, *, noise: bool = False) -> AnyConfig:
     """A chip's core, or its tiles, on a board, or the board's own preset.

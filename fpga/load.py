@@ -15,8 +15,6 @@ from mho.fpga.families import FAMILIES
 from mho.macro_models.errors import InputError, ToolError
 from mho.sim.build.children import Child
 
-__all__ = ["USB_RULE", "LoadReport", "check_bitstream", "load"]
-
 USB_RULE = 'SUBSYSTEMS=="usb", ATTRS{idVendor}=="0403", MODE="0660", TAG+="uaccess"'
 """Gives the user at the screen access to the FTDI chips of the boards, as programmers and as serial ports."""
 

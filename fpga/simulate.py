@@ -13,8 +13,6 @@ from mho.macro_models.output import cannot_write
 from mho.sim.build.bench import cached_bench
 from mho.sim.build.verilate import hardware_hash, verilog_text
 
-__all__ = ["BoardTerminal", "check_link", "pins_simulator"]
-
 _SPRAM = Path(__file__).parents[1] / "hw" / "emulator" / "sb_spram256ka.v"
 
 

@@ -8,8 +8,6 @@ from amaranth.lib import wiring
 from mho.hw.board import BoardTop, TilesConfig
 from mho.rtl_gen.verilog.netlist import emit
 
-__all__ = ["VerilogTop"]
-
 
 class VerilogTop(wiring.Component):
     """A :class:`mho.hw.board.BoardTop` with tiles, as an instance of its Verilog, in which what is alike is one module.

@@ -8,9 +8,6 @@ from amaranth.lib import wiring
 
 from mho.hw.ports import Component
 
-__all__ = ["NamedConstant", "OwnReset", "Resettable", "clock_by", "is_block", "named", "reset_name", "runs_by"]
-
-
 _Config = TypeVar("_Config")
 
 

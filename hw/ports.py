@@ -21,8 +21,6 @@ from amaranth.hdl import Shape, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import Flow, Member
 
-__all__ = ["Bundle", "Component", "In", "Out", "SizedSignature", "array"]
-
 _Bundle = TypeVar("_Bundle", bound="Bundle")
 _Config = TypeVar("_Config")
 _Interface = TypeVar("_Interface")

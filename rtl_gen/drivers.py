@@ -16,8 +16,6 @@ from mho.macro_models.integer.operation import Direction
 from mho.rtl_gen.kinds import macro_texts_of
 from mho.rtl_gen.templates import fill, template
 
-__all__ = ["TILES_HEADER", "c_driver", "tile_driver"]
-
 
 def c_driver(chip: Chip, name: str) -> str:
     """Header-only C99 that includes ``name.h`` (:func:`mho.rtl_gen.registers.c_header`); names begin with ``name``."""

@@ -14,8 +14,6 @@ from mho.rtl_gen.testable import BYPASS, with_test
 from mho.rtl_gen.verilog.names import identifier
 from mho.rtl_gen.verilog.netlist import emit
 
-__all__ = ["boundary", "emit_block", "emit_core", "module_texts"]
-
 ADAPTER = "macro_adapter"
 COMMAND_PORT = "command_port"
 

@@ -18,8 +18,6 @@ from mho.macro_models.errors import InputError
 from mho.macro_models.output import cannot_write
 from mho.macro_models.workspace import Workspace
 
-__all__ = ["MARK", "REPORT", "GeneratedFile", "SharedFolder", "yours_once_changed"]
-
 REPORT = "report.json"
 """The file that lists what is ours."""
 

@@ -14,8 +14,6 @@ from mho.rtl_gen.macro.pin_check import check_macro_pins
 from mho.rtl_gen.parts import default_part, part_texts, part_top, part_wrap, which_tile
 from mho.rtl_gen.verilog.names import identifier
 
-__all__ = ["GeneratedFile", "GenerationReport", "count", "generate"]
-
 
 @dataclass(frozen=True)
 class Statistics:

@@ -6,8 +6,6 @@ from xml.etree import ElementTree as Xml
 from mho.hw.host.address_map import AddressMap, Block
 from mho.hw.host.registers import Access, PlacedField, Register, RegisterMap, Window
 
-__all__ = ["NAMESPACE", "ip_xact"]
-
 NAMESPACE = "http://www.accellera.org/XMLSchema/IPXACT/1685-2014"
 _SCHEMA = "http://www.accellera.org/XMLSchema/IPXACT/1685-2014/index.xsd"
 _ACCESS = {

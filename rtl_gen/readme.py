@@ -7,8 +7,6 @@ from mho.rtl_gen.folder import yours_once_changed
 from mho.rtl_gen.tapeout_files import Design
 from mho.rtl_gen.templates import fill, template
 
-__all__ = ["write_readme"]
-
 _FILES = (
     ("TOP.f", "the Verilog, the top first (`-F` of Verilator and others)"),
     ("TOP.core", "FuseSoC: targets `lint`, `synth` (by `synth.tcl`) and, with a model in `tb/`, `sim`"),

@@ -5,8 +5,6 @@ from collections.abc import Iterator
 from mho.hw.host.address_map import AddressMap
 from mho.hw.host.registers import Access, PlacedField, Register, RegisterMap, Window
 
-__all__ = ["c_header", "markdown", "overview", "system_rdl"]
-
 _RDL_ACCESS = {
     Access.R: "sw = r; hw = w;",
     Access.W: "sw = w; hw = r; singlepulse;",

@@ -10,8 +10,6 @@ from mho.hw.config import Chip
 from mho.rtl_gen.macro.supplies import supply_nets, supply_pins
 from mho.rtl_gen.templates import fill, template
 
-__all__ = ["Design", "file_list", "fusesoc_core", "librelane_config", "sdc"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Design:

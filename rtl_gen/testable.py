@@ -19,8 +19,6 @@ from mho.rtl_gen.verilog.module.gating import CLOCK_GATE
 from mho.rtl_gen.verilog.netlist import PERMISSION
 from mho.rtl_gen.verilog.ports import Port
 
-__all__ = ["BYPASS", "TEST_MODE", "with_test", "write_bypass"]
-
 TEST_MODE = "test_mode"
 """The pin."""
 

@@ -13,8 +13,6 @@ from mho.rtl_gen.macro.body import python_body
 from mho.rtl_gen.tapeout_files import Design
 from mho.rtl_gen.templates import fill, template
 
-__all__ = ["FALL", "bench_files", "model_texts", "runner_files"]
-
 FALL = """\
     # A simulator of two values sees no edge at power-on, which flip-flops behind closed clock gates wait for.
     dut.rst_n.value = 1

@@ -5,8 +5,6 @@ from collections.abc import Iterator, Mapping
 
 from mho.rtl_gen.verilog.ports import Port, module_ports
 
-__all__ = ["waivers"]
-
 _REASONS = {
     "DECLFILENAME": "A file has the name of its module without the prefix.",
     "PINCONNECTEMPTY": "Outputs of a block that this chip does not need are left open on purpose.",

@@ -18,8 +18,6 @@ from mho.macro_models.integer.tally import tally
 from mho.macro_models.integer.vector import padded
 from mho.macro_models.macro import constant_input
 
-__all__ = ["CodeSpread", "LayerFigures", "RunAccount", "code_bytes"]
-
 Codes = dict[tuple[int, int], NDArray[np.int16]]
 
 

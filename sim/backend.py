@@ -20,9 +20,6 @@ from mho.macro_models.integer.operation import MvmOperation
 if TYPE_CHECKING:
     from mho.compiler.network import Network
 
-__all__ = ["Account", "Backend", "BackendResult", "Detailed", "HostScheduled", "Note", "Observed", "Progress",
-           "check_threads", "of_all"]
-
 MOST_THREADS = 256
 
 Progress = Callable[[int, int], None]

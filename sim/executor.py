@@ -27,8 +27,6 @@ from mho.sim.programming.instance import Cells
 if TYPE_CHECKING:
     from mho.sim.backend import Backend
 
-__all__ = ["Execution", "build_cores", "core_masks", "execute", "float_outputs", "quantised_outputs"]
-
 BATCH = 1024
 """Images that are in flight at once: what bounds the memory of a run."""
 

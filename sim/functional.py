@@ -24,8 +24,6 @@ from mho.sim.arrays import check_arrays, open_arrays
 from mho.sim.backend import Account, BackendResult, HostScheduled, check_threads, of_all
 from mho.sim.programming.write_verify import ProgramRun, reference_run
 
-__all__ = ["FunctionalBackend"]
-
 KEPT_CELLS = 1 << 22
 """Pairs of cells of a program whose products are kept ready from batch to batch."""
 

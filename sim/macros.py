@@ -9,8 +9,6 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FAILED", "SimulatedMacro"]
-
 FAILED = -1
 """What a model answers that could not."""
 

@@ -12,8 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["HandlePins", "PinBody", "Pins"]
-
 
 class Pins(ABC):
     """What is at the pins that the core drives, and the constants of the contract, by name."""

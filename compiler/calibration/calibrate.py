@@ -42,8 +42,6 @@ from mho.hw.config import Chip
 from mho.macro_models.devices import Device
 from mho.macro_models.integer.vector import LANE_MAX, Limit
 
-__all__ = ["Calibrated", "Calibrator", "images_used"]
-
 Index = NDArray[np.int64]
 
 MOST_POSITIONS = 32_768

@@ -19,8 +19,6 @@ from mho.macro_models import CAUSES
 from mho.macro_models.cells.programming import programmed
 from mho.macro_models.devices import Device
 
-__all__ = ["CellNoise", "cell_error", "error_of_outputs"]
-
 SMALL = 1e-3
 """Errors with which the slope of what follows the last layer is found, relative to its outputs."""
 

@@ -10,8 +10,6 @@ from mho.hw.config import Chip
 from mho.macro_models import family
 from mho.macro_models.devices.device import Device
 
-__all__ = ["Calibration", "Converters", "converters_of"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Converters:

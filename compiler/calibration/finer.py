@@ -21,8 +21,6 @@ from mho.compiler.types import Float
 from mho.hw.config import Chip
 from mho.macro_models.devices import Device, load_device
 
-__all__ = ["calibrated", "may_be_in_two", "refined", "unseen_errors"]
-
 Placed = tuple[Placement, Redundancy | None]
 
 MOST_MULTIPLICATIONS = 1 << 14

@@ -14,8 +14,6 @@ from mho.compiler.model import FloatNetwork, Output
 from mho.compiler.types import Array, Float
 from mho.macro_models.errors import argument
 
-__all__ = ["OutputError", "compare_outputs", "output_errors", "output_warnings", "unseen_warnings"]
-
 Values = Array
 
 MOST_CLASSES = 0.015

@@ -18,9 +18,6 @@ from mho.compiler.types import Float, Lanes
 from mho.hw.config import Chip
 from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, MAX_BITS
 
-__all__ = ["CodeFormat", "Quantiser", "Ranges", "fit_quantiser", "formats", "needs_sign"]
-
-
 TAIL = 0.95
 """Quantile of the magnitudes of an input from which on they are kept: no range is below."""
 

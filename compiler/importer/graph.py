@@ -17,8 +17,6 @@ from onnx import helper
 from mho.compiler.model.windows import Attributes
 from mho.compiler.types import Array
 
-__all__ = ["Graph", "Input", "Op", "attribute_axes", "attributes"]
-
 
 def attributes(node: onnx.NodeProto) -> dict[str, Any]:
     """Attributes of a node by name; raises ValueError at numbers that are none, and at infinite ones but for limits."""

@@ -43,9 +43,6 @@ from mho.compiler.model.operators.run import ML_DOMAIN
 from mho.compiler.types import Array
 from mho.macro_models.errors import InputError, argument
 
-__all__ = ["import_onnx"]
-
-
 IMPORT_WORK = 6e10
 """Nanoseconds that the operators of a model may take while it is run on samples."""
 MOST_DIFFERENCE = 2e-3

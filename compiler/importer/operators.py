@@ -7,8 +7,6 @@ from mho.compiler.importer.reading.rewrite import REWRITES
 from mho.compiler.importer.values.movers import MOVERS
 from mho.compiler.model.operators.run import RUNNABLE, RUNNABLE_ML
 
-__all__ = ["OPERATORS", "listed"]
-
 _ABBREVIATIONS = frozenset(REWRITES) - RECURRENT.keys() - {"BatchNormalization"}
 _FOLDED = frozenset((
     *("Constant", "ConstantOfShape", "Shape", "Size", "Range", "NonZero", "EyeLike", "If", "Loop", "Scan"),

@@ -16,9 +16,6 @@ from mho.compiler.mapping.block import Block
 from mho.compiler.types import Float
 from mho.macro_models.cell_map import CellMap
 
-__all__ = ["CoreFaults", "FaultMaps", "arrange_rows", "compensate"]
-
-
 ROUNDS = 4
 """Times that what is missing is handed on to cells that can still take it."""
 

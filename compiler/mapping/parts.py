@@ -14,9 +14,6 @@ from mho.compiler.mapping.weights import share_weights, spread_rows
 from mho.compiler.program import DITHER
 from mho.compiler.types import Float
 
-__all__ = ["Parts", "count_parts", "segments"]
-
-
 GROUP_ROWS = 64
 """Rows up to which groups stand side by side: those of other groups load a column and add their noise to it."""
 

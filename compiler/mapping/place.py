@@ -21,8 +21,6 @@ from mho.compiler.mapping.parts import Parts
 from mho.macro_models.cell_map import CellMap
 from mho.macro_models.errors import InputError, argument
 
-__all__ = ["DEFAULT_COPIES", "Placement", "place"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Placement:

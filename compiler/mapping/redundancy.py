@@ -19,8 +19,6 @@ from mho.compiler.mapping.place import DEFAULT_COPIES, Placement, place
 from mho.macro_models.cell_map import CellMap
 from mho.macro_models.errors import argument
 
-__all__ = ["Redundancy", "place_within", "shortfall", "squared_error"]
-
 MOST_PRODUCTS = 4
 """Products of an image, at most, times those without."""
 

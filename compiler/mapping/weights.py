@@ -11,19 +11,6 @@ from mho.compiler.types import Float
 from mho.hw.config import Chip
 from mho.macro_models.integer.operation import STEP_FRACTION_BITS
 
-__all__ = [
-    "PairMap",
-    "Stack",
-    "code_value",
-    "column_loads",
-    "most_slice_bits",
-    "share_weights",
-    "slice_codes",
-    "spread_rows",
-    "stack_cells",
-]
-
-
 Stack = Literal["even", "rows", "copies"]
 """How a weight is shared out among its cells: evenly, or in as few as hold it, of the rows or of the copies, too."""
 

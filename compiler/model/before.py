@@ -9,8 +9,6 @@ from mho.compiler.model.evaluated import Evaluated
 from mho.compiler.model.stages import Linear, Step
 from mho.compiler.types import Float
 
-__all__ = ["Before", "before_of", "steps_before_layers"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Before:

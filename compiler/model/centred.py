@@ -15,9 +15,6 @@ from mho.compiler.model.network import FloatNetwork
 from mho.compiler.model.stages import Linear
 from mho.compiler.types import Array, Float
 
-__all__ = ["centred"]
-
-
 MOST_LEFT = 0.25
 """Part of the sum of squares of the weights that is left at most: classes of networks have little in common as a rule,
 and those weights stay as they are."""

@@ -22,9 +22,6 @@ from mho.compiler.model.operators.run import MOST_ELEMENTS, MOST_OF_ALL, run_nod
 from mho.compiler.types import Array, Float
 from mho.macro_models.errors import InputError
 
-__all__ = ["Evaluated", "host_work"]
-
-
 MOST_NODES = 4096
 ELEMENT = frozenset(("Add", "Clip", "Identity", "Max", "Min", "Mul", "Neg", "Relu", "Sigmoid", "Sub", "Tanh"))
 """Operators that make each element of the same elements of their inputs, the same bits whatever lies beside them."""

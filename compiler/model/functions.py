@@ -11,8 +11,6 @@ from scipy.special import ndtr
 
 from mho.compiler.types import Array
 
-__all__ = ["TABLES", "Tabulated"]
-
 Float = Array
 
 

@@ -7,8 +7,6 @@ import numpy as np
 
 from mho.compiler.types import Float
 
-__all__ = ["LinearLayer"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class LinearLayer:

@@ -20,8 +20,6 @@ from mho.compiler.model.layer import LinearLayer
 from mho.compiler.model.stages import Combine, Linear, Step
 from mho.compiler.types import Array, Float
 
-__all__ = ["BATCH_POSITIONS", "FloatNetwork", "HostOp", "LinearLayer", "Output"]
-
 BATCH_POSITIONS = 32768
 BATCH_ELEMENTS = 1 << 27
 """Positions, and elements of all values, of a batch of images that are in flight at once: what bounds the memory."""

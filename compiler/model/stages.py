@@ -26,8 +26,6 @@ from mho.compiler.types import Array, Float
 from mho.macro_models.integer.vector import PAD, padded, run_of, take_elements, take_rows, with_padding
 from mho.macro_models.integer.window import Window, recover
 
-__all__ = ["Combine", "Evaluated", "Gather", "Linear", "Map", "Maximum", "Operation", "Step"]
-
 Index = NDArray[np.int32]
 
 MOST_TERMS = 1 << 14

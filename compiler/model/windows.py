@@ -12,8 +12,6 @@ from mho.compiler.types import Array
 from mho.macro_models.integer.vector import PAD
 from mho.macro_models.integer.window import Window, recover
 
-__all__ = ["Attributes", "Windows", "positions", "transposed_pads", "transposed_size", "windows"]
-
 MOST_INDICES = 1 << 25
 """Elements of all windows of a channel."""
 PAD_MODES = ("NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID")

@@ -42,8 +42,6 @@ from mho.macro_models.errors import InputError
 from mho.macro_models.files import reading
 from mho.macro_models.files.schema import JSON, Choice, ListOf, Nullable, Number, Optional, Table, Whole, shown
 
-__all__ = ["FORMAT", "Network"]
-
 FORMAT, TILES_FORMAT, DEALT_FORMAT = 2, 3, 4
 """Without tiles, with them, and with layers that are dealt images."""
 """Version of the file format, and of files with programs of tiles; those before are read, too

@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["InputRange", "calibration_warnings", "clipping_warning", "limit_warning"]
-
 BEYOND = 1.0
 """A number is beyond what calibration saw if it is further outside than this times the range of its like there."""
 MOST_BEYOND = 0.01

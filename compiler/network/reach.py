@@ -16,8 +16,6 @@ from mho.compiler.program import Call, Program
 from mho.compiler.types import Array, Float
 from mho.macro_models.integer.vector import Encode
 
-__all__ = ["clipped_inputs", "input_reach"]
-
 
 def input_reach(program: Program) -> tuple[Float, Float]:
     """Between which numbers no layer clips what it takes of the input, each of shape (features,).

@@ -14,7 +14,6 @@ from mho.compiler.program import Host, Layer
 from mho.hw.kinds import Timing, timing
 from mho.macro_models.integer.operation import MvmOperation
 
-__all__ = ["copies_of", "cores_of", "overflow_of", "summarise", "tile_facts"]
 
 def tile_facts(network: Network) -> TilesFacts | None:
     """What was predicted of tiles, :meth:`mho.compiler.tile.pipelined.Programmed.facts`; None without."""

@@ -18,8 +18,6 @@ from mho.hw.tile.isa.program import Program
 from mho.macro_models.errors import InputError
 from mho.macro_models.files.schema import FLAG, TEXT, Choice, ListOf, Optional, Table, Whole
 
-__all__ = ["TILES", "HeldValue", "TileCode", "read_tiles", "write_tiles"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class HeldValue:

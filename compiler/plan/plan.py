@@ -16,8 +16,6 @@ from mho.hw.config import Chip
 from mho.hw.kinds import timing
 from mho.macro_models.integer.operation import MvmOperation
 
-__all__ = ["Product", "overflow", "peak_lanes", "plan", "products_of", "products_of_placement"]
-
 
 def overflow(chip: Chip, cores: int) -> Fit:
     """Whether so many ``cores`` are on one chip, and what figures of a network on them are of."""

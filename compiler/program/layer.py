@@ -12,8 +12,6 @@ from mho.macro_models.integer.vector import Root, check_headroom, largest_code, 
 from mho.macro_models.integer.window import Window
 from mho.macro_models.macro import constant_input
 
-__all__ = ["DITHER", "OP_ID_IMAGE_SHIFT", "Call", "Layer", "Mvm", "RunMvm", "row_codes", "run_call"]
-
 DITHER = -1
 """Marks a row that takes a constant: 1 in each segment of an operation."""
 

@@ -15,8 +15,6 @@ from mho.compiler.program.layer import Call, Layer, RunMvm, run_call
 from mho.compiler.types import Float, Lanes
 from mho.macro_models.integer.vector import LANE_MAX, Encode, Largest, Limit, Product, Select, Table, WeightedSum
 
-__all__ = ["Host", "InputStage", "Operation", "OutputStage", "Program", "RunLayer", "Stage", "Watch", "batch_size"]
-
 AT_ONCE = 1 << 14
 """Numbers of an input that are quantised at once, and stay in the cache of a processor."""
 

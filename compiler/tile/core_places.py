@@ -36,9 +36,6 @@ from mho.hw.config import Chip
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.interpreter.joined import HOST
 
-__all__ = ["CorePlaces", "Transfer", "hop_bytes", "place_cores", "transfers"]
-
-
 MOVES = 12_000
 """Changes that are tried from each of the seeds, of which a network on 20 tiles takes a second."""
 SEEDS = 3

@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from mho.compiler.network import Network
     from mho.compiler.network.tiles import TileCode
 
-__all__ = ["IMAGES", "TileCycles", "counted_images", "expected_cycles", "predicted_images", "predicted_time",
-           "tile_cycles"]
-
 IMAGES = 4
 """Images of a prediction."""
 

@@ -32,9 +32,6 @@ from mho.hw.tile.isa import DESCRIPTORS
 from mho.macro_models.integer.vector import Select, WeightedSum
 from mho.macro_models.integer.window import Window
 
-__all__ = ["Judge", "choose", "duplicate_layers", "prune_copies"]
-
-
 Judge = Callable[[Network], float | Refusal]
 """Cycles of an image in the steady state, or why a network finds no room on the tiles."""
 

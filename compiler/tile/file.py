@@ -14,8 +14,6 @@ from mho.hw.tile.interpreter.joined import HOST, HostStep, Joined
 if TYPE_CHECKING:
     from mho.compiler.tile.programs import TilePrograms
 
-__all__ = ["held", "joined_of", "tile_code"]
-
 
 def held(value: Value) -> HeldValue:
     """How a value lies in rings."""

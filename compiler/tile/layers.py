@@ -24,8 +24,6 @@ from mho.compiler.tile.graph.shapes import MOST_ELEMENTS, MOST_PIXELS, Shape, wi
 from mho.compiler.tile.placement.placing import place_on_tiles
 from mho.macro_models.integer.vector import PAD, Encode, Limit, Select, Table
 
-__all__ = ["calibrate_on_tiles", "hoist_moves", "with_walks"]
-
 _ARRAYS: dict[type, tuple[str, ...]] = {
     Encode: ("offset", "multiplier"), Limit: ("low", "high"), Table: ("multiplier",),
 }

@@ -32,8 +32,6 @@ from mho.hw.tile.interpreter.joined import HOST
 if TYPE_CHECKING:
     from mho.compiler.network import Network
 
-__all__ = ["Programmed", "with_programs", "write_programs"]
-
 
 def link_flits(placed: Placed, chip: Chip) -> list[Facts]:
     """Flits of an image on each link that has some, for JSON: ``start``, ``end`` (tiles) and ``flits``.

@@ -17,8 +17,6 @@ from mho.hw.tile.interpreter.joined import Joined
 from mho.hw.tile.interpreter.liveness import check_liveness, check_runs
 from mho.macro_models.errors import InputError
 
-__all__ = ["TilePrograms", "graph_of", "tile_needs", "tile_programs", "try_programs"]
-
 MOST_ROUNDS = 24
 """How often something more goes elsewhere."""
 

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 
 from mho.macro_models.errors import InputError
 
-__all__ = ["Full", "LongRing", "NoRoomError", "Refusal", "full_of"]
-
 
 @dataclass(frozen=True)
 class Refusal:

@@ -19,10 +19,6 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-__all__ = [
-    "Adam", "Conv", "Recipe", "classifier", "cosine", "descend", "entropy_slope", "main", "to_onnx", "train", "write",
-]
-
 Float = NDArray[np.float64]
 
 ROOT = Path(__file__).resolve().parents[2]

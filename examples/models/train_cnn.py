@@ -17,8 +17,6 @@ from numpy.typing import NDArray
 from onnx import helper
 from train import FASHION, classifier, cosine, descend, entropy_slope, write
 
-__all__ = ["Cnn", "main", "to_onnx", "train"]
-
 Float = NDArray[Any]
 
 SCALE = 255.0

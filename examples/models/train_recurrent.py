@@ -19,8 +19,6 @@ from onnx import helper
 from train import classifier, cosine, descend, entropy_slope, write
 from train_series import DATA, LENGTH, STATES, signals
 
-__all__ = ["NOISE", "Lstm", "main", "to_onnx", "train"]
-
 Float = NDArray[Any]
 
 FRAME, UNITS = 8, 24

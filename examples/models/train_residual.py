@@ -21,8 +21,6 @@ from numpy.typing import NDArray
 from onnx import helper
 from train import FASHION, Conv, classifier, cosine, descend, entropy_slope, write
 
-__all__ = ["NOISE", "Residual", "main", "to_onnx", "train"]
-
 Float = NDArray[Any]
 
 CHANNELS = (16, 32, 64)

@@ -17,8 +17,6 @@ from numpy.typing import NDArray
 from onnx import helper
 from train import Conv, classifier, cosine, descend, entropy_slope, write
 
-__all__ = ["STATES", "main", "signals", "to_onnx", "train"]
-
 Float = NDArray[Any]
 
 STATES = ("sound", "unbalanced", "bearing", "loose")

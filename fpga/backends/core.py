@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mho.fpga.backends.session import BAUD, BoardSession, SerialBackend, connect_board
+from mho.fpga.backends.session import BAUD, BoardSession, SerialBackend
 from mho.fpga.link.client import LinkClient, Progress
 from mho.fpga.link.transport import Transport
 from mho.hw.config import Chip
@@ -19,8 +19,6 @@ from mho.sim.board.driver import BoardDriver, BoardInfo, read_info
 from mho.sim.board.program import BoardProgrammer
 from mho.sim.programming.cosim import check_engine
 from mho.sim.programming.write_verify import ProgramRun
-
-__all__ = ["BAUD", "PIN_BOARD", "FpgaBackend", "connect_board"]
 
 PIN_BOARD = "ulx3s-85f"
 """A board, and the preset of its chip, whose core programs the cells of an emulated macro behind its pins."""

@@ -11,8 +11,6 @@ from mho.sim.backend import Observed
 if TYPE_CHECKING:
     from mho.sim.backend import Note
 
-__all__ = ["BAUD", "BoardSession", "SerialBackend", "connect_board"]
-
 BAUD = 3_000_000
 """Of the boards, unless they are built otherwise."""
 

@@ -16,8 +16,6 @@ from mho.sim.board.driver import BoardInfo, read_info
 from mho.sim.board.tiles.backend import BoardTilesBackend
 from mho.sim.board.tiles.host import TilesHost
 
-__all__ = ["TilesFpgaBackend"]
-
 _PATIENCE = 2_000
 """Requests over the line, of a millisecond and more each."""
 

@@ -12,8 +12,6 @@ from mho.fpga.families import FAMILIES, Family
 from mho.hw.noc.config import MAX_SIDE
 from mho.macro_models.errors import InputError, ToolError
 
-__all__ = ["STATUS", "Board", "BoardPlan", "TilesPlan"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class TilesPlan:

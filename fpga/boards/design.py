@@ -11,8 +11,6 @@ from mho.fpga.boards.board import Board
 from mho.fpga.top import VerilogTop
 from mho.hw.board.top import LEDS, BoardTop
 
-__all__ = ["BoardDesign"]
-
 RESET_S = 15e-6
 """Block RAM of an iCE40 reads zeros for about 3 us after configuration; this is five times as long."""
 

@@ -31,8 +31,6 @@ from mho.macro_models.output import cannot_write, check_folder, write_output
 from mho.macro_models.workspace import Workspace
 from mho.sim.build.children import GivenUp, run_tool
 
-__all__ = ["SEEDS", "BuildReport", "build", "prepare", "synthesise"]
-
 SEEDS = 3
 """Placements that are tried until one is fast enough."""
 

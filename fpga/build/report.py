@@ -10,10 +10,6 @@ from mho.hw.board import AnyConfig, TilesConfig
 from mho.hw.tile.config import TileConfig
 from mho.macro_models.errors import InputError
 
-__all__ = [
-    "CELLS", "Usage", "abc_failed", "check_memory", "error_line", "overfull", "read_usage", "unroutable", "what_fits",
-]
-
 
 def what_fits(board: Board) -> str:
     """A sentence about the largest cores that were built for a board."""

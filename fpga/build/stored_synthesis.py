@@ -9,8 +9,6 @@ from shutil import copyfile
 
 from mho.macro_models.output import write_output
 
-__all__ = ["FOLDER", "drop", "inputs_of", "keep", "take"]
-
 FOLDER = "synthesis"
 """Its name in the folder of the build."""
 

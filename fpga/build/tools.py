@@ -15,11 +15,6 @@ from mho.hw.board import TilesConfig
 from mho.macro_models.errors import InputError, ToolError
 from mho.sim.build.children import Child
 
-__all__ = [
-    "FLOWS", "LONGER", "RELAXED", "TILES_APART", "TILES_TOGETHER", "Toolchain", "find_tool", "find_toolchain",
-    "tiles_at",
-]
-
 RELAXED = ("setparam -set COLLISION_X_MASK 1'1 t:$memrd_v2",)
 """Of a core no word that is read in the cycle in which it is written is used, see docs/design/emulator.md."""
 

@@ -26,9 +26,6 @@ from mho.sim.executor import execute
 from mho.sim.functional import FunctionalBackend
 from mho.sim.programming.write_verify import ProgramRun
 
-__all__ = ["Evidence", "compare_network", "compare_operations", "compare_tiles", "compare_writes",
-           "power_up"]
-
 _POWER_UP_CYCLES = 1000
 
 @dataclass(frozen=True)

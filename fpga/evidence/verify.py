@@ -28,11 +28,6 @@ from mho.sim.build.children import run_tool
 from mho.sim.build.toolchain import require_tool
 from mho.sim.core.bench.write_stimulus import make_write_stimulus
 
-__all__ = [
-    "SMALL", "Verification", "bitstream_netlist", "netlist_program", "read_built", "simulated_netlist", "verify",
-    "yosys_cells",
-]
-
 _HDL = Path(__file__).parents[1] / "hdl"
 
 

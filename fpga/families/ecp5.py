@@ -8,8 +8,6 @@ from amaranth.lib.io import Buffer, Direction, SingleEndedPort
 from mho.fpga.families.family import Family
 from mho.macro_models.errors import InputError
 
-__all__ = ["ECP5", "Ecp5Loop"]
-
 _PREAMBLE = bytes.fromhex("ffffbdb3")
 _VERIFY_ID = bytes.fromhex("e2000000")
 """Command (Lattice FPGA-TN-02039) that compares the next four bytes with the device."""

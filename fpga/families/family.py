@@ -7,8 +7,6 @@ from typing import Protocol
 from amaranth.hdl import Instance, Module, Signal
 from amaranth.lib.io import SingleEndedPort
 
-__all__ = ["Family", "Loop"]
-
 
 class Loop(Protocol):
     """Dividers of a phase-locked loop."""

@@ -8,8 +8,6 @@ from amaranth.lib.io import Buffer, Direction, SingleEndedPort
 from mho.fpga.families.family import Family
 from mho.macro_models.errors import InputError
 
-__all__ = ["GOWIN", "GowinLoop"]
-
 _DEVICES = {0x1100481B: "GW1NR", 0x0000081B: "GW2AR"}
 """By the IDCODE that a bitstream asks for (Gowin UG290); chips of a series with memory in the package have the same."""
 _OUTPUTS = (2, 4, 8, 16, 32, 48, 64, 80, 96, 112, 128)

@@ -8,8 +8,6 @@ from amaranth.lib.io import Buffer, Direction, SingleEndedPort
 from mho.fpga.families.family import Family
 from mho.macro_models.errors import InputError
 
-__all__ = ["ICE40", "Ice40Loop"]
-
 _PREAMBLE = bytes.fromhex("7eaa997e")
 _SIZES = {104_090: "iCE40UP5K", 135_100: "iCE40HX8K", 32_220: "iCE40HX1K"}
 """Bytes of a bitstream of each device, as icepack writes it."""

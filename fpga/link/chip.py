@@ -20,8 +20,6 @@ from mho.sim.chip.simulation import build_apart
 from mho.sim.chip.traffic import Expected
 from mho.sim.chip.verify import ChipReport, require_tiles, run_programs
 
-__all__ = ["LinkBus", "verify_line"]
-
 _UART = UartConfig(clock_hz=24_000_000, baud=3_000_000)
 _TOP = "mho_uart_chip_top"
 

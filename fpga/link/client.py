@@ -23,8 +23,6 @@ from mho.hw.host.link.format import (
 from mho.hw.host.link.tasks import Piece, Poll, Read, Task, Write
 from mho.macro_models.errors import ToolError
 
-__all__ = ["LinkClient", "Poll", "Progress", "Read", "Task", "Write"]
-
 Progress = Callable[[int, int], None]
 """Called with the words that are done and the words there are."""
 

@@ -9,8 +9,6 @@ from amaranth.lib import wiring
 from mho.hw.host.link.uart import UartConfig
 from mho.sim.build.bench import Bench, build_bench
 
-__all__ = ["PinsTransport", "build_pins"]
-
 
 def build_pins(top: wiring.Component, folder: Path) -> Path:
     """Compile ``top``, whose pins are ``rx`` and ``tx``, into ``folder``: returned.

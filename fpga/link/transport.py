@@ -8,10 +8,6 @@ from typing import Any, Protocol
 from mho.hw.host.link.format import Status
 from mho.macro_models.errors import InputError, ToolError
 
-__all__ = [
-    "HEADS", "UDEV_RULE", "BoardLost", "BoardReset", "BusFault", "LinkError", "Pace", "SerialTransport", "Transport",
-]
-
 
 class LinkError(ToolError):
     """Base of the failures of the link."""

@@ -6,8 +6,6 @@ from mho.hw.config import Chip
 from mho.hw.host.core.map import MAP_VERSION
 from mho.hw.host.registers import Access, Field, Register, RegisterMap
 
-__all__ = ["BOARD_MAGIC", "BOARD_VERSION", "BoardFacts", "board_map"]
-
 
 class BoardFacts(Protocol):
     """What a board says of itself: its chip, its emulator, its clock."""

@@ -10,8 +10,6 @@ from mho.hw.emulator.layout import LoadShape
 from mho.hw.host.core.blocks import CoreBlocks
 from mho.macro_models.errors import InputError
 
-__all__ = ["BOARD_BASE", "CORE_BASE", "BoardConfig", "address_width", "load_base"]
-
 CORE_BASE = 0x000000
 """The registers of the core, as behind any other bus: 4 KiB."""
 

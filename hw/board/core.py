@@ -16,8 +16,6 @@ from mho.hw.host.core.host import CoreHost
 from mho.hw.host.core.map import ADDRESS_WIDTH as CORE_WIDTH
 from mho.hw.host.split import BusSplit, Region
 
-__all__ = ["BoardCore"]
-
 
 class BoardCore(ports.Component[BoardConfig]):
     """A core with an emulated array behind a register bus.

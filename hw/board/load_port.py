@@ -11,8 +11,6 @@ from mho.hw.emulator.layout import EXTRA, LoadShape, index_width
 from mho.hw.emulator.pulses.records import peek_members, peekable
 from mho.hw.host.bus import RegisterBus
 
-__all__ = ["LoadPort", "load_address_width", "load_offset"]
-
 _REGION_BITS = 2
 
 

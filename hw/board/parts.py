@@ -9,8 +9,6 @@ from mho.hw.emulator.kinds import emulator_of
 from mho.hw.host.link.config import LinkConfig
 from mho.hw.host.link.uart import UartConfig
 
-__all__ = ["BoardParts"]
-
 
 class BoardParts(ABC):
     """The serial line, and what emulates a core.

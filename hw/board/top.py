@@ -14,8 +14,6 @@ from mho.hw.board.tiles import BoardTiles, TilesConfig
 from mho.hw.host.link.uart import UartBridge
 from mho.hw.ports import Component, In, Out
 
-__all__ = ["LEDS", "AnyConfig", "BoardTop", "inside"]
-
 AnyConfig = BoardConfig | TilesConfig
 """A board with one core, or with tiles."""
 

@@ -16,8 +16,6 @@ from mho.hw.macro.write_pins import ENABLE
 from mho.hw.noc.registers.packet import host_address_bits
 from mho.hw.tile.rtl.mesh import TileMesh
 
-__all__ = ["TiledChip"]
-
 
 class TiledChip(wiring.Component):
     """The mesh of tiles and one bus to every register and memory of every tile; flits of the host come the same way.

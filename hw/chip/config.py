@@ -14,8 +14,6 @@ from mho.hw.tile.config import TileConfig
 if TYPE_CHECKING:
     from mho.hw.config import Chip
 
-__all__ = ["ChipParts", "tiles_of"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class ChipParts:

@@ -13,9 +13,6 @@ from mho.hw.tile.config import TileConfig
 from mho.hw.tile.host_map import tile_map
 from mho.hw.tile.rtl.host import CORE_AT
 
-__all__ = ["CHIP_MAGIC", "MAP_VERSION", "PAGE_BITS", "QUEUE", "WINDOW_WORDS", "address_map", "address_width",
-           "chip_base", "chip_page", "record_words", "tile_blocks", "tile_name"]
-
 CHIP_MAGIC = 0x6D63
 """What identifies a chip of tiles: ``mc``."""
 

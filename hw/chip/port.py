@@ -17,8 +17,6 @@ from mho.hw.noc.flit import BodyLayout, FlitLayout
 from mho.hw.noc.interface.words import destination_bits
 from mho.hw.ports import Component, In, Out
 
-__all__ = ["FlitPort"]
-
 _TAG_AT = 16
 
 

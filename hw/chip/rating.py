@@ -12,8 +12,6 @@ from mho.hw.kinds import energy, timing
 from mho.macro_models.integer.operation import Masks, MvmOperation
 from mho.macro_models.precision import signal_to_noise_dB
 
-__all__ = ["Rating", "rate", "rating_rows"]
-
 OPERATIONS_PER_MAC = 2
 
 

@@ -6,8 +6,6 @@ from mho.hw.noc.config import MeshConfig
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.isa import ACCUMULATORS, DESCRIPTOR_WORDS, TABLE_ENTRIES, TABLES
 
-__all__ = ["tile_sizes"]
-
 _NAMED = 3
 """Tiles of a kind that are all named."""
 

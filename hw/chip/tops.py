@@ -21,9 +21,6 @@ from mho.hw.tile.rtl.mesh import TileMesh
 from mho.hw.tile.rtl.tile import Tile
 from mho.macro_models.errors import InputError
 
-__all__ = ["BAUDS", "WRAPS", "BusTop", "ChipTop", "build_chip", "build_tile", "build_top", "configurations",
-           "serial_line", "top_name"]
-
 _BRIDGES = {"wishbone": WishboneBridge, "axil": AxiLiteBridge}
 """Buses that may wrap a core or a chip: the bridge from its members beside ``bus``."""
 

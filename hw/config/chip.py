@@ -24,24 +24,6 @@ from mho.macro_models.integer.operation import STEP_WIDTH, MvmOperation
 if TYPE_CHECKING:
     from mho.macro_models import MacroConfig
 
-__all__ = [
-    "DEFAULT_KIND",
-    "LINES",
-    "LINE_STEP",
-    "MOST_ROWS",
-    "SYNCHRONISER_CYCLES",
-    "TILE_FLITS",
-    "CellsSection",
-    "Chip",
-    "ClockSection",
-    "CoreSection",
-    "MeshSection",
-    "Section",
-    "TileSection",
-    "VerilogSection",
-    "sections_of",
-]
-
 DEFAULT_KIND = "tnsa"
 """Kind of a chip that does not say one."""
 

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from mho.hw.config.keys import ChipError, Table, as_items, shown
 from mho.macro_models.errors import nearest
 
-__all__ = ["HANDSHAKES", "SOURCES", "CommandTable", "CommandTerm", "CommandWord", "parse_commands"]
-
 HANDSHAKES = ("level", "ready", "four_phase")
 """How a command is given and ends, see :class:`mho.hw.kinds.tnsa.command_port.CommandPort`."""
 

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 
 from mho.hw.config.keys import ChipError, Section, key, keys_of
 
-__all__ = ["AreaSection", "EnergySection", "ProcessSection", "area_key", "energy_key"]
-
 _MOST_PJ = 1e9
 
 

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from mho.hw.config.chip import TILE_FLITS, Chip, sections_of
 from mho.hw.config.keys import as_table, keys_of, shown
 
-__all__ = ["Row", "describe", "sizes", "warnings"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Row:

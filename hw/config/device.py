@@ -8,8 +8,6 @@ from mho.macro_models.errors import InputError
 if TYPE_CHECKING:
     from mho.macro_models import Device
 
-__all__ = ["check_device", "default_device"]
-
 
 def default_device(chip: Chip) -> "Device":
     """Load the device that the chip names; the path of a file is relative to the chip's file.

@@ -11,9 +11,6 @@ from typing import Any, cast
 
 from mho.macro_models.errors import InputError
 
-__all__ = ["ChipError", "KeySpec", "Section", "Table", "Tree", "as_items", "as_table", "check_section", "key",
-           "keys_of", "shown"]
-
 Table = Mapping[str, Any]
 """A table of a file, as it is read."""
 Tree = dict[str, Any]

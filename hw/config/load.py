@@ -12,8 +12,6 @@ from mho.hw.config.tree import SCHEMA, build_chip, check_tree, class_of, merge
 from mho.macro_models.errors import InputError, argument, nearest
 from mho.macro_models.files import FileKind, extending, parse_toml, read_text, read_toml
 
-__all__ = ["load_chip", "parse_override", "preset_names", "preset_text"]
-
 _SECTIONS = ("energy", "area")
 _DIGITS = 6
 """Significant digits of a scaled number."""

@@ -13,8 +13,6 @@ from mho.hw.config.keys import ChipError, check_section, key, shown
 from mho.hw.config.pin_map import IDENTIFIER, PinConnection, PinPart, parse_pins, parse_slice
 from mho.macro_models.files.scripts import NAME
 
-__all__ = ["DOMAINS", "MacroSection"]
-
 DOMAINS = ("array", "periphery", "programming")
 """What a supply of a macro can be for."""
 

@@ -7,8 +7,6 @@ from mho.hw.config.keys import KeySpec, Section, keys_of, shown
 from mho.hw.config.kinds import chip_class, kind_names
 from mho.hw.config.load import load_chip, preset_names
 
-__all__ = ["reference_page"]
-
 _HEAD = """\
 <!-- Written by `python -m mho.hw.config`; a test compares it with the code. -->
 # Keys of the chip description

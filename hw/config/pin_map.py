@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 
 from mho.hw.config.keys import ChipError, as_items, shown
 
-__all__ = ["FORMS", "IDENTIFIER", "PinConnection", "PinPart", "parse_pins", "parse_slice"]
-
 IDENTIFIER = r"[A-Za-z_][A-Za-z0-9_$]*"
 """Of a pin, which scripts name in braces alone; names of modules, nets and ports are :data:`NAME`."""
 _SLICE = rf"(?P<name>{IDENTIFIER})(\[(?P<left>\d{{1,6}})(:(?P<right>\d{{1,6}}))?\])?"

@@ -11,8 +11,6 @@ from mho.macro_models.integer.pulse import AMPLITUDE_BITS
 if TYPE_CHECKING:
     from mho.macro_models.cells.pulses import PulseConfig
 
-__all__ = ["ProgrammingSection", "PulseChip", "PulseCoreSection"]
-
 
 def _volts(default: float, doc: str) -> float:
     return key(default, doc, low=-100.0, high=100.0)

@@ -13,8 +13,6 @@ from mho.hw.config.kinds import chip_class, kind_names
 from mho.hw.config.load import load_chip, preset_names
 from mho.hw.config.tree import SCHEMA
 
-__all__ = ["SCHEMA_FILE", "json_schema", "schema_text"]
-
 SCHEMA_FILE = Path(__file__).parent / "chip.schema.json"
 
 _TYPES: dict[type[object], str] = {

@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from mho.hw.config.keys import ChipError, Section, as_table, key, keys_of, shown
 from mho.macro_models.errors import nearest
 
-__all__ = ["TileSection"]
-
 _OF_ALL = ("programs", "draws", "at")
 """Keys that no tile has for itself."""
 _PLACE = re.compile(r"(\d{1,2}|\*),(\d{1,2}|\*)")

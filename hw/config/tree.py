@@ -8,8 +8,6 @@ from mho.hw.config.keys import ChipError, KeySpec, Table, Tree, as_table, keys_o
 from mho.hw.config.kinds import chip_class
 from mho.macro_models.errors import InputError, nearest
 
-__all__ = ["SCHEMA", "build_chip", "check_tree", "chip_from_dict", "class_of", "merge"]
-
 SCHEMA = 1
 """Version of the format; a file opens with ``schema = 1``."""
 

@@ -2,8 +2,6 @@
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 
-__all__ = ["following", "last", "padded", "tally"]
-
 
 def last(counter: Value, count: int) -> Value:
     """Whether ``counter`` is the last of ``count`` steps from 0, as ``Signal(range(count))`` counts them."""

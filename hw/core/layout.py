@@ -10,11 +10,6 @@ from numpy.typing import ArrayLike, NDArray
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.operation import STEP_WIDTH, Converter, Direction, MvmOperation
 
-__all__ = [
-    "CODE_WIDTH", "INPUTS_PER_WORD", "INPUT_WIDTH", "OP_ID_WIDTH", "OUTPUTS_PER_WORD", "OpLayout", "WordsLayout",
-    "pack", "pack_codes", "pack_inputs", "unpack", "unpack_codes", "unpack_inputs",
-]
-
 OP_ID_WIDTH = 64
 """Width of the number of a conversion, {image, static operation}."""
 

@@ -11,8 +11,6 @@ from mho.hw.core.shape import MASK_WORD, MASKS, CoreShape
 from mho.hw.ports import In, Out
 from mho.macro_models.integer.operation import Masks
 
-__all__ = ["BL_SKIP", "LINE_MASK", "SL_SKIP", "WL_MASK", "MaskFile", "MaskLayout", "MaskStore"]
-
 WL_MASK, LINE_MASK, BL_SKIP, SL_SKIP = 0, 8, 16, 17
 """Numbers of the first word-line mask, the first mask of converted lines, and the two skip maps."""
 

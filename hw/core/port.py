@@ -7,8 +7,6 @@ from amaranth.hdl import Module, Shape, ShapeLike, Signal, Value, unsigned
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["PRODUCTS", "CoreStatus", "VectorMembers", "VectorPort", "join"]
-
 PRODUCTS = ("op", "i", "o", "words")
 """Members of a vector port that products go through: in a tile they are the program's."""
 

@@ -12,8 +12,6 @@ from mho.hw.core.timing import Timing
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.operation import MvmOperation
 
-__all__ = ["CoreReference"]
-
 
 class CoreReference:
     """A core at transaction level.

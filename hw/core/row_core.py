@@ -21,8 +21,6 @@ from mho.hw.core.write_verify import WritePort, WritesCells, WriteVerifyConfig
 from mho.hw.macro.contract import ContractPins
 from mho.hw.macro.write_pins import ENABLE
 
-__all__ = ["RowCore", "row_port"]
-
 
 def row_port(cfg: Any, write: WriteVerifyConfig | None = None) -> VectorPort:
     """The vector port of such a core: masks, descriptors of the common layout, a range of words in a tile.

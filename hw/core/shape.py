@@ -7,8 +7,6 @@ from mho.hw.core.layout import INPUTS_PER_WORD, OUTPUTS_PER_WORD
 from mho.macro_models.errors import InputError, check_whole
 from mho.macro_models.integer.operation import Direction, MvmOperation
 
-__all__ = ["MASKS", "MASK_WORD", "CoreShape", "check_lines"]
-
 MASKS = 18
 """Masks of a core: eight of word lines, eight of converted lines, dead driven lines, dead converted lines."""
 

@@ -9,8 +9,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from mho.macro_models.integer.operation import MvmOperation
 
-__all__ = ["OVERHEAD_CYCLES", "Drain", "FixedTiming", "Timing", "duration_bits"]
-
 OVERHEAD_CYCLES = 1
 """Cycles of each conversion beyond its operations at the pins: the result moves to its bank, the next operation takes
 its place."""

@@ -9,8 +9,6 @@ from amaranth.lib.wiring import In, connect, flipped
 from mho.hw.core.port import join
 from mho.hw.macro.contract import ContractPins
 
-__all__ = ["CoreTop"]
-
 
 class MacroAdapter(wiring.Component):
     """Instance of the macro's adapter module.

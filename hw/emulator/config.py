@@ -8,8 +8,6 @@ from mho.hw.host.core.blocks import CoreBlocks
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.operation import STEP_WIDTH
 
-__all__ = ["MEMORIES", "EmulatorConfig"]
-
 MEMORIES = ("block", "spram")
 """Memories of the cells: block RAM as the tools infer it, or the single-ported RAM of an iCE40 UP5K."""
 

@@ -12,8 +12,6 @@ from mho.hw.emulator.layout import LoadLayout
 from mho.hw.emulator.macro import EmulatedMacro
 from mho.hw.emulator.pulses.records import peek_members
 
-__all__ = ["EmulatedCore"]
-
 
 class EmulatedCore(wiring.Component, VectorMembers):
     """The core as it is on a chip, and an emulated macro where the chip has its own.

@@ -19,8 +19,6 @@ from mho.hw.kinds import core_blocks
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.operation import Masks, MvmOperation
 
-__all__ = ["BoardOptions", "CoreLoads", "EmulatorKind", "Integers"]
-
 Integers = NDArray[np.int64]
 
 

@@ -5,8 +5,6 @@ from typing import Protocol
 
 from amaranth.lib import data
 
-__all__ = ["CELLS", "EXTRA", "TABLES", "TAGS", "LoadLayout", "LoadShape", "LoadWord", "index_width"]
-
 CELLS, TABLES, TAGS, EXTRA = range(4)
 """Regions of the load port. The last is the kind's own."""
 

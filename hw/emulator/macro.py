@@ -14,8 +14,6 @@ from mho.hw.emulator.memory import CellMemory
 from mho.hw.emulator.pulses.records import peek_members
 from mho.hw.emulator.tables import TableStore
 
-__all__ = ["EmulatedMacro", "add_with_carry"]
-
 
 class EmulatedMacro(Resettable[Any]):
     """Holds the core by ``hold`` while it sums and converts, so that its phases last as long as they have to.

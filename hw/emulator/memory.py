@@ -6,8 +6,6 @@ from amaranth.lib.memory import Memory
 from mho.hw.emulator.config import SPRAM_WIDTH, SPRAM_WORDS, EmulatorConfig
 from mho.hw.ports import Component, In, Out
 
-__all__ = ["CellMemory"]
-
 
 class CellMemory(Component[EmulatorConfig]):
     """Reads one word a cycle, or writes a part of one.

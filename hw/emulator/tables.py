@@ -8,8 +8,6 @@ from mho.hw.emulator.config import EmulatorConfig
 from mho.hw.emulator.layout import TABLES, TAGS, LoadLayout
 from mho.hw.ports import In, Out, array
 
-__all__ = ["TableStore"]
-
 
 class TableStore(Resettable[EmulatorConfig]):
     """Memory of tables, of which an operation finds its own by a tag.

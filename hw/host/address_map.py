@@ -4,8 +4,6 @@ from dataclasses import dataclass
 
 from mho.hw.host.registers import RegisterMap
 
-__all__ = ["AddressMap", "Block"]
-
 
 @dataclass(frozen=True)
 class Block:

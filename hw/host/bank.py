@@ -12,8 +12,6 @@ from mho.hw.block import named, reset_name
 from mho.hw.host.bus import RegisterBus
 from mho.hw.host.registers import Access, Field, PlacedField, Register, RegisterMap, Window
 
-__all__ = ["RegisterBank"]
-
 
 def _field_member(field: Field) -> Any:
     if field.access is Access.R:

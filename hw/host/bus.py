@@ -7,8 +7,6 @@ from amaranth.lib import data, stream
 
 from mho.hw.ports import Bundle, In, Out
 
-__all__ = ["RegisterBus", "connect_narrow", "request_layout", "response_layout"]
-
 
 def request_layout(address_width: int) -> data.StructLayout:
     """A request: byte address without its two lowest bits, direction, data and the bytes that are written."""

@@ -4,8 +4,6 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
-__all__ = ["Access", "Field", "PlacedField", "Register", "RegisterMap", "Window", "register_word"]
-
 
 class Access(Enum):
     """What the bus may do; the value is the name that documents use."""

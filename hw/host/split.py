@@ -11,8 +11,6 @@ from amaranth.lib.wiring import In, Out
 
 from mho.hw.host.bus import RegisterBus
 
-__all__ = ["BusSplit", "Region"]
-
 
 @dataclass(frozen=True)
 class Region:

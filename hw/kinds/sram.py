@@ -25,9 +25,6 @@ from mho.hw.macro.contract import ContractPins
 from mho.macro_models.integer.operation import MAX_BITS, MOST_OUT_BITS, Masks, MvmOperation
 from mho.macro_models.integer.sram import MOST_SHIFT, SramOperation
 
-__all__ = ["SramBlocks", "SramCore", "SramCoreConfig", "SramEnergy", "SramPins", "core_blocks", "energy", "shape",
-           "timing"]
-
 _DOCS = {
     "step_code": "What a code counts, of weights of 1: its highest bit is taken.",
     "out_bits": "Bits of an output, 1 to 15.",

@@ -8,8 +8,6 @@ from amaranth.lib import wiring
 from mho.hw.config.commands import CommandTable
 from mho.hw.ports import SizedSignature
 
-__all__ = ["ContractPins", "command_members"]
-
 
 def command_members(table: CommandTable) -> dict[str, tuple[int, bool]]:
     """Signals of a macro that takes commands: width, and whether the macro drives the signal."""

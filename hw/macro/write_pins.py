@@ -8,8 +8,6 @@ from amaranth.lib.wiring import In, Out
 from mho.hw.ports import SizedSignature
 from mho.macro_models.integer.pulse import AMPLITUDE_BITS
 
-__all__ = ["ENABLE", "PASS_BITS", "WritePins"]
-
 PASS_BITS = 4
 """Width of the number of a pass."""
 

@@ -4,8 +4,6 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 
 from mho.hw.ports import Component, In, Out
 
-__all__ = ["RoundRobin"]
-
 
 class RoundRobin(Component):
     """Grants one of its requests, and goes on behind it: a request waits for each of the others once at most.

@@ -5,8 +5,6 @@ from amaranth.lib.wiring import In, Out
 
 from mho.hw.ports import SizedSignature
 
-__all__ = ["Arrival", "Channel"]
-
 
 class Channel(SizedSignature):
     """A stream with a ``ready`` for each queue of the receiver.

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from mho.hw.config import Chip
 from mho.macro_models.errors import InputError
 
-__all__ = ["HOST_POSITION", "LANE_BITS", "MAX_SIDE", "MeshConfig"]
-
 MAX_SIDE = 16
 """Columns or rows of the largest mesh."""
 

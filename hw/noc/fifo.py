@@ -5,8 +5,6 @@ from amaranth.lib.memory import Memory
 
 from mho.hw.ports import Component, In, Out
 
-__all__ = ["FlitFifo"]
-
 
 class FlitFifo(Component):
     """A FIFO whose head is there the cycle after it was written, and whose flags come from flip-flops.

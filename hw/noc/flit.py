@@ -8,9 +8,6 @@ from mho.hw.noc.channel import Channel
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.ports import WANTS, Port
 
-__all__ = ["BodyLayout", "ChannelLayout", "Destinations", "FlitLayout", "coordinate_bits", "from_host",
-           "host_destination", "to_host"]
-
 
 def coordinate_bits(size: int) -> int:
     """Width of the number of a column or row out of ``size``."""

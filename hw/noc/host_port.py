@@ -18,8 +18,6 @@ from mho.hw.noc.registers.master import RegisterMaster
 from mho.hw.noc.registers.packet import BurstBus, host_address_bits
 from mho.hw.ports import Component, In, Out
 
-__all__ = ["HostPort", "host_ports", "join_host"]
-
 
 class HostPort(Component[MeshConfig]):
     """A neighbour of the router at (0, 0): sends into its west input, receives from its north output, and never waits.

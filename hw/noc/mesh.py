@@ -13,8 +13,6 @@ from mho.hw.noc.node import Node
 from mho.hw.noc.ports import join_neighbours
 from mho.hw.noc.router.route import PlaceLayout
 
-__all__ = ["Mesh", "join_nodes"]
-
 
 def join_nodes(m: Module, mesh: Any, cfg: MeshConfig, nodes: Sequence[Any], name: str) -> None:
     """Put nodes, or tiles that hold them, into a mesh, row by row: to their places, their neighbours, the host.

@@ -16,8 +16,6 @@ from mho.hw.noc.interface.words import UNIT, Counter
 from mho.hw.noc.registers.map import node_map
 from mho.hw.noc.registers.packet import BURST, NODE_BITS, PAGE_BITS, Burst
 
-__all__ = ["Answer", "HostModel", "NodeModel", "TileMemory", "TileRegisters"]
-
 _WORD = 0xFFFF_FFFF
 
 

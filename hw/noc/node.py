@@ -16,8 +16,6 @@ from mho.hw.noc.registers.node import NodeRegisters
 from mho.hw.noc.registers.packet import NODE_BITS
 from mho.hw.noc.router.router import LoneRouter, Router
 
-__all__ = ["Node"]
-
 _INSIDE = ("place", "local_i", "local_o", "unroutable")
 """Ports of a router that lead to no neighbour and no host."""
 

@@ -7,8 +7,6 @@ from typing import Any
 from amaranth.hdl import Module
 from amaranth.lib.wiring import connect
 
-__all__ = ["OPPOSITE", "STEP", "TURNS", "WANTS", "Port", "join_neighbours"]
-
 
 class Port(IntEnum):
     """Ports of a router; ``LOCAL`` is the node's own."""

@@ -9,8 +9,6 @@ from mho.hw.core.shape import check_lines
 from mho.hw.kinds import shape
 from mho.macro_models.errors import InputError, argument
 
-__all__ = ["TileConfig", "tile_number"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class TileConfig:

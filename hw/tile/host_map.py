@@ -14,8 +14,6 @@ from mho.hw.tile.rtl.host import (
     Event,
 )
 
-__all__ = ["tile_map"]
-
 
 def _value(name: str, address: int, width: int, doc: str, access: Access = Access.RW) -> Register:
     field = Field(name="value", width=width, access=access, doc=doc)

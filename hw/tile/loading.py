@@ -9,8 +9,6 @@ from mho.hw.tile.isa.program import Program
 from mho.hw.tile.rtl.host import BUFFER, CONTROL, DESCRIPTORS_AT, INSTRUCTIONS_AT, MASKS_AT, PARAMETERS_AT, TABLES_AT
 from mho.macro_models.integer.operation import Masks
 
-__all__ = ["IMAGE_AT", "REGISTERS_AT", "RESET", "START", "STATUS_AT", "WATCHDOG_AT", "mask_writes", "program_writes"]
-
 IMAGE_AT, REGISTERS_AT, WATCHDOG_AT, STATUS_AT = CONTROL + 4, CONTROL + 8, CONTROL + 20, CONTROL + 24
 """Byte addresses of the number of the first image, of registers that loops count by, of the watchdog, of the status."""
 

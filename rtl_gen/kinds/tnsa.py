@@ -11,9 +11,6 @@ from mho.rtl_gen.macro.contract import connections
 from mho.rtl_gen.macro.signals import contract_signals, declared_ports
 from mho.rtl_gen.templates import fill, template
 
-__all__ = ["cell", "write_contract", "write_macro_model"]
-
-
 CELL_PYTHON = "1 + (bl * 5 + sl * 3 + bl * sl) % 13"
 """Conductance code of a cell of the model; the expression means the same in Python and in Verilog."""
 

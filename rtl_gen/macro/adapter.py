@@ -12,8 +12,6 @@ from mho.rtl_gen.macro.supplies import Through, guarded, supply_nets, supply_pin
 from mho.rtl_gen.verilog.layout import wrap
 from mho.rtl_gen.verilog.ports import Port, module_ports
 
-__all__ = ["hard_ports", "module_name", "through", "write_adapter", "write_stub"]
-
 _SHORT = 4
 """Bits that are turned round one by one; more of them by a function."""
 

@@ -9,8 +9,6 @@ from mho.hw.macro.contract import ContractPins
 from mho.rtl_gen.macro.signals import contract_signals
 from mho.rtl_gen.templates import fill, template
 
-__all__ = ["dpi_body", "pins_module", "python_body", "shell_body"]
-
 _PINS_BITS = 8192
 """Of what one call carries: the same for macros of all sizes, since a function of C has one signature."""
 

@@ -13,8 +13,6 @@ from mho.rtl_gen.macro.port_map import PortMap
 from mho.rtl_gen.macro.signals import contract_signals
 from mho.rtl_gen.templates import fill, template
 
-__all__ = ["connections", "pin_values", "write_mirror", "write_pins_contract"]
-
 
 def pin_values(contract: ContractPins, ports: PortMap, adapter: str, within: str = "") -> dict[str, str]:
     """Verilog of what the core drives, bit by bit from the pins of the macro.

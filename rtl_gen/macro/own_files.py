@@ -7,8 +7,6 @@ from mho.macro_models.errors import InputError
 from mho.macro_models.files import FileKind, read_text
 from mho.rtl_gen.verilog.ports import Port, has_body, module_ports
 
-__all__ = ["VERILOG", "has_model", "macro_files", "macro_ports", "read_module", "rtl_files"]
-
 VERILOG = FileKind("Verilog file", 1 << 26)
 
 

@@ -7,8 +7,6 @@ from mho.macro_models.errors import nearest
 from mho.rtl_gen.macro.port_map import Bit, PortMap
 from mho.rtl_gen.verilog.ports import Port
 
-__all__ = ["PinBits", "upwards"]
-
 
 class PinBits:
     """Reads parts of connections as bits of pins; what is wrong goes to the problems of a port map."""

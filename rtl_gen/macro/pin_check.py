@@ -17,8 +17,6 @@ from mho.rtl_gen.verilog.blocks import port_names
 from mho.rtl_gen.verilog.names import identifier
 from mho.rtl_gen.verilog.ports import Port
 
-__all__ = ["check_macro_pins", "check_shared_pins", "macro_map", "macro_warnings"]
-
 _OPTIONAL = frozenset({"clk", "rst", "op_id", "hold", "write_pass", "verify_valid"})
 """Signals that a macro in silicon does without."""
 

@@ -4,8 +4,6 @@ from dataclasses import dataclass, field
 
 from mho.rtl_gen.verilog.ports import Port
 
-__all__ = ["Bit", "PortMap"]
-
 
 @dataclass(frozen=True)
 class Bit:

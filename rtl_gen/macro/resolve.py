@@ -15,8 +15,6 @@ from mho.rtl_gen.macro.signals import pin_signals
 from mho.rtl_gen.macro.spare_pins import SparePins
 from mho.rtl_gen.verilog.ports import Port
 
-__all__ = ["map_ports"]
-
 _TIED = {"hold": 0, "verify_code": 0, "verify_valid": 1}
 """Values of what the macro would drive, where it has no pin for it."""
 _ONE_HOT = frozenset({"write_wl", "write_bl", "write_sl"})

@@ -5,8 +5,6 @@ from amaranth.lib import wiring
 from mho.hw.config import MacroSection
 from mho.hw.macro.contract import ContractPins, command_members
 
-__all__ = ["contract_signals", "declared_ports", "pin_signals"]
-
 
 def contract_signals(pins: ContractPins, macro: MacroSection | None = None) -> dict[str, tuple[int, bool]]:
     """Signals of the contract: width, and whether the macro drives the signal. ``clk`` comes first.

@@ -7,8 +7,6 @@ from mho.macro_models.errors import nearest
 from mho.rtl_gen.macro.pin_bits import PinBits, upwards
 from mho.rtl_gen.macro.port_map import Bit
 
-__all__ = ["SparePins"]
-
 
 class SparePins:
     """Connects them in the port map of ``bits``, and says what is left open.

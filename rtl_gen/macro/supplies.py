@@ -8,8 +8,6 @@ from mho.hw.config import MacroSection
 from mho.macro_models.errors import InputError
 from mho.rtl_gen.verilog.ports import Port
 
-__all__ = ["Through", "pass_through", "supply_nets", "supply_pins"]
-
 _DEFAULT = ({"VDD": "VDD"}, {"VSS": "VSS"})
 """Supplies of the macro of a chip that names none of its own."""
 

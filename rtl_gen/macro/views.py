@@ -14,8 +14,6 @@ from mho.rtl_gen.macro.supplies import supply_nets, supply_pins
 from mho.rtl_gen.templates import fill, template
 from mho.rtl_gen.verilog.ports import Port
 
-__all__ = ["write_lef", "write_liberty", "write_upf"]
-
 _PITCH_um = 1.0
 """Between pins, on one edge."""
 _LAYER = "Metal3"

@@ -26,9 +26,6 @@ from mho.rtl_gen.templates import template
 from mho.rtl_gen.verilog.ports import module_ports
 from mho.rtl_gen.waivers import waivers
 
-__all__ = ["contract_texts", "macro_design", "macro_texts", "model_files", "port_bits", "register_texts", "rtl_texts",
-           "tapeout_texts", "with_readme"]
-
 _MACRO_INSTANCE = "macro.macro"
 """Instance of the adapter within the core, and of the macro within the adapter."""
 _RINGED_MACRO = "macro.adapter.macro"

@@ -17,9 +17,6 @@ from mho.rtl_gen.tapeout_files import Design
 from mho.rtl_gen.templates import fill, template
 from mho.rtl_gen.testbench import FALL, model_texts, runner_files
 
-__all__ = ["chip_bench_files"]
-
-
 TAG = 3
 """Of the results."""
 

@@ -26,8 +26,6 @@ from mho.rtl_gen.verilog.memories import MemoryPlatform
 from mho.rtl_gen.verilog.names import identifier
 from mho.rtl_gen.verilog.rtlil import NAMED_CONSTANT
 
-__all__ = ["Block", "BlockPlatform", "arguments", "port_names", "ports_of"]
-
 
 @dataclass(frozen=True, eq=False)
 class Block:

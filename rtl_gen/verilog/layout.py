@@ -3,8 +3,6 @@
 import re
 from collections.abc import Iterable, Sequence
 
-__all__ = ["LINE", "paragraphs", "range_text", "wrap"]
-
 LINE = 110
 """Longest line that the writer aims at."""
 

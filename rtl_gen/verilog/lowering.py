@@ -13,8 +13,6 @@ from typing import Any
 
 from amaranth.hdl import _ast, _ir, _nir
 
-__all__ = ["fields_of", "lower"]
-
 _Field = tuple[tuple[Any, ...], Any, int, int]
 """Path, format, lowest bit and width of a field."""
 

@@ -13,8 +13,6 @@ from amaranth.lib.memory import Memory
 
 from mho.macro_models.errors import ToolError
 
-__all__ = ["MemoryPlatform", "MemoryShape", "tied_off", "write_memory"]
-
 
 @dataclass(frozen=True, order=True)
 class MemoryShape:

@@ -3,8 +3,6 @@
 import re
 from functools import cache
 
-__all__ = ["Names", "identifier"]
-
 _KEYWORDS = frozenset("""
     accept_on alias always always_comb always_ff always_latch and assert assign assume automatic before begin bind bins
     binsof bit break buf bufif0 bufif1 byte case casex casez cell chandle checker class clocking cmos config const

@@ -25,9 +25,6 @@ from mho.rtl_gen.verilog.module.writer import Written, write_module
 from mho.rtl_gen.verilog.reading import read_netlist
 from mho.rtl_gen.verilog.source import layout_of, name_signals
 
-__all__ = ["PERMISSION", "Netlists", "emit", "netlists"]
-
-
 _WIDTH = 100
 _PLACES = {
     "mho.hw.core": "the core", "mho.hw.kinds": "the core", "mho.hw.macro": "the core, at the macro",

@@ -5,8 +5,6 @@ import operator
 import re
 from dataclasses import dataclass, field, replace
 
-__all__ = ["Port", "has_body", "module_ports"]
-
 
 @dataclass(frozen=True)
 class Port:

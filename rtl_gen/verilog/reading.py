@@ -20,8 +20,6 @@ from mho.macro_models.errors import ToolError
 from mho.rtl_gen.verilog.lowering import lower
 from mho.rtl_gen.verilog.rtlil import Assign, Case, Cell, Const, Module, Process, Sig, Slice, Statement, Switch, Wire
 
-__all__ = ["read_netlist"]
-
 
 def read_netlist(design: Any, name: str) -> tuple[Module, dict[str, Any]]:
     """The one module of a design (an Amaranth ``Design``), and its signals by their wires.

@@ -3,24 +3,6 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-__all__ = [
-    "NAMED_CONSTANT",
-    "Assign",
-    "Case",
-    "Cell",
-    "Const",
-    "Module",
-    "Process",
-    "Sig",
-    "Slice",
-    "Statement",
-    "Switch",
-    "Wire",
-    "slices",
-    "whole",
-    "width",
-]
-
 NAMED_CONSTANT = "named_constant"
 """Kind of the instance that is a constant with a name (see :class:`mho.hw.block.NamedConstant`)."""
 

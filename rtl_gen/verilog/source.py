@@ -14,8 +14,6 @@ from amaranth.hdl._ast import Format
 
 from mho.rtl_gen.verilog.lowering import fields_of
 
-__all__ = ["layout_of", "name_at", "name_signals"]
-
 _ASSIGNED = re.compile(r"\s*(?:self\.)?_?(\w+)(?:: [^=]+)? (?:[-+&|^*]|<<|>>)?= ")
 _SEVERAL = re.compile(r"\s*[\w.]+(?:, [\w.]+)+ = ")
 _OPENED = re.compile(r"\s*(?:self\.)?_?(\w+)(?:: [^=]+)? = \($")

@@ -8,8 +8,6 @@ from numpy.typing import NDArray
 
 from mho.macro_models.errors import InputError, ToolError, argument
 
-__all__ = ["TorchArrays"]
-
 
 class TorchArrays:
     """See :class:`mho.macro_models.arrays.ArrayLibrary`.

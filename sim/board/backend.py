@@ -19,8 +19,6 @@ from mho.sim.board.program import BoardProgrammer
 from mho.sim.programming.cosim import check_engine
 from mho.sim.programming.write_verify import ProgramRun
 
-__all__ = ["FpgaSimBackend", "SimulatedBoards"]
-
 PARTS = ("core", "noc", "emulator")
 """Parts of the hardware that a simulated board has, or refuses to have; it is built once for all that else differs."""
 

@@ -14,8 +14,6 @@ from mho.macro_models.errors import ToolError
 from mho.sim.build.bench import Bench, cached_bench
 from mho.sim.build.verilate import hardware_hash, verilog_text
 
-__all__ = ["BoardBus", "BusSimulation", "SimulatedBus", "board_simulator"]
-
 _MOST = 255  # words of one command
 
 

@@ -32,8 +32,6 @@ from mho.sim.backend import BackendResult
 from mho.sim.board.bus import BoardBus
 from mho.sim.core.words import MaskImage, input_words, output_codes
 
-__all__ = ["BoardDriver", "BoardInfo", "find_info", "once", "read_info", "write_runs"]
-
 _CHUNK = 64
 """Vectors in one go: what is done again after a board was lost."""
 

@@ -30,8 +30,6 @@ from mho.sim.programming.cosim import KINDS, check_engine, check_report, shorten
 from mho.sim.programming.job import COUNTERS
 from mho.sim.programming.write_verify import ProgramRun
 
-__all__ = ["BoardProgrammer", "parameter_writes"]
-
 _COUNTERS = COUNTERS[:6]
 
 _PATIENCE = 20_000

@@ -22,8 +22,6 @@ from mho.sim.build.children import Child
 from mho.sim.build.toolchain import HDL, cached_build, hash_files
 from mho.sim.build.verilate import FAST, compiler_key, verilate
 
-__all__ = ["Bench", "Command", "Until", "bench_key", "build_bench", "cached_bench"]
-
 _SOURCES = [HDL / name for name in ("bench.cpp", "bench_bus.h", "bench_design.h", "bench_line.h", "port.h")]
 _PORTS = "ports.json"
 

@@ -16,8 +16,6 @@ from typing import IO, Any
 from mho.macro_models.cleanup import at_end
 from mho.macro_models.errors import ToolError
 
-__all__ = ["Child", "GivenUp", "run_tool"]
-
 _LOOK_S = 2.0
 """Between two questions whether there is hope."""
 

@@ -14,9 +14,6 @@ from mho.macro_models.errors import ToolError
 from mho.sim.build.parts.files import edge_files, whole_header
 from mho.sim.build.parts.statements import UnknownFormError
 
-__all__ = ["PARTS", "edge_sources", "name_scopes"]
-
-
 _SCOPES = re.compile(r'->pushPrefix\("((?:macro|tile|notes_tile)_here|tile_shell)",')
 _INCLUDE = re.compile(r"^#include .*\n(?!#include)", re.MULTILINE)
 _CLOCK = re.compile(r'->declBit\(c\+(\d+),0,"clk",-1, VerilatedTraceSigDirection::INPUT')

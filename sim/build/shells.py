@@ -11,10 +11,6 @@ from mho.hw.kinds import core_blocks
 from mho.sim.build.toolchain import HDL
 from mho.sim.kinds import body
 
-__all__ = [
-    "core_defines", "core_sources", "half_period", "macro_module", "own_names", "write_bench", "write_contracts",
-]
-
 _SHELL = "core_bench.sv"
 """Read once for each different core, behind the body of its macro."""
 

@@ -30,8 +30,6 @@ from mho.sim.build.toolchain import (
 from mho.sim.build.verilate import compile_icarus, compile_verilator, compiler_key, hardware_hash
 from mho.sim.kinds import body
 
-__all__ = ["SHELL_DEPTH", "Simulator", "icarus_build", "verilator_build"]
-
 SHELL_DEPTH = 2048
 """Words of each stream that one batch may have in a simulator without DPI."""
 

@@ -12,8 +12,6 @@ from mho.sim.build.tile_shell import TileShell
 from mho.sim.build.toolchain import HDL, hash_files
 from mho.sim.build.verilate import FAST, archive
 
-__all__ = ["TileModels", "models_key", "written"]
-
 _SOURCES = tuple(HDL / name for name in ("mesh_tiles.cpp", "tile.h", "tile_crew.h", "tile_group.h", "tile_waves.h"))
 """Beside ``port.h``, which benches have too."""
 _READ = tuple(HDL / name for name in ("tile_shell.sv", "tile_proxy.sv", "tile_watched.sv", "tile_notes.sv"))

@@ -10,8 +10,6 @@ from mho.hw.tile.rtl.tile import Tile
 from mho.rtl_gen.verilog.blocks import port_names, ports_of
 from mho.sim.build.toolchain import HDL
 
-__all__ = ["TileShell", "notes_of", "shown", "tile_module"]
-
 
 @dataclass(frozen=True)
 class _Port:

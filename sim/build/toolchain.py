@@ -23,12 +23,6 @@ from mho.macro_models.files.scripts import is_plain, plain_file
 from mho.macro_models.workspace import Workspace
 from mho.sim.build.children import run_tool
 
-__all__ = [
-    "HDL", "announce_build", "announced_builds", "cache_error", "cache_folder", "cached_build", "cocotb_environment",
-    "hash_files", "keep_log", "nearby", "require_cocotb", "require_tool", "run_logged", "tool_version",
-]
-
-
 Note = Callable[[str], None]
 
 _note: ContextVar[Note | None] = ContextVar("note of builds", default=None)

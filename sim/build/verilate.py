@@ -31,12 +31,6 @@ from mho.sim.build.toolchain import (
     tool_version,
 )
 
-__all__ = [
-    "EXACT", "FAST", "UNOPTIMISED", "archive", "compile_icarus", "compile_verilator", "compiler_key", "hardware_hash",
-    "verilate", "verilog_modules", "verilog_text",
-]
-
-
 _LISTS = re.compile(r"^VM_GLOBAL_(?:FAST|SLOW) \+= \\\n((?:\t.*\n)*)", re.MULTILINE)
 
 

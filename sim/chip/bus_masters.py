@@ -14,8 +14,6 @@ from mho.hw.host.bridges.axil import AxiLite
 from mho.hw.host.bridges.wishbone import Wishbone
 from mho.hw.host.bus import RegisterBus, request_layout
 
-__all__ = ["AxiLiteMaster", "MasteredChip", "WishboneMaster"]
-
 
 class _Master(wiring.Component):
     """Carries out requests one at a time. An answer that nobody waits for makes every later one an error.

@@ -14,8 +14,6 @@ from mho.hw.tile.rtl.host import BUFFER, CONTROL
 from mho.rtl_gen.kinds import macro_texts_of
 from mho.rtl_gen.templates import fill, template
 
-__all__ = ["RESULT_AT", "LoneProgram", "Made", "Programs", "programs_of"]
-
 RESULT_AT = 512
 """Byte of the buffer of the second tile at which its results are, in two places in turn."""
 

@@ -32,9 +32,6 @@ from mho.sim.build.verilate import FAST, UNOPTIMISED, hardware_hash
 from mho.sim.chip import bus_masters
 from mho.sim.chip.traffic import Expected
 
-__all__ = ["ChipBus", "ChipSimulation", "build_apart", "build_chip_bench", "chip_modules", "chip_text", "ideal_macro"]
-
-
 _SOURCES = [HDL / name for name in ("bench_tiles.cpp", "strobes.h")]
 """Beside those of the bench and of the tiles."""
 

@@ -18,8 +18,6 @@ from mho.hw.noc.interface.words import VALUE_BITS, Counter
 from mho.hw.noc.registers.packet import host_address_bits
 from mho.hw.tile.isa import DESCRIPTOR_WORDS
 
-__all__ = ["IDLE", "Expected", "Traffic", "idle_tile"]
-
 IDLE = 2
 """The tile from which on none has a program: it counts the requests that reach it."""
 

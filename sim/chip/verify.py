@@ -19,9 +19,6 @@ from mho.sim.chip.traffic import IDLE, Expected, Traffic, idle_tile
 from mho.sim.core.commands import ideal_check
 from mho.sim.tile_networks.tile_core import TileCore
 
-__all__ = ["HOSTS", "ChipReport", "check_cells", "check_commands", "check_programs", "require_tiles", "run_programs",
-           "start_programs", "verify_chip", "with_traffic"]
-
 HOSTS = {"none": "register bus", "axil": "AXI4-Lite", "wishbone": "Wishbone"}
 """What a host may be at: a bus by its wrap, and what it is called."""
 

@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 from mho.macro_models import MacroModel
 from mho.sim.programming.job import WriteJob, WriteOutcome
 
-__all__ = ["OP_WORDS", "STREAMS", "Batch", "BatchResult", "Mode", "Outcome", "Work"]
-
 OP_WORDS = 4
 """Words of 32 bits that hold one operation descriptor."""
 

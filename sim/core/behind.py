@@ -9,8 +9,6 @@ from mho.macro_models.errors import InputError
 from mho.sim.kinds import kinds_with_bodies, pin_body
 from mho.sim.pins import HandlePins, PinBody
 
-__all__ = ["behind_pins"]
-
 
 def behind_pins(macro: Any, model: Any, *, kind: str = "tnsa") -> Any:
     """Answer for a macro from now on, in a test under cocotb, in any simulator.

@@ -23,8 +23,6 @@ from mho.sim.core.process import Simulation
 from mho.sim.programming.cosim import program_run, write_job
 from mho.sim.programming.write_verify import ProgramRun
 
-__all__ = ["CosimBackend"]
-
 
 class CosimBackend(HostScheduled):
     """Runs operations through the RTL, in one simulator process that is kept until :meth:`close`.

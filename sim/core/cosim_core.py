@@ -20,8 +20,6 @@ from mho.sim.core.process import Simulation
 from mho.sim.core.words import MaskImage, input_words, op_words, output_codes, reserved_words
 from mho.sim.programming.job import WriteJob, WriteOutcome
 
-__all__ = ["UNCOUNTED", "CoreRun", "CosimCore"]
-
 UNCOUNTED = -1
 """Decrements of a conversion that nobody has counted."""
 

@@ -6,8 +6,6 @@ Both ends are this package, in processes of one user, and nobody else has the co
 from multiprocessing.connection import Connection
 from typing import Any
 
-__all__ = ["Closed", "Link"]
-
 
 class Closed(Exception):
     """The other side has gone."""

@@ -20,8 +20,6 @@ from mho.sim.build.toolchain import cache_folder, cocotb_environment, keep_log
 from mho.sim.core.batch import Batch, BatchResult, Outcome
 from mho.sim.core.messages import Closed, Link
 
-__all__ = ["CoreStuck", "Simulation"]
-
 _START_TIMEOUT_S = 300.0  # a machine with other work may take minutes for what takes a second
 _END_TIMEOUT_S = 3.0
 _TRACE_TIMEOUT_S = 120.0  # what is left of a trace is compressed at the end

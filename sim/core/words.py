@@ -12,8 +12,6 @@ from mho.macro_models import MacroModel, Masks
 from mho.macro_models.integer.operation import MvmOperation
 from mho.sim.core.batch import OP_WORDS
 
-__all__ = ["MaskImage", "input_words", "op_words", "output_codes", "reserved_words"]
-
 _OP_ID_BIT = OpLayout()["op_id"].offset
 
 

@@ -12,7 +12,6 @@ from mho.rtl_gen.templates import fill, template
 from mho.sim.export.c_text import array
 from mho.sim.export.listing import Listing, Put, Taken
 
-__all__ = ["c_files"]
 
 def c_files(listing: Listing, name: str) -> dict[str, str]:
     """Texts of ``name.h``, ``name.c`` and the driver, C99 without warnings, by the names of the files.

@@ -15,8 +15,6 @@ from mho.hw.noc.interface.words import UNIT, credit_tag
 from mho.hw.tile.loading import RESET, START
 from mho.sim.export.listing import TAG_AT, Listing
 
-__all__ = ["data_files"]
-
 
 def data_files(listing: Listing, name: str) -> dict[str, bytes]:
     """Contents of ``name.json`` and ``name.npz``, by the names of the files; what each key is, the JSON says itself."""

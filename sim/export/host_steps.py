@@ -25,8 +25,6 @@ from mho.macro_models.integer.vector import (
 from mho.sim.export.c_text import Code, NoFormError
 from mho.sim.export.operators_c import operators_in_c
 
-__all__ = ["HostFunctions", "host_functions"]
-
 _LANE_OF = """\
 /* floor(total / 2^shift + 1/2) + add between two ends. */
 static int16_t lane_of(int64_t total, int shift, int64_t add, int64_t low, int64_t high) {

@@ -29,8 +29,6 @@ from mho.sim.export.host_steps import HostFunctions, host_functions
 from mho.sim.programming.write_verify import target_codes
 from mho.sim.tile_networks.plan import WRITE, SourcePlan, make_plan, tile_node
 
-__all__ = ["TAG_AT", "CellTargets", "Fed", "Listing", "Put", "Taken", "list_network"]
-
 TAG_AT = 16
 """Lowest bit of the tag in the head of a flit."""
 

@@ -19,8 +19,6 @@ from mho.compiler.model.windows import windows
 from mho.macro_models.integer.vector import PAD
 from mho.sim.export.c_text import Code, NoFormError, number
 
-__all__ = ["operators_in_c"]
-
 Array = NDArray[Any]
 MOST_PLACES = 1 << 20
 """Entries of a table of places."""

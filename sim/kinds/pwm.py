@@ -21,8 +21,6 @@ from mho.sim.pins import PinBody, Pins
 if TYPE_CHECKING:
     from mho.hw.config import Chip
 
-__all__ = ["BODY", "PINS", "PULSE", "Conversion", "Evaluator", "PwmMacro", "PwmPins"]
-
 _LINES, _DEVICES = 256, 1024
 PULSE = 1 << 6
 """In ``Conversion.reference``: no conversion, but a pulse of programming."""

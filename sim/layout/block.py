@@ -10,8 +10,6 @@ from mho.macro_models.files.scripts import NAME
 from mho.rtl_gen import generate
 from mho.rtl_gen.macro.supplies import supply_pins
 
-__all__ = ["Block", "generate_block"]
-
 _MODULE_LIMITS = """create_clock -name clk -period {period:g} [get_ports clk]
 set_clock_uncertainty 0.1 [all_clocks]
 set inputs [all_inputs -no_clocks]

@@ -15,8 +15,6 @@ from mho.sim.layout.plan import script_settings, write_outline
 from mho.sim.layout.signoff import Layout, read_layout
 from mho.sim.layout.stages import STAGES, Stages, openroad
 
-__all__ = ["harden"]
-
 _FLOW = Path(__file__).parent / "flow"
 
 

@@ -9,8 +9,6 @@ from mho.macro_models.files import FileKind, read_file, read_toml, unpacked
 from mho.macro_models.files.scripts import is_plain
 from mho.sim.layout import pdks
 
-__all__ = ["Pdk", "find_pdk"]
-
 OWN_SETTINGS = "mho.toml"
 """Settings in the folder of a PDK, which go before those that are shipped."""
 

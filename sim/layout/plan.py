@@ -11,8 +11,6 @@ from typing import Any
 from mho.sim.layout.block import Block
 from mho.sim.layout.pdk import Pdk
 
-__all__ = ["clustered", "script_settings", "write_outline"]
-
 _MARGIN_um = 20.0
 """From the edge of the block to its rows, for the ring of supplies."""
 

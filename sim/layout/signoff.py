@@ -7,8 +7,6 @@ from pathlib import Path
 
 from mho.macro_models.errors import ToolError
 
-__all__ = ["Layout", "read_layout"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:

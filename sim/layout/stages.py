@@ -14,7 +14,6 @@ from mho.macro_models.errors import ToolError
 from mho.sim.build.children import run_tool
 from mho.sim.build.toolchain import require_tool
 
-__all__ = ["STAGES", "Stage", "Stages", "openroad"]
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:

@@ -8,8 +8,6 @@ from mho.hw.noc.router.model import Delivery, Traffic
 from mho.macro_models.errors import ToolError
 from mho.sim.noc.mesh import MeshRun
 
-__all__ = ["check_delivery", "check_equal", "members"]
-
 
 def members(cfg: MeshConfig, traffic: Traffic) -> NDArray[np.bool_]:
     """Nodes that each flit must arrive at, of shape (flits, nodes): its set without its own node."""

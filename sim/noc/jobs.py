@@ -15,8 +15,6 @@ from mho.macro_models.errors import InputError, ToolError
 from mho.sim.noc.mesh import payloads
 from mho.sim.noc.nodes import TILE_WORDS, Flow, Job, NodesRun, NodesSimulation, Sends
 
-__all__ = ["check_job", "random_job", "run_jobs"]
-
 Row = dict[str, float]
 
 _LONGEST = 12

@@ -16,8 +16,6 @@ from mho.rtl_gen.templates import fill, template
 from mho.sim.build.toolchain import HDL, cached_build, hash_files, run_logged
 from mho.sim.build.verilate import compiler_key, verilate, verilog_modules
 
-__all__ = ["MeshRun", "MeshSimulation", "build_mesh", "payloads", "word_count"]
-
 _SHARED = ("router", "node")
 """Modules that a mesh has one of for each node."""
 

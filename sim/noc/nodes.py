@@ -20,8 +20,6 @@ from mho.rtl_gen.templates import fill, template
 from mho.sim.build.toolchain import run_logged
 from mho.sim.noc.mesh import build_mesh, word_count
 
-__all__ = ["TILE_WORDS", "Flow", "Job", "NodesRun", "NodesSimulation", "Sends"]
-
 TILE_WORDS = 64
 """Words of a tile's registers in simulation; what is beyond answers with an error."""
 

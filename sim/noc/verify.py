@@ -16,8 +16,6 @@ from mho.sim.noc.jobs import run_jobs
 from mho.sim.noc.mesh import MeshSimulation
 from mho.sim.noc.nodes import NodesSimulation
 
-__all__ = ["CASES", "NocReport", "check_pairs", "check_random", "per_output", "verify_noc"]
-
 CASES = (
     ("nearly empty", 0.02, 0.0, 0.0),
     ("full", 1.0, 0.0, 0.0),

@@ -18,11 +18,6 @@ from mho.macro_models.integer.pulse import Polarity
 from mho.sim.programming.job import COUNTERS, PARAMETER_WORDS, WriteJob, WriteOutcome
 from mho.sim.programming.write_verify import ProgramRun
 
-__all__ = [
-    "KINDS", "SHORT_PULSE", "SHORT_WAIT", "cell_fields", "check_engine", "check_report", "program_run", "shortened",
-    "target_words", "write_job",
-]
-
 SHORT_PULSE = 3
 """Cycles at the pins of a pulse that is not simulated in full."""
 

@@ -24,8 +24,6 @@ from mho.macro_models.errors import InputError
 from mho.macro_models.files.schema import JSON, TEXT, Choice, Number, Table, Whole
 from mho.macro_models.shown import Shown
 
-__all__ = ["FORMAT", "Cells", "CoreCells", "network_hash"]
-
 FORMAT = 1
 """Version of the file format."""
 

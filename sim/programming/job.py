@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 from mho.hw.core.write_verify import PULSE
 from mho.macro_models.cells.pulses import PulseArray
 
-__all__ = ["COUNTERS", "PARAMETER_WORDS", "WriteJob", "WriteOutcome"]
-
 PARAMETER_WORDS = 8
 """Words of 32 bits for the parameters (``hdl/streams.cpp``)."""
 

@@ -19,17 +19,6 @@ from mho.sim.programming.screening import Preparation, form_cells, screen_cells
 from mho.sim.programming.tuning import Tuning, tune, tuning_report
 from mho.sim.programming.write_verify import Programmer, ProgramRun, program_core
 
-__all__ = [
-    "FAR_OFF",
-    "PULSE_LAW",
-    "Progress",
-    "PulseSink",
-    "measured_cells",
-    "program_network",
-    "unwilling_cells",
-    "with_pulse_law",
-]
-
 PULSE_LAW = "rram-neurram"
 """Device whose answer to pulses is taken for a device that has none of its own."""
 

@@ -17,8 +17,6 @@ from mho.macro_models.cells.pulses import PulseArray
 from mho.macro_models.errors import InputError
 from mho.sim.programming.write_verify import Programmer, ProgramRun, reference_run, target_codes
 
-__all__ = ["Preparation", "form_cells", "screen_cells"]
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Preparation:

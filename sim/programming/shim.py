@@ -28,8 +28,6 @@ from mho.macro_models.integer.pulse import (
     Polarity,
 )
 
-__all__ = ["CellShim"]
-
 _STEPS = (PULSE_STEP, VERIFY_STEP)
 _FAILED = -1
 

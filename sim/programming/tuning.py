@@ -34,8 +34,6 @@ from mho.macro_models.errors import InputError
 from mho.macro_models.integer.pulse import AMPLITUDE_BITS, Polarity
 from mho.sim.programming.write_verify import Programmer, ProgramRun, reference_run, target_codes
 
-__all__ = ["Pass", "Tuning", "TuningConfig", "tune", "tuning_report"]
-
 Mask = NDArray[np.bool_]
 Codes = NDArray[np.int64]
 

@@ -17,8 +17,6 @@ from mho.macro_models.devices.device import Device
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.pulse import Polarity
 
-__all__ = ["ProgramRun", "Programmer", "program_core", "reference_run", "target_codes"]
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ProgramRun:

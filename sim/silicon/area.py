@@ -17,8 +17,6 @@ from mho.sim.silicon.memories.tiling import Memories, Tiling
 from mho.sim.silicon.synthesis.blocks import Synthesis
 from mho.sim.silicon.synthesis.modules import counted, memory_bits, without_comments
 
-__all__ = ["Block", "Netlist", "chip_area", "synthesise"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Block:

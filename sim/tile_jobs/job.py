@@ -27,8 +27,6 @@ from mho.macro_models.files.schema import TEXT, Choice, ListOf, Optional, Table,
 from mho.macro_models.integer.draws import draw_key
 from mho.macro_models.kinds import family
 
-__all__ = ["JOB", "TileJob", "read_job"]
-
 _ARRAYS, _TEXTS = FileKind(".npy or .npz file of conductances"), FileKind("program of a tile")
 _JOB = FileKind("job of tiles")
 

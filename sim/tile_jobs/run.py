@@ -22,8 +22,6 @@ from mho.sim.board.tiles.backend import BoardTilesBackend, one_for_each_table
 from mho.sim.tile_jobs.job import TileJob
 from mho.sim.tile_networks.backend import TileCosimBackend
 
-__all__ = ["JobResult", "all_lines", "run_job"]
-
 Blocks = NDArray[np.generic]
 
 

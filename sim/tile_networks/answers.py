@@ -8,8 +8,6 @@ from numpy.typing import NDArray
 from mho.compiler.tile.graph.host import HostRun
 from mho.sim.tile_networks.plan import Plan
 
-__all__ = ["HostAnswers"]
-
 Words = dict[int, NDArray[np.uint32]]
 
 

@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from mho.compiler.network import Network
     from mho.compiler.network.tiles import TileCode
 
-__all__ = ["TileCosimBackend", "check_codes"]
-
 _PATIENCE = 500_000
 """Cycles without a flit or an instruction after which a mesh counts as stuck."""
 _MOST_WAVES = 16

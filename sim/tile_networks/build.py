@@ -17,8 +17,6 @@ from mho.sim.build.toolchain import HDL, cached_build, hash_files, require_cocot
 from mho.sim.build.verilate import EXACT, UNOPTIMISED, compile_verilator, compiler_key, hardware_hash
 from mho.sim.kinds import body
 
-__all__ = ["MESH_SOURCES", "PUBLIC", "bench_of", "build_mesh", "macro_of", "sources_of_mesh"]
-
 _BURST = 64
 """Cycles of one time step of the simulator, as in :mod:`mho.sim.build.simulators`."""
 MESH_SOURCES = (

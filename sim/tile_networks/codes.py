@@ -19,9 +19,6 @@ from mho.sim.tile_networks.host import MeshJob, MeshResult, Outcome
 from mho.sim.tile_networks.process import MeshSimulation
 from mho.sim.tile_networks.tile_core import TileCore
 
-__all__ = ["COMMAND_PATIENCE", "MeshCores", "SeenCodes"]
-
-
 COMMAND_PATIENCE = 8_000_000
 """Cycles without an answer other than of what is waited for: a calibration of 256 lines takes 430,000."""
 _REPORT = 1 << 20

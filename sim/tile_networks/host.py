@@ -21,8 +21,6 @@ from mho.hw.noc.interface.words import credit_tag
 from mho.hw.noc.registers.packet import host_address_bits
 from mho.sim.tile_networks.plan import STATUS_READS, WRITE, Plan, task_requests
 
-__all__ = ["MeshHost", "MeshJob", "MeshResult", "Outcome"]
-
 
 class Outcome(IntEnum):
     """How a job ended."""

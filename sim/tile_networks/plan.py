@@ -25,9 +25,6 @@ from mho.hw.tile.rtl.host import CONTROL, MASKS_AT
 from mho.macro_models import Masks
 from mho.macro_models.errors import InputError
 
-__all__ = ["READ", "STATUS_READS", "WAIT", "WRITE", "Coming", "Plan", "SinkPlan", "SourcePlan", "make_plan",
-           "task_requests", "tile_node"]
-
 READ, WRITE, WAIT = 0, 1, 2
 """Kinds of requests; one that waits reads until the word has a bit of its data."""
 

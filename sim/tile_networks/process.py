@@ -8,8 +8,6 @@ from numpy.typing import NDArray
 from mho.sim.core.process import Simulation
 from mho.sim.tile_networks.host import MeshJob, MeshResult
 
-__all__ = ["Answer", "MeshSimulation"]
-
 Words = Mapping[int, NDArray[np.uint32]]
 Answer = Callable[[Words], Words]
 

@@ -20,8 +20,6 @@ from mho.sim.core.simulator.shim import shim_library, simulated_macros
 from mho.sim.macros import SimulatedMacro
 from mho.sim.tile_networks.host import MeshHost, MeshJob, MeshResult
 
-__all__ = ["serve"]
-
 
 @cocotb.test()
 async def serve(dut: Any) -> None:

@@ -16,8 +16,6 @@ from mho.macro_models.errors import ToolError
 from mho.sim.core.commands import Operated
 from mho.sim.core.kinds import simulated
 
-__all__ = ["CoreTasks", "TaskBus", "TileCore"]
-
 
 class TaskBus(Protocol):
     """What gets at the words of a chip."""

@@ -12,8 +12,6 @@ from mho.macro_models.errors import InputError, argument
 from mho.sim.tile_networks.host import MeshResult
 from mho.sim.tile_networks.plan import Plan
 
-__all__ = ["KINDS", "image_ends", "intervals", "trace_of", "traced_tiles", "waves_arguments"]
-
 
 def traced_tiles(mesh: MeshConfig, names: Sequence[str]) -> list[int]:
     """Numbers of tiles that are given as ``"C,R"``, column and row.

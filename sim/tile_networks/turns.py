@@ -6,8 +6,6 @@ from numpy.typing import NDArray
 from mho.compiler.program import Program
 from mho.compiler.types import Lanes
 
-__all__ = ["from_first_turn"]
-
 
 def from_first_turn(
     program: Program, lanes: Lanes, images: NDArray[np.integer]

@@ -11,8 +11,6 @@ from mho.hw.tile.isa.program import Program
 from mho.macro_models.errors import InputError
 from mho.sim.tile_programs.random_programs import alone, borderline, legal_program
 
-__all__ = ["REFUSE_BITS", "REFUSE_LOW", "Case", "FunctionOfLines", "blocks_for", "joined", "random_cases", "weights_of"]
-
 REFUSE_LOW, REFUSE_BITS = 7, 5
 """The core refuses operations that have these bits all 1."""
 

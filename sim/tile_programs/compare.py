@@ -11,8 +11,6 @@ from mho.hw.tile.isa import DESCRIPTORS, STREAMS, Cause, Engine, Op
 from mho.sim.tile_programs.cases import Case, joined
 from mho.sim.tile_programs.simulation import TileRun
 
-__all__ = ["Expected", "difference", "expected"]
-
 _MOST = 4000
 """Instructions of the interpreter after which the host sends again."""
 LIMIT = 20_000

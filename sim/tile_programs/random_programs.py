@@ -33,8 +33,6 @@ from mho.hw.tile.isa.rules import is_stream, is_walk, width_of
 from mho.hw.tile.isa.vector import pack_parameters
 from mho.macro_models.integer.operation import Converter, Direction, MvmOperation
 
-__all__ = ["SIZES", "alone", "borderline", "given_blocks", "legal_program"]
-
 SIZES = TileConfig(lines=64, buffer_kib=4, parameters=64, instructions=128)
 """The tile of random programs."""
 

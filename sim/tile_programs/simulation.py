@@ -32,8 +32,6 @@ from mho.sim.build.toolchain import HDL, cached_build, hash_files, run_logged
 from mho.sim.build.verilate import compiler_key, verilate, verilog_modules
 from mho.sim.tile_programs.cases import REFUSE_BITS, REFUSE_LOW, Case, weights_of
 
-__all__ = ["TileRun", "TileSimulation"]
-
 _BENCH = "tile_programs.cpp"
 _QUIET = 3000
 """Cycles in which nothing moves after which a tile is taken to be stuck; an operation may take so long."""

@@ -17,8 +17,6 @@ from mho.sim.tile_programs.compare import Expected, difference, expected
 from mho.sim.tile_programs.random_programs import SIZES
 from mho.sim.tile_programs.simulation import TileSimulation
 
-__all__ = ["TileReport", "verify_tile"]
-
 
 def shrunk(case: Case, fails: Callable[[Case], bool], tries: int = 300) -> Case:
     """The case with as little as still fails; ``tries`` is how often that is tried."""

@@ -26,8 +26,6 @@ from mho.compiler.model.stages import Combine, Evaluated, Linear, Map, Maximum, 
 from mho.compiler.program import Layer, Operation, Stage
 from mho.compiler.types import Float, Lanes
 
-__all__ = ["Alike", "Assembly", "beside", "join", "on_each"]
-
 ROWS = 8192
 """Numbers of an element of which ranges come, of all steps together."""
 

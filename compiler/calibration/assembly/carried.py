@@ -20,8 +20,6 @@ from mho.compiler.program import InputStage, Operation
 from mho.compiler.types import Float, Lanes
 from mho.macro_models.integer.vector import LANE_MAX, PAD
 
-__all__ = ["Carried", "Encoded", "Handed", "InLanes", "Value", "input_in_lanes"]
-
 Index = NDArray[np.integer]
 
 ANCHORS = ("zero", "least", "mean", "middle")

@@ -20,8 +20,6 @@ from mho.compiler.program import Host, Operation
 from mho.compiler.types import Array, Float, Lanes
 from mho.macro_models.integer.vector import LANE_MAX, SHIFT_MAX, Product
 
-__all__ = ["Part", "is_elementwise", "lower_elementwise"]
-
 Append = Callable[[Operation, Sequence[int]], int]
 
 UNARY = frozenset(("Abs", "Ceil", "Clip", "Elu", "Erf", "Exp", "Floor", "Gelu", "HardSigmoid", "HardSwish", "LeakyRelu",

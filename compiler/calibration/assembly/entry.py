@@ -20,9 +20,6 @@ from mho.compiler.program import InputStage
 from mho.compiler.types import Float, Lanes
 from mho.macro_models.integer.vector import PAD, Select
 
-__all__ = ["MOST_UNFAITHFUL", "Entry", "quantised", "unfaithful"]
-
-
 FEWEST_IMAGES = 64
 """Inputs on which is seen whether lanes are faithful."""
 

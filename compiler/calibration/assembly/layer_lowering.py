@@ -31,10 +31,6 @@ from mho.macro_models.integer.vector import (
     largest_code,
 )
 
-__all__ = [
-    "Product", "Rest", "copy_weights", "lower_last", "lower_layer", "smallest_scale", "sum_of_parts", "worst_case",
-]
-
 ROOM = 1.02
 """Codes of the rest reach this many times as far as half a step: codes are made in integers, and round otherwise."""
 

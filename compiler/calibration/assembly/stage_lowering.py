@@ -29,11 +29,6 @@ from mho.macro_models.integer.vector import (
     WeightedSum,
 )
 
-__all__ = [
-    "Units", "centre", "element_groups", "equalise", "lower_encode", "lower_evaluated", "lower_step",
-    "lower_uniform", "tied", "weighted",
-]
-
 VectorOperation = Select | Largest | WeightedSum | Limit | Table
 Units = Float
 """What one unit of each lane of a value stands for, of shape (elements,)."""

@@ -18,9 +18,6 @@ from mho.compiler.types import Float
 from mho.macro_models.integer.operation import STEP_FRACTION_BITS, MvmOperation
 from mho.macro_models.macro import conversions_of, most_steps
 
-__all__ = ["FINE_STACK", "STACKS", "Drafts", "reach_of", "with_reach"]
-
-
 STACKS: tuple[Stack, ...] = ("rows", "even", "copies")
 """How a weight is shared out among its cells."""
 

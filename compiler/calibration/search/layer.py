@@ -22,9 +22,6 @@ from mho.compiler.options import CompileOptions
 from mho.compiler.program import DITHER
 from mho.compiler.types import Float
 
-__all__ = ["Search"]
-
-
 DECISION_TOLERANCE = 0.01
 ERROR_TOLERANCE = 0.021
 """What rounding inputs to fewer bits may cost: decisions of a classifier that change, for each layer, or the error of

@@ -17,8 +17,6 @@ from mho.compiler.mapping import Placement
 from mho.compiler.mapping.block import Block
 from mho.compiler.mapping.packing.pack import MASKS
 
-__all__ = ["is_large", "sampled"]
-
 MOST_PRODUCTS = 12
 """Products of a layer that are tried, where those of one output are not more."""
 GROUP_PRODUCTS = 6

@@ -26,8 +26,6 @@ from mho.macro_models import CAUSES, MacroModel, family
 from mho.macro_models.devices import Device, load_device
 from mho.macro_models.macro import MvmResult, bind, constant_input
 
-__all__ = ["Bench", "Hopeless", "representative_time"]
-
 Hopeless = Callable[[float, Float], bool]
 """Whether a candidate is out of the question, from its total so far and the error of each output so far."""
 _Taken = tuple[NDArray[np.int32], NDArray[np.intp]]

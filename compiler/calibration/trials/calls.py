@@ -17,8 +17,6 @@ from mho.compiler.model.stages import Linear
 from mho.compiler.program import Call
 from mho.compiler.types import Float, Lanes
 
-__all__ = ["FEW_SAMPLES", "MOST_SAMPLES", "Calls", "at_all_positions", "range_samples", "sampled", "samples"]
-
 Index = NDArray[np.int64]
 
 MOST_SAMPLES, FEW_SAMPLES = 512, 256

@@ -18,8 +18,6 @@ from mho.macro_models import MacroModel, Masks
 from mho.macro_models.devices import Device
 from mho.macro_models.integer.operation import MvmOperation
 
-__all__ = ["Chips", "Draft", "Held", "Kind", "Site", "Stand", "Trial"]
-
 Kind = tuple[Device, int, float]
 """A chip: its device, its seed, the time since it was programmed."""
 

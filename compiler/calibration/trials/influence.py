@@ -19,11 +19,6 @@ from mho.compiler.model.layer import LinearLayer
 from mho.compiler.types import Float
 from mho.macro_models.integer.vector import take_rows
 
-__all__ = [
-    "FEWEST_ROUNDED", "IMAGES", "ROUNDED_IMAGES", "Activations", "Influence", "influences", "output_weights",
-    "some_images", "weight_noise",
-]
-
 
 class Activations(Sequence[Float]):
     """The input and the results of all steps for ``x`` of shape (images, features), in their order.

@@ -23,9 +23,6 @@ from mho.compiler.model import FloatNetwork
 from mho.compiler.types import Float
 from mho.macro_models.integer.vector import PAD, take_rows
 
-__all__ = ["Following", "Gradients", "Judge", "make_judge"]
-
-
 Which = NDArray[np.integer] | slice
 
 

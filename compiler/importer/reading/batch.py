@@ -11,9 +11,6 @@ from mho.compiler.inputs import Inputs, NamedInputs
 from mho.compiler.types import Array
 from mho.macro_models.errors import InputError
 
-__all__ = ["batch_axes", "batch_first", "sample_pair"]
-
-
 LARGEST = 64
 """Samples of a batch of a fixed size that is run as a whole."""
 

@@ -10,8 +10,6 @@ from mho.compiler.importer.graph import Graph, Op
 from mho.compiler.model.operators.run import ML_DOMAIN
 from mho.compiler.types import Float
 
-__all__ = ["SUPPORT_VECTORS", "without_classifiers"]
-
 
 def _numbers(attrs: Mapping[str, Any], name: str, default: Any = ()) -> Float:
     # As the file has them: single precision.

@@ -19,11 +19,6 @@ from mho.macro_models.errors import InputError, argument
 from mho.macro_models.files import FileKind, open_file, read_file
 from mho.macro_models.files.memory import size_text
 
-__all__ = [
-    "MAX_OPSET", "MIN_OPSET", "check_shapes", "external_files", "first_line", "freeze", "load", "modern", "opset_of",
-    "shapes_of", "with_shapes", "without_claims",
-]
-
 MIN_OPSET, MAX_OPSET = 6, onnx.defs.onnx_opset_version()
 FIRST_OPSET = 8
 """Models before it are converted to it."""

@@ -23,8 +23,6 @@ from mho.compiler.model.operators.run import MOST_ELEMENTS, MOST_OF_ALL, run_nod
 from mho.compiler.types import Array
 from mho.macro_models.errors import InputError, argument
 
-__all__ = ["NodeError", "Values", "known", "probe", "read_graph", "samples", "sentence"]
-
 Values = dict[str, Array]
 
 WRITTEN = 5e5

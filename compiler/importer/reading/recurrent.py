@@ -14,9 +14,6 @@ from onnx import TensorProto
 from mho.compiler.importer.graph import Graph, Op
 from mho.compiler.types import Array
 
-__all__ = ["RECURRENT"]
-
-
 GATES = {"RNN": 1, "LSTM": 4, "GRU": 3}
 FUNCTIONS = {
     b"Relu": "Relu", b"Tanh": "Tanh", b"Sigmoid": "Sigmoid", b"LeakyRelu": "LeakyRelu", b"Elu": "Elu",

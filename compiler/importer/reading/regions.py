@@ -18,9 +18,8 @@ from mho.compiler.importer.values.movers import MOVERS, data_inputs
 from mho.compiler.importer.values.products import ML_HANDLERS, parse_einsum
 from mho.compiler.importer.values.resampling import interpolates, resampling
 from mho.compiler.model.evaluated import Evaluated
-from mho.compiler.model.operators.run import ML_DOMAIN, is_float_type, ml_opset, widen
-
-__all__ = ["ARRAY", "HOST", "NATURAL", "POINTWISE", "TABLE", "TAIL", "evaluated", "form_regions", "inner"]
+from mho.compiler.model.operators.onnx_compat import ML_DOMAIN, ml_opset
+from mho.compiler.model.operators.run import is_float_type, widen
 
 TABLE, HOST, TAIL = "table", "host", "tail"
 """Kinds of regions."""

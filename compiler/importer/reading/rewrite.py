@@ -17,8 +17,6 @@ from mho.compiler.importer.reading.classifiers import SUPPORT_VECTORS
 from mho.compiler.importer.reading.recurrent import RECURRENT
 from mho.compiler.types import Array
 
-__all__ = ["REWRITES", "dequantised_again", "without_quantisation"]
-
 Rewrite = Callable[[Op, Graph], "list[Op] | None"]
 
 

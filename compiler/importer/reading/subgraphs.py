@@ -14,9 +14,6 @@ from onnx import numpy_helper
 from mho.compiler.importer.graph import Graph, Op
 from mho.compiler.types import Array
 
-__all__ = ["SUBGRAPHS"]
-
-
 MOST_ITERATIONS = 1024
 
 

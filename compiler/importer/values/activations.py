@@ -10,8 +10,6 @@ from mho.compiler.model.stages import Map
 from mho.compiler.model.windows import Attributes
 from mho.compiler.types import Float
 
-__all__ = ["ACTIVATIONS", "gated", "leaky"]
-
 
 def leaky(x: Flow, alpha: float | Float) -> Flow:
     """``alpha * x + (1 - alpha) * relu(x)``; ``alpha`` broadcasts as ONNX says."""

@@ -21,8 +21,6 @@ from mho.compiler.types import Array, Float
 from mho.macro_models.integer.vector import PAD
 from mho.macro_models.integer.window import Window
 
-__all__ = ["Flow", "Unsupported", "dimensions"]
-
 
 class Unsupported(ValueError):
     """The graph says something that a perceptron on cores cannot do. The text is the reason."""

@@ -23,8 +23,6 @@ from mho.compiler.model.operators.run import is_float
 from mho.compiler.model.windows import Attributes
 from mho.compiler.types import Array, Float
 
-__all__ = ["HANDLERS", "Attributes", "Value", "weights"]
-
 Value = Array | Flow
 Handler = Callable[["list[Value | None]", Attributes], Flow]
 

@@ -14,8 +14,6 @@ from mho.compiler.model.stages import Gather
 from mho.compiler.types import Array, Float
 from mho.macro_models.integer.vector import PAD
 
-__all__ = ["MOVERS", "move"]
-
 Value = Array | Flow
 
 MOVERS: dict[str, tuple[int, ...]] = {

@@ -13,8 +13,6 @@ from mho.compiler.model.stages import Combine, Gather, Linear, Map, Operation, S
 from mho.compiler.types import Float
 from mho.macro_models.integer.vector import PAD
 
-__all__ = ["Node", "fold", "is_chain", "is_positive", "rectify", "steps_of"]
-
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Node:

@@ -16,8 +16,6 @@ from mho.compiler.model.stages import Gather
 from mho.compiler.types import Array, Float
 from mho.macro_models.integer.window import Window, recover
 
-__all__ = ["ML_HANDLERS", "einsum", "gemm", "join", "matmul", "parse_einsum", "products"]
-
 Index = NDArray[np.integer]
 
 MOST_MATRICES = 1024

@@ -10,8 +10,6 @@ from mho.compiler.model.operators.run import run_node
 from mho.compiler.types import Float
 from mho.macro_models.integer.vector import PAD
 
-__all__ = ["interpolates", "resample", "resampling"]
-
 MOST_TERMS, LONGEST = 16, 512
 """Neighbours of an element, and elements along a dimension, up to which the vector unit does it."""
 NEGLIGIBLE = 1e-9

@@ -16,11 +16,6 @@ from mho.compiler.model.windows import Attributes, Windows, transposed_pads, win
 from mho.compiler.types import Float
 from mho.macro_models.integer.vector import PAD
 
-__all__ = [
-    "average_pool", "check_convolution", "combined", "convolution", "global_pool", "largest",
-    "largest_of", "max_pool", "reduce_sum", "transposed_convolution", "weighted",
-]
-
 Index = NDArray[np.int32]
 
 def _image(x: Flow) -> Flow:

@@ -12,8 +12,6 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["MASKS", "SHELVES", "Core", "Packing", "Put", "Rectangle", "best_packing"]
-
 MASKS = 8
 """Word-line masks, and masks of converted lines, that a core holds."""
 

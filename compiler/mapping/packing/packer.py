@@ -24,8 +24,6 @@ from mho.compiler.types import Float
 from mho.macro_models.cell_map import CellMap
 from mho.macro_models.errors import InputError
 
-__all__ = ["FreeLines", "Packer", "Shape", "Size", "SkipMaps", "fewest", "least_cores"]
-
 SkipMaps = Mapping[int, tuple[NDArray[np.bool_], NDArray[np.bool_]]]
 """Dead lines: core -> (bit lines, source lines), boolean arrays of one entry a line."""
 

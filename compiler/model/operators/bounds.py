@@ -17,11 +17,6 @@ from onnx import helper
 
 from mho.compiler.types import Array
 
-__all__ = [
-    "LOOP", "MOST_ELEMENTS", "MOST_OF_ALL", "Array", "Bound", "Rule", "Taken", "TooLarge", "budget", "check", "size_of",
-    "solid", "spend",
-]
-
 
 class TooLarge(ValueError):
     """More elements or work than are supported."""

@@ -6,8 +6,6 @@ from typing import Any
 from google.protobuf.message import Message
 from onnx import TensorProto
 
-__all__ = ["external_tensors", "location"]
-
 
 def external_tensors(message: Any) -> Iterator[TensorProto]:
     """All of a message: constants of graphs inside of nodes, lists of tensors and sparse ones among them."""

@@ -14,8 +14,6 @@ from onnx.reference import ReferenceEvaluator
 from mho.compiler.model.windows import transposed_pads, transposed_size, windows
 from mho.compiler.types import Array, Float
 
-__all__ = ["ML_DOMAIN", "SPECIAL", "SPECIAL_ML", "Special", "ml_opset", "run_as_is"]
-
 ML_DOMAIN = "ai.onnx.ml"
 
 

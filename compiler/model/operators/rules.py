@@ -11,8 +11,6 @@ import numpy as np
 from mho.compiler.model.operators.bounds import LOOP, Bound, Rule, Taken, size_of, solid
 from mho.compiler.model.windows import positions, transposed_pads, transposed_size
 
-__all__ = ["BOUNDS", "made"]
-
 
 def _broadcast(*shapes: Sequence[int]) -> int:
     """Elements of what shapes broadcast to, or more."""

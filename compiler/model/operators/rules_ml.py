@@ -7,8 +7,6 @@ from typing import Any
 from mho.compiler.model.operators.bounds import LOOP, Array, Bound, Rule, Taken, size_of, solid
 from mho.compiler.model.operators.rules import made
 
-__all__ = ["BOUNDS_ML"]
-
 DEEPEST = 500
 """Nodes from a root to a leaf: evaluations of some go down by calls of calls."""
 MOST_NODES = 1 << 22

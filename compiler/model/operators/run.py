@@ -12,16 +12,10 @@ import numpy as np
 import onnx
 
 from mho.compiler.model.operators.bounds import MOST_ELEMENTS, MOST_OF_ALL, TooLarge, check
-from mho.compiler.model.operators.onnx_compat import ML_DOMAIN, SPECIAL, SPECIAL_ML, ml_opset, run_as_is
+from mho.compiler.model.operators.onnx_compat import ML_DOMAIN, SPECIAL, SPECIAL_ML, run_as_is
 from mho.compiler.model.operators.rules import BOUNDS
 from mho.compiler.model.operators.rules_ml import BOUNDS_ML
 from mho.compiler.types import Array
-
-__all__ = [
-    "ML_DOMAIN", "MOST_ELEMENTS", "MOST_OF_ALL", "RUNNABLE", "RUNNABLE_ML", "is_float", "is_float_type", "ml_opset",
-    "run_node", "runnable", "widen",
-]
-
 
 RUNNABLE, RUNNABLE_ML = frozenset(BOUNDS), frozenset(BOUNDS_ML)
 """Operators of ONNX and of ``ai.onnx.ml`` that may run."""

@@ -24,8 +24,6 @@ from mho.macro_models.files import FileKind, read_file, read_member, reading
 from mho.macro_models.files.schema import Array
 from mho.macro_models.output import write_output
 
-__all__ = ["NETWORK", "ArchiveKind", "Arrays", "archive_bytes", "convert", "read_archive", "write_archive"]
-
 
 @dataclass(frozen=True)
 class ArchiveKind(FileKind):

@@ -17,8 +17,6 @@ from mho.macro_models.files.schema import FLAG, TEXT, Choice, ListOf, Nullable, 
 from mho.macro_models.integer.operation import MAX_BITS, MOST_OUT_BITS, STEP_WIDTH, Converter, Direction
 from mho.macro_models.integer.vector import Requantise, Root
 
-__all__ = ["LAYER", "RANGE", "CoreImage", "read_core", "read_layer", "write_core", "write_layer"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class CoreImage:

@@ -23,9 +23,6 @@ from mho.compiler.types import Facts
 from mho.macro_models.files.schema import FLAG, JSON, TEXT, Choice, ListOf, Nullable, Number, Optional, Table, Whole
 from mho.macro_models.integer.operation import MAX_BITS
 
-__all__ = ["CALIBRATION", "MODEL", "read_calibration", "read_model", "write_calibration", "write_model"]
-
-
 _OF_TILES, _OF_CHIPS = ("hop_bytes", "tile_cycles"), ("cells", "converters")
 """What networks for tiles have in any case, and what is left out where there is none."""
 

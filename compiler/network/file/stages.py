@@ -36,10 +36,6 @@ from mho.macro_models.integer.vector import (
 )
 from mho.macro_models.integer.window import Axis, Window
 
-__all__ = [
-    "CODE", "COUNT", "SHIFT", "Held", "factors", "indices", "lanes", "read_stages", "read_steps", "reals", "write_all",
-]
-
 MOST = 1e30
 """Largest magnitude of a number in the units of a model."""
 _WIDE = 1 << 31

@@ -23,8 +23,6 @@ from mho.hw.tile.isa import (
 from mho.hw.tile.isa.program import LIMITS, Program
 from mho.hw.tile.isa.vector import pack_parameters
 
-__all__ = ["allocate"]
-
 STEP = 8
 """What rings and bytes begin at a multiple of, where their place is left open."""
 

@@ -22,8 +22,6 @@ from mho.hw.config import Chip
 from mho.hw.tile.isa import Op
 from mho.macro_models.integer.vector import Largest, WeightedSum
 
-__all__ = ["Emitter", "least_blocks", "more_blocks"]
-
 Bodies = Mapping[int, list[Code]]
 """Instructions by the numbers of nodes with their parts."""
 

@@ -8,9 +8,6 @@ from numpy.typing import NDArray
 
 from mho.hw.tile.isa import DESCRIPTORS, Op
 
-__all__ = ["NAMED", "Code", "Data", "Descriptor", "Instruction", "Repeat", "SetDescriptor", "TileSource", "counted",
-           "mvm", "send", "vec"]
-
 Fields = tuple[tuple[str, int | str], ...]
 
 

@@ -18,8 +18,6 @@ from mho.hw.core.layout import pack
 from mho.hw.tile.isa import Kind, Operand
 from mho.hw.tile.isa.window import OUTSIDE, SlidingWindow
 
-__all__ = ["layer_code"]
-
 
 def layer_code(writer: Writer, chip: Chip, k: int, node: Node, target: str, body: Body) -> None:
     """What a tile does of the layer of node ``k``: at its root the value comes into ``target``.

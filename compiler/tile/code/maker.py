@@ -24,8 +24,6 @@ from mho.hw.tile.interpreter.joined import HOST, HostStep, Joined, Place
 from mho.hw.tile.interpreter.tokens import TokenMachine
 from mho.hw.tile.isa import DESCRIPTORS
 
-__all__ = ["MOST_BLOCKS", "SLACK", "Maker"]
-
 
 class Runs:
     """Orders of all tiles, from one untimed run of each image that differs.

@@ -15,8 +15,6 @@ from mho.compiler.tile.graph.graph import Node
 from mho.compiler.tile.lowering.vectors import OUT, StepOperand, Taken, Temporary, VectorStep
 from mho.hw.tile.isa import Format, Op, Operand
 
-__all__ = ["Source", "stage_code", "whole_node"]
-
 
 @dataclass(frozen=True)
 class Source:

@@ -26,8 +26,6 @@ from mho.hw.tile.interpreter.joined import HOST
 from mho.hw.tile.isa import DESCRIPTORS, Operand
 from mho.hw.tile.isa.window import OUTSIDE, SlidingWindow
 
-__all__ = ["ALL", "LOCAL_BLOCKS", "Body", "Writer"]
-
 LOCAL_BLOCKS = 2
 """Blocks of a ring within a node: one is sent while the next is made."""
 MOST_TWICE = 512

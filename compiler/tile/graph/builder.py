@@ -20,8 +20,6 @@ from mho.hw.tile.isa.window import SlidingWindow
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.vector import LANE_MAX, Largest, Select, Table, WeightedSum
 
-__all__ = ["tile_graph"]
-
 
 def tile_graph(program: Program, entry: Image, moved: Iterable[int] = (), apart: Collection[int] = ()) -> Graph:
     """The graph of a program whose input is ``entry``.

@@ -15,8 +15,6 @@ from mho.compiler.tile.lowering.vectors import copied
 from mho.hw.tile.isa import Format
 from mho.hw.tile.isa.window import SlidingWindow
 
-__all__ = ["Graph", "Node", "Value"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Value:

@@ -18,8 +18,6 @@ from mho.compiler.types import Lanes
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.vector import Select
 
-__all__ = ["Between", "HostRun", "Split", "split_of"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Between:

@@ -16,8 +16,6 @@ from mho.compiler.tile.lowering.geometry import Image, Taking, call_image, pooli
 from mho.compiler.tile.lowering.routes import NotAlikeError, route
 from mho.macro_models.integer.vector import Select
 
-__all__ = ["entry_image", "images_of", "is_sequence", "is_windowed", "joined", "outputs_in", "single_pixels"]
-
 FEWEST = 4
 """Values of a single pixel from which on they are pixels of an image in turn."""
 

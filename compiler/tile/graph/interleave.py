@@ -14,8 +14,6 @@ import numpy as np
 from mho.compiler.program import Call
 from mho.macro_models.integer.vector import Select, WeightedSum
 
-__all__ = ["Doing", "deal", "interleaved_turns", "interleaved_values", "sum_of_interleaved"]
-
 
 class Doing(Protocol):
     """A step of a model, or a stage of a program."""

@@ -22,8 +22,6 @@ from mho.macro_models.errors import InputError
 from mho.macro_models.integer.vector import PAD, Select
 from mho.macro_models.integer.window import recover
 
-__all__ = ["Shape", "shapes_of", "with_shapes"]
-
 MOST_ELEMENTS, MOST_PIXELS = 1 << 10, 255
 """Elements that a tile has at a time, fewer than; and pixels."""
 MOST_INPUTS = DESCRIPTORS["walk"].layout["run"].range[1]

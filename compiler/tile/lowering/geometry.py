@@ -18,11 +18,6 @@ from mho.hw.tile.isa.window import OUTSIDE, SlidingWindow
 from mho.macro_models.integer.vector import PAD
 from mho.macro_models.integer.window import Axis, Window
 
-__all__ = [
-    "CODES_IN", "CODES_OUT", "Image", "Taking", "call_image", "channels_of", "layer_walk", "pooling",
-    "row_image", "rows_in_turns", "rows_of", "seen_image", "turns_of",
-]
-
 CODES_IN, CODES_OUT = 4, 2
 """Codes in a word that a core takes, and in one that it gives."""
 

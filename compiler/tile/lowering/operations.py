@@ -42,8 +42,6 @@ from mho.macro_models.integer.vector import (
     WeightedSum,
 )
 
-__all__ = ["NotAlikeError", "Vector", "finished_leaf", "leaf", "root", "steps_of", "window_of"]
-
 Each = Callable[[NDArray[np.integer]], NDArray[np.int64]]
 
 

@@ -15,8 +15,6 @@ from numpy.typing import NDArray
 from mho.compiler.tile.lowering.geometry import Image
 from mho.macro_models.types import Integers
 
-__all__ = ["NotAlikeError", "Route", "Run", "each_of", "route"]
-
 ABSENT = -1
 
 

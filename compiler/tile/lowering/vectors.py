@@ -17,11 +17,6 @@ from mho.hw.tile.isa import ACCUMULATORS, Kind
 from mho.macro_models.integer.vector import LANE_MAX
 from mho.macro_models.types import Integers
 
-__all__ = [
-    "LANE_MIN", "MOST_RUNS", "OUT", "SUMS", "StepEnd", "StepOperand", "Taken", "Temporary", "Vector", "VectorStep",
-    "chunks", "copied", "gathered", "on_each", "rows", "summed", "took",
-]
-
 LANE_MIN = -LANE_MAX - 1
 
 

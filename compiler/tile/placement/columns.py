@@ -7,8 +7,6 @@ from mho.compiler.program import Layer, Mvm
 from mho.hw.tile.isa import ACCUMULATORS
 from mho.macro_models.errors import InputError
 
-__all__ = ["Part", "parts_of"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Part:

@@ -19,8 +19,6 @@ from numpy.typing import NDArray
 from mho.compiler.tile.graph.graph import Graph, Node
 from mho.hw.tile.isa.window import SlidingWindow
 
-__all__ = ["IMAGE", "MOST_AHEAD", "MOST_DEPTH", "Loop", "Part", "Steps", "early", "firings", "in_loops", "unrolled"]
-
 MOST_DEPTH = 3
 """Loops within each other, without the one that never ends."""
 HELD = 2048

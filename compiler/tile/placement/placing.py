@@ -24,8 +24,6 @@ from mho.compiler.tile.lowering.geometry import CODES_IN, CODES_OUT, rows_of
 from mho.macro_models.cell_map import CellMap
 from mho.macro_models.errors import InputError
 
-__all__ = ["fewest_tiles", "place_on_tiles"]
-
 MOST_TILES = 4096
 """Tiles up to which it is said how many would do."""
 MOST_PARTS = 8

@@ -17,8 +17,6 @@ from mho.hw.tile.config import TileConfig
 from mho.hw.tile.isa import STREAMS
 from mho.hw.tile.isa.program import Program
 
-__all__ = ["Needs", "Room", "largest_buffer", "more_room", "needs_of", "roomy"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Needs:

@@ -15,8 +15,6 @@ from mho.compiler.tile.refusal import Full, Refusal, full_of
 from mho.hw.tile.interpreter.joined import HOST, Flow
 from mho.hw.tile.isa.rules import SLOTS
 
-__all__ = ["shared"]
-
 FLOWS = 16
 """Flows of a tile."""
 FEW = 3

@@ -16,8 +16,6 @@ from dataclasses import dataclass
 
 from mho.compiler.tile.placement.order import MOST_AHEAD, Part
 
-__all__ = ["Cuts", "Pipeline", "both_sides", "pipeline"]
-
 Cuts = Mapping[str, int]
 """Of tiles that have some: the first node that is not ahead."""
 

@@ -16,11 +16,6 @@ from mho.hw.config import Chip
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.interpreter.joined import HOST, Flow, Reduction
 
-__all__ = [
-    "Placed", "Ring", "boxes_of", "contexts_of", "destinations", "member_tiles", "place_nodes", "place_of",
-    "sent", "tile_name",
-]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Ring:

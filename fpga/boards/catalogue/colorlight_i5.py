@@ -5,8 +5,6 @@ from amaranth.vendor import LatticeECP5Platform
 
 from mho.fpga.boards.board import Board, BoardPlan, TilesPlan
 
-__all__ = ["BOARD", "ColorlightI5Platform"]
-
 
 class ColorlightI5Platform(LatticeECP5Platform):
     """Pins of the module's version 7.0, as its community documented them (wuxx/Colorlight-FPGA-Projects)."""

@@ -2,8 +2,6 @@
 
 from mho.fpga.boards.board import Board, BoardPlan
 
-__all__ = ["BOARD"]
-
 BOARD = Board(
     name="ecpix5-85f",
     title="ECPIX-5 (85F)",

@@ -2,8 +2,6 @@
 
 from mho.fpga.boards.board import Board, BoardPlan
 
-__all__ = ["BOARD"]
-
 BOARD = Board(
     name="hx8k-breakout",
     title="iCE40-HX8K Breakout Board (ICE40HX8K-B-EVN)",

@@ -2,8 +2,6 @@
 
 from mho.fpga.boards.board import Board, BoardPlan, TilesPlan
 
-__all__ = ["BOARD"]
-
 BOARD = Board(
     name="orangecrab",
     title="OrangeCrab r0.2 (25F)",

@@ -2,8 +2,6 @@
 
 from mho.fpga.boards.board import Board, BoardPlan
 
-__all__ = ["BOARD"]
-
 BOARD = Board(
     name="tang-nano-9k",
     title="Sipeed Tang Nano 9K",

@@ -2,8 +2,6 @@
 
 from mho.fpga.boards.board import Board, BoardPlan, TilesPlan
 
-__all__ = ["BOARD"]
-
 BOARD = Board(
     name="ulx3s-85f",
     title="ULX3S (85F)",

@@ -15,8 +15,6 @@ from mho.hw.host.core.blocks import CoreBlocks
 from mho.hw.host.core.host import CoreAccess
 from mho.hw.host.split import BusSplit, Region
 
-__all__ = ["EmulatedAccess", "access_width", "load_at"]
-
 
 def load_at(cfg: LoadShape, registers: int) -> int:
     """Byte, from the registers of the core on, at which the load port is: behind ``2**registers`` bytes of these."""

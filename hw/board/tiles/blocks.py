@@ -14,8 +14,6 @@ from mho.hw.host.core.blocks import CoreBlocks
 from mho.hw.host.registers import Access, Window
 from mho.macro_models.errors import InputError
 
-__all__ = ["EmulatedBlocks"]
-
 _PINLESS = InputError("an emulated core in a tile has no macro, and no host but its tile")
 
 

@@ -12,8 +12,6 @@ from mho.hw.noc.config import MeshConfig
 from mho.hw.tile.rtl.host import CORE_AT
 from mho.macro_models.errors import InputError
 
-__all__ = ["TilesConfig"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class TilesConfig(BoardParts):

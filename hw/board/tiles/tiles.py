@@ -14,8 +14,6 @@ from mho.hw.host.bus import RegisterBus
 from mho.hw.host.split import BusSplit, Region
 from mho.hw.ports import Component, In, Out
 
-__all__ = ["BoardTiles"]
-
 
 class BoardTiles(Component[TilesConfig]):
     """A chip of tiles with emulated cores behind a register bus.

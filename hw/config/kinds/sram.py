@@ -12,8 +12,6 @@ from mho.macro_models.integer.sram import MOST_SHIFT, SramOperation
 if TYPE_CHECKING:
     from mho.macro_models.kinds.sram import SramConfig
 
-__all__ = ["CHIP", "SramChip"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class SramCoreSection(CoreSection):

@@ -9,8 +9,6 @@ from mho.hw.core.shape import CoreShape
 from mho.hw.core.timing import Drain, FixedTiming
 from mho.macro_models.integer.operation import MAX_BITS, Direction, MvmOperation
 
-__all__ = ["RowConfig"]
-
 
 class RowConfig(CoreShape, FixedTiming):
     """Configuration of a :class:`mho.hw.core.row_core.RowCore`: a kind says ``columns`` and ``phases``.

@@ -10,8 +10,6 @@ from mho.hw.core.layout import CODE_WIDTH
 from mho.hw.ports import In
 from mho.macro_models.errors import check_whole
 
-__all__ = ["ColumnConverter", "ConvertedGroups", "CountingConverter", "RampConverter", "SarConverter"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnConverter(ABC):

@@ -14,8 +14,6 @@ from mho.hw.core.shape import CoreShape
 from mho.hw.core.timing import Drain
 from mho.hw.ports import In, Out
 
-__all__ = ["ColumnGroups", "ResultLayout", "follow_operation", "group_drain"]
-
 
 def group_drain(cfg: CoreShape, stages: int) -> Drain:
     """How a result leaves with so many stages between what is read and its code."""

@@ -13,8 +13,6 @@ from mho.hw.core.shape import CoreShape
 from mho.hw.ports import Component, In, Out, array
 from mho.macro_models.integer.operation import MAX_BITS, MvmOperation
 
-__all__ = ["CodeLoader", "RowOpCheck", "code_planes", "sign_magnitude"]
-
 _Shape = TypeVar("_Shape", bound=CoreShape)
 
 

@@ -7,8 +7,6 @@ from mho.hw.core.digital.config import RowConfig
 from mho.hw.ports import In, Out, array
 from mho.macro_models.integer.operation import MAX_BITS
 
-__all__ = ["RowDriver"]
-
 
 class RowDriver(Resettable[RowConfig]):
     """Holds the planes of the operation that runs, and drives one of them.

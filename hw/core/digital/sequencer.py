@@ -10,8 +10,6 @@ from amaranth.lib.wiring import In, Out
 from mho.hw.block import Resettable, named
 from mho.macro_models.integer.operation import MAX_BITS
 
-__all__ = ["Phase", "PhaseSequencer", "phase_cycles"]
-
 _TIMER_BITS = 16
 
 

@@ -6,8 +6,6 @@ from amaranth.hdl import Module, Value
 
 from mho.hw.core.counting import tally
 
-__all__ = ["count_operations"]
-
 
 def count_operations(
     m: Module, status: Any, sequencer: Any, *, hold: Value, busy: Value, error: Value, converted: Value, done: Value

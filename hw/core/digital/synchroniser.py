@@ -10,8 +10,6 @@ from amaranth.lib.wiring import In, Out
 from mho.hw.block import Resettable
 from mho.hw.config import SYNCHRONISER_CYCLES
 
-__all__ = ["Synchroniser"]
-
 
 class Synchroniser(Resettable):
     """Takes pins of the macro into the clock's domain: each bit through two flip-flops with nothing between them.

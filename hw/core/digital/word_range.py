@@ -11,8 +11,6 @@ from mho.hw.core.counting import following, last
 from mho.hw.core.layout import WordsLayout
 from mho.hw.ports import In, Out
 
-__all__ = ["WordRange"]
-
 _PLACES = 8
 """Operations between their descriptor and their last word: more than any core has."""
 

@@ -12,9 +12,6 @@ from mho.hw.macro.write_pins import PASS_BITS, WritePins
 from mho.macro_models.errors import InputError, check_whole
 from mho.macro_models.integer.pulse import AMPLITUDE_BITS
 
-__all__ = ["COUNT_BITS", "LIMIT_BITS", "MAP_WORD", "ParameterLayout", "WriteVerifyConfig", "WriteVerifyParameters",
-           "write_pins"]
-
 LIMIT_BITS = 8
 """Width of the limits of reversals and of pulses at the ceiling."""
 

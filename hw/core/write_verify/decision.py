@@ -7,8 +7,6 @@ from mho.hw.core.write_verify.config import COUNT_BITS, LIMIT_BITS, ParameterLay
 from mho.hw.ports import Component, In, Out
 from mho.macro_models.integer.pulse import AMPLITUDE_BITS, Polarity
 
-__all__ = ["Decision", "RegisterCheck", "RunLayout"]
-
 
 class RunLayout(data.StructLayout):
     """What is remembered of a cell during one pass. All 0 before its first read.

@@ -13,8 +13,6 @@ from mho.hw.core.write_verify.fault_map import FaultMap
 from mho.hw.macro.write_pins import PASS_BITS
 from mho.macro_models.integer.pulse import Polarity
 
-__all__ = ["CellLayout", "TargetLayout", "WritePort", "WriteVerify", "WriteVerifyStatus"]
-
 _TIMER_BITS = 32
 
 

@@ -8,8 +8,6 @@ from mho.hw.core.counting import following, last
 from mho.hw.core.write_verify.config import WriteVerifyConfig
 from mho.hw.ports import In, Out
 
-__all__ = ["FaultMap"]
-
 
 class FaultMap(Resettable[WriteVerifyConfig]):
     """Memory of one bit a cell, which cells are entered into in their order.

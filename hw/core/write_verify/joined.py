@@ -10,8 +10,6 @@ from mho.hw.core.write_verify.config import WriteVerifyConfig
 from mho.hw.core.write_verify.engine import WriteVerify
 from mho.hw.core.write_verify.permission import ProgrammingIsolation, ProgrammingPermission
 
-__all__ = ["WritesCells"]
-
 
 class WritesCells(VectorMembers):
     """Part of a core whose vector port has a :class:`mho.hw.core.write_verify.WritePort`, if ``write`` is not None.

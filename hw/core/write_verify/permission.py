@@ -8,8 +8,6 @@ from amaranth.lib import wiring
 from mho.hw.core.write_verify.config import WriteVerifyConfig, write_pins
 from mho.hw.ports import Component, In, Out
 
-__all__ = ["ProgrammingIsolation", "ProgrammingPermission"]
-
 
 class ProgrammingPermission(Component):
     """Takes the pin that enables programming into the core, and keeps in mind that it fell.

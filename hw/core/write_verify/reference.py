@@ -14,8 +14,6 @@ from numpy.typing import NDArray
 from mho.hw.core.write_verify.config import WriteVerifyConfig, WriteVerifyParameters
 from mho.macro_models.integer.pulse import Polarity
 
-__all__ = ["PULSE", "WriteMacro", "WriteVerifyResult", "cycles", "dead_lines", "map_words", "program"]
-
 Codes = NDArray[np.int64]
 
 PULSE = np.dtype([

@@ -13,8 +13,6 @@ from mho.hw.kinds.array.config import ArrayCoreConfig
 from mho.macro_models.errors import InputError, argument
 from mho.macro_models.integer.operation import MvmOperation
 
-__all__ = ["EMULATOR"]
-
 
 class _ArrayEmulator(RowEmulator):
     """Weights are differences of cells; offset, gain and bow of a converter are in its thresholds."""

@@ -18,11 +18,6 @@ from amaranth.lib import data
 from mho.hw.emulator.config import EmulatorConfig
 from mho.macro_models.integer.pulse import AMPLITUDE_BITS, RECORD_WORDS
 
-__all__ = [
-    "CONSTANTS", "LOG", "LOG_DEPTH", "LOG_LEVEL", "LOG_WINDOW", "MOVED_TABLE", "NORMALS", "LogLayout", "cell_bits",
-    "records_from",
-]
-
 MOVED_TABLE, CONSTANTS, LOG_LEVEL, LOG, NORMALS = 0, 2048, 2176, 2304, 16384
 """Indices in region 3, see the module."""
 

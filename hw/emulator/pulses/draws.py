@@ -9,8 +9,6 @@ from mho.hw.block import Resettable
 from mho.hw.ports import In, Out
 from mho.macro_models.integer.random import LANES, PHILOX_MULTIPLIERS, PHILOX_ROUNDS, PHILOX_WEYL
 
-__all__ = ["NORMAL_WORDS", "NormalDraw"]
-
 NORMAL_WORDS = 2**14
 """Words of the table, two entries each: the half for draws from 2**15 on; the other half mirrors it."""
 

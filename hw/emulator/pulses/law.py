@@ -27,8 +27,6 @@ from mho.macro_models.integer.pulse import (
     Polarity,
 )
 
-__all__ = ["CellLayout", "PulseArithmetic"]
-
 _VALUE_BITS = 26
 """Bits of a constant of the law with its sign."""
 _LOG_BITS = 40

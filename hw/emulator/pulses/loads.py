@@ -11,8 +11,6 @@ from mho.hw.emulator.pulses.config import CONSTANTS, MOVED_TABLE, NORMALS, LogLa
 from mho.macro_models.integer.pulse import MOVED, RECORD_WORDS
 from mho.macro_models.integer.random import NORMAL_TABLE
 
-__all__ = ["law_loads", "logged_pulses", "normal_words", "record_loads", "table_words"]
-
 
 def normal_words() -> list[int]:
     """Words from :data:`~mho.hw.emulator.pulses.config.NORMALS` on: the upper half of the table of normal codes."""

@@ -15,8 +15,6 @@ from mho.hw.emulator.layout import index_width
 from mho.hw.emulator.pulses.config import LOG, LOG_DEPTH, LOG_LEVEL, LOG_WINDOW, LogLayout, records_from
 from mho.macro_models.integer.pulse import RECORD_WORDS
 
-__all__ = ["CellRecords", "peek_members", "peekable"]
-
 
 def peek_members(cfg: EmulatorConfig) -> dict[str, wiring.Member]:
     """Members of a macro with which region 3 is read: none where cells are not programmed by pulses."""

@@ -5,8 +5,6 @@ from amaranth.hdl import Const, Module, Signal, signed
 from mho.hw.block import Resettable
 from mho.hw.ports import In, Out
 
-__all__ = ["OPERAND_BITS", "WideMultiplier"]
-
 OPERAND_BITS = 33
 """Bits of a factor with its sign."""
 

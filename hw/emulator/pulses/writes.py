@@ -18,8 +18,6 @@ from mho.hw.macro.write_pins import WritePins
 from mho.hw.ports import In, Out
 from mho.macro_models.integer.pulse import CONDUCTANCE_BITS, PULSE_STEP, SCALE_BITS, VERIFY_STEP, Polarity, PulseRecord
 
-__all__ = ["READ_HOLD", "CellWriter", "pulse_hold"]
-
 _PULSE_HOLD, READ_HOLD = 76, 67
 """Cycles for which a pulse, beside three for each matrix, and a verify read hold the core."""
 

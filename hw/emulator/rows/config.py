@@ -6,8 +6,6 @@ from mho.hw.emulator.config import EmulatorConfig
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.operation import MAX_BITS
 
-__all__ = ["RowEmulatorConfig"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class RowEmulatorConfig(EmulatorConfig):

@@ -14,8 +14,6 @@ from mho.hw.emulator.rows.macro import RowMacro
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.operation import Masks, MvmOperation
 
-__all__ = ["RowEmulator"]
-
 _TILE_WORDS = 4096
 """Words of a region of the load port for which a core in a tile has addresses."""
 

@@ -6,8 +6,6 @@ from amaranth.lib.memory import Memory
 from mho.hw.emulator.macro import EmulatedMacro
 from mho.hw.emulator.rows.config import RowEmulatorConfig
 
-__all__ = ["RowMacro"]
-
 
 class RowMacro(EmulatedMacro):
     """An :class:`EmulatedMacro` whose sums are converted together at the strobe ``convert``, or each step alone.

@@ -7,8 +7,6 @@ from mho.hw import ports
 from mho.hw.host.bus import RegisterBus
 from mho.hw.ports import SizedSignature
 
-__all__ = ["SLVERR", "AxiLite", "AxiLiteBridge"]
-
 SLVERR = 2
 """Response to an access that failed."""
 

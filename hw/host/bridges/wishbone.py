@@ -7,8 +7,6 @@ from mho.hw import ports
 from mho.hw.host.bus import RegisterBus
 from mho.hw.ports import SizedSignature
 
-__all__ = ["Wishbone", "WishboneBridge"]
-
 
 class Wishbone(SizedSignature):
     """Wishbone B4 classic of 32 bits with byte selects, seen from the device; names as in the specification.

@@ -19,8 +19,6 @@ from mho.hw.macro.contract import ContractPins
 from mho.hw.macro.write_pins import ENABLE
 from mho.macro_models.integer.operation import Direction
 
-__all__ = ["CoreBlocks"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class CoreBlocks(ABC):

@@ -15,8 +15,6 @@ from mho.hw.host.bus import RegisterBus
 from mho.hw.host.core.parts import connect_core
 from mho.hw.ports import Component, In, Out
 
-__all__ = ["CoreAccess", "CoreHost", "InputBuffer", "OutputBuffer"]
-
 
 class InputBuffer(Component):
     """Memory that the bus fills and that a start streams to the core, one word a cycle.

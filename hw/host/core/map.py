@@ -9,8 +9,6 @@ from mho.hw.core.write_verify import WriteVerifyParameters
 from mho.hw.host.core.write_map import write_entries
 from mho.hw.host.registers import Access, Field, Register, RegisterMap, Window
 
-__all__ = ["ADDRESS_WIDTH", "MAGIC", "MAP_VERSION", "MASKS_AT", "core_map"]
-
 ADDRESS_WIDTH = 12
 """Bits of a byte address: 4 KiB for one core of any size, unless its masks need more room."""
 

@@ -6,8 +6,6 @@ from mho.hw.core.layout import OpLayout
 from mho.hw.host.link.tasks import Poll, Read, Task, Write
 from mho.hw.host.registers import RegisterMap, register_word
 
-__all__ = ["check_ended", "operation_tasks"]
-
 _WORD = 0xFFFFFFFF
 
 

@@ -6,8 +6,6 @@ from amaranth.hdl import Module, Signal, Value
 
 from mho.hw.host.core.write_host import add_write_verify
 
-__all__ = ["connect_core"]
-
 
 def connect_core(m: Module, blocks: Any, bank: Any, core: Any) -> Value | None:
     """Connect the registers of masks, of the kind, of counters and of write-verify in the module ``m`` of a host.

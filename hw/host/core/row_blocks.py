@@ -12,8 +12,6 @@ from mho.hw.core.row_core import RowCore, row_port
 from mho.hw.host.core.blocks import CoreBlocks
 from mho.hw.macro.contract import ContractPins
 
-__all__ = ["RowBlocks"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class RowBlocks(CoreBlocks):

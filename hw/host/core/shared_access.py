@@ -10,8 +10,6 @@ from mho.hw.core.port import PRODUCTS, VectorMembers, join
 from mho.hw.host.bus import RegisterBus
 from mho.hw.host.core.host import CoreHost
 
-__all__ = ["SharedAccess"]
-
 
 class SharedAccess(wiring.Component, VectorMembers):
     """All registers of a core, and turns between the host and the program of the tile.

@@ -11,8 +11,6 @@ from mho.hw.core.write_verify import CellLayout, ParameterLayout, TargetLayout, 
 from mho.hw.host.core.write_map import CODE_BITS, FIFO_DEPTH, RESULT_PULSES, RESULT_VALID, WORD_FLAG
 from mho.hw.ports import In, Out
 
-__all__ = ["WriteQueues", "add_write_verify"]
-
 _COUNTERS = ("sets", "resets", "forms", "reads", "pulsed", "faults")
 
 

@@ -5,8 +5,6 @@ from dataclasses import asdict
 from mho.hw.core.write_verify import WriteVerifyParameters
 from mho.hw.host.registers import Access, Field, Register, Window
 
-__all__ = ["CODE_BITS", "FIFO_DEPTH", "RESULT_PULSES", "RESULT_VALID", "WORD_FLAG", "write_entries"]
-
 FIFO_DEPTH = 64
 """Targets, and results, that can wait."""
 

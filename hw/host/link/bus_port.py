@@ -7,8 +7,6 @@ from mho.hw.host.link.config import LinkConfig
 from mho.hw.host.link.format import Status
 from mho.hw.ports import Component, In, Out
 
-__all__ = ["BusMaster"]
-
 
 class BusMaster(Component[LinkConfig]):
     """One access at a time, given up when the bus does not answer.

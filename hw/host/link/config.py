@@ -4,8 +4,6 @@ from dataclasses import dataclass
 
 from mho.hw.host.link.format import VERSION
 
-__all__ = ["LinkConfig"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class LinkConfig:

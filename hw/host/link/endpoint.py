@@ -14,8 +14,6 @@ from mho.hw.host.link.format import COMMAND_BYTES, REPLY_HEAD_BYTES, REQUEST_HEA
 from mho.hw.host.link.frames import FrameReceiver, FrameSender
 from mho.hw.ports import Component, In, Out
 
-__all__ = ["LinkTarget"]
-
 
 class LinkTarget(Component[LinkConfig]):
     """Executes each request at most once and keeps its reply for as long as it may be asked for again.

@@ -5,12 +5,6 @@ import zlib
 from dataclasses import dataclass
 from enum import IntEnum
 
-__all__ = [
-    "COMMAND_BYTES", "CRC_BYTES", "ESCAPE", "ESCAPE_XOR", "FLAG", "REPLY_HEAD_BYTES", "REQUEST_HEAD_BYTES", "VERSION",
-    "Command", "FrameReader", "Kind", "Reply", "Status", "encode_command", "encode_frame", "encode_reply",
-    "encode_request",
-]
-
 FLAG = 0x7E
 """Before and after each frame, and nowhere else on the line."""
 

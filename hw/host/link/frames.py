@@ -9,8 +9,6 @@ from amaranth.lib.memory import Memory
 from mho.hw.host.link.format import CRC_BYTES, ESCAPE, ESCAPE_XOR, FLAG, REQUEST_HEAD_BYTES
 from mho.hw.ports import Component, In, Out, SizedSignature
 
-__all__ = ["Crc32", "FrameReceiver", "FrameSender"]
-
 POLYNOMIAL = 0xEDB88320
 """Of IEEE 802.3, bits reversed."""
 

@@ -9,8 +9,6 @@ from numpy.typing import ArrayLike
 
 from mho.hw.host.link.format import Command, encode_command
 
-__all__ = ["Piece", "Poll", "Read", "Task", "Write"]
-
 
 @dataclass(frozen=True)
 class Piece:

@@ -14,8 +14,6 @@ from mho.hw.host.link.config import LinkConfig
 from mho.hw.host.link.endpoint import LinkTarget
 from mho.hw.ports import Component, In, Out
 
-__all__ = ["UartBridge", "UartConfig", "UartReceiver", "UartTransmitter"]
-
 FRACTION_BITS = 4
 """The period of a bit is a multiple of a 16th of a clock cycle: 3 Mbaud from 25 MHz are off by 0.25 %."""
 

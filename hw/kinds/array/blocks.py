@@ -11,8 +11,6 @@ from mho.hw.host.core.row_blocks import RowBlocks
 from mho.hw.kinds.array.config import ArrayCoreConfig
 from mho.hw.kinds.array.core import ArrayCore
 
-__all__ = ["ArrayBlocks"]
-
 _DOCS = {
     "step_code": "Step of the converters, in 2**-14 of the most that they take.",
     "out_bits": "Bits of an output, 1 to 15.",

@@ -10,8 +10,6 @@ from mho.hw.core.digital.sequencer import Phase
 from mho.macro_models.integer.array.operation import ArrayOperation, Steps
 from mho.macro_models.integer.operation import MOST_OUT_BITS
 
-__all__ = ["ArrayCoreConfig"]
-
 _READ_CYCLES = 2
 """From the number of a group at the macro until its codes have been added."""
 

@@ -12,8 +12,6 @@ from mho.hw.kinds.array.config import ArrayCoreConfig
 from mho.hw.kinds.array.pins import ArrayPins
 from mho.hw.ports import In
 
-__all__ = ["ArrayCore", "ShiftAdd"]
-
 
 class ShiftAdd(ColumnGroups):
     """Adds up the codes of steps; see :class:`ColumnGroups` and :meth:`mho.macro_models.kinds.array.ArrayModel.mvm`.

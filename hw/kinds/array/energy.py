@@ -11,8 +11,6 @@ from mho.hw.config.kinds.array import ArrayChip
 from mho.hw.kinds.array.config import ArrayCoreConfig
 from mho.macro_models.integer.operation import MAX_BITS, Masks, MvmOperation
 
-__all__ = ["ArrayEnergy"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class ArrayEnergy:

@@ -8,8 +8,6 @@ from mho.hw.core.write_verify import WriteVerifyConfig, write_pins
 from mho.hw.kinds.array.config import ArrayCoreConfig
 from mho.hw.macro.contract import ContractPins
 
-__all__ = ["ArrayPins"]
-
 
 class ArrayPins(ContractPins):
     """Signature of the macro, seen from the digital side (``Out`` drives the macro).

@@ -18,8 +18,6 @@ from mho.hw.kinds.pwm.loader import PwmOpCheck
 from mho.hw.kinds.pwm.pins import PwmPins
 from mho.hw.kinds.pwm.reference import PwmCoreReference
 
-__all__ = ["PwmBlocks", "pwm_map"]
-
 
 def pwm_map(
     cfg: PwmCoreConfig, sha256: str = "0" * 64, *, products: bool = True, shared: bool = False

@@ -12,8 +12,6 @@ from mho.macro_models.integer.operation import MvmOperation
 from mho.macro_models.integer.pwm.converter import COUNTER_BITS
 from mho.macro_models.integer.pwm.operation import MAGNITUDE_BITS, PwmOperation
 
-__all__ = ["PwmCoreConfig"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class PwmCoreConfig(CoreShape, FixedTiming):

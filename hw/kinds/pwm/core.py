@@ -23,8 +23,6 @@ from mho.hw.kinds.pwm.sequencer import PwmSequencer
 from mho.hw.kinds.pwm.settings import ColumnSettings, SettingsLayout
 from mho.macro_models.integer.pwm.operation import MAGNITUDE_BITS
 
-__all__ = ["PwmCore", "pwm_port"]
-
 
 def pwm_port(cfg: PwmCoreConfig) -> VectorPort:
     """The vector port of a phase-change core: writes of masks are writes of all settings."""

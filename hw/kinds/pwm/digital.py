@@ -8,8 +8,6 @@ from mho.hw.kinds.pwm.settings import COLUMN_BITS
 from mho.hw.ports import In
 from mho.macro_models.integer.pwm.converter import COUNTER_BITS, PRODUCT_BITS
 
-__all__ = ["DigitalUnit"]
-
 
 class DigitalUnit(ColumnGroups):
     """Reads the captured counters of a macro, ``cfg.lanes`` columns a cycle, and gives out two codes a word.

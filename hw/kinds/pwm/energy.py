@@ -11,8 +11,6 @@ from mho.hw.config.kinds.pwm import PwmChip
 from mho.macro_models.integer.operation import Masks, MvmOperation
 from mho.macro_models.integer.pwm.operation import MAGNITUDE_BITS
 
-__all__ = ["PwmEnergy"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class PwmEnergy:

@@ -14,8 +14,6 @@ from mho.hw.ports import Component, In, Out
 from mho.macro_models.integer.operation import MAX_BITS
 from mho.macro_models.integer.pwm.operation import MAGNITUDE_BITS, PwmOperation
 
-__all__ = ["PULSE_BITS", "PulseLoader", "PwmOpCheck", "pulse_planes"]
-
 PULSE_BITS = MAGNITUDE_BITS + 1
 """Bits of a pulse: its width, and whether the input is negative."""
 

@@ -16,8 +16,6 @@ from mho.hw.macro.contract import ContractPins
 from mho.macro_models.integer.pwm.converter import COUNTER_BITS, TRIM_BITS
 from mho.macro_models.integer.pwm.programming import AMPLITUDE_TOP
 
-__all__ = ["PwmPins", "engine_pins"]
-
 
 def engine_pins(cfg: PwmCoreConfig) -> dict[str, int]:
     """Pins by which an engine programs devices, beside those of conversions: widths by name."""

@@ -14,8 +14,6 @@ from mho.hw.kinds.pwm.loader import PULSE_BITS
 from mho.hw.ports import In, Out, array
 from mho.macro_models.integer.pwm.operation import MAGNITUDE_BITS, PwmOperation
 
-__all__ = ["PulseModulator", "pulse_widths"]
-
 
 def pulse_widths(op: PwmOperation, x: ArrayLike, sign: int) -> NDArray[np.int64]:
     """Widths of the pulses of inputs of one sign, 1 or -1, in units of an input of 1 of 127: of the shape of ``x``.

@@ -12,8 +12,6 @@ from mho.hw.kinds.pwm.engine.layout import COMMAND_MODE, Command
 from mho.hw.kinds.pwm.engine.reference import CommandReference
 from mho.hw.kinds.pwm.settings import SettingsFile
 
-__all__ = ["PwmCoreReference"]
-
 
 class PwmCoreReference(CoreReference):
     """A core at transaction level. See :class:`mho.hw.core.reference.CoreReference`.

@@ -10,8 +10,6 @@ from mho.hw.kinds.pwm.config import PwmCoreConfig
 from mho.hw.ports import In, Out
 from mho.macro_models.integer.pwm.operation import MAGNITUDE_BITS
 
-__all__ = ["PwmSequencer"]
-
 
 class _State(enum.Enum, shape=3):
     IDLE = 0

@@ -14,8 +14,6 @@ from mho.hw.ports import In, Out
 from mho.macro_models.integer.pwm.calibration import RANGE_BITS, Calibration
 from mho.macro_models.integer.pwm.converter import TRIM_BITS, DigitalUnits, pack_trim, unpack_trim
 
-__all__ = ["COLUMN_BITS", "ColumnSettings", "SettingLayout", "SettingsFile", "SettingsLayout"]
-
 COLUMN_BITS = 16
 """Bits of a column's registers: gain, then offset."""
 

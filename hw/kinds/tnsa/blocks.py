@@ -23,8 +23,6 @@ from mho.hw.kinds.tnsa.macro_pins import MacroPins
 from mho.hw.kinds.tnsa.port import tnsa_port
 from mho.hw.kinds.tnsa.reference import TnsaCoreReference
 
-__all__ = ["TnsaBlocks"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class TnsaBlocks(CoreBlocks):

@@ -12,8 +12,6 @@ from mho.hw.config.commands import CommandTable, CommandTerm, CommandWord
 from mho.hw.kinds.tnsa.pins import TnsaPins
 from mho.hw.macro.contract import command_members
 
-__all__ = ["CommandPort", "CommandPortConfig", "ConvertedLine"]
-
 _SCALED = 25
 """Bits of ``step_code << dec_scale``, twice: 16 of the code, at most 7 more by the weight, 1 more for half a step."""
 

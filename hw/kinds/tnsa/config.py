@@ -15,8 +15,6 @@ from mho.hw.kinds.tnsa.converters import CONVERTERS
 from mho.macro_models.errors import check_whole
 from mho.macro_models.integer.operation import MAX_BITS, Direction, MvmOperation
 
-__all__ = ["LIMITS", "OPERATIONS", "TnsaCoreConfig", "constant_name"]
-
 OPERATIONS = ("reset_cycles", "plane_cycles", "sample_cycles", "compare_cycles", "decrement_cycles")
 """Durations of the operations at the pins of a product."""
 

@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 
 from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, Converter, MvmOperation
 
-__all__ = ["CONVERTERS", "LineConverter"]
-
 
 class LineConverter(ABC):
     """One way to convert; a decrement is followed by a compare."""

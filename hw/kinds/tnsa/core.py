@@ -24,8 +24,6 @@ from mho.hw.kinds.tnsa.results.drain import ResultBank
 from mho.hw.kinds.tnsa.sequencer import Sequencer
 from mho.hw.macro.write_pins import ENABLE, WritePins
 
-__all__ = ["TnsaCore"]
-
 
 class PinSynchroniser(Synchroniser):
     """The synchroniser of the pins that ``cfg`` names; ``verify``: the macro has those of programming."""

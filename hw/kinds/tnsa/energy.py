@@ -10,8 +10,6 @@ from mho.hw.config import Chip
 from mho.hw.config.kinds.tnsa import TnsaChip
 from mho.macro_models.integer.operation import Masks, MvmOperation
 
-__all__ = ["TnsaEnergy"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class TnsaEnergy:

@@ -8,8 +8,6 @@ from mho.hw.kinds.tnsa.pins import TnsaPins
 from mho.hw.macro.contract import ContractPins
 from mho.hw.macro.write_pins import WritePins
 
-__all__ = ["MacroPins"]
-
 
 class MacroPins(ContractPins):
     """Signature of a whole macro, seen from the digital side (``Out`` drives the macro).

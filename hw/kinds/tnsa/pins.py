@@ -8,8 +8,6 @@ from amaranth.lib.wiring import In, Out
 
 from mho.hw.ports import SizedSignature
 
-__all__ = ["TnsaPins"]
-
 
 class TnsaPins(SizedSignature):
     """Signature of the macro, seen from the digital side (``Out`` drives the macro).

@@ -8,8 +8,6 @@ from mho.hw.kinds.tnsa.bring_up.manual import manual_port
 from mho.hw.kinds.tnsa.bring_up.trim import trim_port
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 
-__all__ = ["tnsa_port"]
-
 
 def tnsa_port(cfg: TnsaCoreConfig, write: WriteVerifyConfig | None = None) -> VectorPort:
     """The vector port of a transposable core: :class:`WritePort` if it programs its cells, ``trim``, ``manual``."""

@@ -14,8 +14,6 @@ from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.operation import MvmOperation
 
-__all__ = ["Span", "TnsaCoreReference", "timeline"]
-
 
 @dataclass(frozen=True)
 class Span:

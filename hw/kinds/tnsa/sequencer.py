@@ -18,8 +18,6 @@ from mho.hw.kinds.tnsa.results.counters import COUNT_BITS
 from mho.hw.ports import In, Out
 from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, STEP_WIDTH, MvmOperation
 
-__all__ = ["PinOperation", "PlanLayout", "Sequencer", "pin_operations"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class PinOperation:

@@ -21,8 +21,6 @@ from mho.hw.noc.interface.words import (
 )
 from mho.macro_models.errors import InputError
 
-__all__ = ["CountersLayout", "NetworkInterface", "RxLayout", "TableWrite", "TxLayout"]
-
 _WORD = 32
 
 

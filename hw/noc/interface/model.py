@@ -14,8 +14,6 @@ from mho.hw.noc.interface.words import (
     register_tag,
 )
 
-__all__ = ["Body", "Flit", "TableRow", "Tables", "is_legal"]
-
 
 class Body(NamedTuple):
     """A flit that arrives."""

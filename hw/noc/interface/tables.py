@@ -11,8 +11,6 @@ from mho.hw.noc.flit import coordinate_bits, host_destination
 from mho.hw.noc.interface.words import FLOWS, CreditLayout, destination_bits, member_bits, register_tag
 from mho.hw.ports import Component, In, Out
 
-__all__ = ["FlowTable", "SlotTable", "legal"]
-
 _ROW = range(FLOWS)
 
 

@@ -8,22 +8,6 @@ from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.flit import Destinations
 from mho.macro_models.errors import InputError
 
-__all__ = [
-    "FLOWS",
-    "UNIT",
-    "VALUE_BITS",
-    "Counter",
-    "CreditLayout",
-    "credit",
-    "credit_tag",
-    "destination_bits",
-    "flow_word",
-    "member_bits",
-    "refuse_number",
-    "register_tag",
-    "slot_word",
-]
-
 FLOWS = 16
 """Rows of the table of flows."""
 

@@ -10,8 +10,6 @@ from mho.hw.noc.channel import Channel
 from mho.hw.noc.config import MeshConfig
 from mho.hw.ports import Component, In, Out, array
 
-__all__ = ["OperandLayout", "ReductionInput", "context_bits", "pick", "queue_depth"]
-
 
 def context_bits(cfg: MeshConfig) -> int:
     """Width of the number of a context."""

@@ -12,8 +12,6 @@ from mho.hw.noc.config import LANE_BITS, MeshConfig
 from mho.hw.noc.ports import Port
 from mho.hw.noc.reduction.inputs import OperandLayout, ReductionInput, context_bits, pick, queue_depth
 
-__all__ = ["EntryLayout", "ReductionRouter", "SetupLayout"]
-
 _NAMES = {port: port.name.lower() for port in Port}
 _CHILDREN = 4
 

@@ -8,8 +8,6 @@ from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.ports import OPPOSITE, STEP, Port
 from mho.macro_models.errors import InputError
 
-__all__ = ["Entry", "Group", "check_schedule", "edges", "entries", "path"]
-
 Edge = tuple[int, int]
 
 

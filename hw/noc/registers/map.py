@@ -5,8 +5,6 @@ from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.interface.words import FLOWS, VALUE_BITS, Counter, register_tag
 from mho.hw.noc.registers.packet import NODE_BITS, PAGE_BITS, page_address
 
-__all__ = ["MAGIC", "MAP_VERSION", "counter_address", "node_map"]
-
 MAGIC = 0x6D6E
 """What identifies a node: ``mn``."""
 

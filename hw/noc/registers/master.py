@@ -21,8 +21,6 @@ from mho.hw.noc.registers.packet import (
 )
 from mho.hw.ports import Component, In, Out
 
-__all__ = ["RegisterMaster", "WordLayout"]
-
 _LOCAL = NODE_BITS - 2
 
 

@@ -18,8 +18,6 @@ from mho.hw.noc.registers.packet import NODE_BITS, PAGE_BITS
 from mho.hw.noc.registers.server import RegisterServer
 from mho.hw.ports import Component, In, Out
 
-__all__ = ["NodeRegisters"]
-
 
 class NodeRegisters(Component[MeshConfig]):
     """Serves requests of the host: to the tile in the lower half of the node's addresses, to the node in the upper one.

@@ -9,21 +9,6 @@ from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.flit import coordinate_bits
 from mho.hw.ports import SizedSignature
 
-__all__ = [
-    "BURST",
-    "NODE_BITS",
-    "PAGE_BITS",
-    "AnswerLayout",
-    "Burst",
-    "BurstBus",
-    "HeaderLayout",
-    "StatusLayout",
-    "burst_layout",
-    "host_address",
-    "host_address_bits",
-    "page_address",
-]
-
 NODE_BITS = 20
 """Bits of a byte address within a node. The tile has the lower half, the node's own registers begin the upper one."""
 

@@ -11,8 +11,6 @@ from mho.hw.noc.fifo import FlitFifo
 from mho.hw.noc.registers.packet import BURST, NODE_BITS, HeaderLayout, StatusLayout
 from mho.hw.ports import Component, In, Out
 
-__all__ = ["RegisterServer"]
-
 
 class RegisterServer(Component):
     """Turns a packet into accesses, word by word, and answers it.

@@ -8,8 +8,6 @@ from mho.hw.noc.reduction.trees import Entry
 from mho.hw.noc.registers.map import node_map
 from mho.hw.noc.registers.packet import page_address
 
-__all__ = ["write_entry", "write_flow", "write_members", "write_slot"]
-
 Write = tuple[int, int]
 
 

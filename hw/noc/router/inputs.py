@@ -10,8 +10,6 @@ from mho.hw.noc.flit import ChannelLayout, FlitLayout
 from mho.hw.noc.ports import WANTS, Port
 from mho.hw.ports import Component, In, Out, array
 
-__all__ = ["InputUnit"]
-
 
 class InputUnit(Component[MeshConfig]):
     """Holds flits until each output that they want has taken them.

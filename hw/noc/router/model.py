@@ -14,8 +14,6 @@ from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.flit import Destinations
 from mho.hw.noc.ports import STEP
 
-__all__ = ["Delivery", "MeshModel", "Traffic"]
-
 Ints = NDArray[np.int64]
 
 

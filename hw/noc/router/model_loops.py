@@ -13,8 +13,6 @@ import numpy as np
 
 from mho.hw.noc.ports import TURNS, WANTS, Port
 
-__all__ = ["ALLOWED", "TURN", "run"]
-
 try:
     import numba
 except ImportError:

@@ -13,8 +13,6 @@ from mho.hw.noc.ports import Port, join_neighbours
 from mho.hw.noc.router.route import PlaceLayout
 from mho.hw.noc.router.router import Router
 
-__all__ = ["Network"]
-
 
 class Network(wiring.Component):
     """A mesh of routers: all of one module, which learns its position from its port.

@@ -13,8 +13,6 @@ from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.flit import coordinate_bits
 from mho.hw.noc.ports import WANTS, Port
 
-__all__ = ["PlaceLayout", "wants"]
-
 
 class PlaceLayout(data.StructLayout):
     """Position of a router: one bit of ``column`` and of ``row`` is set, or, above 8 x 8, their numbers.

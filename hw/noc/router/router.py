@@ -15,8 +15,6 @@ from mho.hw.noc.ports import OPPOSITE, STEP, TURNS, WANTS, Port
 from mho.hw.noc.router.inputs import InputUnit
 from mho.hw.noc.router.route import PlaceLayout, wants
 
-__all__ = ["LoneRouter", "Router"]
-
 _NAMES = {port: port.name.lower() for port in Port}
 
 

@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.router.model import Traffic
 
-__all__ = ["PATTERNS", "Pattern", "channel_bound", "make_traffic", "random_traffic"]
-
 Ints = NDArray[np.int64]
 
 HOT_SHARE = 0.1

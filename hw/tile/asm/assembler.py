@@ -11,8 +11,6 @@ from mho.hw.tile.asm.reader import Item, Source, Statement
 from mho.hw.tile.isa import DESCRIPTOR_WORDS, DESCRIPTORS, Kind, Operand
 from mho.hw.tile.isa.program import LIMITS, REGISTERS, Program
 
-__all__ = ["Assembled", "assemble", "assemble_named", "stream_names"]
-
 KINDS = tuple(DESCRIPTORS)
 OPERANDS = {name: Operand[name.upper()] for name in ("drain", "accumulators", "draw", "none")} | {
     f"result{k}": Operand.RESULT + k for k in range(4)}

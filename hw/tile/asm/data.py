@@ -11,8 +11,6 @@ from mho.hw.tile.isa import PARAMETER, TABLE_ENTRIES, TABLES
 from mho.hw.tile.isa.program import LIMITS
 from mho.hw.tile.isa.vector import pack_parameters
 
-__all__ = ["DATA", "Data"]
-
 DATA = ("parameters", "bytes", "lanes", "table")
 STEP = 8
 """What streams and data begin at a multiple of, where their place is left open."""

@@ -8,8 +8,6 @@ from mho.hw.tile.asm.assembler import OPERANDS
 from mho.hw.tile.isa import DESCRIPTORS, LOOP_DEPTH, PARAMETER, Cause, Command, Kind, Op, Operand, decode
 from mho.hw.tile.isa.program import Program
 
-__all__ = ["disassemble"]
-
 _LETTERS = {"stream": "s", "walk": "w", "mvm": "m", "vec": "v"}
 _OPERANDS = {int(value): name for name, value in OPERANDS.items()}
 _ACROSS = 16

@@ -6,9 +6,6 @@ from functools import cache
 from mho.hw.tile.isa import DESCRIPTORS, Format, Operand
 from mho.macro_models.integer.operation import MAX_BITS, MOST_OUT_BITS
 
-__all__ = ["ALWAYS", "REQUIRED", "complete", "core_fields", "core_range", "names_of", "pack_core", "plain",
-           "unpack_core"]
-
 REQUIRED = {
     "stream": ("block",), "walk": ("stream",), "mvm": ("i_last", "o_last"), "vec": ("a", "target", "elements"),
 }

@@ -6,8 +6,6 @@ from itertools import pairwise
 from mho.hw.tile.asm.reader import Source, Statement
 from mho.hw.tile.isa import DESCRIPTORS, INSTRUCTIONS, LOOP_DEPTH, Command, Op, encode
 
-__all__ = ["Instructions"]
-
 Numbers = Mapping[str, Mapping[str, int]]
 _PLAIN = {"halt": Op.HALT, "image": Op.IMAGE}
 _COUNTED = {"wait": Op.WAIT, "room": Op.ROOM, "free": Op.FREE, "push": Op.PUSH}

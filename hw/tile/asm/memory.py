@@ -3,8 +3,6 @@
 from bisect import bisect_right
 from collections.abc import Sequence
 
-__all__ = ["place"]
-
 
 def place(sizes: Sequence[int], fixed: Sequence[int | None], step: int, limit: int) -> list[int]:
     """The first address of each region, in order; ``fixed`` ones stay where they are and may lie over each other.

@@ -7,8 +7,6 @@ from typing import NoReturn
 
 from mho.macro_models.errors import InputError, nearest
 
-__all__ = ["Item", "Source", "Statement"]
-
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _NUMBER = re.compile(r"[+-]?(0x[0-9a-fA-F]+|[0-9]+)")
 _DIGITS = 18

@@ -6,8 +6,6 @@ from mho.hw.tile.config import TileConfig
 from mho.hw.tile.isa.legality import broken
 from mho.hw.tile.isa.program import LIMITS, Program
 
-__all__ = ["would_trap"]
-
 
 def would_trap(program: Program, name: str, lines: Sequence[int] = (), cfg: TileConfig = LIMITS) -> Iterator[str]:
     """What is wrong with instructions, with the descriptors as they are at the start.

@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 from mho.hw.core.layout import OpLayout, unpack_codes
 from mho.macro_models.errors import InputError
 
-__all__ = ["FunctionCore", "ReferenceCore"]
-
 _OP_BITS = 38
 
 

@@ -10,8 +10,6 @@ from mho.hw.tile.isa.legality import refusal
 from mho.hw.tile.isa.program import Program
 from mho.macro_models.errors import InputError
 
-__all__ = ["HOST", "Flow", "HostStep", "Joined", "Place", "Reduction", "slots_of"]
-
 HOST = "host"
 """Name of the host among the receivers of a flow."""
 

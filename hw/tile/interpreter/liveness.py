@@ -21,8 +21,6 @@ from mho.hw.tile.interpreter.tokens import TokenMachine
 from mho.hw.tile.isa import DESCRIPTORS
 from mho.macro_models.errors import InputError
 
-__all__ = ["check_liveness", "check_runs", "runs_of"]
-
 MOST = 50_000_000
 """Instructions of an image after which a program is taken for one that never ends."""
 

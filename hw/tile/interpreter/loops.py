@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from mho.hw.tile.interpreter.state import TrapError
 from mho.hw.tile.isa import LOOP_DEPTH, Cause
 
-__all__ = ["LoopStack"]
-
 
 @dataclass
 class _Loop:

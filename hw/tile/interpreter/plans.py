@@ -8,8 +8,6 @@ from mho.hw.tile.isa import DESCRIPTORS, PRODUCTS, Cause, Kind, Op, Operand, dec
 from mho.hw.tile.isa.legality import refusal
 from mho.hw.tile.isa.rules import is_result, is_stream, is_walk
 
-__all__ = ["Plan", "Send", "plan_of"]
-
 Pairs = tuple[tuple[int, int], ...]
 ALL_STREAMS = (1 << 16) - 1
 

@@ -8,8 +8,6 @@ from numpy.typing import NDArray
 
 from mho.hw.tile.isa import STATUS, Cause, Engine, Op
 
-__all__ = ["Core", "Retired", "Status", "TrapError", "Wait"]
-
 
 class Core(Protocol):
     """What the tile needs of a core."""

@@ -17,8 +17,6 @@ from mho.hw.tile.isa.window import OUTSIDE, sliding_window
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.draws import draws
 
-__all__ = ["TileMachine"]
-
 Bytes = NDArray[np.uint8]
 Fields = Mapping[str, int]
 _FORMATS: dict[Format, np.dtype[np.integer]] = {

@@ -13,8 +13,6 @@ from mho.hw.tile.interpreter.tile import TileMachine
 from mho.hw.tile.interpreter.tokens import Machine
 from mho.macro_models.errors import InputError
 
-__all__ = ["Tiles"]
-
 
 class Tiles(Machine[TileMachine]):
     """The interpreter of joined tiles.

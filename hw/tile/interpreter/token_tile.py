@@ -11,8 +11,6 @@ from mho.hw.tile.interpreter.state import Retired, Status, TrapError, Wait
 from mho.hw.tile.isa import DESCRIPTORS, INSTRUCTIONS, STATUS, STREAMS, Cause, Engine, Op
 from mho.hw.tile.isa.window import sliding_window
 
-__all__ = ["TokenNet", "TokenTile"]
-
 
 class TokenNet(Protocol):
     """What is around the tile of a name."""

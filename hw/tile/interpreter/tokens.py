@@ -14,8 +14,6 @@ from mho.hw.tile.interpreter.state import Retired, TrapError
 from mho.hw.tile.interpreter.token_tile import TokenNet, TokenTile
 from mho.hw.tile.isa import Cause
 
-__all__ = ["Machine", "TokenMachine", "Watch"]
-
 Tile = TypeVar("Tile", bound=TokenTile)
 Watch = Callable[[str, Retired], None]
 

@@ -2,11 +2,6 @@
 
 from enum import IntEnum
 
-__all__ = [
-    "ACCUMULATORS", "FIRST_ILLEGAL", "LOOP_DEPTH", "OPCODE_LOW", "PRODUCTS", "STREAMS", "TABLES", "TABLE_ENTRIES",
-    "Cause", "Command", "Engine", "Format", "Kind", "Op", "Operand",
-]
-
 OPCODE_LOW = 27
 """Lowest bit of the opcode."""
 LOOP_DEPTH = 4

@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 from mho.hw.tile.isa.codes import STREAMS, Cause, Engine, Format, Kind, Operand
 from mho.hw.tile.isa.fields import Field, Layout
 
-__all__ = ["DESCRIPTORS", "DESCRIPTOR_WORDS", "PARAMETER", "STATUS", "Descriptor"]
-
 
 def _flag(name: str, doc: str) -> Field:
     return Field(name, 1, doc)

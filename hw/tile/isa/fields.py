@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
-__all__ = ["Field", "Layout"]
-
 
 @dataclass(frozen=True)
 class Field:

@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from mho.hw.tile.isa.codes import FIRST_ILLEGAL, OPCODE_LOW, Cause, Command, Engine, Op
 from mho.hw.tile.isa.fields import Field, Layout
 
-__all__ = ["INSTRUCTIONS", "Duration", "Instruction", "decode", "encode"]
-
 
 @dataclass(frozen=True)
 class Duration:

@@ -16,8 +16,6 @@ from mho.hw.tile.isa.fields import Field
 from mho.hw.tile.isa.rules import RULES, STREAM_RULES, Rule, Source, Use, is_stream, is_walk
 from mho.hw.tile.isa.window import sliding_window
 
-__all__ = ["broken", "named", "refusal"]
-
 Values = Mapping[str, int]
 Finding = tuple[Cause, int, str]
 

@@ -16,8 +16,6 @@ from mho.hw.tile.config import TileConfig
 from mho.hw.tile.isa import DESCRIPTOR_WORDS, DESCRIPTORS, PARAMETER, TABLE_ENTRIES, TABLES, Cause, Op, decode
 from mho.macro_models.errors import InputError
 
-__all__ = ["LIMITS", "REGISTERS", "Program"]
-
 REGISTERS = 3
 """Host registers that loops may count by, numbered from 1."""
 

@@ -25,12 +25,6 @@ from mho.hw.tile.isa import (
     Operand,
 )
 
-__all__ = [
-    "COUNT_RULES", "MVM_RULES", "PAIR_RULES", "RING_RULES", "RULES", "SEND_RULES", "SLOTS", "SOURCE_RULES",
-    "STREAM_RULES", "TARGET_RULES", "VEC_RULES", "Rule", "Source", "Use", "has_second", "is_draw", "is_result",
-    "is_stream", "is_walk", "no", "walk_beyond_block", "walk_beyond_buffer", "width_of",
-]
-
 Values = Mapping[str, Any]
 
 SLOTS = 14

@@ -19,8 +19,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from mho.hw.tile.isa import ACCUMULATORS, PARAMETER, Kind, Operand
 
-__all__ = ["Parameters", "compute", "finish", "lanes_of", "pack_parameters", "wrap"]
-
 Integers = NDArray[np.int64]
 
 

@@ -18,8 +18,6 @@ from functools import cached_property, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["OUTSIDE", "SlidingWindow", "sliding_window"]
-
 OUTSIDE = -1
 """Stands for a pixel outside of the image."""
 

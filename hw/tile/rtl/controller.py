@@ -27,8 +27,6 @@ from mho.hw.tile.rtl.sequencer import IssueLayout, Sequencer
 from mho.hw.tile.rtl.sequencer.sequencer import DescriptorWrite
 from mho.hw.tile.rtl.trace import EventLayout, connect_trace
 
-__all__ = ["TileController"]
-
 _STREAM_WORDS = 32
 
 

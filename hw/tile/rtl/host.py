@@ -16,9 +16,6 @@ from mho.hw.tile.rtl.engines.descriptors import FetchPort
 from mho.hw.tile.rtl.lanes.datapath import MemoryWrite
 from mho.hw.tile.rtl.layouts import WordsLayout
 
-__all__ = ["ADDRESS_WIDTH", "BUFFER", "CONTROL", "CORE_AT", "DESCRIPTORS_AT", "INSTRUCTIONS_AT", "MASKS_AT",
-           "PARAMETERS_AT", "TABLES_AT", "Event", "HostAccess", "StatusLayout"]
-
 ADDRESS_WIDTH = 19
 """Bits of a byte address within a tile."""
 

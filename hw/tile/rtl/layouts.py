@@ -6,8 +6,6 @@ from amaranth.lib import data
 from mho.hw.tile.isa import DESCRIPTORS, PARAMETER
 from mho.hw.tile.isa.fields import Layout
 
-__all__ = ["DescriptorLayout", "ParameterLayout", "WordsLayout", "beyond", "own_wrongs"]
-
 _WORD = 32
 
 

@@ -16,8 +16,6 @@ from mho.hw.ports import Component, In, Out
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.rtl.tile import Tile
 
-__all__ = ["TileMesh"]
-
 
 class TileMesh(Component):
     """All tiles of a chip: a module for each kind, and wires.

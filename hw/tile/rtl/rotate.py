@@ -4,8 +4,6 @@ from collections.abc import Sequence
 
 from amaranth.hdl import Mux, Value
 
-__all__ = ["rotated", "rows"]
-
 
 def rotated(values: Sequence[Value], by: Value) -> list[Value]:
     """Values in the order ``values[by]``, ``values[by + 1]`` and so on, round and round."""

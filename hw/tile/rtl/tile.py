@@ -19,8 +19,6 @@ from mho.hw.tile.rtl.controller import TileController
 from mho.hw.tile.rtl.host import ADDRESS_WIDTH, CORE_AT
 from mho.macro_models.errors import InputError
 
-__all__ = ["Tile"]
-
 
 class Tile(Component[TileConfig]):
     """A tile of a mesh.

@@ -13,8 +13,6 @@ from mho.hw.tile.rtl.rings import ChangedLayout
 from mho.hw.tile.rtl.sequencer import IssueLayout
 from mho.hw.tile.rtl.sequencer.decoder import field
 
-__all__ = ["ENGINES", "EventLayout", "Trace", "TraceQueue", "connect_trace"]
-
 ENGINES = tuple(engine.name.lower() for engine in Engine)
 """Channels of a trace, one for each engine."""
 

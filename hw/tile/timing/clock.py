@@ -4,8 +4,6 @@ from collections.abc import Callable, Generator
 from heapq import heappop, heappush
 from typing import Any
 
-__all__ = ["Clock", "Notice", "Process"]
-
 Process = Generator["int | Notice", None, None]
 """Yields cycles after which it goes on, or a notice that it waits for: then it goes on in that cycle, and asks anew."""
 

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from mho.hw.core.timing import Drain
 from mho.hw.tile.timing.clock import Clock, Notice, Process
 
-__all__ = ["Conversions", "CoreTime", "Result"]
-
 Conversions = Callable[[int, int], tuple[int, ...]]
 """Analog cycles of each conversion of a product, by the numbers of its image and of its operation."""
 

@@ -9,8 +9,6 @@ from mho.hw.tile.timing.ring import Asker
 from mho.hw.tile.timing.state import Operation, Product, TileState
 from mho.hw.tile.timing.walker import LOAD, VECTOR, Asked
 
-__all__ = ["load", "send", "vector"]
-
 _UNIT = INSTRUCTIONS[Op.VEC].duration.fixed - 6
 """Cycles from the last operands of a vector operation to its end: the queue, the lanes, the accumulators."""
 _CODES = 4

@@ -17,8 +17,6 @@ from mho.hw.tile.timing.ring import Ring
 from mho.hw.tile.timing.sequence import Sequence as Program
 from mho.hw.tile.timing.state import TileState
 
-__all__ = ["ChipTime", "Source"]
-
 _INJECT, _RECEIVE, _CREDIT = 2, 2, 2
 """Cycles beside those of the hops: from the node's port to the head of its router's queue; from there to the change of
 the ring; from there to credits that count, the cycle behind included."""

@@ -6,8 +6,6 @@ from typing import Generic, TypeVar
 
 from mho.hw.tile.timing.clock import Clock, Notice, Process
 
-__all__ = ["Queue"]
-
 T = TypeVar("T")
 
 

@@ -6,8 +6,6 @@ from enum import IntEnum
 
 from mho.hw.tile.timing.clock import Clock, Notice, Process
 
-__all__ = ["Asker", "Moves", "Ring"]
-
 
 class Asker(IntEnum):
     """Who asks what rings have: the order of the ports of :class:`mho.hw.tile.rtl.controller.TileController`."""

@@ -17,8 +17,6 @@ from mho.hw.tile.timing.state import Operation, Product, TileState
 from mho.hw.tile.timing.vectors import Beats, beats_of
 from mho.hw.tile.timing.walker import LOOK_LOAD, LOOK_VECTOR, Asked
 
-__all__ = ["Sequence"]
-
 _FETCH = 6
 """Cycles from a strobe until a descriptor of four words is read."""
 _RENEWED = 5

@@ -16,8 +16,6 @@ from mho.hw.tile.timing.ring import Moves, Ring
 from mho.hw.tile.timing.vectors import Beats
 from mho.hw.tile.timing.walker import WalkerTime
 
-__all__ = ["Around", "Operation", "Product", "TileState"]
-
 _PRODUCTS, _OPERATIONS = 2, 5
 """Products and vector operations that their engines hold."""
 

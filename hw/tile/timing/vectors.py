@@ -13,8 +13,6 @@ from mho.hw.tile.isa.vector import Parameters
 from mho.hw.tile.rtl.lanes.accumulators import AT_A_TIME
 from mho.hw.tile.rtl.lanes.draws import SEED_CYCLES
 
-__all__ = ["Beats", "beats_of"]
-
 _CORE_WORD = 2
 
 

@@ -9,8 +9,6 @@ from mho.hw.tile.isa.window import SlidingWindow, sliding_window
 from mho.hw.tile.timing.clock import Clock, Notice, Process
 from mho.hw.tile.timing.ring import Asker, Moves, Ring
 
-__all__ = ["LOAD", "LOOK_LOAD", "LOOK_VECTOR", "VECTOR", "Asked", "Place", "WalkerTime"]
-
 _FETCH = 8
 """Cycles from a strobe until a walk and its place are read (:class:`mho.hw.tile.rtl.engines.fetcher.Fetcher`)."""
 LOAD, VECTOR, LOOK_LOAD, LOOK_VECTOR = range(4)

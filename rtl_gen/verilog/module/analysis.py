@@ -10,8 +10,6 @@ from mho.rtl_gen.verilog.module.processes import Reset, merge, moved, prune, rea
 from mho.rtl_gen.verilog.module.sharing import join_outputs, share, take_constants
 from mho.rtl_gen.verilog.rtlil import Assign, Cell, Module, Process, Sig, Slice, Statement, Wire, slices, whole, width
 
-__all__ = ["RESET", "Analysis", "Register", "RegisterGroup"]
-
 RESET = "\\rst"
 """The reset of the one clock domain, as Amaranth calls it."""
 

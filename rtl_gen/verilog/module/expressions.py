@@ -11,12 +11,6 @@ from dataclasses import dataclass
 from mho.macro_models.errors import ToolError
 from mho.rtl_gen.verilog.rtlil import Cell, Const, Sig, Slice, width
 
-__all__ = [
-    "ROLES",
-    "Expression", "concatenation", "conditional", "constant", "describe", "extend", "infix", "invert", "operator",
-    "select",
-]
-
 
 @dataclass(frozen=True)
 class Expression:

@@ -7,8 +7,6 @@ from itertools import pairwise
 from mho.rtl_gen.verilog.module.processes import boundaries, exclusive, prune, restrict
 from mho.rtl_gen.verilog.rtlil import Assign, Case, Sig, Slice, Statement, Switch, Wire, width
 
-__all__ = ["CLOCK_GATE", "WORTH", "Condition", "enable_of", "pieces"]
-
 CLOCK_GATE = "clock_gate"
 """Name of the module of a clock gate without the prefix."""
 

@@ -10,8 +10,6 @@ from mho.rtl_gen.verilog.names import Names, identifier
 from mho.rtl_gen.verilog.rtlil import Const, Module, Sig, Slice, slices, whole
 from mho.rtl_gen.verilog.source import name_at
 
-__all__ = ["Namer", "States", "anonymous", "bits_of"]
-
 States = Mapping[str, Mapping[int, str]]
 """Names of the states of a machine, by the wire that holds the state."""
 _LONGEST_NAME = 40

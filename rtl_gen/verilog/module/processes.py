@@ -6,20 +6,6 @@ from dataclasses import dataclass
 from mho.rtl_gen.verilog.module.expressions import select
 from mho.rtl_gen.verilog.rtlil import Assign, Case, Const, Process, Sig, Slice, Statement, Switch, width
 
-__all__ = [
-    "Reset",
-    "boundaries",
-    "exclusive",
-    "merge",
-    "moved",
-    "prune",
-    "read_wires",
-    "restrict",
-    "retarget",
-    "split_reset",
-    "tests_bits",
-]
-
 
 @dataclass(frozen=True)
 class Reset:

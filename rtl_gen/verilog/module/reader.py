@@ -35,8 +35,6 @@ from mho.rtl_gen.verilog.rtlil import (
     width,
 )
 
-__all__ = ["Reader"]
-
 _INLINE_ONCE, _INLINE_ALWAYS, _ALONE = 90, 28, 400
 """Longest expression that moves to its only reader, that is repeated at each reader, and that is all that is read."""
 

@@ -15,8 +15,6 @@ from mho.rtl_gen.verilog.rtlil import (
     whole,
 )
 
-__all__ = ["join_outputs", "share", "take_constants"]
-
 
 def share(module: Module) -> None:
     """Compute once what several unnamed operators, or processes of unnamed nets, compute alike."""

@@ -10,8 +10,6 @@ from mho.rtl_gen.verilog.module.processes import tests_bits
 from mho.rtl_gen.verilog.module.reader import Reader
 from mho.rtl_gen.verilog.rtlil import Assign, Case, Const, Sig, Slice, Statement, Switch, width
 
-__all__ = ["Statements"]
-
 
 @dataclass(frozen=True)
 class _Indexed(Assign):

@@ -18,8 +18,6 @@ from mho.rtl_gen.verilog.module.namer import States
 from mho.rtl_gen.verilog.module.statements import Statements
 from mho.rtl_gen.verilog.rtlil import Cell, Const, Module, Slice
 
-__all__ = ["Written", "write_module"]
-
 
 @dataclass(frozen=True)
 class Written:

@@ -39,8 +39,6 @@ from mho.hw.noc.registers.packet import host_address
 from mho.sim.board.driver import write_runs
 from mho.sim.tile_networks.plan import tile_node
 
-__all__ = ["PARTS", "BoardTilesBackend", "TilesFpgaSimBackend", "board_loads", "one_for_each_table", "operations_of"]
-
 
 def one_for_each_table(operations: Iterable[MvmOperation]) -> list[MvmOperation]:
     """The first operation for each table that they need: direction, word lines and step code."""

@@ -28,8 +28,6 @@ from mho.sim.board.driver import write_runs
 from mho.sim.tile_networks.plan import STATUS_READS, WRITE, Plan, SinkPlan, SourcePlan, tile_node
 from mho.sim.tile_networks.process import Answer
 
-__all__ = ["WATCHDOG", "TilesHost"]
-
 _TAG_AT, _TAG_BITS = 16, 8
 _COUNT = QUEUE.bit_length()
 

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from mho.sim.build.parts.nodes import Node, Unit, exposed, filtered
 from mho.sim.build.parts.statements import Leaf, Statement, leaves
 
-__all__ = ["Part", "Writer", "members_of"]
-
 _DECLARED = re.compile(
     r"^ +(?:VL_(?:IN|OUT)\w*\((?P<port>\w+),(?P<high>\d+),\d+(?:,(?P<words>\d+))?\)|"
     r"(?P<kind>CData|SData|IData|QData|VlWide<(?P<wide>\d+)>)/\*[\d:]+\*/ (?P<name>\w+)|"

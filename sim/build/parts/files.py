@@ -18,8 +18,6 @@ from mho.sim.build.parts.grouping import Clusters, group
 from mho.sim.build.parts.nodes import copies_of, filtered, graph_of, nodes_of, units_of
 from mho.sim.build.parts.statements import Function, UnknownFormError, leaves, parse_function, signatures
 
-__all__ = ["edge_files", "whole_header"]
-
 _EXTERN = re.compile(r"^extern const .*__ConstPool__.*;$", re.MULTILINE)
 _PROTOTYPE = re.compile(r"^(?:VL_INLINE_OPT )?(void \w+__Vdpiimwrap_\w+\([^{;]*\)) \{", re.MULTILINE)
 _PORT = re.compile(r"^ +VL_IN(?:8|16|64|W)?\((\w+),", re.MULTILINE)

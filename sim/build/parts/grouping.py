@@ -9,8 +9,6 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from mho.sim.build.parts.nodes import Graph, Node
 
-__all__ = ["LARGEST", "Clusters", "group"]
-
 
 def _bits(mask: int) -> Iterator[int]:
     while mask:

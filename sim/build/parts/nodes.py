@@ -5,8 +5,6 @@ from dataclasses import dataclass
 
 from mho.sim.build.parts.statements import Branch, Function, Leaf, Statement, leaves
 
-__all__ = ["EFFECT", "Graph", "Node", "copies_of", "graph_of", "nodes_of"]
-
 EFFECT = "(outside)"
 """Stands for what is outside of the model, which calls reach in their order."""
 _DELAYED = "__Vdly__"

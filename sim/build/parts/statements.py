@@ -8,8 +8,6 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["Branch", "Function", "Leaf", "Statement", "UnknownFormError", "leaves", "parse_function", "signatures"]
-
 _BODY = re.compile(r"^    // Body\n", re.MULTILINE)
 _LOCAL = re.compile(r"^    (\w+(?:<[\w:/*<>, ]+>)?)/\*[\d:]+\*/ (\w+);\n", re.MULTILINE)
 _ZEROED = re.compile(r"^    (\w+ = 0|VL_ZERO_W\(\d+, \w+\));\n", re.MULTILINE)

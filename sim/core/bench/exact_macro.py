@@ -13,8 +13,6 @@ from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, STEP_FRACTION_B
 from mho.macro_models.macro import MvmResult
 from mho.sim.core.cosim_core import CosimCore
 
-__all__ = ["LARGEST", "ExactMacro", "measure_cells", "require_programmed"]
-
 LARGEST = 126
 """Largest conductance code that :func:`measure_cells` can tell: one below the most decrements of a conversion."""
 

@@ -16,8 +16,6 @@ from mho.macro_models.integer.operation import STEP_FRACTION_BITS, STEP_WIDTH, D
 from mho.sim.core.bench.stimulus import Stimulus
 from mho.sim.core.cosim_core import CosimCore
 
-__all__ = ["given_model", "make_edge_stimuli", "model_of_codes", "row_products", "takes_cells", "write_cells"]
-
 _FINE = 3
 """Steps at which products of single rows lie half way between codes as often as they can."""
 

@@ -19,8 +19,6 @@ from mho.sim.core.bench.given_cells import model_of_codes, row_products
 from mho.sim.core.cosim_core import CosimCore
 from mho.sim.programming.cosim import cell_fields, write_job
 
-__all__ = ["Programming", "measured_macro", "require_products"]
-
 _LEAST = 0.75
 """Part of what a pulse does that one of twice its amplitude does at least; the cells are others."""
 

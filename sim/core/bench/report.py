@@ -8,8 +8,6 @@ import numpy as np
 from mho.sim.core.bench.stimulus import Stimulus
 from mho.sim.core.cosim_core import CoreRun
 
-__all__ = ["VerifyReport"]
-
 
 @dataclass(kw_only=True)
 class VerifyReport:

@@ -16,8 +16,6 @@ from mho.sim.core.kinds import kind_of
 if TYPE_CHECKING:
     from mho.sim.core.bench.exact_macro import ExactMacro
 
-__all__ = ["Stimulus", "make_models", "make_stimulus", "make_tied_stimulus", "make_whole_stimulus"]
-
 _DENSITIES = (1.0, 1.0, 0.9, 0.5, 0.05)
 """How many lines of a mask are on; all of them in two of five masks."""
 

@@ -35,8 +35,6 @@ from mho.sim.core.kinds import simulated
 from mho.sim.core.process import CoreStuck, Simulation
 from mho.sim.core.words import output_codes
 
-__all__ = ["SIMULATORS", "verify_core"]
-
 SIMULATORS = ("verilator", "icarus")
 
 _DRAIN_MARGIN = 8

@@ -9,8 +9,6 @@ from mho.macro_models.output import write_output
 from mho.rtl_gen.macro.signals import contract_signals
 from mho.sim.core.kinds import simulated
 
-__all__ = ["groups", "write_groups"]
-
 
 def groups(chip: Chip, scope: str) -> dict[str, list[tuple[str, int]]]:
     """Groups of (path of a signal, width) in the order in which they are shown, of the core in the shell ``scope``."""

@@ -17,8 +17,6 @@ from mho.sim.programming.cosim import cell_fields, program_run, write_job
 from mho.sim.programming.job import WriteJob, WriteOutcome
 from mho.sim.programming.write_verify import ProgramRun, reference_run, target_codes
 
-__all__ = ["WriteStimulus", "check_run", "check_stop", "make_write_stimulus", "require_same"]
-
 _LAST_CYCLE = 1500
 """A run begins at most so many cycles after the batch that it is part of: while operations are in progress."""
 

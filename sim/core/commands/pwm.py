@@ -21,9 +21,6 @@ from mho.macro_models.pwm.model import PwmModel
 from mho.macro_models.pwm.programming import ProgrammedRows, read_number, verify_step_code
 from mho.sim.core.commands import CommandedCore, Preparation
 
-__all__ = ["Commands", "check_commands", "check_ideal", "preparation", "program_lines", "random_commands",
-           "takes_commands"]
-
 _VECTORS, _LINES = 6, 2
 _ALONE_BIT = 15
 """Of a target: the device is left alone. Of a result: it is done."""

@@ -7,8 +7,6 @@ from mho.macro_models.integer.pwm.operation import PwmOperation
 from mho.sim.core.kinds import SimulatedKind
 from mho.sim.core.words import MaskImage
 
-__all__ = ["KIND"]
-
 
 class _Settings(MaskImage):
     """Masks, and the registers that correct the converters of the macro: those of its model."""

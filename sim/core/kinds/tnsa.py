@@ -7,8 +7,6 @@ from mho.hw.kinds.tnsa.results.counters import COUNT_BITS
 from mho.macro_models.integer.operation import MvmOperation
 from mho.sim.core.kinds import SimulatedKind
 
-__all__ = ["KIND"]
-
 
 def _groups(chip: Chip, path: str) -> dict[str, list[tuple[str, int]]]:
     sequencer = {"fsm_state": 3, "timer": _timer_bits(chip), "repeats": 3, "count": 7}

@@ -13,8 +13,6 @@ from mho.sim.core.batch import Batch, BatchResult, Mode, Outcome, Work
 from mho.sim.kinds import pin_body
 from mho.sim.pins import HandlePins, PinBody
 
-__all__ = ["VpiDriver"]
-
 
 class VpiDriver:
     """The core behind ``hdl/core_tb.v``, once the initial blocks have run."""

@@ -9,8 +9,6 @@ from mho.sim.kinds import pin_body
 from mho.sim.macros import SimulatedMacro
 from mho.sim.pins import PinBody, Pins
 
-__all__ = ["PackedPins", "PinMacro"]
-
 
 def _places(listed: str) -> dict[str, tuple[int, int]]:
     """(offset, width) of each name of ``NAME:WIDTH,...``."""

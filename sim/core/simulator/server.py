@@ -17,8 +17,6 @@ from mho.sim.core.messages import Link
 from mho.sim.core.simulator.serving import serve_jobs
 from mho.sim.core.simulator.shim import Shim
 
-__all__ = ["serve"]
-
 
 @cocotb.test()
 async def serve(dut: SimHandleBase) -> None:

@@ -9,8 +9,6 @@ from mho.macro_models import MacroModel
 from mho.macro_models.kinds import model_from_state
 from mho.sim.core.messages import Closed, Link
 
-__all__ = ["Job", "serve_jobs"]
-
 Job = Callable[[Link, Any, Mapping[int, MacroModel]], Awaitable[None]]
 """Answers the content of a request over the link; the models are those that were sent, by their number."""
 

@@ -20,8 +20,6 @@ from mho.sim.macros import SimulatedMacro
 from mho.sim.programming.job import WriteJob, WriteOutcome
 from mho.sim.programming.shim import CellShim
 
-__all__ = ["Shim", "draw_in_cpp", "shim_library", "simulated_macros"]
-
 
 def draw_in_cpp(library: Any) -> bool:
     """Have :mod:`mho.macro_models.integer.random` draw by a library; whether it can."""

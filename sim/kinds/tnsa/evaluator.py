@@ -13,8 +13,6 @@ from mho.macro_models.integer.random import NORMAL_TABLE, Purpose, philox_key
 from mho.macro_models.tnsa.model import TnsaModel
 from mho.macro_models.tnsa.sensing import Key, Product
 
-__all__ = ["BOUND", "CHARGE", "LINES", "Bound", "BoundKey", "Conversion", "Evaluator", "Seen"]
-
 CHARGE, BOUND = 0, 1
 """What the shim finds: charges, or what it makes them of, for this conversion and others with the same key."""
 

@@ -15,8 +15,6 @@ from mho.sim.kinds.tnsa.evaluator import LINES, Conversion, Evaluator
 from mho.sim.macros import SimulatedMacro
 from mho.sim.pins import PinBody, Pins
 
-__all__ = ["TnsaMacro", "TnsaPins"]
-
 
 class TnsaPins(PinBody):
     """Asked at each strobe; the comparators are what it answers with.

@@ -17,8 +17,6 @@ from mho.macro_models.pwm.programming import ProgrammedRows, target_counts
 from mho.sim.programming.instance import Cells, CoreCells, network_hash
 from mho.sim.programming.kinds import RowProgrammer
 
-__all__ = ["PUBLISHED", "write"]
-
 Reals, Flags = NDArray[np.float64], NDArray[np.bool_]
 
 PUBLISHED = {

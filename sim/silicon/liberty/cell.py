@@ -17,8 +17,6 @@ from mho.sim.silicon.liberty.library import (
     parse_liberty,
 )
 
-__all__ = ["MOVES", "Cell", "CellPower", "Cells"]
-
 MOVES = "moves"
 """In conditions: the state of a flip-flop changes at the next edge."""
 

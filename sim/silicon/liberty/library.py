@@ -14,11 +14,6 @@ from mho.macro_models.errors import InputError
 from mho.macro_models.files import FileKind, decode_text, read_file, unpacked
 from mho.macro_models.files.scripts import script_name
 
-__all__ = [
-    "CLOCK_PIN", "ENABLE_PIN", "LIBERTY", "OUT_PIN", "Group", "Lookup", "Units", "liberty_text", "parse_liberty",
-]
-
-
 LIBERTY = FileKind("Liberty file", 1 << 28)
 
 _MOST_STATEMENTS = 4_000_000

@@ -17,8 +17,6 @@ from mho.macro_models.files import reading
 from mho.sim.silicon.liberty.boolean import Truth, truth
 from mho.sim.silicon.liberty.library import LIBERTY, Group, Lookup, Units, liberty_text, parse_liberty
 
-__all__ = ["MemoryMacro", "MemoryPort", "read_memory_macros"]
-
 _TEST = re.compile("bist", re.IGNORECASE)
 """In the names of pins of a self-test, which takes the place of those of a port."""
 

@@ -14,8 +14,6 @@ from mho.macro_models.errors import InputError
 from mho.sim.silicon.liberty.cell import Cells
 from mho.sim.silicon.memories.macro import MemoryMacro, read_memory_macros
 
-__all__ = ["MemoryWork", "Shape", "Tiling", "cheapest"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:

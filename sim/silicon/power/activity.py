@@ -13,8 +13,6 @@ from mho.macro_models.workspace import Workspace
 from mho.sim.build.children import run_tool
 from mho.sim.build.toolchain import HDL, cached_build, hash_files, require_tool, run_logged, tool_version
 
-__all__ = ["Activity", "read_activity"]
-
 _SOURCE = HDL / "fst_toggles.cpp"
 _READER = ("fstapi.c", "lz4.c", "fastlz.c")
 """GTKWave's reader of FST files, which comes with Verilator."""

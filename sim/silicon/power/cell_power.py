@@ -17,9 +17,6 @@ from mho.sim.silicon.liberty.boolean import Truth
 from mho.sim.silicon.liberty.cell import MOVES, Cell, CellPower, Cells
 from mho.sim.silicon.power.flat import ONE, OPEN, Flat
 
-__all__ = ["Activities", "Power", "PowerModel"]
-
-
 Floats = NDArray[np.float64]
 
 

@@ -28,8 +28,6 @@ from mho.sim.silicon.power.traced import Traced, find_design, tile_name
 from mho.sim.silicon.synthesis.modules import without_comments
 from mho.sim.tile_networks.build import sources_of_mesh
 
-__all__ = ["AVERAGE_ACTIVITY", "chip_energy"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Row:

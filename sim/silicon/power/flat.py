@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 
 from mho.sim.silicon.liberty.cell import Cells
 
-__all__ = ["ONE", "OPEN", "ZERO", "Flat", "flatten"]
-
 ZERO, ONE, OPEN = 0, 1, 2
 """Nets of the constants, and of what is at nothing."""
 

@@ -8,8 +8,6 @@ from mho.rtl_gen.emit import ADAPTER
 from mho.sim.silicon.area import Netlist
 from mho.sim.silicon.power.activity import Activity
 
-__all__ = ["Traced", "find_design", "instance_paths", "tile_name"]
-
 _TILE = re.compile(r"tile_\d+_\d+")
 
 

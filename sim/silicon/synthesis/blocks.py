@@ -20,8 +20,6 @@ from mho.sim.build.toolchain import require_tool
 from mho.sim.silicon.liberty.library import Library, write_whole
 from mho.sim.silicon.synthesis.modules import black_box, gate_module, instances, macro_stub
 
-__all__ = ["FANOUT", "LEAST_GATED", "PERIOD_PS", "Synthesis", "slowest", "tool_text"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class SlowPath:

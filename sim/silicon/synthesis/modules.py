@@ -2,10 +2,6 @@
 
 import re
 
-__all__ = [
-    "black_box", "counted", "gate_module", "instances", "macro_stub", "memory_bits", "parts_of", "without_comments",
-]
-
 
 def without_comments(texts: dict[str, str]) -> dict[str, str]:
     """The same modules: comments change no netlist."""

@@ -15,8 +15,6 @@ from mho.macro_models.integer.operation import MAX_BITS, STEP_FRACTION_BITS, STE
 if TYPE_CHECKING:
     from mho.macro_models.kinds.array.config import ArrayConfig
 
-__all__ = ["ArrayChip"]
-
 _MAX_CYCLES = 65_535
 """Longest duration in clock cycles."""
 

@@ -11,8 +11,6 @@ from math import log
 
 from mho.hw.config.cost import ProcessSection
 
-__all__ = ["array_costs"]
-
 _GATE_FF_PER_UM = ((22.0, 1.43), (32.0, 1.69), (65.0, 2.39), (130.0, 3.18))
 """c(F): nodes in nm, and the capacitance of a gate by its width (predictive technology models, low power)."""
 _PROCESS = ProcessSection(node_nm=32.0, vdd_V=0.9)

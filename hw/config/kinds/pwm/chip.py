@@ -28,8 +28,6 @@ from mho.macro_models.integer.pwm.programming import WriteParameters
 if TYPE_CHECKING:
     from mho.macro_models.pwm.config import PwmConfig
 
-__all__ = ["PwmChip"]
-
 _AREA = {"cells": 0.4, "oscillators": 0.2, "counters": 0.2, "rows": 0.2}
 """Shares of the area of a macro of 256 lines, four devices a weight. Assumed: no source of the preset gives them."""
 _COUNTER_BITS = 4

@@ -7,11 +7,6 @@ from mho.hw.config.chip import CellsSection, ClockSection, CoreSection, Section
 from mho.hw.config.cost import EnergySection, energy_key
 from mho.hw.config.keys import ChipError, key
 
-__all__ = [
-    "AdcSection", "DigitalSection", "PwmCellsSection", "PwmClockSection", "PwmCoreSection",
-    "PwmEnergySection", "PwmProgrammingSection", "PwmWiresSection", "ReadSection", "TimingSection",
-]
-
 
 @dataclass(frozen=True, kw_only=True)
 class PwmCoreSection(CoreSection):

@@ -23,8 +23,6 @@ from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, Converter, MvmO
 if TYPE_CHECKING:
     from mho.macro_models.tnsa.config import TnsaConfig
 
-__all__ = ["TnsaChip"]
-
 _RATED = ((3, 1), (4, 2), (5, 3), (6, 4), (8, 6), (10, 8))
 """Precisions of the published table of NeuRRAM: bits of outputs and of inputs."""
 

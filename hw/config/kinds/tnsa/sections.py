@@ -8,11 +8,6 @@ from mho.hw.config.keys import ChipError, key
 from mho.hw.config.programming import PulseCoreSection
 from mho.macro_models.integer.operation import MAX_BITS
 
-__all__ = [
-    "AdcSection", "NeuronSection", "ReadSection", "TimingSection", "TnsaCoreSection", "TnsaEnergySection",
-    "WiresSection",
-]
-
 
 @dataclass(frozen=True, kw_only=True)
 class TnsaCoreSection(PulseCoreSection):

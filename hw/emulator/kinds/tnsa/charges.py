@@ -10,8 +10,6 @@ from mho.hw.emulator.kinds.tnsa.config import TnsaEmulatorConfig
 from mho.hw.emulator.macro import add_with_carry
 from mho.hw.ports import In, Out
 
-__all__ = ["LineCharges"]
-
 
 class LineCharges(Resettable[TnsaEmulatorConfig]):
     """Half charges of the lines with their half steps, in a memory.

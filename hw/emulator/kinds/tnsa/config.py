@@ -16,8 +16,6 @@ from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, STEP_WIDTH
 
-__all__ = ["LINES", "NOISE", "TnsaEmulatorConfig"]
-
 NOISE, LINES = 3072, 3584
 """Indices in region 3, see the module."""
 

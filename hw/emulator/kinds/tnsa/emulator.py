@@ -21,8 +21,6 @@ from mho.hw.kinds.tnsa.host.map import tnsa_map
 from mho.macro_models.errors import InputError, argument
 from mho.macro_models.integer.operation import STEP_WIDTH, Converter, Direction, Masks, MvmOperation
 
-__all__ = ["TnsaEmulator"]
-
 
 class TnsaEmulator(EmulatorKind):
     """Offset and gain of a line's converter are in the table of each direction, word lines and step code."""

@@ -12,8 +12,6 @@ from mho.hw.emulator.layout import EXTRA
 from mho.hw.emulator.macro import EmulatedMacro
 from mho.hw.emulator.pulses.writes import CellWriter
 
-__all__ = ["TnsaMacro"]
-
 
 class TnsaMacro(EmulatedMacro):
     """An :class:`EmulatedMacro` with a matrix for each direction, which programs its cells by pulses.

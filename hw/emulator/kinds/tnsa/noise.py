@@ -24,8 +24,6 @@ from mho.macro_models.integer.shift_register import (
     STEP_BITS,
 )
 
-__all__ = ["ConversionNoise", "add_noise"]
-
 _AMPLITUDE_BITS = 16
 _DEVIATE_BITS = 14  # with its sign
 _SQUARE_BITS = 16

@@ -18,8 +18,6 @@ from mho.hw.kinds.tnsa.inputs.op_check import OpCheck
 from mho.hw.kinds.tnsa.results.counters import COUNT_BITS
 from mho.macro_models.integer.operation import LSB_SEGMENT_BITS
 
-__all__ = ["SerialCore"]
-
 
 class SerialCore(EmulatedMacro, VectorMembers):
     """An :class:`EmulatedMacro` with the streams of :class:`mho.hw.kinds.tnsa.core.TnsaCore` in place of its pins.

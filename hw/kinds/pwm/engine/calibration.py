@@ -17,8 +17,6 @@ from mho.macro_models.integer.pwm.converter import (
     TRIM_BITS,
 )
 
-__all__ = ["Calibrator"]
-
 _GAIN = (len(GAIN_TRIMS) - 1).bit_length()
 _CURVE = (len(CURVE_TRIMS) - 1).bit_length()
 _CURVE_AT = _GAIN

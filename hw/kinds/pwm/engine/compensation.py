@@ -10,8 +10,6 @@ from mho.hw.kinds.pwm.engine.procedure import Procedure
 from mho.macro_models.integer.pwm.calibration import PRODUCT_READS, VECTORS
 from mho.macro_models.integer.pwm.converter import OFFSET_RANGE, PRODUCT_BITS
 
-__all__ = ["DriftCompensator"]
-
 _VECTOR_BITS = VECTORS.bit_length() - 1
 _SHIFT = PRODUCT_BITS + (VECTORS * PRODUCT_READS).bit_length() - 1
 

@@ -6,8 +6,6 @@ from numpy.typing import NDArray
 from mho.hw.config import Chip
 from mho.hw.kinds.pwm.config import PwmCoreConfig
 
-__all__ = ["COLUMN_CYCLES", "write_cycles"]
-
 COLUMN_CYCLES = 3
 """Cycles of a walk for each column: its counters are looked up, and it is done with."""
 

@@ -22,8 +22,6 @@ from mho.hw.kinds.pwm.pins import engine_pins
 from mho.hw.kinds.pwm.settings import COLUMN_BITS
 from mho.macro_models.integer.pwm.converter import COUNTER_BITS, TRIM_BITS
 
-__all__ = ["CommandEngine"]
-
 _OF_CORE = ("convert", "offset", "setting", "verify", "reference", "reference_pos", "reference_neg")
 """What of a procedure goes out as it is."""
 

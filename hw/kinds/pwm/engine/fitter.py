@@ -9,8 +9,6 @@ from mho.hw.block import Resettable
 from mho.hw.kinds.pwm.engine.procedure import FIT_BITS, SCALE_BITS
 from mho.hw.ports import In, Out
 
-__all__ = ["Fitter", "fitted_code"]
-
 _GAIN_TOP = 7
 """Highest bit of a gain."""
 

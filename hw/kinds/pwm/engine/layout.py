@@ -11,11 +11,6 @@ from mho.macro_models.errors import InputError
 from mho.macro_models.integer.pwm.converter import COUNTER_BITS
 from mho.macro_models.integer.pwm.programming import AMPLITUDE_TOP
 
-__all__ = [
-    "AMPLITUDE_BITS", "COMMAND_MODE", "Bank", "Command", "calibration_state", "drift_state",
-    "pack_command", "programming_state", "state_bits", "view",
-]
-
 COMMAND_MODE = 2
 """``mode`` of a descriptor that is a command; its ``wl_select`` is the :class:`Command`."""
 AMPLITUDE_BITS = AMPLITUDE_TOP.bit_length()

@@ -11,8 +11,6 @@ from mho.hw.kinds.pwm.settings import COLUMN_BITS, SettingLayout
 from mho.hw.ports import In, Out
 from mho.macro_models.integer.pwm.converter import COUNTER_BITS, TRIM_BITS
 
-__all__ = ["FACTOR_BITS", "FIT_BITS", "SCALE_BITS", "Procedure"]
-
 FACTOR_BITS = 24
 """Bits of the factors of the engine's multiplier."""
 FIT_BITS = 46

@@ -9,8 +9,6 @@ from mho.hw.kinds.pwm.engine.layout import programming_state, view
 from mho.hw.kinds.pwm.engine.procedure import Procedure
 from mho.macro_models.integer.pwm.programming import AMPLITUDE_TOP, GAIN_BITS
 
-__all__ = ["RowProgrammer"]
-
 
 class _State(enum.Enum, shape=3):
     IDLE = 0

@@ -20,8 +20,6 @@ from mho.macro_models.integer.pwm.calibration import (
 from mho.macro_models.integer.pwm.converter import DigitalUnits, Trim, pack_trim
 from mho.macro_models.integer.pwm.programming import WriteParameters, write_rows
 
-__all__ = ["CommandReference", "write_parameters"]
-
 Integers = NDArray[np.int64]
 
 

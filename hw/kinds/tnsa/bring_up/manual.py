@@ -15,9 +15,6 @@ from mho.hw.kinds.tnsa.macro_pins import MacroPins
 from mho.macro_models.integer.operation import STEP_WIDTH
 from mho.macro_models.integer.pulse import AMPLITUDE_BITS, Polarity
 
-__all__ = ["PULSE_BITS", "ROWS", "ManualLevels", "ManualPins", "ManualPort", "ManualStrobes", "manual_inputs",
-           "manual_port"]
-
 PULSE_BITS = 24
 """Width of the duration of a pulse, in cycles."""
 

@@ -12,8 +12,6 @@ from mho.hw.core.write_verify import WriteVerifyConfig
 from mho.hw.kinds.tnsa.config import LIMITS, OPERATIONS, TnsaCoreConfig
 from mho.macro_models.errors import InputError
 
-__all__ = ["DurationLayout", "TrimField", "TrimLayout", "trim_fields", "trim_port", "trimmed"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class TrimField:

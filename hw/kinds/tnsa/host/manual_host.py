@@ -6,8 +6,6 @@ from amaranth.hdl import Module, Mux, Value
 
 from mho.hw.kinds.tnsa.bring_up.manual import ROWS
 
-__all__ = ["add_manual"]
-
 
 def add_manual(m: Module, bank: Any, port: Any, *, write: bool) -> None:
     """Connect the registers of :mod:`mho.hw.kinds.tnsa.host.manual_map` with the member ``manual`` of a vector port.

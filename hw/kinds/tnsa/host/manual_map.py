@@ -6,8 +6,6 @@ from mho.hw.host.core.write_map import CODE_BITS
 from mho.hw.host.registers import Access, Field, Register, Window
 from mho.hw.kinds.tnsa.bring_up.manual import PULSE_BITS, ROWS
 
-__all__ = ["manual_entries"]
-
 _ROW_DOCS = {
     "positive": "Lines that are driven to V_ref + V_read: bit lines, or source lines with `backward`. With "
     "`write_mode` the selected bit lines.",

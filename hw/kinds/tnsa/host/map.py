@@ -11,8 +11,6 @@ from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.kinds.tnsa.host.manual_map import manual_entries
 from mho.hw.kinds.tnsa.host.trim_map import LOCK, trim_entries
 
-__all__ = ["chip_map", "tnsa_map"]
-
 _USUAL = WriteVerifyParameters()
 _TRIM = trim_fields(TnsaCoreConfig(trim=True), WriteVerifyConfig(trim=True))
 

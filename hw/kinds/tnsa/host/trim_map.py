@@ -6,8 +6,6 @@ from types import MappingProxyType
 from mho.hw.host.registers import Access, Field, Register
 from mho.hw.kinds.tnsa.bring_up.trim import TrimField
 
-__all__ = ["LOCK", "TRIM_PLACES", "trim_entries"]
-
 LOCK = "trim_lock"
 """Register that locks the others."""
 

@@ -10,8 +10,6 @@ from mho.hw.kinds.tnsa.inputs.loader import staged_planes
 from mho.hw.ports import In, Out, array
 from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, MAX_BITS, Direction, Masks, MvmOperation
 
-__all__ = ["LineRegisters", "line_levels"]
-
 
 def line_levels(op: MvmOperation, masks: Masks, x: ArrayLike) -> NDArray[np.int8]:
     """Levels of the driven lines, +1, 0 or -1, for each plane from the most significant: shape (op.planes, lines).

@@ -14,8 +14,6 @@ from mho.hw.kinds.tnsa.inputs.op_check import OpCheck
 from mho.hw.ports import In, Out, array
 from mho.macro_models.integer.operation import MAX_BITS, Direction, MvmOperation
 
-__all__ = ["OperationLoader", "StagedLayout", "staged_planes"]
-
 
 class StagedLayout(data.StructLayout):
     """An operation that waits to start: its descriptor and what was derived from it."""

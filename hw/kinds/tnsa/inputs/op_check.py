@@ -6,8 +6,6 @@ from mho.hw.core.layout import OpLayout
 from mho.hw.ports import Component, In, Out
 from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, MAX_BITS
 
-__all__ = ["OpCheck"]
-
 
 class OpCheck(Component):
     """Decides whether a descriptor is legal, by the rules of :class:`MvmOperation`, and derives what depends on it.

@@ -10,8 +10,6 @@ from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.ports import In, Out, array
 from mho.macro_models.integer.operation import MAX_BITS
 
-__all__ = ["COUNT_BITS", "LineCounters"]
-
 COUNT_BITS = MAX_BITS - 1
 """Bits of the magnitude of a code."""
 

@@ -12,8 +12,6 @@ from mho.hw.kinds.tnsa.results.counters import COUNT_BITS
 from mho.hw.ports import In, Out, array
 from mho.macro_models.integer.operation import LSB_SEGMENT_BITS
 
-__all__ = ["ResultBank"]
-
 _STORED = COUNT_BITS + 2
 """Bits of the code of one conversion: a count, its half step and its sign."""
 

@@ -9,8 +9,6 @@ from mho.hw.ports import Bundle, Component, In, Out, array
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.rtl.rotate import rotated
 
-__all__ = ["ADDRESS_BITS", "BYTES", "Buffer", "ReadPort", "WritePort"]
-
 ADDRESS_BITS = 16
 """Bits of a byte's address in the largest buffer."""
 

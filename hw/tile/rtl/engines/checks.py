@@ -27,8 +27,6 @@ from mho.hw.tile.rtl.rings import WRONGS
 from mho.hw.tile.rtl.sequencer.decoder import field, fields_of
 from mho.hw.tile.rtl.windows import LookLayout, WalkFaults
 
-__all__ = ["MvmCheck", "SourceLayout", "VecCheck", "walk_wrongs"]
-
 
 class Finding(NamedTuple):
     """Whether something is wrong, the cause that it is, and the stream that it is about, by its place in a list."""

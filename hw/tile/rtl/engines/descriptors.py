@@ -12,8 +12,6 @@ from mho.hw.tile.isa import DESCRIPTOR_WORDS, DESCRIPTORS
 from mho.hw.tile.rtl.rings import AskPort
 from mho.hw.tile.rtl.sequencer.sequencer import DescriptorWrite
 
-__all__ = ["PLACE_WORDS", "Descriptors", "FetchPort", "descriptor_at", "place_at"]
-
 _INDEX = 8
 _WORD = 32
 _WALKS = DESCRIPTORS["walk"].count

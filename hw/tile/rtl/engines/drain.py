@@ -13,8 +13,6 @@ from mho.hw.ports import In, Out
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.isa import PRODUCTS
 
-__all__ = ["DrainRange"]
-
 _WORD = 7
 
 

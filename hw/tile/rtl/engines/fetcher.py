@@ -11,8 +11,6 @@ from mho.hw.tile.rtl.engines.descriptors import PLACE_WORDS, FetchPort, descript
 from mho.hw.tile.rtl.layouts import DescriptorLayout
 from mho.hw.tile.rtl.windows import PlaceLayout
 
-__all__ = ["Fetcher"]
-
 _WORD = 32
 
 

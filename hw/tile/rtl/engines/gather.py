@@ -12,8 +12,6 @@ from mho.hw.tile.rtl.buffer import ADDRESS_BITS, ReadPort
 from mho.hw.tile.rtl.lanes.operands import TermLayout
 from mho.hw.tile.rtl.layouts import DescriptorLayout
 
-__all__ = ["Gather"]
-
 _CODES = 4
 _DEPTH = 4
 

@@ -13,8 +13,6 @@ from mho.hw.tile.rtl.engines.descriptors import FetchPort
 from mho.hw.tile.rtl.sequencer.sequencer import IssueLayout, TrapLayout
 from mho.hw.tile.rtl.windows import WalkPort
 
-__all__ = ["AGES", "AGE_BITS", "IMAGE_BITS", "InstructionAge", "IssueQueue", "IssuingEngine", "PendingTrap"]
-
 AGE_BITS = 5
 """Bits of the number of an instruction among those that the engines have in hand, which wraps."""
 

@@ -21,8 +21,6 @@ from mho.hw.tile.rtl.sequencer.decoder import field
 from mho.hw.tile.rtl.sequencer.sequencer import PC_BITS
 from mho.hw.tile.rtl.windows import AddressGenerator, WalkRequest
 
-__all__ = ["LoadEngine", "MaskWrite"]
-
 _PRODUCTS = DESCRIPTORS["mvm"].count
 _WALKS = DESCRIPTORS["walk"].count
 _PAIR = 8

@@ -14,8 +14,6 @@ from mho.hw.tile.isa import STREAMS
 from mho.hw.tile.rtl.buffer import WritePort
 from mho.hw.tile.rtl.rings import Change, RingLayout
 
-__all__ = ["InLayout", "Receiver"]
-
 _SLOT = 4
 
 

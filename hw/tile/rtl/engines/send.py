@@ -15,8 +15,6 @@ from mho.hw.tile.rtl.rings import AskPort, Change
 from mho.hw.tile.rtl.sequencer import IssueLayout
 from mho.hw.tile.rtl.sequencer.decoder import field
 
-__all__ = ["OutLayout", "SendEngine"]
-
 WAITING = 3
 """Instructions that wait behind the one that is carried out: products behind them are issued meanwhile."""
 _FLITS = 4

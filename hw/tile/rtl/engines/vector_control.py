@@ -21,8 +21,6 @@ from mho.hw.tile.rtl.sequencer.sequencer import PC_BITS
 from mho.hw.tile.rtl.windows import AddressGenerator, WalkPort, WalkRequest
 from mho.macro_models.integer.draws import NUMBER_BITS
 
-__all__ = ["FLAGS", "VecLayout", "VectorControl", "VectorPorts", "sources"]
-
 FLAGS = ("advance_a", "advance_b", "free_a", "free_b", "push")
 """Fields of VEC of one bit."""
 

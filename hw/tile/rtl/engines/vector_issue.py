@@ -19,8 +19,6 @@ from mho.hw.tile.rtl.sequencer import IssueLayout
 from mho.hw.tile.rtl.sequencer.decoder import field
 from mho.hw.tile.rtl.windows import WalkRequest
 
-__all__ = ["VectorIssue"]
-
 _WAITING = 5
 """Instructions that are taken, the one that is carried out among them."""
 

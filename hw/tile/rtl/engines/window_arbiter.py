@@ -17,8 +17,6 @@ from mho.hw.tile.rtl.rings import AskPort, Change
 from mho.hw.tile.rtl.sequencer.sequencer import DescriptorWrite
 from mho.hw.tile.rtl.windows import WalkFaults, WalkPort, WalkRequest, WindowIterator
 
-__all__ = ["WindowArbiter"]
-
 
 class WindowArbiter(Resettable[TileConfig]):
     """Reads a walk and where it is, has the walker do what is asked for, and writes where the walk is then.

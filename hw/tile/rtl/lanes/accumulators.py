@@ -11,8 +11,6 @@ from mho.hw.tile.isa import ACCUMULATORS
 from mho.hw.tile.rtl.lanes.lane import TagLayout
 from mho.hw.tile.rtl.rotate import rotated, rows
 
-__all__ = ["AT_A_TIME", "Accumulators"]
-
 AT_A_TIME = 2
 """Accumulators that are read or added to in a cycle: as many as the core gives codes."""
 

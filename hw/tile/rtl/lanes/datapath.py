@@ -19,8 +19,6 @@ from mho.hw.tile.rtl.lanes.operands import BeatLayout, Operands, TermLayout
 from mho.hw.tile.rtl.lanes.parameters import INDEX_BITS, Parameters
 from mho.hw.tile.rtl.layouts import DescriptorLayout
 
-__all__ = ["DatapathPorts", "MemoryWrite", "VectorDatapath"]
-
 _TABLE_BITS = (TABLES * TABLE_ENTRIES - 1).bit_length()
 _LATE = STAGES + 1
 """Registers from the queue of operands to the results, the first of them being the operands themselves.

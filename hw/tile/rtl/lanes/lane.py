@@ -8,8 +8,6 @@ from amaranth.lib import data
 from mho.hw.ports import Component, In, Out
 from mho.hw.tile.rtl.layouts import ParameterLayout
 
-__all__ = ["STAGES", "Lane", "StepLayout", "TagLayout"]
-
 STAGES = 6
 """Clock edges from an operand to the results."""
 

@@ -16,8 +16,6 @@ from mho.hw.tile.rtl.lanes.draws import by_law
 from mho.hw.tile.rtl.lanes.lane import StepLayout
 from mho.hw.tile.rtl.layouts import DescriptorLayout
 
-__all__ = ["BeatLayout", "Operands", "TermLayout"]
-
 _LANE = 16
 _DEPTH = 8
 """Beats that wait for the lanes: as many as come while a block is received, which is written first."""

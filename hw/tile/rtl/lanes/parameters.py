@@ -8,8 +8,6 @@ from mho.hw.tile.config import TileConfig
 from mho.hw.tile.rtl.layouts import ParameterLayout
 from mho.hw.tile.rtl.rotate import rotated, rows
 
-__all__ = ["INDEX_BITS", "Parameters"]
-
 INDEX_BITS = 10
 """Bits of the number of a parameter."""
 

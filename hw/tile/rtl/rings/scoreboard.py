@@ -15,8 +15,6 @@ from mho.hw.tile.isa.rules import RING_RULES
 from mho.hw.tile.rtl.buffer import ADDRESS_BITS
 from mho.hw.tile.rtl.layouts import DescriptorLayout, own_wrongs
 
-__all__ = ["COUNT_BITS", "WRONGS", "AskPort", "Change", "ChangedLayout", "RingLayout", "RingScoreboard", "StateLayout"]
-
 WRONGS = (Cause.NONE, Cause.RESERVED, Cause.FIELD, Cause.ADDRESS)
 """What the descriptor of a stream alone can be a cause of."""
 

@@ -10,8 +10,6 @@ from mho.hw.tile.isa import FIRST_ILLEGAL, INSTRUCTIONS, OPCODE_LOW, Cause, Inst
 from mho.hw.tile.isa.rules import RULES, Use
 from mho.hw.tile.rtl.layouts import beyond
 
-__all__ = ["CAUSES", "Decoder", "field", "fields_of"]
-
 CAUSES = (Cause.OPCODE, Cause.RESERVED, Cause.FIELD, Cause.ADDRESS)
 """What an instruction's own bits can be the cause of, the least one first."""
 

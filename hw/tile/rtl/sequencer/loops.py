@@ -8,8 +8,6 @@ from mho.hw.block import Resettable
 from mho.hw.ports import In, Out
 from mho.hw.tile.isa import LOOP_DEPTH
 
-__all__ = ["LoopLayout", "LoopStack"]
-
 _PC = 9
 
 

@@ -16,8 +16,6 @@ from mho.hw.tile.rtl.rings import WRONGS, AskPort, Change
 from mho.hw.tile.rtl.sequencer.decoder import CAUSES, Decoder, field, fields_of
 from mho.hw.tile.rtl.sequencer.loops import LoopStack
 
-__all__ = ["PC_BITS", "DescriptorWrite", "IssueLayout", "Sequencer", "TrapLayout"]
-
 PC_BITS = 9
 """Bits of the address of an instruction."""
 

@@ -13,8 +13,6 @@ from mho.hw.tile.rtl.lanes.operands import TermLayout
 from mho.hw.tile.rtl.layouts import DescriptorLayout
 from mho.hw.tile.rtl.windows.layouts import PlanLayout, SpanLayout
 
-__all__ = ["AddressGenerator", "AmongLayout", "OpenLayout"]
-
 
 class OpenLayout(data.StructLayout):
     """What is kept of a plan and of its walk while the window is open; addresses have ``bits`` bits."""

@@ -15,8 +15,6 @@ from mho.hw.tile.rtl.rings.scoreboard import COUNT_BITS
 from mho.hw.tile.rtl.windows.layouts import CORNER, PIXEL, LookLayout, PlaceLayout, PlanLayout, WalkRequest
 from mho.hw.tile.rtl.windows.sums import TOTAL, Sums
 
-__all__ = ["WindowIterator"]
-
 
 class WindowIterator(Resettable):
     """Carries out one walk at a time. Reference: :class:`mho.hw.tile.isa.window.SlidingWindow`.

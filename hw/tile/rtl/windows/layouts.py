@@ -9,18 +9,6 @@ from mho.hw.tile.rtl.buffer import ADDRESS_BITS
 from mho.hw.tile.rtl.layouts import DescriptorLayout
 from mho.hw.tile.rtl.rings.scoreboard import COUNT_BITS
 
-__all__ = [
-    "CORNER",
-    "PIXEL",
-    "LookLayout",
-    "PlaceLayout",
-    "PlanLayout",
-    "SpanLayout",
-    "WalkFaults",
-    "WalkPort",
-    "WalkRequest",
-]
-
 CORNER = 14
 """Bits of a column or row, which may be outside of the image."""
 PIXEL = 10

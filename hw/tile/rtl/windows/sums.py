@@ -9,8 +9,6 @@ from amaranth.lib.memory import Memory
 from mho.hw.tile.isa import DESCRIPTORS
 from mho.hw.tile.rtl.windows.layouts import CORNER
 
-__all__ = ["TOTAL", "Sums"]
-
 TOTAL = 23
 """Bits of a number of pixels, and of the total."""
 _TIMES = 12
