@@ -48,7 +48,8 @@ Arrays are `.npy` files or `FILE.npz:KEY`. Builds of the simulator are kept in `
 TWINS = {
     "demo": "mho.demo.study.study", "doctor": "mho.commands.doctor.inspect", "preset": "mho.presets",
     "check": "mho.check",
-    "generate": "mho.Chip.generate", "compile": "mho.compile", "run": "mho.Net.run", "compare": "mho.compare",
+    "generate": "mho.Chip.generate", "harden": "mho.Chip.harden", "compile": "mho.compile", "run": "mho.Net.run",
+    "compare": "mho.compare",
     "sweep": "mho.sweep", "report": "mho.report", "program": "mho.Net.program",
     "verify": "mho.sim.core.bench.verify.verify_core",
     "device": "mho.devices", "device fit": "mho.fit", "device tune": "mho.tune_crossbar", "device drive": "mho.drive",

@@ -56,7 +56,7 @@ def test_version_is_that_of_the_distribution(capsys: pytest.CaptureFixture[str])
     [
         (["prset"], "there is no command 'prset', did you mean preset?"),
         (["preset", "shw"], "there is no command 'shw', did you mean show?"),
-        (["doctor", "kosim"], "invalid value for '[functional|cosim|fpga]'"),
+        (["doctor", "kosim"], "invalid value for '[functional|cosim|fpga|layout]'"),
         (["check"], "missing argument 'CHIP'"),
         (["check", "tnsa16-core", "--frob"], "no such option '--frob'"),
     ],
