@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.macro_models.integer.random import NORMAL_ONE, Purpose, normal_codes
 from mho.macro_models.types import Reals
 
 LAWS = ("none", "linear", "power", "threshold")
@@ -51,11 +50,11 @@ class Sensor:
 
     def of_chip(self, responses: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
         """What the pixels of chip number ``seed`` give where equal ones give ``responses``, (scenes, pixels)."""
-        pixels = responses.shape[1]
-        gain = 1.0 + self.gain_spread * _normals(Purpose.PIXEL_GAIN, seed, pixels)
-        dark = self.dark_spread * _normals(Purpose.PIXEL_DARK, seed, pixels)
+        from mho.macro_models.integer.random import NORMAL_ONE, Purpose, normal_codes  # scipy, which few need here
+
+        def normals(purpose: Purpose) -> Reals:
+            return normal_codes(purpose, seed=seed, core=0, items=responses.shape[1]) / NORMAL_ONE
+
+        gain = 1.0 + self.gain_spread * normals(Purpose.PIXEL_GAIN)
+        dark = self.dark_spread * normals(Purpose.PIXEL_DARK)
         return (self.full_light * np.clip(responses / self.full_light * gain + dark, 0.0, 1.0)).astype(np.float32)
-
-
-def _normals(purpose: Purpose, seed: int, pixels: int) -> Reals:
-    return normal_codes(purpose, seed=seed, core=0, items=pixels) / NORMAL_ONE

@@ -4,7 +4,7 @@ Bits of a pin have the numbers that its own range gives them: ``input [0:63] YP`
 slice takes the bits of a signal by number, the lowest number the lowest bit, however the range runs.
 """
 
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping
 
 from mho.hw.config import MacroSection, PinConnection, PinPart
 from mho.hw.config.pin_map import parse_slice
@@ -112,7 +112,7 @@ class _Resolver:
         where = f"macro.pins.{signal}"
         source, size = signal, width
         if connection.function:
-            sentence = _misused(connection, signal, width)
+            sentence = _misused(connection, signal, self.signals)
             if sentence:
                 self.problems.append(f"{where}: {sentence}")
                 return
@@ -197,10 +197,14 @@ class _Resolver:
         return f"{where}: pin {first.name} must be {width} bits wide, not {bits}"
 
 
-def _misused(connection: PinConnection, signal: str, width: int) -> str:
+def _names(named: Iterable[str], signals: Container[str]) -> str:
+    return ", ".join(name for name in sorted(named) if name in signals)
+
+
+def _misused(connection: PinConnection, signal: str, signals: Container[str]) -> str:
     """What is wrong with the function of a connection, if anything."""
     if connection.function == "binary" and signal not in _ONE_HOT:
-        return f"binary() must be one of {', '.join(sorted(_ONE_HOT))}, of which one line is selected at a time"
+        return f"binary() must be one of {_names(_ONE_HOT, signals)}, of which one line is selected at a time"
     if connection.function == "saturate" and signal not in _NUMBERS:
-        return f"saturate() must be one of {', '.join(sorted(_NUMBERS))}, which are numbers"
+        return f"saturate() must be one of {_names(_NUMBERS, signals)}, which are numbers"
     return ""

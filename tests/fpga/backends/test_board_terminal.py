@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mho.fpga.backends.core import FpgaBackend, connect_board
+from mho.fpga.backends.core import FpgaBackend
+from mho.fpga.backends.session import connect_board
 from mho.fpga.config import board_config
 from mho.fpga.simulate import BoardTerminal, check_link
 from mho.hw.config import Chip, load_chip

@@ -82,7 +82,7 @@ def test_a_simulated_board_gives_the_outputs_of_the_numpy_models(
             assert run([*common, *options, *outputs, "--without", "read-noise"]) == 0
         assert run(["program", tiny.path("tiny.mho"), "--backend", "fpga", "--port", str(port), "-q"]) == 2
         said = capsys.readouterr().err
-        assert said.startswith(f"error: {port}: the board emulates all below the vector level, so no cells can be")
+        assert said.startswith(f"error: {port}: the board emulates cells that do not answer to pulses, so none can be")
         assert said.endswith("such as the preset ulx3s-85f\n")
     assert (tmp_path / "board.npy").read_bytes() == (tmp_path / "numpy.npy").read_bytes()
     assert not port.is_symlink()
