@@ -33,5 +33,5 @@ def test_competition_finds_the_features_of_a_mixture(example):
 def test_a_crossbar_codes_patches(example):
     shown = example.main(400)
     assert shown["error, exact features"] < 0.3
-    assert shown["error, crossbar"] < shown["error, exact features"] + 0.2
+    assert shown["error, crossbar"] < shown["error, exact features"] + 0.3  # a cell in a hundred is stuck
     assert shown["active neurons, crossbar"] < example.NEURONS / 3
