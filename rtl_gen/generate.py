@@ -61,6 +61,10 @@ def _own(text: str) -> tuple[int, int]:
 _LONGEST_NAME = 100
 """Characters of a module's name, which files are called after."""
 
+_MOST_TILE_LINES = 256
+"""Rows of a core whose input codes of 4 bits are in the words that a descriptor of a tile can name."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class GenerationReport:
     """What was generated; ``report.json`` holds the same.
@@ -134,6 +138,11 @@ def generate(
     if part != "noc" and (problems := check_macro_pins(chip)):
         more = f" (and {len(problems) - 1} more: mho check lists them)" if len(problems) > 1 else ""
         raise InputError(f"{problems[0]}{more}")
+    if part in ("chip", "tile") and chip.lines > _MOST_TILE_LINES:
+        raise InputError(
+            f"{chip.name}: core.rows must be at most {_MOST_TILE_LINES} in a tile, whose descriptors name no more, not "
+            f"{chip.lines}; one core by itself: --set mesh.columns=1 --set mesh.rows=1"
+        )
     output = Path(output_dir)
     folder = SharedFolder(output)
     texts = part_texts(part, chip, output, wrap, name, prefix, number)

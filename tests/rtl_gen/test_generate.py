@@ -367,6 +367,14 @@ def test_several_cores_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_rows_that_no_tile_can_name_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"^liu-2020: core\.rows must be at most 256 in a tile, .*, not 784; one core"):
+        generate(load_chip("liu-2020"), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    alone = load_chip("liu-2020", {"mesh.columns": 1})
+    assert generate(alone, tmp_path / "core").part == "core"
+
+
 def test_emit_core_writes_the_verilog_alone(tmp_path: Path) -> None:
     files = emit_core(load_chip("tnsa16-core"), tmp_path / "rtl")
     assert files[0].name == "core.v"
