@@ -148,7 +148,7 @@ def test_a_chip_says_whether_its_tiles_draw() -> None:
 
 @pytest.mark.slow
 @pytest.mark.cosim
-@pytest.mark.parametrize("lanes", [2, 8])
+@pytest.mark.parametrize("lanes", [2, pytest.param(8, marks=pytest.mark.long)])
 def test_random_programs_draw_what_the_interpreter_does(lanes: int, tmp_path: Path) -> None:
     cfg = replace(SIZES, draws=True, lanes=lanes)
     report = verify_tile(cfg, instructions=3000, traps=100, seed=11, folder=tmp_path)

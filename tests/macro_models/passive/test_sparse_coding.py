@@ -30,6 +30,7 @@ def test_competition_finds_the_features_of_a_mixture(example):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_crossbar_codes_patches(example):
     shown = example.main(400)
     assert shown["error, exact features"] < 0.3

@@ -40,7 +40,8 @@ def test_a_compiled_network_has_the_same_bits_on_the_ideal_macro(chip: Chip, tmp
 
 @pytest.mark.cosim("verilator", "iverilog", "cocotb")
 @pytest.mark.parametrize(("simulator", "options"), [
-    ("icarus", {"wrap": "wishbone"}), ("verilator", {"wrap": "none"}), ("verilator", {"part": "chip", "wrap": "none"}),
+    ("icarus", {"wrap": "wishbone"}), ("verilator", {"wrap": "none"}),
+    pytest.param("verilator", {"part": "chip", "wrap": "none"}, marks=[pytest.mark.slow, pytest.mark.long]),
 ])
 def test_the_first_test_of_what_is_generated_passes(tmp_path: Path, simulator: str, options: dict[str, str]) -> None:
     mesh = {"columns": 2} if "part" in options else {}

@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.cosim, pytest.mark.slow]
 SMALL = {"core.rows": 16, "core.columns": 16, "adc.lanes": 2}
 
 
-@pytest.mark.parametrize("scheme", ["half", "third"])
+@pytest.mark.parametrize("scheme", ["half", pytest.param("third", marks=pytest.mark.long)])
 def test_disturbed_cells_are_those_of_the_reference(scheme):
     chip = load_chip("passive-64", {**SMALL, "programming.bias": scheme})
     models = make_models(chip, ("ideal", chip.device), seed=5)
