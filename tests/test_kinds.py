@@ -64,6 +64,7 @@ def known(path: Path) -> bool:
     return any(f"{path.as_posix()}/".startswith(f"{entry}/") for entry in KNOWN)
 
 
+@pytest.mark.slow
 def test_no_common_file_asks_for_a_kind() -> None:
     wrong = []
     for path in sources():

@@ -81,6 +81,7 @@ def accuracies(network: Any, records: dict[str, Array], chips: int) -> tuple[flo
     return accuracy(device="ideal"), float(np.mean(days))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["vibration_lstm", "vibration_lstm_noise"])
 def test_accuracy_on_a_core(name: str, records: dict[str, Array]) -> None:
     path = EXAMPLES / "models" / f"{name}.onnx"

@@ -155,6 +155,7 @@ def test_what_does_not_fit() -> None:
     assert not dry_run(net, load_chip("neurram"))["fit"]["would_fit"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("columns", "rows"), [
     (2, 2), (4, 4), *(pytest.param(*mesh, marks=pytest.mark.slow) for mesh in ((1, 1), (3, 2), (3, 3)))])
 def test_tiles_have_one_verdict(columns: int, rows: int) -> None:

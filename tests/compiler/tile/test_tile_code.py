@@ -16,6 +16,7 @@ from mho.hw.tile.isa import DESCRIPTORS, Op
 from tests.compiler.importer.onnx_models import build, node
 
 
+@pytest.mark.slow
 def test_the_text_is_that_of_the_program() -> None:
     """Of a window with padding, a table, pooling, whole images and a layer on several tiles."""
     rng = np.random.default_rng(0)

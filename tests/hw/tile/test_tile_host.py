@@ -106,6 +106,7 @@ class Programmed(Bench):
         return word
 
 
+@pytest.mark.slow
 def test_a_program_that_runs_is_neither_written_nor_started_again() -> None:
     bench = Programmed()
     program, descriptors = MAP["program"].address, MAP["descriptors"].address
@@ -153,6 +154,7 @@ def test_a_start_before_anything_was_written_is_answered() -> None:
     simulate(bench.dut, host, deadline=2000)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("text", "watchdog", "event", "cause"), [
     ("halt", 0, Event.DONE, Cause.NONE),
     ("stream in: base 0, block 4, blocks 2\nfree in 9\nhalt", 9, Event.TRAP, Cause.RING),

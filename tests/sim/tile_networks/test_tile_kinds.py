@@ -32,6 +32,7 @@ CHIP = load_chip("tnsa16-2x2", {"tile.at.1,0.lanes": 8, "tile.at.1,1.lanes": 2, 
 IMAGES = 4
 
 
+@pytest.mark.slow
 def test_each_kind_has_a_model_and_all_have_the_same_ports() -> None:
     parts = ChipParts.from_chip(CHIP)
     shells = [TileShell(parts, parts.core.pins.module, kind=kind) for kind in range(3)]

@@ -116,6 +116,7 @@ def test_a_program_of_one_word_can_be_changed():
         assert changed.words
 
 
+@pytest.mark.slow
 def test_many_programs_cover_all_that_is_built():
     ops, sources = Counter(), Counter()
     for seed in range(100, 110):
