@@ -69,7 +69,8 @@ CHOSEN = [
     ("an engine is busy only when", "IssueQueue"),
     ("SEND reads a block before it is there", "SendEngine"),
     ("an instruction at the end of a loop retires twice", "Sequencer"),
-    ("a window is planned when its last pixel is the next to come", "WindowIterator"),
+    pytest.param("a window is planned when its last pixel is the next to come", "WindowIterator",
+                 marks=[pytest.mark.slow, pytest.mark.long]),
     ("rows above the image count in the ring", "AddressGenerator"),
     # Broken routers, a broken adder, a broken end of requests: the claims notice.
     ("an input forgets who has had its head", "InputUnit"),
