@@ -21,7 +21,7 @@ MISSING = [name for name, there in (
     ("openroad", importlib.util.find_spec("openroad") or shutil.which("openroad")),
 ) if not there]
 needs_tools = pytest.mark.skipif(bool(MISSING), reason=f"{', '.join(MISSING)} not found; see mho doctor layout")
-BLOCK = "decision"
+BLOCK = "op_check_limited"
 
 
 @pytest.fixture(scope="module")
@@ -49,8 +49,8 @@ def hardened(pdk: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path,
 def test_a_block_is_clean(hardened: tuple[Path, Layout]) -> None:
     folder, layout = hardened
     assert layout.clean, layout
-    assert layout.cells > 100
-    assert 0.4 < layout.utilisation < 0.8
+    assert layout.cells > 20
+    assert 0.0 < layout.utilisation < 0.8
     for end in ("gds", "def", "v", "spef", "sdf", "lef", "lib", "png"):
         assert (folder / f"mho_{BLOCK}.{end}").stat().st_size > 1000
     assert set(layout.seconds) == {stage.name for stage in STAGES}
