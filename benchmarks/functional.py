@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tools import Figures, options, rates, tell
 
-from mho.hw.config import load_chip
+from mho.hw.config import Chip, load_chip
 from mho.macro_models import MacroModel, Masks, family, load_device
 from mho.macro_models.integer.operation import MvmOperation
 from mho.macro_models.tnsa.converter.walk import compiled
@@ -62,6 +62,7 @@ ROWS: dict[str, tuple[Figures, Figures, tuple[str, ...]]] = {
 class Case:
     """A batch of products on one programmed core."""
 
+    chip: Chip
     model: MacroModel
     op: MvmOperation
     masks: Masks
@@ -97,7 +98,7 @@ def case(
     low, high = op.input_range
     x, ids = rng.integers(low, high + 1, (batch, cell_map.rows)), np.arange(batch, dtype=np.uint64) << np.uint64(32)
     op = replace(op, step_code=step_code or max(1, round(model.full_scale(op, masks, x))))
-    return Case(model=model, op=op, masks=masks, x=x, ids=ids)
+    return Case(chip=described, model=model, op=op, masks=masks, x=x, ids=ids)
 
 
 def cases(lines: int, batch: int) -> dict[str, Case]:

@@ -7,16 +7,10 @@ with everything that it has. CPU time of the process; the rows take turns, so th
 ``--cosim`` the same products in co-simulation too (CPU time of the simulator), whose codes must be those of the model.
 """
 
-from dataclasses import dataclass, replace
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
+from functional import Case, case
 from tools import options, rates, tell
 
-from mho.hw.config import Chip, load_chip
-from mho.macro_models import Masks, family, load_device
-from mho.macro_models.integer.operation import MvmOperation
 from mho.sim.build.simulators import verilator_build
 from mho.sim.core.cosim_core import CosimCore
 from mho.sim.core.process import Simulation
@@ -28,49 +22,6 @@ CHIPS: dict[str, tuple[str, dict[str, object]]] = {
     "hermes-core, four windows": ("hermes-core", {"read.phases": 4}),
 }
 ROUNDS = 5
-
-
-@dataclass(frozen=True, kw_only=True)
-class Case:
-    """A batch of products on one programmed core."""
-
-    chip: Chip
-    model: Any
-    op: MvmOperation
-    masks: Masks
-    x: NDArray[np.int64]
-    ids: NDArray[np.uint64]
-
-    def run(self) -> NDArray[np.int16]:
-        """The codes."""
-        return self.model.mvm(self.op, self.masks, self.x, self.ids).codes
-
-
-def case(
-    chip: str, overrides: dict[str, object], device: str | None, batch: int, *, in_bits: int | None = None,
-    step_code: int | None = None, device_keys: dict[str, object] | None = None, causes: frozenset[str] | None = None,
-) -> Case:
-    """Normal weights on a device after a day (None: that of the chip), uniform inputs: the widest, or of ``in_bits``.
-
-    The step is the one with which no code is at the end of the range, or ``step_code``.
-    """
-    described, rng = load_chip(chip, overrides), np.random.default_rng(1)
-    cfg, cells = described.macro_config(), described.cells
-    cell_map, target = cfg.cell_map, np.zeros(cfg.cell_map.shape)
-    top = cell_map.top(cells.g_min_uS, cells.g_max_uS)
-    weights = np.clip(rng.standard_normal((cell_map.rows, cell_map.columns)) / 4.0, -1.0, 1.0) * top
-    values = cell_map.split(weights, cells.g_min_uS, cells.g_max_uS)
-    cell_map.put(target, np.arange(cell_map.rows), np.arange(cell_map.columns), values)
-    model = family(described.core.kind).model(
-        cfg, target, device=load_device(device or described.device, device_keys), seed=0, core=0,
-        time_s=0.0 if device == "ideal" else 86400.0, causes=causes,
-    )
-    op = described.operation(in_bits=in_bits or described.input_bits, in_signed=True)
-    masks = Masks.reset(*cell_map.shape)
-    low, high = op.input_range
-    x, ids = rng.integers(low, high + 1, (batch, cell_map.rows)), np.arange(batch, dtype=np.uint64) << np.uint64(32)
-    op = replace(op, step_code=step_code or max(1, round(model.full_scale(op, masks, x))))
-    return Case(chip=described, model=model, op=op, masks=masks, x=x, ids=ids)
 
 
 def cosimulated(job: Case, rounds: int = ROUNDS) -> float:
