@@ -137,6 +137,29 @@ class MvmOperation:
         return (-top if self.in_signed else 0), top
 
 
+@dataclass(frozen=True, kw_only=True)
+class ForwardOperation(MvmOperation):
+    """Of a kind of core whose products go forward, whose converters count, and whose duration does not depend on data.
+
+    Raises
+    ------
+    InputError
+        If a value is out of range.
+    """
+
+    early_stop: bool = False
+
+    kind: ClassVar[str]
+    """Of the core."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.direction is not Direction.FORWARD:
+            raise InputError(f"direction must be forward for a core of kind {self.kind}, not backward")
+        if self.converter is not Converter.COUNT:
+            raise InputError(f"converter must be count for a core of kind {self.kind}, not binary")
+
+
 MASK_SLOTS = 8
 """Word-line masks, and masks of converted lines, that a core holds."""
 

@@ -6,15 +6,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.macro_models.errors import InputError
-from mho.macro_models.integer.operation import MAX_BITS, MOST_OUT_BITS, Converter, Direction, MvmOperation
+from mho.macro_models.integer.operation import MAX_BITS, MOST_OUT_BITS, ForwardOperation
 
 MOST_SHIFT = 15
 """Bits by which a sum is shifted down at most: of the largest step code that is a power of two."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class SramOperation(MvmOperation):
+class SramOperation(ForwardOperation):
     """Static parameters of one product; see :class:`MvmOperation`.
 
     An output is the exact sum of inputs times weights in steps of a power of two, to the nearest half step: the step
@@ -27,17 +26,9 @@ class SramOperation(MvmOperation):
         If a value is out of range.
     """
 
-    early_stop: bool = False
-
+    kind = "sram"
     planes_at_once = MAX_BITS
     most_out_bits = MOST_OUT_BITS
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.direction is not Direction.FORWARD:
-            raise InputError("direction must be forward for a core of kind sram, not backward")
-        if self.converter is not Converter.COUNT:
-            raise InputError("converter must be count for a core of kind sram, not binary")
 
 
 def significances(bits: int) -> NDArray[np.int64]:

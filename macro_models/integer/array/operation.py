@@ -2,15 +2,14 @@
 
 from dataclasses import dataclass
 
-from mho.macro_models.errors import InputError
-from mho.macro_models.integer.operation import MAX_BITS, MOST_OUT_BITS, Converter, Direction, MvmOperation
+from mho.macro_models.integer.operation import MAX_BITS, MOST_OUT_BITS, ForwardOperation, MvmOperation
 
 MOST_BITS = 10
 """Most bits of a converter."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class ArrayOperation(MvmOperation):
+class ArrayOperation(ForwardOperation):
     """Static parameters of one product; see :class:`MvmOperation`.
 
     An output is the sum of the codes of its conversions, shifted as bits of the input are, in half steps: even numbers,
@@ -23,17 +22,9 @@ class ArrayOperation(MvmOperation):
         If a value is out of range.
     """
 
-    early_stop: bool = False
-
+    kind = "array"
     planes_at_once = MAX_BITS
     most_out_bits = MOST_OUT_BITS
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.direction is not Direction.FORWARD:
-            raise InputError("direction must be forward for a core of kind array, not backward")
-        if self.converter is not Converter.COUNT:
-            raise InputError("converter must be count for a core of kind array, not binary")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 
 from mho.macro_models.errors import InputError
-from mho.macro_models.integer.operation import Converter, Direction, MvmOperation
+from mho.macro_models.integer.operation import ForwardOperation
 
 MAGNITUDE_BITS = 7
 """Bits of a pulse width: with the sign 8. A window has ``2**MAGNITUDE_BITS`` widths."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class PwmOperation(MvmOperation):
+class PwmOperation(ForwardOperation):
     """Static parameters of one product; see :class:`MvmOperation`.
 
     Inputs have at most 7 bits of magnitude and take one conversion. Those of fewer bits are shifted up, so that their
@@ -24,18 +24,13 @@ class PwmOperation(MvmOperation):
         If a value is out of range.
     """
 
-    early_stop: bool = False
-
+    kind = "pwm"
     planes_at_once = MAGNITUDE_BITS
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.planes > MAGNITUDE_BITS:
             raise InputError(f"in_bits must be at most {MAGNITUDE_BITS} of unsigned inputs, not {self.in_bits!r}")
-        if self.direction is not Direction.FORWARD:
-            raise InputError("direction must be forward for a core of kind pwm, not backward")
-        if self.converter is not Converter.COUNT:
-            raise InputError("converter must be count for a core of kind pwm, not binary")
 
     @property
     def shift(self) -> int:
