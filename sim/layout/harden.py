@@ -1,6 +1,7 @@
 """A chip's part to a layout in a folder, stage by stage, and what was found."""
 
 from collections.abc import Callable, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from mho.rtl_gen.templates import fill
 from mho.sim.build.toolchain import require_tool
 from mho.sim.layout.block import Block, generate_block
 from mho.sim.layout.pdk import find_pdk
-from mho.sim.layout.plan import script_settings, write_outline
+from mho.sim.layout.plan import FILES, script_settings, write_outline
 from mho.sim.layout.signoff import Layout, read_layout
 from mho.sim.layout.stages import STAGES, Stages, openroad
 
@@ -60,10 +61,10 @@ def harden(
     scripts = _write_flow(settings, block, folder)
     words = {"top": block.top, "folder": str(folder), "drc": settings["drc"], "lvs": settings["lvs"]}
     stages = Stages(folder, words, note=note, progress=progress)
-    stages.run(STAGES[:1], [*block.sources, *block.stubs, "flow/synth.ys"])
+    stages.run(STAGES[:1], [*block.sources, *block.stubs, "flow/synth.ys", settings["liberty"]["slow"][0]])
     whole = write_outline(settings, block, folder)
-    views = [path for path in (block.lef, block.liberty) if path]
-    stages.run(STAGES[1:], [*views, block.constraints, "settings.json", *scripts])
+    process = [*whole["lefs"], *whole["layouts"], *chain(*whole["liberty"].values()), *(whole[key] for key in FILES)]
+    stages.run(STAGES[1:], [*process, block.constraints, "settings.json", *scripts])
     outline = whole["cells"], whole["width"], whole["height"], block.period_ns
     return read_layout(folder, block.top, pdk.name, outline, stages.seconds)
 

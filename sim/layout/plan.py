@@ -11,6 +11,9 @@ from typing import Any
 from mho.sim.layout.block import Block
 from mho.sim.layout.pdk import Pdk
 
+FILES = ("netlists", "layers", "colours", "power_grid", "wires", "extraction", "drc", "lvs", "latches")
+"""Of a process, that stages take as they are."""
+
 _MARGIN_um = 20.0
 """From the edge of the block to its rows, for the ring of supplies."""
 
@@ -37,8 +40,7 @@ def script_settings(block: Block, pdk: Pdk, folder: Path, *, density: float) -> 
             files["technology"], files["cells"], *([block.lef] if block.lef else [])],
         "liberty": {corner: [path, *macro] for corner, path in corners.items()},
         "layouts": [files["layouts"]],
-        **{key: files[key] for key in ("netlists", "layers", "colours", "power_grid", "wires", "extraction", "drc",
-                                       "lvs", "latches")},
+        **{key: files[key] for key in FILES},
         "unused": pdk.cells["unused"], "fillers": pdk.cells["fill"],
         **{key: pdk.cells[key] for key in ("site", "driver", "high", "low", "diode", "power", "ground")},
         **{key: pdk.routing[key] for key in ("signal", "across", "along", "macro_power", "tracks")},
@@ -53,7 +55,7 @@ def write_outline(settings: dict[str, Any], block: Block, folder: Path) -> dict[
     """Settings with the outline, for Python and for Tcl, from what the synthesis counted."""
     stat = json.loads((folder / "synth.json").read_text())
     counts = stat["design"]
-    macros = clustered((folder / "synth.v").read_text(), block.macro)
+    macros = macro_instances((folder / "synth.v").read_text(), block.macro)
     width, height = block.macro_size
     used = len(macros) * (width + _HALO_um) * (height + _HALO_um)
     side = max(math.sqrt(counts["area"] * _GROWTH / settings["density"] + used), _LEAST_um)
@@ -76,7 +78,7 @@ def _on_grid(length: float, grid: float) -> float:
     return round(math.ceil(length / grid) * grid, 3)
 
 
-def clustered(netlist: str, macro: str) -> list[str]:
+def macro_instances(netlist: str, macro: str) -> list[str]:
     """Names of the macro's instances in a flat netlist, as OpenROAD has them."""
     if not macro:
         return []
