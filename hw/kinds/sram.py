@@ -18,8 +18,8 @@ from mho.hw.core.digital.sequencer import Phase
 from mho.hw.core.row_core import RowCore
 from mho.hw.core.timing import Drain
 from mho.hw.core.write_verify import WriteVerifyConfig
+from mho.hw.host.core.blocks import RowBlocks
 from mho.hw.host.core.map import core_map
-from mho.hw.host.core.row_blocks import RowBlocks
 from mho.hw.kinds import Energy
 from mho.hw.macro.contract import ContractPins
 from mho.macro_models.integer.operation import MAX_BITS, MOST_OUT_BITS, Masks, MvmOperation

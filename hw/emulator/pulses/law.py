@@ -2,12 +2,11 @@
 
 from typing import Any
 
-from amaranth.hdl import Array, Module, Mux, Signal, Value, signed
+from amaranth.hdl import Array, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data
 from amaranth.lib.memory import Memory
 
 from mho.hw.block import Resettable
-from mho.hw.emulator.pulses.wide_multiplier import OPERAND_BITS
 from mho.hw.ports import In, Out
 from mho.macro_models.integer.pulse import (
     AMPLITUDE_BITS,
@@ -26,6 +25,43 @@ from mho.macro_models.integer.pulse import (
     LawWords,
     Polarity,
 )
+
+OPERAND_BITS = 33
+"""Bits of a factor with its sign."""
+
+_PART_BITS = 11
+"""Bits of a factor that are multiplied in one stage: what an ECP5 does in 20 ns without its multipliers."""
+
+
+class WideMultiplier(Resettable):
+    """``product`` is that of ``a`` and ``b`` three cycles before; a product can begin in each cycle.
+
+    Members
+    -------
+    a, b : In(signed(33))
+        Factors.
+    product : Out(signed(66))
+        See above.
+    """
+
+    a = In(lambda self: signed(OPERAND_BITS))
+    b = In(lambda self: signed(OPERAND_BITS))
+    product = Out(signed(2 * OPERAND_BITS))
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        a, b = Signal(signed(OPERAND_BITS), reset_less=True), Signal(signed(OPERAND_BITS), reset_less=True)
+        m.d.sync += [a.eq(self.a), b.eq(self.b)]
+        total = Const(0)
+        for low in range(0, OPERAND_BITS, _PART_BITS):
+            part = b[low : low + _PART_BITS]
+            factor = part.as_signed() if low + _PART_BITS == OPERAND_BITS else part
+            product = Signal(signed(OPERAND_BITS + _PART_BITS + 1), name=f"product_{low}", reset_less=True)
+            m.d.sync += product.eq(a * factor)
+            total = total + (product << low)
+        m.d.sync += self.product.eq(total)
+        return self.resets(m)
+
 
 _VALUE_BITS = 26
 """Bits of a constant of the law with its sign."""

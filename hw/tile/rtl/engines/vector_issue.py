@@ -11,7 +11,7 @@ from mho.hw.ports import In, Out
 from mho.hw.tile.isa import STREAMS, Cause, Engine, Op, Operand
 from mho.hw.tile.isa.rules import TARGET_RULES, Use, is_draw
 from mho.hw.tile.rtl.engines.checks import SourceLayout, VecCheck
-from mho.hw.tile.rtl.engines.fetcher import Fetcher
+from mho.hw.tile.rtl.engines.descriptors import Fetcher
 from mho.hw.tile.rtl.engines.issue_queue import IssueQueue, IssuingEngine
 from mho.hw.tile.rtl.engines.vector_control import FLAGS, VecLayout, VectorControl, VectorPorts, sources
 from mho.hw.tile.rtl.rings import AskPort

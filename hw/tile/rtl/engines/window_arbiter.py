@@ -11,8 +11,7 @@ from mho.hw.noc.arbiter import RoundRobin
 from mho.hw.ports import In, Out, array
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.rtl.engines.checks import walk_wrongs
-from mho.hw.tile.rtl.engines.descriptors import FetchPort, place_at
-from mho.hw.tile.rtl.engines.fetcher import Fetcher
+from mho.hw.tile.rtl.engines.descriptors import Fetcher, FetchPort, place_at
 from mho.hw.tile.rtl.rings import AskPort, Change
 from mho.hw.tile.rtl.sequencer.sequencer import DescriptorWrite
 from mho.hw.tile.rtl.windows import WalkFaults, WalkPort, WalkRequest, WindowIterator
