@@ -166,8 +166,6 @@ def build(
 
     Parameters
     ----------
-    board_name
-        The board.
     chip
         What is put on it, or None for its preset.
     folder

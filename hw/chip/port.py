@@ -25,8 +25,6 @@ class FlitPort(Component):
 
     Parameters
     ----------
-    mesh
-        The mesh.
     map
         Its registers, of :func:`mho.hw.chip.map.chip_page`.
 

@@ -25,11 +25,6 @@ class HostPort(Component[MeshConfig]):
     Requests to registers go before flits of the host. Those may go to any set of nodes, with any tag but that of
     requests: blocks, for which the host keeps count of credits as an interface does, and credits that it gives.
 
-    Parameters
-    ----------
-    cfg
-        The mesh.
-
     Members
     -------
     bus : In(RegisterBus(host_address_bits(cfg)))

@@ -61,8 +61,6 @@ class BoardProgrammer:
     ----------
     bus
         What gets at the board.
-    cfg
-        The board.
     progress
         Called with (words loaded, words) while tables or cells are loaded, and with (cells done, cells) in each pass.
     guard

@@ -45,11 +45,6 @@ def payloads(cfg: MeshConfig, count: int) -> NDArray[np.uint32]:
 class MeshSimulation:
     """Simulator of a :class:`mho.hw.noc.router.network.Network`, built once and kept in the cache.
 
-    Parameters
-    ----------
-    cfg
-        The mesh.
-
     Attributes
     ----------
     build_cpu_s

@@ -116,11 +116,6 @@ class NodesRun:
 class NodesSimulation:
     """Simulator of a :class:`mho.hw.noc.mesh.Mesh`, built once and kept in the cache.
 
-    Parameters
-    ----------
-    cfg
-        The mesh.
-
     Raises
     ------
     ToolError

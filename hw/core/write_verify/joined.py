@@ -54,11 +54,6 @@ class ProgrammingIsolation(Component[WriteVerifyConfig]):
     While ``enable`` is 0 each output is 0, also where what drives it is unknown: before a clock, before a reset.
     It is a module of gates alone, so that isolation cells of another supply can take its place.
 
-    Parameters
-    ----------
-    cfg
-        Configuration of write-verify.
-
     Members
     -------
     enable : In(1)

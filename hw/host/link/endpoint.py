@@ -23,11 +23,6 @@ class LinkTarget(Component[LinkConfig]):
     reply: 4 cycles, 13 for each command, 8 for each word that is written, 4 for each that is read, and 4
     for each access beside those of the bus.
 
-    Parameters
-    ----------
-    cfg
-        Configuration.
-
     Members
     -------
     i : In(stream of 8 bits)

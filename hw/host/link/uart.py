@@ -209,8 +209,6 @@ class UartBridge(Component[LinkConfig]):
 
     Parameters
     ----------
-    cfg
-        Configuration of the link.
     uart
         Clock and rate of the line.
 

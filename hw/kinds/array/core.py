@@ -28,8 +28,6 @@ class ArrayPins(ContractPins):
 
     Parameters
     ----------
-    cfg
-        Configuration of the core.
     write
         Configuration of write-verify; None: cells are programmed from outside.
 

@@ -63,8 +63,6 @@ def pwm_map(
 
     Parameters
     ----------
-    cfg
-        Configuration of the core.
     sha256
         Hash of the chip description.
     products

@@ -71,11 +71,6 @@ class PwmCore(Resettable[PwmCoreConfig], VectorMembers):
 
     The next operation loads and the last result drains while one is at the pins.
 
-    Parameters
-    ----------
-    cfg
-        Configuration of the core.
-
     Members
     -------
     <the members of :func:`pwm_port`>

@@ -52,8 +52,6 @@ class TnsaCore(WritesCells, Resettable[TnsaCoreConfig]):
 
     Parameters
     ----------
-    cfg
-        Configuration of the core.
     write
         Configuration of write-verify. None: the core does not program its cells.
 

@@ -49,11 +49,6 @@ class FlowTable(Component[MeshConfig]):
     A block may start when no credit of the block before the last is missing. Credits and writes have the memory of
     credits first: ``free`` is 0 while one comes.
 
-    Parameters
-    ----------
-    cfg
-        The mesh.
-
     Members
     -------
     row, value : In(4), In(22)
@@ -138,11 +133,6 @@ class FlowTable(Component[MeshConfig]):
 
 class SlotTable(Component[MeshConfig]):
     """Rows of slots: who sends there, and whether the next block that is freed is an odd one.
-
-    Parameters
-    ----------
-    cfg
-        The mesh.
 
     Members
     -------

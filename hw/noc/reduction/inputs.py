@@ -36,8 +36,6 @@ class ReductionInput(Component[MeshConfig]):
 
     Parameters
     ----------
-    cfg
-        The mesh.
     guarded
         Whether what comes in looks at ``ready`` itself before it is valid.
 

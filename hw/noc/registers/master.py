@@ -39,8 +39,6 @@ class RegisterMaster(Component[MeshConfig]):
 
     Parameters
     ----------
-    cfg
-        The mesh.
     longest
         Words of the longest burst, a power of two.
 

@@ -93,11 +93,6 @@ class NodeRegisters(Component[MeshConfig]):
     What is beyond the node's own registers is answered by an error, two cycles after it was asked, as they answer;
     so is what is meant for the tile while that stands still.
 
-    Parameters
-    ----------
-    cfg
-        The mesh.
-
     Members
     -------
     request, answer : In(Arrival(32)), Out(stream of 32 bits)

@@ -25,8 +25,6 @@ class InputUnit(ports.Component[MeshConfig]):
 
     Parameters
     ----------
-    cfg
-        The mesh.
     port
         Which input.
 
@@ -111,11 +109,6 @@ class Router(wiring.Component):
     A flit that an input has taken is offered to the outputs in the next cycle and enters the next router's input at the
     end of that: one cycle a hop, turns, injection, ejection and channel included. What it wants there is found in
     parallel with the arbitration and travels with it.
-
-    Parameters
-    ----------
-    cfg
-        The mesh.
 
     Members
     -------

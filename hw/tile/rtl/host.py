@@ -72,11 +72,6 @@ class HostAccess(Component[TileConfig]):
     After the reset of the chip, before the first access, no stream has blocks (16 cycles): so a start looks at
     descriptors that are there, and what names a stream that nobody wrote traps.
 
-    Parameters
-    ----------
-    cfg
-        The tile.
-
     Members
     -------
     bus : In(RegisterBus(19))

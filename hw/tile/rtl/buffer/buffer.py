@@ -73,8 +73,6 @@ class Buffer(Component[TileConfig]):
 
     Parameters
     ----------
-    cfg
-        The tile.
     readers, writers
         Numbers of ports.
 

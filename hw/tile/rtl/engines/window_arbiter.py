@@ -25,8 +25,6 @@ class WindowArbiter(Resettable[TileConfig]):
 
     Parameters
     ----------
-    cfg
-        The tile.
     ports
         Those who ask.
 
