@@ -26,28 +26,22 @@ class RowDriver(Resettable[RowConfig]):
 
     ``load``, ``drive`` and ``clear`` take effect at the next clock edge. No row is driven both ways, and none but
     between ``drive`` and ``clear``.
-
-    Members
-    -------
-    load, planes, in_signed, driven : In
-        Take over an operation: the planes of :class:`mho.hw.core.digital.loader.CodeLoader`, and rows that are driven.
-    drive, select : In(1), In
-        Put a step on the rows: the number of a digit, times ``cfg.row_groups``, and of the group of rows.
-    clear : In(1)
-        Release the rows.
-    pos, neg : Out(cfg.inputs() * cfg.digit_bits)
-        Digits of rows of positive and of negative inputs, from flip-flops.
     """
 
     load = In(1)
     planes = array(In(lambda self: self.cfg.inputs()), MAX_BITS)
     in_signed = In(1)
     driven = In(lambda self: self.cfg.inputs())
+    """Take over an operation: the planes of :class:`mho.hw.core.digital.loader.CodeLoader`, and rows that are
+    driven."""
     drive = In(1)
     select = In(lambda self: range(max(self.cfg.drive_steps, 2)))
+    """Put a step on the rows: the number of a digit, times ``cfg.row_groups``, and of the group of rows."""
     clear = In(1)
+    """Release the rows."""
     pos = Out(lambda self: self.cfg.inputs() * self.cfg.digit_bits)
     neg = Out(lambda self: self.cfg.inputs() * self.cfg.digit_bits)
+    """Digits of rows of positive and of negative inputs, from flip-flops."""
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -13,30 +13,21 @@ class TableStore(Resettable[EmulatorConfig]):
     """Memory of tables, of which an operation finds its own by a tag.
 
     Neither tables nor tags know reset: a board that was reset goes on with what was loaded.
-
-    Members
-    -------
-    load, word : In
-        A word of the load port is taken in this cycle.
-    wanted : In(cfg.tag_bits)
-        Tag of the table that the operation needs.
-    allowed : In(cfg.slots)
-        Slots that may be used for it.
-    known : Out(1)
-        There is one. Combinational.
-    place : In
-        ``entry`` are those words of it in the next cycle.
-    entry : Out(signed(cfg.sum_bits)).array(cfg.table_fields)
-        See above.
     """
 
     load = In(1)
     word = In(lambda self: LoadLayout(self.cfg))
+    """A word of the load port is taken in this cycle."""
     wanted = In(lambda self: self.cfg.tag_bits)
+    """Tag of the table that the operation needs."""
     allowed = In(lambda self: self.cfg.slots)
+    """Slots that may be used for it."""
     known = Out(1)
+    """There is one. Combinational."""
     place = In(lambda self: range(self.cfg.slot_words >> self._field_bits()))
+    """``entry`` are those words of it in the next cycle."""
     entry = array(Out(lambda self: signed(self.cfg.sum_bits)), lambda self: self.cfg.table_fields)
+    """See above."""
 
     def _field_bits(self) -> int:
         return (self.cfg.table_fields - 1).bit_length()
@@ -71,23 +62,16 @@ class CellMemory(Component[EmulatorConfig]):
     cfg
         Configuration; ``cfg.memory`` chooses the kind. SPRAM is instances of ``SB_SPRAM256KA``, which Amaranth's
         simulator does not know.
-
-    Members
-    -------
-    address : In
-        Word, to be read or written.
-    write : In
-        Parts of the word that are written, each of ``cfg.chunk_bits`` bits.
-    value : In
-        What is written.
-    data : Out
-        That word, in the cycle behind one without a write.
     """
 
     address = In(lambda self: range(self.cfg.cell_words))
+    """Word, to be read or written."""
     write = In(lambda self: self.cfg.word_bits // self.cfg.chunk_bits)
+    """Parts of the word that are written, each of ``cfg.chunk_bits`` bits."""
     value = In(lambda self: self.cfg.word_bits)
+    """What is written."""
     data = Out(lambda self: self.cfg.word_bits)
+    """That word, in the cycle behind one without a write."""
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -132,19 +132,13 @@ class SramPins(ContractPins):
 
 
 class SumGroups(ColumnGroups):
-    """Makes codes of sums; see :class:`ColumnGroups` and :func:`mho.macro_models.integer.sram.rescaled`.
-
-    Members
-    -------
-    totals : In(cfg.lanes * cfg.sum_bits)
-        Those of the group of the last cycle.
-    step_code : In(16)
-        With ``finish``: step of the product.
-    """
+    """Makes codes of sums; see :class:`ColumnGroups` and :func:`mho.macro_models.integer.sram.rescaled`."""
 
     stages = ("read", "shifted")
     totals = ports.In(lambda self: self.cfg.lanes * self.cfg.sum_bits)
+    """Those of the group of the last cycle."""
     step_code = ports.In(16)
+    """With ``finish``: step of the product."""
 
     def exact(self, m: Module, group: Value) -> list[Signal]:
         """A cycle for the shift."""

@@ -17,20 +17,14 @@ class ProgrammingPermission(Component):
     In Verilog its two flip-flops are cleared by the pin without a clock, so that a dip of any width counts; they are
     set by the second clock edge at which the pin is 1 and nothing programs. Amaranth's simulator, in which a pin
     changes at a clock edge, has them cleared at the next edge: together with the pin itself that is the same.
-
-    Members
-    -------
-    enable : In(1)
-        The pin, in no clock's domain.
-    busy : In(1)
-        Something programs, or waits to go on with it.
-    granted : Out(1)
-        Programming is allowed. Falls with ``enable``, without a clock.
     """
 
     enable = In(1)
+    """The pin, in no clock's domain."""
     busy = In(1)
+    """Something programs, or waits to go on with it."""
     granted = Out(1)
+    """Programming is allowed. Falls with ``enable``, without a clock."""
 
     def elaborate(self, platform: Any) -> Module | Instance:
         if hasattr(platform, "module_name"):
@@ -53,20 +47,14 @@ class ProgrammingIsolation(Component[WriteVerifyConfig]):
 
     While ``enable`` is 0 each output is 0, also where what drives it is unknown: before a clock, before a reset.
     It is a module of gates alone, so that isolation cells of another supply can take its place.
-
-    Members
-    -------
-    enable : In(1)
-        1: the macro sees the engine. Changes only while the engine is idle, or to stop it at once.
-    engine : In(write_pins(cfg))
-        What the engine drives.
-    macro : Out(write_pins(cfg))
-        What the macro sees.
     """
 
     enable = In(1)
+    """1: the macro sees the engine. Changes only while the engine is idle, or to stop it at once."""
     engine = In(lambda self: write_pins(self.cfg))
+    """What the engine drives."""
     macro = Out(lambda self: write_pins(self.cfg))
+    """What the macro sees."""
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -34,19 +34,13 @@ _PART_BITS = 11
 
 
 class WideMultiplier(Resettable):
-    """``product`` is that of ``a`` and ``b`` three cycles before; a product can begin in each cycle.
-
-    Members
-    -------
-    a, b : In(signed(33))
-        Factors.
-    product : Out(signed(66))
-        See above.
-    """
+    """``product`` is that of ``a`` and ``b`` three cycles before; a product can begin in each cycle."""
 
     a = In(lambda self: signed(OPERAND_BITS))
     b = In(lambda self: signed(OPERAND_BITS))
+    """Factors."""
     product = Out(signed(2 * OPERAND_BITS))
+    """See above."""
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -86,48 +80,34 @@ class PulseArithmetic(Resettable):
     The bit-exact reference is :class:`mho.macro_models.integer.pulse.PulseLaw`. It takes 13 cycles from ``start`` to
     ``done`` for a pulse, 6 for a read. ``old``, ``z`` and ``reads`` stay from two cycles before ``start`` until
     ``done``.
-
-    Members
-    -------
-    start, reads : In(1)
-        Begin; ``reads``: a verify read, else a pulse.
-    old : In(CellLayout())
-        The cell before.
-    z : In(signed(16))
-        Its normal code.
-    done : Out(1)
-        ``state`` or ``code`` are valid from the next cycle on.
-    state : Out(32)
-        Word of the state of the cell after the pulse.
-    code : Out(verify_bits)
-        Verify code.
-    a, b : Out(signed(33))
-        Factors for the multiplier; 0 while idle.
-    product : In(signed(66))
-        Their product three cycles later.
-    moved_load, constant_load : In(1)
-        Write ``load_data`` to ``load_index`` of the table, or of the constants (:class:`LawWords`).
-    load_index, load_data : In
-        See above.
-    key : Out(64)
-        Key of the draws, which is among the constants.
     """
 
     start = In(1)
     reads = In(1)
+    """Begin; ``reads``: a verify read, else a pulse."""
     old = In(CellLayout())
+    """The cell before."""
     z = In(signed(16))
+    """Its normal code."""
     done = Out(1)
+    """``state`` or ``code`` are valid from the next cycle on."""
     state = Out(32)
+    """Word of the state of the cell after the pulse."""
     code = Out(lambda self: self.verify_bits)
+    """Verify code."""
     a = Out(lambda self: signed(OPERAND_BITS))
     b = Out(lambda self: signed(OPERAND_BITS))
+    """Factors for the multiplier; 0 while idle."""
     product = In(signed(2 * OPERAND_BITS))
+    """Their product three cycles later."""
     moved_load = In(1)
     constant_load = In(1)
+    """Write ``load_data`` to ``load_index`` of the table, or of the constants (:class:`LawWords`)."""
     load_index = In(range(len(MOVED)))
     load_data = In(32)
+    """See above."""
     key = Out(64)
+    """Key of the draws, which is among the constants."""
 
     def __init__(self, verify_bits: int) -> None:
         self.verify_bits = verify_bits

@@ -93,23 +93,16 @@ class ArrayPins(ContractPins):
 
 
 class ShiftAdd(ColumnGroups):
-    """Adds up the codes of steps; see :class:`ColumnGroups` and :meth:`mho.macro_models.kinds.array.ArrayModel.mvm`.
-
-    Members
-    -------
-    converted : In(cfg.lanes * cfg.codes * cfg.converter.bits)
-        Codes of the group of the last cycle, lowest column first.
-    first, shift : In(1)
-        With ``part`` or ``finish``: nothing was added before; what was counts for a digit more.
-    less : In(1)
-        With them, if ``cfg.chop``: rows were driven the other way, so that codes are subtracted.
-    """
+    """Adds up the codes of steps; see :class:`ColumnGroups` and :meth:`mho.macro_models.kinds.array.ArrayModel.mvm`."""
 
     sums = True
     converted = ports.In(lambda self: self.cfg.lanes * self.cfg.codes * self.cfg.converter.bits)
+    """Codes of the group of the last cycle, lowest column first."""
     first = ports.In(1)
     shift = ports.In(1)
+    """With ``part`` or ``finish``: nothing was added before; what was counts for a digit more."""
     less = ports.In(1, when=lambda self: self.cfg.chop)
+    """With them, if ``cfg.chop``: rows were driven the other way, so that codes are subtracted."""
 
     def exact(self, m: Module, group: Value) -> list[Signal]:
         """A cycle after their group was at the pins; their sums are read while it is."""

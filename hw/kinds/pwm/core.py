@@ -31,19 +31,14 @@ class DigitalUnit(ColumnGroups):
     See :class:`ColumnGroups`. A code is that of :meth:`mho.macro_models.integer.pwm.converter.DigitalUnits.compute`; 0
     where a column is not enabled. The ``cfg.output_words`` cycles of two lanes (128 of 256 columns) hide behind the 133
     cycles of a product of one window.
-
-    Members
-    -------
-    columns : In(cfg.lanes * COLUMN_BITS)
-        Gains and offsets of the group of the last cycle.
-    count_pos, count_neg : In(cfg.lanes * 12)
-        Its counters.
     """
 
     stages = ("read", "product")
     columns = In(lambda self: self.cfg.lanes * COLUMN_BITS)
+    """Gains and offsets of the group of the last cycle."""
     count_pos = In(lambda self: self.cfg.lanes * COUNTER_BITS)
     count_neg = In(lambda self: self.cfg.lanes * COUNTER_BITS)
+    """Its counters."""
 
     def exact(self, m: Module, group: Value) -> list[Signal]:
         """One cycle after its counters were at the pins."""

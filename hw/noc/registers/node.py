@@ -30,20 +30,14 @@ class RegisterServer(Component):
     ----------
     longest
         Words of the longest packet, a power of two.
-
-    Members
-    -------
-    request : In(Arrival(32))
-        Words of a packet: :class:`.packet.HeaderLayout`, then what is written.
-    answer : Out(stream of 32 bits)
-        Words that were read, then :class:`.packet.StatusLayout`.
-    bus : Out(RegisterBus(NODE_BITS))
-        The registers.
     """
 
     request = In(Arrival(32))
+    """Words of a packet: :class:`.packet.HeaderLayout`, then what is written."""
     answer = Out(stream.Signature(32))
+    """Words that were read, then :class:`.packet.StatusLayout`."""
     bus = Out(RegisterBus(NODE_BITS))
+    """The registers."""
 
     def __init__(self, longest: int = BURST) -> None:
         self.longest = longest
@@ -92,31 +86,22 @@ class NodeRegisters(Component[MeshConfig]):
 
     What is beyond the node's own registers is answered by an error, two cycles after it was asked, as they answer;
     so is what is meant for the tile while that stands still.
-
-    Members
-    -------
-    request, answer : In(Arrival(32)), Out(stream of 32 bits)
-        The interface, for packets.
-    tile : Out(RegisterBus(NODE_BITS - 1))
-        Registers of the tile.
-    tables : Out(TableWrite())
-        The interface's tables.
-    counters : In(CountersLayout())
-        And its counters.
-    stopped, power_off : Out(1)
-        The tile's clock stands still; its power is to be off (the clock stands still then too).
-    setup : Out(SetupLayout(cfg))
-        Writes entries of the reduction router; only if ``cfg.contexts``.
     """
 
     request = In(Arrival(32))
     answer = Out(stream.Signature(32))
+    """The interface, for packets."""
     tile = Out(RegisterBus(NODE_BITS - 1))
+    """Registers of the tile."""
     tables = Out(TableWrite())
+    """The interface's tables."""
     counters = In(CountersLayout())
+    """And its counters."""
     stopped = Out(1)
     power_off = Out(1)
+    """The tile's clock stands still; its power is to be off (the clock stands still then too)."""
     setup = Out(lambda self: SetupLayout(self.cfg), when=lambda self: self.cfg.contexts)
+    """Writes entries of the reduction router; only if ``cfg.contexts``."""
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -27,29 +27,20 @@ class InputUnit(ports.Component[MeshConfig]):
     ----------
     port
         Which input.
-
-    Members
-    -------
-    i : In(Channel(ChannelLayout(cfg, port)))
-        The channel.
-    room : In(cfg.queues).array(wants)
-        ``ready`` of each output that a flit may want, in the order of ``WANTS[port]``.
-    request : Out(wants)
-        Outputs that the head wants and that have room for it.
-    grant : In(wants)
-        Outputs that take it in this cycle: a subset of ``request``.
-    head : Out(FlitLayout(cfg, port))
-        The head; of no meaning without a request.
-    unroutable : Out(1)
-        Strobe: a flit is dropped that wants no output.
     """
 
     i = ports.In(lambda self: Channel(ChannelLayout(self.cfg, self.port), self.cfg.queues))
+    """The channel."""
     room = ports.array(ports.In(lambda self: self.cfg.queues), lambda self: self.wants)
+    """``ready`` of each output that a flit may want, in the order of ``WANTS[port]``."""
     request = ports.Out(lambda self: self.wants)
+    """Outputs that the head wants and that have room for it."""
     grant = ports.In(lambda self: self.wants)
+    """Outputs that take it in this cycle: a subset of ``request``."""
     head = ports.Out(lambda self: FlitLayout(self.cfg, self.port))
+    """The head; of no meaning without a request."""
     unroutable = ports.Out(1)
+    """Strobe: a flit is dropped that wants no output."""
 
     def __init__(self, cfg: MeshConfig, port: Port) -> None:
         self.port = port
@@ -206,27 +197,19 @@ class LoneRouter(ports.Component[MeshConfig]):
     ----------
     cfg
         The mesh, of one node.
-
-    Members
-    -------
-    place : In(PlaceLayout(cfg))
-        Of no width.
-    west_i, north_o : In(from_host(cfg)), Out(to_host(cfg))
-        The host.
-    local_i : In(Channel(FlitLayout(cfg)))
-        From the node.
-    local_o : Out(Channel(BodyLayout(cfg)))
-        To the node.
-    unroutable : Out(1)
-        Strobe: a flit from the node was dropped that is not for the host.
     """
 
     place = ports.In(lambda self: PlaceLayout(self.cfg))
+    """Of no width."""
     unroutable = ports.Out(1)
+    """Strobe: a flit from the node was dropped that is not for the host."""
     west_i = ports.In(lambda self: from_host(self.cfg))
     north_o = ports.Out(lambda self: to_host(self.cfg))
+    """The host."""
     local_i = ports.In(lambda self: Channel(FlitLayout(self.cfg)))
+    """From the node."""
     local_o = ports.Out(lambda self: Channel(BodyLayout(self.cfg)))
+    """To the node."""
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

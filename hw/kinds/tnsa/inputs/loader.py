@@ -23,27 +23,19 @@ class OpCheck(Component):
     ----------
     limited
         There are limits of the widths, below those of all cores.
-
-    Members
-    -------
-    op : In(OpLayout())
-        The descriptor.
-    most_in_bits, most_out_bits : In(4)
-        The limits, if there are any, 1..8.
-    legal : Out(1)
-        Whether an :class:`MvmOperation` with these values exists.
-    planes : Out(4)
-        Magnitude planes of the input, 1..8 if legal.
-    two : Out(1)
-        The operation runs as two conversions.
     """
 
     op = In(OpLayout())
+    """The descriptor."""
     legal = Out(1)
+    """Whether an :class:`MvmOperation` with these values exists."""
     planes = Out(4)
+    """Magnitude planes of the input, 1..8 if legal."""
     two = Out(1)
+    """The operation runs as two conversions."""
     most_in_bits = In(4, when=lambda self: self.limited)
     most_out_bits = In(4, when=lambda self: self.limited)
+    """The limits, if there are any, 1..8."""
 
     def __init__(self, *, limited: bool = False) -> None:
         self.limited = limited

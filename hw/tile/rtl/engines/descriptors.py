@@ -43,20 +43,14 @@ def _at(first: int, words: int, number: Value, word: Value | int) -> Value:
 
 
 class FetchPort(Bundle):
-    """Reads a word, seen from whoever reads.
-
-    Members
-    -------
-    index, valid : Out(8), Out(1)
-        Which, and that it is wanted.
-    ready, data : In(1), In(32)
-        It is read in this cycle; it is there in the next one.
-    """
+    """Reads a word, seen from whoever reads."""
 
     index = Out(_INDEX)
     valid = Out(1)
+    """Which, and that it is wanted."""
     ready = In(1)
     data = In(_WORD)
+    """It is read in this cycle; it is there in the next one."""
 
 
 class Descriptors(Resettable):
@@ -69,30 +63,21 @@ class Descriptors(Resettable):
     ----------
     ports
         Readers.
-
-    Members
-    -------
-    start : In(1)
-        Strobe: all walks begin anew.
-    ready : Out(1)
-        All walks are where they are to be.
-    fetch : In(FetchPort()).array(ports)
-        Those who read; the one with the least number goes first.
-    place : In(stream of DescriptorWrite())
-        Who writes places.
-    set, load : In(stream of DescriptorWrite())
-        Words that the program and the host write. The host's change no place.
-    ask : Out(AskPort())
-        The tokens.
     """
 
     start = In(1)
+    """Strobe: all walks begin anew."""
     ready = Out(1)
+    """All walks are where they are to be."""
     fetch = array(In(FetchPort()), lambda self: self.ports)
+    """Those who read; the one with the least number goes first."""
     place = In(stream.Signature(DescriptorWrite()))
+    """Who writes places."""
     set = In(stream.Signature(DescriptorWrite()))
     load = In(stream.Signature(DescriptorWrite()))
+    """Words that the program and the host write. The host's change no place."""
     ask = Out(AskPort())
+    """The tokens."""
 
     def __init__(self, ports: int) -> None:
         self.ports = ports
@@ -187,27 +172,19 @@ class Fetcher(Resettable):
     ----------
     kind
         Kind of descriptor.
-
-    Members
-    -------
-    number, start : In(4), In(1)
-        Which, and a strobe. The number stays.
-    done : Out(1)
-        Strobe: all of it is there, from now on.
-    o : Out(DescriptorLayout(kind))
-        The descriptor.
-    place : Out(PlaceLayout())
-        Where the walk is.
-    fetch : Out(FetchPort())
-        Descriptor memory.
     """
 
     number = In(4)
     start = In(1)
+    """Which, and a strobe. The number stays."""
     done = Out(1)
+    """Strobe: all of it is there, from now on."""
     o = Out(lambda self: DescriptorLayout(self.kind))
+    """The descriptor."""
     place = Out(PlaceLayout())
+    """Where the walk is."""
     fetch = Out(FetchPort())
+    """Descriptor memory."""
 
     def __init__(self, kind: str) -> None:
         self.kind = kind

@@ -27,26 +27,19 @@ class WindowArbiter(Resettable[TileConfig]):
     ----------
     ports
         Those who ask.
-
-    Members
-    -------
-    port : In(WalkPort()).array(ports)
-        Those who ask.
-    fetch, place : Out(FetchPort()), Out(stream of DescriptorWrite())
-        Descriptor memory.
-    ask, change, moved : Out(AskPort()), Out(stream of Change()), In(1)
-        The tokens.
-    serves : Out(1)
-        For a trace: it serves the second of those who ask.
     """
 
     port = array(In(WalkPort()), lambda self: self.ports)
+    """Those who ask."""
     fetch = Out(FetchPort())
     place = Out(stream.Signature(DescriptorWrite()))
+    """Descriptor memory."""
     ask = Out(AskPort())
     change = Out(stream.Signature(Change()))
     moved = In(1)
+    """The tokens."""
     serves = Out(1)
+    """For a trace: it serves the second of those who ask."""
 
     def __init__(self, cfg: TileConfig, ports: int) -> None:
         self.ports = ports
