@@ -33,23 +33,6 @@ def address_width(parts: LoadShape) -> int:
 class BoardConfig(BoardParts):
     """One core of ``chip`` on a board.
 
-    Parameters
-    ----------
-    chip
-        What is emulated: lines, bits of a cell, durations of the analog operations.
-    programs
-        Whether the core programs its cells, which answer to pulses.
-    serial
-        Whether the digital part of the core is emulated, too: one that is serial, for boards that have no room for it.
-    lanes, slots, memory, noise
-        As in :class:`mho.hw.emulator.EmulatorConfig`.
-    clock_hz
-        Frequency of the design, in Hz.
-    baud
-        Rate of the serial line, at most an eighth of the clock.
-    link_bytes
-        Size of each of the two buffers of the link, see :class:`mho.hw.host.link.config.LinkConfig`.
-
     Raises
     ------
     InputError
@@ -57,15 +40,23 @@ class BoardConfig(BoardParts):
     """
 
     chip: Chip
+    """What is emulated: lines, bits of a cell, durations of the analog operations."""
     programs: bool = False
+    """Whether the core programs its cells, which answer to pulses."""
     serial: bool = False
+    """Whether the digital part of the core is emulated, too: one that is serial, for boards that have no room for
+    it."""
     lanes: int = 8
     slots: int = 2
     memory: str = "block"
     noise: bool = False
+    """As in :class:`mho.hw.emulator.EmulatorConfig`."""
     clock_hz: int = 24_000_000
+    """Frequency of the design, in Hz."""
     baud: int = 3_000_000
+    """Rate of the serial line, at most an eighth of the clock."""
     link_bytes: int = 512
+    """Size of each of the two buffers of the link, see :class:`mho.hw.host.link.config.LinkConfig`."""
 
     def __post_init__(self) -> None:
         if self.chip.cores != 1:

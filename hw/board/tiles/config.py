@@ -17,16 +17,6 @@ from mho.macro_models.errors import InputError
 class TilesConfig(BoardParts):
     """All tiles of ``chip`` on a board, the macros of their cores emulated.
 
-    Parameters
-    ----------
-    chip
-        What is emulated. Its tiles are those of the chip; its cores have constants in place of trimmed durations and no
-        write-verify, as on a board of one core.
-    lanes, slots, memory, noise
-        Of each core, as in :class:`mho.hw.emulator.EmulatorConfig`.
-    clock_hz, baud, link_bytes
-        As in :class:`mho.hw.board.BoardConfig`.
-
     Raises
     ------
     InputError
@@ -34,13 +24,17 @@ class TilesConfig(BoardParts):
     """
 
     chip: Chip
+    """What is emulated. Its tiles are those of the chip; its cores have constants in place of trimmed durations and no
+    write-verify, as on a board of one core."""
     lanes: int = 8
     slots: int = 8
     memory: str = "block"
     noise: bool = False
+    """Of each core, as in :class:`mho.hw.emulator.EmulatorConfig`."""
     clock_hz: int = 24_000_000
     baud: int = 3_000_000
     link_bytes: int = 512
+    """As in :class:`mho.hw.board.BoardConfig`."""
 
     def __post_init__(self) -> None:
         try:
