@@ -94,9 +94,8 @@ def read_job(
         If the model, the inputs or an option is wrong: one sentence.
     """
     options, inputs = CompileOptions() if options is None else options, load_inputs(calibrate)
-    model = as_onnx(model, inputs)
     net = model if isinstance(model, FloatNetwork) else import_onnx(
-        model, output=options.output, frozen={name: load_input(value) for name, value in (freeze or {}).items()},
+        as_onnx(model, inputs), output=options.output, frozen={name: load_input(value) for name, value in (freeze or {}).items()},
         shapes=input_shape, x=inputs,
     )
     device = default_device(chip) if device is None else load_device(device) if isinstance(device, str) else device
