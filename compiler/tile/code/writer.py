@@ -55,12 +55,15 @@ class Writer:
         Its nodes as they fire in an image.
     apart
         What is sent and read here as well is copied for the send engine (:meth:`give`).
+    cut
+        The first node that is not an image ahead of others, if some are.
     """
 
     def __init__(
-        self, placed: Placed, tile: str, blocks: Mapping[str, int], order: Sequence[int] = (), *, apart: bool = False
+        self, placed: Placed, tile: str, blocks: Mapping[str, int], order: Sequence[int] = (), *, apart: bool = False,
+        cut: int | None = None,
     ) -> None:
-        self.order, self._apart = order, apart
+        self.order, self._apart, self._cut = order, apart, cut or 0
         self.placed, self.tile, self.blocks = placed, tile, blocks
         self.graph, self.program = placed.graph, placed.graph.program
         self.descriptors: dict[str, list[Descriptor]] = {kind: [] for kind in DESCRIPTORS}
@@ -68,7 +71,7 @@ class Writer:
         self._known: dict[tuple[str, Hashable], str] = {}
         self._streams: set[str] = set()
         self._once: set[str] = set()
-        self._ordered: dict[int, bool] = {}
+        self._first: dict[int, int | None] = {}
         self._pool: dict[str, int] = {}
         self._registers: dict[int, dict[int, str]] = {}
         self._walks: dict[str, list[Descriptor]] = {}
@@ -314,15 +317,22 @@ class Writer:
             body.reads(name, "free", block)
             body.add(send(name, flow.number))
 
-    def in_order(self, layer: int) -> bool:
-        """Whether the calls of a layer that has several come in their order, each done before the next one."""
-        if layer not in self._ordered:
-            calls = [(call.first, k) for k in range(len(self.graph.nodes))
-                     if (call := self.graph.call(k)) is not None and call.layer == layer]
-            order = [k for k in self.order if k in {k for _, k in calls}]
-            by_call = [k for _, k in sorted(calls) for _ in range(self.graph.nodes[k].firings)]
-            self._ordered[layer] = len(calls) > 1 and order == by_call
-        return self._ordered[layer]
+    def first_position(self, k: int) -> int | None:
+        """Number of the first position that the product of node ``k`` counts from, where it goes on from call to call.
+
+        None where the calls of its layer do not come in their order, each done before the next one, or it has none
+        other. Those that are an image ahead count for themselves.
+        """
+        if k not in self._first:
+            mine = self.graph.call(k)
+            assert mine is not None
+            calls = sorted((call.first, j) for j in range(len(self.graph.nodes))
+                           if (call := self.graph.call(j)) is not None and call.layer == mine.layer
+                           and (j < self._cut) == (k < self._cut))
+            order = [j for j in self.order if j in {j for _, j in calls}]
+            by_call = [j for _, j in calls for _ in range(self.graph.nodes[j].firings)]
+            self._first[k] = calls[0][0] if len(calls) > 1 and order == by_call else None
+        return self._first[k]
 
     def within(self, k: int, value: int) -> bool:
         """Whether a value is read in its own node."""
