@@ -175,7 +175,8 @@ class Emitter:
             target = self.writer.target(k, node.values[0]) if is_root else ""
             layer_code(self.writer, self.chip, k, node, target, body)
         if is_root:
-            for value in node.values[is_layer:]:
+            made = [value for value in node.values if self.writer.viewed(k, value)[0] == value]
+            for value in made[is_layer:]:
                 if value - 1 == node.head:
                     self._pool(k, node, value, body)
                 elif node.sources and value == node.values[0]:
@@ -184,7 +185,7 @@ class Emitter:
                     body.add(vec(self.writer.copy(turn, source, self.writer.target(k, value)), "push"))
                 else:
                     self._make(k, value, body)
-            for value in node.values:
+            for value in made:
                 self.writer.give(k, value, self.writer.target(k, value), body)
         return body.code()
 
@@ -206,8 +207,8 @@ class Emitter:
     def _make(self, k: int, value: int, body: Body) -> None:
         """The operations that make a value."""
         stays = self.graph.held(k)
-        sources = [Source(v, self._source(k, v), self.graph.values[v].format, v in stays)
-                   for v in self.program.stages[value - 1].inputs]
+        taken = [self.writer.viewed(k, v) for v in self.program.stages[value - 1].inputs]
+        sources = [Source(v, self._source(k, v), self.graph.values[v].format, v in stays, first) for v, first in taken]
         stage_code(self.writer, k, self.writer.steps(value), sources, self.writer.target(k, value),
                    self.graph.values[value].wide, body)
 

@@ -25,6 +25,7 @@ from mho.compiler.tile.refusal import NoRoomError
 from mho.hw.tile.interpreter.joined import HOST
 from mho.hw.tile.isa import DESCRIPTORS, Operand
 from mho.hw.tile.isa.window import OUTSIDE, SlidingWindow
+from mho.macro_models.integer.vector import Select
 
 LOCAL_BLOCKS = 2
 """Blocks of a ring within a node: one is sent while the next is made."""
@@ -168,8 +169,12 @@ class Writer:
         """A vector operation."""
         fields: dict[str, int | str] = {**vector.fields, **operands, "target": target, "elements": elements}
         if vector.parameters is not None:
-            fields["parameters"] = self.datum("parameters", "p", vector.parameters)
-            fields["period"] = vector.period or min(elements, len(vector.parameters))
+            parameters, period = vector.parameters, vector.period or min(elements, len(vector.parameters))
+            if period == 1 and elements > 1:
+                # A group ends where parameters begin anew.
+                period = self.placed.cfgs[self.tile].lanes
+                parameters = np.repeat(parameters, period, axis=0)
+            fields["parameters"], fields["period"] = self.datum("parameters", "p", parameters), period
         if vector.entries is not None:
             fields["b"] = int(self.datum("table", "", vector.entries))
         return self.declared("vec", "v", {**fields, "wide": 1} if wide else fields).name
@@ -189,6 +194,8 @@ class Writer:
         if k not in self._registers:
             node, busy, rings = self.graph.nodes[k], dict[str, int](), dict[int, str]()
             for i, v in enumerate(node.values):
+                if self.viewed(k, v)[0] != v:
+                    continue
                 if (end := self._until(k, i, v)) is None:
                     continue
                 kind = f"out{self.graph.values[v].block}_" if self.placed.flows.get(v) else REGISTER
@@ -204,8 +211,31 @@ class Writer:
         if self.placed.flows.get(value) or self.rings_of(value):
             many = node.whole and self.graph.values[value].image.pixels > 1
             return None if many or self._alone(k, value) else len(node.values)
-        uses = [i for i, w in enumerate(node.values) if value in self.program.stages[w - 1].inputs]
+        uses = [i for i, w in enumerate(node.values) if value in self.read(k, w)]
         return max(uses, default=place)
+
+    def viewed(self, k: int, value: int) -> tuple[int, int]:
+        """Where node ``k`` reads a value: of which value the block, from which element on.
+
+        Elements of a single pixel that are side by side are not made, where the node alone takes them.
+        """
+        node, layout, stage = self.graph.nodes[k], self.graph.values[value], self.program.stages[value - 1]
+        op = stage.operation
+        if value not in node.values or not isinstance(op, Select) or len(stage.inputs) > 1 or op.index.ndim > 1:
+            return value, 0
+        source, first = self.graph.values[stage.inputs[0]], int(op.index[0])
+        single = node.walk.positions == layout.image.pixels == source.image.pixels == 1
+        if not single or node.whole or node.pixels or node.sources or self.placed.flows.get(value) or (
+                self.rings_of(value) or first < 0 or (np.diff(op.index) != 1).any()
+                or (source.wide, source.signed) != (layout.wide, layout.signed)):
+            return value, 0
+        block, offset = self.viewed(k, stage.inputs[0])
+        return block, offset + first
+
+    def read(self, k: int, value: int) -> list[int]:
+        """Values whose blocks are read where a node makes a value; none where that is not made."""
+        made = self.viewed(k, value)[0] == value
+        return [self.viewed(k, v)[0] for v in self.program.stages[value - 1].inputs] if made else []
 
     def register(self, k: int, value: int, *, whole: bool = False) -> str:
         """The ring of a value within its node, which values of other times and nodes have, too."""
@@ -336,7 +366,7 @@ class Writer:
 
     def within(self, k: int, value: int) -> bool:
         """Whether a value is read in its own node."""
-        return any(value in self.program.stages[v - 1].inputs for v in self.graph.nodes[k].values)
+        return any(value in self.read(k, v) for v in self.graph.nodes[k].values)
 
     def rings_of(self, value: int) -> list[Ring]:
         """Rings of this tile that take a value."""
