@@ -80,10 +80,12 @@ class Maker:
         self.crowded: set[str] = set()  # tiles that have no room for what is sent apart
 
     def put_in_order(self, cuts: Cuts) -> Refusal | None:
-        """The order of nodes on each tile; rings are such that what is before some ``cuts`` can be an image ahead.
+        """The order of nodes on each tile, with those before some ``cuts`` an image ahead if the tiles can do that.
 
         Tiles whose program would be too long begin no product ahead, or do their nodes one by one.
         """
+        if refusal := self._not_ahead(cuts):
+            return refusal
         whole, joined = frozenset[str](), frozenset[str]()
         while True:
             runs = Runs(self.placed.graph, self.placed.members, self.image, whole, joined)
@@ -100,12 +102,13 @@ class Maker:
             long = {tile for tile, words in lengths.items()
                     if not isinstance(words, Full) and words > self.placed.cfgs[tile].instructions}
             if not long:
+                self.cuts = cuts
                 return None
             whole |= long & joined
             joined |= long
 
-    def put_ahead(self, cuts: Cuts) -> Refusal | None:
-        """Let nodes of tiles be an image ahead, if the tiles can do that."""
+    def _not_ahead(self, cuts: Cuts) -> Refusal | None:
+        """Why nodes of tiles cannot be an image ahead; None if they can."""
         nodes, graph = len(self.placed.members), self.placed.graph
         for tile, cut in cuts.items():
             if any(graph.period(k) > 1 for k, tiles in enumerate(self.placed.members) if tile in tiles):
@@ -113,7 +116,6 @@ class Maker:
             if tile not in self.placed.tiles or not 0 < cut < nodes:
                 return Refusal(f"a tile in use may have the first of {nodes} nodes ahead, not those before {cut} of "
                                f"tile {tile!r}")
-        self.cuts = cuts
         return None
 
     def _spans(self, order: Mapping[str, Sequence[int]], cuts: Cuts) -> dict[str, Spans]:
