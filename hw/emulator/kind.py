@@ -42,21 +42,15 @@ class BoardOptions(Protocol):
 
 
 class EmulatorKind(ABC):
-    """``EMULATOR`` of a kind: what stands for its macro on an FPGA, and what a host loads into that.
-
-    Attributes
-    ----------
-    config_type, macro_type
-        Configuration and component.
-    noisy, programs, serial
-        Whether emulators with read noise can be had, such that program their cells, and such whose core is serial.
-    """
+    """``EMULATOR`` of a kind: what stands for its macro on an FPGA, and what a host loads into that."""
 
     config_type: ClassVar[type[EmulatorConfig]]
     macro_type: ClassVar[type[EmulatedMacro]]
+    """Configuration and component."""
     noisy: ClassVar[bool] = False
     programs: ClassVar[bool] = False
     serial: ClassVar[bool] = False
+    """Whether emulators with read noise can be had, such that program their cells, and such whose core is serial."""
 
     def __repr__(self) -> str:
         return f"{type(self).__module__}.{type(self).__name__}()"

@@ -146,18 +146,12 @@ def emit(
 
 @dataclass(frozen=True)
 class Netlists:
-    """The netlists that the Verilog of a component was written from: what a proof compares it with.
-
-    Attributes
-    ----------
-    blocks
-        RTLIL of each block as Amaranth gives it, and what was written, by the name of the module.
-    memories
-        Shapes of memories by the names of their wrappers.
-    """
+    """The netlists that the Verilog of a component was written from: what a proof compares it with."""
 
     blocks: Mapping[str, tuple[str, Written]]
+    """RTLIL of each block as Amaranth gives it, and what was written, by the name of the module."""
     memories: Mapping[str, MemoryShape]
+    """Shapes of memories by the names of their wrappers."""
 
 
 def netlists(

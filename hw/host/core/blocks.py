@@ -22,21 +22,14 @@ from mho.macro_models.integer.operation import Direction
 
 @dataclass(frozen=True, kw_only=True)
 class CoreBlocks(ABC):
-    """What a core is generated from, and what its host asks of it. Equal blocks are equal hardware.
-
-    Parameters
-    ----------
-    cfg
-        Configuration of the core: a :class:`mho.hw.core.shape.CoreShape`.
-    registers
-        What the host answers to.
-    write
-        Configuration of write-verify, if the core programs its cells by :mod:`mho.hw.core.write_verify`.
-    """
+    """What a core is generated from, and what its host asks of it. Equal blocks are equal hardware."""
 
     cfg: Any
+    """Configuration of the core: a :class:`mho.hw.core.shape.CoreShape`."""
     registers: RegisterMap
+    """What the host answers to."""
     write: WriteVerifyConfig | None = None
+    """Configuration of write-verify, if the core programs its cells by :mod:`mho.hw.core.write_verify`."""
 
     @property
     @abstractmethod

@@ -25,13 +25,6 @@ FRAME_BITS = 10
 class UartConfig:
     """Static parameters of a serial line.
 
-    Parameters
-    ----------
-    clock_hz
-        Frequency of the clock, in Hz.
-    baud
-        Bits per second; a bit lasts 8 to 65535 clock cycles.
-
     Raises
     ------
     ValueError
@@ -39,7 +32,9 @@ class UartConfig:
     """
 
     clock_hz: int
+    """Frequency of the clock, in Hz."""
     baud: int
+    """Bits per second; a bit lasts 8 to 65535 clock cycles."""
 
     def __post_init__(self) -> None:
         if self.baud < 1 or not 8 * self.baud <= self.clock_hz <= 65535 * self.baud:
