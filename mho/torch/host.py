@@ -88,11 +88,11 @@ class HostModule(torch.nn.Module):
         return values[self.output].flatten()
 
     def forward(self, lanes: torch.Tensor, exact: bool) -> torch.Tensor:
-        """Lanes of shape (batch, elements)."""
-        results = torch.vmap(self._sample)(lanes.double() * self.taken)
+        """Lanes of shape (elements, batch)."""
+        results = torch.vmap(self._sample, in_dims=1, out_dims=1)(lanes.double() * self.taken[:, None])
         # Halves are rounded to even, as the host does.
-        codes = torch.round((results / self.unit).detach()).clamp(-LANE_MAX, LANE_MAX)
-        smooth = rounded((results / self.unit).float(), -LANE_MAX, LANE_MAX)
+        codes = torch.round((results / self.unit[:, None]).detach()).clamp(-LANE_MAX, LANE_MAX)
+        smooth = rounded((results / self.unit[:, None]).float(), -LANE_MAX, LANE_MAX)
         return smooth + (codes.float() - smooth).detach() if exact else smooth
 
 

@@ -12,7 +12,7 @@ from mho.compiler.mapping.weights import code_value, column_loads
 from mho.compiler.model.layer import LinearLayer
 from mho.compiler.program import Layer, Mvm
 from mho.hw.config import Chip
-from mho.torch.cells import CellTables
+from mho.torch.cells import CellTables, WeightNoise
 from mho.torch.product import Sensed, TnsaProduct
 from mho.torch.straight import rounded, shifted, straight
 from mho.torch.weights import WeightMap
@@ -37,7 +37,7 @@ class AnalogLayer(torch.nn.Module):
 
     def __init__(
         self, index: int, linear: LinearLayer, layer: Layer, draft: Draft, placement: Placement, chip: Chip,
-        targets: np.ndarray,
+        targets: np.ndarray, tables: CellTables,
     ) -> None:
         super().__init__()
         self.name, self.root, self.shift, self.outputs = layer.name, layer.root, layer.shift, layer.outputs
@@ -50,7 +50,11 @@ class AnalogLayer(torch.nn.Module):
             TnsaProduct(mvm, block, layer, self.cells, chip, targets[block.core])
             for mvm, block in zip(layer.mvms, blocks, strict=True)
         )
-        self.groups = linear.groups
+        self.groups, self.errors = linear.groups, WeightNoise(
+            tables, self.cells.stack_sizes, self.cells.low, self.cells.top)
+        with torch.no_grad():
+            for product in self.products:
+                product.begin(self.cells.shares(self.weight, None))
         unit = np.ones(layer.outputs)
         for product, block in zip(layer.mvms, blocks, strict=True):
             # Of several columns of an output the first holds the most significant slice.
@@ -68,11 +72,14 @@ class AnalogLayer(torch.nn.Module):
 
     def prepare(self, exact: bool, tables: CellTables | None, common: torch.Tensor) -> Prepared:
         """What all calls of a pass have in common: the cells of one chip."""
-        smooth = not exact or torch.is_grad_enabled()
-        differences = self.cells(self.weight, self.reach)
-        of_smooth = [p.smooth_weights(differences, tables, common) for p in self.products] if smooth else None
-        with torch.no_grad():
-            of_exact = [p.sensed(differences, tables, common, self.following()) for p in self.products] if exact else None
+        of_smooth = of_exact = None
+        if not exact or torch.is_grad_enabled():
+            shares, noise = self.cells.shares(self.weight, self.reach), None if tables is None else self.errors
+            of_smooth = [product.smooth_weights(shares, noise, common) for product in self.products]
+        if exact:
+            with torch.no_grad():
+                differences, following = self.cells(self.weight, self.reach), self.following()
+                of_exact = [product.sensed(differences, tables, common, following) for product in self.products]
         return of_smooth, of_exact
 
     def _bias(self) -> torch.Tensor:
@@ -83,45 +90,49 @@ class AnalogLayer(torch.nn.Module):
         following = self.following()
         return bias if following is None else bias / following
 
-    def forward(self, codes: torch.Tensor, prepared: Prepared) -> torch.Tensor:
-        """Lanes, or codes of the next layer, (batch, outputs * positions), of codes (batch, inputs, positions)."""
+    def forward(self, codes: torch.Tensor, prepared: Prepared, batch: int) -> torch.Tensor:
+        """Lanes, or codes of the next layer, (outputs * positions, batch), of codes (inputs, positions * batch)."""
         of_smooth, of_exact = prepared
         smooth = None if of_smooth is None else self._finish_smooth(codes, of_smooth)
         if of_exact is None:
             assert smooth is not None
-            return smooth.flatten(1)
+            return smooth.reshape(-1, batch)
         with torch.no_grad():
-            exact = self._finish_exact(codes, of_exact)
-        return (exact if smooth is None else straight(exact, smooth)).flatten(1)
+            exact = self._finish_exact(codes, of_exact, batch)
+        return (exact if smooth is None else straight(exact, smooth)).reshape(-1, batch)
 
     def _finish_smooth(self, codes: torch.Tensor, prepared: list[tuple[torch.Tensor, torch.Tensor]]) -> torch.Tensor:
         total: torch.Tensor | None = None
-        following = self.following()
-        for product, (weights, factor) in zip(self.products, prepared, strict=True):
-            if following is not None:
-                factor = factor / following
-            lanes = product.smooth(codes, weights) * factor.float()[:, None]
-            outputs = product.outputs[: len(factor)]
-            if product.in_order:
-                total = lanes if total is None else total + lanes
-                continue
-            if total is None:
-                total = torch.zeros(len(lanes), self.outputs, lanes.shape[2], device=lanes.device)
-            total = total.index_add(1, outputs, lanes)
+        following, pieces = self.following(), self._pieces(codes)
+        for product, (weights, factor), piece in zip(self.products, prepared, pieces, strict=True):
+            lanes = product.smooth(piece, weights, factor if following is None else factor / following.float())
+            if not product.in_order:
+                whole = torch.zeros(self.outputs, lanes.shape[1], device=lanes.device)
+                lanes = whole.index_add(0, product.outputs[: len(factor)], lanes)
+            total = lanes if total is None else total.add_(lanes)
         assert total is not None
-        total = total + self._bias().float()[:, None]
+        total = total.add_(self._bias().float()[:, None])
         if self.root.relu:
-            total = torch.relu(total)
+            total = total.relu_()
         last = self.root.requantise
         return total if last is None else rounded(total * 2.0**-last.shift, last.low, last.high)
 
-    def _finish_exact(self, codes: torch.Tensor, prepared: list[Sensed]) -> torch.Tensor:
-        total = torch.zeros(len(codes), self.outputs, codes.shape[2], dtype=torch.int64, device=codes.device)
+    def _pieces(self, codes: torch.Tensor) -> list[torch.Tensor]:
+        """What each product takes; where segments of rows lie side by side, by one split, whose gradient is one, too."""
+        ranges = sorted({(p.first_input, p.inputs) for p in self.products})
+        ends = [first + size for first, size in ranges]
+        if not all(p.narrow for p in self.products) or [first for first, _ in ranges] != [0, *ends[:-1]]:
+            return [product.taken(codes) for product in self.products]
+        parts = dict(zip(ranges, codes.split([size for _, size in ranges]) if len(ranges) > 1 else [codes], strict=True))
+        return [parts[p.first_input, p.inputs] for p in self.products]
+
+    def _finish_exact(self, codes: torch.Tensor, prepared: list[Sensed], batch: int) -> torch.Tensor:
+        total = torch.zeros(self.outputs, codes.shape[1], dtype=torch.int64, device=codes.device)
         for product, sensed in zip(self.products, prepared, strict=True):
             made = product.codes(codes, sensed)
             if self.keep:
-                self.codes.append(made.transpose(1, 2).flatten(1).to(torch.int16))
-            total = total.index_add(1, product.outputs, product.leaves(made, sensed))
+                self.codes.append(made.reshape(len(made), -1, batch).permute(2, 1, 0).flatten(1).to(torch.int16))
+            total = total.index_add(0, product.outputs, product.leaves(made, sensed))
         total = total + torch.round(self._bias()).long()[:, None]
         if self.root.relu:
             total = total.clamp(min=0)

@@ -45,7 +45,7 @@ class AnalogNetwork(torch.nn.Module):
         self.network, self.tables, self.noise = network, tables, True
         result = calibrated.result
         self.layers = torch.nn.ModuleList(
-            AnalogLayer(k, linear, layer, draft, calibrated.placement, network.chip, result.targets)
+            AnalogLayer(k, linear, layer, draft, calibrated.placement, network.chip, result.targets, tables)
             for k, (linear, layer, draft) in enumerate(zip(model.layers, program.layers, result.drafts, strict=True))
         )
         sizes, stages = [len(program.input.scale)], list[torch.nn.Module]()
@@ -60,7 +60,7 @@ class AnalogNetwork(torch.nn.Module):
         self.stages = torch.nn.ModuleList(stages)
         for name in ("offset", "scale"):
             array = torch.as_tensor(getattr(program.input, name), dtype=torch.float64)
-            self.register_buffer(f"input_{name}", array.clone(), persistent=False)
+            self.register_buffer(f"input_{name}", array.clone()[:, None], persistent=False)
         self.register_buffer("output_scale", torch.as_tensor(program.output.scale.copy()), persistent=False)
         self._share_ranges()
 
@@ -117,7 +117,7 @@ class AnalogNetwork(torch.nn.Module):
         ``inputs`` are those of the model in its order or by name, each (batch, ...).
         """
         x = torch.cat([part.reshape(len(part), -1) for part in self._in_order(inputs, named)], dim=1)
-        lanes, scale = self.last(x), self.output_scale
+        lanes, scale = self.last(x.T).T, self.output_scale
         values = (lanes.double() * scale).to(torch.float32)
         outputs = {output.name: finished(output, values) for output in self.network.model.outputs}
         return outputs if len(outputs) > 1 else next(iter(outputs.values()))
@@ -134,7 +134,7 @@ class AnalogNetwork(torch.nn.Module):
         return [given[name] for name in names]
 
     def last(self, x: torch.Tensor) -> torch.Tensor:
-        """Lanes of the last value, (batch, elements), for inputs side by side."""
+        """Lanes of the last value, (elements, batch), for inputs (features, batch)."""
         exact, tables = not self.training, self.tables if self.noise else None
         common = torch.randn((), device=x.device)
         prepared: list[Prepared] = [layer.prepare(exact, tables, common) for layer in self.layers]
@@ -145,10 +145,10 @@ class AnalogNetwork(torch.nn.Module):
         last_use = {value: k for k, stage in enumerate(stages) for value in stage.inputs}
         for k, (stage, module) in enumerate(zip(stages, self.stages, strict=True)):
             parts = [part for v in stage.inputs if (part := values[v]) is not None]
-            lanes = parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+            lanes = parts[0] if len(parts) == 1 else torch.cat(parts)
             if isinstance(stage.operation, Call):
                 layer = self.layers[stage.operation.layer]
-                values.append(layer(module(lanes, layer.reach), prepared[stage.operation.layer]))
+                values.append(layer(module(lanes, layer.reach), prepared[stage.operation.layer], lanes.shape[1]))
             else:
                 values.append(module(lanes, exact))
             for value in stage.inputs:

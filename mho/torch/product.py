@@ -1,8 +1,6 @@
 """Products of a transposable core on tensors: cells, charges, converters, leaves."""
 
 from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
 import torch  # pyright: ignore[reportMissingImports]
 
@@ -11,18 +9,13 @@ from mho.compiler.mapping.block import Block
 from mho.compiler.program import DITHER, Layer, Mvm
 from mho.hw.config import Chip
 from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, STEP_FRACTION_BITS
-from mho.torch.cells import CellTables
+from mho.torch.cells import CellTables, WeightNoise
 from mho.torch.straight import converted, shifted
 from mho.torch.weights import WeightMap
 
 SINGLE_EXACT = 2.0**24
 """Sums of whole numbers below it have one value in single precision, whatever their order."""
 SEGMENT = 2.0**LSB_SEGMENT_BITS
-
-
-def multiplied(matrix: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-    """``matrix @ x`` for x of shape (batch, inputs, positions)."""
-    return torch.matmul(matrix, x) if x.shape[2] > 1 else (x[:, :, 0] @ matrix.T)[:, :, None]
 
 
 @dataclass(frozen=True)
@@ -46,14 +39,15 @@ class TnsaProduct(torch.nn.Module):
     """One product of a layer.
 
     ``exact`` gives the bits of the core. ``smooth`` has gradients and is faster: copies of a layer are one, with the
-    mean of their cells and a converter that is as much finer; read noise is drawn once a batch.
+    mean of their cells and a converter that is as much finer; two conversions of one product are one; read noise is
+    drawn once a batch.
     """
 
     def __init__(self, mvm: Mvm, block: Block, layer: Layer, cells: WeightMap, chip: Chip, target_uS: np.ndarray):
         super().__init__()
         self.mvm, self.config, self.shift = mvm, chip.macro_config(), layer.shift
         self.op, self.lsb, self.copies = mvm.op, self.config.lsb_uS, block.copies
-        self.low, self.alike = cells.low, cells.stack != "copies" or cells.copies == 1
+        self.low, copies = cells.low, block.copies if cells.stack == "copies" else 1
         rows = mvm.taken(layer.spread)
         used, place = taken_inputs(rows)
         first = block.first % cells.place.shape[1]
@@ -65,10 +59,31 @@ class TnsaProduct(torch.nn.Module):
         fixed = self.config.cell_map.take(target_uS.astype(np.float64), mvm.rows, mvm.columns).swapaxes(1, 2)
         self._hold(
             used=used.astype(np.int64), place=place, constant=rows == DITHER, fixed=fixed, outputs=mvm.outputs,
-            copy=block.copy_of % (1 if self.alike else block.copies), slice_of=block.slice_of,
+            copy=block.copy_of % copies, slice_of=block.slice_of,
             multiplier=mvm.multiplier.astype(np.int64),
         )
         self._hold(load=np.rint(fixed / self.lsb).sum(axis=(0, 2)))
+        self._begin_smooth(cells, rows, place, fixed, layer)
+
+    def _begin_smooth(
+        self, cells: WeightMap, rows: np.ndarray, place: np.ndarray, fixed: np.ndarray, layer: Layer
+    ) -> None:
+        """What the smooth pass takes: columns of one copy, and rows of one input together."""
+        used, outputs = self.used.numpy(), self.mvm.outputs[: self.count].astype(np.int64)
+        groups, (_, each) = cells.groups, cells.shape
+        self.block = None
+        if groups == 1 and cells.slices == 1 and self.narrow and (np.diff(outputs) == 1).all():
+            self.block = slice(outputs[0], outputs[-1] + 1), slice(used[0], used[-1] + 1)
+        group_of_output = outputs // (layer.outputs // groups)
+        constant = rows == DITHER
+        multiplier = self.mvm.multiplier.reshape(self.copies, self.count).sum(axis=0) * 2.0**-layer.shift / self.copies
+        self._hold(
+            present=used // each == group_of_output[:, None], weight_of=outputs[:, None] * each + used % each,
+            row_count=np.bincount(place[~constant], minlength=len(used))[: len(used)].astype(np.float32),
+            stack_of=cells.stack_index[used], factor=multiplier.astype(np.float32),
+            fixed_load=fixed.sum(axis=0)[:, constant].sum(axis=1).reshape(self.copies, -1).mean(axis=0)
+            .astype(np.float32),
+        )
 
     def _hold(self, **arrays: np.ndarray) -> None:
         for name, array in arrays.items():
@@ -128,27 +143,19 @@ class TnsaProduct(torch.nn.Module):
         return total.index_add(1, self.place, of_rows)
 
     def taken(self, codes: torch.Tensor) -> torch.Tensor:
-        """Inputs of the product, of those of the layer: (batch, inputs, positions)."""
+        """Inputs of the product, of those of the layer: (inputs, vectors)."""
         if self.narrow:
-            return codes.narrow(1, self.first_input, self.inputs)
-        return codes.index_select(1, self.used)
-
-    def _segments(self, codes: torch.Tensor) -> list[torch.Tensor]:
-        """What each conversion takes, the most significant first; the gradient is that of the first."""
-        if self.op.segments == 1:
-            return [codes]
-        high = torch.trunc(codes / SEGMENT)
-        return [codes / SEGMENT + (high - codes / SEGMENT).detach(), (codes - high * SEGMENT).detach()]
+            return codes.narrow(0, self.first_input, self.inputs)
+        return codes.index_select(0, self.used)
 
     def codes(self, codes: torch.Tensor, sensed: Sensed) -> torch.Tensor:
-        """Output codes in half steps, (batch, columns, positions), for inputs of the layer."""
+        """Output codes in half steps, (columns, vectors), for inputs of the layer (inputs, vectors)."""
         result, top = torch.zeros((), device=codes.device), 2.0**max(self.op.segment_planes) - 1.0
         peak = float((2.0 * sensed.matrix.abs().sum(dim=1)).max() * top + sensed.constant.abs().max())
         kind = torch.float32 if peak < SINGLE_EXACT and sensed.read is None else torch.float64
         matrix, (positive, negative) = sensed.matrix.to(kind), sensed.steps.to(kind)[:, :, None]
-        for part in self._segments(self.taken(codes)):
-            part = part.to(kind)
-            charge = multiplied(matrix[:, :-1], part) + matrix[:, -1:]
+        for part in self._segments(self.taken(codes).to(kind)):
+            charge = matrix[:, :-1] @ part + matrix[:, -1:]
             if sensed.read is not None:
                 charge = charge + self._noise(part, charge, sensed)
             charge = 2.0 * charge + sensed.constant[:, None].to(kind)
@@ -158,56 +165,60 @@ class TnsaProduct(torch.nn.Module):
             result = SEGMENT * result + (halves.clamp(min=0.0) if self.op.relu else halves)
         return result
 
+    def _segments(self, codes: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """What each conversion takes, the most significant first."""
+        if self.op.segments == 1:
+            return (codes,)
+        high = torch.trunc(codes / SEGMENT)
+        return high, codes - high * SEGMENT
+
     def _noise(self, x: torch.Tensor, charge: torch.Tensor, sensed: Sensed) -> torch.Tensor:
         """Read noise of a conversion, in whole units."""
         assert sensed.read is not None
         square, cross, total = (part.to(x.dtype) for part in sensed.read)
         settled = charge / sensed.load.clamp(min=1.0)[:, None].to(x.dtype)
-        variance = multiplied(square[:, :-1], x * x) + square[:, -1:]
-        variance += (total[:, None] * settled - 2.0 * (multiplied(cross[:, :-1], x) + cross[:, -1:])) * settled
+        variance = square[:, :-1] @ (x * x) + square[:, -1:]
+        variance += (total[:, None] * settled - 2.0 * (cross[:, :-1] @ x + cross[:, -1:])) * settled
         return torch.round(variance.clamp(min=0.0).sqrt() * torch.randn_like(charge))
 
     def leaves(self, codes: torch.Tensor, sensed: Sensed) -> torch.Tensor:
         """Lanes of the columns, whole numbers."""
         return shifted(codes.long() * sensed.multiplier[:, None], self.shift)
 
+    def held(self, shares: torch.Tensor) -> torch.Tensor:
+        """Differences of one cell of each weight in uS, (columns of a copy, inputs); see :meth:`WeightMap.shares`."""
+        if self.block is not None:
+            return shares[self.block]
+        return torch.where(self.present, shares.flatten()[self.weight_of], 0.0)
+
+    def _load(self, held: torch.Tensor) -> torch.Tensor:
+        """Sums of the targets of a column in uS, the mean of all copies."""
+        return ((held.abs() + 2.0 * self.low) * self.row_count).sum(dim=1) + self.fixed_load
+
+    def begin(self, shares: torch.Tensor) -> None:
+        """Remember the loads for which the multipliers are."""
+        self.register_buffer("first_load", self._load(self.held(shares)), persistent=False)
+
     def smooth_weights(
-        self, differences: torch.Tensor, tables: CellTables | None, common: torch.Tensor
+        self, shares: torch.Tensor, noise: WeightNoise | None, common: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Products in steps of a converter for inputs of 1, (columns of a copy, inputs), and what a half step adds."""
-        columns = slice(0, self.count) if self.alike else slice(None)
-        of_block = differences[self.copy[columns], self.slice_of[columns], self.outputs[columns]][:, self.rows]
-        of_block = of_block.unflatten(0, (-1, self.count)).float()
-        held = of_block.detach()
-        cells = torch.stack([self.low + held.clamp(min=0.0), self.low + (-held).clamp(min=0.0)])
-        fixed = self.fixed[:, columns].unflatten(1, (-1, self.count)).float()
-        cells = torch.where(self.constant, fixed, cells)
-        load = cells.sum(dim=(0, 3)).mean(dim=0)
-        ratio = load / (self.load.unflatten(0, (-1, self.count)).mean(dim=0) * self.lsb).float()
-        weights = of_block.mean(dim=0)
-        if tables is not None:
-            noise = self._cell_noise(cells, tables, common)
-            weights, load = weights + (noise[0] - noise[1]), load + noise.sum(dim=(0, 2))
+        held = self.held(shares)
+        weights, target = held * self.row_count, held.detach()
+        load = self._load(target)
+        factor = self.factor * (load / self.first_load)
+        if noise is not None:
+            plus, minus = noise.drawn(target, self.stack_of, self.row_count, self.copies, common)
+            weights = weights + torch.where(target < 0, minus - plus, plus - minus)
+            load = load + (plus + minus).sum(dim=1)
         if self.config.absolute:
             load = torch.full_like(load, 2.0**STEP_FRACTION_BITS * self.lsb)
-        scale = self.copies / (self.op.step_code * 2.0**-STEP_FRACTION_BITS * load)
-        factor = self.multiplier.unflatten(0, (self.copies, self.count)).sum(dim=0) * 2.0**-self.shift / self.copies
-        weights = torch.where(self.constant, 0.0, weights)
-        return self._folded(weights)[:, :-1] * scale[:, None], factor * ratio
+        # Of two conversions the rounding of the more significant one counts: both are taken as one, in its steps.
+        most = SEGMENT ** (self.op.segments - 1)
+        scale = self.copies / (most * self.op.step_code * 2.0**-STEP_FRACTION_BITS * load)
+        return weights * scale[:, None], most * factor
 
-    def _cell_noise(self, cells: torch.Tensor, tables: CellTables, common: torch.Tensor) -> torch.Tensor:
-        """Errors of the mean of the copies' cells, (cells of a weight, columns, rows), in uS."""
-        mean, variance = tables.moments(cells)
-        if tables.reads:
-            variance = variance + tables.read_variance(cells)
-        deviation = (variance.mean(dim=1) / self.copies).sqrt()
-        return mean.mean(dim=1) + deviation * tables.normals(deviation, common)
-
-    def smooth(self, codes: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-        """Output codes, the mean of all copies, (batch, columns of a copy, positions)."""
-        result: Any = 0.0
+    def smooth(self, codes: torch.Tensor, weights: torch.Tensor, factor: torch.Tensor) -> torch.Tensor:
+        """Lanes, of all copies together, (columns of a copy, vectors), from what :meth:`taken` gives."""
         low, high = -self.copies * (self.op.max_steps + 1), self.copies * self.op.max_steps + (self.copies - 1) // 2
-        for part in self._segments(self.taken(codes)):
-            halves = converted(multiplied(weights, part), low, high)
-            result = SEGMENT * result + (halves.clamp(min=0.0) if self.op.relu else halves)
-        return result
+        return converted(weights @ codes, low, high, factor[:, None], self.op.relu)

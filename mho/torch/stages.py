@@ -1,6 +1,6 @@
 """What the vector unit does between layers, on tensors: integers bit for bit, or their smooth forms with gradients.
 
-A lane is a whole number in single precision. Each module has ``smooth``, of floats and with gradients, and ``exact``,
+A lane is a whole number in single precision; elements are first, the batch last. Each module has ``smooth``, of floats and with gradients, and ``exact``,
 the integers of :mod:`mho.macro_models.integer.vector`.
 """
 
@@ -37,7 +37,7 @@ class StageModule(torch.nn.Module):
             self.register_buffer(name, torch.as_tensor(np.asarray(array).astype(np.int64)), persistent=False)
 
     def forward(self, lanes: torch.Tensor, exact: bool) -> torch.Tensor:
-        """Lanes of shape (batch, elements) from those of all inputs side by side."""
+        """Lanes of shape (elements, batch) from those of all inputs one behind the other."""
         if not exact:
             return self.smooth(lanes)
         with torch.no_grad():
@@ -57,7 +57,7 @@ class EncodeModule(StageModule):
     def __init__(self, op: Encode) -> None:
         super().__init__()
         self.op, self.reach = op, lambda: None
-        self.hold(offset=op.offset, multiplier=op.multiplier)
+        self.hold(offset=op.offset[:, None], multiplier=op.multiplier[:, None])
 
     def _factor(self) -> torch.Tensor:
         reach = self.reach()
@@ -69,7 +69,8 @@ class EncodeModule(StageModule):
         return torch.round(self._factor()).long()
 
     def smooth(self, lanes: torch.Tensor) -> torch.Tensor:
-        return rounded((lanes - self.offset) * (self._factor() * 2.0**-self.op.shift), self.op.low, self.op.high)
+        factor = self._factor().float() * 2.0**-self.op.shift
+        return rounded(torch.addcmul(-self.offset * factor, lanes, factor), self.op.low, self.op.high)
 
     def exact(self, lanes: torch.Tensor) -> torch.Tensor:
         total = (lanes - self.offset) * self.whole_factor
@@ -79,12 +80,12 @@ class EncodeModule(StageModule):
 class SelectModule(StageModule):
     def __init__(self, op: Select) -> None:
         super().__init__()
-        self.hold(index=np.maximum(op.index, 0), fill=op.fill)
-        self.register_buffer("absent", torch.as_tensor(op.index == PAD), persistent=False)
+        self.hold(index=np.maximum(op.index, 0), fill=op.fill[:, None])
+        self.register_buffer("absent", torch.as_tensor(op.index == PAD)[:, None], persistent=False)
         self.whole = not (op.index == PAD).any()
 
     def smooth(self, lanes: torch.Tensor) -> torch.Tensor:
-        chosen = lanes.index_select(1, self.index)
+        chosen = lanes.index_select(0, self.index)
         return chosen if self.whole else torch.where(self.absent, self.fill.to(lanes.dtype), chosen)
 
     exact = smooth
@@ -96,7 +97,7 @@ class LargestModule(StageModule):
         self.hold(index=op.index)
 
     def smooth(self, lanes: torch.Tensor) -> torch.Tensor:
-        return lanes.index_select(1, self.index.flatten()).unflatten(1, self.index.shape).amax(dim=2)
+        return lanes.index_select(0, self.index.flatten()).unflatten(0, self.index.shape).amax(dim=1)
 
     exact = smooth
 
@@ -105,14 +106,15 @@ class WeightedSumModule(StageModule):
     def __init__(self, op: WeightedSum) -> None:
         super().__init__()
         self.shift = op.shift
-        self.hold(index=np.maximum(op.index, 0), multiplier=np.where(op.index < 0, 0, op.multiplier), offset=op.offset)
+        self.hold(index=np.maximum(op.index, 0), multiplier=np.where(op.index < 0, 0, op.multiplier)[..., None],
+                  offset=op.offset[:, None])
         self.runs = [_run(column) for column in np.maximum(op.index, 0).T]
 
     def _total(self, lanes: torch.Tensor, multiplier: torch.Tensor) -> torch.Tensor:
         if len(self.runs) > MANY_TERMS:
-            taken = lanes.index_select(1, self.index.flatten()).unflatten(1, self.index.shape)
-            return (taken * multiplier).sum(dim=2)
-        parts = [lanes[:, run] if run is not None else lanes.index_select(1, self.index[:, k])
+            taken = lanes.index_select(0, self.index.flatten()).unflatten(0, self.index.shape)
+            return (taken * multiplier).sum(dim=1)
+        parts = [lanes[run] if run is not None else lanes.index_select(0, self.index[:, k])
                  for k, run in enumerate(self.runs)]
         total = parts[0] * multiplier[:, 0]
         for k, part in enumerate(parts[1:], start=1):
@@ -135,20 +137,24 @@ class ProductModule(StageModule):
         self.hold(left=op.left, right=op.right)
 
     def smooth(self, lanes: torch.Tensor) -> torch.Tensor:
-        product = lanes.index_select(1, self.left) * (lanes.index_select(1, self.right) * 2.0**-self.shift)
+        product = lanes.index_select(0, self.left) * (lanes.index_select(0, self.right) * 2.0**-self.shift)
         return rounded(product, -LANE_MAX, LANE_MAX)
 
     def exact(self, lanes: torch.Tensor) -> torch.Tensor:
-        product = lanes.index_select(1, self.left) * lanes.index_select(1, self.right)
+        product = lanes.index_select(0, self.left) * lanes.index_select(0, self.right)
         return shifted(product, self.shift).clamp(-LANE_MAX, LANE_MAX)
 
 
 class LimitModule(StageModule):
     def __init__(self, op: Limit) -> None:
         super().__init__()
-        self.hold(low=op.low, high=op.high)
+        self.hold(low=op.low[:, None], high=op.high[:, None])
+        self.alike = (int(op.low[0]), int(op.high[0])) if (op.low == op.low[0]).all() and (op.high == op.high[0]).all() \
+            else None
 
     def smooth(self, lanes: torch.Tensor) -> torch.Tensor:
+        if self.alike is not None:
+            return lanes.clamp(*self.alike)
         return torch.minimum(torch.maximum(lanes, self.low.to(lanes.dtype)), self.high.to(lanes.dtype))
 
     exact = smooth
@@ -160,7 +166,7 @@ class TableModule(StageModule):
     def __init__(self, op: Table) -> None:
         super().__init__()
         self.shift = op.shift
-        self.hold(multiplier=op.multiplier, entries=op.entries)
+        self.hold(multiplier=op.multiplier[:, None], entries=op.entries)
 
     def smooth(self, lanes: torch.Tensor) -> torch.Tensor:
         place = lanes * (self.multiplier.float() * 2.0**-self.shift) + TABLE_HALF

@@ -10,9 +10,10 @@ class _Rounded(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, low: float, high: float) -> torch.Tensor:
-        codes = torch.floor(x + 0.5)
-        ctx.save_for_backward((codes >= low) & (codes <= high))
-        return codes.clamp_(low, high)
+        whole = (x + 0.5).floor_()
+        codes = whole.clamp(low, high)
+        ctx.save_for_backward(whole.eq(codes))
+        return codes
 
     @staticmethod
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[Any, ...]:
@@ -20,17 +21,24 @@ class _Rounded(torch.autograd.Function):
 
 
 class _Converted(torch.autograd.Function):
-    """Codes in half steps, ``2 floor(x) + 1``, of a converter that counts to ``high`` from 0 and from -1 to ``low``."""
+    """``factor (2 floor(x) + 1)`` of a converter that counts to ``high`` from 0, and from -1 to ``low``."""
 
     @staticmethod
-    def forward(ctx: Any, x: torch.Tensor, low: float, high: float) -> torch.Tensor:
-        codes = torch.floor(x)
-        ctx.save_for_backward((codes >= low) & (codes <= high))
-        return codes.clamp_(low, high).mul_(2.0).add_(1.0)
+    def forward(ctx: Any, x: torch.Tensor, low: float, high: float, factor: torch.Tensor, relu: bool) -> torch.Tensor:
+        whole = torch.floor(x)
+        codes = whole.clamp(0.0 if relu else low, high)
+        inside = whole.eq(codes)
+        if relu:
+            codes = torch.where(whole < 0, -0.5, codes)
+        learned = ctx.needs_input_grad[3]
+        ctx.save_for_backward(inside, factor, *([codes.clone()] if learned else []))
+        return codes.mul_(2.0 * factor).add_(factor)
 
     @staticmethod
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[Any, ...]:
-        return (gradient * ctx.saved_tensors[0]).mul_(2.0), None, None
+        inside, factor, *codes = ctx.saved_tensors
+        of_factor = (gradient * (2.0 * codes[0] + 1.0)).sum(dim=1, keepdim=True) if codes else None
+        return (gradient * inside).mul_(2.0 * factor), None, None, of_factor, None
 
 
 def rounded(x: torch.Tensor, low: float, high: float) -> torch.Tensor:
@@ -38,9 +46,12 @@ def rounded(x: torch.Tensor, low: float, high: float) -> torch.Tensor:
     return _Rounded.apply(x, float(low), float(high))
 
 
-def converted(x: torch.Tensor, low: float, high: float) -> torch.Tensor:
-    """Codes of a converter in half steps, from what it converts in steps."""
-    return _Converted.apply(x, float(low), float(high))
+def converted(x: torch.Tensor, low: float, high: float, factor: torch.Tensor, relu: bool) -> torch.Tensor:
+    """``factor``, (lines, 1), times the codes of a converter in half steps, from steps (lines, vectors).
+
+    With ``relu`` negative lines have code 0.
+    """
+    return _Converted.apply(x, float(low), float(high), factor, relu)
 
 
 def straight(exact: torch.Tensor, smooth: torch.Tensor) -> torch.Tensor:

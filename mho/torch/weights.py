@@ -7,6 +7,7 @@ from mho.compiler.calibration.trials.candidates import Draft
 from mho.compiler.mapping.parts import Parts
 from mho.compiler.mapping.weights import grid_ends, grid_step, numbered_rows, slice_reaches
 from mho.compiler.model.layer import LinearLayer
+from mho.compiler.program import DITHER
 
 
 class WeightMap(torch.nn.Module):
@@ -51,7 +52,16 @@ class WeightMap(torch.nn.Module):
             self.reaches = slice_reaches(self.steps, self.slices, self.bits)
             self.low, self.high, self.top = self.lsb * first, self.lsb * last, self.steps * self.lsb
             self._hold(largest=largest[:, None])
-        self._hold(units=pairs.unit)
+        # The smooth pass: slices have equal shares, and the cells of a weight on all rows of its input.
+        total = pairs.unit[0] * (2.0 ** (-self.bits * np.arange(self.slices))).sum()
+        counts = np.bincount(draft.spread[draft.spread != DITHER], minlength=layer.inputs)
+        share = _scales(layer, draft.quantiser.scale / counts) / total[:, None]
+        self._hold(share=share.astype(np.float32))
+        self.shape, self.groups = layer.weight.shape, layer.groups
+        # Over how many cells a weight is stacked: those on its rows, and in the copies.
+        stacked = {"even": 0, "rows": 1, "copies": self.copies}[self.stack] if self.slices == 1 else 0
+        cells_of = np.maximum(counts * stacked, 1)
+        self.stack_sizes, self.stack_index = np.unique(cells_of, return_inverse=True)
 
     def _hold(self, **arrays: np.ndarray) -> None:
         for name, array in arrays.items():
@@ -80,6 +90,11 @@ class WeightMap(torch.nn.Module):
         exact = torch.stack(stacked)[:, None].detach()
         # All cells of a weight take a change of it alike, but none beyond its range.
         return exact + (differences - differences.detach())
+
+    def shares(self, weight: torch.Tensor, reach: torch.Tensor | None) -> torch.Tensor:
+        """Differences of the cells of weights in uS, all of a weight alike, of the shape of ``weight``."""
+        share = self.share if reach is None else self.share * reach.float()
+        return (weight.float() * share).clamp(-self.top, self.top)
 
     def _sliced(self, rows: torch.Tensor) -> torch.Tensor:
         value, rest, parts = self.reaches[0] * rows / self.largest, None, []

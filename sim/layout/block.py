@@ -14,7 +14,7 @@ _MODULE_LIMITS = """create_clock -name clk -period {period:g} [get_ports clk]
 set_clock_uncertainty 0.1 [all_clocks]
 set inputs [all_inputs -no_clocks]
 set_input_delay -max {outside:g} -clock clk $inputs
-set_input_delay -min 0 -clock clk $inputs
+set_input_delay -min 0.2 -clock clk $inputs
 set_output_delay -max {outside:g} -clock clk [all_outputs]
 set_output_delay -min 0 -clock clk [all_outputs]
 set_input_transition 0.3 $inputs
@@ -22,7 +22,7 @@ set_load 0.05 [all_outputs]
 set_max_transition 1 [current_design]
 set_max_fanout 16 [current_design]
 """
-"""Constraints of a module alone."""
+"""Constraints of a module alone. Inputs come from flip-flops, which take 0.2 ns at least."""
 
 _OUTSIDE = 0.1
 """Share of the period that is spent before and behind a module, which is in the midst of paths of its own design."""
@@ -40,8 +40,8 @@ class Block:
         Verilog, and black boxes.
     constraints
         SDC.
-    macro, lef, liberty
-        Module of the macro and its views.
+    macro, lef, liberty, netlist
+        Module of the macro and its views; the netlist is of its pins alone where its user has none.
     macro_size
         Its width and height in um.
     supplies
@@ -57,6 +57,7 @@ class Block:
     macro: str
     lef: str
     liberty: str
+    netlist: str
     macro_size: tuple[float, float]
     supplies: dict[str, str]
     period_ns: float
@@ -80,11 +81,16 @@ def generate_block(chip: Chip, folder: Path, *, part: str, module: str) -> Block
         constraints = "block.sdc"
         (folder / constraints).write_text(_MODULE_LIMITS.format(period=period, outside=_OUTSIDE * period))
     lef = next((f"rtl/{name}" for name in names if name.endswith(".lef")), "")
+    netlist = str(Path(lef).with_suffix(".cdl")) if lef else ""
+    if lef and not (folder / netlist).exists():
+        netlist = "macro.cdl"
+        pins = re.findall(r"^\s*PIN (\S+)", (folder / lef).read_text(), re.MULTILINE)
+        (folder / netlist).write_text(f".SUBCKT {Path(lef).stem} {' '.join(pins)}\n.ENDS\n")
     power, ground = supply_pins(chip.macro)
     return Block(
         top=top, sources=tuple(f"rtl/{name}" for name in sources),
         stubs=tuple(f"rtl/{name}" for name in names if name.startswith("stubs/")), constraints=constraints,
-        macro=Path(lef).stem, lef=lef, liberty=str(Path(lef).with_suffix(".lib")) if lef else "",
+        macro=Path(lef).stem, lef=lef, liberty=str(Path(lef).with_suffix(".lib")) if lef else "", netlist=netlist,
         macro_size=_size((folder / lef).read_text()) if lef else (0.0, 0.0),
         supplies=dict.fromkeys(power, "power") | dict.fromkeys(ground, "ground"), period_ns=period,
     )

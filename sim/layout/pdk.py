@@ -22,7 +22,7 @@ _SHAPE: dict[str, dict[str, type]] = {
     "corners": dict.fromkeys(("slow", "typ", "fast"), str),
     "cells": {"site": str, "unused": list, "driver": str, "high": list, "low": list, "fill": list, "diode": str,
               "power": str, "ground": str},
-    "routing": {"signal": str, "across": str, "along": str, "macro_power": list, "tracks": list},
+    "routing": {"signal": str, "spared": list, "across": str, "along": str, "macro_power": list, "tracks": list},
 }
 
 

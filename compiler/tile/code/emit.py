@@ -50,6 +50,9 @@ def more_blocks(placed: Placed, ring: Ring) -> int:
         return next((n for n, turn in enumerate(node.turns) if turn != node.turns[0]), 0)
     if ring.outputs or node.head is None or ring.value != node.source or node.whole:
         return 0
+    if any(maker.whole and ring.value in maker.values for maker in placed.graph.nodes):
+        # Else who sends all pixels of an image at a time waits until this one has done most of the one before.
+        return placed.graph.values[ring.value].image.pixels
     return (node.walk.stride_y - 1) * node.walk.width + node.walk.stride_x - 1
 
 

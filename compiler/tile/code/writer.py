@@ -221,7 +221,7 @@ class Writer:
         """
         node, layout, stage = self.graph.nodes[k], self.graph.values[value], self.program.stages[value - 1]
         op = stage.operation
-        if value not in node.values or not isinstance(op, Select) or len(stage.inputs) > 1 or op.index.ndim > 1:
+        if value not in node.values or not isinstance(op, Select) or len(stage.inputs) != 1 or op.index.ndim > 1:
             return value, 0
         source, first = self.graph.values[stage.inputs[0]], int(op.index[0])
         single = node.walk.positions == layout.image.pixels == source.image.pixels == 1

@@ -135,7 +135,8 @@ def _one_ring(placed: Placed, keys: Sequence[Key], spans: Spans, name: str, *, a
         lives[key] = [(_made_at(placed, span, maker, key[2]), *_taken_at(placed, span, key[1], key[2]))
                       for span in spans]
     for key in sorted(keys, key=lambda key: (lives[key][0][0], key)):
-        ring = next((ring for ring in rings if all(_in_turn(lives[key], lives[other], ahead=ahead) for other in ring)), None)
+        ring = next((ring for ring in rings
+                     if all(_in_turn(lives[key], lives[other], ahead=ahead) for other in ring)), None)
         if ring is None:
             rings.append(ring := [])
         ring.append(key)
