@@ -11,7 +11,7 @@ from typing import Any
 from mho.sim.layout.block import Block
 from mho.sim.layout.pdk import Pdk
 
-FILES = ("layers", "colours", "power_grid", "wires", "extraction", "drc", "lvs", "latches")
+FILES = ("models", "layers", "colours", "power_grid", "wires", "extraction", "drc", "lvs", "latches")
 """Of a process, that stages take as they are."""
 
 _MARGIN_um = 20.0

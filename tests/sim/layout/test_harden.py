@@ -67,14 +67,14 @@ def test_what_is_done_is_not_done_again(pdk: Path, hardened: tuple[Path, Layout]
 
 
 def faulty(database: str, top: str, fault: str) -> str:
-    """A database of LVS in which the netlist's first two pins are swapped, or the layout's first signal has no pin."""
+    """A database of LVS in which the netlist's first two pins are swapped, or the layout's first signal is at no cell."""
     split = database.index("\nH(")
     layout, netlist = database[:split], database[split:]
     if fault == "cut":
         at = layout.index(f" X({top}\n")
         pins = re.finditer(r"^  P\(\d+ I\((.*)\)\)\n", layout[at:], re.MULTILINE)
         pin = next(pin for pin in pins if pin[1] not in ("VDD", "VSS"))
-        return layout[: at + pin.start()] + layout[at + pin.end() :] + netlist
+        return layout[: at + pin.start()] + f"  P(I({pin[1]}))\n" + layout[at + pin.end() :] + netlist
     at = netlist.index(f" X({top.upper()}\n")
     first, second = list(re.finditer(r"^  P\(\d+ I\((.*)\)\)$", netlist[at:], re.MULTILINE))[:2]
     swapped = netlist[at:].replace(first[0], first[0].replace(first[1], "AWAY"), 1)
