@@ -9,8 +9,9 @@ the instance: then it is a function of that, which sees what ``__init__`` has se
         total = Out(lambda self: unsigned(self.cfg.width))
         terms = array(In(stream.Signature(8)), lambda self: self.cfg.terms_at_a_time)
 
-To a type checker ``total`` is a signal, ``terms`` a list of streams, and a port whose signature is a :class:`Bundle`
-has the members of that, so that a name that is not there is found before anything is elaborated.
+A text below a port says what it carries; the generated Verilog repeats it. To a type checker ``total`` is a signal,
+``terms`` a list of streams, and a port whose signature is a :class:`Bundle` has the members of that, so that a name
+that is not there is found before anything is elaborated.
 """
 
 from collections.abc import Callable, Mapping

@@ -18,8 +18,8 @@ from mho.hw.core.digital.sequencer import Phase
 from mho.hw.core.row_core import RowCore
 from mho.hw.core.timing import Drain
 from mho.hw.core.write_verify import WriteVerifyConfig
+from mho.hw.host.core.blocks import RowBlocks
 from mho.hw.host.core.map import core_map
-from mho.hw.host.core.row_blocks import RowBlocks
 from mho.hw.kinds import Energy
 from mho.hw.macro.contract import ContractPins
 from mho.macro_models.integer.operation import MAX_BITS, MOST_OUT_BITS, Masks, MvmOperation
@@ -132,19 +132,13 @@ class SramPins(ContractPins):
 
 
 class SumGroups(ColumnGroups):
-    """Makes codes of sums; see :class:`ColumnGroups` and :func:`mho.macro_models.integer.sram.rescaled`.
-
-    Members
-    -------
-    totals : In(cfg.lanes * cfg.sum_bits)
-        Those of the group of the last cycle.
-    step_code : In(16)
-        With ``finish``: step of the product.
-    """
+    """Makes codes of sums; see :class:`ColumnGroups` and :func:`mho.macro_models.integer.sram.rescaled`."""
 
     stages = ("read", "shifted")
     totals = ports.In(lambda self: self.cfg.lanes * self.cfg.sum_bits)
+    """Those of the group of the last cycle."""
     step_code = ports.In(16)
+    """With ``finish``: step of the product."""
 
     def exact(self, m: Module, group: Value) -> list[Signal]:
         """A cycle for the shift."""

@@ -10,7 +10,7 @@ from mho.hw.core.counting import tally
 from mho.hw.core.write_verify.config import COUNT_BITS, ParameterLayout, WriteVerifyConfig, write_pins
 from mho.hw.core.write_verify.decision import Decision, RegisterCheck, RunLayout
 from mho.hw.core.write_verify.fault_map import FaultMap
-from mho.hw.macro.write_pins import PASS_BITS
+from mho.hw.macro.contract import PASS_BITS
 from mho.macro_models.integer.pulse import Polarity
 
 _TIMER_BITS = 32

@@ -21,23 +21,16 @@ class Crc32(Component):
 
     A byte on a serial line takes longer, and one bit a cycle is a third of the logic of a byte a cycle
     (:mod:`amaranth.lib.crc`).
-
-    Members
-    -------
-    start : In(1)
-        Begin a message; the byte that is being taken is dropped.
-    i : In(stream of 8 bits)
-        Its bytes.
-    crc : Out(32)
-        CRC of the bytes so far, while ``i.ready``.
-    good : Out(1)
-        The last four bytes were the CRC of those before, while ``i.ready``.
     """
 
     start = In(1)
+    """Begin a message; the byte that is being taken is dropped."""
     i = In(stream.Signature(8))
+    """Its bytes."""
     crc = Out(32)
+    """CRC of the bytes so far, while ``i.ready``."""
     good = Out(1)
+    """The last four bytes were the CRC of those before, while ``i.ready``."""
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -92,17 +85,12 @@ class FrameReceiver(Component):
     """Takes requests out of the bytes of a line; what is damaged, too short or too long is dropped without a word.
 
     A byte takes up to 9 cycles. Its reference is :class:`mho.hw.host.link.format.FrameReader`.
-
-    Members
-    -------
-    i : In(stream of 8 bits)
-        Bytes of the line.
-    request : Out(Request)
-        The last request.
     """
 
     i = In(stream.Signature(8))
+    """Bytes of the line."""
     request = Out(lambda self: Request(self.size))
+    """The last request."""
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -162,17 +150,12 @@ class FrameSender(Component):
     """Makes frames of bytes: flags, escapes and the CRC. A byte takes up to 9 cycles, the next frame waits its turn.
 
     Its reference is :func:`mho.hw.host.link.format.encode_frame`.
-
-    Members
-    -------
-    i : In(stream of a byte and whether it is the last of its frame)
-        Contents.
-    o : Out(stream of 8 bits)
-        Bytes of the line.
     """
 
     i = In(stream.Signature(_FRAME_BYTES))
+    """Contents."""
     o = Out(stream.Signature(8))
+    """Bytes of the line."""
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -28,11 +28,6 @@ def engine_pins(cfg: PwmCoreConfig) -> dict[str, int]:
 class PwmPins(ContractPins):
     """Signature of the macro, seen from the digital side (``Out`` drives the macro).
 
-    Parameters
-    ----------
-    cfg
-        Configuration of the core.
-
     Members
     -------
     row_pos, row_neg : Out(lines)
