@@ -119,7 +119,7 @@ def test_the_versions_of_ci_are_ones_that_are_asked_for() -> None:
     assert all([part.operator for part in one.specifier] == ["=="] for one in pinned)
     # Tools of FPGAs and layouts and PyTorch are for users; the tests take those of the system, and what is installed.
     extras = PROJECT["project"]["optional-dependencies"]
-    absent = {"torch", *(Requirement(text).name for extra in ("fpga-tools", "layout") for text in extras[extra])}
+    absent = {Requirement(text).name for extra in ("torch", "fpga-tools", "layout") for text in extras[extra]}
     for text in of_all():
         wanted = Requirement(text)
         if wanted.name not in absent:

@@ -77,25 +77,17 @@ class Difference:
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class RunComparison(Shown):
-    """Two runs side by side.
-
-    Attributes
-    ----------
-    first, second
-        The runs.
-    difference
-        Of their scores.
-    keys
-        What they have not alike of what a run is a function of.
-    cost
-        Time and energy of an input, of both.
-    """
+    """Two runs side by side."""
 
     first: Run
     second: Run
+    """The runs."""
     difference: Difference
+    """Of their scores."""
     keys: Sequence[KeyDifference]
+    """What they have not alike of what a run is a function of."""
     cost: Sequence[KeyDifference]
+    """Time and energy of an input, of both."""
 
     def _facts(self) -> dict[str, object]:
         return {
