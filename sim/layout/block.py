@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mho.hw.config import Chip
 from mho.macro_models.errors import InputError
@@ -40,8 +41,8 @@ class Block:
         Verilog, and black boxes.
     constraints
         SDC.
-    macro, lef, liberty, netlist
-        Module of the macro and its views; the netlist is of its pins alone where its user has none.
+    macro, lef, liberty, netlist, layout
+        Module of the macro and its views; where its user has none, the netlist is of its pins alone, and no layout.
     macro_size
         Its width and height in um.
     supplies
@@ -58,6 +59,7 @@ class Block:
     lef: str
     liberty: str
     netlist: str
+    layout: str
     macro_size: tuple[float, float]
     supplies: dict[str, str]
     period_ns: float
@@ -81,19 +83,28 @@ def generate_block(chip: Chip, folder: Path, *, part: str, module: str) -> Block
         constraints = "block.sdc"
         (folder / constraints).write_text(_MODULE_LIMITS.format(period=period, outside=_OUTSIDE * period))
     lef = next((f"rtl/{name}" for name in names if name.endswith(".lef")), "")
-    netlist = str(Path(lef).with_suffix(".cdl")) if lef else ""
-    if lef and not (folder / netlist).exists():
-        netlist = "macro.cdl"
-        pins = re.findall(r"^\s*PIN (\S+)", (folder / lef).read_text(), re.MULTILINE)
-        (folder / netlist).write_text(f".SUBCKT {Path(lef).stem} {' '.join(pins)}\n.ENDS\n")
     power, ground = supply_pins(chip.macro)
     return Block(
         top=top, sources=tuple(f"rtl/{name}" for name in sources),
         stubs=tuple(f"rtl/{name}" for name in names if name.startswith("stubs/")), constraints=constraints,
-        macro=Path(lef).stem, lef=lef, liberty=str(Path(lef).with_suffix(".lib")) if lef else "", netlist=netlist,
-        macro_size=_size((folder / lef).read_text()) if lef else (0.0, 0.0),
         supplies=dict.fromkeys(power, "power") | dict.fromkeys(ground, "ground"), period_ns=period,
+        **_views(folder, Path(lef) if lef else None),
     )
+
+
+def _views(folder: Path, lef: Path | None) -> dict[str, Any]:
+    """Views of the macro beside its LEF, its user's or templates; a netlist of its pins alone where there is none."""
+    if lef is None:
+        return {"macro": "", "lef": "", "liberty": "", "netlist": "", "layout": "", "macro_size": (0.0, 0.0)}
+    text = (folder / lef).read_text()
+    liberty, netlist, layout = (lef.with_suffix(end) for end in (".lib", ".cdl", ".gds"))
+    if not (folder / netlist).exists():
+        netlist, pins = Path("macro.cdl"), re.findall(r"^\s*PIN (\S+)", text, re.MULTILINE)
+        (folder / netlist).write_text(f".SUBCKT {lef.stem} {' '.join(pins)}\n.ENDS\n")
+    return {
+        "macro": lef.stem, "lef": str(lef), "liberty": str(liberty), "netlist": str(netlist),
+        "layout": str(layout) if (folder / layout).exists() else "", "macro_size": _size(text),
+    }
 
 
 def _module(folder: Path, sources: list[str], prefix: str, module: str) -> str:

@@ -17,7 +17,7 @@ _PACKED = FileKind("file of a PDK", 1 << 30)
 
 _SHAPE: dict[str, dict[str, type]] = {
     "files": dict.fromkeys(
-        ("technology", "cells", "layouts", "netlists", "latches", "layers", "colours", "power_grid", "wires",
+        ("technology", "cells", "layouts", "netlists", "models", "latches", "layers", "colours", "power_grid", "wires",
          "extraction", "drc", "lvs"), str),
     "corners": dict.fromkeys(("slow", "typ", "fast"), str),
     "cells": {"site": str, "unused": list, "driver": str, "high": list, "low": list, "fill": list, "diode": str,

@@ -11,7 +11,7 @@ from typing import Any
 from mho.sim.layout.block import Block
 from mho.sim.layout.pdk import Pdk
 
-FILES = ("layers", "colours", "power_grid", "wires", "extraction", "drc", "lvs", "latches")
+FILES = ("models", "layers", "colours", "power_grid", "wires", "extraction", "drc", "lvs", "latches")
 """Of a process, that stages take as they are."""
 
 _MARGIN_um = 20.0
@@ -39,7 +39,8 @@ def script_settings(block: Block, pdk: Pdk, folder: Path, *, density: float) -> 
         "top": block.top, "sdc": block.constraints, "lefs": [
             files["technology"], files["cells"], *([block.lef] if block.lef else [])],
         "liberty": {corner: [path, *macro] for corner, path in corners.items()},
-        "layouts": [files["layouts"]], "netlists": [files["netlists"], *([block.netlist] if block.netlist else [])],
+        "layouts": [files["layouts"], *([block.layout] if block.layout else [])],
+        "netlists": [files["netlists"], *([block.netlist] if block.netlist else [])],
         **{key: files[key] for key in FILES},
         "unused": pdk.cells["unused"], "fillers": pdk.cells["fill"],
         **{key: pdk.cells[key] for key in ("site", "driver", "high", "low", "diode", "power", "ground")},

@@ -156,5 +156,6 @@ class Stages:
         status = run_tool([*(program() if program else command[:1]), *command[1:]], self.folder, log)
         if status or not writes.exists():
             said = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
-            raise ToolError(f"{name} failed: {(said or [f'status {status}'])[-1].strip()[:300]}; see {log}")
+            how = f"failed with status {status}" if status else "failed"
+            raise ToolError(f"{name} {how}: {(said or ['it said nothing'])[-1].strip()[:300]}; see {log}")
         return round(time.monotonic() - begin, 2)
