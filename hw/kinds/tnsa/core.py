@@ -153,7 +153,8 @@ class TnsaCore(WritesCells, Resettable[TnsaCoreConfig]):
 
     def _synchronised(self, m: Module) -> dict[str, Value]:
         """What the core sees of each pin that the macro drives."""
-        pins = {name: getattr(self.macro, name) for name, member in self.pins.members.items() if member.flow is wiring.In}
+        driven = (name for name, member in self.pins.members.items() if member.flow is wiring.In)
+        pins = {name: getattr(self.macro, name) for name in driven}
         if not self.cfg.synchronise:
             return pins
         m.submodules.synchroniser = synchroniser = PinSynchroniser(self.cfg, verify=self.write is not None)
