@@ -14,16 +14,15 @@ from mho.compiler.network import Network
 from mho.compiler.program import DITHER, Call, Stage
 from mho.macro_models.integer.vector import Encode
 from mho.sim.executor import build_cores
+from mho.torch.layer import AnalogLayer
 from mho.units import parse_time
 
 if TYPE_CHECKING:
     from mho.sim.programming.instance import Cells
-    from mho.torch.layer import AnalogLayer
-    from mho.torch.network import AnalogNetwork
 
 
-def trained(analog: "AnalogNetwork") -> Network:
-    """The network with the weights of a module; nothing is searched again."""
+def trained(analog: Any) -> Network:
+    """The network with the weights of an :class:`~mho.torch.network.AnalogNetwork`; nothing is searched again."""
     network, program = analog.network, analog.network.program
     layers, images = list(program.layers), [core.targets_uS.copy() for core in network.cores]
     for k, layer in enumerate(analog.layers):
@@ -50,7 +49,7 @@ def trained(analog: "AnalogNetwork") -> Network:
     )
 
 
-def _stage(stage: Stage, module: Any, analog: "AnalogNetwork") -> Stage:
+def _stage(stage: Stage, module: Any, analog: Any) -> Stage:
     """A stage with the range of the codes that was learned."""
     op = stage.operation
     if isinstance(op, Encode) and module.reach() is not None:
@@ -62,7 +61,7 @@ def _stage(stage: Stage, module: Any, analog: "AnalogNetwork") -> Stage:
 
 
 def chip_state(
-    analog: "AnalogNetwork", *, seed: int = 0, time: str | float = "1d", cells: "Cells | PathLike | None" = None,
+    analog: Any, *, seed: int = 0, time: str | float = "1d", cells: "Cells | PathLike | None" = None,
     device: Device | PathLike | None = None,
 ) -> dict[str, torch.Tensor]:
     """What the cells of one chip hold in place of the weights: a state dict of the module.
@@ -88,7 +87,7 @@ def chip_state(
     return state
 
 
-def _held_weights(layer: "AnalogLayer", network: Network, cores: Any) -> np.ndarray:
+def _held_weights(layer: AnalogLayer, network: Network, cores: Any) -> np.ndarray:
     """Weights of a layer as codes have them: the cells relative to what their columns conduct, times the gain."""
     compiled, chip = layer.compiled, network.chip
     draft, linear, config = compiled.draft, compiled.linear, chip.macro_config()
