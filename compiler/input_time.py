@@ -14,20 +14,14 @@ class InputTime:
 
     Where a host schedules the cores, products follow one after the other, and so do inputs: both are the same, in the
     mean of the inputs. Tiles work on several inputs at a time.
-
-    Attributes
-    ----------
-    latency
-        Of the first input, from its begin to its result.
-    interval
-        From result to result while others follow, in the mean.
-    predicted
-        By the cycle model of the tiles, where they were not simulated.
     """
 
     latency: float
+    """Of the first input, from its begin to its result."""
     interval: float
+    """From result to result while others follow, in the mean."""
     predicted: bool = False
+    """By the cycle model of the tiles, where they were not simulated."""
 
     def of(self, inputs: int) -> int:
         """Cycles of so many inputs, from the begin of the first to the result of the last."""

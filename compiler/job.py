@@ -15,6 +15,7 @@ from mho.compiler.calibration.cell_noise import CellNoise
 from mho.compiler.calibration.facts import Calibration, converters_of
 from mho.compiler.calibration.trials.bench import representative_time
 from mho.compiler.importer.onnx_import import import_onnx
+from mho.compiler.importer.reading.pytorch import TorchModel, as_onnx
 from mho.compiler.inputs import Inputs, NamedInputs, Source, load_input, load_inputs
 from mho.compiler.mapping import Placement, SkipMaps
 from mho.compiler.mapping.faults import FaultMaps
@@ -31,8 +32,8 @@ from mho.macro_models.devices import Device, load_device
 from mho.macro_models.devices.sections.programming import Stuck
 from mho.macro_models.errors import InputError
 
-Model = str | Path | bytes | onnx.ModelProto | FloatNetwork
-"""ONNX file, its bytes, a loaded model, or what the importer made of one."""
+Model = str | Path | bytes | onnx.ModelProto | FloatNetwork | TorchModel
+"""ONNX file, its bytes, a loaded model, what the importer made of one, or a module or exported program of PyTorch."""
 
 Progress = Callable[[int, int], None]
 """Called with (layers calibrated, layers)."""
@@ -94,7 +95,7 @@ def read_job(
     """
     options, inputs = CompileOptions() if options is None else options, load_inputs(calibrate)
     net = model if isinstance(model, FloatNetwork) else import_onnx(
-        model, output=options.output, frozen={name: load_input(value) for name, value in (freeze or {}).items()},
+        as_onnx(model, inputs), output=options.output, frozen={name: load_input(value) for name, value in (freeze or {}).items()},
         shapes=input_shape, x=inputs,
     )
     device = default_device(chip) if device is None else load_device(device) if isinstance(device, str) else device

@@ -33,69 +33,51 @@ _CHOSEN = ("in_bits", "in_parts", "out_bits", "tolerance", "weight_clip", "copie
 
 @dataclass(frozen=True, kw_only=True)
 class CompileOptions:
-    """Options of the compiler; None means that it chooses.
-
-    Parameters
-    ----------
-    in_bits
-        Bits of every layer's input codes, 1..8, the sign included where there is one. None: per layer 4 magnitude
-        planes, which are one conversion, if that keeps the quantisation error within ``tolerance``; else 8 bits,
-        which are two.
-    in_parts
-        Parts in which layers take their inputs, 1 or 2: with 2 all bits, and as many more of what those leave, so that
-        each layer is called twice. None: 2 in small networks whose answers would not be right with 1, unless
-        ``in_bits`` is given.
-    out_bits
-        Bits of every conversion, 2..8. None: the chip's ``adc.bits``, or fewer where that changes nothing.
-    tolerance
-        What quantising the inputs of one layer may do to the network's outputs, 0..1: for a classifier (Softmax,
-        ArgMax or the like at the end) the fraction of decisions that change, by estimate from their margins; for
-        others the error relative to the standard deviation. None: 0.01, and 0.021 over the root of the number of
-        layers.
-    weight_clip
-        Weight that takes the largest conductance, relative to the largest of its column, 0.05..1. None: chosen on the
-        device model.
-    copies
-        How often a layer may be repeated in columns of a core that are free anyway, and how many rows an input may
-        take on average, 1..16. None: 16.
-    duplicates
-        Tiles that may compute rows of one layer in turn, or whole images where it has one position, 1..7: the layers
-        that take longest get so many where cores are free, so that more images a second are done. Of tiles with
-        programs alone.
-    time_s
-        Time since programming, in seconds, for which the layers are calibrated. None: one day for a device that
-        relaxes, else 0.
-    error
-        Error of the outputs by noise of the cells at that time, relative to their root mean square and by estimate,
-        above which weights take more cells, 0.001..1: more cores, as far as the chip has them, and more products.
-        None: 0.06 for outputs that are numbers (a single one, an image, as many as the input has, or beside a choice of
-        another output), else 1: none.
-    seeds
-        Chips on which each candidate is tried, 1..64. None: 3; 2 of a network of more than 8 million multiplications
-        for an input, whose errors are means of many cells.
-    samples
-        Most calibration inputs that are used, 1..100000.
-    slices
-        Pairs of cells over which a weight is divided, 1..4: for all layers, or by the layer's name in the report, as in
-        ``{"fc1": 2}``, with 1 for the others. None: 1. How much more a slice counts than the next is chosen on the
-        device model.
-    output
-        Which output of the model to compute, if it has several.
-    """
+    """Options of the compiler; None means that it chooses."""
 
     in_bits: int | None = None
+    """Bits of every layer's input codes, 1..8, the sign included where there is one. None: per layer 4 magnitude
+    planes, which are one conversion, if that keeps the quantisation error within ``tolerance``; else 8 bits, which are
+    two."""
     in_parts: int | None = None
+    """Parts in which layers take their inputs, 1 or 2: with 2 all bits, and as many more of what those leave, so that
+    each layer is called twice. None: 2 in small networks whose answers would not be right with 1, unless ``in_bits`` is
+    given."""
     out_bits: int | None = None
+    """Bits of every conversion, 2..8. None: the chip's ``adc.bits``, or fewer where that changes nothing."""
     tolerance: float | None = None
+    """What quantising the inputs of one layer may do to the network's outputs, 0..1: for a classifier (Softmax, ArgMax
+    or the like at the end) the fraction of decisions that change, by estimate from their margins; for others the error
+    relative to the standard deviation. None: 0.01, and 0.021 over the root of the number of layers."""
     weight_clip: float | None = None
+    """Weight that takes the largest conductance, relative to the largest of its column, 0.05..1. None: chosen on the
+    device model."""
     copies: int | None = None
+    """How often a layer may be repeated in columns of a core that are free anyway, and how many rows an input may take
+    on average, 1..16. None: 16."""
     duplicates: int = 1
+    """Tiles that may compute rows of one layer in turn, or whole images where it has one position, 1..7: the layers
+    that take longest get so many where cores are free, so that more images a second are done. Of tiles with programs
+    alone."""
     time_s: float | None = None
+    """Time since programming, in seconds, for which the layers are calibrated. None: one day for a device that relaxes,
+    else 0."""
     error: float | None = None
+    """Error of the outputs by noise of the cells at that time, relative to their root mean square and by estimate,
+    above which weights take more cells, 0.001..1: more cores, as far as the chip has them, and more products. None:
+    0.06 for outputs that are numbers (a single one, an image, as many as the input has, or beside a choice of another
+    output), else 1: none."""
     seeds: int | None = None
+    """Chips on which each candidate is tried, 1..64. None: 3; 2 of a network of more than 8 million multiplications for
+    an input, whose errors are means of many cells."""
     samples: int = 256
+    """Most calibration inputs that are used, 1..100000."""
     slices: int | Mapping[str, int] | None = None
+    """Pairs of cells over which a weight is divided, 1..4: for all layers, or by the layer's name in the report, as in
+    ``{"fc1": 2}``, with 1 for the others. None: 1. How much more a slice counts than the next is chosen on the device
+    model."""
     output: str | None = None
+    """Which output of the model to compute, if it has several."""
 
     def __post_init__(self) -> None:
         for name, (low, high) in _RANGES.items():

@@ -32,7 +32,7 @@ from mho.compiler.network.report import copies_of
 from mho.compiler.options import CompileOptions
 from mho.compiler.tile.core_places import move_cores
 from mho.compiler.tile.duplicates import Judge, duplicate_layers, prune_copies
-from mho.compiler.tile.graph.images import entry_image
+from mho.compiler.tile.graph.images import Image, entry_image
 from mho.compiler.tile.graph.shapes import shapes_of
 from mho.compiler.tile.layers import calibrate_on_tiles, with_walks
 from mho.compiler.tile.pipelined import Programmed, write_programs
@@ -156,15 +156,28 @@ def compile_tiles(model: Model, chip: Chip, *, judge: Judge | None = None, **req
     return _on_tiles(read_job(model, chip, **request), judge)
 
 
+@budget(COMPILE_WORK)
+def layers_for_chip(job: Job) -> tuple[Network, CalibratedLayers]:
+    """The layers of a job on the cores or tiles of its chip, without programs of tiles, and the network of them."""
+    layers = _layers_on_tiles(job)[0] if job.chip.tile.programs else calibrate_on_cores(job)
+    return network_of(job, layers), layers
+
+
 def _on_cores(job: Job) -> Network:
     return network_of(job, calibrate_on_cores(job))
 
 
-def _on_tiles(job: Job, judge: Judge | None = None) -> Network:
+def _layers_on_tiles(job: Job) -> tuple[CalibratedLayers, Image]:
+    """Layers on tiles, and the image of the network's input."""
     shapes = shapes_of(job.net, job.chip.macro_config().cell_map.rows, largest_buffer(job.chip))
     layers = calibrate_on_tiles(job, shapes)
     entry = entry_image(layers.program.stages, job.net.input_shape, layers.program.input.offset.size)
-    network, placement = network_of(job, with_walks(layers, shapes, entry)), layers.placement
+    return with_walks(layers, shapes, entry), entry
+
+
+def _on_tiles(job: Job, judge: Judge | None = None) -> Network:
+    layers, entry = _layers_on_tiles(job)
+    network, placement = network_of(job, layers), layers.placement
     if placement.skip or placement.faults:
         # Where lines or cells are known to be faulty, weights are where they are for a reason.
         return warned(network, [_FIXED] if job.options.duplicates > 1 else [])

@@ -23,26 +23,18 @@ _TIMEOUT_S = 300.0
 
 @dataclass(frozen=True, kw_only=True)
 class LoadReport:
-    """What was loaded.
-
-    Attributes
-    ----------
-    board, file
-        Where to, and what.
-    bytes, sha256
-        Size and hash of the file.
-    flash
-        Whether it is in the flash memory, and so there after switching on.
-    tool
-        Name and version of the loader.
-    """
+    """What was loaded."""
 
     board: str
     file: str
+    """Where to, and what."""
     bytes: int
     sha256: str
+    """Size and hash of the file."""
     flash: bool
+    """Whether it is in the flash memory, and so there after switching on."""
     tool: str
+    """Name and version of the loader."""
 
 
 def load(
@@ -53,8 +45,6 @@ def load(
 
     Parameters
     ----------
-    board_name
-        The board.
     file
         The bitstream.
     flash

@@ -12,11 +12,6 @@ from mho.rtl_gen.verilog.netlist import emit
 class VerilogTop(wiring.Component):
     """A :class:`mho.hw.board.BoardTop` with tiles, as an instance of its Verilog, in which what is alike is one module.
 
-    Parameters
-    ----------
-    cfg
-        The board.
-
     Members
     -------
     rx, tx, leds

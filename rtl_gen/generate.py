@@ -67,32 +67,22 @@ _MOST_TILE_LINES = 256
 
 @dataclass(frozen=True, kw_only=True)
 class GenerationReport:
-    """What was generated; ``report.json`` holds the same.
-
-    Attributes
-    ----------
-    directory
-        The folder.
-    top, part, wrap
-        Name of the top module, what part of the chip it is, and the bus around it.
-    statistics
-        Flip-flops and memory bits of the digital part.
-    files
-        Every file but the report, sorted by path.
-    kept
-        What was in the folder and is its user's: files of other names, and first versions that were changed.
-    replaced
-        Files of ours that had been changed by hand, and where their text is now.
-    """
+    """What was generated; ``report.json`` holds the same."""
 
     directory: Path
+    """The folder."""
     top: str
     part: str
     wrap: str
+    """Name of the top module, what part of the chip it is, and the bus around it."""
     statistics: Statistics
+    """Flip-flops and memory bits of the digital part."""
     files: tuple[GeneratedFile, ...]
+    """Every file but the report, sorted by path."""
     kept: tuple[str, ...] = ()
+    """What was in the folder and is its user's: files of other names, and first versions that were changed."""
     replaced: tuple[tuple[str, str], ...] = ()
+    """Files of ours that had been changed by hand, and where their text is now."""
 
 
 def generate(
@@ -103,8 +93,6 @@ def generate(
 
     Parameters
     ----------
-    chip
-        The chip.
     output_dir
         Made if it is missing. One that an earlier run wrote is written anew: files of ours are renewed or removed,
         those of its user stay as they are (see :mod:`mho.rtl_gen.folder`).

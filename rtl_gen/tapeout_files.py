@@ -13,43 +13,30 @@ from mho.rtl_gen.templates import fill, template
 
 @dataclass(frozen=True, kw_only=True)
 class Design:
-    """What the files are about.
-
-    Parameters
-    ----------
-    chip, what, top
-        The chip, what of it this is in words, and the top module.
-    rtl, stubs
-        Paths relative to the folder, the top's file first.
-    macro
-        Module of the macro; empty if there is none.
-    macro_instances
-        Where the macros are, from the top down.
-    inputs, outputs
-        Ports of the top but for clock and supplies, as patterns of their bits (``wb_adr_i[*]``).
-    unclocked
-        Inputs of the top that belong to no clock.
-    clocks
-        Ports of the top that are clocks of the macro's own, with their frequencies in MHz.
-    simulated
-        Whether the folder has a bench, and a model of the macro in Verilog.
-    bench
-        Files of the bench beside it.
-    """
+    """What the files are about."""
 
     chip: Chip
     what: str
     top: str
+    """The chip, what of it this is in words, and the top module."""
     rtl: tuple[str, ...]
     stubs: tuple[str, ...] = ()
+    """Paths relative to the folder, the top's file first."""
     macro: str = ""
+    """Module of the macro; empty if there is none."""
     macro_instances: tuple[str, ...] = ()
+    """Where the macros are, from the top down."""
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
+    """Ports of the top but for clock and supplies, as patterns of their bits (``wb_adr_i[*]``)."""
     unclocked: tuple[str, ...] = ()
+    """Inputs of the top that belong to no clock."""
     clocks: tuple[tuple[str, float], ...] = ()
+    """Ports of the top that are clocks of the macro's own, with their frequencies in MHz."""
     simulated: bool = False
+    """Whether the folder has a bench, and a model of the macro in Verilog."""
     bench: tuple[str, ...] = ()
+    """Files of the bench beside it."""
 
     @property
     def period_ns(self) -> str:

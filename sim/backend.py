@@ -39,25 +39,17 @@ class Detailed(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class BackendResult:
-    """One operation on a batch of vectors.
-
-    Attributes
-    ----------
-    codes
-        Output codes in half steps, of shape (batch, lines).
-    steps
-        Decrements that the converters made, of shape (batch, segments); (batch, 1), their sum, where the segments of an
-        operation cannot be told apart.
-    cycles
-        Clock cycles from the start of each operation to the earliest start of the next, of shape (batch,).
-    analog
-        Those of them in which an operation was issued at the macro's pins, of shape (batch,).
-    """
+    """One operation on a batch of vectors."""
 
     codes: NDArray[np.int16]
+    """Output codes in half steps, of shape (batch, lines)."""
     steps: NDArray[np.int64]
+    """Decrements that the converters made, of shape (batch, segments); (batch, 1), their sum, where the segments of an
+    operation cannot be told apart."""
     cycles: NDArray[np.int64]
+    """Clock cycles from the start of each operation to the earliest start of the next, of shape (batch,)."""
     analog: NDArray[np.int64]
+    """Those of them in which an operation was issued at the macro's pins, of shape (batch,)."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -33,44 +33,30 @@ BATCH = 1024
 
 @dataclass(frozen=True, kw_only=True)
 class Execution:
-    """What a run gave.
-
-    Attributes
-    ----------
-    by_name
-        The model's outputs in its units, of onnxruntime's shape and type, in the order of the model.
-    codes
-        Output codes of every product, (layer, operation) -> (images, columns of the product) int16, in half steps; the
-        columns are those that the product converts, in the network's order. Of a layer at several positions of an image
-        (images, positions * columns), position by position. Of as many images as was asked for.
-    codes_by_layer
-        The same codes, those of all products of a layer side by side.
-    layers
-        Figures of each layer.
-    mvms
-        Conversions of all cores.
-    cycles
-        Clock cycles of all products, one after the other, of shape (images,).
-    seconds
-        Wall-clock time of all products.
-    core_cycles
-        Clock cycles in which operations were issued at the macro of each core, of shape (cores,).
-    exact
-        Whether these, and energies, are of the decrements that were made, and not of as many as may have been.
-    time
-        How long inputs take on the chip; None where nobody asked.
-    """
+    """What a run gave."""
 
     by_name: dict[str, NDArray[Any]]
+    """The model's outputs in its units, of onnxruntime's shape and type, in the order of the model."""
     codes: dict[tuple[int, int], NDArray[np.int16]]
+    """Output codes of every product, (layer, operation) -> (images, columns of the product) int16, in half steps; the
+    columns are those that the product converts, in the network's order. Of a layer at several positions of an image
+    (images, positions * columns), position by position. Of as many images as was asked for."""
     codes_by_layer: dict[int, NDArray[np.int16]]
+    """The same codes, those of all products of a layer side by side."""
     layers: tuple[LayerFigures, ...]
+    """Figures of each layer."""
     mvms: int
+    """Conversions of all cores."""
     cycles: NDArray[np.int64]
+    """Clock cycles of all products, one after the other, of shape (images,)."""
     seconds: float
+    """Wall-clock time of all products."""
     core_cycles: NDArray[np.int64]
+    """Clock cycles in which operations were issued at the macro of each core, of shape (cores,)."""
     exact: bool
+    """Whether these, and energies, are of the decrements that were made, and not of as many as may have been."""
     time: InputTime | None = None
+    """How long inputs take on the chip; None where nobody asked."""
 
     @property
     def outputs(self) -> NDArray[Any]:

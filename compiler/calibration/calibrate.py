@@ -68,7 +68,7 @@ _NO_LANES = np.zeros((0, 0, 0), dtype=np.int16), np.zeros(0)
 class Calibrated:
     """Result of the calibration: the program, the conductances of each core in uS, and facts for the report.
 
-    ``limited`` is the share of each layer's outputs that are beyond what a converter takes before it has a code,
+    ``drafts`` are what was chosen for each layer, ``limited`` is the share of each layer's outputs that are beyond what a converter takes before it has a code,
     ``spoilt`` is the squared error of the network's outputs on perfect cells by what each layer makes in its first
     call, ``outputs`` are the errors of these over the calibration inputs, ``last`` that of the last value on perfect
     cells, before the host finishes it, relative to its deviation, ``unseen`` errors of inputs that calibration has not
@@ -77,6 +77,7 @@ class Calibrated:
 
     program: Program
     targets: NDArray[np.float32]
+    drafts: tuple[Draft, ...]
     errors: tuple[float, ...]
     cycles: tuple[float, ...]
     slice_bits: tuple[int, ...]
@@ -147,6 +148,7 @@ class Calibrator:
         self.bench = Bench(network, placement, chip, device, options, x, in_two)
         self.assembly = Assembly(network, self.bench.wanted, products)
         self.entry = Entry(self.assembly, x, len(self.bench.kinds), self.handed)
+        self.drafts: list[Draft] = []
         self.errors: list[float] = []
         self.cycles: list[float] = []
         self.slice_bits: list[int] = []
@@ -182,6 +184,7 @@ class Calibrator:
                 output=OutputStage(scale=rounded(output.unit, SCALE_DIGITS)),
             ),
             targets=self.targets,
+            drafts=tuple(self.drafts),
             errors=tuple(rounded(np.array(self.errors), FACT_DIGITS).tolist()),
             cycles=tuple(rounded(np.array(self.cycles), SCALE_DIGITS).tolist()),
             slice_bits=tuple(self.slice_bits),
@@ -211,6 +214,7 @@ class Calibrator:
         ranges = calls.sample(*range_samples(calls.outputs, op.layer.inputs), chips=self._range_chips)
         carried = value.taken_by(calls.operations, ranges, is_first)
         draft = Search(bench, self.options, site, carried, self._flat(site.values, ranges, is_first)).best()
+        self.drafts.append(draft)
         encoded = carried.encode(draft.quantiser)
         call = _call(index, op, draft)
         number = self.assembly.append(call, [encoded.number])

@@ -79,10 +79,10 @@ class PairMap:
             if stack != "even" and spread is not None:
                 g = stack_cells(g[0, 0], spread, top, copies if stack == "copies" else 1)[:, None]
         else:
-            lsb = _grid_step(chip)
-            first, last = _grid_ends(chip)
+            lsb = grid_step(chip)
+            first, last = grid_ends(chip)
             steps = int(self.map.top(first, last))
-            reach = _reaches(steps, slices, bits)[0]
+            reach = slice_reaches(steps, slices, bits)[0]
             unit = largest / (reach * lsb)
             g = lsb * slice_codes(reach * weight / largest[:, None], steps, slices, bits)[None]
             low, high = lsb * first, lsb * last
@@ -139,7 +139,7 @@ def stack_cells(g: Float, spread: NDArray[np.int32], top: float, copies: int = 1
         Shape (copies, outputs, rows).
     """
     size, result = np.abs(g), np.zeros((copies, *g.shape))
-    number, rows = _numbered(spread)
+    number, rows = numbered_rows(spread)
     for copy in range(copies):
         # Outputs and inputs begin with copies in turn, so that columns have similar sums.
         turn = (copy + spread + np.arange(len(g))[:, None]) % copies
@@ -148,7 +148,7 @@ def stack_cells(g: Float, spread: NDArray[np.int32], top: float, copies: int = 1
     return result
 
 
-def _numbered(spread: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def numbered_rows(spread: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Of each row, its number among those of its input, and how many those are, along the last dimension."""
     order = np.argsort(spread, axis=-1, kind="stable")
     sorted_inputs = np.take_along_axis(spread, order, axis=-1)
@@ -165,24 +165,24 @@ def _numbered(spread: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.
     return number, count
 
 
-def _grid_step(chip: Chip) -> float:
+def grid_step(chip: Chip) -> float:
     return chip.cells.g_full_scale_uS / (2**chip.core.g_bits - 1)
 
 
-def _grid_ends(chip: Chip) -> tuple[int, int]:
+def grid_ends(chip: Chip) -> tuple[int, int]:
     """Codes of the lowest and the highest conductance on the grid of the cells."""
-    lsb = _grid_step(chip)
+    lsb = grid_step(chip)
     first, last = int(np.ceil(chip.cells.g_min_uS / lsb)), int(np.floor(chip.cells.g_max_uS / lsb))
     return first, max(first + 1, min(last, 2**chip.core.g_bits - 1))
 
 
 def most_slice_bits(slices: int, chip: Chip) -> int:
     """Most bits by which a slice counts more than the next: from there on, it could not hold what rounding leaves."""
-    steps = chip.macro_config().cell_map.top(*_grid_ends(chip))
+    steps = chip.macro_config().cell_map.top(*grid_ends(chip))
     return max(1, min(int(np.log2(2 * steps)), SIGNIFICANCE_BITS // max(1, slices - 1)))
 
 
-def _reaches(top: int, slices: int, bits: int) -> list[float]:
+def slice_reaches(top: int, slices: int, bits: int) -> list[float]:
     """Largest value that each slice can hold together with those below it, in its own steps.
 
     A slice rounds to whole steps, up to half a step away, which those below must make good.
@@ -215,7 +215,7 @@ def slice_codes(value: Float, top: int, slices: int, bits: int) -> Float:
         Shape (slices, ...).
     """
     result, rest = [], value
-    for reach in _reaches(top, slices, bits):
+    for reach in slice_reaches(top, slices, bits):
         rest = np.clip(rest, -reach, reach)
         result.append(np.rint(rest * (top / reach)))
         rest = (rest - result[-1]) * 2.0**bits
@@ -229,7 +229,7 @@ def column_loads(
 
     See :meth:`mho.macro_models.MacroConfig.load`.
     """
-    lsb, config = _grid_step(chip), chip.macro_config()
+    lsb, config = grid_step(chip), chip.macro_config()
     cells = targets[config.cell_map.gated_by(rows, columns)]
     return config.load(np.rint(cells.astype(np.float64) / lsb).astype(np.int64), axis=0, unit_uS=lsb)
 
@@ -242,7 +242,7 @@ def code_value(
     The converter takes ``s = 2 * rint(step_code * load / 2**14)`` from twice the accumulated product, so a code (in
     half steps) stands for an accumulated product of ``s / 4``: this multiplies the column's load back.
     """
-    lsb = _grid_step(chip)
+    lsb = grid_step(chip)
     half_step = np.maximum(1.0, np.rint(step_code * 2.0**-STEP_FRACTION_BITS * loads)) / 2.0
     return half_step * lsb * unit
 

@@ -145,33 +145,23 @@ class Output:
 
 @dataclass(frozen=True, kw_only=True)
 class FloatNetwork:
-    """A network in double precision: the reference that quantisation is measured against.
-
-    Parameters
-    ----------
-    name
-        What the graph or the file is called.
-    input_name, input_shape
-        The one input, and its shape without the batch dimension; of several, which lie side by side, their names and
-        the number of all elements.
-    steps
-        In the order of computation: what makes values from values, the first of which is the network's input. The last
-        one makes the output.
-    outputs
-        What is computed, in the order of the model.
-    parts
-        Names and shapes of several inputs, in their order; empty where there is one.
-    warnings
-        What a user should know of how the model was understood.
-    """
+    """A network in double precision: the reference that quantisation is measured against."""
 
     name: str
+    """What the graph or the file is called."""
     input_name: str
     input_shape: tuple[int, ...]
+    """The one input, and its shape without the batch dimension; of several, which lie side by side, their names and the
+    number of all elements."""
     steps: tuple[Step, ...]
+    """In the order of computation: what makes values from values, the first of which is the network's input. The last
+    one makes the output."""
     outputs: tuple[Output, ...]
+    """What is computed, in the order of the model."""
     parts: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    """Names and shapes of several inputs, in their order; empty where there is one."""
     warnings: tuple[str, ...] = ()
+    """What a user should know of how the model was understood."""
 
     @cached_property
     def calls(self) -> tuple[tuple[int, ...], ...]:

@@ -23,27 +23,19 @@ Attributes = Mapping[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Windows:
-    """The windows of one channel.
-
-    Attributes
-    ----------
-    index
-        Elements of the flattened channel that each window holds, :data:`PAD` outside of it: (positions, kernel).
-    inside
-        Whether an element is in the channel or in its explicit padding, (positions, kernel): what rounding up adds at
-        the end is neither.
-    shape
-        Output positions along each dimension.
-    kernel, stride, dilation
-        Along each dimension.
-    """
+    """The windows of one channel."""
 
     index: NDArray[np.int32]
+    """Elements of the flattened channel that each window holds, :data:`PAD` outside of it: (positions, kernel)."""
     inside: NDArray[np.bool_]
+    """Whether an element is in the channel or in its explicit padding, (positions, kernel): what rounding up adds at
+    the end is neither."""
     shape: tuple[int, ...]
+    """Output positions along each dimension."""
     kernel: tuple[int, ...]
     stride: tuple[int, ...]
     dilation: tuple[int, ...]
+    """Along each dimension."""
 
     def recover(self, patches: NDArray[np.int32], channels: int, groups: int) -> Window | None:
         """The geometry of an index array over several channels, if it has one still."""

@@ -50,35 +50,24 @@ FORMAT, TILES_FORMAT, DEALT_FORMAT = 2, 3, 4
 
 @dataclass(frozen=True, kw_only=True)
 class Network:
-    """A compiled network.
-
-    Attributes
-    ----------
-    chip, device, options
-        What it was compiled for: the whole content, not names.
-    model
-        The float network, the reference of every run.
-    program
-        What is done for each image.
-    cores
-        What each core holds.
-    calibration
-        Facts about the calibration.
-    range
-        What calibration saw of the inputs; None in files of format 1.
-    tiles
-        Programs of the tiles, None where a host schedules each product.
-    """
+    """A compiled network."""
 
     chip: Chip
     device: Device
     options: CompileOptions
+    """What it was compiled for: the whole content, not names."""
     model: FloatNetwork
+    """The float network, the reference of every run."""
     program: Program
+    """What is done for each image."""
     cores: tuple[CoreImage, ...]
+    """What each core holds."""
     calibration: Calibration
+    """Facts about the calibration."""
     range: InputRange | None = None
+    """What calibration saw of the inputs; None in files of format 1."""
     tiles: TileCode | None = None
+    """Programs of the tiles, None where a host schedules each product."""
 
     @property
     def layers(self) -> tuple[Layer, ...]:

@@ -21,36 +21,24 @@ OP_ID_IMAGE_SHIFT = 32
 
 @dataclass(frozen=True, kw_only=True)
 class Mvm:
-    """One matrix-vector product of one core, and the leaf that takes its codes.
-
-    Parameters
-    ----------
-    core
-        Core of the program, from 0.
-    operation
-        Number of the (first) conversion in the static program, at position 0: the lower half of ``op_id``.
-    op
-        What the core is told.
-    first
-        First row of the layer that this product takes; it takes ``len(rows)`` in order.
-    rows
-        Physical row pairs.
-    columns
-        Physical source lines that are converted.
-    outputs
-        Output of the layer to which each column adds.
-    multiplier
-        Leaf multiplier of each column, 0..32767.
-    """
+    """One matrix-vector product of one core, and the leaf that takes its codes."""
 
     core: int
+    """Core of the program, from 0."""
     operation: int
+    """Number of the (first) conversion in the static program, at position 0: the lower half of ``op_id``."""
     op: MvmOperation
+    """What the core is told."""
     first: int
+    """First row of the layer that this product takes; it takes ``len(rows)`` in order."""
     rows: NDArray[np.int32]
+    """Physical row pairs."""
     columns: NDArray[np.int32]
+    """Physical source lines that are converted."""
     outputs: NDArray[np.int32]
+    """Output of the layer to which each column adds."""
     multiplier: NDArray[np.int32]
+    """Leaf multiplier of each column, 0..32767."""
 
     def taken(self, spread: NDArray[np.int32]) -> NDArray[np.int32]:
         """Which input of the layer each of its rows takes, of those of all rows of the layer."""

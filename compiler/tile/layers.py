@@ -19,6 +19,7 @@ from mho.compiler.mapping.place import Placement
 from mho.compiler.model import FloatNetwork
 from mho.compiler.model.stages import Linear, Step
 from mho.compiler.program import Program, Stage
+from mho.compiler.tile.gates import join_tables
 from mho.compiler.tile.graph.images import FEWEST, Image
 from mho.compiler.tile.graph.shapes import MOST_ELEMENTS, MOST_PIXELS, Shape, with_shapes
 from mho.compiler.tile.placement.placing import place_on_tiles
@@ -111,7 +112,7 @@ def calibrate_on_tiles(job: Job, shapes: Sequence[Shape]) -> CalibratedLayers:
 
 def with_walks(layers: CalibratedLayers, shapes: Sequence[Shape], entry: Image) -> CalibratedLayers:
     """The layers with stages before them that put side by side what walks take; ``entry`` is the input's image."""
-    program = hoist_moves(with_shapes(layers.program, shapes, entry))
+    program = join_tables(hoist_moves(with_shapes(layers.program, shapes, entry)))
     return replace(layers, result=replace(layers.result, program=program))
 
 

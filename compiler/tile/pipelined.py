@@ -178,11 +178,25 @@ def _cuts(best: Programmed) -> Iterator[Cuts]:
     if best.cycles.interval <= (1 + GAIN) * longest:
         return
     trials: dict[frozenset[tuple[str, tuple[int, ...]]], tuple[float, Cuts]] = {}
+    middles = _middles(best.placed)
     for cut in layers:
         tiles = [tile for tile in both_sides(members, layers, cut) if tile not in before]
+        # Of steps of a layer half are an image ahead.
+        if any(first < cut <= last and cut != middle for first, middle, last in middles):
+            continue
         works = max((analog[tile] for tile in tiles), default=0.0)
         if works < BUSY * longest:
             continue
         key = frozenset((tile, tuple(k for k in layers if k < cut and tile in members[k])) for tile in tiles)
         trials.setdefault(key, (works, {**before, **dict.fromkeys(tiles, cut)}))
     yield from (cuts for _, cuts in sorted(trials.values(), key=lambda trial: -trial[0])[:MOST_CUTS])
+
+
+def _middles(placed: Placed) -> list[tuple[int, int, int]]:
+    """Of each layer with several calls the first, the middle and the last of their nodes."""
+    calls: dict[int, list[int]] = {}
+    for k in sorted(placed.parts):
+        call = placed.graph.call(k)
+        assert call is not None
+        calls.setdefault(call.layer, []).append(k)
+    return [(nodes[0], nodes[len(nodes) // 2], nodes[-1]) for nodes in calls.values() if len(nodes) > 1]

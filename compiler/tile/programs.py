@@ -164,7 +164,7 @@ def _with_room(
         except NoRoomError as error:
             return Refusal(str(error))
         maker = Maker(network, placed, image)
-        refusal = maker.put_in_order() or maker.put_ahead(cuts) or maker.grow()
+        refusal = maker.put_in_order(cuts) or maker.grow()
         if refusal is None:
             if slack:
                 maker.add_slack()

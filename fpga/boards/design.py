@@ -20,8 +20,6 @@ class BoardClock(wiring.Component):
 
     Parameters
     ----------
-    board
-        The board.
     wanted_hz
         Frequency of the design.
 
@@ -63,8 +61,6 @@ class BoardDesign(Elaboratable):
 
     Parameters
     ----------
-    board
-        The board.
     top
         What is put on it.
 

@@ -43,35 +43,15 @@ _PLACED = "place.log"
 
 @dataclass(frozen=True, kw_only=True)
 class BuildReport:
-    """What came out of a build; also the content of ``report.json``.
-
-    Attributes
-    ----------
-    board, device, status
-        As in :class:`mho.fpga.boards.Board`.
-    chip, chip_sha256
-        Name of the chip description, and its hash, by which a board identifies itself.
-    cores, lines, g_bits, lanes, slots, memory, noise, programs, serial, clock_hz, baud
-        As in :class:`mho.hw.board.BoardConfig`, each core with its lanes.
-    flow, tools
-        ``native``, ``yowasp`` or ``mixed``; the version of each tool.
-    used, available
-        Parts of the device.
-    fmax_hz
-        Greatest frequency after routing, by the tools' model of the slowest devices.
-    critical
-        From where to where the longest path leads.
-    seed
-        Of the placement.
-    bitstream, bitstream_bytes, bitstream_sha256
-        Name of the file, its size and its hash.
-    """
+    """What came out of a build; also the content of ``report.json``."""
 
     board: str
     device: str
     status: str
+    """As in :class:`mho.fpga.boards.Board`."""
     chip: str
     chip_sha256: str
+    """Name of the chip description, and its hash, by which a board identifies itself."""
     cores: int
     lines: int
     g_bits: int
@@ -83,16 +63,23 @@ class BuildReport:
     serial: bool
     clock_hz: int
     baud: int
+    """As in :class:`mho.hw.board.BoardConfig`, each core with its lanes."""
     flow: str
     tools: dict[str, str]
+    """``native``, ``yowasp`` or ``mixed``; the version of each tool."""
     used: dict[str, int]
     available: dict[str, int]
+    """Parts of the device."""
     fmax_hz: int
+    """Greatest frequency after routing, by the tools' model of the slowest devices."""
     critical: str
+    """From where to where the longest path leads."""
     seed: int
+    """Of the placement."""
     bitstream: str
     bitstream_bytes: int
     bitstream_sha256: str
+    """Name of the file, its size and its hash."""
 
     @property
     def margin(self) -> float:
@@ -179,8 +166,6 @@ def build(
 
     Parameters
     ----------
-    board_name
-        The board.
     chip
         What is put on it, or None for its preset.
     folder

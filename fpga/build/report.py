@@ -62,22 +62,15 @@ _NAMES = {"lut": "logic cells", "ff": "flip-flops", "bram": "block RAMs", "spram
 
 @dataclass(frozen=True)
 class Usage:
-    """How full a device is, and how fast the design.
-
-    Attributes
-    ----------
-    used, available
-        Number of parts of each kind.
-    fmax_hz
-        Greatest frequency of the slowest clock, after routing.
-    critical
-        From where to where its longest path leads.
-    """
+    """How full a device is, and how fast the design."""
 
     used: dict[str, int]
     available: dict[str, int]
+    """Number of parts of each kind."""
     fmax_hz: float
+    """Greatest frequency of the slowest clock, after routing."""
     critical: str
+    """From where to where its longest path leads."""
 
 
 def read_usage(report: Path) -> Usage:

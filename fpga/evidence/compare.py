@@ -30,21 +30,14 @@ _POWER_UP_CYCLES = 1000
 
 @dataclass(frozen=True)
 class Evidence:
-    """What was compared and found equal.
-
-    Attributes
-    ----------
-    operations
-        Matrix-vector products.
-    codes
-        Their codes; with tiles, values of the network.
-    seconds
-        Time that passed for the board.
-    """
+    """What was compared and found equal."""
 
     operations: int
+    """Matrix-vector products."""
     codes: int
+    """Their codes; with tiles, values of the network."""
     seconds: float
+    """Time that passed for the board."""
 
 
 def power_up(line: PinsTransport) -> PinsTransport:

@@ -164,28 +164,19 @@ _CELL_IN = 9
 
 @dataclass(frozen=True, kw_only=True)
 class Verification:
-    """What was found equal.
-
-    Attributes
-    ----------
-    board, chip
-        Names.
-    netlist
-        Products by the netlist after synthesis.
-    pulses
-        Pulses of a run of write-verify by it; None of a board below whose pins there is no core.
-    bitstream
-        Products by the netlist that was got back from the bitstream; None where no tool gets one, or none was made.
-    build
-        The report of place and route; None without.
-    """
+    """What was found equal."""
 
     board: str
     chip: str
+    """Names."""
     netlist: Evidence
+    """Products by the netlist after synthesis."""
     pulses: int | None
+    """Pulses of a run of write-verify by it; None of a board below whose pins there is no core."""
     bitstream: Evidence | None
+    """Products by the netlist that was got back from the bitstream; None where no tool gets one, or none was made."""
     build: BuildReport | None
+    """The report of place and route; None without."""
 
     def to_dict(self) -> dict[str, object]:
         """For JSON."""
@@ -200,8 +191,6 @@ def verify(
 
     Parameters
     ----------
-    board_name
-        The board.
     chip
         What is put on it, or None for :data:`SMALL`.
     place

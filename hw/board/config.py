@@ -1,14 +1,80 @@
 """Static parameters of a core on a board, and where its parts are in the address space."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
 from mho.hw.board.load_port import load_address_width
-from mho.hw.board.parts import BoardParts
 from mho.hw.config import Chip
+from mho.hw.emulator.kind import EmulatorKind
+from mho.hw.emulator.kinds import emulator_of
 from mho.hw.emulator.layout import LoadShape
 from mho.hw.host.core.blocks import CoreBlocks
+from mho.hw.host.link.config import LinkConfig
+from mho.hw.host.link.uart import UartConfig
 from mho.macro_models.errors import InputError
+
+
+@dataclass(frozen=True, kw_only=True)
+class BoardParts(ABC):
+    """What every board has of its configuration, whatever is emulated on it: the serial line, and what emulates a core.
+
+    Raises
+    ------
+    InputError
+        If a value is out of range, or the parts do not fit together.
+    """
+
+    chip: Chip
+    """What is emulated: lines, bits of a cell, durations of the analog operations."""
+    lanes: int = 8
+    slots: int = 2
+    memory: str = "block"
+    noise: bool = False
+    """Of each core, as in :class:`mho.hw.emulator.EmulatorConfig`."""
+    clock_hz: int = 24_000_000
+    """Frequency of the design, in Hz."""
+    baud: int = 3_000_000
+    """Rate of the serial line, at most an eighth of the clock."""
+    link_bytes: int = 512
+    """Size of each of the two buffers of the link, see :class:`mho.hw.host.link.config.LinkConfig`."""
+
+    def __post_init__(self) -> None:
+        try:
+            _ = self.parts, self.uart, self.link
+        except ValueError as error:
+            raise InputError(str(error)) from None
+
+    @property
+    @abstractmethod
+    def parts(self) -> Any:
+        """What the board is made of beside its serial line."""
+
+    @property
+    @abstractmethod
+    def emulator(self) -> Any:
+        """What stands for the core, or each of them: see :meth:`mho.hw.emulator.kind.EmulatorKind.config`."""
+
+    @property
+    def kind(self) -> EmulatorKind:
+        """What emulates its kind of core."""
+        return emulator_of(self.chip)
+
+    @property
+    @abstractmethod
+    def address_width(self) -> int:
+        """Bits of a byte address of the board."""
+
+    @property
+    def uart(self) -> UartConfig:
+        """The serial line."""
+        return UartConfig(clock_hz=self.clock_hz, baud=self.baud)
+
+    @property
+    def link(self) -> LinkConfig:
+        """The device's end of the link."""
+        return LinkConfig(size=self.link_bytes, address_width=self.address_width)
+
 
 CORE_BASE = 0x000000
 """The registers of the core, as behind any other bus: 4 KiB."""
@@ -31,50 +97,19 @@ def address_width(parts: LoadShape) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class BoardConfig(BoardParts):
-    """One core of ``chip`` on a board.
+    """One core of :attr:`chip` on a board."""
 
-    Parameters
-    ----------
-    chip
-        What is emulated: lines, bits of a cell, durations of the analog operations.
-    programs
-        Whether the core programs its cells, which answer to pulses.
-    serial
-        Whether the digital part of the core is emulated, too: one that is serial, for boards that have no room for it.
-    lanes, slots, memory, noise
-        As in :class:`mho.hw.emulator.EmulatorConfig`.
-    clock_hz
-        Frequency of the design, in Hz.
-    baud
-        Rate of the serial line, at most an eighth of the clock.
-    link_bytes
-        Size of each of the two buffers of the link, see :class:`mho.hw.host.link.config.LinkConfig`.
-
-    Raises
-    ------
-    InputError
-        If a value is out of range, or the parts do not fit together.
-    """
-
-    chip: Chip
     programs: bool = False
+    """Whether the core programs its cells, which answer to pulses."""
     serial: bool = False
-    lanes: int = 8
-    slots: int = 2
-    memory: str = "block"
-    noise: bool = False
-    clock_hz: int = 24_000_000
-    baud: int = 3_000_000
-    link_bytes: int = 512
+    """Whether the digital part of the core is emulated, too: one that is serial, for boards that have no room for
+    it."""
 
     def __post_init__(self) -> None:
         if self.chip.cores != 1:
             mesh = f"{self.chip.mesh.columns} x {self.chip.mesh.rows}"
             raise InputError(f"{self.chip.name}: mesh must have 1 column and 1 row to fit on a board, not {mesh}")
-        try:
-            _ = self.emulator, self.uart, self.link
-        except ValueError as error:
-            raise InputError(str(error)) from None
+        super().__post_init__()
 
     @property
     def cores(self) -> int:
@@ -90,6 +125,11 @@ class BoardConfig(BoardParts):
     def emulator(self) -> Any:
         """The emulator in place of the macro."""
         return self.kind.config(self)
+
+    @property
+    def parts(self) -> Any:
+        """The emulator."""
+        return self.emulator
 
     @property
     def blocks(self) -> CoreBlocks:

@@ -17,20 +17,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class ChipParts:
-    """Configurations of all that a chip of tiles is made of.
-
-    Attributes
-    ----------
-    tiles, mesh, core
-        The tiles, row by row, the network, and a core: these are all alike.
-    page
-        Registers of the chip itself.
-    """
+    """Configurations of all that a chip of tiles is made of."""
 
     tiles: tuple[TileConfig, ...]
     mesh: MeshConfig
     core: CoreBlocks
+    """The tiles, row by row, the network, and a core: these are all alike."""
     page: RegisterMap
+    """Registers of the chip itself."""
 
     @classmethod
     def from_chip(cls, chip: "Chip") -> "ChipParts":

@@ -17,31 +17,21 @@ OPERATIONS_PER_MAC = 2
 
 @dataclass(frozen=True, kw_only=True)
 class Rating:
-    """Figures at one precision.
-
-    Attributes
-    ----------
-    precision
-        In words.
-    snr_dB
-        Signal over noise of its codes without any error of cells and converters: what their bits are worth.
-    time_us
-        Of one operation of a core, from start to earliest start of the next.
-    tops
-        Throughput of all cores, in 10**12 operations a second.
-    energy_pJ
-        Of one operation of a macro by what takes it; empty if the description knows none.
-    tops_per_W, tops_per_mm2
-        Per watt of the macros, and per area of them; None if the description does not say.
-    """
+    """Figures at one precision."""
 
     precision: str
+    """In words."""
     snr_dB: float
+    """Signal over noise of its codes without any error of cells and converters: what their bits are worth."""
     time_us: float
+    """Of one operation of a core, from start to earliest start of the next."""
     tops: float
+    """Throughput of all cores, in 10**12 operations a second."""
     energy_pJ: Mapping[str, float]
+    """Of one operation of a macro by what takes it; empty if the description knows none."""
     tops_per_W: float | None
     tops_per_mm2: float | None
+    """Per watt of the macros, and per area of them; None if the description does not say."""
 
     @property
     def total_pJ(self) -> float:

@@ -59,31 +59,22 @@ class CommandWord:
 
 @dataclass(frozen=True, kw_only=True)
 class CommandTable:
-    """``[macro.commands]``, read.
-
-    Attributes
-    ----------
-    clear, sample, read
-        Commands of a precharge, of a sample, and for the codes of ``codes`` lines.
-    command_bits, data_bits, code_bits
-        Widths; a code is signed.
-    codes
-        Codes that a read brings, the lowest line lowest.
-    lines
-        Lines with converters, the lowest of the core; the codes of all others are 0.
-    handshake
-        One of :data:`HANDSHAKES`.
-    """
+    """``[macro.commands]``, read."""
 
     clear: tuple[CommandWord, ...] = ()
     sample: tuple[CommandWord, ...]
     read: tuple[CommandWord, ...]
+    """Commands of a precharge, of a sample, and for the codes of ``codes`` lines."""
     command_bits: int
     data_bits: int = 16
     code_bits: int = 16
+    """Widths; a code is signed."""
     codes: int = 1
+    """Codes that a read brings, the lowest line lowest."""
     lines: int = 0
+    """Lines with converters, the lowest of the core; the codes of all others are 0."""
     handshake: str = "level"
+    """One of :data:`HANDSHAKES`."""
 
     @property
     def words(self) -> tuple[CommandWord, ...]:

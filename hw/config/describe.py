@@ -8,27 +8,18 @@ from mho.hw.config.keys import as_table, keys_of, shown
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One key of a resolved chip.
-
-    Attributes
-    ----------
-    key
-        Dotted path, ``"adc.bits"``.
-    value
-        The value as TOML spells it.
-    default
-        Whether it is the default (that of ``neurram-core``).
-    doc
-        One line that says what the key is.
-    legal
-        The legal values in words.
-    """
+    """One key of a resolved chip."""
 
     key: str
+    """Dotted path, ``"adc.bits"``."""
     value: str
+    """The value as TOML spells it."""
     default: bool
+    """Whether it is the default (that of ``neurram-core``)."""
     doc: str
+    """One line that says what the key is."""
     legal: str
+    """The legal values in words."""
 
 
 def describe(chip: Chip) -> list[Row]:

@@ -30,42 +30,29 @@ class ChipError(InputError):
 
 @dataclass(frozen=True, kw_only=True)
 class KeySpec:
-    """What one key may hold.
-
-    Parameters
-    ----------
-    default
-        Value of an absent key; its type is the type of the key. Lists are held as tuples.
-    doc
-        One line that says what the key is.
-    low, high
-        Smallest and largest number.
-    choices
-        The only legal values.
-    pattern
-        Regular expression that a string (or every string of a list) matches as a whole.
-    expects
-        What ``pattern`` stands for, in words.
-    shapes
-        Parts of the hardware that are generated otherwise for another value: ``core``, ``noc``, ``tile`` (what is
-        around core and node), ``emulator`` (of a board), ``adapter`` (of a user's own macro). What comes from none of
-        them is in the models and in registers.
-    entries
-        Types of the entries of a table, as JSON Schema calls them.
-    later
-        The key came after chips had been hashed: the resolved description leaves it out where it has its default.
-    """
+    """What one key may hold."""
 
     default: Any
+    """Value of an absent key; its type is the type of the key. Lists are held as tuples."""
     doc: str
+    """One line that says what the key is."""
     low: float | None = None
     high: float | None = None
+    """Smallest and largest number."""
     choices: tuple[Any, ...] = ()
+    """The only legal values."""
     pattern: str = ""
+    """Regular expression that a string (or every string of a list) matches as a whole."""
     expects: str = "a string"
+    """What ``pattern`` stands for, in words."""
     shapes: tuple[str, ...] = ()
+    """Parts of the hardware that are generated otherwise for another value: ``core``, ``noc``, ``tile`` (what is around
+    core and node), ``emulator`` (of a board), ``adapter`` (of a user's own macro). What comes from none of them is in
+    the models and in registers."""
     entries: tuple[str, ...] = ("string", "integer", "array")
+    """Types of the entries of a table, as JSON Schema calls them."""
     later: bool = False
+    """The key came after chips had been hashed: the resolved description leaves it out where it has its default."""
 
     def normalise(self, path: str, value: object) -> Any:
         """Check ``value`` and return it as it is stored (whole numbers of a float key as float, lists as tuples).

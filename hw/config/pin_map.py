@@ -22,52 +22,35 @@ FORMS = '"PIN", "!PIN", "PIN[7:0]", "{HIGH, LOW}", "binary(PIN)", "saturate(PIN)
 
 @dataclass(frozen=True, kw_only=True)
 class PinPart:
-    """Bits of one pin, or bits that are no pin's.
-
-    Attributes
-    ----------
-    name
-        Pin of the macro; empty for a constant and for bits that are left open.
-    inverted
-        The pin has the opposite polarity.
-    left, right
-        Numbers of the outermost bits, as they are written; None for the whole pin.
-    reversed
-        The lowest number takes the highest bit; else the lowest number takes the lowest.
-    size, value
-        Bits without a pin, and what they are for a signal that the macro drives; None for bits that are left open.
-    """
+    """Bits of one pin, or bits that are no pin's."""
 
     name: str = ""
+    """Pin of the macro; empty for a constant and for bits that are left open."""
     inverted: bool = False
+    """The pin has the opposite polarity."""
     left: int | None = None
     right: int | None = None
+    """Numbers of the outermost bits, as they are written; None for the whole pin."""
     reversed: bool = False
+    """The lowest number takes the highest bit; else the lowest number takes the lowest."""
     size: int = 0
     value: int | None = None
+    """Bits without a pin, and what they are for a signal that the macro drives; None for bits that are left open."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PinConnection:
-    """Where a signal of the contract goes: bits of pins of the macro, or a constant.
-
-    Attributes
-    ----------
-    parts
-        From the most significant bit; none for a constant.
-    function
-        ``binary``: the parts are the number of the one bit that is 1; ``saturate``: they are the lowest bits of a
-        number, and its highest value where it is larger; empty: the bits themselves.
-    enable
-        With ``binary``, the pin that says that exactly one bit is 1.
-    constant
-        Value that the signal is tied to (a signal that the macro would drive), or that stands for "not connected".
-    """
+    """Where a signal of the contract goes: bits of pins of the macro, or a constant."""
 
     parts: tuple[PinPart, ...] = ()
+    """From the most significant bit; none for a constant."""
     function: str = ""
+    """``binary``: the parts are the number of the one bit that is 1; ``saturate``: they are the lowest bits of a
+    number, and its highest value where it is larger; empty: the bits themselves."""
     enable: PinPart | None = None
+    """With ``binary``, the pin that says that exactly one bit is 1."""
     constant: int | None = None
+    """Value that the signal is tied to (a signal that the macro would drive), or that stands for "not connected"."""
 
 
 class _Reader:

@@ -28,27 +28,18 @@ def check_lines(lines: int, most: int = LINES[1]) -> None:
 
 
 class CoreShape:
-    """Shape of a core: the configuration of every kind is one, and says of this what is otherwise in its kind.
-
-    Attributes
-    ----------
-    lines
-        Lines each way, as the chip description counts them.
-    ranged
-        An operation gives the words that come with its descriptor (``words`` of the vector port) and no others.
-    lanes
-        Of columns that are read in groups, those of a group: a power of two from 2 on, a divisor of the outputs.
-    column_lines
-        Physical lines of an output, where there are more than one.
-    operation_type
-        What an operation can be.
-    """
+    """Shape of a core: the configuration of every kind is one, and says of this what is otherwise in its kind."""
 
     lines: int
+    """Lines each way, as the chip description counts them."""
     ranged: bool
+    """An operation gives the words that come with its descriptor (``words`` of the vector port) and no others."""
     lanes: int
+    """Of columns that are read in groups, those of a group: a power of two from 2 on, a divisor of the outputs."""
     column_lines: int = 1
+    """Physical lines of an output, where there are more than one."""
     operation_type: ClassVar[type[MvmOperation]] = MvmOperation
+    """What an operation can be."""
 
     @property
     def rows(self) -> int:

@@ -24,36 +24,23 @@ def duration_bits(cycles: int) -> int:
 
 @dataclass(frozen=True)
 class Drain:
-    """How a result leaves a core while the next conversion runs.
-
-    Parameters
-    ----------
-    latency
-        Cycles from the end of the last conversion to the first word at the output.
-    row_words
-        Words of a result that leave the counters in a cycle.
-    rows
-        Cycles in which all do.
-    settle
-        Cycles beyond those until the counters may take the next result.
-    """
+    """How a result leaves a core while the next conversion runs."""
 
     latency: int
+    """Cycles from the end of the last conversion to the first word at the output."""
     row_words: int
+    """Words of a result that leave the counters in a cycle."""
     rows: int
+    """Cycles in which all do."""
     settle: int = 0
+    """Cycles beyond those until the counters may take the next result."""
 
 
 class Timing(ABC):
-    """Cycles of operations, which are conversions one behind the other; ``steps`` are the decrements that were made.
-
-    Attributes
-    ----------
-    overhead_cycles
-        :data:`OVERHEAD_CYCLES`, unless a kind has others.
-    """
+    """Cycles of operations, which are conversions one behind the other; ``steps`` are the decrements that were made."""
 
     overhead_cycles: ClassVar[int] = OVERHEAD_CYCLES
+    """:data:`OVERHEAD_CYCLES`, unless a kind has others."""
 
     @abstractmethod
     def conversion_cycles(self, op: MvmOperation, steps: ArrayLike) -> NDArray[np.int64]:

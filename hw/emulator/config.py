@@ -19,25 +19,6 @@ SPRAM_WIDTH = 16
 class EmulatorConfig(ABC):
     """Static parameters of an :class:`mho.hw.emulator.macro.EmulatedMacro`.
 
-    Parameters
-    ----------
-    blocks
-        The core.
-    conversions
-        Sums that are converted, a column of cells each.
-    g_bits
-        Bits of what a cell, or all cells of a weight, add to a sum.
-    digit_bits
-        Bits that a row is driven with at a time.
-    lanes
-        Cells that meet their input in one cycle: a power of two, a divisor of ``conversions``.
-    slots
-        Tables that are held: a power of two.
-    memory
-        Of :data:`MEMORIES`. With ``spram`` cells are in SPRAM where their words fit, else in block RAM.
-    noise
-        Whether a shift register makes read noise.
-
     Raises
     ------
     InputError
@@ -45,13 +26,21 @@ class EmulatorConfig(ABC):
     """
 
     blocks: CoreBlocks
+    """The core."""
     conversions: int
+    """Sums that are converted, a column of cells each."""
     g_bits: int
+    """Bits of what a cell, or all cells of a weight, add to a sum."""
     digit_bits: int = 1
+    """Bits that a row is driven with at a time."""
     lanes: int = 8
+    """Cells that meet their input in one cycle: a power of two, a divisor of ``conversions``."""
     slots: int = 2
+    """Tables that are held: a power of two."""
     memory: str = "block"
+    """Of :data:`MEMORIES`. With ``spram`` cells are in SPRAM where their words fit, else in block RAM."""
     noise: bool = False
+    """Whether a shift register makes read noise."""
 
     matrices: ClassVar[int] = 1
     """Matrices that are held, of which the pins name one."""

@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 
 from mho.hw.config import Chip, PulseChip
 from mho.hw.emulator.config import EmulatorConfig
-from mho.hw.emulator.core import EmulatedCore
 from mho.hw.emulator.layout import TABLES, TAGS, LoadWord
-from mho.hw.emulator.macro import EmulatedMacro
+from mho.hw.emulator.macro import EmulatedCore, EmulatedMacro
 from mho.hw.host.core.blocks import CoreBlocks
 from mho.hw.kinds import core_blocks
 from mho.macro_models.errors import InputError
@@ -42,21 +41,15 @@ class BoardOptions(Protocol):
 
 
 class EmulatorKind(ABC):
-    """``EMULATOR`` of a kind: what stands for its macro on an FPGA, and what a host loads into that.
-
-    Attributes
-    ----------
-    config_type, macro_type
-        Configuration and component.
-    noisy, programs, serial
-        Whether emulators with read noise can be had, such that program their cells, and such whose core is serial.
-    """
+    """``EMULATOR`` of a kind: what stands for its macro on an FPGA, and what a host loads into that."""
 
     config_type: ClassVar[type[EmulatorConfig]]
     macro_type: ClassVar[type[EmulatedMacro]]
+    """Configuration and component."""
     noisy: ClassVar[bool] = False
     programs: ClassVar[bool] = False
     serial: ClassVar[bool] = False
+    """Whether emulators with read noise can be had, such that program their cells, and such whose core is serial."""
 
     def __repr__(self) -> str:
         return f"{type(self).__module__}.{type(self).__name__}()"

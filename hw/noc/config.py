@@ -23,23 +23,6 @@ output, as XY routing wants it of somebody beyond that corner."""
 class MeshConfig:
     """Static parameters of a mesh.
 
-    Parameters
-    ----------
-    columns, rows
-        Nodes each way, 1 to 16. Column 0 is the west, row 0 the north. One node alone has the host and no neighbours.
-    payload_bits
-        Payload of a flit: 32, 64 or 128.
-    tag_bits
-        Width of a flit's tag, 2 to 8: the slot of the receiver that takes it.
-    depth
-        Flits that an input of a router holds: 1, 2, 4, 8 or 16. 16 cost no more than 2 in an FPGA whose lookup tables
-        are memories; 4 to 8 are for silicon.
-    queues
-        FIFOs an input, 1 or 2. With two, a flit takes the one that the least bit of its tag names, so that flits of a
-        tag stay in order.
-    contexts
-        Trees of the reduction that are set up at a time, 0 (no reduction, as with one node), 1, 2 or 4.
-
     Raises
     ------
     InputError
@@ -48,11 +31,19 @@ class MeshConfig:
 
     columns: int = 8
     rows: int = 6
+    """Nodes each way, 1 to 16. Column 0 is the west, row 0 the north. One node alone has the host and no neighbours."""
     payload_bits: int = 64
+    """Payload of a flit: 32, 64 or 128."""
     tag_bits: int = 4
+    """Width of a flit's tag, 2 to 8: the slot of the receiver that takes it."""
     depth: int = 16
+    """Flits that an input of a router holds: 1, 2, 4, 8 or 16. 16 cost no more than 2 in an FPGA whose lookup tables
+    are memories; 4 to 8 are for silicon."""
     queues: int = 1
+    """FIFOs an input, 1 or 2. With two, a flit takes the one that the least bit of its tag names, so that flits of a
+    tag stay in order."""
     contexts: int = 2
+    """Trees of the reduction that are set up at a time, 0 (no reduction, as with one node), 1, 2 or 4."""
 
     def __post_init__(self) -> None:
         for name in ("columns", "rows"):

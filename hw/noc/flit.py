@@ -68,16 +68,11 @@ def to_host(cfg: MeshConfig) -> Channel:
 
 @dataclass(frozen=True)
 class Destinations:
-    """A set of destinations: columns x rows.
-
-    Attributes
-    ----------
-    columns, rows
-        Columns and rows, none twice, rising.
-    """
+    """A set of destinations: columns x rows."""
 
     columns: tuple[int, ...]
     rows: tuple[int, ...]
+    """Columns and rows, none twice, rising."""
 
     @classmethod
     def one(cls, column: int, row: int) -> "Destinations":

@@ -14,38 +14,6 @@ from mho.macro_models.errors import InputError, argument
 class TileConfig:
     """Static parameters of a tile.
 
-    Parameters
-    ----------
-    lines
-        Lines of its core each way, 16 to 1024 in steps of 8: at most ``lines / 4`` words of input codes and
-        ``lines / 2`` words of output codes an operation.
-    lanes
-        Elements that the vector unit takes a cycle: 2, 4 or 8. Bits do not depend on it.
-    buffer_kib
-        Size of the buffer, 1 to 64 KiB.
-    parameters
-        Words of 64 bits of the parameter memory, 16 to 1024.
-    instructions
-        Words of the instruction memory, 16 to 512.
-    payload_bits
-        Payload of a flit: 32, 64 or 128.
-    contexts
-        Reductions that are set up at a time: 0 (none), 1, 2 or 4.
-    columns
-        Output codes of its core, if they are not as many as ``lines``.
-    paired
-        Forward a code goes to a pair of lines, so that a product takes half as many; else as many as there are lines.
-    ranged
-        The core gives the words of a product that its descriptor names; else all, and the tile takes those.
-    draws
-        Vector operations may take random numbers.
-    trace
-        Whether a tile tells what its engines end (:mod:`mho.hw.tile.rtl.trace`); else these ports are 0.
-    copies
-        Each lane has a memory of all parameters: for FPGAs, whose block RAMs have room for that, and less logic.
-    verilog_word
-        In the names of modules, of a chip with tiles of several kinds: what tells this one from the first.
-
     Raises
     ------
     InputError
@@ -53,19 +21,34 @@ class TileConfig:
     """
 
     lines: int = 256
+    """Lines of its core each way, 16 to 1024 in steps of 8: at most ``lines / 4`` words of input codes and ``lines /
+    2`` words of output codes an operation."""
     lanes: int = 4
+    """Elements that the vector unit takes a cycle: 2, 4 or 8. Bits do not depend on it."""
     buffer_kib: int = 16
+    """Size of the buffer, 1 to 64 KiB."""
     parameters: int = 512
+    """Words of 64 bits of the parameter memory, 16 to 1024."""
     instructions: int = 512
+    """Words of the instruction memory, 16 to 512."""
     payload_bits: int = 64
+    """Payload of a flit: 32, 64 or 128."""
     contexts: int = 2
+    """Reductions that are set up at a time: 0 (none), 1, 2 or 4."""
     columns: int = 0
+    """Output codes of its core, if they are not as many as ``lines``."""
     paired: bool = True
+    """Forward a code goes to a pair of lines, so that a product takes half as many; else as many as there are lines."""
     ranged: bool = False
+    """The core gives the words of a product that its descriptor names; else all, and the tile takes those."""
     draws: bool = False
+    """Vector operations may take random numbers."""
     trace: bool = False
+    """Whether a tile tells what its engines end (:mod:`mho.hw.tile.rtl.trace`); else these ports are 0."""
     copies: bool = False
+    """Each lane has a memory of all parameters: for FPGAs, whose block RAMs have room for that, and less logic."""
     verilog_word: str = ""
+    """In the names of modules, of a chip with tiles of several kinds: what tells this one from the first."""
 
     def __post_init__(self) -> None:
         check_lines(self.lines, MOST_ROWS)

@@ -28,20 +28,6 @@ Mode = Literal["current", "voltage"]
 class Wires:
     """Resistances around the cells, in ohms, finite and not negative, 0 a perfect conductor; and what lines settle in.
 
-    Parameters
-    ----------
-    r_row_ohm
-        One segment of a row line: between neighbouring cells, and between the terminal and the first cell.
-    r_col_ohm
-        One segment of a column line, counted in the same way.
-    r_driver_ohm
-        Output resistance of the driver of one line (of a row forward, of a column backward).
-    r_sense_ohm
-        Input resistance of the sense amplifier of one line. Without effect in voltage mode, where the line is open.
-    settle_uS
-        Capacitance of a line over the duration of a sample, in uS (fF / ns): an open line whose cells conduct that much
-        together has one time constant. 0: lines settle.
-
     Raises
     ------
     InputError
@@ -49,10 +35,16 @@ class Wires:
     """
 
     r_row_ohm: float = 0.0
+    """One segment of a row line: between neighbouring cells, and between the terminal and the first cell."""
     r_col_ohm: float = 0.0
+    """One segment of a column line, counted in the same way."""
     r_driver_ohm: float = 0.0
+    """Output resistance of the driver of one line (of a row forward, of a column backward)."""
     r_sense_ohm: float = 0.0
+    """Input resistance of the sense amplifier of one line. Without effect in voltage mode, where the line is open."""
     settle_uS: float = 0.0
+    """Capacitance of a line over the duration of a sample, in uS (fF / ns): an open line whose cells conduct that much
+    together has one time constant. 0: lines settle."""
 
     def __post_init__(self) -> None:
         for field in fields(self):

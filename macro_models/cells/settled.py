@@ -22,30 +22,21 @@ class SettledCells:
 
     A cell's place in the distribution of the device is drawn with its last pulse and kept while it rests, so that a
     cell that has settled in the band during the waits between passes stays there.
-
-    Attributes
-    ----------
-    left_uS
-        Conductance that the last pulse of each cell left (or, without pulses, where it was found), in uS.
-    waits
-        Waits between passes since then.
-    wait_s
-        Duration of one of them, in seconds.
-    pulses
-        Pulses of each cell so far: part of the address of its draw.
-    moves
-        Cells that relax; the others (stuck, not formed, dead) keep what they have.
-    seed, core
-        The rest of the address.
     """
 
     left_uS: NDArray[np.float64]
+    """Conductance that the last pulse of each cell left (or, without pulses, where it was found), in uS."""
     waits: NDArray[np.integer]
+    """Waits between passes since then."""
     wait_s: float
+    """Duration of one of them, in seconds."""
     pulses: NDArray[np.integer]
+    """Pulses of each cell so far: part of the address of its draw."""
     moves: NDArray[np.bool_]
+    """Cells that relax; the others (stuck, not formed, dead) keep what they have."""
     seed: int
     core: int
+    """The rest of the address."""
 
     def relaxed_uS(self, device: Device, time_s: float, temp_C: float = 25.0) -> NDArray[np.float64]:
         """Conductances ``time_s`` seconds after the end of the last pass, in uS, of shape (cells,).

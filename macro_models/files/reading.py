@@ -19,9 +19,9 @@ from mho.macro_models.files.memory import available_bytes, size_text
 
 _DAMAGE = (
     ValueError, TypeError, LookupError, ArithmeticError, RuntimeError, EOFError, struct.error, zlib.error,
-    zipfile.BadZipFile, csv.Error,
+    zipfile.BadZipFile, csv.Error, SyntaxError,
 )
-"""What parsers raise at bytes that they do not expect."""
+"""What parsers raise at bytes that they do not expect; those of XML a SyntaxError."""
 
 
 @dataclass(frozen=True)

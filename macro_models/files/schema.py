@@ -150,6 +150,16 @@ class Numbers:
 
 
 @dataclass(frozen=True)
+class TableOf:
+    """A table of items of one kind, by any names."""
+
+    item: Spec
+
+    def read(self, where: str, value: object) -> dict[str, Any]:
+        return {name: self.item.read(f"{where}.{name}", item) for name, item in JSON.read(where, value).items()}
+
+
+@dataclass(frozen=True)
 class Table:
     """A table whose keys are known, all of them there unless they are :class:`Optional`; with ``rest`` others may be.
 
@@ -166,6 +176,9 @@ class Table:
         for key in value:
             if key not in self.keys and not self.rest:
                 raise InputError(self._unknown(prefix, key))
+        for name, spec in self.keys.items():
+            if name not in value and isinstance(spec, Nullable):
+                raise InputError(f"{prefix}{name} must be there, null or not")
         return {
             name: spec.read(f"{prefix}{name}", value.get(name))
             for name, spec in self.keys.items() if name in value or not isinstance(spec, Optional)

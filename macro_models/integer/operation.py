@@ -51,29 +51,6 @@ class Converter(IntEnum):
 class MvmOperation:
     """Static parameters of one matrix-vector product, the same for every vector of a batch.
 
-    Parameters
-    ----------
-    direction
-        Driven side.
-    in_bits
-        1..8. A signed n-bit input is sign and magnitude, -(2**(n-1) - 1) .. 2**(n-1) - 1, driven in n - 1
-        magnitude planes; a signed 1-bit input is bipolar (-1 or +1, and 0 for a line that is not driven),
-        driven in one plane. An unsigned n-bit input has n planes.
-    in_signed
-        Whether inputs are signed.
-    out_bits
-        1..8, the sign included: the converter makes at most ``2**(out_bits - 1) - 1`` decrements.
-    converter
-        Counting or binary search.
-    relu
-        The converter emits 0 for a negative line, and counting does not wait for it.
-    early_stop
-        Counting ends when every enabled line has flipped. Without it every operation takes the worst case.
-    wl_select, line_select
-        Which of the eight word-line masks and of the eight masks of converted lines apply, 0..7.
-    step_code
-        Converter step, 1..65535, in V_read / 2**14 at the integrator.
-
     Raises
     ------
     InputError
@@ -82,15 +59,26 @@ class MvmOperation:
     """
 
     direction: Direction = Direction.FORWARD
+    """Driven side."""
     in_bits: int = 4
+    """1..8. A signed n-bit input is sign and magnitude, -(2**(n-1) - 1) .. 2**(n-1) - 1, driven in n - 1 magnitude
+    planes; a signed 1-bit input is bipolar (-1 or +1, and 0 for a line that is not driven), driven in one plane. An
+    unsigned n-bit input has n planes."""
     in_signed: bool = True
+    """Whether inputs are signed."""
     out_bits: int = 8
+    """1..8, the sign included: the converter makes at most ``2**(out_bits - 1) - 1`` decrements."""
     converter: Converter = Converter.COUNT
+    """Counting or binary search."""
     relu: bool = False
+    """The converter emits 0 for a negative line, and counting does not wait for it."""
     early_stop: bool = True
+    """Counting ends when every enabled line has flipped. Without it every operation takes the worst case."""
     wl_select: int = 0
     line_select: int = 0
+    """Which of the eight word-line masks and of the eight masks of converted lines apply, 0..7."""
     step_code: int = 256
+    """Converter step, 1..65535, in V_read / 2**14 at the integrator."""
 
     planes_at_once: ClassVar[int] = LSB_SEGMENT_BITS
     """Magnitude planes of one conversion; a kind that takes more has a class of its own."""

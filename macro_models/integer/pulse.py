@@ -110,33 +110,22 @@ class LawWords(IntEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class PulseLaw:
-    """What all cells of an array have in common, for pulses of one width of each polarity.
-
-    Attributes
-    ----------
-    log_rate
-        ln a of SET, RESET and FORM pulses at the threshold; magnitudes up to 2**24 - 1.
-    slope
-        Its growth with each step of the amplitude, 0..2**24 - 1.
-    spread
-        Its standard deviation from pulse to pulse, 0..2**24 - 1.
-    log_weak
-        What is added to it for weak cells, of magnitude up to 2**24 - 1.
-    low
-        Conductance to which RESET pulses tend.
-    verify_sigma
-        Standard deviation of a verify read, in 2**-16 verify codes, 0..2**24 - 1.
-    verify_bits
-        Width of a verify code.
-    """
+    """What all cells of an array have in common, for pulses of one width of each polarity."""
 
     log_rate: tuple[int, int, int]
+    """ln a of SET, RESET and FORM pulses at the threshold; magnitudes up to 2**24 - 1."""
     slope: tuple[int, int, int]
+    """Its growth with each step of the amplitude, 0..2**24 - 1."""
     spread: int
+    """Its standard deviation from pulse to pulse, 0..2**24 - 1."""
     log_weak: int
+    """What is added to it for weak cells, of magnitude up to 2**24 - 1."""
     low: int
+    """Conductance to which RESET pulses tend."""
     verify_sigma: int
+    """Standard deviation of a verify read, in 2**-16 verify codes, 0..2**24 - 1."""
     verify_bits: int
+    """Width of a verify code."""
 
     def words(self, key: tuple[int, int]) -> list[int]:
         """The constants as an emulator in an FPGA holds them: 32 bits, two's complement, placed by :class:`LawWords`.

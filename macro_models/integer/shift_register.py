@@ -103,20 +103,14 @@ class ShiftRegister:
     """Noise of all converters of a core, proportional to the root of the sum of the squared inputs.
 
     That is the read noise in current mode of an array whose cells all fluctuate alike.
-
-    Parameters
-    ----------
-    key
-        Seed of the core, 32 bits.
-    step
-        Deviation of a cell, in units that :meth:`of` knows, 0..65535.
-    g_bits
-        Bits of the code of a cell.
     """
 
     key: int
+    """Seed of the core, 32 bits."""
     step: int
+    """Deviation of a cell, in units that :meth:`of` knows, 0..65535."""
     g_bits: int
+    """Bits of the code of a cell."""
 
     @classmethod
     def of(cls, sigma: float, *, g_bits: int, seed: int, core: int) -> "ShiftRegister":

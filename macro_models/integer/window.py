@@ -44,25 +44,17 @@ class Axis:
 
 @dataclass(frozen=True, kw_only=True)
 class Window:
-    """A window over ``channels`` channels of an image.
-
-    Parameters
-    ----------
-    first
-        Element of the flattened value at which its first channel begins.
-    channels, channel_step
-        How many channels it takes, and how far apart they are in the flattened value.
-    axes
-        The dimensions of the image; none for a layer that takes one element of each channel.
-    groups
-        Groups of channels, of equal size, whose outputs depend on no other group.
-    """
+    """A window over ``channels`` channels of an image."""
 
     first: int
+    """Element of the flattened value at which its first channel begins."""
     channels: int
     channel_step: int
+    """How many channels it takes, and how far apart they are in the flattened value."""
     axes: tuple[Axis, ...] = ()
+    """The dimensions of the image; none for a layer that takes one element of each channel."""
     groups: int = 1
+    """Groups of channels, of equal size, whose outputs depend on no other group."""
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -17,36 +17,25 @@ __all__ = ["Family", "family", "kind_names", "model_from_state", "pin_level_macr
 
 @dataclass(frozen=True, kw_only=True)
 class Family:
-    """The models of one kind, ``FAMILY`` of its module.
-
-    Attributes
-    ----------
-    config
-        Class of the configurations.
-    model
-        Class of the programmed cores.
-    pin_level
-        Makes the body behind the pins of a programmed core; None where a kind has none.
-    compensations
-        How drift can be compensated, ``"none"`` first; the last of them is what is done if nobody says.
-    compensate
-        ``(core now, the same core when it was programmed, one without any error, how, rows of weights that it uses)``:
-        sets the registers of the core as its own command does; None where ``"none"`` is all.
-    converters
-        ``(configuration, device, seed, core)``: what a core's own calibration of its converters finds, as JSON types;
-        None where a kind has none.
-    restore
-        ``(core, what converters gave)``: sets its registers. Raises InputError if they do not fit.
-    """
+    """The models of one kind, ``FAMILY`` of its module."""
 
     config: type[MacroConfig]
+    """Class of the configurations."""
     model: type[MacroModel]
+    """Class of the programmed cores."""
     pin_level: Callable[[Any], PinLevelMacro] | None = None
+    """Makes the body behind the pins of a programmed core; None where a kind has none."""
     compensations: tuple[str, ...] = ("none",)
+    """How drift can be compensated, ``"none"`` first; the last of them is what is done if nobody says."""
     compensate: Callable[[Any, Any, Any, str, NDArray[np.bool_]], None] | None = None
+    """``(core now, the same core when it was programmed, one without any error, how, rows of weights that it uses)``:
+    sets the registers of the core as its own command does; None where ``"none"`` is all."""
 
     converters: Callable[[Any, Device, int, int], dict[str, Any]] | None = None
+    """``(configuration, device, seed, core)``: what a core's own calibration of its converters finds, as JSON types;
+    None where a kind has none."""
     restore: Callable[[Any, Mapping[str, Any]], None] | None = None
+    """``(core, what converters gave)``: sets its registers. Raises InputError if they do not fit."""
 
     def compensation(self, how: str | None) -> str:
         """How drift is compensated if ``how`` is asked for.

@@ -56,25 +56,17 @@ def lines_of(blocks: NDArray[np.uint64]) -> NDArray[np.intp]:
 
 @dataclass(frozen=True, eq=False)
 class Key:
-    """What conversions with some word lines on see of the array.
-
-    Attributes
-    ----------
-    devices
-        Codes of the devices of each sign together, positive first, of shape (rows, columns); 0 where a row is off.
-        Integers in double precision: every sum below is exact.
-    variances
-        Their read noise in ``unit``, of the same shapes; None without.
-    unit
-        Of the variances, such that the root of a sum multiplies normal codes.
-    blocks
-        Blocks of eight columns of the core that the columns are; all of the core's if nothing was left out.
-    """
+    """What conversions with some word lines on see of the array."""
 
     devices: tuple[Reals, Reals]
+    """Codes of the devices of each sign together, positive first, of shape (rows, columns); 0 where a row is off.
+    Integers in double precision: every sum below is exact."""
     variances: tuple[Reals, Reals] | None
+    """Their read noise in ``unit``, of the same shapes; None without."""
     unit: float
+    """Of the variances, such that the root of a sum multiplies normal codes."""
     blocks: NDArray[np.uint64]
+    """Blocks of eight columns of the core that the columns are; all of the core's if nothing was left out."""
 
     @cached_property
     def _apart(self) -> Reals:

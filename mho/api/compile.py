@@ -15,6 +15,7 @@ from mho.api.net import Net
 from mho.compiler import CompileOptions, Network, compile_for_chip, load_input
 from mho.compiler.dry_run import dry_run
 from mho.compiler.facts import Plan
+from mho.compiler.importer.reading.pytorch import TorchModel
 from mho.hw.config import Chip as ChipDescription
 from mho.hw.config import default_device
 from mho.macro_models.threads import one_thread
@@ -22,12 +23,15 @@ from mho.macro_models.threads import one_thread
 if TYPE_CHECKING:
     from mho.sim.programming.instance import Cells
 
+ModelLike = PathLike | bytes | TorchModel
+"""An ONNX file, its bytes, or a module or an exported program of PyTorch."""
+
 Option = float | str | int | Mapping[str, int] | None
 """Value of an option of the compiler."""
 
 
 def compile(
-    model: "PathLike | bytes",
+    model: "ModelLike",
     chip: "Chip | PathLike",
     *,
     calibrate: "InputsLike",
@@ -38,12 +42,12 @@ def compile(
     progress: Callable[[int, int], None] | None = None,
     **options: "Option",
 ) -> Net:
-    """Quantise an ONNX model after training, map it to a chip's cores and calibrate it on the device model.
+    """Quantise a model after training, map it to a chip's cores and calibrate it on the device model.
 
     Parameters
     ----------
     model
-        ONNX file, or its bytes.
+        ONNX file, its bytes, or a module or an exported program of PyTorch.
     chip
         Chip to compile for.
     calibrate

@@ -42,25 +42,17 @@ def backends() -> list[str]:
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Check(Shown):
-    """What a chip's description says and means.
-
-    Attributes
-    ----------
-    chip
-        The chip.
-    sizes, rated
-        What follows from the description, and figures with all cores busy: texts with units, by name.
-    warnings
-        Sentences about what is legal but probably not meant.
-    pins
-        What is wrong with the pins of the user's own macro; empty: nothing.
-    """
+    """What a chip's description says and means."""
 
     chip: Chip
+    """The chip."""
     sizes: dict[str, str]
     rated: dict[str, str]
+    """What follows from the description, and figures with all cores busy: texts with units, by name."""
     warnings: list[str]
+    """Sentences about what is legal but probably not meant."""
     pins: list[str]
+    """What is wrong with the pins of the user's own macro; empty: nothing."""
 
     def _facts(self) -> dict[str, object]:
         counts = {"warnings": len(self.warnings), "pins that do not fit": len(self.pins)}

@@ -25,27 +25,18 @@ VERILATOR_LEAST = (5, 6)
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One thing that was looked at.
-
-    Parameters
-    ----------
-    part
-        ``functional``, ``cosim`` or ``fpga``: the part that needs it.
-    name
-        What was looked for.
-    found
-        Version or place; empty where it is missing.
-    cure
-        Command that makes it right; empty where it is right.
-    needed
-        Whether the part does not work without it.
-    """
+    """One thing that was looked at."""
 
     part: str
+    """``functional``, ``cosim`` or ``fpga``: the part that needs it."""
     name: str
+    """What was looked for."""
     found: str
+    """Version or place; empty where it is missing."""
     cure: str = ""
+    """Command that makes it right; empty where it is right."""
     needed: bool = True
+    """Whether the part does not work without it."""
 
     @property
     def ready(self) -> bool:

@@ -20,21 +20,14 @@ _RATED = ("snr_dB", "time_us", "tops", "tops_per_W", "tops_per_mm2", "total_pJ")
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class ChipDifference(Shown):
-    """What is not the same of two chips.
-
-    Attributes
-    ----------
-    keys
-        Of the descriptions.
-    sizes
-        What follows from them, in words with units.
-    rated
-        Figures of all cores busy at the precisions that both chips name: ``4b in, 6b out: tops``. Numbers.
-    """
+    """What is not the same of two chips."""
 
     keys: Sequence[KeyDifference]
+    """Of the descriptions."""
     sizes: Sequence[KeyDifference]
+    """What follows from them, in words with units."""
     rated: Sequence[KeyDifference]
+    """Figures of all cores busy at the precisions that both chips name: ``4b in, 6b out: tops``. Numbers."""
 
     def _facts(self) -> dict[str, object]:
         differs = ", ".join(row.key for row in self.keys)
@@ -83,27 +76,20 @@ _DRAWS = 100
 
 @dataclass(frozen=True, kw_only=True)
 class Moment:
-    """Mean or standard deviation of ``g - target`` of both devices, at one target and one time.
-
-    Attributes
-    ----------
-    of
-        ``mean`` or ``deviation``.
-    target_uS, time_s
-        Where.
-    first, second
-        In uS.
-    low, high
-        Ends of the 90 % interval of the second less the first, in uS; None where a device does not say how sure it is.
-    """
+    """Mean or standard deviation of ``g - target`` of both devices, at one target and one time."""
 
     of: str
+    """``mean`` or ``deviation``."""
     target_uS: float
     time_s: float
+    """Where."""
     first: float
     second: float
+    """In uS."""
     low: float | None
     high: float | None
+    """Ends of the 90 % interval of the second less the first, in uS; None where a device does not say how sure it
+    is."""
 
     @property
     def difference(self) -> float:
@@ -122,21 +108,14 @@ class Moment:
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class DeviceDifference(Shown):
-    """What is not the same of two devices.
-
-    Attributes
-    ----------
-    keys
-        Of the files, without those of their fits.
-    moments
-        At :data:`TIMES_S`, over the targets that both take.
-    temp_C
-        Of both.
-    """
+    """What is not the same of two devices."""
 
     keys: Sequence[KeyDifference]
+    """Of the files, without those of their fits."""
     moments: Sequence[Moment]
+    """At :data:`TIMES_S`, over the targets that both take."""
     temp_C: float
+    """Of both."""
 
     def _facts(self) -> dict[str, object]:
         differs = ", ".join(row.key for row in self.keys)

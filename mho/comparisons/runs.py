@@ -16,7 +16,9 @@ from mho.macro_models.devices.sections.confidence import LEVEL_OF_CONFIDENCE, NO
 from mho.macro_models.errors import InputError
 from mho.macro_models.files import FileKind, read_text
 from mho.macro_models.files.schema import shown
+from mho.macro_models.files.typed import spec_of
 from mho.macro_models.shown import Shown
+from mho.results.facts import RunFile
 from mho.version import JSON_FORMAT
 
 MEASURES = {"accuracy": "accuracy", "agreement": "agreement", "relative_error": "relative error"}
@@ -26,6 +28,7 @@ Content = Mapping[str, Any]
 """JSON of a run."""
 
 _RUN = FileKind("result of mho run", 1 << 28)
+_RUN_FILE = spec_of(RunFile)
 _FACTS = ("model", "compile_options", "options", "images", "cells", "hashes", "versions")
 _COSTS = ("latency_us", "interval_us", "tops", "energy.total_pJ", "tops_per_W", "macros_mm2", "conversions")
 """Of ``cost``, for an input: what a comparison sets side by side."""
@@ -74,25 +77,17 @@ class Difference:
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class RunComparison(Shown):
-    """Two runs side by side.
-
-    Attributes
-    ----------
-    first, second
-        The runs.
-    difference
-        Of their scores.
-    keys
-        What they have not alike of what a run is a function of.
-    cost
-        Time and energy of an input, of both.
-    """
+    """Two runs side by side."""
 
     first: Run
     second: Run
+    """The runs."""
     difference: Difference
+    """Of their scores."""
     keys: Sequence[KeyDifference]
+    """What they have not alike of what a run is a function of."""
     cost: Sequence[KeyDifference]
+    """Time and energy of an input, of both."""
 
     def _facts(self) -> dict[str, object]:
         return {
@@ -142,8 +137,12 @@ def run_of(text: str, path: str) -> Run:
         content = json.loads(text)
         # Files that were written before there was a number are of the first.
         number = content.get("format", 1)
+        if number == JSON_FORMAT:
+            _RUN_FILE.read(f"{path}: ", content)
         run = _parsed(path, content) if number == JSON_FORMAT else None
-    except (ValueError, KeyError, TypeError, IndexError, StopIteration, AttributeError, RecursionError):
+    except InputError:
+        raise
+    except (ValueError, LookupError, TypeError, StopIteration, AttributeError, RecursionError, ArithmeticError):
         run, number = None, JSON_FORMAT
     if number != JSON_FORMAT:
         raise InputError(f"{path}: has JSON of format {shown(number)}; this version reads {JSON_FORMAT}: run it again")

@@ -26,26 +26,18 @@ _FOLDER = Path(__file__).parent
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """A classifier with its data.
-
-    Parameters
-    ----------
-    name, title
-        Key and value of :data:`SAMPLES`.
-    model
-        ONNX file.
-    x, y
-        Test images (images, ...), float32, and their classes (images,).
-    calibrate
-        Training images for calibration.
-    """
+    """A classifier with its data."""
 
     name: str
     title: str
+    """Key and value of :data:`SAMPLES`."""
     model: Path
+    """ONNX file."""
     x: "NDArray[np.float32]"
     y: "NDArray[np.int64]"
+    """Test images (images, ...), float32, and their classes (images,)."""
     calibrate: "NDArray[np.float32]"
+    """Training images for calibration."""
 
 
 def load_sample(name: str) -> Sample:

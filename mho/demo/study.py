@@ -22,27 +22,18 @@ TIME = "1d"
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """One line of the demo's table.
-
-    Parameters
-    ----------
-    name
-        What ran.
-    accuracy
-        Share of the images that were right, 0..1: the mean over seeds.
-    images
-        How many.
-    result
-        The run; ``None`` for the float model.
-    same
-        Whether all codes equal those of the functional backend, bit for bit; ``None`` where that is not a question.
-    """
+    """One line of the demo's table."""
 
     name: str
+    """What ran."""
     accuracy: float
+    """Share of the images that were right, 0..1: the mean over seeds."""
     images: int
+    """How many."""
     result: Result | None = None
+    """The run; ``None`` for the float model."""
     same: bool | None = None
+    """Whether all codes equal those of the functional backend, bit for bit; ``None`` where that is not a question."""
 
     def row(self, network: str) -> tuple[str, ...]:
         """The line as text (see :data:`HEADERS`)."""

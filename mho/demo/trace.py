@@ -34,30 +34,20 @@ _LEAD, _TAIL = 4, 6
 
 @dataclass(frozen=True, kw_only=True)
 class Trace:
-    """One product, recorded in every clock cycle.
-
-    Parameters
-    ----------
-    period_ns
-        Clock period, in ns.
-    strobes
-        For each of :data:`STROBES` whether it is high, (cycles,).
-    plane
-        Binary weight of the plane on the line registers, (cycles,).
-    charge
-        Charge of each integrator in decrement steps, (lines, cycles).
-    codes
-        What the core gave, in half steps, (lines,).
-    enabled
-        Whether a line is converted, (lines,).
-    """
+    """One product, recorded in every clock cycle."""
 
     period_ns: float
+    """Clock period, in ns."""
     strobes: dict[str, NDArray[np.bool_]]
+    """For each of :data:`STROBES` whether it is high, (cycles,)."""
     plane: NDArray[np.int64]
+    """Binary weight of the plane on the line registers, (cycles,)."""
     charge: NDArray[np.float64]
+    """Charge of each integrator in decrement steps, (lines, cycles)."""
     codes: NDArray[np.int16]
+    """What the core gave, in half steps, (lines,)."""
     enabled: NDArray[np.bool_]
+    """Whether a line is converted, (lines,)."""
 
 
 @dataclass

@@ -29,21 +29,14 @@ Subset = frozenset[str]
 
 @dataclass(frozen=True, eq=False)
 class Passes:
-    """Outputs of a network with some of the causes on.
-
-    Parameters
-    ----------
-    reference
-        Outputs of the float model.
-    active
-        Causes that change anything, in their usual order; the others are as good as off.
-    outputs
-        For each of :func:`subsets` of the active causes the outputs of each seed; without any cause of one for all.
-    """
+    """Outputs of a network with some of the causes on."""
 
     reference: NDArray[np.generic]
+    """Outputs of the float model."""
     active: Causes
+    """Causes that change anything, in their usual order; the others are as good as off."""
     outputs: Mapping[Subset, tuple[NDArray[np.generic], ...]]
+    """For each of :func:`subsets` of the active causes the outputs of each seed; without any cause of one for all."""
 
 
 @dataclass(frozen=True)

@@ -55,21 +55,14 @@ class Progress(Protocol):
 
 @dataclass(kw_only=True)
 class Output:
-    """The common options ``--json``, ``-q`` and ``-v``, and the two streams that they steer.
-
-    Parameters
-    ----------
-    json_path
-        ``"-"`` for stdout, where JSON then replaces the text; a file; or ``None``.
-    quiet
-        No progress and no warnings.
-    verbose
-        Details on stderr.
-    """
+    """The common options ``--json``, ``-q`` and ``-v``, and the two streams that they steer."""
 
     json_path: str | None = None
+    """``"-"`` for stdout, where JSON then replaces the text; a file; or ``None``."""
     quiet: bool = False
+    """No progress and no warnings."""
     verbose: bool = False
+    """Details on stderr."""
     warned: list[str] = field(default_factory=list)
 
     def text(self, line: str = "") -> None:

@@ -99,27 +99,18 @@ class Reads(_Path):
 
 @dataclass(frozen=True, kw_only=True)
 class Writes(_Path):
-    """A file or a folder that a command writes.
-
-    Parameters
-    ----------
-    check
-        Refuses what cannot be written later.
-    ends
-        What its name must end in; empty: in anything.
-    folder
-        Patterns of what is written into it, if it is a folder.
-    stdout
-        Whether ``-`` is a name of it.
-    beside
-        Suffixes in place of its own of what is written with it.
-    """
+    """A file or a folder that a command writes."""
 
     check: Callable[[str], None] = check_output
+    """Refuses what cannot be written later."""
     ends: tuple[str, ...] = ()
+    """What its name must end in; empty: in anything."""
     folder: tuple[str, ...] = ()
+    """Patterns of what is written into it, if it is a folder."""
     stdout: bool = False
+    """Whether ``-`` is a name of it."""
     beside: tuple[str, ...] = ()
+    """Suffixes in place of its own of what is written with it."""
 
     def refuse(self, value: str) -> None:
         """Raise what is wrong with a name, before anything is written to it."""

@@ -20,44 +20,30 @@ def _operation(chip: Chip, in_bits: int, out_bits: int) -> MvmOperation:
 
 @dataclass(frozen=True, kw_only=True)
 class MacroTexts:
-    """``TEXTS`` of a kind. What expects a product is written once: the benches have it, and it is run here.
-
-    Attributes
-    ----------
-    model
-        Verilog of an ideal macro of a module name and a chip, for simulation.
-    products
-        What is expected of a product, with ``@NAMES@`` of ``values``: Python with a function
-        ``product(codes, outputs)`` for ``LINES`` lines, ``INPUTS`` input codes, the step code ``STEP`` and outputs of
-        ``OUT_BITS`` bits.
-    step_code
-        Step code with which codes of the ideal macro of a chip spread.
-    operation
-        The product that a chip is asked for, as near as there is one to so many bits of signed inputs and of outputs.
-    values
-        What stands in the templates for a chip.
-    contract
-        SystemVerilog of the contract of the pins: (chip, module of the core, its Verilog, module of the adapter, name).
-    bench
-        Template of the first test of a core.
-    written
-        Template of one that programs cells, where the core does; none if empty.
-    commanded
-        The ideal macro of a chip in Python, as commands of its core see it; None: cores take no commands.
-    driver
-        What the driver in C has for these commands, a template of :func:`mho.rtl_gen.drivers.c_driver`.
-    """
+    """``TEXTS`` of a kind. What expects a product is written once: the benches have it, and it is run here."""
 
     model: Callable[[str, Chip], str]
+    """Verilog of an ideal macro of a module name and a chip, for simulation."""
     products: str
+    """What is expected of a product, with ``@NAMES@`` of ``values``: Python with a function ``product(codes, outputs)``
+    for ``LINES`` lines, ``INPUTS`` input codes, the step code ``STEP`` and outputs of ``OUT_BITS`` bits."""
     step_code: Callable[[Chip], int]
+    """Step code with which codes of the ideal macro of a chip spread."""
     operation: Callable[[Chip, int, int], MvmOperation] = _operation
+    """The product that a chip is asked for, as near as there is one to so many bits of signed inputs and of outputs."""
     values: Callable[[Chip], Mapping[str, object]] = lambda chip: {}
+    """What stands in the templates for a chip."""
     contract: Callable[[Chip, str, str, str, str], str] = write_pins_contract
+    """SystemVerilog of the contract of the pins: (chip, module of the core, its Verilog, module of the adapter,
+    name)."""
     bench: str = "bench_core"
+    """Template of the first test of a core."""
     written: str = ""
+    """Template of one that programs cells, where the core does; none if empty."""
     commanded: Callable[[Chip], Any] | None = None
+    """The ideal macro of a chip in Python, as commands of its core see it; None: cores take no commands."""
     driver: Callable[[Chip], str] = lambda chip: ""
+    """What the driver in C has for these commands, a template of :func:`mho.rtl_gen.drivers.c_driver`."""
 
     def inputs(self, chip: Chip) -> int:
         """Input codes that a forward product takes."""

@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from mho.hw.chip.tops import WRAPS, build_chip, build_top
 from mho.hw.config import TILE_FLITS, Chip, MacroSection
 from mho.hw.kinds import core_blocks
-from mho.hw.macro.contract import ContractPins
-from mho.hw.macro.write_pins import WritePins
+from mho.hw.macro.contract import ContractPins, WritePins
 from mho.macro_models.errors import nearest
 from mho.rtl_gen.macro.own_files import macro_ports
 from mho.rtl_gen.macro.port_map import PortMap

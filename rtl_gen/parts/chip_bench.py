@@ -7,8 +7,8 @@ from mho.hw.chip.config import ChipParts
 from mho.hw.config import Chip
 from mho.hw.kinds import timing
 from mho.hw.noc.flit import Destinations
+from mho.hw.noc.registers.map import write_flow, write_members, write_slot
 from mho.hw.noc.registers.packet import host_address
-from mho.hw.noc.registers.setup import write_flow, write_members, write_slot
 from mho.hw.tile.asm import assemble
 from mho.hw.tile.loading import START, program_writes
 from mho.hw.tile.rtl.host import CONTROL
@@ -38,21 +38,14 @@ _ONE_TILE = {
 
 @dataclass(frozen=True, kw_only=True)
 class BenchPrograms:
-    """What a bench loads.
-
-    Attributes
-    ----------
-    texts
-        Programs as text, by the names of their files.
-    writes
-        Byte addresses and words by which a host sets up the network, loads all programs and starts them.
-    words
-        What the bench says of them, for its template.
-    """
+    """What a bench loads."""
 
     texts: Mapping[str, str]
+    """Programs as text, by the names of their files."""
     writes: list[tuple[int, int]]
+    """Byte addresses and words by which a host sets up the network, loads all programs and starts them."""
     words: Mapping[str, str]
+    """What the bench says of them, for its template."""
 
 
 def sizes(chip: Chip) -> dict[str, object]:

@@ -16,25 +16,17 @@ from mho.macro_models.errors import ToolError
 
 @dataclass(frozen=True, order=True)
 class MemoryShape:
-    """One write port, one read port, one clock.
-
-    Parameters
-    ----------
-    depth, width
-        Words, and bits a word.
-    granularity
-        Bits that one bit of the write enable covers.
-    registered
-        The word that is read appears at the clock edge (else at once).
-    transparent
-        A word that is read while it is written is the new one (registered only).
-    """
+    """One write port, one read port, one clock."""
 
     depth: int
     width: int
+    """Words, and bits a word."""
     granularity: int
+    """Bits that one bit of the write enable covers."""
     registered: bool
+    """The word that is read appears at the clock edge (else at once)."""
     transparent: bool
+    """A word that is read while it is written is the new one (registered only)."""
 
     @property
     def address_width(self) -> int:

@@ -8,25 +8,17 @@ from dataclasses import dataclass, field, replace
 
 @dataclass(frozen=True)
 class Port:
-    """A port of a module, as it is declared.
-
-    Attributes
-    ----------
-    name, direction
-        Its name; ``input``, ``output`` or ``inout``.
-    limits
-        The numbers of its leftmost and rightmost bit, ``(7, 0)`` or ``(0, 63)``; None for a port without a range.
-    known
-        Whether the range could be computed from literals and parameters' defaults.
-    guarded
-        Whether it is there only where ``USE_POWER_PINS`` is defined.
-    """
+    """A port of a module, as it is declared."""
 
     name: str
     direction: str
+    """Its name; ``input``, ``output`` or ``inout``."""
     limits: tuple[int, int] | None = None
+    """The numbers of its leftmost and rightmost bit, ``(7, 0)`` or ``(0, 63)``; None for a port without a range."""
     known: bool = True
+    """Whether the range could be computed from literals and parameters' defaults."""
     guarded: bool = field(default=False, compare=False)
+    """Whether it is there only where ``USE_POWER_PINS`` is defined."""
 
     @property
     def width(self) -> int | None:

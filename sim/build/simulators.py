@@ -43,24 +43,16 @@ _PUBLIC = (("core_tb", "wake"),)
 
 @dataclass(frozen=True, kw_only=True)
 class Simulator:
-    """A compiled simulator.
-
-    Attributes
-    ----------
-    folder
-        What the build left: the simulator, the Verilog of the core, the log.
-    program
-        Command without its arguments.
-    scopes
-        Paths of the shells of its cores.
-    icarus
-        Whether it is Icarus, which traces every build.
-    """
+    """A compiled simulator."""
 
     folder: Path
+    """What the build left: the simulator, the Verilog of the core, the log."""
     program: tuple[str, ...]
+    """Command without its arguments."""
     scopes: tuple[str, ...]
+    """Paths of the shells of its cores."""
     icarus: bool = False
+    """Whether it is Icarus, which traces every build."""
 
     def command(self, waves: Path | None = None) -> list[str]:
         """Command that runs it; ``waves`` is the trace that it writes, if it was built for that."""

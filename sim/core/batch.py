@@ -99,43 +99,29 @@ class Batch:
 
 @dataclass(kw_only=True)
 class BatchResult:
-    """What came out of the core.
-
-    Attributes
-    ----------
-    outputs
-        Words of the output stream.
-    counters
-        Total, analog and held cycles as the RTL counts them, at each ``done``; shape (operations, 3).
-    decrements
-        Decrement strobes of each conversion, counted at the pins.
-    charges
-        Charges of each conversion at its first compare, of shape (conversions, lines), if they were asked for.
-    progress
-        How much of each of :data:`STREAMS` has moved; it tells of a core that is stuck.
-    error
-        Whether ``status.error`` was seen.
-    failure
-        Why the macro's body gave up, or nothing.
-    cpu_s
-        Processor time that the simulator took, for all batches that ran together, in seconds.
-    write
-        What the run of write-verify did.
-    cells
-        Codes of the devices as commands of the core left them, ``[driven line, column]``; empty if none programs.
-    """
+    """What came out of the core."""
 
     outputs: NDArray[np.uint32]
+    """Words of the output stream."""
     counters: NDArray[np.uint64]
+    """Total, analog and held cycles as the RTL counts them, at each ``done``; shape (operations, 3)."""
     decrements: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    """Decrement strobes of each conversion, counted at the pins."""
     charges: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 0), dtype=np.int64))
+    """Charges of each conversion at its first compare, of shape (conversions, lines), if they were asked for."""
     progress: NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(STREAMS), dtype=np.int64))
+    """How much of each of :data:`STREAMS` has moved; it tells of a core that is stuck."""
     outcome: Outcome = Outcome.IDLE
     error: bool = False
+    """Whether ``status.error`` was seen."""
     failure: str = ""
+    """Why the macro's body gave up, or nothing."""
     cpu_s: float = 0.0
+    """Processor time that the simulator took, for all batches that ran together, in seconds."""
     write: WriteOutcome | None = None
+    """What the run of write-verify did."""
     cells: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 0), dtype=np.int64))
+    """Codes of the devices as commands of the core left them, ``[driven line, column]``; empty if none programs."""
 
     def standstill(self, batch: Batch) -> str:
         """Which output of the core stands still, that with the least done; of two, the one that comes first."""

@@ -26,34 +26,23 @@ UNCOUNTED = -1
 
 @dataclass(frozen=True, kw_only=True)
 class CoreRun:
-    """What a batch gave.
-
-    Attributes
-    ----------
-    codes
-        Output codes of shape (batch, lines).
-    steps
-        Decrement strobes at the pins, of shape (batch, segments); :data:`UNCOUNTED` behind a user's own model.
-    cycles
-        What the core's counters grew by: total, analog and held cycles, of shape (batch, 3). The total holds what the
-        operation waited for the result before it to be read.
-    error
-        Whether ``status.error`` is set.
-    cpu_s
-        Processor time of the simulator, for all that ran together, in seconds.
-    charges
-        Charges of each conversion, of shape (batch * segments, lines), if they were asked for.
-    write
-        What a run of write-verify did meanwhile.
-    """
+    """What a batch gave."""
 
     codes: NDArray[np.int16]
+    """Output codes of shape (batch, lines)."""
     steps: NDArray[np.int64]
+    """Decrement strobes at the pins, of shape (batch, segments); :data:`UNCOUNTED` behind a user's own model."""
     cycles: NDArray[np.int64]
+    """What the core's counters grew by: total, analog and held cycles, of shape (batch, 3). The total holds what the
+    operation waited for the result before it to be read."""
     error: bool
+    """Whether ``status.error`` is set."""
     cpu_s: float
+    """Processor time of the simulator, for all that ran together, in seconds."""
     charges: NDArray[np.int64]
+    """Charges of each conversion, of shape (batch * segments, lines), if they were asked for."""
     write: WriteOutcome | None = None
+    """What a run of write-verify did meanwhile."""
 
 
 class CosimCore:
@@ -63,8 +52,6 @@ class CosimCore:
     ----------
     simulation
         The running simulator.
-    cfg
-        Configuration of the core.
     instance
         Which of the cores in it this is.
     image

@@ -82,69 +82,46 @@ class Fed:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CellTargets:
-    """Targets of the cells of a tile's core.
-
-    Attributes
-    ----------
-    core
-        Byte address of the core's registers.
-    targets_uS
-        Conductances, of shape (N, N), [bit line, source line], in uS.
-    codes
-        The same as codes of write-verify; None without such an engine.
-    writes
-        Registers of the core, by their addresses there, and words: the parameters of a pass.
-    """
+    """Targets of the cells of a tile's core."""
 
     core: int
+    """Byte address of the core's registers."""
     targets_uS: NDArray[np.float32]
+    """Conductances, of shape (N, N), [bit line, source line], in uS."""
     codes: NDArray[np.int64] | None = None
+    """The same as codes of write-verify; None without such an engine."""
     writes: tuple[tuple[int, int], ...] = ()
+    """Registers of the core, by their addresses there, and words: the parameters of a pass."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Listing:
-    """All that a host has to know.
-
-    Attributes
-    ----------
-    network, parts
-        What is run, and the parts of its chip.
-    loads
-        Addresses and words that are written once.
-    begins
-        Those that are written before each run: tables, descriptors, masks, what the buffers hold at the start.
-    counts
-        Addresses of registers that hold images of a run, less one.
-    firsts
-        Addresses of registers that hold the number of the first image.
-    starts
-        Addresses of the control registers of tiles with programs, in the order in which they start.
-    sources, sinks
-        What the host sends and takes.
-    cells
-        Targets of the cores, in the order of the tiles.
-    passes
-        Of write-verify.
-    functions
-        What the host does between and behind the layers of tiles, in C.
-    awaited
-        Which sinks each of its steps waits for.
-    """
+    """All that a host has to know."""
 
     network: Network
     parts: ChipParts
+    """What is run, and the parts of its chip."""
     loads: NDArray[np.uint32]
+    """Addresses and words that are written once."""
     begins: NDArray[np.uint32]
+    """Those that are written before each run: tables, descriptors, masks, what the buffers hold at the start."""
     counts: tuple[int, ...]
+    """Addresses of registers that hold images of a run, less one."""
     firsts: tuple[int, ...]
+    """Addresses of registers that hold the number of the first image."""
     starts: tuple[int, ...]
+    """Addresses of the control registers of tiles with programs, in the order in which they start."""
     sources: tuple[Put, ...]
     sinks: tuple[Taken, ...]
+    """What the host sends and takes."""
     cells: tuple[CellTargets, ...]
+    """Targets of the cores, in the order of the tiles."""
     passes: int
+    """Of write-verify."""
     functions: HostFunctions
+    """What the host does between and behind the layers of tiles, in C."""
     awaited: tuple[tuple[int, ...], ...]
+    """Which sinks each of its steps waits for."""
 
     @property
     def base(self) -> int:

@@ -22,24 +22,16 @@ __all__ = ["Body", "body", "kinds_with_bodies", "macros_of_kinds", "pin_body"]
 
 @dataclass(frozen=True, kw_only=True)
 class Body:
-    """``BODY`` of a kind: what stands behind the pins of its macros in Verilator.
-
-    Attributes
-    ----------
-    hdl
-        SystemVerilog in ``sim/hdl``; the module is `MHO_MACRO. Empty: it is generated from the contract of the pins.
-    sources
-        C++ in ``sim/hdl`` behind it, beside what all simulators have.
-    defines
-        Macros of the preprocessor that it takes beside MHO_LINES, for a chip.
-    macro
-        Class of its macros in the simulation; None where the body is generated.
-    """
+    """``BODY`` of a kind: what stands behind the pins of its macros in Verilator."""
 
     hdl: str = ""
+    """SystemVerilog in ``sim/hdl``; the module is `MHO_MACRO. Empty: it is generated from the contract of the pins."""
     sources: tuple[str, ...] = ("pins.cpp",)
+    """C++ in ``sim/hdl`` behind it, beside what all simulators have."""
     defines: "Callable[[Chip], Mapping[str, object]]" = lambda chip: {}
+    """Macros of the preprocessor that it takes beside MHO_LINES, for a chip."""
     macro: type[SimulatedMacro] | None = None
+    """Class of its macros in the simulation; None where the body is generated."""
 
     def text(self, chip: "Chip", module: str) -> str:
         """Its SystemVerilog, of the module ``module``."""

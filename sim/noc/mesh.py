@@ -25,21 +25,14 @@ _QUIET = 4096
 
 @dataclass(frozen=True, kw_only=True)
 class MeshRun(Delivery):
-    """What a simulation gave, beside what the model gives.
-
-    Attributes
-    ----------
-    words
-        Flits that arrived, as 32-bit words of a :class:`mho.hw.noc.flit.BodyLayout`, of shape (ejections, words).
-    intact
-        Whether each ejection is a flit that was sent, payload, tag and all.
-    cpu_s
-        Processor time of the simulation.
-    """
+    """What a simulation gave, beside what the model gives."""
 
     words: NDArray[np.uint32]
+    """Flits that arrived, as 32-bit words of a :class:`mho.hw.noc.flit.BodyLayout`, of shape (ejections, words)."""
     intact: NDArray[np.bool_]
+    """Whether each ejection is a flit that was sent, payload, tag and all."""
     cpu_s: float
+    """Processor time of the simulation."""
 
 
 def payloads(cfg: MeshConfig, count: int) -> NDArray[np.uint32]:
@@ -51,11 +44,6 @@ def payloads(cfg: MeshConfig, count: int) -> NDArray[np.uint32]:
 
 class MeshSimulation:
     """Simulator of a :class:`mho.hw.noc.router.network.Network`, built once and kept in the cache.
-
-    Parameters
-    ----------
-    cfg
-        The mesh.
 
     Attributes
     ----------

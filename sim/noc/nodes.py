@@ -12,8 +12,8 @@ from mho.hw.noc.interface.interface import RxLayout, TxLayout
 from mho.hw.noc.model import Answer
 from mho.hw.noc.reduction.inputs import OperandLayout
 from mho.hw.noc.reduction.trees import Group, entries
+from mho.hw.noc.registers.map import write_entry, write_flow, write_members, write_slot
 from mho.hw.noc.registers.packet import NODE_BITS, Burst, host_address, host_address_bits
-from mho.hw.noc.registers.setup import write_entry, write_flow, write_members, write_slot
 from mho.macro_models.errors import ToolError
 from mho.macro_models.workspace import Workspace
 from mho.rtl_gen.templates import fill, template
@@ -44,25 +44,17 @@ class Flow:
 
 @dataclass(frozen=True, kw_only=True)
 class Sends:
-    """What nodes offer: flits in order, operands in order in each context, where contexts take turns.
-
-    Attributes
-    ----------
-    node, phase
-        Who, and in which phase of the job; of shape (items,).
-    payload
-        32-bit words, of shape (items, words).
-    number
-        Flow of each flit, or context of each operand.
-    last
-        Whether each flit is the last of its block; of no meaning for operands.
-    """
+    """What nodes offer: flits in order, operands in order in each context, where contexts take turns."""
 
     node: Ints
     phase: Ints
+    """Who, and in which phase of the job; of shape (items,)."""
     payload: Words
+    """32-bit words, of shape (items, words)."""
     number: Ints
+    """Flow of each flit, or context of each operand."""
     last: NDArray[np.bool_]
+    """Whether each flit is the last of its block; of no meaning for operands."""
 
     @classmethod
     def none(cls, cfg: MeshConfig) -> "Sends":
@@ -80,75 +72,49 @@ class Sends:
 
 @dataclass(kw_only=True)
 class Job:
-    """What a mesh is set up for, and what its nodes do.
-
-    Attributes
-    ----------
-    flows, groups
-        Flows and trees; the host sets them up first.
-    tx, operands
-        Flits of blocks, and operands of sums.
-    registers
-        Requests of the host while nodes work: at its port for several words, or at that for one.
-    barrier
-        Arrivals after which what is of phase 1 may go.
-    stalls
-        A byte for each node and cycle, of shape (cycles, nodes), repeated: 1, the node offers no flit; 2, no operand;
-        4, it takes no sum; 8, it frees no block; 16, its tile serves no register (node 0: the host waits too). Empty:
-        it always does.
-    """
+    """What a mesh is set up for, and what its nodes do."""
 
     flows: Sequence[Flow] = ()
     groups: Sequence[Group] = ()
+    """Flows and trees; the host sets them up first."""
     tx: Sends
     operands: Sends
+    """Flits of blocks, and operands of sums."""
     registers: Sequence[tuple[bool, Burst]] = ()
+    """Requests of the host while nodes work: at its port for several words, or at that for one."""
     barrier: int = 0
+    """Arrivals after which what is of phase 1 may go."""
     stalls: NDArray[np.uint8] = field(default_factory=lambda: np.zeros(0, dtype=np.uint8))
+    """A byte for each node and cycle, of shape (cycles, nodes), repeated: 1, the node offers no flit; 2, no operand; 4,
+    it takes no sum; 8, it frees no block; 16, its tile serves no register (node 0: the host waits too). Empty: it
+    always does."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class NodesRun:
-    """What arrived.
-
-    Attributes
-    ----------
-    flits
-        Cycle, node and slot of each flit that arrived, of shape (flits, 3).
-    sums
-        Cycle, node and context of each sum, of shape (sums, 3).
-    flit_payloads, sum_payloads
-        Their payloads as 32-bit words.
-    at_host
-        Flits that arrived at the host.
-    answers
-        What the requests of the host gave.
-    tiles
-        Words of all tiles at the end, of shape (nodes, words).
-    cycles
-        Cycles until nothing moved any more, with those in which it was found out.
-    cpu_s
-        Processor time.
-    """
+    """What arrived."""
 
     flits: Ints
+    """Cycle, node and slot of each flit that arrived, of shape (flits, 3)."""
     sums: Ints
+    """Cycle, node and context of each sum, of shape (sums, 3)."""
     flit_payloads: Words
     sum_payloads: Words
+    """Their payloads as 32-bit words."""
     at_host: int
+    """Flits that arrived at the host."""
     answers: list[Answer]
+    """What the requests of the host gave."""
     tiles: Words
+    """Words of all tiles at the end, of shape (nodes, words)."""
     cycles: int
+    """Cycles until nothing moved any more, with those in which it was found out."""
     cpu_s: float
+    """Processor time."""
 
 
 class NodesSimulation:
     """Simulator of a :class:`mho.hw.noc.mesh.Mesh`, built once and kept in the cache.
-
-    Parameters
-    ----------
-    cfg
-        The mesh.
 
     Raises
     ------

@@ -34,31 +34,21 @@ Case = dict[str, float | str]
 
 @dataclass(kw_only=True)
 class NocReport:
-    """What was run and found right.
-
-    Attributes
-    ----------
-    mesh
-        The parameters.
-    pairs
-        Pairs of nodes whose latency in the empty mesh is ``H + 1`` cycles, H routers on the way.
-    per_output
-        Flits a cycle, by input and output of a router in the middle.
-    cases
-        Random traffic between bare routers, equal to the model in every cycle: name, flits, deliveries, cycles, mean
-        latency and some quantiles of it (cycles, first and last counted, from the cycle in which the flit could leave).
-    jobs
-        Random work of the whole mesh, network interfaces and reduction included (:func:`mho.sim.noc.jobs.run_jobs`).
-    latencies
-        Sorted latencies of each case, by name.
-    """
+    """What was run and found right."""
 
     mesh: MeshConfig
+    """The parameters."""
     pairs: int = 0
+    """Pairs of nodes whose latency in the empty mesh is ``H + 1`` cycles, H routers on the way."""
     per_output: dict[str, float] = field(default_factory=dict)
+    """Flits a cycle, by input and output of a router in the middle."""
     cases: list[Case] = field(default_factory=list)
+    """Random traffic between bare routers, equal to the model in every cycle: name, flits, deliveries, cycles, mean
+    latency and some quantiles of it (cycles, first and last counted, from the cycle in which the flit could leave)."""
     jobs: list[dict[str, float]] = field(default_factory=list)
+    """Random work of the whole mesh, network interfaces and reduction included (:func:`mho.sim.noc.jobs.run_jobs`)."""
     latencies: dict[str, NDArray[np.int64]] = field(default_factory=dict)
+    """Sorted latencies of each case, by name."""
 
     def __str__(self) -> str:
         m = self.mesh

@@ -46,36 +46,25 @@ class CoreCells:
     """The cells of one core of N lines; arrays [bit line, source line] of shape (N, N) if nothing else is said.
 
     Where more lines are driven than converted, the shape is that of the kind's cell map.
-
-    Attributes
-    ----------
-    g_uS
-        Conductances at the end of programming, or as measured (0 for a dead cell), in uS.
-    left_uS
-        Conductance that the last pulse of each cell left: it relaxes around this. As ``g_uS`` where measured.
-    target_uS
-        What the network wanted, in uS.
-    faults
-        The fault map: cells that cannot be set as wanted.
-    dead_rows, dead_columns
-        Bit lines and source lines to leave unused, of shape (N,).
-    pulses
-        Pulses of each cell, all passes together.
-    waits
-        Waits between passes since a cell's last pulse.
-    moves
-        Cells that relax; stuck and dead ones do not.
     """
 
     g_uS: NDArray[np.float64]
+    """Conductances at the end of programming, or as measured (0 for a dead cell), in uS."""
     left_uS: NDArray[np.float64]
+    """Conductance that the last pulse of each cell left: it relaxes around this. As ``g_uS`` where measured."""
     target_uS: NDArray[np.float32]
+    """What the network wanted, in uS."""
     faults: NDArray[np.bool_]
+    """The fault map: cells that cannot be set as wanted."""
     dead_rows: NDArray[np.bool_]
     dead_columns: NDArray[np.bool_]
+    """Bit lines and source lines to leave unused, of shape (N,)."""
     pulses: NDArray[np.int32]
+    """Pulses of each cell, all passes together."""
     waits: NDArray[np.int32]
+    """Waits between passes since a cell's last pulse."""
     moves: NDArray[np.bool_]
+    """Cells that relax; stuck and dead ones do not."""
 
     def at(
         self,

@@ -20,21 +20,14 @@ from mho.sim.programming.write_verify import Programmer, ProgramRun, reference_r
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Preparation:
-    """What was done before programming.
-
-    Attributes
-    ----------
-    runs
-        The runs of the engine, in their order.
-    cells
-        Cells that got pulses or were meant to.
-    faults
-        Those that did not do what they were meant to, of shape (N, N).
-    """
+    """What was done before programming."""
 
     runs: Sequence[ProgramRun]
+    """The runs of the engine, in their order."""
     cells: int
+    """Cells that got pulses or were meant to."""
     faults: NDArray[np.bool_]
+    """Those that did not do what they were meant to, of shape (N, N)."""
 
     @property
     def pulses(self) -> int:

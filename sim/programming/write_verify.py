@@ -20,36 +20,24 @@ from mho.macro_models.integer.pulse import Polarity
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ProgramRun:
-    """What a run of write-verify did to a core of N lines.
-
-    Attributes
-    ----------
-    pulses
-        All pulses in their order, of type :data:`mho.hw.core.write_verify.PULSE`.
-    codes
-        Last verify code of each cell in each pass, shape (passes, N, N), [bit line, source line]; 0 where skipped.
-    faults
-        Cells that were given up in each pass, of the same shape. The last is the fault map.
-    counts
-        Pulses of each cell in each pass, of the same shape.
-    counters
-        ``sets``, ``resets``, ``forms``, ``reads`` of the whole run; ``pulsed`` and ``faults`` of its last pass.
-    cycles
-        Clock cycles of the run, with pulses as long as the registers say.
-    array
-        The cells as they are at the end of the run: ``array.relaxed_uS(time_s)`` is what they become.
-    cpu_s
-        Processor time of the simulator, in seconds; 0 without one.
-    """
+    """What a run of write-verify did to a core of N lines."""
 
     pulses: NDArray[np.void]
+    """All pulses in their order, of type :data:`mho.hw.core.write_verify.PULSE`."""
     codes: NDArray[np.int64]
+    """Last verify code of each cell in each pass, shape (passes, N, N), [bit line, source line]; 0 where skipped."""
     faults: NDArray[np.bool_]
+    """Cells that were given up in each pass, of the same shape. The last is the fault map."""
     counts: NDArray[np.int64]
+    """Pulses of each cell in each pass, of the same shape."""
     counters: dict[str, int]
+    """``sets``, ``resets``, ``forms``, ``reads`` of the whole run; ``pulsed`` and ``faults`` of its last pass."""
     cycles: int
+    """Clock cycles of the run, with pulses as long as the registers say."""
     array: PulseArray
+    """The cells as they are at the end of the run: ``array.relaxed_uS(time_s)`` is what they become."""
     cpu_s: float = 0.0
+    """Processor time of the simulator, in seconds; 0 without one."""
 
     @property
     def fault_map(self) -> NDArray[np.bool_]:

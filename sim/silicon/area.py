@@ -31,29 +31,20 @@ class Block:
 
 @dataclass(frozen=True, kw_only=True)
 class Netlist:
-    """A design that was synthesised module by module.
-
-    Attributes
-    ----------
-    top, modules
-        Texts of all modules by name, the top's name.
-    number
-        How often each module is in the design.
-    counts, netlists
-        Of each module that was synthesised: areas in um2 and flip-flops by ``plain`` and ``timed``; its netlist.
-    memory_bits
-        Bits of each memory wrapper, all its instances. Without macros they have no area.
-    tilings
-        Memories on macros.
-    """
+    """A design that was synthesised module by module."""
 
     top: str
     modules: dict[str, str]
+    """Texts of all modules by name, the top's name."""
     number: dict[str, int]
+    """How often each module is in the design."""
     counts: dict[str, dict[str, Any]]
     netlists: dict[str, Path]
+    """Of each module that was synthesised: areas in um2 and flip-flops by ``plain`` and ``timed``; its netlist."""
     memory_bits: dict[str, int]
+    """Bits of each memory wrapper, all its instances. Without macros they have no area."""
     tilings: dict[str, Tiling] = field(default_factory=dict)
+    """Memories on macros."""
 
     def blocks(self, prefix: str) -> list[Block]:
         """Blocks, largest first; names without ``prefix``. Macros of memories are among them, where they are known."""

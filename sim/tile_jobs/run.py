@@ -27,22 +27,15 @@ Blocks = NDArray[np.generic]
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class JobResult(Shown):
-    """What the host got.
-
-    Attributes
-    ----------
-    outputs
-        By ``"tile:flow"``, of shape (images, blocks, elements): int16 where the program writes lanes, uint8 where
-        it writes bytes from 0 up that may be above 127, else int8.
-    cycles
-        Clock cycles from the first flit to the end in co-simulation; None where nobody counted.
-    instructions
-        Instructions of all tiles for an image, by the interpreter.
-    """
+    """What the host got."""
 
     outputs: dict[str, Blocks]
+    """By ``"tile:flow"``, of shape (images, blocks, elements): int16 where the program writes lanes, uint8 where it
+    writes bytes from 0 up that may be above 127, else int8."""
     cycles: int | None
+    """Clock cycles from the first flit to the end in co-simulation; None where nobody counted."""
     instructions: int
+    """Instructions of all tiles for an image, by the interpreter."""
 
     def _facts(self) -> dict[str, object]:
         shapes = ", ".join(f"{name} {list(rows.shape)}" for name, rows in self.outputs.items())

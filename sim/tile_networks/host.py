@@ -34,23 +34,16 @@ class Outcome(IntEnum):
 
 @dataclass(kw_only=True)
 class MeshJob:
-    """A plan as arrays.
-
-    Attributes
-    ----------
-    numbers
-        Sizes by name.
-    arrays
-        ``requests``; ``source0`` .. the flits of each source.
-    sources, sinks
-        (blocks, those that are ready, flits of a block, members, flow) of each source; of each sink (tag, flits, flits
-        of an image if the host makes something of it on the way, else 0).
-    """
+    """A plan as arrays."""
 
     numbers: dict[str, int]
+    """Sizes by name."""
     arrays: dict[str, Array]
+    """``requests``; ``source0`` .. the flits of each source."""
     sources: list[list[int]]
     sinks: list[list[int]]
+    """(blocks, those that are ready, flits of a block, members, flow) of each source; of each sink (tag, flits, flits
+    of an image if the host makes something of it on the way, else 0)."""
 
     @classmethod
     def from_plan(cls, plan: Plan, *, patience: int, report: int, tracing: bool, threads: int = 1) -> "MeshJob":
@@ -91,40 +84,28 @@ def _numbers(
 
 @dataclass(kw_only=True)
 class MeshResult:
-    """What a job gave.
-
-    Attributes
-    ----------
-    progress
-        ``outcome``, ``cycles``, ``first`` (cycle of the first flit of the host), ``lost``, ``errors``, ``unknown``.
-    answers
-        What was read: on the way, then at the end.
-    payloads, arrivals
-        Of each sink the words of its flits, (flits, words), and their cycles.
-    ops, words
-        Of each tile the numbers of the operations of its core, and the words that came of them.
-    retired, states
-        (cycle, tile, address of the instruction); (cycle, tile, who is at work: bits load, vector, send, array).
-    cells
-        Of each tile the codes of the cells as commands of its core left them, ``[driven line, line]``; empty where none
-        was programmed.
-    failure
-        Why a macro model failed, nothing if all is well.
-    cpu_s
-        Processor time of the simulator.
-    """
+    """What a job gave."""
 
     progress: dict[str, int]
+    """``outcome``, ``cycles``, ``first`` (cycle of the first flit of the host), ``lost``, ``errors``, ``unknown``."""
     answers: NDArray[np.uint32]
+    """What was read: on the way, then at the end."""
     payloads: list[NDArray[np.uint32]]
     arrivals: list[NDArray[np.uint64]]
+    """Of each sink the words of its flits, (flits, words), and their cycles."""
     ops: list[NDArray[np.uint64]]
     words: list[NDArray[np.uint32]]
+    """Of each tile the numbers of the operations of its core, and the words that came of them."""
     retired: NDArray[np.uint64]
     states: NDArray[np.uint64]
+    """(cycle, tile, address of the instruction); (cycle, tile, who is at work: bits load, vector, send, array)."""
     cells: list[NDArray[np.int64]] = field(default_factory=list)
+    """Of each tile the codes of the cells as commands of its core left them, ``[driven line, line]``; empty where none
+    was programmed."""
     failure: str = ""
+    """Why a macro model failed, nothing if all is well."""
     cpu_s: float = 0.0
+    """Processor time of the simulator."""
 
     @property
     def outcome(self) -> Outcome:

@@ -17,8 +17,8 @@ from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.flit import Destinations
 from mho.hw.noc.interface.words import UNIT, register_tag
 from mho.hw.noc.reduction.trees import Group, entries
+from mho.hw.noc.registers.map import write_entry, write_flow, write_members, write_slot
 from mho.hw.noc.registers.packet import host_address
-from mho.hw.noc.registers.setup import write_entry, write_flow, write_members, write_slot
 from mho.hw.tile.interpreter.joined import HOST
 from mho.hw.tile.loading import IMAGE_AT, START, STATUS_AT, WATCHDOG_AT, mask_writes, program_writes
 from mho.hw.tile.rtl.host import CONTROL, MASKS_AT

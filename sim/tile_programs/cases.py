@@ -22,27 +22,19 @@ _WATCHDOG = 12
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """What is run.
-
-    Attributes
-    ----------
-    program, given
-        The program, and blocks that the host sends by stream.
-    seed, stall, delay
-        Of what is random; how often in 256 cycles somebody is not ready; cycles that the core takes at most.
-    eager
-        Operands of reductions are taken before their sum is wanted.
-    watchdog
-        As the host sets it.
-    """
+    """What is run."""
 
     program: Program
     given: dict[int, tuple[bytes, ...]] = field(default_factory=dict)
+    """The program, and blocks that the host sends by stream."""
     seed: int = 0
     stall: int = 0
     delay: int = 20
+    """Of what is random; how often in 256 cycles somebody is not ready; cycles that the core takes at most."""
     eager: bool = False
+    """Operands of reductions are taken before their sum is wanted."""
     watchdog: int = 0
+    """As the host sets it."""
 
     def with_program(self, program: Program) -> "Case":
         """The same with another program."""
@@ -55,13 +47,7 @@ def weights_of(lines: int) -> np.ndarray:
 
 
 class FunctionOfLines(FunctionCore):
-    """Codes that depend on all that it is given, however many zeros are behind; it refuses what no core has.
-
-    Parameters
-    ----------
-    cfg
-        The tile that it is in.
-    """
+    """Codes that depend on all that it is given, however many zeros are behind; it refuses what no core has."""
 
     def __init__(self, cfg: TileConfig) -> None:
         weights = weights_of(cfg.lines)

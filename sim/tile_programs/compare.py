@@ -19,34 +19,23 @@ LIMIT = 20_000
 
 @dataclass(frozen=True, kw_only=True)
 class Expected:
-    """What the interpreter did.
-
-    Attributes
-    ----------
-    status
-        Of a trap, None if there was none.
-    ended
-        It halted, and all that it was to send was sent.
-    retired
-        What retired, in the order of the program.
-    received
-        Blocks of flows.
-    buffer
-        The buffer at the end.
-    endless
-        It was cut off.
-    raced
-        Rings lie over each other or over what stands for pixels outside of an image: data depend on time.
-    """
+    """What the interpreter did."""
 
     status: Status | None
+    """Of a trap, None if there was none."""
     ended: bool
+    """It halted, and all that it was to send was sent."""
     retired: list[Retired]
+    """What retired, in the order of the program."""
     received: dict[int, list[bytes]]
+    """Blocks of flows."""
     masks: list[tuple[int, int]]
     buffer: bytes
+    """The buffer at the end."""
     endless: bool
+    """It was cut off."""
     raced: bool
+    """Rings lie over each other or over what stands for pixels outside of an image: data depend on time."""
 
 
 class _EnoughError(Exception):

@@ -44,39 +44,27 @@ Words = NDArray[np.uint32]
 
 @dataclass(frozen=True, kw_only=True)
 class TileRun:
-    """What a tile did with a program.
-
-    Attributes
-    ----------
-    status
-        Both words.
-    running, busy, cut
-        The program goes on; an engine is at work; it was cut off, since it took too long.
-    cycles, overlap
-        Cycles until something moved last, and those in which two engines or more had something.
-    retired
-        Addresses of what was issued, or ended in the sequencer.
-    events
-        What engines told, in the order of time, each behind how many ended in that engine before.
-    received
-        Blocks of flows in whole flits.
-    masks
-        Addresses and words of masks that were given to the core.
-    buffer
-        Its bytes at the end.
-    """
+    """What a tile did with a program."""
 
     status: tuple[int, int]
+    """Both words."""
     running: bool
     busy: bool
     cut: bool
+    """The program goes on; an engine is at work; it was cut off, since it took too long."""
     cycles: int
     overlap: int
+    """Cycles until something moved last, and those in which two engines or more had something."""
     retired: list[int]
+    """Addresses of what was issued, or ended in the sequencer."""
     events: list[tuple[int, Retired]]
+    """What engines told, in the order of time, each behind how many ended in that engine before."""
     received: dict[int, list[bytes]]
+    """Blocks of flows in whole flits."""
     masks: list[tuple[int, int]]
+    """Addresses and words of masks that were given to the core."""
     buffer: bytes
+    """Its bytes at the end."""
 
 
 @cache

@@ -167,6 +167,7 @@ class MachineClaims(Harness):
         claim(m, f"at most {self.most}", self.dut.number <= self.most)
 
 
+@pytest.mark.slow
 @solver
 def test_induction_state_by_state_is_that_of_all_together():
     harness = MachineClaims(4)

@@ -58,6 +58,7 @@ def test_tiles_are_one_module(chip: GenerationReport, tile: GenerationReport) ->
     assert tile.top == "mho_core_tile"
 
 
+@pytest.mark.slow
 def test_documents_have_the_whole_address_map(chip: GenerationReport) -> None:
     map = ChipParts.from_chip(load_chip("tnsa16-2x2")).address_map
     compiler = RDLCompiler()

@@ -4,7 +4,7 @@ A tile carries out its nodes in an order that was found before (:mod:`mho.compil
 at a time, then goes on to the next image.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -14,10 +14,9 @@ from mho.compiler.tile.code.stages import Source, stage_code, whole_node
 from mho.compiler.tile.code.writer import LOCAL_BLOCKS, Body, Writer
 from mho.compiler.tile.graph.graph import Node
 from mho.compiler.tile.lowering.operations import window_of
-from mho.compiler.tile.placement.columns import Part as LayerPart
 from mho.compiler.tile.placement.order import IMAGE, Loop, Part, Steps, in_loops, unrolled
-from mho.compiler.tile.placement.software_pipeline import pipeline
-from mho.compiler.tile.placement.streams import Placed, Ring, tile_name
+from mho.compiler.tile.placement.software_pipeline import tile_pipeline
+from mho.compiler.tile.placement.streams import Placed, Ring
 from mho.hw.config import Chip
 from mho.hw.tile.isa import Op
 from mho.macro_models.integer.vector import Largest, WeightedSum
@@ -51,6 +50,9 @@ def more_blocks(placed: Placed, ring: Ring) -> int:
         return next((n for n, turn in enumerate(node.turns) if turn != node.turns[0]), 0)
     if ring.outputs or node.head is None or ring.value != node.source or node.whole:
         return 0
+    if any(maker.whole and ring.value in maker.values for maker in placed.graph.nodes):
+        # Else who sends all pixels of an image at a time waits until this one has done most of the one before.
+        return placed.graph.values[ring.value].image.pixels
     return (node.walk.stride_y - 1) * node.walk.width + node.walk.stride_x - 1
 
 
@@ -84,7 +86,7 @@ class Emitter:
         self.graph, self.program = placed.graph, placed.graph.program
         order = unrolled(steps)
         self.writer = Writer(placed, tile, blocks, order[: order.index(IMAGE)] if IMAGE in order else order,
-                             apart=apart)
+                             apart=apart, cut=ahead)
         self.crowded, self.ahead = False, ahead
 
     def source(self) -> TileSource:
@@ -117,8 +119,7 @@ class Emitter:
     def _pipelined(self, cut: int, bodies: Bodies) -> list[Code]:
         """A run of images with what is before a node one of them ahead: register 1 has one less than there are."""
         nodes, writer = len(self.graph.nodes), self.writer
-        single = [k for k, parts in self.placed.parts.items() if self._products(parts) == 1]
-        order = pipeline(unrolled(self.steps), nodes, cut, self.placed.parts, single)
+        order = tile_pipeline(self.placed, self.chip, self.tile, unrolled(self.steps), cut)
         # What is ahead counts the operations of its products anew behind the first image.
         names = {one.names[0] for number in order.first for one in bodies[number]
                  if isinstance(one, Instruction) and one.op is Op.MVM}
@@ -128,10 +129,6 @@ class Emitter:
             (order.first, bodies), (order.both, ahead), (order.last, bodies)))
         again = [SetDescriptor("mvm", one.name, one.fields) for one in writer.descriptors["mvm"] if one.name in names]
         return [*first, *again, Repeat((*both, _NEXT), register=1), *last, _NEXT, Instruction(Op.HALT)]
-
-    def _products(self, parts: Sequence[LayerPart]) -> int:
-        """Products of a layer on this tile."""
-        return sum(tile_name(self.chip, mvm.core) == self.tile for part in parts for mvm in part.mvms)
 
     # --- code ---
 
@@ -181,7 +178,8 @@ class Emitter:
             target = self.writer.target(k, node.values[0]) if is_root else ""
             layer_code(self.writer, self.chip, k, node, target, body)
         if is_root:
-            for value in node.values[is_layer:]:
+            made = [value for value in node.values if self.writer.viewed(k, value)[0] == value]
+            for value in made[is_layer:]:
                 if value - 1 == node.head:
                     self._pool(k, node, value, body)
                 elif node.sources and value == node.values[0]:
@@ -190,7 +188,7 @@ class Emitter:
                     body.add(vec(self.writer.copy(turn, source, self.writer.target(k, value)), "push"))
                 else:
                     self._make(k, value, body)
-            for value in node.values:
+            for value in made:
                 self.writer.give(k, value, self.writer.target(k, value), body)
         return body.code()
 
@@ -212,8 +210,8 @@ class Emitter:
     def _make(self, k: int, value: int, body: Body) -> None:
         """The operations that make a value."""
         stays = self.graph.held(k)
-        sources = [Source(v, self._source(k, v), self.graph.values[v].format, v in stays)
-                   for v in self.program.stages[value - 1].inputs]
+        taken = [self.writer.viewed(k, v) for v in self.program.stages[value - 1].inputs]
+        sources = [Source(v, self._source(k, v), self.graph.values[v].format, v in stays, first) for v, first in taken]
         stage_code(self.writer, k, self.writer.steps(value), sources, self.writer.target(k, value),
                    self.graph.values[value].wide, body)
 

@@ -32,13 +32,14 @@ def layer_code(writer: Writer, chip: Chip, k: int, node: Node, target: str, body
     stream = placed.rings[writer.tile, k, node.source].name
     walks = [_codes(writer, node.walk, call, layer, m, stream) for products in mine for m in products]
     # Calls that come in their order go on where the one before ended.
-    before = 0 if writer.in_order(call.layer) else call.first * layer.conversions
+    first = writer.first_position(k)
+    before = (call.first if first is None else first) * layer.conversions
     number, is_root = 0, writer.tile == placed.root(k)
     ends: list[str] = []
     for p, (part, products) in enumerate(zip(parts, mine, strict=True)):
         if not products:
             continue
-        positions = 2 if writer.in_order(call.layer) else len(call.patches)
+        positions = len(call.patches) if first is None else 2
         part_root = replace(layer.root, bias=layer.root.bias[part.first : part.first + part.count])
         alone = (k, p) not in placed.reductions
         at_once = finished_leaf(layer, part_root, part.first, part.mvms) if alone else None

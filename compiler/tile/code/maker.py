@@ -16,7 +16,7 @@ from mho.compiler.tile.code.ir import TileSource
 from mho.compiler.tile.graph.graph import Graph
 from mho.compiler.tile.placement.order import IMAGE, Steps, firings, in_loops
 from mho.compiler.tile.placement.sharing import shared
-from mho.compiler.tile.placement.software_pipeline import Cuts
+from mho.compiler.tile.placement.software_pipeline import RUN, Cuts, Spans, spans_of, tile_pipeline
 from mho.compiler.tile.placement.streams import Placed, Ring
 from mho.compiler.tile.refusal import Full, LongRing, NoRoomError, Refusal, full_of
 from mho.hw.tile.interpreter import liveness
@@ -79,16 +79,18 @@ class Maker:
         self.cuts: Cuts = {}
         self.crowded: set[str] = set()  # tiles that have no room for what is sent apart
 
-    def put_in_order(self) -> Refusal | None:
-        """The order of nodes on each tile.
+    def put_in_order(self, cuts: Cuts) -> Refusal | None:
+        """The order of nodes on each tile, with those before some ``cuts`` an image ahead if the tiles can do that.
 
         Tiles whose program would be too long begin no product ahead, or do their nodes one by one.
         """
+        if refusal := self._not_ahead(cuts):
+            return refusal
         whole, joined = frozenset[str](), frozenset[str]()
         while True:
             runs = Runs(self.placed.graph, self.placed.members, self.image, whole, joined)
             order = runs.of(self.image)
-            placed = shared(self._unshared, order)
+            placed = shared(self._unshared, self._spans(order, cuts), cuts)
             if isinstance(placed, Refusal):
                 return placed
             self.placed = placed
@@ -100,12 +102,13 @@ class Maker:
             long = {tile for tile, words in lengths.items()
                     if not isinstance(words, Full) and words > self.placed.cfgs[tile].instructions}
             if not long:
+                self.cuts = cuts
                 return None
             whole |= long & joined
             joined |= long
 
-    def put_ahead(self, cuts: Cuts) -> Refusal | None:
-        """Let nodes of tiles be an image ahead, if the tiles can do that."""
+    def _not_ahead(self, cuts: Cuts) -> Refusal | None:
+        """Why nodes of tiles cannot be an image ahead; None if they can."""
         nodes, graph = len(self.placed.members), self.placed.graph
         for tile, cut in cuts.items():
             if any(graph.period(k) > 1 for k, tiles in enumerate(self.placed.members) if tile in tiles):
@@ -113,17 +116,14 @@ class Maker:
             if tile not in self.placed.tiles or not 0 < cut < nodes:
                 return Refusal(f"a tile in use may have the first of {nodes} nodes ahead, not those before {cut} of "
                                f"tile {tile!r}")
-            rings = [ring.name for ring in self.placed.all_rings if ring.tile == tile]
-            flows = [flow for flows in self.placed.flows.values() for flow in flows if flow.sender == tile]
-            if len({*rings}) < len(rings) or len({*flows}) < len(flows):
-                return Refusal(f"tile {tile} must have a ring for each value to do layers of two images")
-            calls = {k: graph.call(k) for k, tiles in enumerate(self.placed.members) if tile in tiles}
-            before, behind = ({call.layer for k, call in calls.items() if call is not None and (k < cut) == early}
-                              for early in (True, False))
-            if before & behind:
-                return Refusal(f"tile {tile} must do all steps of a layer of one image")
-        self.cuts = cuts
         return None
+
+    def _spans(self, order: Mapping[str, Sequence[int]], cuts: Cuts) -> dict[str, Spans]:
+        """When nodes fire, in a run of some images if tiles do several at a time."""
+        nodes, chip = len(self.placed.members), self.network.chip
+        ahead = {tile: tile_pipeline(self._unshared, chip, tile, order[tile], cut) for tile, cut in cuts.items()}
+        return {tile: spans_of(order[tile], nodes, RUN if cuts else 1, cuts.get(tile, 0), ahead.get(tile))
+                for tile in order}
 
     def _length(self, tile: str) -> int | Full:
         """Words of what a tile does again and again."""

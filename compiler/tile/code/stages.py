@@ -18,12 +18,13 @@ from mho.hw.tile.isa import Format, Op, Operand
 
 @dataclass(frozen=True)
 class Source:
-    """The stream of a value, how its bytes are read, and whether its block stays for other positions."""
+    """The stream of a value, how its bytes are read, whether its block stays, and from which element on it is read."""
 
     value: int
     stream: str
     format: Format
     stays: bool = False
+    first: int = 0
 
 
 def stage_code(
@@ -40,6 +41,7 @@ def stage_code(
             if isinstance(operand, Taken):
                 source = sources[operand.number]
                 operands |= {name: source.stream, f"{name}_format": source.format}
+                offset += source.first
                 if not source.stays:
                     body.reads(source.stream, f"free_{name}", source.value)
             elif isinstance(operand, Temporary):

@@ -25,6 +25,7 @@ from mho.compiler.tile.refusal import NoRoomError
 from mho.hw.tile.interpreter.joined import HOST
 from mho.hw.tile.isa import DESCRIPTORS, Operand
 from mho.hw.tile.isa.window import OUTSIDE, SlidingWindow
+from mho.macro_models.integer.vector import Select
 
 LOCAL_BLOCKS = 2
 """Blocks of a ring within a node: one is sent while the next is made."""
@@ -55,12 +56,15 @@ class Writer:
         Its nodes as they fire in an image.
     apart
         What is sent and read here as well is copied for the send engine (:meth:`give`).
+    cut
+        The first node that is not an image ahead of others, if some are.
     """
 
     def __init__(
-        self, placed: Placed, tile: str, blocks: Mapping[str, int], order: Sequence[int] = (), *, apart: bool = False
+        self, placed: Placed, tile: str, blocks: Mapping[str, int], order: Sequence[int] = (), *, apart: bool = False,
+        cut: int | None = None,
     ) -> None:
-        self.order, self._apart = order, apart
+        self.order, self._apart, self._cut = order, apart, cut or 0
         self.placed, self.tile, self.blocks = placed, tile, blocks
         self.graph, self.program = placed.graph, placed.graph.program
         self.descriptors: dict[str, list[Descriptor]] = {kind: [] for kind in DESCRIPTORS}
@@ -68,7 +72,7 @@ class Writer:
         self._known: dict[tuple[str, Hashable], str] = {}
         self._streams: set[str] = set()
         self._once: set[str] = set()
-        self._ordered: dict[int, bool] = {}
+        self._first: dict[int, int | None] = {}
         self._pool: dict[str, int] = {}
         self._registers: dict[int, dict[int, str]] = {}
         self._walks: dict[str, list[Descriptor]] = {}
@@ -165,8 +169,12 @@ class Writer:
         """A vector operation."""
         fields: dict[str, int | str] = {**vector.fields, **operands, "target": target, "elements": elements}
         if vector.parameters is not None:
-            fields["parameters"] = self.datum("parameters", "p", vector.parameters)
-            fields["period"] = vector.period or min(elements, len(vector.parameters))
+            parameters, period = vector.parameters, vector.period or min(elements, len(vector.parameters))
+            if period == 1 and elements > 1:
+                # A group ends where parameters begin anew.
+                period = self.placed.cfgs[self.tile].lanes
+                parameters = np.repeat(parameters, period, axis=0)
+            fields["parameters"], fields["period"] = self.datum("parameters", "p", parameters), period
         if vector.entries is not None:
             fields["b"] = int(self.datum("table", "", vector.entries))
         return self.declared("vec", "v", {**fields, "wide": 1} if wide else fields).name
@@ -186,6 +194,8 @@ class Writer:
         if k not in self._registers:
             node, busy, rings = self.graph.nodes[k], dict[str, int](), dict[int, str]()
             for i, v in enumerate(node.values):
+                if self.viewed(k, v)[0] != v:
+                    continue
                 if (end := self._until(k, i, v)) is None:
                     continue
                 kind = f"out{self.graph.values[v].block}_" if self.placed.flows.get(v) else REGISTER
@@ -201,8 +211,31 @@ class Writer:
         if self.placed.flows.get(value) or self.rings_of(value):
             many = node.whole and self.graph.values[value].image.pixels > 1
             return None if many or self._alone(k, value) else len(node.values)
-        uses = [i for i, w in enumerate(node.values) if value in self.program.stages[w - 1].inputs]
+        uses = [i for i, w in enumerate(node.values) if value in self.read(k, w)]
         return max(uses, default=place)
+
+    def viewed(self, k: int, value: int) -> tuple[int, int]:
+        """Where node ``k`` reads a value: of which value the block, from which element on.
+
+        Elements of a single pixel that are side by side are not made, where the node alone takes them.
+        """
+        node, layout, stage = self.graph.nodes[k], self.graph.values[value], self.program.stages[value - 1]
+        op = stage.operation
+        if value not in node.values or not isinstance(op, Select) or len(stage.inputs) != 1 or op.index.ndim > 1:
+            return value, 0
+        source, first = self.graph.values[stage.inputs[0]], int(op.index[0])
+        single = node.walk.positions == layout.image.pixels == source.image.pixels == 1
+        if not single or node.whole or node.pixels or node.sources or self.placed.flows.get(value) or (
+                self.rings_of(value) or first < 0 or (np.diff(op.index) != 1).any()
+                or (source.wide, source.signed) != (layout.wide, layout.signed)):
+            return value, 0
+        block, offset = self.viewed(k, stage.inputs[0])
+        return block, offset + first
+
+    def read(self, k: int, value: int) -> list[int]:
+        """Values whose blocks are read where a node makes a value; none where that is not made."""
+        made = self.viewed(k, value)[0] == value
+        return [self.viewed(k, v)[0] for v in self.program.stages[value - 1].inputs] if made else []
 
     def register(self, k: int, value: int, *, whole: bool = False) -> str:
         """The ring of a value within its node, which values of other times and nodes have, too."""
@@ -314,19 +347,26 @@ class Writer:
             body.reads(name, "free", block)
             body.add(send(name, flow.number))
 
-    def in_order(self, layer: int) -> bool:
-        """Whether the calls of a layer that has several come in their order, each done before the next one."""
-        if layer not in self._ordered:
-            calls = [(call.first, k) for k in range(len(self.graph.nodes))
-                     if (call := self.graph.call(k)) is not None and call.layer == layer]
-            order = [k for k in self.order if k in {k for _, k in calls}]
-            by_call = [k for _, k in sorted(calls) for _ in range(self.graph.nodes[k].firings)]
-            self._ordered[layer] = len(calls) > 1 and order == by_call
-        return self._ordered[layer]
+    def first_position(self, k: int) -> int | None:
+        """Number of the first position that the product of node ``k`` counts from, where it goes on from call to call.
+
+        None where the calls of its layer do not come in their order, each done before the next one, or it has none
+        other. Those that are an image ahead count for themselves.
+        """
+        if k not in self._first:
+            mine = self.graph.call(k)
+            assert mine is not None
+            calls = sorted((call.first, j) for j in range(len(self.graph.nodes))
+                           if (call := self.graph.call(j)) is not None and call.layer == mine.layer
+                           and (j < self._cut) == (k < self._cut))
+            order = [j for j in self.order if j in {j for _, j in calls}]
+            by_call = [j for _, j in calls for _ in range(self.graph.nodes[j].firings)]
+            self._first[k] = calls[0][0] if len(calls) > 1 and order == by_call else None
+        return self._first[k]
 
     def within(self, k: int, value: int) -> bool:
         """Whether a value is read in its own node."""
-        return any(value in self.program.stages[v - 1].inputs for v in self.graph.nodes[k].values)
+        return any(value in self.read(k, v) for v in self.graph.nodes[k].values)
 
     def rings_of(self, value: int) -> list[Ring]:
         """Rings of this tile that take a value."""

@@ -7,9 +7,10 @@ they take it may have one flow. Then steps that do the same have the same instru
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import pairwise
+from itertools import pairwise, product
 
 from mho.compiler.tile.placement.order import Part
+from mho.compiler.tile.placement.software_pipeline import Cuts, Spans
 from mho.compiler.tile.placement.streams import Placed, Ring, boxes_of, place_of
 from mho.compiler.tile.refusal import Full, Refusal, full_of
 from mho.hw.tile.interpreter.joined import HOST, Flow
@@ -23,22 +24,22 @@ FEW = 3
 Key = tuple[str, int, int]
 
 
-def shared(placed: Placed, order: Mapping[str, Sequence[int]]) -> Placed | Refusal:
-    """The same with fewer rings and flows; ``order`` are the nodes of each tile, in an image.
+def shared(placed: Placed, spans: Mapping[str, Spans], cuts: Cuts) -> Placed | Refusal:
+    """The same with fewer rings and flows; ``spans`` say when the nodes of each tile fire, in a run.
 
-    Where images differ, since copies of a layer are dealt them, each value keeps its own.
+    Where images differ, since copies of a layer are dealt them, each value keeps its own. Values on both sides of a cut
+    have a ring where they are taken as they are made.
     """
     if any(node.dealt for node in placed.graph.nodes):
         return _numbered(placed)
-    span = {tile: _spans(group, len(placed.graph.nodes)) for tile, group in order.items()}
-    rings, flows = _one_flow(placed, span)
+    rings, flows = _one_flow(placed, spans, cuts)
     for tile in placed.tiles:
         mine = [key for key, ring in rings.items() if key[0] == tile and ring.slot is None and _single(placed, ring)]
         if len(mine) > FEW:
             kinds = list(dict.fromkeys(_reader(placed, key) for key in mine))
             for n, kind in enumerate(kinds):
                 group = [key for key in mine if _reader(placed, key) == kind]
-                rings |= _one_ring(placed, group, span[tile], f"val{n}_")
+                rings |= _one_ring(placed, group, spans[tile], f"val{n}_", ahead=tile in cuts)
     return _numbered(replace(placed, rings=rings, flows=flows))
 
 
@@ -94,16 +95,6 @@ def _too_many(placed: Placed, slots: Mapping[str, int], flows: Mapping[str, int]
         for counts, limit, does in kinds for tile, count in counts.items() if count > limit])
 
 
-def _spans(order: Sequence[int], nodes: int) -> dict[int, tuple[int, int]]:
-    """When each node fires first and last, its release as well."""
-    spans: dict[int, tuple[int, int]] = {}
-    for at, k in enumerate(order):
-        # Of a node with parts also the place of each.
-        for number in {k, k % nodes}:
-            spans[number] = spans.get(number, (at, at))[0], at
-    return spans
-
-
 def _made_at(placed: Placed, span: Mapping[int, tuple[int, int]], maker: int, value: int) -> int:
     """When a node has made a value."""
     at = placed.graph.nodes[maker].made_at(value)
@@ -112,10 +103,12 @@ def _made_at(placed: Placed, span: Mapping[int, tuple[int, int]], maker: int, va
 
 def _taken_at(placed: Placed, span: Mapping[int, tuple[int, int]], taker: int, value: int) -> tuple[int, int]:
     """When a node takes a value, first and last."""
-    node = placed.graph.nodes[taker]
+    node, count = placed.graph.nodes[taker], len(placed.graph.nodes)
     if node.turns and value in node.sources:
-        return span[taker + len(placed.graph.nodes) * (Part.TURN + node.sources.index(value))]
-    return span[taker]
+        return span[taker + count * (Part.TURN + node.sources.index(value))]
+    # The product of a node of one position takes its source, what follows takes the rest.
+    part = Part.PRODUCTS if value == node.source else Part.REST
+    return span[taker] if node.walk.positions > 1 else span.get(taker + count * part, span[taker])
 
 
 def _single(placed: Placed, ring: Ring) -> bool:
@@ -132,32 +125,43 @@ def _reader(placed: Placed, key: Key) -> object:
     return (call.layer, node.walk) if call is not None and key[2] == node.source else None
 
 
-def _one_ring(
-    placed: Placed, keys: Sequence[Key], span: Mapping[int, tuple[int, int]], name: str
-) -> dict[Key, Ring]:
-    """Rings within a tile: a value has the first one that is free while it is there."""
-    until: list[int] = []
-    size: list[int] = []
-    place: dict[Key, int] = {}
-
-    def begins(key: Key) -> int:
+def _one_ring(placed: Placed, keys: Sequence[Key], spans: Spans, name: str, *, ahead: bool) -> dict[Key, Ring]:
+    """Rings within a tile: a value has the first one that is free, or with some ``ahead`` all is taken as it comes."""
+    rings: list[list[Key]] = []
+    lives: dict[Key, list[tuple[int, int, int]]] = {}
+    for key in keys:
         maker = _maker(placed, key[2])
         assert maker is not None
-        return _made_at(placed, span, maker, key[2])
+        lives[key] = [(_made_at(placed, span, maker, key[2]), *_taken_at(placed, span, key[1], key[2]))
+                      for span in spans]
+    for key in sorted(keys, key=lambda key: (lives[key][0][0], key)):
+        ring = next((ring for ring in rings
+                     if all(_in_turn(lives[key], lives[other], ahead=ahead) for other in ring)), None)
+        if ring is None:
+            rings.append(ring := [])
+        ring.append(key)
+    return {key: replace(placed.rings[key], name=f"{name}{n}",
+                         size=max(placed.graph.values[other[2]].block for other in ring))
+            for n, ring in enumerate(rings) for key in ring}
 
-    for key in sorted(keys, key=lambda key: (begins(key), key)):
-        # The node that makes it may read the one before: a block is read until it is given back.
-        number = next((n for n, end in enumerate(until) if end <= begins(key)), len(until))
-        if number == len(until):
-            until.append(0)
-            size.append(0)
-        until[number], place[key] = _taken_at(placed, span, key[1], key[2])[1], number
-        size[number] = max(size[number], placed.graph.values[key[2]].block)
-    return {key: replace(placed.rings[key], name=f"{name}{n}", size=size[n]) for key, n in place.items()}
+
+def _in_turn(
+    lives: Sequence[tuple[int, int, int]], others: Sequence[tuple[int, int, int]], *, ahead: bool
+) -> bool:
+    """Whether of two values, (made, taken first, taken last) in each image, one is gone when the other one is made.
+
+    With some ``ahead`` it is enough that the one made first is taken first. The node that makes one may read the other:
+    a block is read until it is given back.
+    """
+    for a, b in product(lives, others):
+        (_, _, end), (made, begin, _) = sorted((a, b))
+        if end > made and (end >= begin or not ahead):
+            return False
+    return True
 
 
 def _one_flow(
-    placed: Placed, span: Mapping[str, Mapping[int, tuple[int, int]]]
+    placed: Placed, spans: Mapping[str, Spans], cuts: Cuts
 ) -> tuple[dict[Key, Ring], dict[int, tuple[Flow, ...]]]:
     """Flows of values of a single pixel from one tile to the same others, where all take them as they come."""
     rings, flows = dict(placed.rings), dict(placed.flows)
@@ -166,14 +170,14 @@ def _one_flow(
         maker, layout = _maker(placed, value), placed.graph.values[value]
         for flow in group:
             if maker is not None and HOST not in flow.to and layout.image.pixels == 1:
-                ends = frozenset((tile, _reader(placed, _taker(placed, tile, value, flow))) for tile in flow.to)
-                key = flow.sender, ends, layout.block
-                at = _made_at(placed, span[flow.sender], maker, value)
-                groups.setdefault(key, []).append((at, value, flow))
+                takers = [_taker(placed, tile, value, flow) for tile in flow.to]
+                ends = frozenset((key[0], _reader(placed, key), key[1] < cuts.get(key[0], 0)) for key in takers)
+                at = _made_at(placed, spans[flow.sender][0], maker, value)
+                groups.setdefault((flow.sender, ends, layout.block), []).append((at, value, flow))
     for group in groups.values():
         group.sort(key=lambda entry: entry[:2])
         takers = [[_taker(placed, tile, value, flow) for tile in flow.to] for _, value, flow in group]
-        if len(group) <= FEW or not _as_they_come(placed, span, takers):
+        if len(group) <= FEW or not _as_they_come(placed, spans, group, takers):
             continue
         first = group[0][2]
         for (_, value, flow), ends in zip(group, takers, strict=True):
@@ -191,11 +195,19 @@ def _taker(placed: Placed, tile: str, value: int, flow: Flow) -> Key:
 
 
 def _as_they_come(
-    placed: Placed, span: Mapping[str, Mapping[int, tuple[int, int]]], takers: Sequence[Sequence[Key]]
+    placed: Placed, spans: Mapping[str, Spans], group: Sequence[tuple[int, int, Flow]], takers: Sequence[Sequence[Key]]
 ) -> bool:
-    """Whether each node has done with a value before another one takes the next."""
-    for side in zip(*[sorted(ends) for ends in takers], strict=True):
-        spans = [_taken_at(placed, span[tile], k, value) for tile, k, value in side]
-        if any(a[1] >= b[0] for a, b in pairwise(spans)):
+    """Whether each node has done with a value before another one takes the next, in all images."""
+    sender, made = group[0][2].sender, list[tuple[int, int, Sequence[Key]]]()
+    for image, span in enumerate(spans[sender]):
+        for (_, value, _), ends in zip(group, takers, strict=True):
+            maker = _maker(placed, value)
+            assert maker is not None
+            made.append((_made_at(placed, span, maker, value), image, sorted(ends)))
+    made.sort(key=lambda entry: entry[0])
+    for side in zip(*[ends for _, _, ends in made], strict=True):
+        taken = [_taken_at(placed, spans[tile][image], k, value)
+                 for (tile, k, value), (_, image, _) in zip(side, made, strict=True)]
+        if any(a[1] >= b[0] for a, b in pairwise(taken)):
             return False
     return True

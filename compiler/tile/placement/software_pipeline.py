@@ -15,6 +15,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from mho.compiler.tile.placement.order import MOST_AHEAD, Part
+from mho.compiler.tile.placement.streams import Placed, tile_name
+from mho.hw.config import Chip
 
 Cuts = Mapping[str, int]
 """Of tiles that have some: the first node that is not ahead."""
@@ -27,6 +29,34 @@ class Pipeline:
     first: tuple[int, ...]
     both: tuple[int, ...]
     last: tuple[int, ...]
+
+
+Spans = Sequence[Mapping[int, tuple[int, int]]]
+"""Of each image of a run: when the nodes of a tile, and their parts, fire first and last."""
+RUN = 3
+"""Images of a run in which every order of two images is there."""
+
+
+def tile_pipeline(placed: Placed, chip: Chip, tile: str, order: Sequence[int], cut: int) -> Pipeline:
+    """:func:`pipeline` of a tile."""
+    products = {k: [mvm for part in parts for mvm in part.mvms if tile_name(chip, mvm.core) == tile]
+                for k, parts in placed.parts.items()}
+    single = [k for k, mvms in products.items() if len(mvms) == 1]
+    return pipeline(order, len(placed.graph.nodes), cut, placed.parts, single)
+
+
+def spans_of(order: Sequence[int], nodes: int, images: int, cut: int = 0, ahead: Pipeline | None = None) -> Spans:
+    """When what a tile does in an ``order`` fires, in a run of so many images; with those before ``cut`` ``ahead``."""
+    run = [(image, number) for image in range(images) for number in order]
+    if ahead is not None:
+        both = [(image + (number % nodes < cut), number) for image in range(images - 1) for number in ahead.both]
+        run = [*((0, number) for number in ahead.first), *both, *((images - 1, number) for number in ahead.last)]
+    spans: list[dict[int, tuple[int, int]]] = [{} for _ in range(images)]
+    for at, (image, number) in enumerate(run):
+        # Of a node with parts also the place of each.
+        for k in {number, number % nodes}:
+            spans[image][k] = spans[image].get(k, (at, at))[0], at
+    return spans
 
 
 def both_sides(members: Sequence[tuple[str, ...]], layers: Sequence[int], cut: int) -> list[str]:

@@ -1,6 +1,5 @@
 """A chip of tiles on an FPGA: in each tile an emulator in place of core and memristors."""
 
-from mho.hw.board.tiles.config import TilesConfig
-from mho.hw.board.tiles.tiles import BoardTiles
+from mho.hw.board.tiles.tiles import BoardTiles, TilesConfig
 
 __all__ = ["BoardTiles", "TilesConfig"]

@@ -11,15 +11,10 @@ from mho.macro_models.integer.operation import MAX_BITS, Direction, MvmOperation
 
 
 class RowConfig(CoreShape, FixedTiming):
-    """Configuration of a :class:`mho.hw.core.row_core.RowCore`: a kind says ``columns`` and ``phases``.
-
-    Attributes
-    ----------
-    converter
-        What converts the columns.
-    """
+    """Configuration of a :class:`mho.hw.core.row_core.RowCore`: a kind says ``columns`` and ``phases``."""
 
     converter: ColumnConverter
+    """What converts the columns."""
 
     @property
     @abstractmethod

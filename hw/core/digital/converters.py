@@ -15,13 +15,6 @@ from mho.macro_models.errors import check_whole
 class ColumnConverter(ABC):
     """A converter of columns, whose code is a two's complement number of ``bits`` bits: of c, what is above c steps.
 
-    Parameters
-    ----------
-    bits
-        Bits of a code, 1 to 15: an output is the odd number of half steps in the middle of a step, 16 bits wide.
-    columns
-        Columns that it converts, one after the other.
-
     Raises
     ------
     InputError
@@ -29,7 +22,9 @@ class ColumnConverter(ABC):
     """
 
     bits: int
+    """Bits of a code, 1 to 15: an output is the odd number of half steps in the middle of a step, 16 bits wide."""
     columns: int = 1
+    """Columns that it converts, one after the other."""
 
     def __post_init__(self) -> None:
         check_whole("bits", self.bits, 1, CODE_WIDTH - 1)
@@ -87,14 +82,10 @@ class ConvertedGroups(ColumnGroups):
 
     See :class:`ColumnGroups`. An output is 2 c + 1 half steps of a code c, at most those of the operation's bits in
     magnitude, 0 of a negative one with ReLU, and 0 where a column is not enabled. ``cfg.converter`` says the codes.
-
-    Members
-    -------
-    converted : In(cfg.lanes * cfg.converter.bits)
-        Codes of the group of the last cycle, lowest column first.
     """
 
     converted = In(lambda self: self.cfg.lanes * self.cfg.converter.bits)
+    """Codes of the group of the last cycle, lowest column first."""
 
     def exact(self, m: Module, group: Value) -> list[Signal]:
         """A cycle after their group was at the pins."""

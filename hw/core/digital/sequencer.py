@@ -15,27 +15,18 @@ _TIMER_BITS = 16
 
 @dataclass(frozen=True)
 class Phase:
-    """One operation at the pins.
-
-    Attributes
-    ----------
-    name
-        Its strobe.
-    cycles
-        Its cycles.
-    planes
-        Every step has one: every plane of the input, where planes are driven one by one.
-    weighted
-        It lasts as long as its plane counts: so many cycles times a power of two.
-    groups
-        Steps of a plane, a power of two.
-    """
+    """One operation at the pins."""
 
     name: str
+    """Its strobe."""
     cycles: int
+    """Its cycles."""
     planes: bool = False
+    """Every step has one: every plane of the input, where planes are driven one by one."""
     weighted: bool = False
+    """It lasts as long as its plane counts: so many cycles times a power of two."""
     groups: int = 1
+    """Steps of a plane, a power of two."""
 
     def of_planes(self, planes: int) -> int:
         """Cycles of all of a product of so many planes, or steps of these."""

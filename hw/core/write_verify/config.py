@@ -8,7 +8,7 @@ from mho.hw.config import SYNCHRONISER_CYCLES, Chip, PulseChip
 from mho.hw.config.chip import MOST_ROWS
 from mho.hw.core.shape import check_lines
 from mho.hw.core.timing import duration_bits
-from mho.hw.macro.write_pins import PASS_BITS, WritePins
+from mho.hw.macro.contract import PASS_BITS, WritePins
 from mho.macro_models.errors import InputError, check_whole
 from mho.macro_models.integer.pulse import AMPLITUDE_BITS
 
@@ -38,26 +38,6 @@ _WIDTHS = {
 class WriteVerifyConfig:
     """Static parameters of a :class:`mho.hw.core.write_verify.WriteVerify`.
 
-    Parameters
-    ----------
-    lines
-        Bit lines of the array.
-    columns
-        Source lines; None: as many.
-    verify_bits
-        Width of the verify converter's code, 8..12. 8 bits over 50 uS are steps of 0.2 uS.
-    setup_cycles
-        From a new amplitude to the pulse, in cycles, 1..65535.
-    verify_cycles
-        Shortest duration of a verify read, settling included, in cycles, 2..65535.
-    trim
-        Both durations are registers; the values here are those after reset.
-    synchronise
-        Pins of the macro that pass through two flip-flops: with ``verify_valid`` a verify read, with ``hold`` the setup
-        too lasts at least two cycles longer, which the durations here hold.
-    bias
-        Of lines that are not selected, where cells have no transistors: half (V/2) or third (V/3).
-
     Raises
     ------
     InputError
@@ -65,13 +45,22 @@ class WriteVerifyConfig:
     """
 
     lines: int = 256
+    """Bit lines of the array."""
     columns: int | None = None
+    """Source lines; None: as many."""
     verify_bits: int = 10
+    """Width of the verify converter's code, 8..12. 8 bits over 50 uS are steps of 0.2 uS."""
     setup_cycles: int = 10
+    """From a new amplitude to the pulse, in cycles, 1..65535."""
     verify_cycles: int = 20
+    """Shortest duration of a verify read, settling included, in cycles, 2..65535."""
     trim: bool = False
+    """Both durations are registers; the values here are those after reset."""
     synchronise: tuple[str, ...] = ()
+    """Pins of the macro that pass through two flip-flops: with ``verify_valid`` a verify read, with ``hold`` the setup
+    too lasts at least two cycles longer, which the durations here hold."""
     bias: str = ""
+    """Of lines that are not selected, where cells have no transistors: half (V/2) or third (V/3)."""
 
     def __post_init__(self) -> None:
         for number in self.shape:

@@ -45,27 +45,18 @@ class WriteMacro(Protocol):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class WriteVerifyResult:
-    """What write-verify did.
-
-    Attributes
-    ----------
-    pulses
-        All pulses in the order of the hardware, of type :data:`PULSE`.
-    codes
-        Last verify code of each cell in each pass, shape (passes, lines, columns); 0 where a cell was skipped.
-    faults
-        Cells that were given up in each pass, of the same shape. The last is the fault map.
-    counts
-        Pulses of each cell in each pass, of the same shape.
-    reads
-        Verify reads of each cell in each pass, of the same shape.
-    """
+    """What write-verify did."""
 
     pulses: NDArray[np.void]
+    """All pulses in the order of the hardware, of type :data:`PULSE`."""
     codes: Codes
+    """Last verify code of each cell in each pass, shape (passes, lines, columns); 0 where a cell was skipped."""
     faults: NDArray[np.bool_]
+    """Cells that were given up in each pass, of the same shape. The last is the fault map."""
     counts: Codes
+    """Pulses of each cell in each pass, of the same shape."""
     reads: Codes
+    """Verify reads of each cell in each pass, of the same shape."""
 
 
 class _Pass:

@@ -9,16 +9,6 @@ from mho.hw.host.link.format import VERSION
 class LinkConfig:
     """Static parameters of the device's end of the link.
 
-    Parameters
-    ----------
-    size
-        Bytes of each of the two buffers, a power of two from 64 to 4096: the longest request with its CRC, and the
-        longest body of a reply.
-    address_width
-        Bits of a byte address of the bus, 3 to 32. An access above answers with an error.
-    timeout
-        Clock cycles after which an access that the bus has not answered is given up, 1 to 2**20.
-
     Raises
     ------
     ValueError
@@ -26,8 +16,12 @@ class LinkConfig:
     """
 
     size: int = 512
+    """Bytes of each of the two buffers, a power of two from 64 to 4096: the longest request with its CRC, and the
+    longest body of a reply."""
     address_width: int = 32
+    """Bits of a byte address of the bus, 3 to 32. An access above answers with an error."""
     timeout: int = 65535
+    """Clock cycles after which an access that the bus has not answered is given up, 1 to 2**20."""
 
     def __post_init__(self) -> None:
         if self.size not in (64, 128, 256, 512, 1024, 2048, 4096):

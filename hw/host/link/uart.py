@@ -25,13 +25,6 @@ FRAME_BITS = 10
 class UartConfig:
     """Static parameters of a serial line.
 
-    Parameters
-    ----------
-    clock_hz
-        Frequency of the clock, in Hz.
-    baud
-        Bits per second; a bit lasts 8 to 65535 clock cycles.
-
     Raises
     ------
     ValueError
@@ -39,7 +32,9 @@ class UartConfig:
     """
 
     clock_hz: int
+    """Frequency of the clock, in Hz."""
     baud: int
+    """Bits per second; a bit lasts 8 to 65535 clock cycles."""
 
     def __post_init__(self) -> None:
         if self.baud < 1 or not 8 * self.baud <= self.clock_hz <= 65535 * self.baud:
@@ -130,17 +125,12 @@ class UartReceiver(Component[UartConfig]):
 
     A start bit that is gone by its middle, and a byte whose stop bit is low, are dropped; so is a byte that comes
     before the last one was taken. Latency: 5 cycles from the middle of the stop bit.
-
-    Members
-    -------
-    rx : In(1)
-        The line, asynchronous.
-    o : Out(stream of 8 bits)
-        The bytes.
     """
 
     rx = In(1, init=1)
+    """The line, asynchronous."""
     o = Out(stream.Signature(8))
+    """The bytes."""
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -182,18 +172,12 @@ class UartReceiver(Component[UartConfig]):
 
 
 class UartTransmitter(Component[UartConfig]):
-    """Bytes to a serial line, one idle cycle between two bytes at least. Latency: 1 cycle.
-
-    Members
-    -------
-    i : In(stream of 8 bits)
-        The bytes.
-    tx : Out(1)
-        The line.
-    """
+    """Bytes to a serial line, one idle cycle between two bytes at least. Latency: 1 cycle."""
 
     i = In(stream.Signature(8))
+    """The bytes."""
     tx = Out(1, init=1)
+    """The line."""
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -214,24 +198,16 @@ class UartBridge(Component[LinkConfig]):
 
     Parameters
     ----------
-    cfg
-        Configuration of the link.
     uart
         Clock and rate of the line.
-
-    Members
-    -------
-    rx : In(1)
-        From the host, asynchronous.
-    tx : Out(1)
-        To the host.
-    bus : Out(RegisterBus)
-        What the requests access.
     """
 
     rx = In(1, init=1)
+    """From the host, asynchronous."""
     tx = Out(1, init=1)
+    """To the host."""
     bus = Out(lambda self: RegisterBus(self.cfg.address_width))
+    """What the requests access."""
 
     def __init__(self, cfg: LinkConfig, uart: UartConfig) -> None:
         self.uart = uart

@@ -16,53 +16,36 @@ _READ_CYCLES = 2
 
 @dataclass(frozen=True, kw_only=True)
 class ArrayCoreConfig(RowConfig):
-    """Static parameters of an :class:`mho.hw.kinds.array.core.ArrayCore`.
-
-    Parameters
-    ----------
-    lines
-        Rows: 16 to 256, a multiple of 8.
-    columns
-        Columns of cells, the same.
-    column_lines
-        Columns of cells of an output, 1 or 2.
-    codes
-        Codes of an output in a conversion: 2, if each array has converters of its own.
-    converter
-        What converts the columns of weights.
-    lanes
-        Columns of weights whose codes leave the macro in a cycle.
-    steps
-        In which steps rows are driven.
-    digital
-        Each step is converted; else all together.
-    chop
-        Some steps drive rows the other way, and their codes are subtracted.
-    weighted
-        A step lasts as long as it counts.
-    sample_cycles
-        Cycles from new inputs until a column has settled, or for which a bit is integrated.
-    word_lines
-        Cells have transistors.
-    ranged
-        An operation gives the words that come with its descriptor, and no others.
-    """
+    """Static parameters of an :class:`mho.hw.kinds.array.core.ArrayCore`."""
 
     operation_type = ArrayOperation
 
     lines: int
+    """Rows: 16 to 256, a multiple of 8."""
     columns: int = 128  # pyright: ignore[reportIncompatibleMethodOverride]
+    """Columns of cells, the same."""
     column_lines: int = 2
+    """Columns of cells of an output, 1 or 2."""
     codes: int = 1
+    """Codes of an output in a conversion: 2, if each array has converters of its own."""
     converter: ColumnConverter
+    """What converts the columns of weights."""
     lanes: int
+    """Columns of weights whose codes leave the macro in a cycle."""
     steps: Steps
+    """In which steps rows are driven."""
     digital: bool = True
+    """Each step is converted; else all together."""
     chop: bool = False  # pyright: ignore[reportIncompatibleMethodOverride]
+    """Some steps drive rows the other way, and their codes are subtracted."""
     weighted: bool = False
+    """A step lasts as long as it counts."""
     sample_cycles: int
+    """Cycles from new inputs until a column has settled, or for which a bit is integrated."""
     word_lines: bool = True
+    """Cells have transistors."""
     ranged: bool = False
+    """An operation gives the words that come with its descriptor, and no others."""
 
     @classmethod
     def from_chip(cls, chip: Chip, *, ranged: bool = False) -> "ArrayCoreConfig":

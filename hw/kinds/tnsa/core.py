@@ -9,20 +9,28 @@ from amaranth.lib.wiring import In, Out
 from mho.hw.block import Resettable
 from mho.hw.core.digital.status import count_operations
 from mho.hw.core.digital.synchroniser import Synchroniser
-from mho.hw.core.masks import MaskStore
-from mho.hw.core.port import join
-from mho.hw.core.write_verify import WritesCells, WriteVerifyConfig
-from mho.hw.kinds.tnsa.bring_up.manual import ManualPins
+from mho.hw.core.layout import OpLayout, WordsLayout
+from mho.hw.core.masks import MaskLayout, MaskStore
+from mho.hw.core.port import VectorPort, join
+from mho.hw.core.write_verify import WritePort, WritesCells, WriteVerifyConfig
+from mho.hw.kinds.tnsa.bring_up.manual import ManualPins, manual_port
+from mho.hw.kinds.tnsa.bring_up.trim import trim_port
 from mho.hw.kinds.tnsa.config import LIMITS, OPERATIONS, TnsaCoreConfig
 from mho.hw.kinds.tnsa.inputs.lines import LineRegisters
 from mho.hw.kinds.tnsa.inputs.loader import OperationLoader
 from mho.hw.kinds.tnsa.macro_pins import MacroPins
 from mho.hw.kinds.tnsa.pins import TnsaPins
-from mho.hw.kinds.tnsa.port import tnsa_port
 from mho.hw.kinds.tnsa.results.counters import LineCounters
 from mho.hw.kinds.tnsa.results.drain import ResultBank
 from mho.hw.kinds.tnsa.sequencer import Sequencer
-from mho.hw.macro.write_pins import ENABLE, WritePins
+from mho.hw.macro.contract import ENABLE, WritePins
+
+
+def tnsa_port(cfg: TnsaCoreConfig, write: WriteVerifyConfig | None = None) -> VectorPort:
+    """The vector port of a transposable core: :class:`WritePort` if it programs its cells, ``trim``, ``manual``."""
+    engine = None if write is None else WritePort(write)
+    words = WordsLayout(cfg.output_words) if cfg.ranged else None
+    return VectorPort(OpLayout(), MaskLayout(cfg), engine, trim_port(cfg, write), manual_port(cfg, write), words)
 
 
 class PinSynchroniser(Synchroniser):
@@ -44,14 +52,12 @@ class TnsaCore(WritesCells, Resettable[TnsaCoreConfig]):
 
     Parameters
     ----------
-    cfg
-        Configuration of the core.
     write
         Configuration of write-verify. None: the core does not program its cells.
 
     Members
     -------
-    <the members of :func:`mho.hw.kinds.tnsa.port.tnsa_port`>
+    <the members of :func:`mho.hw.kinds.tnsa.core.tnsa_port`>
         The vector port.
     programming_enable : In(1)
         If the core programs its cells: while it is 0, whatever the clock, the reset and the registers do, all that the

@@ -21,31 +21,21 @@ from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, STEP_WIDTH, Mvm
 
 @dataclass(frozen=True, kw_only=True)
 class PinOperation:
-    """One operation at the pins.
-
-    Parameters
-    ----------
-    cycle
-        Its first cycle, counted from the first of the MVM.
-    name
-        ``precharge``, ``plane`` (which has no strobe: the line registers change), ``sample``, ``compare`` or
-        ``decrement``.
-    segment
-        Conversion of the MVM, 0 or 1.
-    plane
-        Binary weight of the plane, for ``plane`` and ``sample``.
-    latch
-        For ``compare``: its result is the direction of the decrements that follow.
-    dec_scale
-        Binary weight of a decrement.
-    """
+    """One operation at the pins."""
 
     cycle: int
+    """Its first cycle, counted from the first of the MVM."""
     name: str
+    """``precharge``, ``plane`` (which has no strobe: the line registers change), ``sample``, ``compare`` or
+    ``decrement``."""
     segment: int = 0
+    """Conversion of the MVM, 0 or 1."""
     plane: int = 0
+    """Binary weight of the plane, for ``plane`` and ``sample``."""
     latch: bool = False
+    """For ``compare``: its result is the direction of the decrements that follow."""
     dec_scale: int = 0
+    """Binary weight of a decrement."""
 
 
 def pin_operations(cfg: TnsaCoreConfig, op: MvmOperation, steps: Sequence[int]) -> list[PinOperation]:

@@ -13,43 +13,28 @@ Edge = tuple[int, int]
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """Nodes whose operands are summed at one of them, or at another.
-
-    Attributes
-    ----------
-    name
-        For messages.
-    members
-        Nodes that give operands, none twice.
-    root
-        Node that gets the sums.
-    context
-        Context that holds the tree.
-    """
+    """Nodes whose operands are summed at one of them, or at another."""
 
     name: str
+    """For messages."""
     members: tuple[int, ...]
+    """Nodes that give operands, none twice."""
     root: int
+    """Node that gets the sums."""
     context: int = 0
+    """Context that holds the tree."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """What a router does in a context.
-
-    Attributes
-    ----------
-    children
-        Neighbours whose flits are summed, by the input.
-    local
-        Whether the node's operand is summed too.
-    parent
-        Output that the sum goes to, ``LOCAL`` at the root; ``None`` if the router has no part in the context.
-    """
+    """What a router does in a context."""
 
     children: frozenset[Port] = frozenset()
+    """Neighbours whose flits are summed, by the input."""
     local: bool = False
+    """Whether the node's operand is summed too."""
     parent: Port | None = None
+    """Output that the sum goes to, ``LOCAL`` at the root; ``None`` if the router has no part in the context."""
 
     @property
     def cycles(self) -> int:
@@ -89,8 +74,6 @@ def entries(cfg: MeshConfig, groups: Sequence[Group]) -> dict[tuple[int, int], E
 
     Parameters
     ----------
-    cfg
-        The mesh.
     groups
         All groups that are set up at the same time.
 

@@ -19,25 +19,17 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True, kw_only=True)
 class Traffic:
-    """Flits of a run.
-
-    Attributes
-    ----------
-    source
-        Node of each flit, of shape (flits,). Flits of a node leave in the order of their numbers.
-    columns, rows
-        Bit masks of the destinations, of shape (flits,).
-    tag
-        Of shape (flits,).
-    earliest
-        First cycle in which the flit is offered, of shape (flits,).
-    """
+    """Flits of a run."""
 
     source: Ints
+    """Node of each flit, of shape (flits,). Flits of a node leave in the order of their numbers."""
     columns: Ints
     rows: Ints
+    """Bit masks of the destinations, of shape (flits,)."""
     tag: Ints
+    """Of shape (flits,)."""
     earliest: Ints
+    """First cycle in which the flit is offered, of shape (flits,)."""
 
     @classmethod
     def of(cls, flits: Sequence[tuple[int, Destinations, int, int]]) -> "Traffic":
@@ -49,36 +41,22 @@ class Traffic:
 
 @dataclass(frozen=True, kw_only=True)
 class Delivery:
-    """What left the mesh.
-
-    Attributes
-    ----------
-    cycle, node, flit
-        Of each ejection, in order of the cycles, then of the nodes.
-    injected
-        Cycle in which each flit was taken from its source, of shape (flits,); -1 if it was not.
-    unroutable
-        Flits that were dropped since they want no output, of shape (nodes,).
-    cycles
-        Cycles that were run.
-    """
+    """What left the mesh."""
 
     cycle: Ints
     node: Ints
     flit: Ints
+    """Of each ejection, in order of the cycles, then of the nodes."""
     injected: Ints
+    """Cycle in which each flit was taken from its source, of shape (flits,); -1 if it was not."""
     unroutable: Ints
+    """Flits that were dropped since they want no output, of shape (nodes,)."""
     cycles: int
+    """Cycles that were run."""
 
 
 class MeshModel:
-    """A mesh of routers (:class:`mho.hw.noc.router.network.Network`), equal to the hardware in every cycle.
-
-    Parameters
-    ----------
-    cfg
-        The mesh.
-    """
+    """A mesh of routers (:class:`mho.hw.noc.router.network.Network`), equal to the hardware in every cycle."""
 
     def __init__(self, cfg: MeshConfig) -> None:
         self.cfg = cfg

@@ -20,19 +20,13 @@ HOT_SHARE = 0.1
 
 @dataclass(frozen=True)
 class Pattern:
-    """Where the flits of each node go.
-
-    Attributes
-    ----------
-    name
-        Name.
-    weights
-        Probability of each destination by source, of shape (nodes, nodes); a row of zeros is a node that does not send.
-        None: sets of nodes, a random not empty mask of columns times one of rows.
-    """
+    """Where the flits of each node go."""
 
     name: str
+    """Name."""
     weights: Callable[[MeshConfig], NDArray[np.float64]] | None
+    """Probability of each destination by source, of shape (nodes, nodes); a row of zeros is a node that does not send.
+    None: sets of nodes, a random not empty mask of columns times one of rows."""
 
 
 def _permutation(target: Callable[[MeshConfig, Ints, Ints], Ints]) -> Callable[[MeshConfig], NDArray[np.float64]]:

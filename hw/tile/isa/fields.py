@@ -7,30 +7,21 @@ from enum import IntEnum
 
 @dataclass(frozen=True)
 class Field:
-    """Bits of a word.
-
-    Parameters
-    ----------
-    name, width, doc
-        What it is; ``doc`` may be empty where the name says all.
-    low, high
-        What is legal; by default all that the bits hold.
-    signed
-        Whether it is in two's complement.
-    word
-        Word of a descriptor that it is in.
-    names
-        Enumeration whose members may stand for numbers in text.
-    """
+    """Bits of a word."""
 
     name: str
     width: int
     doc: str = ""
+    """What it is; ``doc`` may be empty where the name says all."""
     low: int | None = None
     high: int | None = None
+    """What is legal; by default all that the bits hold."""
     signed: bool = False
+    """Whether it is in two's complement."""
     word: int = 0
+    """Word of a descriptor that it is in."""
     names: type[IntEnum] | None = None
+    """Enumeration whose members may stand for numbers in text."""
 
     @property
     def range(self) -> tuple[int, int]:

@@ -28,36 +28,24 @@ _HEAD, _SECTION, _SUM = struct.Struct("<4sHH"), struct.Struct("<4sI"), struct.St
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Program:
-    """The contents of a tile's memories at the start.
-
-    Parameters
-    ----------
-    words
-        Instructions from address 0 on; the rest of the memory is HALT.
-    descriptors
-        Descriptor memory, 160 words.
-    parameters
-        Words of 64 bits from address 0 on; the rest is 0.
-    tables
-        Both tables, (2, 1024), 16 bits signed.
-    buffer
-        Bytes from address 0 on; the rest is 0.
-    registers
-        Host registers 1 to 3, 16 bits.
-    image
-        Number of the first image, 32 bits.
-    key
-        Of the random numbers that its operations draw, 64 bits (:func:`mho.macro_models.integer.draws.draw_key`).
-    """
+    """The contents of a tile's memories at the start."""
 
     words: tuple[int, ...] = ()
+    """Instructions from address 0 on; the rest of the memory is HALT."""
     descriptors: tuple[int, ...] = (0,) * DESCRIPTOR_WORDS
+    """Descriptor memory, 160 words."""
     parameters: NDArray[np.uint64] = field(default_factory=lambda: np.zeros(0, np.uint64))
+    """Words of 64 bits from address 0 on; the rest is 0."""
     tables: NDArray[np.int16] = field(default_factory=lambda: np.zeros((TABLES, TABLE_ENTRIES), np.int16))
+    """Both tables, (2, 1024), 16 bits signed."""
     buffer: bytes = b""
+    """Bytes from address 0 on; the rest is 0."""
     registers: tuple[int, ...] = (0,) * REGISTERS
+    """Host registers 1 to 3, 16 bits."""
     image: int = 0
+    """Number of the first image, 32 bits."""
     key: int = 0
+    """Of the random numbers that its operations draw, 64 bits (:func:`mho.macro_models.integer.draws.draw_key`)."""
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Program) and self.pack() == other.pack()

@@ -70,37 +70,27 @@ def has_second(vec: Any) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """A source of a vector operation; what is not asked may be left out.
-
-    Parameters
-    ----------
-    exists, operand
-        Whether it is one, which ``b`` of a table is not; what it is.
-    lane, offset, elements, advance, free
-        Of the descriptor: whether its elements are lanes, the first one, how many; of the instruction: its flags.
-    repeat, tail, terms
-        Those of its walk, if it is one.
-    within
-        Bytes of the run of its walk, or of a block of its stream.
-    number
-        Its stream, 0 if it has none.
-    draws
-        Whether it may be a draw.
-    """
+    """A source of a vector operation; what is not asked may be left out."""
 
     exists: Any
     operand: Any
+    """Whether it is one, which ``b`` of a table is not; what it is."""
     lane: Any = 0
     offset: Any = 0
     elements: Any = 0
     advance: Any = 0
     free: Any = 0
+    """Of the descriptor: whether its elements are lanes, the first one, how many; of the instruction: its flags."""
     repeat: Any = 1
     tail: Any = 0
     terms: Any = 1
+    """Those of its walk, if it is one."""
     within: Any = 0
+    """Bytes of the run of its walk, or of a block of its stream."""
     number: Any = 0
+    """Its stream, 0 if it has none."""
     draws: bool = False
+    """Whether it may be a draw."""
 
     @cached_property
     def walk(self) -> Any:
@@ -135,59 +125,41 @@ class Source:
 
 @dataclass(frozen=True)
 class Use:
-    """An instruction with the descriptors that it names, as values of their fields.
-
-    Parameters
-    ----------
-    op, fields, cfg
-        The instruction and the tile.
-    mvm, vec
-        Descriptors of that kind, empty where it names none.
-    streams, walks
-        Those that it names, by what they are to it: ``stream``, ``source``, ``a``, ``b``, ``target``. The stream of a
-        walk has the walk's name.
-    numbers
-        Numbers of these streams, and of walks as ``walk a``.
-    codes
-        Codes that the walk of a product gives.
-    sources
-        Sources of a vector operation, ``a`` and ``b``.
-    """
+    """An instruction with the descriptors that it names, as values of their fields."""
 
     op: Op
     fields: Values
     cfg: TileConfig
+    """The instruction and the tile."""
     mvm: Any = field(default_factory=dict)
     vec: Any = field(default_factory=dict)
+    """Descriptors of that kind, empty where it names none."""
     streams: Mapping[str, Any] = field(default_factory=dict)
     walks: Mapping[str, Any] = field(default_factory=dict)
+    """Those that it names, by what they are to it: ``stream``, ``source``, ``a``, ``b``, ``target``. The stream of a
+    walk has the walk's name."""
     numbers: Mapping[str, int] = field(default_factory=dict)
+    """Numbers of these streams, and of walks as ``walk a``."""
     codes: Any = 0
+    """Codes that the walk of a product gives."""
     sources: Mapping[str, Source] = field(default_factory=dict)
+    """Sources of a vector operation, ``a`` and ``b``."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """What must hold for an instruction of ``ops``.
-
-    Parameters
-    ----------
-    ops, cause, text
-        Where it is asked, what it is a cause of, and the rule in words.
-    breaks
-        Whether it is broken, by values or by signals.
-    about
-        Which of the streams it is about, for the status.
-    by_itself
-        Whether it is about the instruction's own bits.
-    """
+    """What must hold for an instruction of ``ops``."""
 
     ops: tuple[Op, ...]
     cause: Cause
     text: str
+    """Where it is asked, what it is a cause of, and the rule in words."""
     breaks: Callable[[Use], Any]
+    """Whether it is broken, by values or by signals."""
     about: str = ""
+    """Which of the streams it is about, for the status."""
     by_itself: bool = False
+    """Whether it is about the instruction's own bits."""
 
 
 _COUNTS = (Op.WAIT, Op.ROOM, Op.FREE, Op.PUSH)

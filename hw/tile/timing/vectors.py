@@ -18,30 +18,20 @@ _CORE_WORD = 2
 
 @dataclass(frozen=True)
 class Beats:
-    """Operands of a vector operation.
-
-    Attributes
-    ----------
-    count
-        Cycles in which they are taken, if nothing is waited for.
-    memory
-        Whether those of the first source come from the buffer.
-    late
-        By how many cycles the last result is later: one if the last ones come from the buffer, one for a table.
-    words
-        Of what comes in words, of the core or of sums, the beat in which each word is taken.
-    slow
-        Cycles more in which results go to accumulators one by one.
-    drawn
-        Cycles from when the engine has it until random numbers are there.
-    """
+    """Operands of a vector operation."""
 
     count: int
+    """Cycles in which they are taken, if nothing is waited for."""
     memory: bool
+    """Whether those of the first source come from the buffer."""
     late: int = 0
+    """By how many cycles the last result is later: one if the last ones come from the buffer, one for a table."""
     words: tuple[int, ...] = ()
+    """Of what comes in words, of the core or of sums, the beat in which each word is taken."""
     slow: int = 0
+    """Cycles more in which results go to accumulators one by one."""
     drawn: int = 0
+    """Cycles from when the engine has it until random numbers are there."""
 
 
 def beats_of(vec: Mapping[str, int], cfg: TileConfig, terms: tuple[int, int], parameters: NDArray[np.uint64]) -> Beats:
@@ -51,8 +41,6 @@ def beats_of(vec: Mapping[str, int], cfg: TileConfig, terms: tuple[int, int], pa
     ----------
     vec
         Its descriptor.
-    cfg
-        The tile.
     terms
         Pixels under the kernel of each source, 1 where it is no walk.
     parameters

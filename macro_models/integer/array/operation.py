@@ -32,17 +32,12 @@ class Steps:
     """In which steps rows are driven: a digit of all inputs after the other, the highest first, by groups of rows.
 
     Steps are numbered downwards, so that the last is 0: digit times groups plus group.
-
-    Parameters
-    ----------
-    digit_bits
-        Bits of an input that a row drives at a time, 1, 2, 4 or 8.
-    row_groups
-        Groups into which the rows are divided, 1, 2, 4 or 8; of each step one is driven.
     """
 
     digit_bits: int = 1
+    """Bits of an input that a row drives at a time, 1, 2, 4 or 8."""
     row_groups: int = 1
+    """Groups into which the rows are divided, 1, 2, 4 or 8; of each step one is driven."""
 
     def count(self, op: MvmOperation) -> int:
         """Steps of a product."""

@@ -54,21 +54,14 @@ class Requantise:
 
 @dataclass(frozen=True, kw_only=True)
 class Root:
-    """What follows the sum of the leaves: bias, ReLU, requantisation.
-
-    Parameters
-    ----------
-    bias
-        Shape (outputs,), 16 bits signed, on the scale of the lanes.
-    relu
-        Negative lanes become 0.
-    requantise
-        To the codes that the next layer takes, which has chosen them; None where the value stays in lanes.
-    """
+    """What follows the sum of the leaves: bias, ReLU, requantisation."""
 
     bias: NDArray[np.int16]
+    """Shape (outputs,), 16 bits signed, on the scale of the lanes."""
     relu: bool
+    """Negative lanes become 0."""
     requantise: Requantise | None
+    """To the codes that the next layer takes, which has chosen them; None where the value stays in lanes."""
 
     def compute(self, total: Lanes) -> Lanes:
         """Codes or lanes, for sums of shape (batch, outputs)."""

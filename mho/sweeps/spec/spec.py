@@ -81,27 +81,18 @@ class Axis:
 
 @dataclass(frozen=True, kw_only=True)
 class Search:
-    """Which of all combinations are run.
-
-    Parameters
-    ----------
-    method
-        ``grid``: all; ``random``: some; ``pareto``: those that lead to the best trade-offs of the objectives.
-    evaluations
-        Most combinations that are run, each on all seeds.
-    objectives
-        Names of measures, and whether more of each is better.
-    seed
-        Of the choice.
-    batch
-        Combinations that are chosen at once: what the choice depends on besides ``seed``.
-    """
+    """Which of all combinations are run."""
 
     method: str = "grid"
+    """``grid``: all; ``random``: some; ``pareto``: those that lead to the best trade-offs of the objectives."""
     evaluations: int | None = None
+    """Most combinations that are run, each on all seeds."""
     objectives: tuple[tuple[str, bool], ...] = ()
+    """Names of measures, and whether more of each is better."""
     seed: int = 0
+    """Of the choice."""
     batch: int = 10
+    """Combinations that are chosen at once: what the choice depends on besides ``seed``."""
 
 
 @dataclass(frozen=True, kw_only=True)

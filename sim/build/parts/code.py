@@ -32,21 +32,14 @@ _FEW = 3
 
 @dataclass(frozen=True)
 class Part:
-    """Statements that are run together.
-
-    Attributes
-    ----------
-    statements
-        What is run.
-    reads
-        What it is run again for.
-    writes
-        What it may change.
-    """
+    """Statements that are run together."""
 
     statements: tuple[Statement, ...]
+    """What is run."""
     reads: frozenset[str]
+    """What it is run again for."""
     writes: frozenset[str]
+    """What it may change."""
 
 
 def part_of(units: Sequence[Unit], nodes: Sequence[Node], chosen: Sequence[int], words: dict[str, int]) -> Part:

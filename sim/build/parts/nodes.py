@@ -12,28 +12,19 @@ _DELAYED = "__Vdly__"
 
 @dataclass(frozen=True)
 class Node:
-    """Statements that are run together.
-
-    Attributes
-    ----------
-    unit
-        Number of the statements that it was taken out of: several of one unit may become one again.
-    kept
-        Which leaves of the unit are in it.
-    reads, writes
-        Names; ``reads`` has what may be read before it is written here.
-    cost
-        Leaves and conditions.
-    effect
-        It calls something outside of the model.
-    """
+    """Statements that are run together."""
 
     unit: int
+    """Number of the statements that it was taken out of: several of one unit may become one again."""
     kept: frozenset[int]
+    """Which leaves of the unit are in it."""
     reads: frozenset[str]
     writes: frozenset[str]
+    """Names; ``reads`` has what may be read before it is written here."""
     cost: int
+    """Leaves and conditions."""
     effect: bool
+    """It calls something outside of the model."""
 
 
 Unit = tuple[Statement, ...]

@@ -28,20 +28,14 @@ class ExactMacro:
     A line's charge is ``2 a + 1`` for the accumulated product a of codes of inputs and cells; a decrement takes
     ``2 max(1, rint(step_code * 2**-14 * load)) << dec_scale``. The load is that of the configuration: the sum of the
     codes of a line's cells whose word line is on, or 2**14 behind a command port.
-
-    Parameters
-    ----------
-    config
-        What the kind takes from the chip.
-    cells
-        Conductance codes, ``[bit line, source line]``.
-    binary
-        Whether the macro has the weights of decrements that binary search needs.
     """
 
     config: Any
+    """What the kind takes from the chip."""
     cells: NDArray[np.int64]
+    """Conductance codes, ``[bit line, source line]``."""
     binary: bool = True
+    """Whether the macro has the weights of decrements that binary search needs."""
 
     def supports(self, op: MvmOperation) -> bool:
         """Whether the macro carries out such operations."""

@@ -25,30 +25,22 @@ _HALF_STEP = 1 << STEP_FRACTION_BITS - 1
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Stimulus:
-    """One random legal operation on a few vectors.
-
-    Attributes
-    ----------
-    seed, number
-        What it was made from.
-    core
-        Index of the macro model.
-    op, masks, x, op_id
-        The operation, as a backend takes it.
-    gap, stall, hold
-        Random pauses of the streams and of the macro, in 256ths of the cycles.
-    """
+    """One random legal operation on a few vectors."""
 
     seed: int
     number: int
+    """What it was made from."""
     core: int
+    """Index of the macro model."""
     op: MvmOperation
     masks: Masks
     x: NDArray[np.int64]
     op_id: NDArray[np.uint64]
+    """The operation, as a backend takes it."""
     gap: int
     stall: int
     hold: int
+    """Random pauses of the streams and of the macro, in 256ths of the cycles."""
 
     def __str__(self) -> str:
         op = self.op

@@ -17,18 +17,12 @@ __all__ = ["CommandedCore", "Operated", "Preparation", "command_check", "ideal_c
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Operated:
-    """What operations gave.
-
-    Attributes
-    ----------
-    words
-        Output words, (operations, words of one).
-    cells
-        Codes of the cells behind the pins where operations programmed any, ``[driven line, line]``; else None.
-    """
+    """What operations gave."""
 
     words: NDArray[np.uint32]
+    """Output words, (operations, words of one)."""
     cells: Any = None
+    """Codes of the cells behind the pins where operations programmed any, ``[driven line, line]``; else None."""
 
 
 class CommandedCore(Protocol):
@@ -55,20 +49,14 @@ class CommandedCore(Protocol):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Preparation:
-    """What a host has a core do before a run, in place of setting it as its model is.
-
-    Attributes
-    ----------
-    settings, descriptors, inputs
-        As of :meth:`CommandedCore.operate`.
-    check
-        Takes the words of the results, and raises ToolError where they are not as the model has it.
-    """
+    """What a host has a core do before a run, in place of setting it as its model is."""
 
     settings: Sequence[tuple[int, int]]
     descriptors: Sequence[int]
     inputs: Sequence[Sequence[int]]
+    """As of :meth:`CommandedCore.operate`."""
     check: Callable[[NDArray[np.uint32]], None]
+    """Takes the words of the results, and raises ToolError where they are not as the model has it."""
 
 
 def preparation_of(chip: Chip, model: Any) -> Preparation | None:

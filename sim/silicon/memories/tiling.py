@@ -34,42 +34,29 @@ class Shape:
 
 @dataclass(frozen=True, kw_only=True)
 class MemoryWork:
-    """What a memory does in some cycles.
-
-    Attributes
-    ----------
-    cycles, writes, reads, both
-        Cycles, those in which it writes, in which it reads, in which it does both.
-    data, address, lanes
-        Changes of all bits of the word that is written, of both addresses, and of the enables of lanes.
-    """
+    """What a memory does in some cycles."""
 
     cycles: float
     writes: float
     reads: float
     both: float
+    """Cycles, those in which it writes, in which it reads, in which it does both."""
     data: float
     address: float
     lanes: float
+    """Changes of all bits of the word that is written, of both addresses, and of the enables of lanes."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tiling:
-    """A memory on macros.
-
-    Attributes
-    ----------
-    shape
-        Of the memory.
-    columns
-        Of each column its macros from the first row on, and the part of the words that each holds.
-    words
-        Words in a row.
-    """
+    """A memory on macros."""
 
     shape: Shape
+    """Of the memory."""
     columns: tuple[tuple[tuple[MemoryMacro, float], ...], ...]
+    """Of each column its macros from the first row on, and the part of the words that each holds."""
     words: int
+    """Words in a row."""
 
     @property
     def macros(self) -> list[MemoryMacro]:

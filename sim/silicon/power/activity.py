@@ -31,24 +31,16 @@ _STARTED = ".tile.running"
 
 @dataclass(frozen=True, kw_only=True)
 class Activity:
-    """How often bits of signals changed, and how long they were 1.
-
-    Attributes
-    ----------
-    cycles
-        Rising edges of the first signal that is called ``clk``.
-    changes
-        Changes between 0 and 1 of each bit, the least significant first, by the path of the signal with dots.
-    ones
-        Cycles at whose end each bit was 1, in the same way.
-    accesses
-        Cycles in which a memory wrote, in which it read, in which it did both, by the path of its wrapper.
-    """
+    """How often bits of signals changed, and how long they were 1."""
 
     cycles: int
+    """Rising edges of the first signal that is called ``clk``."""
     changes: dict[str, list[int]]
+    """Changes between 0 and 1 of each bit, the least significant first, by the path of the signal with dots."""
     ones: dict[str, list[int]]
+    """Cycles at whose end each bit was 1, in the same way."""
     accesses: dict[str, tuple[int, int, int]]
+    """Cycles in which a memory wrote, in which it read, in which it did both, by the path of its wrapper."""
 
     @cached_property
     def scopes(self) -> frozenset[str]:

@@ -66,24 +66,16 @@ def _bits(text: str, wires: dict[str, list[int]]) -> list[int]:
 
 @dataclass(frozen=True, kw_only=True)
 class Flat:
-    """A design of cells and nets.
-
-    Attributes
-    ----------
-    nets
-        How many there are.
-    places
-        Path with slashes and module of each instance of a module, the top's path empty.
-    cells
-        Of each kind of cell the place of each, and its nets, a column for each pin of the cell.
-    names
-        Nets of the wires of each place that have names, the least significant first.
-    """
+    """A design of cells and nets."""
 
     nets: int
+    """How many there are."""
     places: list[tuple[str, str]]
+    """Path with slashes and module of each instance of a module, the top's path empty."""
     cells: dict[str, tuple[NDArray[np.int64], NDArray[np.int64]]]
+    """Of each kind of cell the place of each, and its nets, a column for each pin of the cell."""
     names: list[dict[str, NDArray[np.int64]]]
+    """Nets of the wires of each place that have names, the least significant first."""
 
 
 def flatten(top: str, netlists: dict[str, Path], cells: Cells) -> Flat:

@@ -13,24 +13,16 @@ _TILE = re.compile(r"tile_\d+_\d+")
 
 @dataclass(frozen=True, kw_only=True)
 class Traced:
-    """A design as a trace has it.
-
-    Attributes
-    ----------
-    scope
-        Path of its top in the trace, with dots.
-    instances
-        Module of each instance that has waves, by its path with slashes; the top's path is empty.
-    tiles
-        Those of them that are tiles.
-    unseen
-        Paths of the tiles without waves.
-    """
+    """A design as a trace has it."""
 
     scope: str
+    """Path of its top in the trace, with dots."""
     instances: dict[str, str]
+    """Module of each instance that has waves, by its path with slashes; the top's path is empty."""
     tiles: dict[str, str]
+    """Those of them that are tiles."""
     unseen: list[str]
+    """Paths of the tiles without waves."""
 
 
 def find_design(netlist: Netlist, activity: Activity) -> Traced:

@@ -212,6 +212,7 @@ def test_an_output_of_no_known_type(kind: int) -> None:
         import_onnx(model.SerializeToString())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", range(5))
 def test_damaged_bytes(place: int) -> None:
     sentences = []

@@ -176,6 +176,7 @@ def test_tiles_have_one_verdict(columns: int, rows: int) -> None:
         assert dry_run(net, load_chip(one["chip"]))["fit"]["missing"] == 0
 
 
+@pytest.mark.slow
 def test_gates_that_tiles_compute_are_not_the_hosts() -> None:
     """Products of two values are the host's where it schedules cores, and the tiles' where these have programs."""
     rng = np.random.default_rng(0)

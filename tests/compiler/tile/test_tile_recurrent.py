@@ -13,7 +13,9 @@ from mho.compiler.importer.onnx_import import import_onnx
 from mho.compiler.model.stages import Combine, Evaluated
 from mho.compiler.passes import compile_tiles
 from mho.compiler.program import InputStage, OutputStage, Program, Stage
-from mho.compiler.tile import tile_programs
+from mho.compiler.tile import tile_code, tile_programs, with_programs
+from mho.compiler.tile.cycles import expected_cycles
+from mho.compiler.tile.gates import join_tables
 from mho.compiler.tile.graph.images import FEWEST
 from mho.compiler.tile.layers import hoist_moves
 from mho.compiler.tile.programs import graph_of
@@ -121,6 +123,49 @@ def test_moves_are_early_where_nobody_else_takes_what_is_moved() -> None:
     assert [np.array_equal(getattr(end, "index"), np.arange(count)) for end in ends] == [False, True]  # noqa: B009
     both = replace(program, stages=(*stages, Stage(operation=stages[-1].operation, inputs=(steps + 2,))))
     assert all(one is other for one, other in zip(hoist_moves(both).stages, both.stages, strict=True))
+
+
+def test_gates_with_one_table_are_looked_up_together() -> None:
+    """Three of four slices, in another order; the same lanes, and what takes a gate takes a slice."""
+    rng, size = np.random.default_rng(1), 5
+    tables = rng.integers(-999, 999, (2, 1024)).astype(np.int16)
+    stages, gates = list[Stage](), list[int]()
+    for gate, table in ((2, 0), (3, 1), (0, 0), (1, 0)):
+        index = np.arange(gate * size, (gate + 1) * size, dtype=np.int32)
+        stages.append(Stage(operation=Select(index=index, fill=np.zeros(size, np.int16)), inputs=(0,)))
+        stages.append(Stage(operation=Table(multiplier=np.full(size, 77, np.int32), shift=5, entries=tables[table]),
+                            inputs=(len(stages),)))
+        gates.append(len(stages))
+    stages.append(Stage(operation=Select(index=np.arange(4 * size, dtype=np.int32), fill=np.zeros(4 * size, np.int16)),
+                        inputs=tuple(gates)))
+    entry = InputStage(offset=np.zeros(4 * size), scale=np.ones(4 * size), low=-999, high=999)
+    program = Program(input=entry, stages=tuple(stages), layers=(), output=OutputStage(scale=np.ones(4 * size)))
+    joined, lanes = join_tables(program), rng.integers(-999, 999, (7, 4 * size)).astype(np.int16)
+
+    def last(one: Program) -> np.ndarray:
+        return one.run_layers(lanes, lambda call, codes, notice: codes)
+
+    np.testing.assert_array_equal(last(joined), last(program))
+    sizes = [len(stage.operation.multiplier) for stage in joined.stages if isinstance(stage.operation, Table)]
+    assert sorted(sizes) == [size, 3 * size]
+    assert join_tables(joined) is joined
+
+
+@pytest.mark.slow
+def test_half_of_the_steps_are_an_image_ahead() -> None:
+    """The array does not wait for the state; each image has the bits that it has alone."""
+    made, x = network("LSTM", 12, size=8)
+    programmed = with_programs(made, x)
+    assert programmed.network.tiles is not None
+    assert programmed.cycles is not None
+    assert programmed.network.tiles.ahead
+    plain = expected_cycles(replace(made, tiles=tile_code(tile_programs(made, ahead={}))), x)
+    assert programmed.cycles.interval < min(plain.interval, 1.2 * max(plain.analog.values()))
+    for images in (1, 4):
+        programs, found, wanted = compare(programmed.network, x[:images], device="rram-neurram", first=3, watched=False)
+        assert programs.ahead == programmed.network.tiles.ahead
+        (value, lanes), = found.items()
+        np.testing.assert_array_equal(lanes, wanted[value])
 
 
 def test_steps_that_are_alike_have_the_same_stages() -> None:

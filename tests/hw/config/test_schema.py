@@ -9,9 +9,11 @@ import pytest
 from mho.hw.config import json_schema, preset_names, preset_text
 from mho.hw.config.schema import SCHEMA_FILE, schema_text
 
+VALIDATOR = jsonschema.Draft202012Validator(json_schema())
+
 
 def valid(text: str) -> bool:
-    return jsonschema.Draft202012Validator(json_schema()).is_valid(tomllib.loads(text))
+    return VALIDATOR.is_valid(tomllib.loads(text))
 
 
 def test_shipped_file_is_the_generated_one():

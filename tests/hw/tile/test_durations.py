@@ -76,6 +76,7 @@ def test_instructions_take_the_sequencer_what_the_table_says() -> None:
     assert gaps == [(op, INSTRUCTIONS[op].duration.cycles(**units)) for op, _, units in cases]
 
 
+@pytest.mark.slow
 def test_an_operation_that_draws_begins_when_numbers_are_there() -> None:
     _, busy = run("vec v: a draw, target b, elements 16, parameters p, period 16\nvec v\nhalt")
     alone = INSTRUCTIONS[Op.VEC].duration.cycles(stream=1, **{GROUP: 8})

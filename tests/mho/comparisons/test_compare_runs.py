@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from mho.commands.compare import series_of
 from mho.comparisons.runs import Run, compare, costs, differing, read_run
 from mho.figures.compare import figure_of_runs
 from mho.macro_models.errors import InputError
+from mho.results.facts import Cost
 from mho.version import JSON_FORMAT
 from tests.mho.test_device_figures import laid_out
 
@@ -24,12 +26,17 @@ def write(
     measure = more.pop("measure", "accuracy")
     name = device if isinstance(device, str) else device["name"]
     content: dict[str, Any] = {
-        "format": JSON_FORMAT, "chip": {"name": "c", "adc": {"bits": 8}}, "fit": {"fits": True, "note": ""},
+        "format": JSON_FORMAT, "versions": {}, "layers": [],
+        "chip": {"name": "c", "adc": {"bits": 8}, "mesh": {"columns": 1, "rows": 1}},
+        "fit": {"fits": True, "note": "", "cores": 1, "there": 1, "chips": 1, "figures": ""},
         "hashes": {"network": "n", "chip": "c", "device": name, "input": more.pop("input", "i")},
         "device": device if name != device else {
             "name": device, "law": {"model": "", "source": device}, "source": device},
         "model": "m",
-        "options": {"time_s": time_s, "device": name, "seeds": list(range(len(scores)))}, "images": images,
+        "options": {
+            "time_s": time_s, "device": name, "seeds": list(range(len(scores))), "backend": "functional", "temp_C": 25.0
+        },
+        "images": images,
         "results": [{"seed": k, measure: v} for k, v in enumerate(scores)], **more,
     }
     path.write_text(json.dumps(content))
@@ -94,15 +101,42 @@ def test_what_differs_is_named(tmp_path: Path) -> None:
         compare(first, read_run(number))
 
 
-@pytest.mark.parametrize(
-    "text", ["", "[]", '{"format": 2}', '{"format": 2, "results": []}',
-             '{"format": 2, "results": [{"seed": "x", "accuracy": 1}]}', "nul"]
-)
+@pytest.mark.parametrize("text", ["", "[]", "nul", "3"])
 def test_what_is_no_run_is_one_sentence(tmp_path: Path, text: str) -> None:
     path = tmp_path / "no.json"
     path.write_text(text)
     with pytest.raises(InputError, match=r"no.json: must be the JSON of a run, as mho run --json writes it$"):
         read_run(str(path))
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"device": 3.0}, r"device must be a table, not 3"),
+        ({"chip": {}}, r"chip\.name must be a string, not nothing"),
+        ({"cost": {"tops_per_W": 1}}, r"cost\.tops must be there, null or not"),
+        ({"hashes": {"network": "n", "chip": 7}}, r"hashes\.chip must be a string, not 7"),
+        ({"versions": {"mho": 1.0}}, r"versions\.mho must be a string, not 1"),
+        ({"results": [{"seed": "x", "accuracy": 1}]}, r'results\[0\]\.seed must be a whole number .* not "x"'),
+        ({"results": [{"seed": 0, "accuracy": math.nan}]}, r"results\[0\]\.accuracy must be a number .* not nan"),
+        ({"uncertainty": {"interval": [0.1]}}, r"must be the JSON of a run"),
+        ({"budget": {"rows": [[]]}}, r"budget\.rows\[0\] must be a table, not \[\]"),
+        ({"trace": 1}, r"trace must be a table, not 1"),
+        ({"images": 0}, r"must be the JSON of a run"),
+        ({"results": []}, r"must be the JSON of a run"),
+    ],
+)
+@pytest.mark.parametrize("command", ["compare", "report"])
+def test_damage_names_the_key(
+    tmp_path: Path, change: dict[str, Any], sentence: str, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = write(tmp_path / "whole.json", [0.9])
+    path = tmp_path / "no.json"
+    path.write_text(json.dumps(json.loads(Path(whole).read_text()) | change))
+    files = [whole, str(path)] if command == "compare" else [str(path), "-o", str(tmp_path / "page.html")]
+    assert run([command, *files]) == 2
+    assert re.search(rf"error: .*no\.json: {sentence}", capsys.readouterr().err)
+    assert not (tmp_path / "page.html").exists()
 
 
 def test_the_command_prints_and_draws(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -147,9 +181,13 @@ def test_json_of_another_format_is_refused_by_its_number(tmp_path: Path) -> None
 
 def test_keys_of_the_chip_and_the_device_are_named_whatever_they_are_called(tmp_path: Path) -> None:
     """A chip file of its own name differs in its keys, too; costs stand side by side with their ratio."""
-    cost = {"latency_us": 4.0, "interval_us": 2.0, "energy": {"total_pJ": 10.0}}
+    energy = {"total_pJ": 10.0, "by_part_pJ": {}, "by_layer_pJ": {}, "exact": True, "source": "s", "left_out": []}
+    lists = {"cores": [], "bits": {}, "rated": [], "tiles": None}
+    cost: dict[str, Any] = {**dict.fromkeys(Cost.__annotations__), **lists, "energy": energy | {"extrapolated": None}}
+    cost |= {"macs": 1, "operations": 2, "conversions": 1, "time_predicted": False, "latency_cycles": 4.0}
+    cost |= {"latency_us": 4.0, "interval_us": 2.0, "interval_cycles": 2.0}
     first = read_run(write(tmp_path / "a.json", [0.9], cost=cost))
-    chip = {"name": "mine", "adc": {"bits": 6}, "core": {"lines": 16}}
+    chip = {"name": "mine", "adc": {"bits": 6}, "core": {"lines": 16}, "mesh": {"columns": 1, "rows": 1}}
     law = {"name": "a", "law": {"model": "pcm", "source": "a"}, "source": "a"}
     second = read_run(write(
         tmp_path / "b.json", [0.9], chip=chip, device=law, cost=cost | {"interval_us": 1.0, "energy": None}))
@@ -160,4 +198,5 @@ def test_keys_of_the_chip_and_the_device_are_named_whatever_they_are_called(tmp_
     }
     took = {each.key: (each.first, each.second, each.ratio) for each in costs(first, second)}
     assert took == {
-        "latency_us": (4.0, 4.0, 1.0), "interval_us": (2.0, 1.0, 0.5), "energy.total_pJ": (10.0, None, None)}
+        "latency_us": (4.0, 4.0, 1.0), "interval_us": (2.0, 1.0, 0.5), "energy.total_pJ": (10.0, None, None),
+        "conversions": (1, 1, 1.0)}

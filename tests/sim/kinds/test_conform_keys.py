@@ -27,6 +27,11 @@ SOURCES = {"energy.source": "a test", "area.source": "a test"}
 
 
 @cache
+def validator() -> Validator:
+    return jsonschema.Draft202012Validator(json_schema())
+
+
+@cache
 def smallest(kind: str) -> Chip:
     """The core of a kind with the fewest lines."""
     chips = [load_chip(name, SOURCES) for name in preset_names()]
@@ -205,7 +210,7 @@ def accepted(kind: str, section: str, name: str, value: Any, by: Validator) -> t
 
 
 def test_the_schema_takes_the_keys_of_the_kind_of_a_file_alone() -> None:
-    schema = jsonschema.Draft202012Validator(json_schema())
+    schema = validator()
     owned = {kind: {key[:2]: key[2] for key in all_keys(chip_class(kind))} for kind in kind_names()}
     foreign = 0
     for kind, keys in owned.items():
@@ -226,7 +231,7 @@ def test_the_schema_takes_the_keys_of_the_kind_of_a_file_alone() -> None:
 
 @pytest.mark.parametrize("kind", kind_names())
 def test_a_file_that_extends_a_preset_has_the_keys_of_its_kind(kind: str) -> None:
-    schema = jsonschema.Draft202012Validator(json_schema())
+    schema = validator()
     preset = next(name for name in preset_names() if load_chip(name).core.kind == kind)
     for other in kind_names():
         for section, name, spec in all_keys(chip_class(other)):

@@ -102,29 +102,20 @@ class ManualPins(Resettable[TnsaCoreConfig]):
     ----------
     cfg, write
         Configurations of the core and of its write-verify, if it has that.
-
-    Members
-    -------
-    idle : In(1)
-        Nothing else uses the pins, or will before ``active`` is seen.
-    enabled : In(1)
-        Programming is enabled.
-    port : Out(ManualPort)
-        Registers in manual mode.
-    core : In(MacroPins)
-        What drives the pins otherwise.
-    macro : Out(MacroPins)
-        The macro, or the isolation of its programming.
-    programs : Out(1)
-        In manual mode, the array is in write mode.
     """
 
     idle = ports.In(1)
+    """Nothing else uses the pins, or will before ``active`` is seen."""
     enabled = ports.In(1)
+    """Programming is enabled."""
     port = ports.Out(lambda self: ManualPort(self.cfg.lines, self.verify_bits))
+    """Registers in manual mode."""
     core = ports.In(lambda self: MacroPins(self.cfg.lines, self.verify_bits))
-    macro = ports.Out(lambda self: MacroPins(self.cfg.lines, self.verify_bits))
+    """What drives the pins otherwise."""
+    macro: Any = ports.Out(lambda self: MacroPins(self.cfg.lines, self.verify_bits))
+    """The macro, or the isolation of its programming."""
     programs = ports.Out(1)
+    """In manual mode, the array is in write mode."""
 
     def __init__(self, cfg: TnsaCoreConfig, write: WriteVerifyConfig | None = None) -> None:
         self.write, self.verify_bits = write, None if write is None else write.verify_bits

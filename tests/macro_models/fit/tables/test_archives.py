@@ -85,6 +85,16 @@ def test_workbook(tmp_path: Path) -> None:
     _same(tmp_path / "lab.xlsx", tmp_path)
 
 
+def test_a_workbook_with_a_damaged_sheet_is_one_sentence(tmp_path: Path) -> None:
+    pytest.importorskip("openpyxl").Workbook().save(tmp_path / "whole.xlsx")
+    with zipfile.ZipFile(tmp_path / "whole.xlsx") as whole, zipfile.ZipFile(tmp_path / "lab.xlsx", "w") as damaged:
+        for name in whole.namelist():
+            damaged.writestr(name, whole.read(name).replace(b"<sheetData", b"<sheetData <") if "sheet1" in name
+                             else whole.read(name))
+    with pytest.raises(InputError, match=r"lab\.xlsx: is no table of measurements, or is damaged \(not well-formed"):
+        read_measurements(tmp_path / "lab.xlsx")
+
+
 def test_the_rest_is_refused_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(data: bytes, sentence: str) -> None:
         path = tmp_path / "lab.bin"

@@ -1,0 +1,132 @@
+"""What a device does to cells until they are read: tables over the conductance, drawn from the device's own laws."""
+
+import numpy as np
+import torch  # pyright: ignore[reportMissingImports]
+from scipy.special import ndtr
+
+from mho.hw.config import Chip
+from mho.macro_models.cells.programming import programmed
+from mho.macro_models.devices import Device
+from mho.macro_models.devices.checks import CAUSES
+
+NODES, LEVELS = 65, 257
+"""Targets of the tables, evenly from the least to the largest, and quantiles of each."""
+CHIPS, CELLS = 24, 1024
+"""Chips that are drawn for the tables, and cells of each target on one."""
+SHARES = 257
+"""Parts of a weight in the tables of weights, from nothing to all that a cell holds."""
+DEEPEST = 4.0
+"""Quantiles are evenly from that many standard deviations of a normal below the middle to as many above."""
+FEWEST_SHARED = 0.01
+"""Part of the variance that cells of a chip have in common, from which on it is drawn for the chip."""
+
+
+class CellTables(torch.nn.Module):
+    """Errors of cells at one time and temperature, and the noise of a conversion, by the conductance.
+
+    Attributes
+    ----------
+    acts, reads, spread
+        Whether cells differ from their targets at all, conversions have noise, and converters have errors.
+    shared
+        Part of the variance, 0 to 1, that all cells of a chip have in common.
+    """
+
+    def __init__(self, chip: Chip, device: Device, time_s: float, temp_C: float = 25.0) -> None:
+        super().__init__()
+        cells = chip.cells
+        self.low, self.step = cells.g_min_uS, (cells.g_max_uS - cells.g_min_uS) / (NODES - 1)
+        targets = self.low + self.step * np.arange(NODES)
+        drawn = np.stack([
+            programmed(np.repeat(targets, CELLS), device=device, seed=seed, core=0, time_s=time_s, temp_C=temp_C,
+                       causes=frozenset(CAUSES)).g_uS.reshape(NODES, CELLS)
+            for seed in range(CHIPS)
+        ])
+        error = np.minimum(drawn, cells.g_full_scale_uS) - targets[:, None]
+        variance = error.var(axis=(0, 2))
+        between = (error.mean(axis=2).var(axis=0, ddof=1) - variance / CELLS).sum() / max(variance.sum(), 1e-30)
+        self.shared = float(between) if between > FEWEST_SHARED else 0.0
+        self.acts = bool((error != 0).any())
+        places = ndtr(np.linspace(-DEEPEST, DEEPEST, LEVELS))
+        quantiles = np.quantile(error.transpose(1, 0, 2).reshape(NODES, -1), places, axis=1).T
+        noise = device.read_noise_uS(cells.g_full_scale_uS * np.arange(NODES) / (NODES - 1), time_s)
+        self.read_step = cells.g_full_scale_uS / (NODES - 1)
+        self.reads = bool((noise > 0).any()) and device.read_noise.generator == "cells"
+        config = chip.macro_config()
+        self.spread = device.converter.spread and "adc" in config.active_causes(device)
+        for name, table in (("means", error.mean(axis=(0, 2))), ("variances", variance), ("quantiles", quantiles),
+                            ("read_variances", noise**2)):
+            self.register_buffer(name, torch.as_tensor(np.array(table), dtype=torch.float32), persistent=False)
+
+    def moments(self, target_uS: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Mean and variance of cells less their targets in uS and its square, the noise of a conversion included."""
+        at, part = self._place(target_uS, self.low, self.step)
+        mean, variance = (table[at] + part * (table[at + 1] - table[at]) for table in (self.means, self.variances))
+        return mean, variance + self.read_variance(target_uS) if self.reads else variance
+
+    def read_variance(self, g_uS: torch.Tensor) -> torch.Tensor:
+        """Variance of the noise of cells in one conversion, in the square of uS."""
+        at, part = self._place(g_uS, 0.0, self.read_step)
+        return self.read_variances[at] + part * (self.read_variances[at + 1] - self.read_variances[at])
+
+    def normals(self, like: torch.Tensor, common: torch.Tensor) -> torch.Tensor:
+        """Standard normals of cells, a part of which is ``common`` to the chip."""
+        own = torch.randn(like.shape, dtype=torch.float32, device=like.device)
+        return own if not self.shared else own * (1.0 - self.shared) ** 0.5 + common * self.shared**0.5
+
+    def drawn(self, target_uS: torch.Tensor, common: torch.Tensor) -> torch.Tensor:
+        """Cells of one chip, in uS, at least 0, of the shape of their targets."""
+        if not self.acts:
+            return target_uS
+        at, part = self._place(target_uS, self.low, self.step)
+        level, rest = self._place(self.normals(target_uS, common), -DEEPEST, 2 * DEEPEST / (LEVELS - 1), LEVELS)
+        below, above = (
+            self.quantiles[node, level] * (1 - rest) + self.quantiles[node, level + 1] * rest for node in (at, at + 1)
+        )
+        return (target_uS + below + part * (above - below)).clamp(min=0.0)
+
+    @staticmethod
+    def _place(value: torch.Tensor, low: float, step: float, nodes: int = NODES) -> tuple[torch.Tensor, torch.Tensor]:
+        """The node below, and how far it is to the next one."""
+        place = ((value - low) / step).clamp(0, nodes - 1).float()
+        at = place.long().clamp(max=nodes - 2)
+        return at, place - at
+
+
+class WeightNoise(torch.nn.Module):
+    """Errors of the cells of weights that are shared out among several: a table over a cell's part of the weight.
+
+    Parameters
+    ----------
+    tables
+        Those of cells.
+    sizes
+        Over how many cells weights are stacked, as few as hold them; 1: evenly.
+    low, top
+        Least conductance of a cell, and largest difference, in uS.
+    """
+
+    def __init__(self, tables: CellTables, sizes: np.ndarray, low: float, top: float) -> None:
+        super().__init__()
+        self.tables, self.top = tables, top
+        step = torch.linspace(0.0, 1.0, SHARES)
+        rows = list[torch.Tensor]()
+        for size in sizes.tolist():
+            # Cells that are full, the one that takes the rest, and those that hold nothing.
+            filled = (step[:, None] * size - torch.arange(size)).clamp(0.0, 1.0)
+            mean, variance = tables.moments(low + top * filled)
+            rows.append(torch.stack([mean.mean(dim=1), variance.mean(dim=1).sqrt()]))
+        self.register_buffer("table", torch.stack(rows, dim=1).flatten(1), persistent=False)
+
+    def drawn(
+        self, held: torch.Tensor, stack_of: torch.Tensor, rows: torch.Tensor, copies: int, common: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Errors of the cells that hold weights and of those beside them, of all rows, the mean of the copies, in uS.
+
+        ``held`` are differences of one cell, ``stack_of`` says which size each input has, ``rows`` how many it has.
+        """
+        node = (held.abs() * ((SHARES - 1) / self.top)).round_().long() + stack_of * SHARES
+        deviation = (rows / copies).sqrt()
+        (mean, sigma), (floor_mean, floor_sigma) = self.table[:, node], self.table[:, 0]
+        plus = torch.addcmul(mean * rows, sigma * deviation, self.tables.normals(held, common))
+        return plus, floor_mean * rows + (floor_sigma * deviation) * self.tables.normals(held, common)

@@ -1,0 +1,68 @@
+"""From a module of PyTorch to one that computes as a chip does."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch  # pyright: ignore[reportMissingImports]
+
+from mho.api.chip import Chip, chip_description
+from mho.api.compile import ModelLike, Option
+from mho.api.device import Device, PathLike, device_model
+from mho.api.inputs import InputsLike, read_inputs
+from mho.compiler import CompileOptions
+from mho.compiler.job import read_job
+from mho.compiler.passes import layers_for_chip
+from mho.hw.config import default_device
+from mho.macro_models.errors import InputError
+from mho.macro_models.threads import one_thread
+from mho.torch.cells import CellTables
+from mho.torch.network import AnalogNetwork
+from mho.units import parse_time
+
+
+def convert(
+    module: ModelLike,
+    chip: Chip | PathLike,
+    *,
+    calibrate: InputsLike,
+    device: Device | PathLike | None = None,
+    time: str | float = "1d",
+    layers: Mapping[str, Mapping[str, int]] | None = None,
+    **options: Option,
+) -> AnalogNetwork:
+    """Compile a module for a chip, and give one whose forward pass is the chip's.
+
+    Its ranges, steps and cells are those that the compiler found; weights, biases and ranges are parameters. Everything
+    between layers is the program's, too: normalisations are folded into layers, so that nothing of ``module`` remains.
+
+    Parameters
+    ----------
+    module, chip, calibrate, options
+        As of :func:`mho.compile`; ``in_parts`` is 1.
+    device
+        What cells do; None: the chip's.
+    time
+        Since programming: seconds, or a number with s, m, h, d or y.
+    layers
+        Slices of layers by their names, as in ``{"fc1": {"slices": 2}}``.
+
+    Raises
+    ------
+    InputError
+        If the chip's cores are of a kind that has no form here, or as :func:`mho.compile`.
+    """
+    description = chip_description(chip)
+    if description.core.kind != "tnsa":
+        raise InputError(f"{description.name}: core.kind must be tnsa for mho.torch, not {description.core.kind}")
+    if layers:
+        options["slices"] = {name: chosen["slices"] for name, chosen in layers.items()}
+    model = device_model(device, default_device(description))
+    samples = calibrate.detach().cpu().numpy() if isinstance(calibrate, torch.Tensor) else calibrate
+    with one_thread():
+        job = read_job(module, description, calibrate=read_inputs(samples), device=model,
+                       options=CompileOptions.from_dict({"in_parts": 1, **options}))
+        network, calibrated = layers_for_chip(job)
+    return AnalogNetwork(network, calibrated, CellTables(description, model, parse_time(time)))
+
+
+__all__: list[Any] = ["convert"]

@@ -1,0 +1,119 @@
+"""Work of the host between and behind layers, on tensors: operators of ONNX in double precision."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch  # pyright: ignore[reportMissingImports]
+from onnx import helper, numpy_helper
+
+from mho.compiler.model import Output
+from mho.compiler.program import Host
+from mho.macro_models.errors import InputError
+from mho.macro_models.integer.vector import LANE_MAX
+from mho.torch.straight import rounded
+
+
+def _axes(attributes: dict[str, Any], rest: list[torch.Tensor]) -> list[int]:
+    return [int(a) for a in (rest[0] if rest else attributes["axes"])]
+
+
+def _softmax(x: torch.Tensor, attributes: dict[str, Any]) -> torch.Tensor:
+    return torch.softmax(x, dim=attributes.get("axis", -1))
+
+
+def _layer_norm(inputs: list[torch.Tensor], attributes: dict[str, Any]) -> torch.Tensor:
+    x, axis = inputs[0], attributes.get("axis", -1)
+    bias = inputs[2] if len(inputs) > 2 else None
+    return torch.nn.functional.layer_norm(x, x.shape[axis:], inputs[1], bias, attributes.get("epsilon", 1e-5))
+
+
+OPERATORS: dict[str, Callable[[list[torch.Tensor], dict[str, Any]], torch.Tensor]] = {
+    "Add": lambda i, a: i[0] + i[1], "Sub": lambda i, a: i[0] - i[1], "Mul": lambda i, a: i[0] * i[1],
+    "Div": lambda i, a: i[0] / i[1], "Neg": lambda i, a: -i[0], "Sqrt": lambda i, a: i[0].sqrt(),
+    "Pow": lambda i, a: i[0] ** i[1], "Exp": lambda i, a: i[0].exp(), "Erf": lambda i, a: torch.erf(i[0]),
+    "Abs": lambda i, a: i[0].abs(), "Reciprocal": lambda i, a: 1.0 / i[0], "Identity": lambda i, a: i[0],
+    "Relu": lambda i, a: torch.relu(i[0]), "Sigmoid": lambda i, a: torch.sigmoid(i[0]),
+    "Tanh": lambda i, a: torch.tanh(i[0]), "MatMul": lambda i, a: i[0] @ i[1],
+    "Transpose": lambda i, a: i[0].permute(*a["perm"]),
+    "Reshape": lambda i, a: i[0].reshape([int(d) or i[0].shape[k] for k, d in enumerate(i[1])]),
+    "Concat": lambda i, a: torch.cat(i, dim=a["axis"]), "Softmax": lambda i, a: _softmax(i[0], a),
+    "ReduceMean": lambda i, a: i[0].mean(dim=_axes(a, i[1:]), keepdim=bool(a.get("keepdims", 1))),
+    "ReduceSum": lambda i, a: i[0].sum(dim=_axes(a, i[1:]), keepdim=bool(a.get("keepdims", 1))),
+    "Squeeze": lambda i, a: i[0].squeeze(tuple(_axes(a, i[1:]))),
+    "Unsqueeze": lambda i, a: i[0].reshape(np.expand_dims(np.empty(i[0].shape), tuple(_axes(a, i[1:]))).shape),
+    "LayerNormalization": _layer_norm,
+}
+"""Operators of ONNX that have a form here: of their inputs and their attributes."""
+
+
+class HostModule(torch.nn.Module):
+    """A step of the host, one sample by itself, mapped over the batch.
+
+    Raises
+    ------
+    InputError
+        If it has an operator without a form here.
+    """
+
+    def __init__(self, op: Host) -> None:
+        super().__init__()
+        graph = op.step.proto.graph
+        unknown = sorted({node.op_type for node in graph.node} - set(OPERATORS))
+        if unknown:
+            raise InputError(f"the host's operator {unknown[0]} has no form in mho.torch; leave it out of the module")
+        self.nodes = [
+            (node.op_type, list(node.input), node.output[0], {a.name: helper.get_attribute_value(a) for a in node.attribute})
+            for node in graph.node
+        ]
+        self.inputs = [(value.name, dims) for value, dims in zip(graph.input, op.step.dims, strict=True)]
+        self.output, self.constants = graph.output[0].name, dict[str, str]()
+        for k, tensor in enumerate(graph.initializer):
+            array = numpy_helper.to_array(tensor)
+            kept = torch.as_tensor(array.astype(np.float64 if array.dtype.kind == "f" else np.int64))
+            self.register_buffer(f"constant{k}", kept, persistent=False)
+            self.constants[tensor.name] = f"constant{k}"
+        for name, array in (("taken", op.taken), ("unit", op.unit)):
+            self.register_buffer(name, torch.as_tensor(array.astype(np.float64)), persistent=False)
+
+    def _sample(self, x: torch.Tensor) -> torch.Tensor:
+        values: dict[str, torch.Tensor] = {name: getattr(self, held) for name, held in self.constants.items()}
+        first = 0
+        for name, dims in self.inputs:
+            size = int(np.prod(dims, dtype=int))
+            values[name] = x[first : first + size].reshape(dims)
+            first += size
+        for kind, inputs, output, attributes in self.nodes:
+            values[output] = OPERATORS[kind]([values[name] for name in inputs if name], attributes)
+        return values[self.output].flatten()
+
+    def forward(self, lanes: torch.Tensor, exact: bool) -> torch.Tensor:
+        """Lanes of shape (elements, batch)."""
+        results = torch.vmap(self._sample, in_dims=1, out_dims=1)(lanes.double() * self.taken[:, None])
+        # Halves are rounded to even, as the host does.
+        codes = torch.round((results / self.unit[:, None]).detach()).clamp(-LANE_MAX, LANE_MAX)
+        smooth = rounded((results / self.unit[:, None]).float(), -LANE_MAX, LANE_MAX)
+        return smooth + (codes.float() - smooth).detach() if exact else smooth
+
+
+def finished(output: Output, values: torch.Tensor) -> torch.Tensor:
+    """An output of the model from the last value, (batch, elements), as far as operators have gradients."""
+    y = values[:, output.elements]
+    for op in output.host:
+        p = op.parameters
+        if op.kind == "softmax":
+            y = torch.softmax(y, dim=tuple(p["axes"])[0])
+        elif op.kind == "log_softmax":
+            y = torch.log_softmax(y, dim=tuple(p["axes"])[0])
+        elif op.kind in ("sigmoid", "tanh", "relu"):
+            y = getattr(torch, op.kind)(y)
+        elif op.kind == "affine":
+            scale, offset = (torch.as_tensor(p[name], dtype=y.dtype, device=y.device) for name in ("scale", "offset"))
+            y = y * scale.reshape(y.shape[1:]) + offset.reshape(y.shape[1:])
+        elif op.kind == "clip":
+            y = y.clamp(p["low"], p["high"])
+        elif op.kind == "reshape":
+            y = y.reshape(len(y), *p["shape"]).movedim(0, p["batch_axis"])
+        elif op.kind != "cast":
+            raise InputError(f"output {output.name!r}: {op.kind} has no gradient; leave it out of the module")
+    return y

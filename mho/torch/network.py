@@ -1,0 +1,179 @@
+"""A compiled network on tensors: all stages of its program, with latent weights behind its layers."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch  # pyright: ignore[reportMissingImports]
+
+from mho.compiler.job import CalibratedLayers
+from mho.compiler.network import Network
+from mho.compiler.program import Call, Host
+from mho.macro_models.errors import InputError
+from mho.torch.cells import CellTables
+from mho.torch.host import HostModule, finished
+from mho.torch.layer import AnalogLayer, Prepared
+from mho.torch.patches import Patches
+from mho.torch.stages import STAGES, EncodeModule
+from mho.torch.straight import rounded, straight
+
+
+class AnalogNetwork(torch.nn.Module):
+    """A module that computes as a chip does.
+
+    In training (``train()``) a pass is smooth: copies of a layer are computed as one, and with ``noise`` each batch is
+    that of another chip. In evaluation (``eval()``) every code is the chip's own: without ``noise`` bit for bit that of
+    the functional backend on perfect cells, with it those of another chip at each pass. Both have gradients.
+
+    Attributes
+    ----------
+    noise
+        Whether cells, conversions and converters have the errors of the device.
+    layers
+        The layers on cores, in order; :attr:`names` are theirs.
+    network
+        The compiled network that it began as.
+    """
+
+    def __init__(self, network: Network, calibrated: CalibratedLayers, tables: CellTables) -> None:
+        super().__init__()
+        program, model = network.program, network.model
+        if program.input.before is not None:
+            raise InputError(f"{model.name}: work of the host before the first layer has no form in mho.torch; leave "
+                             "it out of the module")
+        self.network, self.tables, self.noise = network, tables, True
+        result = calibrated.result
+        self.layers = torch.nn.ModuleList(
+            AnalogLayer(k, linear, layer, draft, calibrated.placement, network.chip, result.targets, tables)
+            for k, (linear, layer, draft) in enumerate(zip(model.layers, program.layers, result.drafts, strict=True))
+        )
+        sizes, stages = [len(program.input.scale)], list[torch.nn.Module]()
+        for stage in program.stages:
+            op, elements = stage.operation, sum(sizes[v] for v in stage.inputs)
+            if isinstance(op, Call):
+                stages.append(Patches(op, elements))
+                sizes.append(program.layers[op.layer].outputs * len(op.patches))
+            else:
+                stages.append(HostModule(op) if isinstance(op, Host) else STAGES[type(op)](op))
+                sizes.append(_size(op, elements))
+        self.stages = torch.nn.ModuleList(stages)
+        for name in ("offset", "scale"):
+            array = torch.as_tensor(getattr(program.input, name), dtype=torch.float64)
+            self.register_buffer(f"input_{name}", array.clone()[:, None], persistent=False)
+        self.register_buffer("output_scale", torch.as_tensor(program.output.scale.copy()), persistent=False)
+        self._share_ranges()
+
+    def _share_ranges(self) -> None:
+        """What makes the codes of a layer asks it for its range."""
+        self._first: AnalogLayer | None = None
+        for stage in self.network.program.stages:
+            op = stage.operation
+            if not isinstance(op, Call):
+                continue
+            layer, value = self.layers[op.layer], stage.inputs[0]
+            reach = lambda layer=layer: layer.reach  # noqa: E731
+            if value == 0:
+                self._first = layer
+                continue
+            maker = self.network.program.stages[value - 1].operation
+            if isinstance(maker, Call):
+                self.layers[maker.layer].following = reach
+            elif isinstance(made := self.stages[value - 1], EncodeModule):
+                made.reach = reach
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the layers, as reports have them."""
+        return tuple(layer.name for layer in self.layers)
+
+    def layer(self, name: str) -> AnalogLayer:
+        """The layer of a report's name, or of the module that it was made of, as in ``"fc1"``.
+
+        Raises
+        ------
+        InputError
+            If there is none.
+        """
+        dotted = "/" + name.replace(".", "/") + "/"
+        for layer in self.layers:
+            if layer.name == name or dotted in layer.name:
+                return layer
+        raise InputError(f"no layer is called {name!r}; there are {', '.join(self.names)}")
+
+    def keep_codes(self, keep: bool = True) -> None:
+        """Whether passes in evaluation keep the output codes of all layers."""
+        for layer in self.layers:
+            layer.keep = keep
+
+    @property
+    def codes(self) -> dict[str, torch.Tensor]:
+        """Output codes of the last pass in half steps by layer, as of a run: (batch, positions * columns) int16."""
+        return {layer.name: torch.cat(layer.codes, dim=1) for layer in self.layers if layer.codes}
+
+    def forward(self, *inputs: torch.Tensor, **named: torch.Tensor) -> Any:
+        """The model's output in its units and shape; of several outputs a dict by name.
+
+        ``inputs`` are those of the model in its order or by name, each (batch, ...).
+        """
+        x = torch.cat([part.reshape(len(part), -1) for part in self._in_order(inputs, named)], dim=1)
+        lanes, scale = self.last(x.T).T, self.output_scale
+        values = (lanes.double() * scale).to(torch.float32)
+        outputs = {output.name: finished(output, values) for output in self.network.model.outputs}
+        return outputs if len(outputs) > 1 else next(iter(outputs.values()))
+
+    def _in_order(self, inputs: Sequence[torch.Tensor], named: Mapping[str, torch.Tensor]) -> list[torch.Tensor]:
+        names = [name for name, _ in self.network.model.inputs]
+        given = dict(zip(names, inputs, strict=False)) | dict(named)
+        if sorted(given) != sorted(names) or len(inputs) + len(named) != len(names):
+            raise InputError(f"inputs must be {', '.join(names)}, not {len(inputs)} in order and {', '.join(named)}")
+        for (name, shape), part in zip(self.network.model.inputs, (given[n] for n in names), strict=True):
+            if math.prod(part.shape[1:]) != math.prod(shape):
+                raise InputError(f"input {name!r} must have shape [samples, {', '.join(map(str, shape))}], "
+                                 f"not {list(part.shape)}")
+        return [given[name] for name in names]
+
+    def last(self, x: torch.Tensor) -> torch.Tensor:
+        """Lanes of the last value, (elements, batch), for inputs (features, batch)."""
+        exact, tables = not self.training, self.tables if self.noise else None
+        common = torch.randn((), device=x.device)
+        prepared: list[Prepared] = [layer.prepare(exact, tables, common) for layer in self.layers]
+        for layer in self.layers:
+            layer.codes = []
+        values: list[torch.Tensor | None] = [self._quantised(x, exact)]
+        stages = self.network.program.stages
+        last_use = {value: k for k, stage in enumerate(stages) for value in stage.inputs}
+        for k, (stage, module) in enumerate(zip(stages, self.stages, strict=True)):
+            parts = [part for v in stage.inputs if (part := values[v]) is not None]
+            lanes = parts[0] if len(parts) == 1 else torch.cat(parts)
+            if isinstance(stage.operation, Call):
+                layer = self.layers[stage.operation.layer]
+                values.append(layer(module(lanes, layer.reach), prepared[stage.operation.layer], lanes.shape[1]))
+            else:
+                values.append(module(lanes, exact))
+            for value in stage.inputs:
+                if last_use[value] == k:
+                    values[value] = None
+        result = values[-1]
+        assert result is not None
+        return result
+
+    def _quantised(self, x: torch.Tensor, exact: bool) -> torch.Tensor:
+        stage, scale = self.network.program.input, self.input_scale
+        reach = None if self._first is None else self._first.reach
+        scale = scale if reach is None else scale * reach
+        smooth = rounded(((x - self.input_offset) / scale).float(), stage.low, stage.high)
+        if not exact:
+            return smooth
+        codes = torch.round((x.double() - self.input_offset) / scale).clamp(stage.low, stage.high).detach()
+        return straight(codes.float(), smooth)
+
+
+def _size(op: Any, elements: int) -> int:
+    """Elements that a stage makes of so many."""
+    if isinstance(op, Host):
+        return op.step.size
+    index = getattr(op, "index", None)
+    if index is not None:
+        return len(index)
+    return len(op.left) if hasattr(op, "left") else elements
