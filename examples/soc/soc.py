@@ -49,10 +49,13 @@ class End(LiteXModule):
 class SoC(SoCCore):
     """VexRiscv, 64 KiB of ROM, 16 KiB of RAM, a console, a timer and a tile; models as at ``Peripheral.put_models``."""
 
-    def __init__(self, folder: Path, net: mho.Net, models: dict[str, Any], rom: Sequence[int] = ()) -> None:
+    def __init__(
+        self, folder: Path, net: mho.Net, models: dict[str, Any], rom: Sequence[int] = (), cfu: Path | None = None,
+    ) -> None:
         platform = SimPlatform("SIM", _IO)
         super().__init__(
-            platform, CLOCK_HZ, cpu_type="vexriscv", cpu_variant="full", uart_name="sim", ident="", ident_version=False,
+            platform, CLOCK_HZ, cpu_type="vexriscv", cpu_variant="full+cfu" if cfu else "full", cpu_cfu=cfu,
+            uart_name="sim", ident="", ident_version=False,
             integrated_rom_size=0x10000, integrated_rom_init=list(rom), integrated_sram_size=0x4000)
         self.crg = CRG(platform.request("sys_clk"))
         self.end = End()
@@ -83,22 +86,22 @@ def made(folder: Path, board: str, **values: object) -> bytes:
     return (folder / "firmware.bin").read_bytes()
 
 
-def build(folder: Path, net: mho.Net, models: dict[str, Any]) -> Path:
-    """Build the simulation, with a firmware from what :func:`write_data` wrote; the folder of its program."""
+def build(folder: Path, net: mho.Net, models: dict[str, Any], main: str = "main", cfu: Path | None = None) -> Path:
+    """Build the simulation, with a firmware from ``MAIN.c`` and what :func:`write_data` wrote; where its program is."""
     config, firmware = SimConfig(), folder / "firmware"
     config.add_clocker("sys_clk", freq_hz=CLOCK_HZ)
     config.add_module("serial2console", "serial")
-    soc = SoC(folder, net, models)
+    soc = SoC(folder, net, models, cfu=cfu)
     Builder(soc, output_dir=str(folder), compile_software=False, compile_gateware=False).build(
         run=False, sim_config=config)
-    shutil.copyfile(folder / "tile" / "regs" / "mho_chip_wb.h", firmware / "mho_chip_wb.h")
+    shutil.copytree(folder / "tile" / "regs", firmware, dirs_exist_ok=True)
     rom, ram, of = soc.mem_regions["rom"], soc.mem_regions["sram"], Path(litex.soc.__file__).parent
     includes = (folder / "software" / "include", of / "software" / "include", of / "cores" / "cpu" / "vexriscv")
-    program = made(firmware, "litex", FLASH=rom.origin, FLASH_SIZE=rom.size, RAM=ram.origin, RAM_SIZE=ram.size,
-                   INCLUDES=" ".join(map(str, includes)))
+    program = made(firmware, "litex", MAIN=main, FLASH=rom.origin, FLASH_SIZE=rom.size, RAM=ram.origin,
+                   RAM_SIZE=ram.size, INCLUDES=" ".join(map(str, includes)))
     print(f"firmware: {len(program):,} bytes", flush=True)
     words = get_mem_data(str(firmware / "firmware.bin"), data_width=32, endianness="little")
-    Builder(SoC(folder, net, models, words), output_dir=str(folder), compile_software=False).build(
+    Builder(SoC(folder, net, models, words, cfu), output_dir=str(folder), compile_software=False).build(
         run=False, sim_config=config)
     with (folder / "build.log").open("w") as log:
         if subprocess.run(["bash", "build_sim.sh"], cwd=folder / "gateware", stdout=log, stderr=log).returncode:
@@ -131,15 +134,19 @@ def outputs_of(said: str, net: mho.Net) -> np.ndarray:
 def main() -> None:
     """Build, run, compare."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("network", help="compiled from half_digits.onnx for one tile")
+    parser.add_argument("network", help="compiled from half_digits.onnx for one tile; for one core with --extension")
     parser.add_argument("-o", "--output", type=Path, default=Path("build/soc"))
     parser.add_argument("--images", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0, help="which chip")
     parser.add_argument("--time", default="1d", help="since its cells were programmed")
+    parser.add_argument("--extension", action="store_true", help="products by instructions beside products by the bus")
     args = parser.parse_args()
     logging.disable(logging.INFO)
     try:
         net, models, folder = mho.load(args.network), {"seed": args.seed, "time": args.time}, args.output.absolute()
+        if args.extension:
+            simulate(build(folder, net, models, "product", HERE / "cfu.v"))
+            return
         with np.load(HERE / "half_digits.npz", allow_pickle=False) as data:
             x, labels = data["x"][: args.images], data["y"][: args.images]
         write_data(folder / "firmware", net, x.reshape(len(x), -1), labels)

@@ -3,6 +3,7 @@
 import importlib.util
 import re
 import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 import mho
 from mho.hw.core.write_verify import WriteVerifyParameters
+from mho.macro_models.integer.operation import Masks, MvmOperation
 from mho.sim.embedded import FLAGS, MODULE, Behind, pulse_array
 from mho.sim.executor import build_cores
 from mho.sim.programming.write_verify import ProgramRun, reference_run, target_codes
@@ -123,6 +125,35 @@ def test_firmware_gets_from_noisy_cells_what_functional_gets_and_programs_them(
     assert said[1].split() == [f"{code}{'!' * int(fault)}" for code, fault in zip(codes, faults, strict=True)]
     counted = "{sets} SET and {resets} RESET pulses, {reads} reads, {faults} in the fault map"
     assert counted.format(**programmed.counters) in run.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.long
+@pytest.mark.cosim("verilator", "g++", "make", "riscv64-unknown-elf-gcc")
+def test_computers_of_litex_run_a_tile_and_an_extension(soc: Any, tmp_path: Path) -> None:
+    """The commands of the page; results by instructions are those by the bus, with a third of what C adds to the array."""
+    pytest.importorskip("pythondata_misc_tapcfg", reason="pythondata-misc-tapcfg is not installed")
+    with np.load(SOC / "half_digits.npz") as data:
+        calibrate = data["calibrate"].astype(np.float32)
+    keys = {"core.trim": False, "programming.engine": False}
+    for name, chip, options in (("tile", mho.Chip.load("tnsa64-tile"), ["--images", "3"]),
+                                ("core", mho.Chip.load("tnsa64-core", **keys), ["--extension"])):
+        mho.compile(SOC / "half_digits.onnx", chip, calibrate=calibrate).save(tmp_path / f"{name}.mho")
+        command = [sys.executable, SOC / "soc.py", f"{name}.mho", "-o", name, *options]
+        run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=900)
+        assert run.returncode == 0, run.stderr
+        if name == "tile":
+            assert "equal to the functional backend, bit for bit" in run.stdout
+            continue
+        cycles = re.findall(r"bus (\d+), instructions (\d+), array (\d+); failed 0, 0 differ", run.stdout)
+        bus, extension, array = map(int, cycles[2])
+        assert bus - array > 3 * (extension - array)
+        (model,) = build_cores(mho.load(tmp_path / "core.mho").network, seed=0, time_s=TIME_S)
+        op = MvmOperation(step_code=300)
+        codes = model.mvm(op, Masks.reset(64), (np.arange(32) * 5 % 15 - 7)[None], np.uint64(1)).codes[0]
+        said = re.search(r"results([-\d ]+)", run.stdout)
+        assert said is not None
+        assert said[1].split() == [str(value) for value in codes.tolist()]
 
 
 @pytest.mark.slow
