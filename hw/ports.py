@@ -151,12 +151,18 @@ class SizedSignature(wiring.Signature):
 
 
 class Bundle(_Declares, SizedSignature):
-    """Ports that belong together, seen from one of both ends: a signature whose members are attributes of its class."""
+    """Ports that belong together, seen from one of both ends: a signature whose members are attributes of its class.
+
+    Parameters
+    ----------
+    members
+        Further ones behind those, such as are those of another bundle.
+    """
 
     if TYPE_CHECKING:
         # What is made of it has its ports and this: to a type checker it is the signature itself.
         @property
         def signature(self) -> wiring.Signature: ...
 
-    def __init__(self) -> None:
-        super().__init__(self._members(self))
+    def __init__(self, members: Mapping[str, Any] = {}) -> None:
+        super().__init__({**self._members(self), **members})

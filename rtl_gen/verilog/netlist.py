@@ -30,7 +30,7 @@ from mho.rtl_gen.verilog.reading import read_netlist
 from mho.rtl_gen.verilog.source import layout_of, name_signals
 
 _WIDTH = 100
-_PORT = re.compile(r"\w+ = (ports\.)?(In|Out|array)\(")
+_PORT = re.compile(r"(\w+)(?:: \w+)? = (ports\.)?(In|Out|array)\(")
 _PLACES = {
     "mho.hw.core": "the core", "mho.hw.kinds": "the core", "mho.hw.macro": "the core, at the macro",
     "mho.hw.host": "the host's side of the core", "mho.hw.noc": "the network on chip", "mho.hw.tile": "a tile",
@@ -94,8 +94,8 @@ def _texts_below(file: str | None) -> dict[str, list[tuple[list[str], str]]]:
     for kind in (node for node in tree.body if isinstance(node, ast.ClassDef)):
         names: list[str] = []
         for node in kind.body:
-            if isinstance(node, ast.Assign) and _PORT.match(ast.unparse(node)):
-                names.append(ast.unparse(node.targets[0]))
+            if isinstance(node, (ast.Assign, ast.AnnAssign)) and (port := _PORT.match(ast.unparse(node))):
+                names.append(port[1])
                 continue
             if names and isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
                 texts.setdefault(kind.name, []).append((names, _plain(str(node.value.value))))

@@ -3,11 +3,11 @@
 from typing import Any
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import data, stream
 from amaranth.lib.memory import Memory
 
 from mho.hw.host.link.format import CRC_BYTES, ESCAPE, ESCAPE_XOR, FLAG, REQUEST_HEAD_BYTES
-from mho.hw.ports import Component, In, Out, SizedSignature
+from mho.hw.ports import Bundle, Component, In, Out
 
 POLYNOMIAL = 0xEDB88320
 """Of IEEE 802.3, bits reversed."""
@@ -50,35 +50,32 @@ class Crc32(Component):
 _FRAME_BYTES = data.StructLayout({"data": 8, "last": 1})
 
 
-class Request(SizedSignature):
+class Request(Bundle):
     """A request that was received undamaged, seen from the receiver.
 
     Parameters
     ----------
     size
         Bytes of the buffer.
-
-    Members
-    -------
-    valid : Out(1)
-        There is one; nothing is received until it is ``done``.
-    session : Out(32), sequence : Out(8), kind : Out(8)
-        Its head.
-    end : Out(range(size + 1))
-        Bytes of the head and the body.
-    done : In(1)
-        Forget it.
-    address : In(range(size)), data : Out(8)
-        The byte at ``address``, one cycle later.
     """
+
+    valid = Out(1)
+    """There is one; nothing is received until it is ``done``."""
+    session = Out(32)
+    sequence = Out(8)
+    kind = Out(8)
+    """Its head."""
+    end = Out(lambda self: range(self.size + 1))
+    """Bytes of the head and the body."""
+    done = In(1)
+    """Forget it."""
+    address = In(lambda self: range(self.size))
+    data = Out(8)
+    """The byte at ``address``, one cycle later."""
 
     def __init__(self, size: int) -> None:
         self.size = size
-        super().__init__({
-            "valid": wiring.Out(1), "session": wiring.Out(32), "sequence": wiring.Out(8), "kind": wiring.Out(8),
-            "end": wiring.Out(range(size + 1)),
-            "done": wiring.In(1), "address": wiring.In(range(size)), "data": wiring.Out(8),
-        })
+        super().__init__()
 
 
 class FrameReceiver(Component):

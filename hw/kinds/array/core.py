@@ -6,7 +6,6 @@ from typing import Any
 
 from amaranth.hdl import Module, Mux, Signal, Value, signed
 from amaranth.lib.memory import Memory
-from amaranth.lib.wiring import In, Out
 
 from mho.hw import ports
 from mho.hw.config import Chip
@@ -24,57 +23,48 @@ from mho.hw.macro.contract import ContractPins
 class ArrayPins(ContractPins):
     """Signature of the macro, seen from the digital side (``Out`` drives the macro).
 
-    Everything that the macro sees comes from flip-flops. A strobe is one cycle long.
+    Everything that the macro sees comes from flip-flops. A strobe is one cycle long. Where the core programs its cells,
+    the members of :class:`mho.hw.macro.contract.WritePins` follow.
 
     Parameters
     ----------
     write
         Configuration of write-verify; None: cells are programmed from outside.
-
-    Members
-    -------
-    row_pos, row_neg : Out(lines * digit_bits)
-        Digits that rows are driven with, lowest row first: of positive and of negative inputs; never both of a row.
-        They change in the cycle behind ``sample``.
-    wl_en : Out(lines)
-        With ``cfg.word_lines``: those that are on in this product.
-    sample : Out(1)
-        Strobe: a step begins. Where each step is converted, codes of the step before go to what is read.
-    plane : Out
-        Number of the step: of the digit, times the groups of rows, and of the group. Its last is 0.
-    convert : Out(1)
-        Where all steps are converted together. Strobe: what was integrated is converted, from the next sample on
-        integration begins anew.
-    step_code : Out(16)
-        Step of the converters, in 2**-14 of the most that they take.
-    op_id : Out(64)
-        Number of this product. Left open in silicon.
-    capture : Out(1)
-        Strobe: codes of the last step go to what is read. The last cycle of a product.
-    group : Out
-        Group of ``lanes`` columns of weights that is read; ``codes`` are those of the last cycle's group.
-    codes : In(lanes * codes * bits)
-        Codes of the group, two's complement, lowest column first; of two arrays that of the first is the lower.
-    hold : In(1)
-        Freezes the sequencer's timer. For slow bodies; 0 in silicon.
-    <the members of :class:`mho.hw.macro.contract.WritePins`>
-        Where the core programs its cells.
     """
 
     module = "array_macro"
     watched = ("group",)
 
+    row_pos = ports.Out(lambda self: self.lines * self.cfg.digit_bits)
+    row_neg = ports.Out(lambda self: self.lines * self.cfg.digit_bits)
+    """Digits that rows are driven with, lowest row first: of positive and of negative inputs; never both of a row. They
+    change in the cycle behind ``sample``."""
+    wl_en = ports.Out(lambda self: self.cfg.rows, when=lambda self: self.cfg.word_lines)
+    """Those that are on in this product."""
+    sample = ports.Out(1)
+    """Strobe: a step begins. Where each step is converted, codes of the step before go to what is read."""
+    plane = ports.Out(lambda self: max(self.cfg.drive_steps - 1, 1).bit_length())
+    """Number of the step: of the digit, times the groups of rows, and of the group. Its last is 0."""
+    convert = ports.Out(1, when=lambda self: not self.cfg.digital)
+    """Where all steps are converted together. Strobe: what was integrated is converted, from the next sample on
+    integration begins anew."""
+    capture = ports.Out(1)
+    """Strobe: codes of the last step go to what is read. The last cycle of a product."""
+    step_code = ports.Out(16)
+    """Step of the converters, in 2**-14 of the most that they take."""
+    op_id = ports.Out(64)
+    """Number of this product. Left open in silicon."""
+    group = ports.Out(lambda self: (self.cfg.group_rows - 1).bit_length())
+    """Group of ``lanes`` columns of weights that is read; ``codes`` are those of the last cycle's group."""
+    codes = ports.In(lambda self: self.cfg.lanes * self.cfg.codes * self.cfg.converter.bits)
+    """Codes of the group, two's complement, lowest column first; of two arrays that of the first is the lower."""
+    hold = ports.In(1)
+    """Freezes the sequencer's timer. For slow bodies; 0 in silicon."""
+
     def __init__(self, cfg: ArrayCoreConfig, write: WriteVerifyConfig | None = None) -> None:
         self.cfg, self.lines, self.write = cfg, cfg.lines, write
         self.verify_bits = None if write is None else write.verify_bits
-        row, word_lines = Out(cfg.lines * cfg.digit_bits), {"wl_en": Out(cfg.rows)} if cfg.word_lines else {}
-        super().__init__({
-            "row_pos": row, "row_neg": row, **word_lines, "sample": Out(1),
-            "plane": Out(max(cfg.drive_steps - 1, 1).bit_length()), **({} if cfg.digital else {"convert": Out(1)}),
-            "capture": Out(1), "step_code": Out(16), "op_id": Out(64), "group": Out((cfg.group_rows - 1).bit_length()),
-            "codes": In(cfg.lanes * cfg.codes * cfg.converter.bits), "hold": In(1),
-            **({} if write is None else write_pins(write).members),
-        })
+        super().__init__({} if write is None else write_pins(write).members)
 
     @property
     def strobes(self) -> tuple[str, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]

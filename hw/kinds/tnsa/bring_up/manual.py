@@ -112,7 +112,7 @@ class ManualPins(Resettable[TnsaCoreConfig]):
     """Registers in manual mode."""
     core = ports.In(lambda self: MacroPins(self.cfg.lines, self.verify_bits))
     """What drives the pins otherwise."""
-    macro = ports.Out(lambda self: MacroPins(self.cfg.lines, self.verify_bits))
+    macro: Any = ports.Out(lambda self: MacroPins(self.cfg.lines, self.verify_bits))
     """The macro, or the isolation of its programming."""
     programs = ports.Out(1)
     """In manual mode, the array is in write mode."""
