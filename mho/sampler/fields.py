@@ -59,16 +59,16 @@ def pieces_of(problem: Problem, rows: int, columns: int) -> tuple[list[NDArray[n
     pieces = list[Piece]()
     for k, block in enumerate(blocks):
         # Around a ring: of each pair of blocks one has the other, and all have about as many.
-        others = [(k + d) % count for d in range(count // 2 + 1) if 2 * d != count or k < count // 2]
-        for at in range(0, len(others), beside):
-            mine = others[at : at + beside]
-            pieces.append(Piece(rows=block, columns=np.concatenate([blocks[q] for q in mine]),
-                                inner=np.concatenate([np.full(len(blocks[q]), q == k) for q in mine])))
+        partners = [(k + d) % count for d in range(count // 2 + 1) if 2 * d != count or k < count // 2]
+        for at in range(0, len(partners), beside):
+            beside_it = partners[at : at + beside]
+            pieces.append(Piece(rows=block, columns=np.concatenate([blocks[q] for q in beside_it]),
+                                inner=np.concatenate([np.full(len(blocks[q]), q == k) for q in beside_it])))
     return blocks, pieces
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Scaled:
+class ScaledProduct:
     """A product of a core with the multipliers of its lines, (lines of an output, outputs), and their shift."""
 
     op: MvmOperation
@@ -93,8 +93,12 @@ class Fields:
     -------
     blocks, pieces
         Spins by their blocks, and what each core holds.
-    unit
-        Lanes of a field of 1.
+    homes
+        The core whose tile draws for each block: the first one that holds couplings of it.
+    targets_uS, products
+        Of each core: conductances of its cells, NaN where none is formed; its product in each direction.
+    unit, bias
+        Lanes of a field of 1, and the bias of each spin in lanes.
 
     Raises
     ------
@@ -110,32 +114,38 @@ class Fields:
             raise InputError(f"a sampler takes cores whose products go both ways, core.kind tnsa, not {chip.core.kind}")
         self._map, self._timing = config.cell_map, timing(chip)
         self.blocks, self.pieces = pieces_of(problem, self._map.rows, self._map.columns)
+        self.homes = [next(k for k, piece in enumerate(self.pieces)
+                           if block[0] in piece.rows or (not problem.symmetric and block[0] in piece.columns))
+                      for block in self.blocks]
         if len(self.pieces) > chip.cores:
             raise InputError(f"{chip.name}: a chip must have {len(self.pieces)} cores for {problem.spins} spins, not "
                              f"{chip.cores}: --set mesh.columns={len(self.pieces)} --set mesh.rows=1")
         self._lines = chip.lines
         every = np.abs(_matrix(problem))
         self.unit = LANES / float((every.sum(axis=1) + np.abs(problem.bias)).max())
+        self.bias = np.rint(problem.bias * self.unit).astype(np.int64)
         low, high = chip.cells.g_min_uS, chip.cells.g_max_uS
         scale = self._map.top(low, high) / np.abs(problem.couplings).max()
-        self._cores, self._products = list[MacroModel](), list[dict[Direction, _Scaled]]()
+        self._cores, self.targets_uS = list[MacroModel](), list[NDArray[np.float32]]()
+        self.products = list[dict[Direction, ScaledProduct]]()
         self._masks: dict[tuple[int, Direction, bytes], Masks] = {}
         ideal, rng = load_device("ideal"), np.random.default_rng(0)
         for k, piece in enumerate(self.pieces):
             couplings = _matrix(problem)[np.ix_(piece.rows, piece.columns)]
             cells = np.where(couplings == 0, np.nan, self._map.split(scale * couplings, low, high))
-            targets = np.full(self._map.shape, np.nan)
+            targets = np.full(self._map.shape, np.nan, np.float32)
             self._map.put(targets, np.arange(len(piece.rows)), np.arange(len(piece.columns)), cells)
+            self.targets_uS.append(targets)
             self._cores.append(model(config, targets, device=device, seed=seed, core=k, time_s=time_s))
             exact = model(config, targets, device=ideal, seed=seed, core=k, time_s=0.0)
-            self._products.append({
+            self.products.append({
                 direction: self._scaled(exact, piece, direction, np.nan_to_num(targets) / scale, out_bits,
                                         rng.choice(problem.values, (TRIALS, problem.spins)))
                 for direction in Direction})
 
     def _scaled(
-        self, core: MacroModel, piece: Piece, direction: Direction, held: Reals, out_bits: int, states: Spins
-    ) -> _Scaled:
+        self, core: MacroModel, piece: Piece, direction: Direction, cells: Reals, out_bits: int, states: Spins
+    ) -> ScaledProduct:
         """Steps and scales with which a product of ideal cells gives its part of the field best."""
         signed = bool((states < 0).any())
         x, masks = self._inputs(piece, direction, states), Masks.reset(self._lines)
@@ -146,12 +156,12 @@ class Fields:
         forward = direction is _FORWARD
         lines = np.arange(len(piece.columns))[None] if forward else self._map.lines_of(np.arange(len(piece.rows)))
         # Forward each row drives both of its lines, with opposite signs.
-        exact = x @ (held[0::2] - held[1::2]) if forward else x @ held.T
-        seen, wanted = codes[:, lines], exact[:, lines]
-        factor = self.unit * (seen * wanted).sum(axis=0) / np.maximum((seen**2).sum(axis=0), 1)
+        exact = x @ (cells[0::2] - cells[1::2]) if forward else x @ cells.T
+        counts, sums = codes[:, lines], exact[:, lines]
+        factor = self.unit * (counts * sums).sum(axis=0) / np.maximum((counts**2).sum(axis=0), 1)
         factor = factor if forward else factor * np.array([[1], [-1]])
         shift = int(np.clip(np.floor(np.log2(MOST_MULTIPLIER / max(np.abs(factor).max(), 1e-9))), 0, 24))
-        return _Scaled(op=op, lines=lines, shift=shift, multiplier=np.rint(factor * 2.0**shift).astype(np.int64))
+        return ScaledProduct(op=op, lines=lines, shift=shift, multiplier=np.rint(factor * 2.0**shift).astype(np.int64))
 
     def _inputs(self, piece: Piece, direction: Direction, spins: Spins) -> Spins:
         forward = direction is _FORWARD
@@ -177,14 +187,14 @@ class Fields:
                 places = np.flatnonzero(at[outputs] >= 0)
                 if not places.size or (direction is _BACKWARD and piece.inner.all()):
                     continue
-                product = self._products[k][direction]
+                product = self.products[k][direction]
                 lines = product.lines[:, places]
                 numbers = images + np.uint64(2 * number + direction)
-                made = self._cores[k].mvm(product.op, self._converted(k, direction, lines),
-                                          self._inputs(piece, direction, spins), numbers)
+                result = self._cores[k].mvm(product.op, self._converted(k, direction, lines),
+                                            self._inputs(piece, direction, spins), numbers)
                 for side, multiplier in zip(lines, product.multiplier[:, places], strict=True):
-                    lanes[:, at[outputs[places]]] += scale_leaf(made.codes[:, side], multiplier, product.shift)
-                cycles += int(self._timing.analog_cycles(product.op, made.steps).mean())
+                    lanes[:, at[outputs[places]]] += scale_leaf(result.codes[:, side], multiplier, product.shift)
+                cycles += int(self._timing.analog_cycles(product.op, result.steps).mean())
             busiest = max(busiest, cycles)
         return lanes, busiest
 
@@ -212,8 +222,8 @@ def _matrix(problem: Problem) -> Reals:
 def moving_of(problem: Problem, blocks: Sequence[NDArray[np.intp]], parts: int) -> list[list[NDArray[np.intp]]]:
     """Which spins move in each step of a round, by block: the hidden ones, then the visible ones; or a part of each."""
     if problem.symmetric:
-        most = min(parts, max(map(len, blocks)))
-        return [[part for part in (np.array_split(block, most)[p] for block in blocks) if part.size]
-                for p in range(most)]
+        parts = min(parts, max(map(len, blocks)))
+        return [[part for part in (np.array_split(block, parts)[p] for block in blocks) if part.size]
+                for p in range(parts)]
     high = problem.couplings.shape[0]
     return [[block for block in blocks if (block[0] >= high) == hidden] for hidden in (True, False)]

@@ -80,8 +80,8 @@ def sample(
     """Run chains on the functional model of a chip.
 
     A spin becomes its upper value where ``field + bias + amplitude * draw > 0``, by one vector operation of a tile in
-    integers: draws are those of its blocks (:func:`mho.macro_models.integer.draws.draws`; block k has the key of tile
-    k, chain n is image n). So the same arguments give the same spins, however many chains there are.
+    integers: draws are those of the tile that is its block's home (:func:`mho.macro_models.integer.draws.draws`; chain
+    n is image n). So the same arguments give the same spins, however many chains there are.
 
     Parameters
     ----------
@@ -106,19 +106,15 @@ def sample(
                          f"{out_bits}")
     fields = Fields(problem, chip, device=device, seed=seed, time_s=time_s, out_bits=out_bits)
     shape, (lower, upper) = (chains, problem.spins), problem.values
-    keys = [draw_key(seed, block) for block in range(len(fields.blocks))]
-    images, numbers = np.arange(chains), [0] * len(keys)
-    spins = np.empty(shape, np.int8)
-    for k, block in enumerate(fields.blocks):
-        # The first draw of a block is where it begins.
-        spins[:, block] = np.where(draws(keys[k], images, 0, len(block), Law.WORD) < 0, lower, upper)
-        numbers[k] = 1
+    keys = [draw_key(seed, home) for home in fields.homes]
+    images, numbers = np.arange(chains), dict.fromkeys(fields.homes, 0)
+    spins = initial_spins(problem, fields, chains, seed)
     if initial is not None:
         if np.shape(initial) not in (shape, shape[1:]) or not np.isin(initial, (lower, upper)).all():
             raise InputError(f"{argument('initial')} must be {lower} and {upper} of shape {shape}")
         spins[:] = initial
     still = np.zeros(shape, bool) if clamped is None else np.broadcast_to(np.asarray(clamped, bool), shape)
-    bias, seen, cycles = np.rint(problem.bias * fields.unit).astype(np.int64), np.zeros(shape), 0
+    bias, last_fields, cycles = fields.bias, np.zeros(shape), 0
     rounds, places = moving_of(problem, fields.blocks, schedule.parts), {}
     for k, block in enumerate(fields.blocks):
         places |= {int(spin): k for spin in block}
@@ -131,18 +127,33 @@ def sample(
         noise = list[NDArray[np.int64]]()
         for part in moving:
             k = places[int(part[0])]
-            noise.append(draws(keys[k], images, numbers[k], len(part), Law.NIBBLES))
-            numbers[k] += 1
-        deviation = _LOGISTIC * schedule.temperature(step) / width * fields.unit
-        amplitude = round(deviation / _DEVIATION)
+            noise.append(draws(keys[k], images, numbers[fields.homes[k]], len(part), Law.NIBBLES))
+            numbers[fields.homes[k]] += 1
+        amplitude = amplitude_of(problem, fields, schedule.temperature(step))
         total = lanes.astype(np.int64) + bias[every]
         # An odd sum is never 0: of spins -1 and 1 there is no third.
         moved = np.clip(width * (total + amplitude * np.concatenate(noise, axis=1)) + width - 1, lower, upper)
-        seen[:, every] = total / fields.unit
+        last_fields[:, every] = total / fields.unit
         spins[:, every] = np.where(still[:, every], spins[:, every], moved)
         if step % len(rounds) == len(rounds) - 1 or step == schedule.steps - 1:
             energies = problem.energy(spins)
             better = energies < best_energies
             best[better], best_energies = spins[better], np.minimum(energies, best_energies)
-    return Samples(spins=spins, energies=problem.energy(spins), best=best, best_energies=best_energies, fields=seen,
+    return Samples(spins=spins, energies=problem.energy(spins), best=best, best_energies=best_energies, fields=last_fields,
                    cores=len(fields.pieces), analog_cycles=cycles / schedule.steps)
+
+
+def initial_spins(problem: Problem, fields: Fields, chains: int, seed: int) -> NDArray[np.int8]:
+    """Spins at random, (chains, spins): by the last numbers that a tile's draws have, those of no step."""
+    lower, upper = problem.values
+    spins = np.empty((chains, problem.spins), np.int8)
+    for k, (block, home) in enumerate(zip(fields.blocks, fields.homes, strict=True)):
+        words = draws(draw_key(seed, home), np.arange(chains), -1 - k, len(block), Law.WORD)
+        spins[:, block] = np.where(words < 0, lower, upper)
+    return spins
+
+
+def amplitude_of(problem: Problem, fields: Fields, temperature: float) -> int:
+    """What draws are multiplied by, in lanes."""
+    lower, upper = problem.values
+    return round(_LOGISTIC * temperature / (upper - lower) * fields.unit / _DEVIATION)
