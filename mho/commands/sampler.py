@@ -17,7 +17,7 @@ from mho.terminal.paths import READS, WORD, WRITES
 @click.option("--steps", type=int, required=True, metavar="N", help="Steps, each of which moves a part of the spins.")
 @click.option("--from", "begin", type=float, default=1.0, show_default=True, metavar="T",
               help="Temperature of the first steps, in units of the couplings.")
-@click.option("--to", "end", type=float, default=1.0, show_default=True, metavar="T", help="That of the last steps.")
+@click.option("--to", "end", type=float, default=1.0, show_default=True, metavar="T", help="That of the last ones.")
 @click.option("--parts", type=int, default=8, show_default=True, metavar="N",
               help="Parts of the spins of a symmetric problem, of which one moves in a step.")
 @click.option("--chains", type=int, default=1, show_default=True, metavar="N", help="Independent chains.")
@@ -54,11 +54,10 @@ def sampler_command(
     out.text(f"{spins.spins} spins on {result.cores} cores; {steps} steps of {result.analog_cycles:.0f} analog cycles")
     out.text(f"least energy {result.best_energies[lowest]:g} (chain {lowest}), mean of {chains} chains "
              f"{result.best_energies.mean():g}, at the end {result.energies.mean():g}")
+    arrays = {name: getattr(result, name) for name in ("spins", "energies", "best", "best_energies", "fields")}
     if output is not None:
-        buffer = io.BytesIO()
-        np.savez(buffer, allow_pickle=False, spins=result.spins, energies=result.energies, best=result.best,
-                 best_energies=result.best_energies, fields=result.fields)
+        np.savez(buffer := io.BytesIO(), allow_pickle=False, **arrays)
         write_output(output, buffer.getvalue())
         out.note(f"wrote {output}")
     out.json({"problem": problem, "chip": chip, "cores": result.cores, "analog_cycles": result.analog_cycles,
-              "energies": result.energies.tolist(), "best_energies": result.best_energies.tolist()})
+              **{name: array.tolist() for name, array in arrays.items() if name.endswith("energies")}})

@@ -5,8 +5,7 @@ Forward it gives the field that its block makes at those, backward the field tha
 coupling of a symmetric problem is stored once. The couplings within a block are stored as they are and used forward.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,46 +23,41 @@ TRIALS = 256
 """Random states of which steps of the converters and scales of the codes are found, on ideal cells."""
 LANES = 1 << 13
 """Largest field, in lanes of 16 bits."""
-MOST_MULTIPLIER = (1 << 15) - 1
+_TOP = (1 << 15) - 1
 _FORWARD, _BACKWARD = Direction.FORWARD, Direction.BACKWARD
 
+Numbers = NDArray[np.intp]
 Spins = NDArray[np.integer]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Piece:
-    """What a core holds: the couplings of the spins ``rows`` to ``columns``; ``inner`` are columns that are rows, too.
+    """What a core holds: couplings of the spins ``rows`` to ``columns``; ``inner`` are columns that are rows, too."""
 
-    Arrays of numbers of spins, ``inner`` boolean as long as ``columns``.
-    """
-
-    rows: NDArray[np.intp]
-    columns: NDArray[np.intp]
+    rows: Numbers
+    columns: Numbers
     inner: NDArray[np.bool_]
 
 
-def blocks_of(count: int, size: int, first: int = 0) -> list[NDArray[np.intp]]:
+def blocks_of(count: int, size: int, first: int = 0) -> list[Numbers]:
     """Spins in as few blocks as there can be of at most ``size``, about as large."""
     return [first + part for part in np.array_split(np.arange(count), -(-count // size))]
 
 
-def pieces_of(problem: Problem, rows: int, columns: int) -> tuple[list[NDArray[np.intp]], list[Piece]]:
+def pieces_of(problem: Problem, rows: int, columns: int) -> tuple[list[Numbers], list[Piece]]:
     """All blocks of spins, and what the cores hold, each of so many rows and columns."""
     high, wide = problem.couplings.shape
     if not problem.symmetric:
         visible, hidden = blocks_of(high, rows), blocks_of(wide, columns, high)
-        return [*visible, *hidden], [Piece(rows=v, columns=h, inner=np.zeros(len(h), bool))
-                                     for v in visible for h in hidden]
-    blocks = blocks_of(high, min(rows, columns))
+        return [*visible, *hidden], [Piece(rows=v, columns=h, inner=np.isin(h, v)) for v in visible for h in hidden]
+    blocks, pieces = blocks_of(high, min(rows, columns)), list[Piece]()
     count, beside = len(blocks), columns // max(map(len, blocks))
-    pieces = list[Piece]()
     for k, block in enumerate(blocks):
         # Around a ring: of each pair of blocks one has the other, and all have about as many.
         partners = [(k + d) % count for d in range(count // 2 + 1) if 2 * d != count or k < count // 2]
         for at in range(0, len(partners), beside):
-            beside_it = partners[at : at + beside]
-            pieces.append(Piece(rows=block, columns=np.concatenate([blocks[q] for q in beside_it]),
-                                inner=np.concatenate([np.full(len(blocks[q]), q == k) for q in beside_it])))
+            others = np.concatenate([blocks[q] for q in partners[at : at + beside]])
+            pieces.append(Piece(rows=block, columns=others, inner=np.isin(others, block)))
     return blocks, pieces
 
 
@@ -72,7 +66,7 @@ class ScaledProduct:
     """A product of a core with the multipliers of its lines, (lines of an output, outputs), and their shift."""
 
     op: MvmOperation
-    lines: NDArray[np.intp]
+    lines: Numbers
     multiplier: NDArray[np.int64]
     shift: int
 
@@ -109,70 +103,59 @@ class Fields:
     def __init__(
         self, problem: Problem, chip: Chip, *, device: Device, seed: int, time_s: float, out_bits: int
     ) -> None:
-        config, model = chip.macro_config(), family(chip.core.kind).model
         if chip.core.kind != "tnsa":
             raise InputError(f"a sampler takes cores whose products go both ways, core.kind tnsa, not {chip.core.kind}")
-        self._map, self._timing = config.cell_map, timing(chip)
+        config, model = chip.macro_config(), family(chip.core.kind).model
+        self._map, self._timing, self._lines = config.cell_map, timing(chip), chip.lines
         self.blocks, self.pieces = pieces_of(problem, self._map.rows, self._map.columns)
-        self.homes = [next(k for k, piece in enumerate(self.pieces)
-                           if block[0] in piece.rows or (not problem.symmetric and block[0] in piece.columns))
-                      for block in self.blocks]
         if len(self.pieces) > chip.cores:
             raise InputError(f"{chip.name}: a chip must have {len(self.pieces)} cores for {problem.spins} spins, not "
                              f"{chip.cores}: --set mesh.columns={len(self.pieces)} --set mesh.rows=1")
-        self._lines = chip.lines
-        every = np.abs(_matrix(problem))
-        self.unit = LANES / float((every.sum(axis=1) + np.abs(problem.bias)).max())
+        self.homes = [next(k for k, piece in enumerate(self.pieces) if block[0] in (*piece.rows, *piece.columns))
+                      for block in self.blocks]
+        self.unit = LANES / float((np.abs(problem.matrix).sum(axis=1) + np.abs(problem.bias)).max())
         self.bias = np.rint(problem.bias * self.unit).astype(np.int64)
         low, high = chip.cells.g_min_uS, chip.cells.g_max_uS
         scale = self._map.top(low, high) / np.abs(problem.couplings).max()
         self._cores, self.targets_uS = list[MacroModel](), list[NDArray[np.float32]]()
-        self.products = list[dict[Direction, ScaledProduct]]()
-        self._masks: dict[tuple[int, Direction, bytes], Masks] = {}
-        ideal, rng = load_device("ideal"), np.random.default_rng(0)
+        self.products, self._masks = list[dict[Direction, ScaledProduct]](), dict[tuple[int, bytes], Masks]()
+        rng = np.random.default_rng(0)
         for k, piece in enumerate(self.pieces):
-            couplings = _matrix(problem)[np.ix_(piece.rows, piece.columns)]
+            couplings = problem.matrix[np.ix_(piece.rows, piece.columns)]
             cells = np.where(couplings == 0, np.nan, self._map.split(scale * couplings, low, high))
             targets = np.full(self._map.shape, np.nan, np.float32)
             self._map.put(targets, np.arange(len(piece.rows)), np.arange(len(piece.columns)), cells)
             self.targets_uS.append(targets)
             self._cores.append(model(config, targets, device=device, seed=seed, core=k, time_s=time_s))
-            exact = model(config, targets, device=ideal, seed=seed, core=k, time_s=0.0)
-            self.products.append({
-                direction: self._scaled(exact, piece, direction, np.nan_to_num(targets) / scale, out_bits,
-                                        rng.choice(problem.values, (TRIALS, problem.spins)))
-                for direction in Direction})
+            exact = model(config, targets, device=load_device("ideal"), seed=seed, core=k)
+            states = rng.choice(problem.values, (TRIALS, problem.spins))
+            self.products.append({direction: self._scaled(exact, piece, direction, np.nan_to_num(targets) / scale,
+                                                          out_bits, states) for direction in Direction})
 
     def _scaled(
         self, core: MacroModel, piece: Piece, direction: Direction, cells: Reals, out_bits: int, states: Spins
     ) -> ScaledProduct:
         """Steps and scales with which a product of ideal cells gives its part of the field best."""
-        signed = bool((states < 0).any())
-        x, masks = self._inputs(piece, direction, states), Masks.reset(self._lines)
-        op = MvmOperation(direction=direction, in_bits=1, in_signed=signed, out_bits=out_bits)
-        code = int(np.clip(np.ceil(core.full_scale(op, masks, x)), 1, 65535))
-        op = MvmOperation(direction=direction, in_bits=1, in_signed=signed, out_bits=out_bits, step_code=code)
-        codes = core.mvm(op, masks, x, 0).codes.astype(np.float64)
-        forward = direction is _FORWARD
+        forward, x, masks = direction is _FORWARD, self._inputs(piece, direction, states), Masks.reset(self._lines)
+        op = MvmOperation(direction=direction, in_bits=1, in_signed=bool((states < 0).any()), out_bits=out_bits)
+        op = replace(op, step_code=int(np.clip(np.ceil(core.full_scale(op, masks, x)), 1, 65535)))
         lines = np.arange(len(piece.columns))[None] if forward else self._map.lines_of(np.arange(len(piece.rows)))
         # Forward each row drives both of its lines, with opposite signs.
         exact = x @ (cells[0::2] - cells[1::2]) if forward else x @ cells.T
-        counts, sums = codes[:, lines], exact[:, lines]
+        counts, sums = core.mvm(op, masks, x, 0).codes[:, lines].astype(np.float64), exact[:, lines]
         factor = self.unit * (counts * sums).sum(axis=0) / np.maximum((counts**2).sum(axis=0), 1)
         factor = factor if forward else factor * np.array([[1], [-1]])
-        shift = int(np.clip(np.floor(np.log2(MOST_MULTIPLIER / max(np.abs(factor).max(), 1e-9))), 0, 24))
+        shift = int(np.clip(np.floor(np.log2(_TOP / max(np.abs(factor).max(), 1e-9))), 0, 24))
         return ScaledProduct(op=op, lines=lines, shift=shift, multiplier=np.rint(factor * 2.0**shift).astype(np.int64))
 
     def _inputs(self, piece: Piece, direction: Direction, spins: Spins) -> Spins:
         forward = direction is _FORWARD
         x = np.zeros((len(spins), self._map.rows if forward else self._map.columns), np.int16)
-        if forward:
-            x[:, : len(piece.rows)] = spins[:, piece.rows]
-        else:
-            x[:, : len(piece.columns)] = np.where(piece.inner, 0, spins[:, piece.columns])
+        taken = spins[:, piece.rows] if forward else np.where(piece.inner, 0, spins[:, piece.columns])
+        x[:, : taken.shape[1]] = taken
         return x
 
-    def compute(self, spins: Spins, moving: NDArray[np.intp], number: int) -> tuple[NDArray[np.int16], int]:
+    def compute(self, spins: Spins, moving: Numbers, number: int) -> tuple[NDArray[np.int16], int]:
         """Fields without bias at the ``moving`` spins, in lanes (chains, moving); analog cycles of the longest core.
 
         Chain k has the number k of an image. ``number`` is that of the step; its conversions have two numbers.
@@ -189,41 +172,28 @@ class Fields:
                     continue
                 product = self.products[k][direction]
                 lines = product.lines[:, places]
-                numbers = images + np.uint64(2 * number + direction)
-                result = self._cores[k].mvm(product.op, self._converted(k, direction, lines),
-                                            self._inputs(piece, direction, spins), numbers)
+                result = self._cores[k].mvm(product.op, self._converted(direction, lines), self._inputs(
+                    piece, direction, spins), images + np.uint64(2 * number + direction))
                 for side, multiplier in zip(lines, product.multiplier[:, places], strict=True):
                     lanes[:, at[outputs[places]]] += scale_leaf(result.codes[:, side], multiplier, product.shift)
                 cycles += int(self._timing.analog_cycles(product.op, result.steps).mean())
             busiest = max(busiest, cycles)
         return lanes, busiest
 
-    def _converted(self, core: int, direction: Direction, lines: NDArray[np.intp]) -> Masks:
+    def _converted(self, direction: Direction, lines: Numbers) -> Masks:
         """Masks with which a core converts some lines alone."""
-        key = core, direction, lines.tobytes()
+        key = direction, lines.tobytes()
         if key not in self._masks:
-            on = np.zeros(self._lines, bool)
-            on[lines.ravel()] = True
             off = np.zeros(self._lines, bool)
-            self._masks[key] = Masks(~off, on, off, off)
+            self._masks[key] = Masks(~off, np.isin(np.arange(self._lines), lines), off, off)
         return self._masks[key]
 
 
-def _matrix(problem: Problem) -> Reals:
-    """Couplings of all spins to all."""
-    if problem.symmetric:
-        return problem.couplings
-    high, wide = problem.couplings.shape
-    full = np.zeros((high + wide, high + wide))
-    full[:high, high:] = problem.couplings
-    return full + full.T
-
-
-def moving_of(problem: Problem, blocks: Sequence[NDArray[np.intp]], parts: int) -> list[list[NDArray[np.intp]]]:
-    """Which spins move in each step of a round, by block: the hidden ones, then the visible ones; or a part of each."""
+def moving_of(problem: Problem, blocks: list[Numbers], parts: int) -> list[list[tuple[int, Numbers]]]:
+    """Which spins of which blocks move in each step of a round: the hidden ones, then the visible ones; or a part."""
     if problem.symmetric:
         parts = min(parts, max(map(len, blocks)))
-        return [[part for part in (np.array_split(block, parts)[p] for block in blocks) if part.size]
-                for p in range(parts)]
-    high = problem.couplings.shape[0]
-    return [[block for block in blocks if (block[0] >= high) == hidden] for hidden in (True, False)]
+        cut = [np.array_split(block, parts) for block in blocks]
+        return [[(k, own[part]) for k, own in enumerate(cut) if own[part].size] for part in range(parts)]
+    high = len(problem.couplings)
+    return [[(k, block) for k, block in enumerate(blocks) if (block[0] >= high) == hidden] for hidden in (True, False)]

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +10,7 @@ from mho.macro_models.errors import InputError
 from mho.macro_models.files import ArrayFile, FileKind
 
 _FILE = FileKind(".npz file of a problem")
-PARTS = 8
-"""Parts of the spins of a symmetric problem, of which one moves in a step: all at once would oscillate."""
-
+_FORMS = ("W", "a", "b"), ("J", "h")
 Reals = NDArray[np.float64]
 
 
@@ -42,35 +39,35 @@ class Problem:
     def __post_init__(self) -> None:
         name, biases = ("J", "h") if self.symmetric else ("W", "a and b")
         shape = self.couplings.shape
-        if len(shape) != 2 or not self.couplings.size or (self.symmetric and shape[0] != shape[1]):
-            form = "(spins, spins)" if self.symmetric else "(visible, hidden)"
-            raise InputError(f"{name} must have shape {form}, not {shape}")
-        if self.bias.shape != (self.spins,):
-            raise InputError(f"{biases} must have {self.spins} elements, not {self.bias.size}")
-        if not (np.isfinite(self.couplings).all() and np.isfinite(self.bias).all()):
-            raise InputError(f"{name}, {biases} must be finite")
-        if not self.couplings.any():
-            raise InputError(f"{name} must have a coupling that is not 0")
-        if self.symmetric and (np.diag(self.couplings).any() or not np.array_equal(self.couplings, self.couplings.T)):
+        if len(shape) != 2 or not self.couplings.any() or not np.isfinite(self.couplings).all():
+            raise InputError(f"{name} must have two dimensions and finite couplings, not all 0")
+        if self.symmetric and (not np.array_equal(self.couplings, self.couplings.T) or np.diag(self.couplings).any()):
             raise InputError("J must be symmetric, with a diagonal of 0")
+        if self.bias.shape != (self.spins,) or not np.isfinite(self.bias).all():
+            raise InputError(f"{biases} must be {self.spins} finite numbers, not {self.bias.size}")
 
     @property
     def spins(self) -> int:
         """How many there are."""
-        return self.couplings.shape[0] if self.symmetric else sum(self.couplings.shape)
+        return len(self.couplings) if self.symmetric else sum(self.couplings.shape)
 
     @property
     def values(self) -> tuple[int, int]:
         """What a spin may be."""
         return (-1, 1) if self.symmetric else (0, 1)
 
+    @property
+    def matrix(self) -> Reals:
+        """Couplings of all spins to all, (spins, spins)."""
+        if self.symmetric:
+            return self.couplings
+        full = np.zeros((self.spins, self.spins))
+        full[: len(self.couplings), len(self.couplings) :] = self.couplings
+        return full + full.T
+
     def energy(self, spins: NDArray[np.integer]) -> Reals:
         """Energies (chains,) of spins (chains, spins)."""
-        s = spins.astype(np.float64)
-        if self.symmetric:
-            return -(0.5 * np.einsum("ci,ci->c", s @ self.couplings, s) + s @ self.bias)
-        visible = self.couplings.shape[0]
-        return -(np.einsum("ci,ci->c", s[:, :visible] @ self.couplings, s[:, visible:]) + s @ self.bias)
+        return -((spins @ self.matrix / 2 + self.bias) * spins).sum(axis=1)
 
 
 def load_problem(path: str | Path) -> Problem:
@@ -84,23 +81,19 @@ def load_problem(path: str | Path) -> Problem:
     file = Path(path)
     with ArrayFile.open(file, _FILE) as arrays:
         names = set(arrays.names or ())
-        form = next((form for form in (("W", "a", "b"), ("J", "h")) if form[0] in names), None)
-        if form is None or not names <= set(form):
+        form = next((form for form in _FORMS if form[0] in names), ())
+        if not form or not names <= set(form):
             raise InputError(f"{file}: a problem has W, a, b or J, h, not {', '.join(sorted(names)) or 'one array'}")
-        read = {name: _numbers(file, name, arrays.read(name)) for name in form if name in names}
-    couplings = read[form[0]]
-    sizes = couplings.shape if len(form) == 3 else couplings.shape[:1]
-    bias = [read.get(name, np.zeros(size)).ravel() for name, size in zip(form[1:], sizes, strict=False)]
-    for name, values, size in zip(form[1:], bias, sizes, strict=False):
-        if len(values) != size:
-            raise InputError(f"{file}: {name} must have {size} elements, not {len(values)}")
+        numbers = {name: arrays.read(name) for name in form if name in names}
+    for name, array in numbers.items():
+        if array.dtype.kind not in "iufb":
+            raise InputError(f"{file}: {name} must be numbers, not {array.dtype}")
+    couplings = numbers[form[0]].astype(np.float64)
+    for name, size in zip(form[1:], couplings.shape, strict=False):
+        if numbers.setdefault(name, np.zeros(size)).shape != (size,):
+            raise InputError(f"{file}: {name} must have shape ({size},), not {numbers[name].shape}")
+    bias = np.concatenate([numbers[name] for name in form[1:] if name in numbers])
     try:
-        return Problem(couplings=couplings, bias=np.concatenate([*bias, []]), symmetric=form[0] == "J")
+        return Problem(couplings=couplings, bias=bias.astype(np.float64), symmetric=form[0] == "J")
     except InputError as error:
         raise InputError(f"{file}: {error}") from None
-
-
-def _numbers(file: Path, name: str, array: NDArray[Any]) -> Reals:
-    if array.dtype.kind not in "iufb":
-        raise InputError(f"{file}: {name} must be numbers, not {array.dtype}")
-    return array.astype(np.float64)

@@ -10,7 +10,7 @@ from mho.macro_models.devices import Device
 from mho.macro_models.errors import InputError, argument
 from mho.macro_models.integer.draws import Law, draw_key, draws
 from mho.sampler.fields import Fields, moving_of
-from mho.sampler.problem import PARTS, Problem, Reals
+from mho.sampler.problem import Problem, Reals
 
 LEVELS = 16
 """Amplitudes of a schedule: parameters of a tile."""
@@ -24,7 +24,8 @@ _LOGISTIC = 1.702
 class Schedule:
     """``steps`` at temperatures from ``begin`` to ``end``, in units of the couplings, in :data:`LEVELS` levels.
 
-    A step moves the hidden or the visible spins of a bipartite problem, one of ``parts`` of a symmetric one.
+    A step moves the hidden or the visible spins of a bipartite problem, one of ``parts`` of a symmetric one: all at
+    once would oscillate.
 
     Raises
     ------
@@ -35,7 +36,7 @@ class Schedule:
     steps: int
     begin: float = 1.0
     end: float = 1.0
-    parts: int = PARTS
+    parts: int = 8
 
     def __post_init__(self) -> None:
         for name, low in (("steps", 1), ("parts", 1), ("begin", 0.0), ("end", 0.0)):
@@ -51,16 +52,10 @@ class Schedule:
 class Samples:
     """What the chains gave.
 
-    Members
-    -------
-    spins, energies
-        After the last step, (chains, spins) int8 and (chains,).
-    best, best_energies
-        The same of the lowest energy of each chain behind a round in which each spin could move.
-    fields
-        The field that each spin saw last, with its bias, in units of the couplings, (chains, spins).
-    cores, analog_cycles
-        Cores in use; cycles of a step in which the array that works longest is at work, in the mean.
+    ``spins`` (chains, spins) int8 and ``energies`` (chains,) are those behind the last step, ``best`` and
+    ``best_energies`` those of the lowest energy of each chain behind any round. ``fields`` (chains, spins) are those
+    that each spin met last, with its bias, in units of the couplings. ``cores`` are in use; ``analog_cycles`` of a step
+    are those of the array that works longest, in the mean.
     """
 
     spins: NDArray[np.int8]
@@ -91,56 +86,47 @@ def sample(
         As of :class:`mho.sampler.fields.Fields`.
     chains
         Independent ones.
-    initial
-        Spins at first, (chains, spins) or (spins,); at random if not given.
-    clamped
-        Spins that never move, of the same shape.
+    initial, clamped
+        Spins at first, at random if not given, and which never move: (chains, spins) or (spins,).
 
     Raises
     ------
     InputError
         If the chip cannot hold the problem, or an argument is out of range.
     """
-    if not 1 <= chains < 1 << 31 or not 2 <= out_bits <= 8:
-        raise InputError(f"{argument('chains')} must be at least 1 and {argument('out_bits')} 2 to 8, not {chains} and "
-                         f"{out_bits}")
-    fields = Fields(problem, chip, device=device, seed=seed, time_s=time_s, out_bits=out_bits)
     shape, (lower, upper) = (chains, problem.spins), problem.values
-    keys = [draw_key(seed, home) for home in fields.homes]
-    images, numbers = np.arange(chains), dict.fromkeys(fields.homes, 0)
+    for name, value, low, high in (("chains", chains, 1, 1 << 31), ("out_bits", out_bits, 2, 8)):
+        if not low <= value <= high:
+            raise InputError(f"{argument(name)} must be {low} to {high}, not {value}")
+    fields = Fields(problem, chip, device=device, seed=seed, time_s=time_s, out_bits=out_bits)
     spins = initial_spins(problem, fields, chains, seed)
     if initial is not None:
         if np.shape(initial) not in (shape, shape[1:]) or not np.isin(initial, (lower, upper)).all():
             raise InputError(f"{argument('initial')} must be {lower} and {upper} of shape {shape}")
         spins[:] = initial
-    still = np.zeros(shape, bool) if clamped is None else np.broadcast_to(np.asarray(clamped, bool), shape)
-    bias, last_fields, cycles = fields.bias, np.zeros(shape), 0
-    rounds, places = moving_of(problem, fields.blocks, schedule.parts), {}
-    for k, block in enumerate(fields.blocks):
-        places |= {int(spin): k for spin in block}
-    best, best_energies = spins.copy(), problem.energy(spins)
-    width = upper - lower
+    still = np.broadcast_to(np.zeros(shape, bool) if clamped is None else np.asarray(clamped, bool), shape)
+    rounds, numbers = moving_of(problem, fields.blocks, schedule.parts), dict.fromkeys(fields.homes, 0)
+    best, best_energies, last_fields, cycles = spins.copy(), problem.energy(spins), np.zeros(shape), 0
     for step in range(schedule.steps):
         moving = rounds[step % len(rounds)]
-        lanes, busy = fields.compute(spins, every := np.concatenate(moving), step)
+        every, noise = np.concatenate([part for _, part in moving]), list[NDArray[np.int64]]()
+        lanes, busy = fields.compute(spins, every, step)
         cycles += busy
-        noise = list[NDArray[np.int64]]()
-        for part in moving:
-            k = places[int(part[0])]
-            noise.append(draws(keys[k], images, numbers[fields.homes[k]], len(part), Law.NIBBLES))
-            numbers[fields.homes[k]] += 1
-        amplitude = amplitude_of(problem, fields, schedule.temperature(step))
-        total = lanes.astype(np.int64) + bias[every]
-        # An odd sum is never 0: of spins -1 and 1 there is no third.
-        moved = np.clip(width * (total + amplitude * np.concatenate(noise, axis=1)) + width - 1, lower, upper)
+        for home, part in ((fields.homes[k], part) for k, part in moving):
+            noise.append(draws(draw_key(seed, home), np.arange(chains), numbers[home], len(part), Law.NIBBLES))
+            numbers[home] += 1
+        total = lanes + fields.bias[every]
         last_fields[:, every] = total / fields.unit
+        # An odd sum is never 0: of spins -1 and 1 there is no third.
+        total += amplitude_of(problem, fields, schedule.temperature(step)) * np.concatenate(noise, axis=1)
+        moved = np.clip((upper - lower) * (total + 1) - 1, lower, upper) if lower else np.clip(total, lower, upper)
         spins[:, every] = np.where(still[:, every], spins[:, every], moved)
-        if step % len(rounds) == len(rounds) - 1 or step == schedule.steps - 1:
+        if (step + 1) % len(rounds) == 0 or step + 1 == schedule.steps:
             energies = problem.energy(spins)
             better = energies < best_energies
             best[better], best_energies = spins[better], np.minimum(energies, best_energies)
-    return Samples(spins=spins, energies=problem.energy(spins), best=best, best_energies=best_energies, fields=last_fields,
-                   cores=len(fields.pieces), analog_cycles=cycles / schedule.steps)
+    return Samples(spins=spins, energies=problem.energy(spins), best=best, best_energies=best_energies,
+                   fields=last_fields, cores=len(fields.pieces), analog_cycles=cycles / schedule.steps)
 
 
 def initial_spins(problem: Problem, fields: Fields, chains: int, seed: int) -> NDArray[np.int8]:
@@ -155,5 +141,4 @@ def initial_spins(problem: Problem, fields: Fields, chains: int, seed: int) -> N
 
 def amplitude_of(problem: Problem, fields: Fields, temperature: float) -> int:
     """What draws are multiplied by, in lanes."""
-    lower, upper = problem.values
-    return round(_LOGISTIC * temperature / (upper - lower) * fields.unit / _DEVIATION)
+    return round(_LOGISTIC * temperature / (1 - min(problem.values)) * fields.unit / _DEVIATION)

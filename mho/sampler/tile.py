@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from mho.compiler.tile.code.allocate import allocate
 from mho.compiler.tile.code.ir import Data, Descriptor, Instruction, Repeat, TileSource, mvm, send, vec
+from mho.compiler.tile.lowering.geometry import CODES_IN, CODES_OUT
 from mho.hw.config import Chip
 from mho.hw.core.layout import pack
 from mho.hw.tile.config import TileConfig
@@ -21,8 +22,6 @@ from mho.sampler.run import Schedule, amplitude_of
 from mho.sim.tile_jobs.job import TileJob
 
 _TILE, _INPUT, _OUTPUT = "0,0", "visible_in", "spins_out"
-_CODES_IN, _CODES_OUT = 4, 2
-"""Codes of a word that the core takes, and gives."""
 _STEP_NUMBERS = 4
 """Numbers of conversions from a step of the hidden spins to the next one."""
 
@@ -62,7 +61,7 @@ def chain_job(problem: Problem, chip: Chip, fields: Fields, schedule: Schedule) 
         declare("stream", name, block=outputs, blocks=2)
         declare("walk", f"of_{source}", stream=source, run=inputs, width=1, height=1, positions_x=1, positions_y=1)
         bits = pack(product.op)
-        declare("mvm", f"to_{name}", i_last=-(-inputs // _CODES_IN) - 1, o_last=-(-product.lines.size // _CODES_OUT) - 1,
+        declare("mvm", f"to_{name}", i_last=(inputs - 1) // CODES_IN, o_last=(product.lines.size - 1) // CODES_OUT,
                 operation=0 if direction is Direction.FORWARD else _STEP_NUMBERS - 1, conversions=_STEP_NUMBERS,
                 op=bits & 0xFFFFFFFF, op_high=bits >> 32)
         parameters += [Data("parameters", f"sums_{name}", _sums(product)),

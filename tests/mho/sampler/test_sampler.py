@@ -3,6 +3,7 @@
 import json
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,9 @@ from mho.macro_models.devices import load_device
 from mho.macro_models.errors import InputError
 from mho.sampler import Problem, Samples, Schedule, load_problem, sample
 from mho.sampler.fields import Fields, pieces_of
+from mho.sampler.run import initial_spins
+from mho.sampler.tile import chain_job
+from mho.sim.tile_jobs.run import run_job
 
 IDEAL = load_device("ideal")
 
@@ -112,10 +116,11 @@ def test_what_is_no_problem_is_refused(tmp_path: Path) -> None:
     w, j = np.ones((3, 2)), np.ones((3, 3))
     for arrays, sentence in (
         ({"W": w, "h": w}, "a problem has W, a, b or J, h, not W, h"),
-        ({"W": w, "a": np.ones(2)}, "a must have 3 elements, not 2"),
+        ({"W": w, "a": np.ones(2)}, r"a must have shape \(3,\), not \(2,\)"),
         ({"J": j}, "J must be symmetric, with a diagonal of 0"),
-        ({"J": np.zeros((2, 2))}, "J must have a coupling that is not 0"),
-        ({"W": w * np.nan}, "W, a and b must be finite"),
+        ({"J": np.zeros((2, 2))}, "J must have two dimensions and finite couplings, not all 0"),
+        ({"W": w * np.nan}, "W must have two dimensions and finite"),
+        ({"W": np.ones(3)}, "W must have two dimensions"),
         ({"J": np.array([["a"]])}, "J must be numbers, not <U1"),
     ):
         np.savez(tmp_path / "p.npz", **arrays)  # type: ignore[arg-type]
@@ -124,7 +129,7 @@ def test_what_is_no_problem_is_refused(tmp_path: Path) -> None:
     problem = symmetric(40)
     for schedule, more, sentence in (
         ({"steps": 0}, {}, "steps must be at least 1"), ({"steps": 1, "end": -1.0}, {}, "end must be at least 0"),
-        ({"steps": 1}, {"chains": 0}, "chains must be at least 1"),
+        ({"steps": 1}, {"chains": 0}, "chains must be 1 to"),
         ({"steps": 1}, {}, "a chip must have 10 cores for 40 spins, not 4"),
         ({"steps": 1}, {"initial": np.zeros(40)}, "a chip must have|initial must be -1 and 1"),
     ):
@@ -132,6 +137,24 @@ def test_what_is_no_problem_is_refused(tmp_path: Path) -> None:
             sample(problem, small(), Schedule(**schedule), device=IDEAL, **more)  # type: ignore[arg-type]
     with pytest.raises(InputError, match=r"core.kind tnsa, not pwm"):
         sample(problem, load_chip("pwm16-core"), Schedule(steps=1), device=IDEAL)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("visible", "hidden", "bits"), [(13, 8, 4), (30, 21, 8)])
+def test_a_tile_has_the_same_spins(visible: int, hidden: int, bits: int) -> None:
+    """By the interpreter, whose bits are those of the Verilog: numbers of conversions, draws, sums and thresholds."""
+    problem, device = bipartite(visible, hidden), load_device("rram-neurram")
+    chip, schedule = load_chip("tnsa64-2x2", {"tile.draws": True}), Schedule(steps=12, begin=0.7, end=0.7)
+    given: dict[str, Any] = {"device": device, "seed": 3, "time_s": 86_400.0}
+    result = sample(problem, chip, schedule, chains=5, out_bits=bits, **given)
+    fields = Fields(problem, chip, out_bits=bits, **given)
+    first = initial_spins(problem, fields, 5, 3)[:, :visible]
+    found = run_job(chain_job(problem, chip, fields, schedule), {"": first}, **given).outputs["0,0:0"]
+    np.testing.assert_array_equal(found.reshape(5, -1), result.spins)
+    assert 0.2 < result.spins.mean() < 0.8
+    for wrong, sentence in ((Schedule(steps=3), "as often"), (Schedule(steps=4, end=2.0), "one temperature")):
+        with pytest.raises(InputError, match=sentence):
+            chain_job(problem, chip, fields, wrong)
 
 
 def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
