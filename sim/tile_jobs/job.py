@@ -59,8 +59,8 @@ class TileJob:
     reductions: Sequence[Reduction] = ()
     """As of :class:`mho.hw.tile.interpreter.joined.Joined`. A flow goes to tiles or to the host."""
     conductances: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
-    """By tile, in uS, of shape (driven lines, converted lines); a tile that is missing has all cells at
-    ``g_min_uS``."""
+    """By tile, in uS, of shape (driven lines, converted lines), NaN for cells that are not formed; a tile that is
+    missing has all cells at ``g_min_uS``."""
     texts: Mapping[str, tuple[str, Sequence[int]]] = field(default_factory=dict)
     """By tile: the file, and the line that each word comes from, none of a program that is no text."""
 
@@ -73,7 +73,7 @@ class TileJob:
                 raise InputError(f"{self.chip.name}: tiles are {', '.join(sizes)}, not {tile!r}")
             program.check(sizes[tile], f"the program of tile {tile}")
         for tile, values in self.conductances.items():
-            if values.shape != shape or not np.isfinite(values).all() or (values < 0).any():
+            if values.shape != shape or np.isinf(values).any() or (values < 0).any():
                 raise InputError(
                     f"conductances of tile {tile} must be {shape[0]} x {shape[1]} numbers of uS, 0 or more, not "
                     f"{list(values.shape)} from {np.min(values, initial=0):g} to {np.max(values, initial=0):g}")
