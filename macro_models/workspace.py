@@ -69,11 +69,6 @@ class Workspace:
     parent
         Where it is made; the folder of the system for such things if nothing is said.
 
-    Attributes
-    ----------
-    path
-        The folder.
-
     Raises
     ------
     OSError

@@ -101,8 +101,6 @@ class Cells(Shown):
     ----------
     cores
         Cells of each core.
-    chip
-        The chip's description.
     network
         Hash of the network whose targets were programmed, see :func:`network_hash`.
     device

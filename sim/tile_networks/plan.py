@@ -136,8 +136,6 @@ def make_plan(
     ----------
     code
         The programs, and what joins them.
-    parts
-        The mesh.
     masks
         Masks of the cores, by node.
     entries, first

@@ -32,8 +32,6 @@ class CoreTasks:
     ----------
     chip
         The chip, whose cores take operations from the host.
-    node
-        The tile.
     """
 
     def __init__(self, chip: Chip, node: int) -> None:
@@ -72,12 +70,8 @@ class TileCore(CoreTasks):
 
     Parameters
     ----------
-    bus
-        The chip's.
     chip
         The chip, whose cores take operations from the host.
-    node
-        The tile.
     """
 
     def __init__(self, bus: TaskBus, chip: Chip, node: int) -> None:

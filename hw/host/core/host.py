@@ -118,8 +118,6 @@ class CoreHost(wiring.Component, VectorMembers):
 
     Parameters
     ----------
-    blocks
-        The core.
     shared
         Others ask the core for operations too, see :class:`mho.hw.host.core.shared_access.SharedAccess`.
 
