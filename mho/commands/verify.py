@@ -8,8 +8,7 @@ import click
 
 from mho.macro_models.errors import InputError
 from mho.terminal.console import Output
-from mho.terminal.groups import Group
-from mho.terminal.options import chip_option, common_options, example
+from mho.terminal.options import Group, chip_option, common_options, example
 from mho.terminal.paths import FIGURE, READS, WAVES, WORD
 
 if TYPE_CHECKING:
@@ -128,8 +127,7 @@ def noc_command(
         report = verify_noc(cfg, flits=flits, seed=seed, progress=progress)
     out.text(str(report))
     if output is not None:
-        from mho.figures.run import save_figure
-        from mho.figures.write import figure_of_noc
+        from mho.figures.run import figure_of_noc, save_figure
 
         save_figure(figure_of_noc(report), output)
     content = {key: value for key, value in vars(report).items() if key not in ("mesh", "latencies")}

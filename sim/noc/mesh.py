@@ -137,8 +137,6 @@ def build_mesh(component: wiring.Component, bench: str, ports: str, *, registere
 
     Parameters
     ----------
-    component
-        The mesh.
     bench
         Its C++ bench, in ``sim/hdl``.
     ports
