@@ -45,8 +45,6 @@ def load(
 
     Parameters
     ----------
-    board_name
-        The board.
     file
         The bitstream.
     flash

@@ -58,8 +58,6 @@ class BoardTerminal:
 
     Parameters
     ----------
-    cfg
-        The board.
     link
         A symbolic link to the terminal that is made, and removed by :meth:`close`.
 

@@ -9,8 +9,9 @@ the instance: then it is a function of that, which sees what ``__init__`` has se
         total = Out(lambda self: unsigned(self.cfg.width))
         terms = array(In(stream.Signature(8)), lambda self: self.cfg.terms_at_a_time)
 
-To a type checker ``total`` is a signal, ``terms`` a list of streams, and a port whose signature is a :class:`Bundle`
-has the members of that, so that a name that is not there is found before anything is elaborated.
+A text below a port says what it carries; the generated Verilog repeats it. To a type checker ``total`` is a signal,
+``terms`` a list of streams, and a port whose signature is a :class:`Bundle` has the members of that, so that a name
+that is not there is found before anything is elaborated.
 """
 
 from collections.abc import Callable, Mapping
@@ -124,13 +125,15 @@ class Component(_Declares, wiring.Component, Generic[_Config]):
     ----------
     cfg
         What its ports and its inside depend on, of the type in brackets behind the name of this class.
-    members
-        Ports before those, such as are those of another block.
+    members, behind
+        Ports before and behind those, such as are those of another block.
     """
 
-    def __init__(self, cfg: _Config = None, members: Mapping[str, Any] = {}) -> None:
+    def __init__(
+        self, cfg: _Config = None, members: Mapping[str, Any] = {}, behind: Mapping[str, Any] = {}
+    ) -> None:
         self.cfg = cfg
-        super().__init__({**members, **self._members(self)})
+        super().__init__({**members, **self._members(self), **behind})
 
     @classmethod
     def ports_for(cls, cfg: _Config) -> dict[str, Member]:
@@ -150,12 +153,18 @@ class SizedSignature(wiring.Signature):
 
 
 class Bundle(_Declares, SizedSignature):
-    """Ports that belong together, seen from one of both ends: a signature whose members are attributes of its class."""
+    """Ports that belong together, seen from one of both ends: a signature whose members are attributes of its class.
+
+    Parameters
+    ----------
+    members
+        Further ones behind those, such as are those of another bundle.
+    """
 
     if TYPE_CHECKING:
         # What is made of it has its ports and this: to a type checker it is the signature itself.
         @property
         def signature(self) -> wiring.Signature: ...
 
-    def __init__(self) -> None:
-        super().__init__(self._members(self))
+    def __init__(self, members: Mapping[str, Any] = {}) -> None:
+        super().__init__({**self._members(self), **members})

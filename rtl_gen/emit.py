@@ -83,8 +83,6 @@ def emit_core(
 
     Parameters
     ----------
-    chip
-        The chip.
     folder
         Where the files go; it is made if it is missing.
     wrap

@@ -93,8 +93,6 @@ def generate(
 
     Parameters
     ----------
-    chip
-        The chip.
     output_dir
         Made if it is missing. One that an earlier run wrote is written anew: files of ours are renewed or removed,
         those of its user stay as they are (see :mod:`mho.rtl_gen.folder`).

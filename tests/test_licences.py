@@ -117,9 +117,10 @@ def test_the_versions_of_ci_are_ones_that_are_asked_for() -> None:
     pinned = [Requirement(line) for line in lines if not line.startswith("#")]
     versions = {canonicalize_name(one.name): next(iter(one.specifier)).version for one in pinned}
     assert all([part.operator for part in one.specifier] == ["=="] for one in pinned)
-    # Tools of FPGAs and layouts and PyTorch are for users; the tests take those of the system, and what is installed.
+    # Tools of FPGAs and layouts, LiteX, PyTorch are for users; tests take those of the system, and what is installed.
     extras = PROJECT["project"]["optional-dependencies"]
-    absent = {Requirement(text).name for extra in ("torch", "fpga-tools", "layout") for text in extras[extra]}
+    tools = [text for extra in ("torch", "fpga-tools", "layout", "litex") for text in extras[extra]]
+    absent = {Requirement(text).name for text in tools}
     for text in of_all():
         wanted = Requirement(text)
         if wanted.name not in absent:

@@ -1,4 +1,4 @@
-"""Trains the two example classifiers and writes them with their data to ``mho/data``.
+"""Trains the example classifiers and writes them with their data to ``mho/data``, a small one to ``examples/soc``.
 
     python examples/models/train.py
 
@@ -232,25 +232,33 @@ def _digits() -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.uint8], 
     return x[500:], y[500:], x[:500], y[:500]
 
 
+def _half_digits() -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.uint8], NDArray[np.int64]]:
+    """The same with sums of two rows: 4 x 8 pixels, 0..32, for a tile of 64 lines."""
+    x, y, x_test, y_test = _digits()
+    half, half_test = (images.reshape(-1, 4, 2, 8).sum(axis=2, dtype=np.uint8) for images in (x, x_test))
+    return half, y, half_test[:100], y_test[:100]
+
+
 def _fashion() -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.uint8], NDArray[np.int64]]:
     with np.load(FASHION, allow_pickle=False) as data:
         return data["x_train"], data["y_train"].astype(np.int64), data["x_test"], data["y_test"].astype(np.int64)
 
 
 RECIPES = {
-    "digits": (_digits, 16.0, Recipe(hidden=(48,), epochs=300, batch=32)),
-    "fashion14": (_fashion, 255.0, Recipe(hidden=(64,), epochs=200, flip=True, noise=0.05, decay=1e-2)),
+    "digits": (_digits, 16.0, Recipe(hidden=(48,), epochs=300, batch=32), TARGET),
+    "fashion14": (_fashion, 255.0, Recipe(hidden=(64,), epochs=200, flip=True, noise=0.05, decay=1e-2), TARGET),
+    "half_digits": (_half_digits, 32.0, Recipe(hidden=(32,), epochs=300, batch=32), ROOT / "examples" / "soc"),
 }
 
 
 def main() -> None:
-    """Trains both and reports their accuracy in onnxruntime's arithmetic, where that is installed."""
-    for name, (load, scale, recipe) in RECIPES.items():
+    """Trains all and reports their accuracy in onnxruntime's arithmetic, where that is installed."""
+    for name, (load, scale, recipe, folder) in RECIPES.items():
         x, y, x_test, y_test = load()
         layers = train(x / scale, y, recipe)
         model = to_onnx(name, layers, x.shape[1:], scale)
-        np.savez_compressed(TARGET / f"{name}.npz", x=x_test, y=y_test.astype(np.uint8), calibrate=x[:256])
-        write(model, TARGET / f"{name}.onnx", x_test, y_test)
+        np.savez_compressed(folder / f"{name}.npz", x=x_test, y=y_test.astype(np.uint8), calibrate=x[:256])
+        write(model, folder / f"{name}.onnx", x_test, y_test)
 
 
 def write(model: onnx.ModelProto, path: Path, x: NDArray[Any], y: NDArray[np.integer]) -> None:

@@ -191,8 +191,6 @@ def verify(
 
     Parameters
     ----------
-    board_name
-        The board.
     chip
         What is put on it, or None for :data:`SMALL`.
     place

@@ -30,20 +30,14 @@ class BoardCore(ports.Component[BoardConfig]):
     (:func:`mho.hw.host.core.map.core_map`), from :data:`~mho.hw.board.config.BOARD_BASE` on those of the board
     (:func:`~mho.hw.board.board_map.board_map`), from :func:`~mho.hw.board.config.load_base` on the load port
     (:class:`~mho.hw.board.load_port.LoadPort`).
-
-    Members
-    -------
-    bus : In(RegisterBus)
-        The bus.
-    busy : Out(1)
-        An operation is in progress.
-    error : Out(1)
-        An operation since the last reset of the core had no table.
     """
 
     bus = ports.In(lambda self: RegisterBus(address_width(self.cfg.emulator)))
+    """The bus."""
     busy = ports.Out(1)
+    """An operation is in progress."""
     error = ports.Out(1)
+    """An operation since the last reset of the core had no table."""
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -91,21 +85,14 @@ LEDS = ("alive", "busy", "error")
 
 
 class BoardTop(Component[AnyConfig]):
-    """A core with an emulated array, or a chip of tiles with such cores, behind a serial line.
-
-    Members
-    -------
-    rx : In(1)
-        From the host, asynchronous.
-    tx : Out(1)
-        To the host.
-    leds : Out(3)
-        See :data:`LEDS`; 1 is lit.
-    """
+    """A core with an emulated array, or a chip of tiles with such cores, behind a serial line."""
 
     rx = In(1, init=1)
+    """From the host, asynchronous."""
     tx = Out(1, init=1)
+    """To the host."""
     leds = Out(len(LEDS))
+    """See :data:`LEDS`; 1 is lit."""
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -12,7 +12,7 @@ from mho.hw.chip.port import FlitPort
 from mho.hw.core.port import join
 from mho.hw.host.bus import RegisterBus
 from mho.hw.host.split import BusSplit, Region
-from mho.hw.macro.write_pins import ENABLE
+from mho.hw.macro.contract import ENABLE
 from mho.hw.noc.registers.packet import host_address_bits
 from mho.hw.tile.rtl.mesh import TileMesh
 

@@ -25,32 +25,22 @@ class FlitPort(Component):
 
     Parameters
     ----------
-    mesh
-        The mesh.
     map
         Its registers, of :func:`mho.hw.chip.map.chip_page`.
-
-    Members
-    -------
-    bus : In(RegisterBus(PAGE_BITS))
-        The registers.
-    send : Out(stream of FlitLayout(mesh))
-        Flits of the host.
-    receive : In(Arrival(BodyLayout(mesh)))
-        Flits for the host.
-    lost : In(1)
-        A flit of the host was dropped.
-    core_irq, tile_irq, irq : In(1), In(mesh.nodes), Out(1)
-        Interrupts of the cores and of the tiles, and that of the chip.
     """
 
     bus = In(lambda self: RegisterBus(self.map.address_width))
+    """The registers."""
     send = Out(lambda self: stream.Signature(FlitLayout(self.mesh)))
+    """Flits of the host."""
     receive = In(lambda self: Arrival(BodyLayout(self.mesh)))
+    """Flits for the host."""
     lost = In(1)
+    """A flit of the host was dropped."""
     core_irq = In(1)
     tile_irq = In(lambda self: self.mesh.nodes)
     irq = Out(1)
+    """Interrupts of the cores and of the tiles, and that of the chip."""
 
     def __init__(self, mesh: MeshConfig, map: RegisterMap) -> None:
         self.mesh, self.map = mesh, map

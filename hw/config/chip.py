@@ -303,8 +303,9 @@ class Chip(ABC):
             content["macro"]["files"] = list(content["macro"]["files"])
             content["macro"]["rtl"] = list(content["macro"]["rtl"])
             # What came later is left out where it is empty, so that hashes of older descriptions stay.
-            for name in ("wrapper", "rtl", "absolute", "commands", "ties", "extra", "clocks", "ground", "domains"):
-                if not content["macro"][name]:
+            for name in ("wrapper", "rtl", "absolute", "commands", "ties", "extra", "clocks", "ground", "domains",
+                         "width_um", "height_um", "pin_pitch_um", "sides"):
+                if content["macro"][name] in (keys_of(MacroSection)[name].default, []):
                     del content["macro"][name]
         return content
 

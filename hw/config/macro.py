@@ -15,6 +15,8 @@ from mho.macro_models.files.scripts import NAME
 
 DOMAINS = ("array", "periphery", "programming")
 """What a supply of a macro can be for."""
+EDGES = ("left", "right", "bottom", "top")
+"""Of a macro's outline."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +81,13 @@ class MacroSection:
         {}, 'Supply pin of the macro = "array", "periphery" or "programming": what it supplies, for the power intent.',
         expects='a table of PIN = "array", "periphery" or "programming"',
     )
+    width_um: float = key(0.0, "Width of the macro's outline; 0: as its pins want.", low=0.0, high=1e4)
+    height_um: float = key(0.0, "Height of it; 0: as its pins want.", low=0.0, high=1e4)
+    pin_pitch_um: float = key(1.0, "From pin to pin along an edge of the outline.", low=0.8, high=100.0)
+    sides: dict[str, str] = key(
+        {}, 'Pin of the macro = "left", "right", "bottom" or "top"; else inputs are left, outputs right.',
+        expects='a table of PIN = "left", "right", "bottom" or "top"',
+    )
 
     def __post_init__(self) -> None:
         check_section(self, "macro.")
@@ -102,6 +111,11 @@ class MacroSection:
                 raise ChipError(path, f"{path} must be a pin of macro.extra, which has no {pin}")
             if type(rate) not in (int, float) or not 0.001 <= rate <= 5000.0:
                 raise ChipError(path, f"{path} must be 0.001 to 5000 MHz, not {shown(rate)}")
+
+        for pin, side in self.sides.items():
+            if side not in EDGES:
+                path = f"macro.sides.{pin}"
+                raise ChipError(path, f"{path} must be left, right, bottom or top, not {shown(side)}")
 
         for pin, domain in self.domains.items():
             path = f"macro.domains.{pin}"

@@ -60,42 +60,32 @@ class MaskStore(Resettable[CoreShape]):
 
     After reset the memory is set to its defaults, one word a cycle (``18 * cfg.mask_words`` cycles). A look-up reads
     four words for each word of a mask and takes ``4 * cfg.mask_words + 1`` cycles after ``read``. Writes wait for both.
-
-    Members
-    -------
-    i : In(stream.Signature(MaskLayout(cfg)))
-        Writes; in force for look-ups that begin with the transfer or later. Addresses behind the last mask are ignored.
-    ready : Out(1)
-        A look-up may begin.
-    read : In(1)
-        Begin a look-up; only while ``ready``.
-    backward, wl_select, line_select : In
-        The operation; they must stay until the next look-up.
-    busy : Out(1)
-        A look-up is in progress.
-    wl, driven, enabled : Out(cfg.mask_lines)
-        Word lines that are on, driven lines that take an input, converted lines that give a code (see
-        :class:`mho.macro_models.integer.operation.Masks`). Valid after a look-up until the next.
-    word_valid : Out(1)
-        A word of them is complete: the same, for whoever keeps it in a memory.
-    word_index, word_driven, word_enabled : Out
-        Which, and the words.
     """
 
     i = In(lambda self: stream.Signature(MaskLayout(self.cfg)))
+    """Writes; in force for look-ups that begin with the transfer or later. Addresses behind the last mask are
+    ignored."""
     ready = Out(1)
+    """A look-up may begin."""
     read = In(1)
+    """Begin a look-up; only while ``ready``."""
     backward = In(1)
     wl_select = In(3)
     line_select = In(3)
+    """The operation; they must stay until the next look-up."""
     busy = Out(1)
+    """A look-up is in progress."""
     wl = Out(lambda self: self.cfg.mask_lines)
     driven = Out(lambda self: self.cfg.mask_lines)
     enabled = Out(lambda self: self.cfg.mask_lines)
+    """Word lines that are on, driven lines that take an input, converted lines that give a code (see
+    :class:`mho.macro_models.integer.operation.Masks`). Valid after a look-up until the next."""
     word_valid = Out(1)
+    """A word of them is complete: the same, for whoever keeps it in a memory."""
     word_index = Out(lambda self: range(self.cfg.mask_words))
     word_driven = Out(lambda self: self.cfg.mask_width)
     word_enabled = Out(lambda self: self.cfg.mask_width)
+    """Which, and the words."""
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -5,39 +5,32 @@ from typing import Any
 
 from amaranth.hdl import Module, Shape, ShapeLike, Signal, Value, unsigned
 from amaranth.lib import stream, wiring
-from amaranth.lib.wiring import In, Out
+
+from mho.hw.ports import Bundle, In, Out
 
 PRODUCTS = ("op", "i", "o", "words")
 """Members of a vector port that products go through: in a tile they are the program's."""
 
 
-class CoreStatus(wiring.Signature):
-    """What a core says of itself.
+class CoreStatus(Bundle):
+    """What a core says of itself."""
 
-    Members
-    -------
-    busy : Out(1)
-        From the transfer of a descriptor to that of the last word of its result.
-    done : Out(1)
-        Strobe, once an operation: its result begins to drain.
-    error : Out(1)
-        An illegal descriptor was dropped. Stays until reset.
-    mvms : Out(32)
-        Conversions that ended: two for an operation of two segments.
-    cycles_total : Out(48)
-        Cycles in which an operation was in progress.
-    cycles_analog, cycles_hold : Out(48)
-        Of these, cycles of operations at the pins, without and with ``hold``.
-    """
-
-    def __init__(self) -> None:
-        super().__init__({
-            "busy": Out(1), "done": Out(1), "error": Out(1), "mvms": Out(32),
-            "cycles_total": Out(48), "cycles_analog": Out(48), "cycles_hold": Out(48),
-        })
+    busy = Out(1)
+    """From the transfer of a descriptor to that of the last word of its result."""
+    done = Out(1)
+    """Strobe, once an operation: its result begins to drain."""
+    error = Out(1)
+    """An illegal descriptor was dropped. Stays until reset."""
+    mvms = Out(32)
+    """Conversions that ended: two for an operation of two segments."""
+    cycles_total = Out(48)
+    """Cycles in which an operation was in progress."""
+    cycles_analog = Out(48)
+    cycles_hold = Out(48)
+    """Of these, cycles of operations at the pins, without and with ``hold``."""
 
 
-class VectorPort(wiring.Signature):
+class VectorPort(Bundle):
     """The vector port, seen from the core: what every kind of core has, and all that its surroundings know of it.
 
     The port's own are the members and their order in time: one descriptor, then its input words, then its output words,
@@ -58,36 +51,30 @@ class VectorPort(wiring.Signature):
         The member by which the macro's pins are driven by hand, if they can be: ``manual``.
     words
         Shape of a range of output words, if an operation gives only some.
-
-    Members
-    -------
-    soft_reset : In(1)
-        Resets the core and its masks, see :class:`mho.hw.block.Resettable`.
-    op : In(stream of op)
-        What to do. An illegal descriptor is dropped and sets ``status.error``. The operation uses the masks as they are
-        when its descriptor is transferred.
-    i, o : In(stream of 32 bits), Out(stream of 32 bits)
-        Input and output codes of the operations in their order.
-    mask : In(stream of mask)
-        Writes of masks.
-    status : Out(CoreStatus())
-        State and counters.
-    words : In(words)
-        With ``words``: first and last word of those that the operation gives, taken with its descriptor.
-    <the members of engine, of trim and of manual>
     """
+
+    soft_reset = In(1)
+    """Resets the core and its masks, see :class:`mho.hw.block.Resettable`."""
+    op = In(lambda self: stream.Signature(self.op_shape))
+    """What to do. An illegal descriptor is dropped and sets ``status.error``. The operation uses the masks as they are
+    when its descriptor is transferred."""
+    i = In(stream.Signature(unsigned(32)))
+    o = Out(stream.Signature(unsigned(32)))
+    """Input and output codes of the operations in their order."""
+    mask = In(lambda self: stream.Signature(self.mask_shape))
+    """Writes of masks."""
+    status = Out(CoreStatus())
+    """State and counters."""
+    words = In(lambda self: self.words_shape, when=lambda self: self.words_shape is not None)
+    """First and last word of those that the operation gives, taken with its descriptor."""
 
     def __init__(
         self, op: ShapeLike, mask: ShapeLike, engine: wiring.Signature | None = None,
         trim: Mapping[str, Any] | None = None, manual: Mapping[str, Any] | None = None, words: ShapeLike | None = None,
     ) -> None:
+        self.op_shape, self.mask_shape, self.words_shape = op, mask, words
         self.op_bits, self.mask_bits = Shape.cast(op).width, Shape.cast(mask).width
-        super().__init__({
-            "soft_reset": In(1), "op": In(stream.Signature(op)), "i": In(stream.Signature(unsigned(32))),
-            "o": Out(stream.Signature(unsigned(32))), "mask": In(stream.Signature(mask)), "status": Out(CoreStatus()),
-            **({} if words is None else {"words": In(words)}),
-            **({} if engine is None else engine.members), **(trim or {}), **(manual or {}),
-        })
+        super().__init__({**({} if engine is None else engine.members), **(trim or {}), **(manual or {})})
 
 
 class VectorMembers:
@@ -124,4 +111,4 @@ def join(m: Module, port: wiring.Signature, core: Any, driver: Any, *, but: tupl
         if member.is_signature:
             wiring.connect(m, core=inner, driver=outer)
         else:
-            m.d.comb += outer.eq(inner) if member.flow is Out else inner.eq(outer)
+            m.d.comb += outer.eq(inner) if member.flow is wiring.Out else inner.eq(outer)

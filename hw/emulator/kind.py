@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 
 from mho.hw.config import Chip, PulseChip
 from mho.hw.emulator.config import EmulatorConfig
-from mho.hw.emulator.core import EmulatedCore
 from mho.hw.emulator.layout import TABLES, TAGS, LoadWord
-from mho.hw.emulator.macro import EmulatedMacro
+from mho.hw.emulator.macro import EmulatedCore, EmulatedMacro
 from mho.hw.host.core.blocks import CoreBlocks
 from mho.hw.kinds import core_blocks
 from mho.macro_models.errors import InputError

@@ -25,17 +25,12 @@ class RegisterBus(Bundle):
     ----------
     address_width
         Bits of a byte address.
-
-    Members
-    -------
-    request : Out(stream of request_layout)
-        What is wanted.
-    response : In(stream of response_layout)
-        The answer.
     """
 
     request = Out(lambda self: stream.Signature(request_layout(self.address_width)))
+    """What is wanted."""
     response = In(stream.Signature(response_layout()))
+    """The answer."""
 
     def __init__(self, address_width: int) -> None:
         self.address_width = address_width

@@ -7,9 +7,9 @@ from typing import Any
 
 from amaranth.hdl import Cat, Const, Module, Signal
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
 
 from mho.hw.host.bus import RegisterBus
+from mho.hw.ports import Component, In
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Region:
     width: int
 
 
-class BusSplit(wiring.Component):
+class BusSplit(Component):
     """Passes each access on to the bus of its region; one outside of all regions answers with an error.
 
     One access at a time. It takes a cycle longer, so that no path leads from one bus through to another.
@@ -35,8 +35,6 @@ class BusSplit(wiring.Component):
 
     Members
     -------
-    bus : In(RegisterBus)
-        The whole.
     <region> : Out(RegisterBus)
         One for each region, by its name.
 
@@ -46,7 +44,8 @@ class BusSplit(wiring.Component):
         If a region is not aligned, lies outside or overlaps another.
     """
 
-    bus: Any
+    bus: Any = In(lambda self: RegisterBus(self.address_width))
+    """The whole."""
 
     def __init__(self, address_width: int, regions: tuple[Region, ...]) -> None:
         end = 0
@@ -55,10 +54,7 @@ class BusSplit(wiring.Component):
                 raise ValueError(f"Region {region.name} must be aligned, inside and apart, not at {region.base:#x}")
             end = region.base + 2**region.width
         self.address_width, self.regions = address_width, regions
-        super().__init__({
-            "bus": In(RegisterBus(address_width)),
-            **{region.name: Out(RegisterBus(region.width)) for region in regions},
-        })
+        super().__init__(behind={region.name: wiring.Out(RegisterBus(region.width)) for region in regions})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

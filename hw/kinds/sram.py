@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from amaranth.hdl import Module, Signal, Value, signed
-from amaranth.lib.wiring import In, Out
 from numpy.typing import ArrayLike, NDArray
 
 from mho.hw import ports
@@ -18,8 +17,8 @@ from mho.hw.core.digital.sequencer import Phase
 from mho.hw.core.row_core import RowCore
 from mho.hw.core.timing import Drain
 from mho.hw.core.write_verify import WriteVerifyConfig
+from mho.hw.host.core.blocks import RowBlocks
 from mho.hw.host.core.map import core_map
-from mho.hw.host.core.row_blocks import RowBlocks
 from mho.hw.kinds import Energy
 from mho.hw.macro.contract import ContractPins
 from mho.macro_models.integer.operation import MAX_BITS, MOST_OUT_BITS, Masks, MvmOperation
@@ -89,41 +88,36 @@ class SramCoreConfig(RowConfig):
 
 
 class SramPins(ContractPins):
-    """Signature of the macro, seen from the digital side (``Out`` drives the macro). A strobe is one cycle long.
-
-    Members
-    -------
-    row_pos, row_neg : Out(lines)
-        The plane's bit of positive and of negative inputs; never both. They change in the cycle behind ``sample``.
-    wl_en : Out(lines)
-        Rows that are on in this product; those that are off are not driven.
-    sample : Out(1)
-        Strobe: a plane begins; the one before, if there was one, is added to the sums, ``2**plane`` times.
-    plane : Out(3)
-        Number of the plane, from the highest down to 0.
-    step_code, op_id : Out(16), Out(64)
-        Step and number of this product. Left open in silicon.
-    capture : Out(1)
-        Strobe: the last plane is added, the sums go to what is read, and begin anew. The last cycle of a product.
-    group : Out
-        Group of ``lanes`` columns of weights that is read; ``sums`` are those of the last cycle's group.
-    sums : In(lanes * sum_bits)
-        Sums of the group, two's complement, lowest column first.
-    hold : In(1)
-        Freezes the sequencer's timer. For slow bodies; 0 in silicon.
-    """
+    """Signature of the macro, seen from the digital side (``Out`` drives the macro). A strobe is one cycle long."""
 
     module = "sram_macro"
     strobes = ("sample", "capture")
     watched = ("group",)
 
+    row_pos = ports.Out(lambda self: self.lines)
+    row_neg = ports.Out(lambda self: self.lines)
+    """The plane's bit of positive and of negative inputs; never both. They change in the cycle behind ``sample``."""
+    wl_en = ports.Out(lambda self: self.cfg.rows)
+    """Rows that are on in this product; those that are off are not driven."""
+    sample = ports.Out(1)
+    """Strobe: a plane begins; the one before, if there was one, is added to the sums, ``2**plane`` times."""
+    plane = ports.Out((MAX_BITS - 1).bit_length())
+    """Number of the plane, from the highest down to 0."""
+    capture = ports.Out(1)
+    """Strobe: the last plane is added, the sums go to what is read, and begin anew. The last cycle of a product."""
+    step_code = ports.Out(16)
+    op_id = ports.Out(64)
+    """Step and number of this product. Left open in silicon."""
+    group = ports.Out(lambda self: (self.cfg.group_rows - 1).bit_length())
+    """Group of ``lanes`` columns of weights that is read; ``sums`` are those of the last cycle's group."""
+    sums = ports.In(lambda self: self.cfg.lanes * self.cfg.sum_bits)
+    """Sums of the group, two's complement, lowest column first."""
+    hold = ports.In(1)
+    """Freezes the sequencer's timer. For slow bodies; 0 in silicon."""
+
     def __init__(self, cfg: SramCoreConfig) -> None:
         self.cfg, self.lines = cfg, cfg.lines
-        super().__init__({
-            "row_pos": Out(cfg.lines), "row_neg": Out(cfg.lines), "wl_en": Out(cfg.rows), "sample": Out(1),
-            "plane": Out((MAX_BITS - 1).bit_length()), "capture": Out(1), "step_code": Out(16), "op_id": Out(64),
-            "group": Out((cfg.group_rows - 1).bit_length()), "sums": In(cfg.lanes * cfg.sum_bits), "hold": In(1),
-        })
+        super().__init__()
 
     @property
     def constants(self) -> Mapping[str, int]:
@@ -132,19 +126,13 @@ class SramPins(ContractPins):
 
 
 class SumGroups(ColumnGroups):
-    """Makes codes of sums; see :class:`ColumnGroups` and :func:`mho.macro_models.integer.sram.rescaled`.
-
-    Members
-    -------
-    totals : In(cfg.lanes * cfg.sum_bits)
-        Those of the group of the last cycle.
-    step_code : In(16)
-        With ``finish``: step of the product.
-    """
+    """Makes codes of sums; see :class:`ColumnGroups` and :func:`mho.macro_models.integer.sram.rescaled`."""
 
     stages = ("read", "shifted")
     totals = ports.In(lambda self: self.cfg.lanes * self.cfg.sum_bits)
+    """Those of the group of the last cycle."""
     step_code = ports.In(16)
+    """With ``finish``: step of the product."""
 
     def exact(self, m: Module, group: Value) -> list[Signal]:
         """A cycle for the shift."""

@@ -15,20 +15,14 @@ class RoundRobin(Component):
     ----------
     count
         Requests.
-
-    Members
-    -------
-    request : In(count)
-        Requests. One that is granted counts as served in this cycle.
-    grant : Out(count)
-        One of them, or none if there is none. Combinational.
-    index : Out(range(count))
-        Which one, found beside the grant and not from it; of no meaning if there is none.
     """
 
     request = In(lambda self: self.count)
+    """Requests. One that is granted counts as served in this cycle."""
     grant = Out(lambda self: self.count)
+    """One of them, or none if there is none. Combinational."""
     index = Out(lambda self: range(self.count))
+    """Which one, found beside the grant and not from it; of no meaning if there is none."""
 
     def __init__(self, count: int) -> None:
         self.count = count

@@ -18,29 +18,20 @@ class FlitFifo(Component):
         Bits of an entry.
     depth
         Entries: a power of two.
-
-    Members
-    -------
-    i : In(width)
-        What is written.
-    put : In(1)
-        Write. Only when ``ready``.
-    ready : Out(1)
-        There is room.
-    o : Out(width)
-        The head; of no meaning unless ``valid``.
-    valid : Out(1)
-        There is a head.
-    take : In(1)
-        Take the head. Only when ``valid``.
     """
 
     i = In(lambda self: self.width)
+    """What is written."""
     put = In(1)
+    """Write. Only when ``ready``."""
     ready = Out(1, init=1)
+    """There is room."""
     o = Out(lambda self: self.width)
+    """The head; of no meaning unless ``valid``."""
     valid = Out(1)
+    """There is a head."""
     take = In(1)
+    """Take the head. Only when ``valid``."""
 
     def __init__(self, width: int, depth: int) -> None:
         self.width, self.depth = width, depth

@@ -24,36 +24,22 @@ class HostPort(Component[MeshConfig]):
 
     Requests to registers go before flits of the host. Those may go to any set of nodes, with any tag but that of
     requests: blocks, for which the host keeps count of credits as an interface does, and credits that it gives.
-
-    Parameters
-    ----------
-    cfg
-        The mesh.
-
-    Members
-    -------
-    bus : In(RegisterBus(host_address_bits(cfg)))
-        All registers of all nodes: the upper bits of the address are row and column.
-    burst : In(BurstBus(host_address_bits(cfg)))
-        The same, several words at a time.
-    send : In(stream of FlitLayout(cfg))
-        Flits of the host.
-    receive : Out(Arrival(BodyLayout(cfg)))
-        What is for the host: blocks for which it has given credits, and credits for its own.
-    lost : Out(1)
-        Strobe: a flit of the host was dropped, since its destinations are none, outside the mesh, or the host, or its
-        tag is that of requests.
-    router_i, router_o : In(to_host(cfg)), Out(from_host(cfg))
-        The router.
     """
 
     bus = In(lambda self: RegisterBus(host_address_bits(self.cfg)))
+    """All registers of all nodes: the upper bits of the address are row and column."""
     burst = In(lambda self: BurstBus(host_address_bits(self.cfg)))
+    """The same, several words at a time."""
     send = In(lambda self: stream.Signature(FlitLayout(self.cfg)))
+    """Flits of the host."""
     receive = Out(lambda self: Arrival(BodyLayout(self.cfg)))
+    """What is for the host: blocks for which it has given credits, and credits for its own."""
     lost = Out(1)
+    """Strobe: a flit of the host was dropped, since its destinations are none, outside the mesh, or the host, or its
+    tag is that of requests."""
     router_i = In(lambda self: to_host(self.cfg))
     router_o = Out(lambda self: from_host(self.cfg))
+    """The router."""
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -67,8 +67,6 @@ class NodeModel:
 
     Parameters
     ----------
-    cfg
-        The mesh.
     tile
         Registers of its tile.
     """
@@ -154,8 +152,6 @@ class HostModel:
 
     Parameters
     ----------
-    cfg
-        The mesh.
     nodes
         Row by row.
     """

@@ -34,8 +34,9 @@ def harden_command(
     from mho.api.chip import Chip
     from mho.hw.config import load_chip
 
+    description = load_chip(chip, overrides)
     with out.progress("hardening") as progress:
-        layout = Chip(load_chip(chip, overrides)).harden(
+        layout = Chip(description).harden(
             pdk, output, part=part, module=module, density=density, note=out.note, progress=progress
         )
     out.table(("", "", ""), [
@@ -43,6 +44,7 @@ def harden_command(
         ("filled", f"{layout.utilisation:.0%}", "of the rows, by cells"),
         ("slow corner", f"{layout.slow_ns:+.3f} ns", f"at {layout.period_ns:g} ns, with extracted wires"),
         ("fast corner", f"{layout.fast_ns:+.3f} ns", "of hold"),
+        ("power", f"{layout.power_mW:.3g} mW", "typical corner, a tenth of the signals changes in a cycle"),
         ("routing", layout.routing, "violations"), ("antennas", layout.antennas, "nets"),
         ("limits", layout.limits, "pins beyond slew or load"),
         ("rules", sum(layout.rules.values()), ", ".join(layout.rules) or "all kept"),
@@ -50,6 +52,6 @@ def harden_command(
         ("pins", len(layout.wrong_ports), ", ".join(layout.wrong_ports) or "all where the netlist has them"),
     ])
     out.note(f"wrote {output}/{layout.top}.gds")
-    out.json(asdict(layout) | {"clean": layout.clean, "directory": output})
+    out.json(asdict(layout) | {"clean": layout.clean, "chip": description.sha256, "directory": output})
     if not layout.clean:
         raise ToolError(f"{output}: the layout is not clean; what is left is in its reports")

@@ -28,10 +28,14 @@ from mho.terminal.paths import READS, Writes
     "--memories", metavar="LIB", type=READS, multiple=True,
     help="Macros of memories (.lib, .lib.gz; several times): with them memories have area and energy.",
 )
+@click.option(
+    "--layout", metavar="L.json", type=READS,
+    help="What mho harden --json wrote of the chip: area, clock and power of its layout, with wires.",
+)
 @common_options
 def report_command(
     runs: tuple[str, ...], output: str, figures: str | None, liberty: str | None, activity: str | None,
-    memories: tuple[str, ...], out: Output,
+    memories: tuple[str, ...], layout: str | None, out: Output,
 ) -> None:
     """One self-contained page of what a run left: what limits accuracy, time and energy, and what would help.
 
@@ -41,7 +45,7 @@ def report_command(
     from mho.reports.facts import read_facts
     from mho.studies.report import write_report
 
-    summaries = write_report(read_facts(runs), output, figures, liberty, activity, memories, out)
+    summaries = write_report(read_facts(runs), output, figures, liberty, activity, memories, layout, out)
     for summary in summaries:
         for what in ("accuracy", "time", "energy"):
             out.text(f"{what}: {summary[what]}")

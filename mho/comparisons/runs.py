@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.special import bdtr, ndtr, stdtr
 
 from mho.dotted import KeyDifference, description_differences, dotted, key_differences
-from mho.macro_models.devices.sections.confidence import LEVEL_OF_CONFIDENCE, NORMAL, student
+from mho.macro_models.devices.sections.fit import LEVEL_OF_CONFIDENCE, NORMAL, student
 from mho.macro_models.errors import InputError
 from mho.macro_models.files import FileKind, read_text
 from mho.macro_models.files.schema import shown

@@ -1,13 +1,15 @@
 """What a report takes from the JSON of a run, and what is known of the digital part in standard cells."""
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NotRequired, TypedDict
+from typing import NotRequired, TypedDict, cast
 
 from mho.comparisons.runs import Content, Run, read_run
 from mho.compiler.facts import Fit, LinkFlits
-from mho.macro_models.files import FileKind, reading
+from mho.macro_models.errors import InputError
+from mho.macro_models.files import FileKind, read_text, reading
 from mho.results.facts import Cost, LayerRow, Trace
 from mho.units import format_time
 
@@ -97,7 +99,25 @@ class Silicon(TypedDict):
     energy: NotRequired[SiliconEnergy]
 
 
+class Routed(TypedDict):
+    """What ``mho harden`` measured of a layout: a module of the chip, which is known by its hash."""
+
+    chip: str
+    top: str
+    process: str
+    cells: int
+    width_um: float
+    height_um: float
+    utilisation: float
+    period_ns: float
+    slow_ns: float
+    fast_ns: float
+    power_mW: float
+    clean: bool
+
+
 RUN = FileKind("result of mho run", 1 << 28)
+_ROUTED = FileKind("result of mho harden", 1 << 20)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +125,7 @@ class Facts:
     """A run as a report sees it.
 
     Parts that a run does not have are None or empty: ``cost`` (time and energy), ``budget``, ``trace`` (what tiles
-    did), ``silicon`` (area and energy of the digital part, which a report works out itself).
+    did), ``silicon`` (area and energy of the digital part, which a report works out itself), ``routed`` (its layout).
     """
 
     run: Run
@@ -115,6 +135,7 @@ class Facts:
     trace: Trace | None
     layers: Sequence[LayerRow]
     silicon: Silicon | None = None
+    routed: Routed | None = None
 
     @property
     def content(self) -> Content:
@@ -182,6 +203,23 @@ def read_facts(paths: Sequence[str]) -> list[Facts]:
         If one is not what ``mho run --json`` writes.
     """
     return [facts_of(read_run(path)) for path in paths]
+
+
+def with_layout(runs: Sequence[Facts], path: str) -> list[Facts]:
+    """The runs, of which those of its chip have the layout of a file.
+
+    Raises
+    ------
+    InputError
+        If the file is not what ``mho harden --json`` writes, or no run is of its chip.
+    """
+    with reading(path, _ROUTED):
+        content = json.loads(read_text(Path(path), _ROUTED))
+        routed = cast("Routed", {name: kind(content[name]) for name, kind in Routed.__annotations__.items()})
+    if all(facts.content["hashes"]["chip"] != routed["chip"] for facts in runs):
+        raise InputError(f"{path}: must be the layout of a chip of the runs, not of another one, {routed['chip'][:12]}")
+    return [replace(facts, routed=routed) if facts.content["hashes"]["chip"] == routed["chip"] else facts
+            for facts in runs]
 
 
 def facts_of(run: Run) -> Facts:

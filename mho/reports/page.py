@@ -15,7 +15,7 @@ from mho.macro_models.files import FileKind, read_toml, reading
 from mho.reports.facts import RUN, Facts
 from mho.reports.figures import figures_of
 from mho.reports.table import layer_table, silicon_part, table
-from mho.reports.words import accuracy_words, energy_words, missing_words, score, time_words
+from mho.reports.words import accuracy_words, energy_words, layout_words, missing_words, score, time_words
 from mho.results.facts import Cost, durations
 from mho.units import format_energy
 
@@ -101,6 +101,8 @@ def _run(facts: Facts, prefix: str) -> Iterator[str]:
         yield f"<figcaption>{escape(how)}</figcaption></figure>"
     if facts.silicon is not None:
         yield silicon_part(facts.silicon)
+    if facts.routed is not None:
+        yield f"<h3>Layout</h3><p>{escape(layout_words(facts))}</p>"
     missing = missing_words(facts)
     if missing:
         yield "<h3>Not on this page</h3>"

@@ -207,6 +207,25 @@ def energy_words(facts: Facts) -> str:
     return " ".join(parts)
 
 
+def layout_words(facts: Facts) -> str:
+    """Area, clock and energy of the layout, wires included; empty without one."""
+    routed, cost, took = facts.routed, facts.cost, facts.energy
+    if routed is None:
+        return ""
+    period, cycle_pJ = routed["period_ns"] - routed["slow_ns"], routed["power_mW"] * routed["period_ns"]
+    energy = f"{format_energy(cycle_pJ)} a cycle"
+    if cost is not None:
+        energy += f", {format_energy(cycle_pJ * cost['interval_cycles'])} from input to input"
+    if took is not None:
+        energy += f", {cycle_pJ * took['cycles'] / took['average_pJ']:.2g} times that of the netlist without wires"
+    return (
+        f"{routed['top']} is {routed['width_um'] * routed['height_um'] / 1e6:.4g} mm² in {routed['process']}, "
+        f"of which cells fill {routed['utilisation']:.0%} of the rows; {period:.4g} ns ({1e3 / period:.0f} MHz) in the "
+        f"slow corner, {routed['fast_ns']:+.3g} ns of hold in the fast one. An average activity of 0.1 takes {energy}."
+        + ("" if routed["clean"] else " The layout is not clean.")
+    )
+
+
 def _memory_energy(energy: SiliconEnergy) -> str:
     """What accesses to memories take, where they are known, and which most."""
     memories = energy.get("memories")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def report(
     results: "Result | PathLike | Sequence[Result | PathLike]", path: PathLike, *, labels: ArrayLike | None = None,
     figures: PathLike | None = None, liberty: PathLike | None = None, activity: PathLike | None = None,
-    memories: Sequence[PathLike] = (),
+    memories: Sequence[PathLike] = (), layout: PathLike | None = None,
 ) -> list[dict[str, str]]:
     """Write one self-contained HTML page of runs: what limits accuracy, time and energy, and what would help.
 
@@ -38,6 +38,8 @@ def report(
         Folder for each figure as SVG and PDF.
     liberty, activity, memories
         Standard cells, for the area of the Verilog; waveforms of the one run, for its energy; macros of memories.
+    layout
+        JSON of ``mho harden``, of the chip of a run: its area, clock and power with wires.
 
     Returns
     -------
@@ -56,16 +58,18 @@ def report(
     facts = [facts_of(run_of_result(result, f"result {number}", labels)) for number, result in enumerate(several, 1)]
     summaries = write_report(
         facts, str(path), None if figures is None else str(figures), None if liberty is None else str(liberty),
-        None if activity is None else str(activity), tuple(map(str, memories)), Silent(),
+        None if activity is None else str(activity), tuple(map(str, memories)),
+        None if layout is None else str(layout), Silent(),
     )
     return [{key: value for key, value in result.items() if isinstance(value, str)} for result in summaries]
 
 
 def write_report(
     runs: "list[Facts]", output: str, figures: str | None, liberty: str | None, activity: str | None,
-    memories: tuple[str, ...], out: Output,
+    memories: tuple[str, ...], layout: str | None, out: Output,
 ) -> list[dict[str, object]]:
     """Write page and figures; what the page says of each run in words, and what it does not show."""
+    from mho.reports.facts import with_layout
     from mho.reports.page import report_page
 
     if activity is not None and (liberty is None or len(runs) > 1):
@@ -76,6 +80,8 @@ def write_report(
         raise InputError(
             f"{memories[0]}: {argument('memories')} takes {argument('liberty')}, the standard cells beside them"
         )
+    if layout is not None:
+        runs = with_layout(runs, layout)
     if liberty is not None:
         runs = _with_silicon(runs, liberty, activity, memories, out)
     write_output(output, report_page(runs).encode())
@@ -121,7 +127,7 @@ def _told(facts: "Facts") -> dict[str, object]:
     return {
         "run": facts.run.path, "title": facts.title, "accuracy": accuracy_words(facts), "time": time_words(facts),
         "energy": energy_words(facts), "missing": [{"what": what, "how": how} for what, how in missing_words(facts)],
-        "silicon": facts.silicon,
+        "silicon": facts.silicon, "layout": facts.routed,
     }
 
 

@@ -8,18 +8,21 @@ from mho.hw.config import Chip
 from mho.macro_models.cells.programming import programmed
 from mho.macro_models.devices import Device
 from mho.macro_models.devices.checks import CAUSES
+from mho.torch.module import Module
 
 NODES, LEVELS = 65, 257
 """Targets of the tables, evenly from the least to the largest, and quantiles of each."""
 CHIPS, CELLS = 24, 1024
 """Chips that are drawn for the tables, and cells of each target on one."""
+SHARES = 257
+"""Parts of a weight in the tables of weights, from nothing to all that a cell holds."""
 DEEPEST = 4.0
 """Quantiles are evenly from that many standard deviations of a normal below the middle to as many above."""
 FEWEST_SHARED = 0.01
 """Part of the variance that cells of a chip have in common, from which on it is drawn for the chip."""
 
 
-class CellTables(torch.nn.Module):
+class CellTables(Module):
     """Errors of cells at one time and temperature, and the noise of a conversion, by the conductance.
 
     Attributes
@@ -34,7 +37,7 @@ class CellTables(torch.nn.Module):
         super().__init__()
         cells = chip.cells
         self.low, self.step = cells.g_min_uS, (cells.g_max_uS - cells.g_min_uS) / (NODES - 1)
-        targets = self.low + self.step * np.arange(NODES)
+        targets = self.low + self.step * np.arange(NODES, dtype=np.float64)
         drawn = np.stack([
             programmed(np.repeat(targets, CELLS), device=device, seed=seed, core=0, time_s=time_s, temp_C=temp_C,
                        causes=frozenset(CAUSES)).g_uS.reshape(NODES, CELLS)
@@ -52,14 +55,15 @@ class CellTables(torch.nn.Module):
         self.reads = bool((noise > 0).any()) and device.read_noise.generator == "cells"
         config = chip.macro_config()
         self.spread = device.converter.spread and "adc" in config.active_causes(device)
-        for name, table in (("means", error.mean(axis=(0, 2))), ("variances", variance), ("quantiles", quantiles),
-                            ("read_variances", noise**2)):
-            self.register_buffer(name, torch.as_tensor(np.array(table), dtype=torch.float32), persistent=False)
+        tables = {"means": error.mean(axis=(0, 2)), "variances": variance, "quantiles": quantiles,
+                  "read_variances": noise**2}
+        self.hold(**{name: table.astype(np.float32) for name, table in tables.items()})
 
     def moments(self, target_uS: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Mean and variance of the errors of cells, of the shape of their targets, in uS and its square."""
+        """Mean and variance of cells less their targets in uS and its square, the noise of a conversion included."""
         at, part = self._place(target_uS, self.low, self.step)
-        return tuple(table[at] + part * (table[at + 1] - table[at]) for table in (self.means, self.variances))
+        mean, variance = (table[at] + part * (table[at + 1] - table[at]) for table in (self.means, self.variances))
+        return mean, variance + self.read_variance(target_uS) if self.reads else variance
 
     def read_variance(self, g_uS: torch.Tensor) -> torch.Tensor:
         """Variance of the noise of cells in one conversion, in the square of uS."""
@@ -88,3 +92,42 @@ class CellTables(torch.nn.Module):
         place = ((value - low) / step).clamp(0, nodes - 1).float()
         at = place.long().clamp(max=nodes - 2)
         return at, place - at
+
+
+class WeightNoise(Module):
+    """Errors of the cells of weights that are shared out among several: a table over a cell's part of the weight.
+
+    Parameters
+    ----------
+    tables
+        Those of cells.
+    sizes
+        Over how many cells weights are stacked, as few as hold them; 1: evenly.
+    low, top
+        Least conductance of a cell, and largest difference, in uS.
+    """
+
+    def __init__(self, tables: CellTables, sizes: np.ndarray, low: float, top: float) -> None:
+        super().__init__()
+        self.tables, self.top = tables, top
+        step = torch.linspace(0.0, 1.0, SHARES)
+        rows = list[torch.Tensor]()
+        for size in sizes.tolist():
+            # Cells that are full, the one that takes the rest, and those that hold nothing.
+            filled = (step[:, None] * size - torch.arange(size)).clamp(0.0, 1.0)
+            mean, variance = tables.moments(low + top * filled)
+            rows.append(torch.stack([mean.mean(dim=1), variance.mean(dim=1).sqrt()]))
+        self.register_buffer("table", torch.stack(rows, dim=1).flatten(1), persistent=False)
+
+    def drawn(
+        self, held: torch.Tensor, stack_of: torch.Tensor, rows: torch.Tensor, copies: int, common: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Errors of the cells that hold weights and of those beside them, of all rows, the mean of the copies, in uS.
+
+        ``held`` are differences of one cell, ``stack_of`` says which size each input has, ``rows`` how many it has.
+        """
+        node = (held.abs() * ((SHARES - 1) / self.top)).round_().long() + stack_of * SHARES
+        deviation = (rows / copies).sqrt()
+        (mean, sigma), (floor_mean, floor_sigma) = self.table[:, node], self.table[:, 0]
+        plus = torch.addcmul(mean * rows, sigma * deviation, self.tables.normals(held, common))
+        return plus, floor_mean * rows + (floor_sigma * deviation) * self.tables.normals(held, common)

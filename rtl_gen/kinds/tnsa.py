@@ -52,8 +52,6 @@ def write_contract(chip: Chip, core: str, text: str, adapter: str, name: str) ->
 
     Parameters
     ----------
-    chip
-        The chip.
     core, text
         Module that holds the adapter of the macro, and its Verilog.
     adapter

@@ -82,8 +82,6 @@ def write_pins_contract(chip: Chip, core: str, text: str, adapter: str, name: st
 
     Parameters
     ----------
-    chip
-        The chip.
     core, text
         Module that holds the adapter of the macro, and its Verilog.
     adapter

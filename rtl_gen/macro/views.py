@@ -14,15 +14,6 @@ from mho.rtl_gen.macro.supplies import supply_nets, supply_pins
 from mho.rtl_gen.templates import fill, template
 from mho.rtl_gen.verilog.ports import Port
 
-_PITCH_um = 1.0
-"""Between pins, on one edge."""
-_LAYER = "Metal3"
-"""Of the pins, as SG13G2 calls it."""
-
-
-def _bits(port: Port) -> list[str]:
-    return [port.name] if port.limits is None else [f"{port.name}[{number}]" for number in port.numbers]
-
 
 def _clock(ports: PortMap) -> str:
     """The pin that the clock drives, if there is one."""
@@ -51,7 +42,6 @@ def write_liberty(chip: Chip, ports: PortMap) -> str:
     return fill(template("macro.lib"), {"NAME": name, "HEAD": head, "PINS": inside})
 
 
-
 def _liberty_pin(port: Port, clock: str) -> list[str]:
     head = f"pin ({port.name})" if port.limits is None else f"bus ({port.name})"
     kind = f" bus_type : bus_{port.limits[0]}_{port.limits[1]};" if port.limits else ""
@@ -72,38 +62,6 @@ def _liberty_pin(port: Port, clock: str) -> list[str]:
             for kind, value in (("setup", 1.0), ("hold", 0.0))
         ]
     return [*lines, "    }"]
-
-
-def write_lef(chip: Chip, ports: PortMap) -> str:
-    """LEF of the macro: inputs on its left edge, outputs on its right, supplies across; with room for all of them."""
-    name = module_name(chip)
-    supplies, listed = hard_ports(chip, ports)
-    _, ground = supply_pins(chip.macro)
-    left = [bit for port in listed if port.direction != "output" for bit in _bits(port)]
-    right = [bit for port in listed if port.direction == "output" for bit in _bits(port)]
-    height = _PITCH_um * (max(len(left), len(right)) + 2 * len(supplies) + 4)
-    width = max(100.0, float(chip.lines))
-    lines = [
-        "# Template: pins are those of the macro; size, places and layers are placeholders.", "VERSION 5.8 ;",
-        'BUSBITCHARS "[]" ;', 'DIVIDERCHAR "/" ;', f"MACRO {name}", "  CLASS BLOCK ;", "  ORIGIN 0 0 ;",
-        f"  SIZE {width:.3f} BY {height:.3f} ;",
-    ]
-    for bits, direction, low, high in ((left, "INPUT", 0.0, 1.0), (right, "OUTPUT", width - 1.0, width)):
-        for k, bit in enumerate(bits):
-            lines += _lef_pin(bit, direction, "SIGNAL", (low, _PITCH_um * (k + 1), high, _PITCH_um * (k + 1) + 0.4))
-    for k, pin in enumerate(supplies):
-        y = height - _PITCH_um * (2 * k + 2)
-        lines += _lef_pin(pin, "INOUT", "GROUND" if pin in ground else "POWER", (2.0, y, width - 2.0, y + 0.8))
-    top = height - 2 * len(supplies) - 2
-    lines += ["  OBS", f"    LAYER {_LAYER} ;", f"      RECT 2.000 1.000 {width - 2:.3f} {top:.3f} ;",
-              "  END", f"END {name}", "END LIBRARY"]
-    return "\n".join(lines) + "\n"
-
-
-def _lef_pin(name: str, direction: str, use: str, box: Sequence[float]) -> list[str]:
-    corners = " ".join(f"{value:.3f}" for value in box)
-    return [f"  PIN {name}", f"    DIRECTION {direction} ;", f"    USE {use} ;", "    PORT", f"      LAYER {_LAYER} ;",
-            f"        RECT {corners} ;", "    END", f"  END {name}"]
 
 
 _TILE = re.compile(r"(.*tile_\d+_\d+)/core/")

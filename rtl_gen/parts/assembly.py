@@ -16,9 +16,10 @@ from mho.rtl_gen.emit import boundary, file_name
 from mho.rtl_gen.ip_xact import ip_xact
 from mho.rtl_gen.kinds import macro_texts_of
 from mho.rtl_gen.macro.adapter import module_name, write_stub
+from mho.rtl_gen.macro.outline import write_lef, write_outline
 from mho.rtl_gen.macro.own_files import VERILOG, macro_files, read_module, rtl_files
 from mho.rtl_gen.macro.pin_check import macro_map
-from mho.rtl_gen.macro.views import write_lef, write_liberty, write_upf
+from mho.rtl_gen.macro.views import write_liberty, write_upf
 from mho.rtl_gen.readme import write_readme
 from mho.rtl_gen.registers import c_header, markdown, system_rdl
 from mho.rtl_gen.tapeout_files import Design, file_list, fusesoc_core, librelane_config, sdc
@@ -113,6 +114,7 @@ def macro_texts(design: Design, rtl: Mapping[str, str]) -> dict[str, str]:
     chip, macro, ports = design.chip, design.macro, macro_map(design.chip)
     views = {
         f"librelane/{macro}.lef": write_lef(chip, ports), f"librelane/{macro}.lib": write_liberty(chip, ports),
+        f"librelane/{macro}.md": write_outline(chip, ports),
         f"{design.top}.upf": write_upf(chip, design.top, design.macro_instances),
     }
     stubs = {design.stubs[0]: write_stub(chip, ports)}

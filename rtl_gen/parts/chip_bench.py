@@ -7,8 +7,8 @@ from mho.hw.chip.config import ChipParts
 from mho.hw.config import Chip
 from mho.hw.kinds import timing
 from mho.hw.noc.flit import Destinations
+from mho.hw.noc.registers.map import write_flow, write_members, write_slot
 from mho.hw.noc.registers.packet import host_address
-from mho.hw.noc.registers.setup import write_flow, write_members, write_slot
 from mho.hw.tile.asm import assemble
 from mho.hw.tile.loading import START, program_writes
 from mho.hw.tile.rtl.host import CONTROL

@@ -1,12 +1,16 @@
 """From a component to the Verilog of its modules, each written from its own signature alone."""
 
+import ast
 import gc
 import inspect
 import re
+import sys
 import textwrap
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from amaranth.back import rtlil  # pyright: ignore[reportAttributeAccessIssue]
@@ -26,6 +30,7 @@ from mho.rtl_gen.verilog.reading import read_netlist
 from mho.rtl_gen.verilog.source import layout_of, name_signals
 
 _WIDTH = 100
+_PORT = re.compile(r"(\w+)(?:: \w+)? = (ports\.)?(In|Out|array)\(")
 _PLACES = {
     "mho.hw.core": "the core", "mho.hw.kinds": "the core", "mho.hw.macro": "the core, at the macro",
     "mho.hw.host": "the host's side of the core", "mho.hw.noc": "the network on chip", "mho.hw.tile": "a tile",
@@ -46,7 +51,7 @@ def module_remarks(kind: type) -> list[str]:
 
 
 def port_remarks(kind: type, ports: Iterable[str]) -> dict[str, str]:
-    """What ports carry, where the docstring of the component says so: by port, the first of those that share it.
+    """What ports carry, where their component says so: by port, the first of those that share a text.
 
     A member that is a bundle (``o`` of ``o_payload`` and ``o_valid``) speaks for all its ports.
     """
@@ -68,16 +73,34 @@ def _sections(kind: type) -> dict[str, str]:
 
 
 def _members(kind: type) -> list[tuple[list[str], str]]:
-    """Names and texts of the members, as far as docstrings have a list of them: its own, and those of its bases."""
+    """Names and texts of the members: below ports and in lists of docstrings, its own and those of its bases."""
     members: list[tuple[list[str], str]] = []
-    bases = [base for base in kind.__mro__ if base.__module__ != Resettable.__module__]
-    for line in "\n".join(_sections(base).get("Members", "") for base in bases).splitlines():
-        if head := re.match(r"([\w, ]+?) : ", line):
-            members.append(([name.strip() for name in head[1].split(",")], ""))
-        elif members and line[:1].isspace():
-            names, text = members[-1]
-            members[-1] = names, f"{text} {_plain(line)}".strip()
+    for base in (base for base in kind.__mro__ if base.__module__ != Resettable.__module__):
+        for line in _sections(base).get("Members", "").splitlines():
+            if head := re.match(r"([\w, ]+?) : ", line):
+                members.append(([name.strip() for name in head[1].split(",")], ""))
+            elif members and line[:1].isspace():
+                names, text = members[-1]
+                members[-1] = names, f"{text} {_plain(line)}".strip()
+        members += _texts_below(getattr(sys.modules[base.__module__], "__file__", None)).get(base.__qualname__, [])
     return members
+
+
+@cache
+def _texts_below(file: str | None) -> dict[str, list[tuple[list[str], str]]]:
+    """Texts below ports by the class that declares them, each with the ports that stand above it."""
+    tree = ast.parse("" if file is None else Path(file).read_text(encoding="utf-8"))
+    texts: dict[str, list[tuple[list[str], str]]] = {}
+    for kind in (node for node in tree.body if isinstance(node, ast.ClassDef)):
+        names: list[str] = []
+        for node in kind.body:
+            if isinstance(node, (ast.Assign, ast.AnnAssign)) and (port := _PORT.match(ast.unparse(node))):
+                names.append(port[1])
+                continue
+            if names and isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+                texts.setdefault(kind.name, []).append((names, _plain(str(node.value.value))))
+            names = []
+    return texts
 
 
 def _plain(text: str) -> str:

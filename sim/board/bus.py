@@ -103,11 +103,6 @@ class SimulatedBus:
 class BusSimulation(SimulatedBus):
     """A running simulation of a board.
 
-    Parameters
-    ----------
-    cfg
-        The board.
-
     Raises
     ------
     ToolError

@@ -46,8 +46,6 @@ def build_apart(kind: str, chip: Chip, make: Callable[[], wiring.Component], top
     ----------
     kind
         What it is called in the cache.
-    chip
-        The chip.
     make
         Makes what is simulated.
     top
@@ -109,8 +107,6 @@ def build_chip_bench(chip: Description, wrap: str = "none", *, short: bool = Fal
 
     Parameters
     ----------
-    chip
-        The chip.
     wrap
         A bus with its master in between: ``axil`` or ``wishbone``.
     short
@@ -137,8 +133,6 @@ class ChipSimulation(SimulatedBus):
 
     Parameters
     ----------
-    chip
-        The chip.
     wrap, short
         As of :func:`build_chip_bench`.
 

@@ -52,8 +52,6 @@ class CosimCore:
     ----------
     simulation
         The running simulator.
-    cfg
-        Configuration of the core.
     instance
         Which of the cores in it this is.
     image

@@ -57,13 +57,7 @@ def output_codes(words: NDArray[np.uint32], lines: int) -> NDArray[np.int16]:
 
 
 class MaskImage:
-    """What the mask memory of the simulated core holds, so that only words that change are written.
-
-    Parameters
-    ----------
-    cfg
-        The core's configuration.
-    """
+    """What the mask memory of the simulated core holds, so that only words that change are written."""
 
     def __init__(self, cfg: CoreShape) -> None:
         self.file = self.new_file(cfg)

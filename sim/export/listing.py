@@ -104,7 +104,7 @@ class Listing:
     loads: NDArray[np.uint32]
     """Addresses and words that are written once."""
     begins: NDArray[np.uint32]
-    """Those that are written before each run: tables, descriptors, what the buffers hold at the start."""
+    """Those that are written before each run: tables, descriptors, masks, what the buffers hold at the start."""
     counts: tuple[int, ...]
     """Addresses of registers that hold images of a run, less one."""
     firsts: tuple[int, ...]
@@ -267,10 +267,9 @@ def list_network(network: Network) -> Listing:
 
 
 def _changes(address: int) -> bool:
-    """Whether a run leaves something else there than was written: tables, descriptors and buffers."""
+    """Whether a run does, by its reset or after it: tables, descriptors, buffers, masks of the core."""
     offset = address & (1 << NODE_BITS) - 1
-    descriptor = DESCRIPTORS_AT <= offset < DESCRIPTORS_AT + 0x1000
-    return offset >> NODE_BITS - 1 == 1 or descriptor or BUFFER <= offset < CORE_AT
+    return offset >= BUFFER or DESCRIPTORS_AT <= offset < DESCRIPTORS_AT + 0x1000
 
 
 def _places(values: list[tuple[int, HeldValue]]) -> Mapping[int, int]:

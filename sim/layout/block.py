@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mho.hw.config import Chip
 from mho.macro_models.errors import InputError
@@ -14,7 +15,7 @@ _MODULE_LIMITS = """create_clock -name clk -period {period:g} [get_ports clk]
 set_clock_uncertainty 0.1 [all_clocks]
 set inputs [all_inputs -no_clocks]
 set_input_delay -max {outside:g} -clock clk $inputs
-set_input_delay -min 0 -clock clk $inputs
+set_input_delay -min 0.2 -clock clk $inputs
 set_output_delay -max {outside:g} -clock clk [all_outputs]
 set_output_delay -min 0 -clock clk [all_outputs]
 set_input_transition 0.3 $inputs
@@ -22,7 +23,7 @@ set_load 0.05 [all_outputs]
 set_max_transition 1 [current_design]
 set_max_fanout 16 [current_design]
 """
-"""Constraints of a module alone."""
+"""Constraints of a module alone. Inputs come from flip-flops, which take 0.2 ns at least."""
 
 _OUTSIDE = 0.1
 """Share of the period that is spent before and behind a module, which is in the midst of paths of its own design."""
@@ -40,8 +41,8 @@ class Block:
         Verilog, and black boxes.
     constraints
         SDC.
-    macro, lef, liberty
-        Module of the macro and its views.
+    macro, lef, liberty, netlist, layout
+        Module of the macro and its views; where its user has none, the netlist is of its pins alone, and no layout.
     macro_size
         Its width and height in um.
     supplies
@@ -57,6 +58,8 @@ class Block:
     macro: str
     lef: str
     liberty: str
+    netlist: str
+    layout: str
     macro_size: tuple[float, float]
     supplies: dict[str, str]
     period_ns: float
@@ -84,10 +87,24 @@ def generate_block(chip: Chip, folder: Path, *, part: str, module: str) -> Block
     return Block(
         top=top, sources=tuple(f"rtl/{name}" for name in sources),
         stubs=tuple(f"rtl/{name}" for name in names if name.startswith("stubs/")), constraints=constraints,
-        macro=Path(lef).stem, lef=lef, liberty=str(Path(lef).with_suffix(".lib")) if lef else "",
-        macro_size=_size((folder / lef).read_text()) if lef else (0.0, 0.0),
         supplies=dict.fromkeys(power, "power") | dict.fromkeys(ground, "ground"), period_ns=period,
+        **_views(folder, Path(lef) if lef else None),
     )
+
+
+def _views(folder: Path, lef: Path | None) -> dict[str, Any]:
+    """Views of the macro beside its LEF, its user's or templates; a netlist of its pins alone where there is none."""
+    if lef is None:
+        return {"macro": "", "lef": "", "liberty": "", "netlist": "", "layout": "", "macro_size": (0.0, 0.0)}
+    text = (folder / lef).read_text()
+    liberty, netlist, layout = (lef.with_suffix(end) for end in (".lib", ".cdl", ".gds"))
+    if not (folder / netlist).exists():
+        netlist, pins = Path("macro.cdl"), re.findall(r"^\s*PIN (\S+)", text, re.MULTILINE)
+        (folder / netlist).write_text(f".SUBCKT {lef.stem} {' '.join(pins)}\n.ENDS\n")
+    return {
+        "macro": lef.stem, "lef": str(lef), "liberty": str(liberty), "netlist": str(netlist),
+        "layout": str(layout) if (folder / layout).exists() else "", "macro_size": _size(text),
+    }
 
 
 def _module(folder: Path, sources: list[str], prefix: str, module: str) -> str:

@@ -58,29 +58,25 @@ def harden(
     folder.mkdir(parents=True, exist_ok=True)
     block = generate_block(chip, folder, part=part, module=module)
     settings = script_settings(block, pdk, folder, density=density)
-    scripts = _write_flow(settings, block, folder)
-    words = {"top": block.top, "folder": str(folder), "drc": settings["drc"], "lvs": settings["lvs"]}
+    _write_flow(settings, block, folder)
+    words = {"top": block.top, "folder": str(folder), "drc": settings["drc"]}
     stages = Stages(folder, words, note=note, progress=progress)
-    stages.run(STAGES[:1], [*block.sources, *block.stubs, "flow/synth.ys", settings["liberty"]["slow"][0]])
+    stages.run(STAGES[:1], [*block.sources, *block.stubs, settings["liberty"]["slow"][0]])
     whole = write_outline(settings, block, folder)
-    process = [*whole["lefs"], *whole["layouts"], *chain(*whole["liberty"].values()), *(whole[key] for key in FILES)]
-    stages.run(STAGES[1:], [*process, block.constraints, "settings.json", *scripts])
+    views = (whole["lefs"], whole["layouts"], whole["netlists"], *whole["liberty"].values())
+    process = [*chain(*views), *(whole[key] for key in FILES)]
+    stages.run(STAGES[1:], [*process, block.constraints, "settings.json"])
     outline = whole["cells"], whole["width"], whole["height"], block.period_ns
     return read_layout(folder, block.top, pdk.name, outline, stages.seconds)
 
 
-def _write_flow(settings: Mapping[str, Any], block: Block, folder: Path) -> list[str]:
-    """Scripts of all stages into ``flow``; that of the synthesis with what it reads."""
+def _write_flow(settings: Mapping[str, Any], block: Block, folder: Path) -> None:
+    """Scripts of all stages into ``flow``; those whose language has no settings with what they take."""
     (folder / "flow").mkdir(exist_ok=True)
-    written = []
+    words = _synthesis(settings, block) | {"MACRO": block.macro, "DECK": settings["lvs"]}
     for template in sorted(_FLOW.glob("*.txt")):
-        text, name = template.read_text(), f"flow/{template.name.removesuffix('.txt')}"
-        if name == "flow/synth.ys":
-            text = fill(text, _synthesis(settings, block))
-        (folder / name).write_text(text)
-        written.append(name)
+        (folder / "flow" / template.name.removesuffix(".txt")).write_text(fill(template.read_text(), words))
     (folder / "drive.sdc").write_text(f"set_driving_cell {settings['driver']}\nset_load 0.006\n")
-    return written
 
 
 def _synthesis(settings: Mapping[str, Any], block: Block) -> dict[str, str]:

@@ -17,12 +17,12 @@ _PACKED = FileKind("file of a PDK", 1 << 30)
 
 _SHAPE: dict[str, dict[str, type]] = {
     "files": dict.fromkeys(
-        ("technology", "cells", "layouts", "netlists", "latches", "layers", "colours", "power_grid", "wires",
+        ("technology", "cells", "layouts", "netlists", "models", "latches", "layers", "colours", "power_grid", "wires",
          "extraction", "drc", "lvs"), str),
     "corners": dict.fromkeys(("slow", "typ", "fast"), str),
     "cells": {"site": str, "unused": list, "driver": str, "high": list, "low": list, "fill": list, "diode": str,
               "power": str, "ground": str},
-    "routing": {"signal": str, "across": str, "along": str, "macro_power": list, "tracks": list},
+    "routing": {"signal": str, "spared": list, "across": str, "along": str, "macro_power": list, "tracks": list},
 }
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from mho.sim.layout.block import Block
 from mho.sim.layout.pdk import Pdk
 
-FILES = ("netlists", "layers", "colours", "power_grid", "wires", "extraction", "drc", "lvs", "latches")
+FILES = ("models", "layers", "colours", "power_grid", "wires", "extraction", "drc", "lvs", "latches")
 """Of a process, that stages take as they are."""
 
 _MARGIN_um = 20.0
@@ -39,11 +39,12 @@ def script_settings(block: Block, pdk: Pdk, folder: Path, *, density: float) -> 
         "top": block.top, "sdc": block.constraints, "lefs": [
             files["technology"], files["cells"], *([block.lef] if block.lef else [])],
         "liberty": {corner: [path, *macro] for corner, path in corners.items()},
-        "layouts": [files["layouts"]],
+        "layouts": [files["layouts"], *([block.layout] if block.layout else [])],
+        "netlists": [files["netlists"], *([block.netlist] if block.netlist else [])],
         **{key: files[key] for key in FILES},
         "unused": pdk.cells["unused"], "fillers": pdk.cells["fill"],
         **{key: pdk.cells[key] for key in ("site", "driver", "high", "low", "diode", "power", "ground")},
-        **{key: pdk.routing[key] for key in ("signal", "across", "along", "macro_power", "tracks")},
+        **{key: pdk.routing[key] for key in ("signal", "spared", "across", "along", "macro_power", "tracks")},
         "macro_supplies": [[pin, kind] for pin, kind in block.supplies.items()], "fill": pdk.fill,
         "density": density, "setup_margin": _SETUP_MARGIN_ns, "hold_margin": _HOLD_MARGIN_ns,
         "threads": os.cpu_count() or 1, "propagated": ["route", "finish"], "margin": _MARGIN_um,
@@ -56,19 +57,20 @@ def write_outline(settings: dict[str, Any], block: Block, folder: Path) -> dict[
     stat = json.loads((folder / "synth.json").read_text())
     counts = stat["design"]
     macros = macro_instances((folder / "synth.v").read_text(), block.macro)
-    width, height = block.macro_size
-    used = len(macros) * (width + _HALO_um) * (height + _HALO_um)
-    side = max(math.sqrt(counts["area"] * _GROWTH / settings["density"] + used), _LEAST_um)
-    tall = max(side, len(macros) and height + 2 * _HALO_um) + 2 * _MARGIN_um
-    wide = side * side / (tall - 2 * _MARGIN_um) + 2 * _MARGIN_um if macros else tall
-    rows = max(1, int((tall - 2 * _MARGIN_um) // (height + _HALO_um))) if macros else 1
+    width, height = (side + _HALO_um for side in block.macro_size)
+    area = counts.get("area", 0.0) * _GROWTH / settings["density"] + len(macros) * width * height
+    tall = max(math.sqrt(area), _LEAST_um, height + _HALO_um if macros else 0.0)
+    rows = max(1, int(tall // height))
+    wide = max(area / tall, math.ceil(len(macros) / rows) * width, _LEAST_um)
     placed = []
     for number, name in enumerate(macros):
-        x = wide - _MARGIN_um - (width + _HALO_um) * (1 + number // rows)
-        y = _MARGIN_um + (tall - 2 * _MARGIN_um) / rows * (number % rows + 0.5) - height / 2
+        x = _MARGIN_um + wide - width * (1 + number // rows)
+        y = _MARGIN_um + tall / rows * (number % rows + 0.5) - block.macro_size[1] / 2
         placed.append([name, _on_grid(x, 0.48), _on_grid(y, 3.78)])
-    whole = settings | {"width": _on_grid(wide, 0.48), "height": _on_grid(tall, 3.78), "macros": placed,
-                        "cells": counts["num_cells"]}
+    whole = settings | {
+        "width": _on_grid(wide + 2 * _MARGIN_um, 0.48), "height": _on_grid(tall + 2 * _MARGIN_um, 3.78),
+        "macros": placed, "cells": counts["num_cells"],
+    }
     (folder / "settings.json").write_text(json.dumps(whole, indent=1) + "\n")
     (folder / "settings.tcl").write_text(_tcl(whole))
     return whole

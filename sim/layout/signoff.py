@@ -22,6 +22,8 @@ class Layout:
         Outline; share of the rows that cells fill, without fillers.
     period_ns, slow_ns, fast_ns
         Of the clock; worst slack with extracted wires: setup in the slow corner, hold in the fast one.
+    power_mW
+        At the typical corner with extracted wires, where every signal changes in a tenth of the cycles.
     routing, antennas, limits
         Violations that the router says, nets with antennas, nets beyond limits of slew and load.
     rules
@@ -43,6 +45,7 @@ class Layout:
     period_ns: float
     slow_ns: float
     fast_ns: float
+    power_mW: float
     routing: int
     antennas: int
     limits: int
@@ -67,10 +70,12 @@ def read_layout(
     area = re.search(r"^Design area .* (\d+)% utilization", (folder / "finish.log").read_text(), re.MULTILINE)
     ports = json.loads((folder / "ports.json").read_text())
     limits = (folder / "limits.rpt").read_text()
+    power = re.search(r"^Total(?: +\S+){3} +(\S+)", (folder / "power.rpt").read_text(), re.MULTILINE)
     return Layout(
         top=top, process=process, cells=cells, width_um=width, height_um=height, period_ns=period,
         utilisation=int(area[1]) / 100 if area else 0.0,
         slow_ns=_slack(folder / "slow.max.rpt"), fast_ns=_slack(folder / "fast.min.rpt"),
+        power_mW=float(power[1]) * 1e3 if power else 0.0,
         routing=(folder / "route.drc").read_text().count("violation type"),
         antennas=int((folder / "antennas.txt").read_text()), limits=limits.count("(VIOLATED)"),
         rules=_rules(folder / "drc.lyrdb"), matches=_matches(folder / "lvs.log"),

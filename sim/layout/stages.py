@@ -29,17 +29,21 @@ class Stage:
         Program and arguments; ``openroad`` and ``python`` are what runs these here.
     writes
         A file that is there when it is done.
+    reads
+        Scripts, beside those that the command names.
     """
 
     name: str
     does: str
     command: tuple[str, ...]
     writes: str
+    reads: tuple[str, ...] = ()
 
 
 def _openroad(name: str, does: str, before: str = "", writes: str = "") -> Stage:
     command = ("openroad", "flow/stage.py", name, *([before] if before else []))
-    return Stage(name=name, does=does, command=command, writes=writes or f"{name}.odb")
+    reads = "flow/read.tcl", f"flow/{name}.tcl"
+    return Stage(name=name, does=does, command=command, writes=writes or f"{name}.odb", reads=reads)
 
 
 def _klayout(name: str, does: str, script: str, writes: str, *options: str, display: bool = False) -> Stage:
@@ -60,7 +64,7 @@ STAGES = (
     _klayout("drc", "design rules", "{drc}", "drc.lyrdb",
              "-rd", "in_gds={top}.gds", "-rd", "cell={top}", "-rd", "report_file=drc.lyrdb"),
     Stage(name="netlist", does="netlist for LVS", command=("python", "flow/netlist.py"), writes="{top}.lvs.cdl"),
-    _klayout("lvs", "layout against netlist", "{lvs}", "{top}.lvsdb",
+    _klayout("lvs", "layout against netlist", "flow/lvs.lvs", "{top}.lvsdb",
              "-rd", "input={folder}/{top}.routed.gds", "-rd", "topcell={top}",
              "-rd", "schematic={folder}/{top}.lvs.cdl", "-rd", "report={folder}/{top}.lvsdb",
              "-rd", "target_netlist={folder}/{top}.cir", "-rd", "run_mode=deep"),
@@ -106,7 +110,7 @@ class Stages:
         self._key = ""
 
     def run(self, stages: Sequence[Stage], inputs: Sequence[str]) -> None:
-        """Run stages whose inputs, beside what stages before them wrote, are files and the settings.
+        """Run stages whose inputs, beside their scripts and what stages before them wrote, are files.
 
         Raises
         ------
@@ -124,7 +128,10 @@ class Stages:
 
     def _stage(self, stage: Stage) -> None:
         command = [word.format(**self.words) for word in stage.command]
-        self._key = hashlib.sha256("\0".join([self._key, *command]).encode()).hexdigest()
+        digest = hashlib.sha256("\0".join([self._key, *command]).encode())
+        for script in (*(word for word in command if word.startswith("flow/")), *stage.reads):
+            digest.update((self.folder / script).read_bytes())
+        self._key = digest.hexdigest()
         done, writes = self.folder / "done" / f"{stage.name}.json", self.folder / stage.writes.format(**self.words)
         if done.exists() and writes.exists():
             before = json.loads(done.read_text())
@@ -149,5 +156,6 @@ class Stages:
         status = run_tool([*(program() if program else command[:1]), *command[1:]], self.folder, log)
         if status or not writes.exists():
             said = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
-            raise ToolError(f"{name} failed: {(said or [f'status {status}'])[-1].strip()[:300]}; see {log}")
+            how = f"failed with status {status}" if status else "failed"
+            raise ToolError(f"{name} {how}: {(said or ['it said nothing'])[-1].strip()[:300]}; see {log}")
         return round(time.monotonic() - begin, 2)

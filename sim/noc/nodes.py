@@ -12,8 +12,8 @@ from mho.hw.noc.interface.interface import RxLayout, TxLayout
 from mho.hw.noc.model import Answer
 from mho.hw.noc.reduction.inputs import OperandLayout
 from mho.hw.noc.reduction.trees import Group, entries
+from mho.hw.noc.registers.map import write_entry, write_flow, write_members, write_slot
 from mho.hw.noc.registers.packet import NODE_BITS, Burst, host_address, host_address_bits
-from mho.hw.noc.registers.setup import write_entry, write_flow, write_members, write_slot
 from mho.macro_models.errors import ToolError
 from mho.macro_models.workspace import Workspace
 from mho.rtl_gen.templates import fill, template
@@ -115,11 +115,6 @@ class NodesRun:
 
 class NodesSimulation:
     """Simulator of a :class:`mho.hw.noc.mesh.Mesh`, built once and kept in the cache.
-
-    Parameters
-    ----------
-    cfg
-        The mesh.
 
     Raises
     ------

@@ -5,6 +5,7 @@ at once what the array holds.
 """
 
 import ctypes
+from collections.abc import Callable
 from ctypes import POINTER, Structure, byref, c_char_p, c_int16, c_int32, c_int64, c_uint32, c_void_p
 from typing import Any
 
@@ -77,10 +78,12 @@ class CellShim:
     ----------
     library
         The simulator's own functions.
+    used
+        Called with the path of a macro when pulses or reads of its cells begin, or go on in another row.
     """
 
-    def __init__(self, library: Any) -> None:
-        self._library = library
+    def __init__(self, library: Any, used: Callable[[str], None] | None = None) -> None:
+        self._library, self._used = library, used
         library.mho_cells_path.restype = library.mho_cells_failure.restype = c_char_p
         library.mho_cells_pulses.restype = c_int64
         library.mho_cells_log.restype = POINTER(_Pulse)
@@ -89,6 +92,10 @@ class CellShim:
         self._index = {library.mho_cells_path(k).decode(): k for k in range(library.mho_cells_count())}
         self._loans: dict[int, _Loan] = {}
         self._moved = np.ascontiguousarray(MOVED)
+
+    def programs(self, macro: str) -> bool:
+        """Whether the macro with this path has pins by which its cells are programmed."""
+        return macro in self._index
 
     def lend(self, macro: str, array: PulseArray, pins: NDArray[np.int64], widths: NDArray[np.int64]) -> None:
         """Put ``array`` behind the pins.
@@ -126,16 +133,24 @@ class CellShim:
                 pulses[ours] = log[name]
             # A pulse stands for the width that the cells have seen.
             pulses["cycles"] = loan.widths[pulses["polarity"]]
-        failure = self._library.mho_cells_failure(index)
-        sentence = failure.decode() if failure else ""
-        if loan.errors:
-            sentence += f": {loan.errors[0]!r}"
+        sentence = self._failure(index, loan)
         self._library.mho_cells_return(index)
         return pulses, sentence
+
+    def failure(self, macro: str) -> str:
+        """Why the cells of a macro, which are lent, gave up; nothing if they did not."""
+        index = self._index[macro]
+        return self._failure(index, self._loans[index])
+
+    def _failure(self, index: int, loan: _Loan) -> str:
+        failure = self._library.mho_cells_failure(index)
+        return (failure.decode() if failure else "") + (f": {loan.errors[0]!r}" if loan.errors else "")
 
     def _fetch_draws(self, macro: int, draw: int, row: int, block: int, draws: Any) -> int:
         loan = self._loans[macro]
         try:
+            if self._used is not None:
+                self._used(self._library.mho_cells_path(macro).decode())
             columns = loan.array.config.shape[1]
             cells = np.arange(row * columns, (row + 1) * columns)
             values = loan.array.draws(cells, np.full(columns, block), _STEPS[draw])

@@ -43,20 +43,6 @@ JOB = Table({
 class TileJob:
     """Tiles of a chip with programs, and what joins them.
 
-    Attributes
-    ----------
-    chip
-        A chip of programmable tiles.
-    programs, streams
-        By tile, ``"column,row"``: its program, and the numbers of its streams by their names.
-    texts
-        By tile: the file, and the line that each word comes from, none of a program that is no text.
-    conductances
-        By tile, in uS, of shape (driven lines, converted lines), NaN for cells that are not formed; a tile that is
-        missing has all cells at ``g_min_uS``.
-    flows, reductions
-        As of :class:`mho.hw.tile.interpreter.joined.Joined`. A flow goes to tiles or to the host.
-
     Raises
     ------
     InputError
@@ -65,12 +51,18 @@ class TileJob:
     """
 
     chip: Chip
+    """A chip of programmable tiles."""
     programs: Mapping[str, Program]
     streams: Mapping[str, Mapping[str, int]]
+    """By tile, ``"column,row"``: its program, and the numbers of its streams by their names."""
     flows: Sequence[Flow]
     reductions: Sequence[Reduction] = ()
+    """As of :class:`mho.hw.tile.interpreter.joined.Joined`. A flow goes to tiles or to the host."""
     conductances: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    """By tile, in uS, of shape (driven lines, converted lines), NaN for cells that are not formed; a tile that is
+    missing has all cells at ``g_min_uS``."""
     texts: Mapping[str, tuple[str, Sequence[int]]] = field(default_factory=dict)
+    """By tile: the file, and the line that each word comes from, none of a program that is no text."""
 
     def __post_init__(self) -> None:
         if not self.chip.tile.programs:

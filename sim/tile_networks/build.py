@@ -7,6 +7,7 @@ from amaranth.lib import wiring
 
 from mho.hw.chip.config import ChipParts
 from mho.hw.config import Chip
+from mho.hw.kinds import core_blocks
 from mho.hw.noc.flit import BodyLayout, FlitLayout
 from mho.hw.noc.registers.packet import burst_layout, host_address_bits
 from mho.sim.build.shells import half_period
@@ -47,7 +48,7 @@ def build_mesh(chip: Chip, *, waves: bool = False, optimise: bool = True) -> Sim
     parts = ChipParts.from_chip(chip)
     defines: dict[str, object] = {"MHO_HALF_PS": half_period(chip), **({} if waves else {"MHO_BURST": _BURST})}
     files = (*_READ, *MESH_SOURCES, *body(chip).sources)
-    bench_hash = hash_files([Path(__file__), *(HDL / name for name in files)]) + macro_of(chip, parts)
+    bench_hash = hash_files([Path(__file__), *(HDL / name for name in files)]) + macro_of(chip)
     key = [str(parts), chip.verilog.clock_gate, json.dumps(sorted(defines.items())), hardware_hash(), bench_hash,
            models_key(),
            f"waves {waves} {optimise}", *compiler_key(), cocotb_tools.__file__, str(config.libs_dir)]
@@ -70,7 +71,7 @@ def _apart(folder: Path, chip: Chip, parts: ChipParts, *, optimise: bool, waves:
     tiles = models.build(folder, {
         "mesh.v": "\n".join(modules.values()), "notes.sv": _read("tile_notes.sv"),
         # In a mesh no macro makes pauses, so a tile at rest need not ask for them.
-        "macro.sv": f"`define MHO_STEADY\n{macro_of(chip, parts)}",
+        "macro.sv": f"`define MHO_STEADY\n{macro_of(chip)}",
     }, fast=EXACT if optimise else UNOPTIMISED)
     around = {"around.sv": models.around(modules), "bench.sv": bench_of(parts, waves=waves)}
     return [*written(folder, around), *tiles]
@@ -96,12 +97,13 @@ def _verilog(chip: Chip, parts: ChipParts) -> dict[str, str]:
     )
 
 
-def macro_of(chip: Chip, parts: ChipParts) -> str:
+def macro_of(chip: Chip) -> str:
     """The body of a macro."""
-    verify = f"`define MHO_VERIFY_BITS {parts.core.pins.verify_bits}\n" if parts.core.programs else ""
-    defines = {"MHO_LINES": parts.core.cfg.lines, **body(chip).defines(chip)}
+    blocks = core_blocks(chip)
+    verify = f"`define MHO_VERIFY_BITS {blocks.pins.verify_bits}\n" if blocks.programs else ""
+    defines = {"MHO_LINES": blocks.cfg.lines, **body(chip).defines(chip)}
     named = "".join(f"`define {name} {value}\n" for name, value in defines.items())
-    return f"{named}{verify}{body(chip).text(chip, parts.core.pins.module)}"
+    return f"{named}{verify}{body(chip).text(chip, blocks.pins.module)}"
 
 
 def bench_of(parts: ChipParts, *, waves: bool) -> str:

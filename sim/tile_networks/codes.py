@@ -31,8 +31,6 @@ class MeshCores:
     ----------
     simulation
         The running simulator.
-    chip
-        The chip.
     """
 
     def __init__(self, simulation: MeshSimulation, chip: Chip) -> None:

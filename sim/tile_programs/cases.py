@@ -47,13 +47,7 @@ def weights_of(lines: int) -> np.ndarray:
 
 
 class FunctionOfLines(FunctionCore):
-    """Codes that depend on all that it is given, however many zeros are behind; it refuses what no core has.
-
-    Parameters
-    ----------
-    cfg
-        The tile that it is in.
-    """
+    """Codes that depend on all that it is given, however many zeros are behind; it refuses what no core has."""
 
     def __init__(self, cfg: TileConfig) -> None:
         weights = weights_of(cfg.lines)

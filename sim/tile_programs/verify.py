@@ -138,8 +138,6 @@ def verify_tile(
 
     Parameters
     ----------
-    cfg
-        The tile.
     instructions, traps
         How many at least; of traps a tenth of the instructions, if it is not given.
     seed

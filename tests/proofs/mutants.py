@@ -14,9 +14,8 @@ from mho.hw.noc.interface.interface import NetworkInterface
 from mho.hw.noc.ports import Port
 from mho.hw.noc.reduction.router import ReductionRouter
 from mho.hw.noc.registers.master import RegisterMaster
-from mho.hw.noc.registers.server import RegisterServer
-from mho.hw.noc.router.inputs import InputUnit
-from mho.hw.noc.router.router import Router
+from mho.hw.noc.registers.node import RegisterServer
+from mho.hw.noc.router.router import InputUnit, Router
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.rtl.controller import TileController
 from mho.hw.tile.rtl.engines.issue_queue import IssueQueue

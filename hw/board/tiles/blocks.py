@@ -35,8 +35,6 @@ class EmulatedAccess(wiring.Component):
 
     Parameters
     ----------
-    cfg
-        The emulator.
     core
         The core as its host knows it, with a map of registers without products.
 

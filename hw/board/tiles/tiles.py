@@ -81,20 +81,14 @@ class BoardTiles(Component[TilesConfig]):
 
     From 0 on is the chip (:func:`mho.hw.chip.map.address_map`), from ``cfg.board_base`` on are the registers of the
     board (:func:`~mho.hw.board.board_map.board_map`).
-
-    Members
-    -------
-    bus : In(RegisterBus)
-        The bus.
-    busy : Out(1)
-        The host is at the bus.
-    error : Out(1)
-        The interrupt of the chip, of whatever the host has enabled.
     """
 
     bus = In(lambda self: RegisterBus(self.cfg.address_width))
+    """The bus."""
     busy = Out(1)
+    """The host is at the bus."""
     error = Out(1)
+    """The interrupt of the chip, of whatever the host has enabled."""
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

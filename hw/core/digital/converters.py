@@ -82,14 +82,10 @@ class ConvertedGroups(ColumnGroups):
 
     See :class:`ColumnGroups`. An output is 2 c + 1 half steps of a code c, at most those of the operation's bits in
     magnitude, 0 of a negative one with ReLU, and 0 where a column is not enabled. ``cfg.converter`` says the codes.
-
-    Members
-    -------
-    converted : In(cfg.lanes * cfg.converter.bits)
-        Codes of the group of the last cycle, lowest column first.
     """
 
     converted = In(lambda self: self.cfg.lanes * self.cfg.converter.bits)
+    """Codes of the group of the last cycle, lowest column first."""
 
     def exact(self, m: Module, group: Value) -> list[Signal]:
         """A cycle after their group was at the pins."""

@@ -69,30 +69,6 @@ class ColumnGroups(Resettable[Any]):
     With two lanes a word is made a cycle, which is what the stream takes; more lanes only make a result wait in its
     memory. The first word is at the output three cycles and one for each stage after ``finish``. A kind says what a
     code is made of: :meth:`exact`.
-
-    Members
-    -------
-    finish : In(1)
-        The macro holds a result from the next cycle on; only while ``free``.
-    part : In(1)
-        With ``sums``: it holds a part of a result, which is read and added up, ``cfg.group_rows`` cycles and those of
-        the stages before the next.
-    discard : In(1)
-        With ``finish``: nothing is made of it.
-    result : In(ResultLayout(cfg))
-        With ``finish``: what is made of it.
-    enabled : In(cfg.outputs)
-        With ``finish``: columns that give a code.
-    free : Out(1)
-        The last result has gone.
-    busy : Out(1)
-        A word waits or will.
-    seek, wanted : In(1), In
-        Read this group instead, while nothing is read.
-    row : Out
-        Group of columns that is read, at the macro.
-    o : Out(stream.Signature(32))
-        The words.
     """
 
     stages: ClassVar[tuple[str, ...]] = ("read",)
@@ -101,16 +77,27 @@ class ColumnGroups(Resettable[Any]):
     """A result is the sum of parts that the macro has one after the other, of which ``finish`` tells the last."""
 
     part = In(1, when=lambda self: self.sums)
+    """With ``sums``: it holds a part of a result, which is read and added up, ``cfg.group_rows`` cycles and those of
+    the stages before the next."""
     finish = In(1)
+    """The macro holds a result from the next cycle on; only while ``free``."""
     discard = In(1)
+    """With ``finish``: nothing is made of it."""
     result = In(lambda self: ResultLayout(self.cfg))
+    """With ``finish``: what is made of it."""
     enabled = In(lambda self: self.cfg.outputs)
+    """With ``finish``: columns that give a code."""
     free = Out(1)
+    """The last result has gone."""
     busy = Out(1)
+    """A word waits or will."""
     row = Out(lambda self: range(self.cfg.group_rows))
+    """Group of columns that is read, at the macro."""
     seek = In(1)
     wanted = In(lambda self: range(self.cfg.group_rows))
+    """Read this group instead, while nothing is read."""
     o = Out(stream.Signature(unsigned(32)))
+    """The words."""
 
     @abstractmethod
     def exact(self, m: Module, group: Value) -> list[Signal]:

@@ -43,20 +43,14 @@ class RowOpCheck(Component):
     ----------
     in_planes, out_bits
         The most magnitude planes of an input, and the most bits of an output.
-
-    Members
-    -------
-    op : In(OpLayout())
-        The descriptor.
-    legal : Out(1)
-        Whether there is such an operation.
-    planes : Out(4)
-        Magnitude planes of its inputs.
     """
 
     op = In(OpLayout())
+    """The descriptor."""
     legal = Out(1)
+    """Whether there is such an operation."""
     planes = Out(4)
+    """Magnitude planes of its inputs."""
 
     def __init__(self, in_planes: int = MAX_BITS, out_bits: int = MAX_BITS) -> None:
         self.in_planes, self.out_bits = in_planes, out_bits
@@ -87,39 +81,27 @@ class CodeLoader(Resettable[_Shape]):
     ----------
     cfg
         Shape of the core: one code a row.
-
-    Members
-    -------
-    op : In(stream.Signature(OpLayout()))
-        Descriptors. An illegal one is dropped.
-    i : In(stream.Signature(32))
-        Four codes a word, lowest byte first; taken only after a descriptor.
-    masks_ready : In(1)
-        The masks can be looked up.
-    accept, error : Out(1)
-        A legal descriptor is taken, an illegal one is dropped in this cycle.
-    full : Out(1)
-        An operation is complete and waits.
-    staged : Out(OpLayout())
-        That operation.
-    planes : Out(cfg.inputs()).array(8)
-        Bits of its codes.
-    take : In(1)
-        The operation starts: the next may be loaded. Only while ``full``.
-    busy : Out(1)
-        An operation is being loaded or waits.
     """
 
     op = In(stream.Signature(OpLayout()))
+    """Descriptors. An illegal one is dropped."""
     i = In(stream.Signature(unsigned(32)))
+    """Four codes a word, lowest byte first; taken only after a descriptor."""
     masks_ready = In(1)
+    """The masks can be looked up."""
     accept = Out(1)
     error = Out(1)
+    """A legal descriptor is taken, an illegal one is dropped in this cycle."""
     full = Out(1)
+    """An operation is complete and waits."""
     staged = Out(OpLayout())
+    """That operation."""
     planes = array(Out(lambda self: self.cfg.inputs()), MAX_BITS)
+    """Bits of its codes."""
     take = In(1)
+    """The operation starts: the next may be loaded. Only while ``full``."""
     busy = Out(1)
+    """An operation is being loaded or waits."""
 
     @property
     def descriptor(self) -> Any:

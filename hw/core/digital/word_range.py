@@ -22,19 +22,14 @@ class WordRange(Resettable):
     ----------
     output_words
         Words that the core gives an operation.
-
-    Members
-    -------
-    accept, words : In(1), In(WordsLayout(output_words))
-        Strobe: an operation is taken of which these words are wanted.
-    i, o : In(stream of 32 bits), Out(stream of 32 bits)
-        Words of the core; those that are wanted.
     """
 
     accept = In(1)
     words = In(lambda self: WordsLayout(self.output_words))
+    """Strobe: an operation is taken of which these words are wanted."""
     i = In(stream.Signature(unsigned(32)))
     o = Out(stream.Signature(unsigned(32)))
+    """Words of the core; those that are wanted."""
 
     def __init__(self, output_words: int) -> None:
         self.output_words = output_words

@@ -2,8 +2,7 @@
 
 from mho.hw.core.write_verify.config import ParameterLayout, WriteVerifyConfig, WriteVerifyParameters, write_pins
 from mho.hw.core.write_verify.engine import CellLayout, TargetLayout, WritePort, WriteVerify
-from mho.hw.core.write_verify.joined import WritesCells
-from mho.hw.core.write_verify.permission import ProgrammingIsolation, ProgrammingPermission
+from mho.hw.core.write_verify.joined import ProgrammingIsolation, ProgrammingPermission, WritesCells
 from mho.hw.core.write_verify.reference import (
     PULSE,
     WriteMacro,

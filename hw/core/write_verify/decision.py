@@ -37,33 +37,23 @@ class Decision(Component[WriteVerifyConfig]):
     Combinational, but that ``p``, ``target`` and ``run`` must stay for a cycle before: the band, and what either pulse
     would be, are in flip-flops when the code of a read, which takes two cycles at least, comes. The numpy
     reference is :func:`mho.hw.core.write_verify.program`.
-
-    Members
-    -------
-    p : In(ParameterLayout(cfg))
-        The registers.
-    code, target : In(cfg.verify_bits)
-        What was read, and what is wanted.
-    run : In(RunLayout())
-        The cell so far.
-    next : Out(RunLayout())
-        The cell after the decision.
-    done : Out(1)
-        The cell is in the band, and confirmed.
-    again : Out(1)
-        Read once more.
-    give_up : Out(1)
-        The cell is faulty. If nothing of these, a pulse with the amplitude and the polarity in ``next`` follows.
     """
 
     p = In(lambda self: ParameterLayout(self.cfg))
+    """The registers."""
     code = In(lambda self: self.cfg.verify_bits)
     target = In(lambda self: self.cfg.verify_bits)
+    """What was read, and what is wanted."""
     run = In(RunLayout())
+    """The cell so far."""
     next = Out(RunLayout())
+    """The cell after the decision."""
     done = Out(1)
+    """The cell is in the band, and confirmed."""
     again = Out(1)
+    """Read once more."""
     give_up = Out(1)
+    """The cell is faulty. If nothing of these, a pulse with the amplitude and the polarity in ``next`` follows."""
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -139,18 +129,12 @@ class Decision(Component[WriteVerifyConfig]):
 
 
 class RegisterCheck(Component[WriteVerifyConfig]):
-    """Whether a :class:`WriteVerifyParameters` with these values exists. Combinational.
-
-    Members
-    -------
-    p : In(ParameterLayout(cfg))
-        The registers.
-    legal : Out(1)
-        They can be run with.
-    """
+    """Whether a :class:`WriteVerifyParameters` with these values exists. Combinational."""
 
     p = In(lambda self: ParameterLayout(self.cfg))
+    """The registers."""
     legal = Out(1)
+    """They can be run with."""
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

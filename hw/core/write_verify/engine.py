@@ -1,8 +1,7 @@
 """Write-verify: programs the cells of a macro to targets, by pulses of rising amplitude."""
 
 from amaranth.hdl import Module, Mux, Signal, Value
-from amaranth.lib import data, stream, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib import data, stream
 
 from mho.hw import ports
 from mho.hw.block import Resettable, named
@@ -10,7 +9,8 @@ from mho.hw.core.counting import tally
 from mho.hw.core.write_verify.config import COUNT_BITS, ParameterLayout, WriteVerifyConfig, write_pins
 from mho.hw.core.write_verify.decision import Decision, RegisterCheck, RunLayout
 from mho.hw.core.write_verify.fault_map import FaultMap
-from mho.hw.macro.write_pins import PASS_BITS
+from mho.hw.macro.contract import PASS_BITS
+from mho.hw.ports import Bundle
 from mho.macro_models.integer.pulse import Polarity
 
 _TIMER_BITS = 32
@@ -30,65 +30,54 @@ class CellLayout(data.StructLayout):
         super().__init__({"code": cfg.verify_bits, "fault": 1, "pulses": COUNT_BITS})
 
 
-class WriteVerifyStatus(wiring.Signature):
-    """State and counters, which start from 0 with every run.
+class WriteVerifyStatus(Bundle):
+    """State and counters, which start from 0 with every run."""
 
-    Members
-    -------
-    busy : Out(1)
-        A run is on.
-    done : Out(1)
-        Strobe: it has ended.
-    error : Out(1)
-        The last start was refused, because the registers are illegal or programming is not enabled; or a run ended
-        because it was no longer.
-    enabled : Out(1)
-        Programming is enabled.
-    write_pass : Out(4)
-        Number of the pass, from 0. Stays after the run.
-    sets, resets, forms, reads : Out(32)
-        Pulses of each kind, and verify reads.
-    pulsed, faults : Out(32)
-        Cells that needed pulses in this pass, and cells that were given up.
-    cycles_total, cycles_hold : Out(48)
-        Cycles of the run, and those of it frozen by the macro.
-    """
-
-    def __init__(self) -> None:
-        super().__init__({
-            "busy": Out(1), "done": Out(1), "error": Out(1), "enabled": Out(1), "write_pass": Out(PASS_BITS),
-            "sets": Out(32), "resets": Out(32), "forms": Out(32), "reads": Out(32),
-            "pulsed": Out(32), "faults": Out(32),
-            "cycles_total": Out(48), "cycles_hold": Out(48),
-        })
+    busy = ports.Out(1)
+    """A run is on."""
+    done = ports.Out(1)
+    """Strobe: it has ended."""
+    error = ports.Out(1)
+    """The last start was refused, because the registers are illegal or programming is not enabled; or a run ended
+    because it was no longer."""
+    enabled = ports.Out(1)
+    """Programming is enabled."""
+    write_pass = ports.Out(PASS_BITS)
+    """Number of the pass, from 0. Stays after the run."""
+    sets = ports.Out(32)
+    resets = ports.Out(32)
+    forms = ports.Out(32)
+    reads = ports.Out(32)
+    """Pulses of each kind, and verify reads."""
+    pulsed = ports.Out(32)
+    faults = ports.Out(32)
+    """Cells that needed pulses in this pass, and cells that were given up."""
+    cycles_total = ports.Out(48)
+    cycles_hold = ports.Out(48)
+    """Cycles of the run, and those of it frozen by the macro."""
 
 
-class WritePort(wiring.Signature):
-    """What the vector port of a core has if it programs its cells, seen from the core.
+class WritePort(Bundle):
+    """What the vector port of a core has if it programs its cells, seen from the core."""
 
-    Members
-    -------
-    target : In(stream.Signature(TargetLayout(cfg)))
-        What to program, see :class:`WriteVerify`.
-    cell : Out(stream.Signature(CellLayout(cfg)))
-        How each cell ended.
-    parameters : In(ParameterLayout(cfg))
-        Parameters of a run. They must not change while ``write_status.busy``.
-    write_start, write_stop : In(1)
-        Begin a run (a strobe); end it after the cell that is on.
-    map_addr, map_data : In, Out
-        Fault map.
-    write_status : Out(WriteVerifyStatus())
-        State and counters of write-verify; ``busy`` from the start on, also while it waits for the array.
-    """
+    target = ports.In(lambda self: stream.Signature(TargetLayout(self.cfg)))
+    """What to program, see :class:`WriteVerify`."""
+    cell = ports.Out(lambda self: stream.Signature(CellLayout(self.cfg)))
+    """How each cell ended."""
+    parameters = ports.In(lambda self: ParameterLayout(self.cfg))
+    """Parameters of a run. They must not change while ``write_status.busy``."""
+    write_start = ports.In(1)
+    write_stop = ports.In(1)
+    """Begin a run (a strobe); end it after the cell that is on."""
+    map_addr = ports.In(lambda self: range(self.cfg.map_words))
+    map_data = ports.Out(lambda self: self.cfg.map_width)
+    """Fault map."""
+    write_status = ports.Out(WriteVerifyStatus())
+    """State and counters of write-verify; ``busy`` from the start on, also while it waits for the array."""
 
     def __init__(self, cfg: WriteVerifyConfig) -> None:
-        super().__init__({
-            "target": In(stream.Signature(TargetLayout(cfg))), "cell": Out(stream.Signature(CellLayout(cfg))),
-            "parameters": In(ParameterLayout(cfg)), "write_start": In(1), "write_stop": In(1),
-            "map_addr": In(range(cfg.map_words)), "map_data": Out(cfg.map_width),
-            "write_status": Out(WriteVerifyStatus()),
-        })
+        self.cfg = cfg
+        super().__init__()
 
 
 class WriteVerify(Resettable[WriteVerifyConfig]):

@@ -13,33 +13,23 @@ class FaultMap(Resettable[WriteVerifyConfig]):
     """Memory of one bit a cell, which cells are entered into in their order.
 
     It is cleared after reset and by ``clear``, one word a cycle (``cfg.map_words`` cycles).
-
-    Members
-    -------
-    clear : In(1)
-        Clear the map, and start again from the first cell.
-    cleared : Out(1)
-        Cells may be entered.
-    enter, fault : In(1)
-        Enter the next cell. After the last cell the first follows.
-    row_end : Out(1)
-        The next cell is the last of its row.
-    array_end : Out(1)
-        It is the last of the array.
-    addr : In
-        Word to read: ``row * cfg.row_words + col // cfg.map_width``.
-    data : Out(cfg.map_width)
-        The word, one cycle later.
     """
 
     clear = In(1)
+    """Clear the map, and start again from the first cell."""
     cleared = Out(1)
+    """Cells may be entered."""
     enter = In(1)
     fault = In(1)
+    """Enter the next cell. After the last cell the first follows."""
     row_end = Out(1)
+    """The next cell is the last of its row."""
     array_end = Out(1)
+    """It is the last of the array."""
     addr = In(lambda self: range(self.cfg.map_words))
+    """Word to read: ``row * cfg.row_words + col // cfg.map_width``."""
     data = Out(lambda self: self.cfg.map_width)
+    """The word, one cycle later."""
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

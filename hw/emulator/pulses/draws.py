@@ -19,47 +19,33 @@ class NormalDraw(Resettable):
     """One draw of :func:`mho.macro_models.integer.random.normal_blocks`: the ``number``-th of a cell.
 
     54 cycles from ``start`` to ``done``. The multiplier is lent by the user, who leaves it alone meanwhile.
-
-    Members
-    -------
-    start : In(1)
-        Begin; the inputs below stay until ``done``.
-    cell_id : In(32)
-        Block of the draws.
-    number : In(32)
-        Number of the draw: eight of them share a block of the generator.
-    step : In(4)
-        Step of the purpose.
-    key : In(64)
-        Both words of the key, the first one below.
-    done : Out(1)
-        ``z`` is the draw from the next cycle on, until the next ``start``.
-    z : Out(signed(16))
-        Normal code, in 2**-12.
-    busy : Out(1)
-        From ``start`` to ``done``: the multiplier is used.
-    a, b : Out(32)
-        Factors for the multiplier.
-    product : In(64)
-        Their product three cycles later.
-    load, load_index, load_data : In
-        Write a word of the table: two entries of 16 bits.
     """
 
     start = In(1)
+    """Begin; the inputs below stay until ``done``."""
     cell_id = In(32)
+    """Block of the draws."""
     number = In(32)
+    """Number of the draw: eight of them share a block of the generator."""
     step = In(4)
+    """Step of the purpose."""
     key = In(64)
+    """Both words of the key, the first one below."""
     done = Out(1)
+    """``z`` is the draw from the next cycle on, until the next ``start``."""
     busy = Out(1)
+    """From ``start`` to ``done``: the multiplier is used."""
     z = Out(signed(_ENTRY_BITS + 1))
+    """Normal code, in 2**-12."""
     a = Out(32)
     b = Out(32)
+    """Factors for the multiplier."""
     product = In(64)
+    """Their product three cycles later."""
     load = In(1)
     load_index = In(range(NORMAL_WORDS))
     load_data = In(32)
+    """Write a word of the table: two entries of 16 bits."""
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -2,12 +2,11 @@
 
 from typing import Any
 
-from amaranth.hdl import Array, Module, Mux, Signal, Value, signed
+from amaranth.hdl import Array, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data
 from amaranth.lib.memory import Memory
 
 from mho.hw.block import Resettable
-from mho.hw.emulator.pulses.wide_multiplier import OPERAND_BITS
 from mho.hw.ports import In, Out
 from mho.macro_models.integer.pulse import (
     AMPLITUDE_BITS,
@@ -26,6 +25,37 @@ from mho.macro_models.integer.pulse import (
     LawWords,
     Polarity,
 )
+
+OPERAND_BITS = 33
+"""Bits of a factor with its sign."""
+
+_PART_BITS = 11
+"""Bits of a factor that are multiplied in one stage: what an ECP5 does in 20 ns without its multipliers."""
+
+
+class WideMultiplier(Resettable):
+    """``product`` is that of ``a`` and ``b`` three cycles before; a product can begin in each cycle."""
+
+    a = In(lambda self: signed(OPERAND_BITS))
+    b = In(lambda self: signed(OPERAND_BITS))
+    """Factors."""
+    product = Out(signed(2 * OPERAND_BITS))
+    """See above."""
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        a, b = Signal(signed(OPERAND_BITS), reset_less=True), Signal(signed(OPERAND_BITS), reset_less=True)
+        m.d.sync += [a.eq(self.a), b.eq(self.b)]
+        total = Const(0)
+        for low in range(0, OPERAND_BITS, _PART_BITS):
+            part = b[low : low + _PART_BITS]
+            factor = part.as_signed() if low + _PART_BITS == OPERAND_BITS else part
+            product = Signal(signed(OPERAND_BITS + _PART_BITS + 1), name=f"product_{low}", reset_less=True)
+            m.d.sync += product.eq(a * factor)
+            total = total + (product << low)
+        m.d.sync += self.product.eq(total)
+        return self.resets(m)
+
 
 _VALUE_BITS = 26
 """Bits of a constant of the law with its sign."""
@@ -50,48 +80,34 @@ class PulseArithmetic(Resettable):
     The bit-exact reference is :class:`mho.macro_models.integer.pulse.PulseLaw`. It takes 13 cycles from ``start`` to
     ``done`` for a pulse, 6 for a read. ``old``, ``z`` and ``reads`` stay from two cycles before ``start`` until
     ``done``.
-
-    Members
-    -------
-    start, reads : In(1)
-        Begin; ``reads``: a verify read, else a pulse.
-    old : In(CellLayout())
-        The cell before.
-    z : In(signed(16))
-        Its normal code.
-    done : Out(1)
-        ``state`` or ``code`` are valid from the next cycle on.
-    state : Out(32)
-        Word of the state of the cell after the pulse.
-    code : Out(verify_bits)
-        Verify code.
-    a, b : Out(signed(33))
-        Factors for the multiplier; 0 while idle.
-    product : In(signed(66))
-        Their product three cycles later.
-    moved_load, constant_load : In(1)
-        Write ``load_data`` to ``load_index`` of the table, or of the constants (:class:`LawWords`).
-    load_index, load_data : In
-        See above.
-    key : Out(64)
-        Key of the draws, which is among the constants.
     """
 
     start = In(1)
     reads = In(1)
+    """Begin; ``reads``: a verify read, else a pulse."""
     old = In(CellLayout())
+    """The cell before."""
     z = In(signed(16))
+    """Its normal code."""
     done = Out(1)
+    """``state`` or ``code`` are valid from the next cycle on."""
     state = Out(32)
+    """Word of the state of the cell after the pulse."""
     code = Out(lambda self: self.verify_bits)
+    """Verify code."""
     a = Out(lambda self: signed(OPERAND_BITS))
     b = Out(lambda self: signed(OPERAND_BITS))
+    """Factors for the multiplier; 0 while idle."""
     product = In(signed(2 * OPERAND_BITS))
+    """Their product three cycles later."""
     moved_load = In(1)
     constant_load = In(1)
+    """Write ``load_data`` to ``load_index`` of the table, or of the constants (:class:`LawWords`)."""
     load_index = In(range(len(MOVED)))
     load_data = In(32)
+    """See above."""
     key = Out(64)
+    """Key of the draws, which is among the constants."""
 
     def __init__(self, verify_bits: int) -> None:
         self.verify_bits = verify_bits

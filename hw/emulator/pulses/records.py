@@ -32,41 +32,28 @@ def peekable(cfg: EmulatorConfig, index: Value) -> Value:
 
 
 class CellRecords(Resettable[EmulatorConfig]):
-    """Memory of the records, and the log of pulses; both can be read from outside.
-
-    Members
-    -------
-    load : In(1)
-        Write ``load_data`` to ``load_index`` of region 3, where that is in a record. Not with ``write``.
-    load_index, load_data : In
-        See above.
-    busy : In(1)
-        The ports below are used.
-    address : In
-        ``data`` is that word in the next cycle.
-    write, write_data : In
-        Write the word at ``address``.
-    data : Out(32)
-        See above.
-    pulse : In(stream.Signature(LogLayout()))
-        To the log.
-    peek : In(stream.Signature(index))
-        Read a word of region 3; records can be read while not ``busy``, the log always.
-    peeked : Out(32)
-        The word, from the second cycle after the transfer until the next transfer.
-    """
+    """Memory of the records, and the log of pulses; both can be read from outside."""
 
     load = ports.In(1)
+    """Write ``load_data`` to ``load_index`` of region 3, where that is in a record. Not with ``write``."""
     load_index = ports.In(lambda self: index_width(self.cfg))
     load_data = ports.In(32)
+    """See above."""
     busy = ports.In(1)
+    """The ports below are used."""
     address = ports.In(lambda self: range(RECORD_WORDS * self.cfg.lines**2))
+    """``data`` is that word in the next cycle."""
     write = ports.In(1)
     write_data = ports.In(32)
+    """Write the word at ``address``."""
     data = ports.Out(32)
+    """See above."""
     pulse = ports.In(stream.Signature(LogLayout()))
+    """To the log."""
     peek = ports.In(lambda self: stream.Signature(index_width(self.cfg)))
+    """Read a word of region 3; records can be read while not ``busy``, the log always."""
     peeked = ports.Out(32)
+    """The word, from the second cycle after the transfer until the next transfer."""
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -11,10 +11,9 @@ from mho.hw.emulator.config import EmulatorConfig
 from mho.hw.emulator.layout import index_width
 from mho.hw.emulator.pulses.config import CONSTANTS, LOG_LEVEL, NORMALS, cell_bits
 from mho.hw.emulator.pulses.draws import NormalDraw
-from mho.hw.emulator.pulses.law import CellLayout, PulseArithmetic
+from mho.hw.emulator.pulses.law import CellLayout, PulseArithmetic, WideMultiplier
 from mho.hw.emulator.pulses.records import CellRecords
-from mho.hw.emulator.pulses.wide_multiplier import WideMultiplier
-from mho.hw.macro.write_pins import WritePins
+from mho.hw.macro.contract import WritePins
 from mho.hw.ports import In, Out
 from mho.macro_models.integer.pulse import CONDUCTANCE_BITS, PULSE_STEP, SCALE_BITS, VERIFY_STEP, Polarity, PulseRecord
 

@@ -32,18 +32,12 @@ class AxiLite(SizedSignature):
 
 
 class AxiLiteBridge(ports.Component):
-    """AXI4-Lite device: the five channels are independent, reads and writes take turns.
-
-    Members
-    -------
-    s_axil : Out(AxiLite)
-        The bus outside.
-    bus : Out(RegisterBus)
-        The bus inside.
-    """
+    """AXI4-Lite device: the five channels are independent, reads and writes take turns."""
 
     s_axil = ports.Out(lambda self: AxiLite(self.address_width))
+    """The bus outside."""
     bus = ports.Out(lambda self: RegisterBus(self.address_width))
+    """The bus inside."""
 
     def __init__(self, address_width: int) -> None:
         self.address_width = address_width

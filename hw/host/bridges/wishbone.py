@@ -30,17 +30,12 @@ class WishboneBridge(ports.Component):
     """Wishbone device, classic cycles: at least two cycles an access, one access at a time.
 
     A master that ends a cycle without waiting for its answer gets none; the access itself may have happened.
-
-    Members
-    -------
-    wb : Out(Wishbone)
-        The bus outside.
-    bus : Out(RegisterBus)
-        The bus inside.
     """
 
     wb = ports.Out(lambda self: Wishbone(self.address_width))
+    """The bus outside."""
     bus = ports.Out(lambda self: RegisterBus(self.address_width))
+    """The bus inside."""
 
     def __init__(self, address_width: int) -> None:
         self.address_width = address_width

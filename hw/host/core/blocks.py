@@ -3,20 +3,22 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from amaranth.hdl import Const, Module, Mux, Value
 from amaranth.lib import wiring
 
+from mho.hw.core.digital.loader import RowOpCheck
 from mho.hw.core.layout import INPUTS_PER_WORD
 from mho.hw.core.port import VectorPort
+from mho.hw.core.reference import CoreReference
+from mho.hw.core.row_core import RowCore, row_port
 from mho.hw.core.top import CoreTop
 from mho.hw.core.write_verify import WriteVerifyConfig
 from mho.hw.host.core.host import CoreAccess, CoreHost
 from mho.hw.host.core.shared_access import SharedAccess
 from mho.hw.host.registers import RegisterMap
-from mho.hw.macro.contract import ContractPins
-from mho.hw.macro.write_pins import ENABLE
+from mho.hw.macro.contract import ENABLE, ContractPins
 from mho.macro_models.integer.operation import Direction
 
 
@@ -110,3 +112,32 @@ class CoreBlocks(ABC):
     def idle(self) -> Mapping[str, int]:
         """Widths of other inputs of the core that are 0 where nothing uses them, by their names in Verilog."""
         return {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowBlocks(CoreBlocks):
+    """See :class:`CoreBlocks`; ``core_type`` is the core of a kind, its ``cfg`` a :class:`RowConfig`."""
+
+    core_type: ClassVar[type[RowCore]]
+
+    @property
+    def port(self) -> VectorPort:
+        """The vector port."""
+        return row_port(self.cfg, self.write)
+
+    @property
+    def pins(self) -> ContractPins:
+        """Pins of the macro."""
+        return self.core_type.pins_of(self.cfg, self.write)
+
+    def op_check(self) -> wiring.Component:
+        """What decides whether a descriptor is legal."""
+        return RowOpCheck(out_bits=self.cfg.most_out_bits)
+
+    def digital(self) -> wiring.Component:
+        """The core without its macro."""
+        return self.core_type(self.cfg, self.write)
+
+    def reference(self, model: Any) -> CoreReference:
+        """Its reference, with a model of its macro."""
+        return CoreReference(self.cfg, model)

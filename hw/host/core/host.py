@@ -23,32 +23,23 @@ class InputBuffer(Component):
     ----------
     words
         Words of the memory.
-
-    Members
-    -------
-    enable, address, data, strobe : In
-        Write port.
-    start : In(1)
-        Stream the first ``count`` words.
-    count : In(range(words + 1))
-        How many.
-    clear : In(1)
-        Forget what is being streamed.
-    active : Out(1)
-        Words remain to be streamed.
-    o : Out(stream of 32 bits)
-        The words.
     """
 
     enable = In(1)
     address = In(lambda self: range(self.words))
     data = In(32)
     strobe = In(4)
+    """Write port."""
     start = In(1)
+    """Stream the first ``count`` words."""
     count = In(lambda self: range(self.words + 1))
+    """How many."""
     clear = In(1)
+    """Forget what is being streamed."""
     active = Out(1)
+    """Words remain to be streamed."""
     o = Out(stream.Signature(32))
+    """The words."""
 
     def __init__(self, words: int) -> None:
         self.words = words
@@ -84,30 +75,21 @@ class OutputBuffer(Component):
     ----------
     words
         Words of a vector.
-
-    Members
-    -------
-    i : In(stream of 32 bits)
-        The core's output.
-    enable, address : In
-        Read port; ``data`` follows one cycle later.
-    data : Out(32)
-        Word that was read.
-    full : In(1)
-        A vector is in the memory and was not released.
-    filled : Out(1)
-        The last word of a vector is written in this cycle.
-    clear : In(1)
-        Begin with a new vector.
     """
 
     i = In(stream.Signature(32))
+    """The core's output."""
     enable = In(1)
     address = In(lambda self: range(self.words))
+    """Read port; ``data`` follows one cycle later."""
     data = Out(32)
+    """Word that was read."""
     full = In(1)
+    """A vector is in the memory and was not released."""
     filled = Out(1)
+    """The last word of a vector is written in this cycle."""
     clear = In(1)
+    """Begin with a new vector."""
 
     def __init__(self, words: int) -> None:
         self.words = words

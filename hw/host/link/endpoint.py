@@ -22,25 +22,14 @@ class LinkTarget(Component[LinkConfig]):
     and answered. See docs/design/link.md for the protocol. Latency from the last byte of a request to the first of its
     reply: 4 cycles, 13 for each command, 8 for each word that is written, 4 for each that is read, and 4
     for each access beside those of the bus.
-
-    Parameters
-    ----------
-    cfg
-        Configuration.
-
-    Members
-    -------
-    i : In(stream of 8 bits)
-        Bytes of the line.
-    o : Out(stream of 8 bits)
-        Bytes to the line.
-    bus : Out(RegisterBus)
-        What the requests access.
     """
 
     i = In(stream.Signature(8))
+    """Bytes of the line."""
     o = Out(stream.Signature(8))
+    """Bytes to the line."""
     bus = Out(lambda self: RegisterBus(self.cfg.address_width))
+    """What the requests access."""
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -3,11 +3,11 @@
 from typing import Any
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import data, stream
 from amaranth.lib.memory import Memory
 
 from mho.hw.host.link.format import CRC_BYTES, ESCAPE, ESCAPE_XOR, FLAG, REQUEST_HEAD_BYTES
-from mho.hw.ports import Component, In, Out, SizedSignature
+from mho.hw.ports import Bundle, Component, In, Out
 
 POLYNOMIAL = 0xEDB88320
 """Of IEEE 802.3, bits reversed."""
@@ -21,23 +21,16 @@ class Crc32(Component):
 
     A byte on a serial line takes longer, and one bit a cycle is a third of the logic of a byte a cycle
     (:mod:`amaranth.lib.crc`).
-
-    Members
-    -------
-    start : In(1)
-        Begin a message; the byte that is being taken is dropped.
-    i : In(stream of 8 bits)
-        Its bytes.
-    crc : Out(32)
-        CRC of the bytes so far, while ``i.ready``.
-    good : Out(1)
-        The last four bytes were the CRC of those before, while ``i.ready``.
     """
 
     start = In(1)
+    """Begin a message; the byte that is being taken is dropped."""
     i = In(stream.Signature(8))
+    """Its bytes."""
     crc = Out(32)
+    """CRC of the bytes so far, while ``i.ready``."""
     good = Out(1)
+    """The last four bytes were the CRC of those before, while ``i.ready``."""
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -57,52 +50,44 @@ class Crc32(Component):
 _FRAME_BYTES = data.StructLayout({"data": 8, "last": 1})
 
 
-class Request(SizedSignature):
+class Request(Bundle):
     """A request that was received undamaged, seen from the receiver.
 
     Parameters
     ----------
     size
         Bytes of the buffer.
-
-    Members
-    -------
-    valid : Out(1)
-        There is one; nothing is received until it is ``done``.
-    session : Out(32), sequence : Out(8), kind : Out(8)
-        Its head.
-    end : Out(range(size + 1))
-        Bytes of the head and the body.
-    done : In(1)
-        Forget it.
-    address : In(range(size)), data : Out(8)
-        The byte at ``address``, one cycle later.
     """
+
+    valid = Out(1)
+    """There is one; nothing is received until it is ``done``."""
+    session = Out(32)
+    sequence = Out(8)
+    kind = Out(8)
+    """Its head."""
+    end = Out(lambda self: range(self.size + 1))
+    """Bytes of the head and the body."""
+    done = In(1)
+    """Forget it."""
+    address = In(lambda self: range(self.size))
+    data = Out(8)
+    """The byte at ``address``, one cycle later."""
 
     def __init__(self, size: int) -> None:
         self.size = size
-        super().__init__({
-            "valid": wiring.Out(1), "session": wiring.Out(32), "sequence": wiring.Out(8), "kind": wiring.Out(8),
-            "end": wiring.Out(range(size + 1)),
-            "done": wiring.In(1), "address": wiring.In(range(size)), "data": wiring.Out(8),
-        })
+        super().__init__()
 
 
 class FrameReceiver(Component):
     """Takes requests out of the bytes of a line; what is damaged, too short or too long is dropped without a word.
 
     A byte takes up to 9 cycles. Its reference is :class:`mho.hw.host.link.format.FrameReader`.
-
-    Members
-    -------
-    i : In(stream of 8 bits)
-        Bytes of the line.
-    request : Out(Request)
-        The last request.
     """
 
     i = In(stream.Signature(8))
+    """Bytes of the line."""
     request = Out(lambda self: Request(self.size))
+    """The last request."""
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -162,17 +147,12 @@ class FrameSender(Component):
     """Makes frames of bytes: flags, escapes and the CRC. A byte takes up to 9 cycles, the next frame waits its turn.
 
     Its reference is :func:`mho.hw.host.link.format.encode_frame`.
-
-    Members
-    -------
-    i : In(stream of a byte and whether it is the last of its frame)
-        Contents.
-    o : Out(stream of 8 bits)
-        Bytes of the line.
     """
 
     i = In(stream.Signature(_FRAME_BYTES))
+    """Contents."""
     o = Out(stream.Signature(8))
+    """Bytes of the line."""
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

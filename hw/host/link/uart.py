@@ -125,17 +125,12 @@ class UartReceiver(Component[UartConfig]):
 
     A start bit that is gone by its middle, and a byte whose stop bit is low, are dropped; so is a byte that comes
     before the last one was taken. Latency: 5 cycles from the middle of the stop bit.
-
-    Members
-    -------
-    rx : In(1)
-        The line, asynchronous.
-    o : Out(stream of 8 bits)
-        The bytes.
     """
 
     rx = In(1, init=1)
+    """The line, asynchronous."""
     o = Out(stream.Signature(8))
+    """The bytes."""
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -177,18 +172,12 @@ class UartReceiver(Component[UartConfig]):
 
 
 class UartTransmitter(Component[UartConfig]):
-    """Bytes to a serial line, one idle cycle between two bytes at least. Latency: 1 cycle.
-
-    Members
-    -------
-    i : In(stream of 8 bits)
-        The bytes.
-    tx : Out(1)
-        The line.
-    """
+    """Bytes to a serial line, one idle cycle between two bytes at least. Latency: 1 cycle."""
 
     i = In(stream.Signature(8))
+    """The bytes."""
     tx = Out(1, init=1)
+    """The line."""
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -209,24 +198,16 @@ class UartBridge(Component[LinkConfig]):
 
     Parameters
     ----------
-    cfg
-        Configuration of the link.
     uart
         Clock and rate of the line.
-
-    Members
-    -------
-    rx : In(1)
-        From the host, asynchronous.
-    tx : Out(1)
-        To the host.
-    bus : Out(RegisterBus)
-        What the requests access.
     """
 
     rx = In(1, init=1)
+    """From the host, asynchronous."""
     tx = Out(1, init=1)
+    """To the host."""
     bus = Out(lambda self: RegisterBus(self.cfg.address_width))
+    """What the requests access."""
 
     def __init__(self, cfg: LinkConfig, uart: UartConfig) -> None:
         self.uart = uart

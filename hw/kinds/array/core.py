@@ -1,36 +1,98 @@
 """A core whose columns share converters: codes of its steps are shifted and added."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from amaranth.hdl import Module, Mux, Signal, Value, signed
 from amaranth.lib.memory import Memory
 
+from mho.hw import ports
+from mho.hw.config import Chip
+from mho.hw.config.chip import LINES
+from mho.hw.config.kinds.array import ArrayChip
 from mho.hw.core.digital.groups import ColumnGroups
 from mho.hw.core.row_core import RowCore
-from mho.hw.core.write_verify import WriteVerifyConfig
+from mho.hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters, write_pins
+from mho.hw.host.core.blocks import RowBlocks
+from mho.hw.host.core.map import core_map
 from mho.hw.kinds.array.config import ArrayCoreConfig
-from mho.hw.kinds.array.pins import ArrayPins
-from mho.hw.ports import In
+from mho.hw.macro.contract import ContractPins
+
+
+class ArrayPins(ContractPins):
+    """Signature of the macro, seen from the digital side (``Out`` drives the macro).
+
+    Everything that the macro sees comes from flip-flops. A strobe is one cycle long. Where the core programs its cells,
+    the members of :class:`mho.hw.macro.contract.WritePins` follow.
+
+    Parameters
+    ----------
+    write
+        Configuration of write-verify; None: cells are programmed from outside.
+    """
+
+    module = "array_macro"
+    watched = ("group",)
+
+    row_pos = ports.Out(lambda self: self.lines * self.cfg.digit_bits)
+    row_neg = ports.Out(lambda self: self.lines * self.cfg.digit_bits)
+    """Digits that rows are driven with, lowest row first: of positive and of negative inputs; never both of a row. They
+    change in the cycle behind ``sample``."""
+    wl_en = ports.Out(lambda self: self.cfg.rows, when=lambda self: self.cfg.word_lines)
+    """Those that are on in this product."""
+    sample = ports.Out(1)
+    """Strobe: a step begins. Where each step is converted, codes of the step before go to what is read."""
+    plane = ports.Out(lambda self: max(self.cfg.drive_steps - 1, 1).bit_length())
+    """Number of the step: of the digit, times the groups of rows, and of the group. Its last is 0."""
+    convert = ports.Out(1, when=lambda self: not self.cfg.digital)
+    """Where all steps are converted together. Strobe: what was integrated is converted, from the next sample on
+    integration begins anew."""
+    capture = ports.Out(1)
+    """Strobe: codes of the last step go to what is read. The last cycle of a product."""
+    step_code = ports.Out(16)
+    """Step of the converters, in 2**-14 of the most that they take."""
+    op_id = ports.Out(64)
+    """Number of this product. Left open in silicon."""
+    group = ports.Out(lambda self: (self.cfg.group_rows - 1).bit_length())
+    """Group of ``lanes`` columns of weights that is read; ``codes`` are those of the last cycle's group."""
+    codes = ports.In(lambda self: self.cfg.lanes * self.cfg.codes * self.cfg.converter.bits)
+    """Codes of the group, two's complement, lowest column first; of two arrays that of the first is the lower."""
+    hold = ports.In(1)
+    """Freezes the sequencer's timer. For slow bodies; 0 in silicon."""
+
+    def __init__(self, cfg: ArrayCoreConfig, write: WriteVerifyConfig | None = None) -> None:
+        self.cfg, self.lines, self.write = cfg, cfg.lines, write
+        self.verify_bits = None if write is None else write.verify_bits
+        super().__init__({} if write is None else write_pins(write).members)
+
+    @property
+    def strobes(self) -> tuple[str, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """See :class:`ContractPins`."""
+        return tuple(name for name in ("sample", "convert", "capture", "verify") if name in self.members)
+
+    @property
+    def constants(self) -> Mapping[str, int]:
+        """Bits of a digit, groups of rows, whether each step is converted."""
+        return {"DIGIT_BITS": self.cfg.digit_bits, "ROW_GROUPS": self.cfg.row_groups, "DIGITAL": int(self.cfg.digital)}
+
+    @property
+    def write_names(self) -> tuple[str, ...]:
+        """Names of the pins of programming, if there are any."""
+        return () if self.write is None else tuple(write_pins(self.write).members)
 
 
 class ShiftAdd(ColumnGroups):
-    """Adds up the codes of steps; see :class:`ColumnGroups` and :meth:`mho.macro_models.kinds.array.ArrayModel.mvm`.
-
-    Members
-    -------
-    converted : In(cfg.lanes * cfg.codes * cfg.converter.bits)
-        Codes of the group of the last cycle, lowest column first.
-    first, shift : In(1)
-        With ``part`` or ``finish``: nothing was added before; what was counts for a digit more.
-    less : In(1)
-        With them, if ``cfg.chop``: rows were driven the other way, so that codes are subtracted.
-    """
+    """Adds up the codes of steps; see :class:`ColumnGroups` and :meth:`mho.macro_models.kinds.array.ArrayModel.mvm`."""
 
     sums = True
-    converted = In(lambda self: self.cfg.lanes * self.cfg.codes * self.cfg.converter.bits)
-    first = In(1)
-    shift = In(1)
-    less = In(1, when=lambda self: self.cfg.chop)
+    converted = ports.In(lambda self: self.cfg.lanes * self.cfg.codes * self.cfg.converter.bits)
+    """Codes of the group of the last cycle, lowest column first."""
+    first = ports.In(1)
+    shift = ports.In(1)
+    """With ``part`` or ``finish``: nothing was added before; what was counts for a digit more."""
+    less = ports.In(1, when=lambda self: self.cfg.chop)
+    """With them, if ``cfg.chop``: rows were driven the other way, so that codes are subtracted."""
 
     def exact(self, m: Module, group: Value) -> list[Signal]:
         """A cycle after their group was at the pins; their sums are read while it is."""
@@ -100,3 +162,29 @@ class ArrayCore(RowCore):
         ]
         if cfg.chop:
             m.d.comb += unit.less.eq(step[0] if groups else ~only)
+
+
+_DOCS = {
+    "step_code": "Step of the converters, in 2**-14 of the most that they take.",
+    "out_bits": "Bits of an output, 1 to 15.",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArrayBlocks(RowBlocks):
+    """See :class:`RowBlocks`."""
+
+    core_type = ArrayCore
+
+    cfg: ArrayCoreConfig
+
+    @classmethod
+    def from_chip(cls, chip: Chip, *, tiled: bool = False) -> "ArrayBlocks":
+        """The core of a chip; ``tiled``: a program asks it for products."""
+        cfg, engine = ArrayCoreConfig.from_chip(chip, ranged=tiled), ArrayChip.of(chip).programming.engine
+        registers = core_map(
+            cfg, chip.sha256, doc="One array whose columns share converters.", docs=_DOCS, products=not tiled,
+            parameters=WriteVerifyParameters.from_chip(chip) if engine else None,
+            roomy=chip.lines > LINES[1],
+        )
+        return cls(cfg=cfg, registers=registers, write=WriteVerifyConfig.from_chip(chip) if engine else None)

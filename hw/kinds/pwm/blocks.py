@@ -1,22 +1,59 @@
 """What a phase-change core is generated from, alone and in a tile, and its registers."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from amaranth.hdl import Mux, Value
 from amaranth.lib import wiring
 
 from mho.hw.config import Chip
+from mho.hw.core.layout import OpLayout, pack_codes
 from mho.hw.core.port import VectorPort
+from mho.hw.core.reference import CoreReference
 from mho.hw.host.core.blocks import CoreBlocks
 from mho.hw.host.core.map import core_map
 from mho.hw.host.registers import RegisterMap
 from mho.hw.kinds.pwm.config import PwmCoreConfig
 from mho.hw.kinds.pwm.core import PwmCore, pwm_port
 from mho.hw.kinds.pwm.engine.layout import COMMAND_MODE, Bank, Command
+from mho.hw.kinds.pwm.engine.reference import CommandReference
 from mho.hw.kinds.pwm.loader import PwmOpCheck
 from mho.hw.kinds.pwm.pins import PwmPins
-from mho.hw.kinds.pwm.reference import PwmCoreReference
+from mho.hw.kinds.pwm.settings import SettingsFile
+
+
+class PwmCoreReference(CoreReference):
+    """A core at transaction level. See :class:`mho.hw.core.reference.CoreReference`.
+
+    The model of the macro takes what corrects its converters from the settings, which are in ``masks``.
+
+    Attributes
+    ----------
+    commands : CommandReference
+        What carries out commands; its ``rows`` are to be set for write-verify.
+    """
+
+    masks: SettingsFile
+
+    def __init__(self, cfg: PwmCoreConfig, macro: Any) -> None:
+        super().__init__(cfg, macro)
+        self.commands = CommandReference(self.masks, macro)
+
+    def settings(self) -> SettingsFile:
+        """All settings after reset."""
+        return SettingsFile(self.cfg)
+
+    def run(self, descriptor: int, words: Sequence[int]) -> list[int]:
+        """Output words of one operation or command with these input words; none if the descriptor is illegal."""
+        if self.cfg.engine and (fields := OpLayout().from_bits(descriptor))["mode"] == COMMAND_MODE:
+            outputs = self.commands.run(
+                Command(fields["wl_select"]), fields["line_select"], fields["op_id"], fields["step_code"], words
+            )
+            return pack_codes(outputs.astype(np.int16))
+        self.macro.calibration = self.masks.calibration
+        return super().run(descriptor, words)
 
 
 def pwm_map(
@@ -26,8 +63,6 @@ def pwm_map(
 
     Parameters
     ----------
-    cfg
-        Configuration of the core.
     sha256
         Hash of the chip description.
     products

@@ -2,26 +2,57 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Module, Mux, Signal, Value, signed
 from amaranth.lib import wiring
-from amaranth.lib.wiring import Out
 
 from mho.hw.block import Resettable
-from mho.hw.core.digital.groups import follow_operation
+from mho.hw.core.digital.groups import ColumnGroups, follow_operation
 from mho.hw.core.digital.status import count_operations
-from mho.hw.core.layout import OpLayout, WordsLayout
+from mho.hw.core.layout import CODE_WIDTH, OpLayout, WordsLayout
 from mho.hw.core.masks import MaskStore
 from mho.hw.core.port import VectorMembers, VectorPort
 from mho.hw.kinds.pwm.config import PwmCoreConfig
-from mho.hw.kinds.pwm.digital import DigitalUnit
 from mho.hw.kinds.pwm.engine.engine import CommandEngine
 from mho.hw.kinds.pwm.engine.layout import COMMAND_MODE, Command
 from mho.hw.kinds.pwm.loader import PulseLoader
 from mho.hw.kinds.pwm.pins import PwmPins, engine_pins
 from mho.hw.kinds.pwm.pulses import PulseModulator
 from mho.hw.kinds.pwm.sequencer import PwmSequencer
-from mho.hw.kinds.pwm.settings import ColumnSettings, SettingsLayout
+from mho.hw.kinds.pwm.settings import COLUMN_BITS, ColumnSettings, SettingsLayout
+from mho.hw.ports import In, Out
+from mho.macro_models.integer.pwm.converter import COUNTER_BITS, PRODUCT_BITS
 from mho.macro_models.integer.pwm.operation import MAGNITUDE_BITS
+
+
+class DigitalUnit(ColumnGroups):
+    """Reads the captured counters of a macro, ``cfg.lanes`` columns a cycle, and gives out two codes a word.
+
+    See :class:`ColumnGroups`. A code is that of :meth:`mho.macro_models.integer.pwm.converter.DigitalUnits.compute`; 0
+    where a column is not enabled. The ``cfg.output_words`` cycles of two lanes (128 of 256 columns) hide behind the 133
+    cycles of a product of one window.
+    """
+
+    stages = ("read", "product")
+    columns = In(lambda self: self.cfg.lanes * COLUMN_BITS)
+    """Gains and offsets of the group of the last cycle."""
+    count_pos = In(lambda self: self.cfg.lanes * COUNTER_BITS)
+    count_neg = In(lambda self: self.cfg.lanes * COUNTER_BITS)
+    """Its counters."""
+
+    def exact(self, m: Module, group: Value) -> list[Signal]:
+        """One cycle after its counters were at the pins."""
+        codes = list[Signal]()
+        for k in range(self.cfg.lanes):
+            gain, offset = self.columns.word_select(k, COLUMN_BITS)[:8], self.columns.word_select(k, COLUMN_BITS)[8:]
+            product = Signal(signed(COUNTER_BITS + 9), name=f"product_{k}")
+            moved = Signal(signed(8), name=f"offset_{k}")
+            exact = Signal(signed(CODE_WIDTH), name=f"exact_{k}")
+            difference = (self.count_pos.word_select(k, COUNTER_BITS).as_unsigned()
+                          - self.count_neg.word_select(k, COUNTER_BITS).as_unsigned())
+            m.d.sync += [product.eq(difference * gain), moved.eq(offset.as_signed())]
+            m.d.comb += exact.eq(((product + (1 << PRODUCT_BITS - 1)) >> PRODUCT_BITS) + moved)
+            codes.append(exact)
+        return codes
 
 
 def pwm_port(cfg: PwmCoreConfig) -> VectorPort:
@@ -34,27 +65,21 @@ class PwmCore(Resettable[PwmCoreConfig], VectorMembers):
 
     The next operation loads and the last result drains while one is at the pins.
 
-    Parameters
-    ----------
-    cfg
-        Configuration of the core.
-
     Members
     -------
     <the members of :func:`pwm_port`>
         The vector port.
-    macro : Out(PwmPins(cfg))
-        The macro. Everything that it sees comes from flip-flops.
     """
 
     verilog_name = "digital"
 
-    macro: Any
+    macro: Any = Out(lambda self: self.pins)
+    """The macro. Everything that it sees comes from flip-flops."""
 
     def __init__(self, cfg: PwmCoreConfig) -> None:
         self.pins = PwmPins(cfg)
         self.port = pwm_port(cfg)
-        super().__init__(cfg, {**self.port.members, "macro": Out(self.pins)})
+        super().__init__(cfg, self.port.members)
 
     def elaborate(self, platform: object) -> Any:
         m = Module()

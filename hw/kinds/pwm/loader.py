@@ -34,23 +34,16 @@ class PwmOpCheck(Component):
     commands
         Those of :class:`mho.hw.kinds.pwm.engine.layout.Command` are legal, too, in the form of
         :func:`mho.hw.kinds.pwm.engine.layout.pack_command`.
-
-    Members
-    -------
-    op : In(OpLayout())
-        The descriptor.
-    legal : Out(1)
-        Whether a :class:`PwmOperation` with these values exists.
-    shift : Out(3)
-        Bits by which magnitudes are shifted up to be widths.
-    codes : Out(1)
-        It takes input codes.
     """
 
     op = In(OpLayout())
+    """The descriptor."""
     legal = Out(1)
+    """Whether a :class:`PwmOperation` with these values exists."""
     shift = Out(3)
+    """Bits by which magnitudes are shifted up to be widths."""
     codes = Out(1)
+    """It takes input codes."""
 
     def __init__(self, *, commands: bool = False) -> None:
         self.commands = commands
@@ -78,19 +71,14 @@ class PulseLoader(CodeLoader[PwmCoreConfig]):
     """Takes one descriptor, then its input codes as widths of pulses, and holds them until the sequencer takes them.
 
     See :class:`CodeLoader`. The step code is multiplied with the range register meanwhile.
-
-    Members
-    -------
-    range_code : In(16)
-        The range register.
-    shift, step_code : Out(3), Out(16)
-        The shift of the magnitudes of the operation that waits, and its step code at the pins: see
-        :meth:`mho.macro_models.integer.pwm.calibration.Calibration.step_code`.
     """
 
     range_code = In(16)
+    """The range register."""
     shift = Out(3)
     step_code = Out(16)
+    """The shift of the magnitudes of the operation that waits, and its step code at the pins: see
+    :meth:`mho.macro_models.integer.pwm.calibration.Calibration.step_code`."""
 
     def op_check(self, m: Module) -> PwmOpCheck:
         """What decides whether a descriptor is legal."""

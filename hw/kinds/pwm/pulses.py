@@ -28,28 +28,21 @@ class PulseModulator(Resettable[PwmCoreConfig]):
     """Drives a pulse a row, all beginning together.
 
     ``load``, ``begins`` and ``step`` take effect at the next clock edge.
-
-    Members
-    -------
-    load, planes : In(1), In(cfg.lines).array(8)
-        Take over pulses, see :func:`mho.hw.kinds.pwm.loader.pulse_planes`.
-    begins, positive, negative : In(1)
-        Pulses begin: of inputs of these signs, and not of width 0.
-    step, index : In(1), In(7)
-        The pulses of width ``index`` end.
-    pos, neg : Out(cfg.lines)
-        Pulses of positive and of negative inputs.
     """
 
     load = In(1)
     planes = array(In(lambda self: self.cfg.lines), PULSE_BITS)
+    """Take over pulses, see :func:`mho.hw.kinds.pwm.loader.pulse_planes`."""
     begins = In(1)
     positive = In(1)
     negative = In(1)
+    """Pulses begin: of inputs of these signs, and not of width 0."""
     step = In(1)
     index = In(MAGNITUDE_BITS)
+    """The pulses of width ``index`` end."""
     pos = Out(lambda self: self.cfg.lines)
     neg = Out(lambda self: self.cfg.lines)
+    """Pulses of positive and of negative inputs."""
 
     def elaborate(self, platform: object) -> Any:
         m = Module()

@@ -14,13 +14,11 @@ from mho.hw.host.core.blocks import CoreBlocks
 from mho.hw.kinds.tnsa.bring_up.manual import manual_inputs
 from mho.hw.kinds.tnsa.bring_up.trim import TrimLayout, trim_fields
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
-from mho.hw.kinds.tnsa.core import TnsaCore
+from mho.hw.kinds.tnsa.core import TnsaCore, tnsa_port
 from mho.hw.kinds.tnsa.host.manual_host import add_manual
-from mho.hw.kinds.tnsa.host.map import chip_map, tnsa_map
-from mho.hw.kinds.tnsa.host.trim_map import TRIM_PLACES
-from mho.hw.kinds.tnsa.inputs.op_check import OpCheck
+from mho.hw.kinds.tnsa.host.map import TRIM_PLACES, chip_map, tnsa_map
+from mho.hw.kinds.tnsa.inputs.loader import OpCheck
 from mho.hw.kinds.tnsa.macro_pins import MacroPins
-from mho.hw.kinds.tnsa.port import tnsa_port
 from mho.hw.kinds.tnsa.reference import TnsaCoreReference
 
 

@@ -224,25 +224,18 @@ class ConvertedLine(ports.Component[CommandPortConfig]):
     ----------
     cfg
         Widths.
-
-    Members
-    -------
-    arrives, code : In
-        The code of the line.
-    decrement, step : In
-        Take ``step``, twice a decrement, from the magnitude that the code had when the direction was kept.
-    turn : In(1)
-        Keep the sign as the direction of the decrements that follow.
-    negative : Out(1)
-        What is left is negative.
     """
 
     arrives = ports.In(1)
     code = ports.In(lambda self: self.cfg.table.code_bits)
+    """The code of the line."""
     decrement = ports.In(1)
     step = ports.In(_SCALED)
+    """Take ``step``, twice a decrement, from the magnitude that the code had when the direction was kept."""
     turn = ports.In(1)
+    """Keep the sign as the direction of the decrements that follow."""
     negative = ports.Out(1)
+    """What is left is negative."""
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

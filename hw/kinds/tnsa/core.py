@@ -4,25 +4,33 @@ from typing import Any
 
 from amaranth.hdl import Const, Module, Signal, Value
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
 
 from mho.hw.block import Resettable
 from mho.hw.core.digital.status import count_operations
 from mho.hw.core.digital.synchroniser import Synchroniser
-from mho.hw.core.masks import MaskStore
-from mho.hw.core.port import join
-from mho.hw.core.write_verify import WritesCells, WriteVerifyConfig
-from mho.hw.kinds.tnsa.bring_up.manual import ManualPins
+from mho.hw.core.layout import OpLayout, WordsLayout
+from mho.hw.core.masks import MaskLayout, MaskStore
+from mho.hw.core.port import VectorPort, join
+from mho.hw.core.write_verify import WritePort, WritesCells, WriteVerifyConfig
+from mho.hw.kinds.tnsa.bring_up.manual import ManualPins, manual_port
+from mho.hw.kinds.tnsa.bring_up.trim import trim_port
 from mho.hw.kinds.tnsa.config import LIMITS, OPERATIONS, TnsaCoreConfig
 from mho.hw.kinds.tnsa.inputs.lines import LineRegisters
 from mho.hw.kinds.tnsa.inputs.loader import OperationLoader
 from mho.hw.kinds.tnsa.macro_pins import MacroPins
 from mho.hw.kinds.tnsa.pins import TnsaPins
-from mho.hw.kinds.tnsa.port import tnsa_port
 from mho.hw.kinds.tnsa.results.counters import LineCounters
 from mho.hw.kinds.tnsa.results.drain import ResultBank
 from mho.hw.kinds.tnsa.sequencer import Sequencer
-from mho.hw.macro.write_pins import ENABLE, WritePins
+from mho.hw.macro.contract import WritePins
+from mho.hw.ports import In, Out
+
+
+def tnsa_port(cfg: TnsaCoreConfig, write: WriteVerifyConfig | None = None) -> VectorPort:
+    """The vector port of a transposable core: :class:`WritePort` if it programs its cells, ``trim``, ``manual``."""
+    engine = None if write is None else WritePort(write)
+    words = WordsLayout(cfg.output_words) if cfg.ranged else None
+    return VectorPort(OpLayout(), MaskLayout(cfg), engine, trim_port(cfg, write), manual_port(cfg, write), words)
 
 
 class PinSynchroniser(Synchroniser):
@@ -44,27 +52,23 @@ class TnsaCore(WritesCells, Resettable[TnsaCoreConfig]):
 
     Parameters
     ----------
-    cfg
-        Configuration of the core.
     write
         Configuration of write-verify. None: the core does not program its cells.
 
     Members
     -------
-    <the members of :func:`mho.hw.kinds.tnsa.port.tnsa_port`>
+    <the members of :func:`mho.hw.kinds.tnsa.core.tnsa_port`>
         The vector port.
-    programming_enable : In(1)
-        If the core programs its cells: while it is 0, whatever the clock, the reset and the registers do, all that the
-        macro sees of programming is 0. It may change at any time and for any time: the engine sees that it fell two
-        cycles later, and until a run that was on has ended what the macro sees stays 0.
-    macro : Out(MacroPins(cfg.lines, write.verify_bits))
-        The macro. Everything that it sees comes from flip-flops, and of programming from flip-flops and one gate.
     """
 
     verilog_name = "digital"
 
-    programming_enable: Value
-    macro: Any
+    programming_enable = In(1, when=lambda self: self.write is not None, init=1)
+    """If the core programs its cells: while it is 0, whatever the clock, the reset and the registers do, all that the
+    macro sees of programming is 0. It may change at any time and for any time: the engine sees that it fell two cycles
+    later, and until a run that was on has ended what the macro sees stays 0."""
+    macro: Any = Out(lambda self: self.pins)
+    """The macro. Everything that it sees comes from flip-flops, and of programming from flip-flops and one gate."""
 
     def __init__(self, cfg: TnsaCoreConfig, write: WriteVerifyConfig | None = None) -> None:
         if write is not None and write.lines != cfg.lines:
@@ -74,8 +78,7 @@ class TnsaCore(WritesCells, Resettable[TnsaCoreConfig]):
         self.write = write
         self.pins = MacroPins(cfg.lines, None if write is None else write.verify_bits)
         self.port = tnsa_port(cfg, write)
-        enable = {} if write is None else {"programming_enable": ENABLE}
-        super().__init__(cfg, {**self.port.members, **enable, "macro": Out(self.pins)})
+        super().__init__(cfg, self.port.members)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -150,7 +153,8 @@ class TnsaCore(WritesCells, Resettable[TnsaCoreConfig]):
 
     def _synchronised(self, m: Module) -> dict[str, Value]:
         """What the core sees of each pin that the macro drives."""
-        pins = {name: getattr(self.macro, name) for name, member in self.pins.members.items() if member.flow is In}
+        driven = (name for name, member in self.pins.members.items() if member.flow is wiring.In)
+        pins = {name: getattr(self.macro, name) for name in driven}
         if not self.cfg.synchronise:
             return pins
         m.submodules.synchroniser = synchroniser = PinSynchroniser(self.cfg, verify=self.write is not None)

@@ -5,8 +5,7 @@ from mho.hw.config import Chip, PulseChip
 from mho.hw.config.commands import CommandTable
 from mho.hw.kinds.tnsa.command_port import CommandPort, CommandPortConfig
 from mho.hw.kinds.tnsa.pins import TnsaPins
-from mho.hw.macro.contract import ContractPins
-from mho.hw.macro.write_pins import WritePins
+from mho.hw.macro.contract import ContractPins, WritePins
 
 
 class MacroPins(ContractPins):

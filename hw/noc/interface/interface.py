@@ -86,37 +86,26 @@ class NetworkInterface(ports.Component[MeshConfig]):
     ------
     InputError
         If the tags are wider.
-
-    Members
-    -------
-    tx : In(stream of TxLayout(cfg))
-        Blocks. One ends before the next begins.
-    rx : Out(Arrival(RxLayout(cfg)))
-        What arrives.
-    release : In(stream of slots)
-        The node has freed a block of a slot.
-    inject, eject : Out(Channel(FlitLayout(cfg))), In(Channel(BodyLayout(cfg)))
-        The router.
-    request, answer : Out(Arrival(32)), In(stream of 32 bits)
-        Words of requests to registers, the cycle after they arrive, and of answers.
-    tables : In(TableWrite())
-        Writes rows of flows and slots.
-    counters : Out(CountersLayout())
-        What was counted until the cycle before the last.
-    lost : In(1)
-        Strobe: the router dropped a flit.
     """
 
     tx = ports.In(lambda self: stream.Signature(TxLayout(self.cfg)))
+    """Blocks. One ends before the next begins."""
     rx = ports.Out(lambda self: Arrival(RxLayout(self.cfg)))
+    """What arrives."""
     release = ports.In(lambda self: stream.Signature(self.cfg.tag_bits))
+    """The node has freed a block of a slot."""
     inject = ports.Out(lambda self: Channel(FlitLayout(self.cfg), self.cfg.queues))
     eject = ports.In(lambda self: Channel(BodyLayout(self.cfg), self.cfg.queues))
+    """The router."""
     request = ports.Out(Arrival(_WORD))
     answer = ports.In(stream.Signature(_WORD))
+    """Words of requests to registers, the cycle after they arrive, and of answers."""
     tables = ports.In(TableWrite())
+    """Writes rows of flows and slots."""
     counters = ports.Out(CountersLayout())
+    """What was counted until the cycle before the last."""
     lost = ports.In(1)
+    """Strobe: the router dropped a flit."""
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

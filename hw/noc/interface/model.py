@@ -77,13 +77,7 @@ def is_legal(cfg: MeshConfig, to: int) -> bool:
 
 
 class Tables:
-    """Flows, slots and credits of an interface, without time.
-
-    Parameters
-    ----------
-    cfg
-        The mesh.
-    """
+    """Flows, slots and credits of an interface, without time."""
 
     def __init__(self, cfg: MeshConfig) -> None:
         self.cfg = cfg

@@ -48,52 +48,34 @@ class FlowTable(Component[MeshConfig]):
 
     A block may start when no credit of the block before the last is missing. Credits and writes have the memory of
     credits first: ``free`` is 0 while one comes.
-
-    Parameters
-    ----------
-    cfg
-        The mesh.
-
-    Members
-    -------
-    row, value : In(4), In(22)
-        Row and data of a write.
-    write, write_members : In(1)
-        What is written.
-    credit, credit_of : In(1), In(CreditLayout())
-        A credit comes. Nothing is written then.
-    clear : In(1)
-        Empties a row, with ``write`` and ``write_members``.
-    spurious : Out(1)
-        The credit belongs to no block.
-    flow : In(4)
-        Flow that is looked up.
-    destinations, slot, host, known : Out
-        Its row; ``known`` says that its set of destinations is legal.
-    free : Out(1)
-        Its next block may start.
-    counted : Out(1)
-        It has members, who give credits.
-    start : In(1)
-        It does. Only when ``free``.
     """
 
     row = In(4)
     value = In(22)
+    """Row and data of a write."""
     write = In(1)
     write_members = In(1)
+    """What is written."""
     credit = In(1)
     credit_of = In(CreditLayout())
+    """A credit comes. Nothing is written then."""
     clear = In(1)
+    """Empties a row, with ``write`` and ``write_members``."""
     spurious = Out(1)
+    """The credit belongs to no block."""
     flow = In(4)
+    """Flow that is looked up."""
     destinations = Out(lambda self: destination_bits(self.cfg))
     slot = Out(lambda self: self.cfg.tag_bits)
     host = Out(1)
     known = Out(1)
+    """Its row; ``known`` says that its set of destinations is legal."""
     free = Out(1)
+    """Its next block may start."""
     counted = Out(1)
+    """It has members, who give credits."""
     start = In(1)
+    """It does. Only when ``free``."""
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -137,39 +119,25 @@ class FlowTable(Component[MeshConfig]):
 
 
 class SlotTable(Component[MeshConfig]):
-    """Rows of slots: who sends there, and whether the next block that is freed is an odd one.
-
-    Parameters
-    ----------
-    cfg
-        The mesh.
-
-    Members
-    -------
-    row, value, write : In(4), In(22), In(1)
-        A write. ``freed`` must be 0 then.
-    tag, in_use : In(tag_bits), Out(1)
-        Looks up whether a slot is in use.
-    slot : In(tag_bits)
-        Slot of a block that is freed.
-    known, destinations, host, flow, odd : Out
-        Whether that is in use, and its sender, its flow there and the parity of the block.
-    freed : In(1)
-        A credit for it is sent.
-    """
+    """Rows of slots: who sends there, and whether the next block that is freed is an odd one."""
 
     row = In(4)
     value = In(22)
     write = In(1)
+    """A write. ``freed`` must be 0 then."""
     tag = In(lambda self: self.cfg.tag_bits)
     in_use = Out(1)
+    """Looks up whether a slot is in use."""
     slot = In(lambda self: self.cfg.tag_bits)
+    """Slot of a block that is freed."""
     known = Out(1)
     destinations = Out(lambda self: destination_bits(self.cfg))
     host = Out(1)
     flow = Out(4)
     odd = Out(1)
+    """Whether that is in use, and its sender, its flow there and the parity of the block."""
     freed = In(1)
+    """A credit for it is sent."""
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

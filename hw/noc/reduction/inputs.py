@@ -36,39 +36,26 @@ class ReductionInput(Component[MeshConfig]):
 
     Parameters
     ----------
-    cfg
-        The mesh.
     guarded
         Whether what comes in looks at ``ready`` itself before it is valid.
-
-    Members
-    -------
-    i : In(Channel(OperandLayout(cfg), cfg.contexts))
-        Operands.
-    heads : In(range(depth)).array(contexts)
-        Place of each context's head.
-    take : In(contexts)
-        The head of a context leaves.
-    clear : In(contexts)
-        Empty the queue of a context.
-    chosen : In(context_bits(cfg))
-        Context whose head is shown.
-    o : Out(payload_bits)
-        The head.
-    valid : Out(contexts)
-        Contexts with a head.
-    put : Out(contexts)
-        Contexts that get an operand in this cycle.
     """
 
     i = In(lambda self: Channel(OperandLayout(self.cfg), self.cfg.contexts))
+    """Operands."""
     heads = array(In(lambda self: range(queue_depth(self.cfg))), lambda self: self.cfg.contexts)
+    """Place of each context's head."""
     take = In(lambda self: self.cfg.contexts)
+    """The head of a context leaves."""
     clear = In(lambda self: self.cfg.contexts)
+    """Empty the queue of a context."""
     chosen = In(lambda self: context_bits(self.cfg))
+    """Context whose head is shown."""
     o = Out(lambda self: self.cfg.payload_bits)
+    """The head."""
     valid = Out(lambda self: self.cfg.contexts)
+    """Contexts with a head."""
     put = Out(lambda self: self.cfg.contexts)
+    """Contexts that get an operand in this cycle."""
 
     def __init__(self, cfg: MeshConfig, *, guarded: bool) -> None:
         self.guarded = guarded

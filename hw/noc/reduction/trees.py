@@ -74,8 +74,6 @@ def entries(cfg: MeshConfig, groups: Sequence[Group]) -> dict[tuple[int, int], E
 
     Parameters
     ----------
-    cfg
-        The mesh.
     groups
         All groups that are set up at the same time.
 

@@ -39,27 +39,18 @@ class RegisterMaster(Component[MeshConfig]):
 
     Parameters
     ----------
-    cfg
-        The mesh.
     longest
         Words of the longest burst, a power of two.
-
-    Members
-    -------
-    bus : In(RegisterBus(host_address_bits(cfg)))
-        Accesses of single words.
-    burst : In(BurstBus(host_address_bits(cfg)))
-        Accesses of several; both take turns.
-    word : Out(stream of WordLayout(cfg))
-        Packets.
-    answer : In(Arrival(32))
-        Answers.
     """
 
     bus = In(lambda self: RegisterBus(host_address_bits(self.cfg)))
+    """Accesses of single words."""
     burst = In(lambda self: BurstBus(host_address_bits(self.cfg)))
+    """Accesses of several; both take turns."""
     word = Out(lambda self: stream.Signature(WordLayout(self.cfg)))
+    """Packets."""
     answer = In(Arrival(32))
+    """Answers."""
 
     def __init__(self, cfg: MeshConfig, longest: int = BURST) -> None:
         self.longest = longest

@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 
 from amaranth.lib import data, stream
-from amaranth.lib.wiring import In, Out
 
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.flit import coordinate_bits
-from mho.hw.ports import SizedSignature
+from mho.hw.ports import Bundle, In, Out
 
 NODE_BITS = 20
 """Bits of a byte address within a node. The tile has the lower half, the node's own registers begin the upper one."""
@@ -70,7 +69,7 @@ class AnswerLayout(data.StructLayout):
         super().__init__({"data": 32, "error": 1, "last": 1})
 
 
-class BurstBus(SizedSignature):
+class BurstBus(Bundle):
     """A bus to registers for 1 to 16 words a request, seen from the initiator.
 
     A request is answered before the next one is taken.
@@ -79,23 +78,18 @@ class BurstBus(SizedSignature):
     ----------
     address_width
         Bits of a byte address.
-
-    Members
-    -------
-    request : Out(stream of burst_layout)
-        What is wanted.
-    data : Out(stream of 32 bits)
-        The words of a write, after its request.
-    answer : In(stream of AnswerLayout)
-        The words of a read, then the end.
     """
+
+    request = Out(lambda self: stream.Signature(burst_layout(self.address_width)))
+    """What is wanted."""
+    data = Out(stream.Signature(32))
+    """The words of a write, after its request."""
+    answer = In(stream.Signature(AnswerLayout()))
+    """The words of a read, then the end."""
 
     def __init__(self, address_width: int) -> None:
         self.address_width = address_width
-        super().__init__({
-            "request": Out(stream.Signature(burst_layout(address_width))), "data": Out(stream.Signature(32)),
-            "answer": In(stream.Signature(AnswerLayout())),
-        })
+        super().__init__()
 
 
 @dataclass(frozen=True)

@@ -56,13 +56,7 @@ class Delivery:
 
 
 class MeshModel:
-    """A mesh of routers (:class:`mho.hw.noc.router.network.Network`), equal to the hardware in every cycle.
-
-    Parameters
-    ----------
-    cfg
-        The mesh.
-    """
+    """A mesh of routers (:class:`mho.hw.noc.router.network.Network`), equal to the hardware in every cycle."""
 
     def __init__(self, cfg: MeshConfig) -> None:
         self.cfg = cfg

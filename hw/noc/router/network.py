@@ -17,11 +17,6 @@ from mho.hw.noc.router.router import Router
 class Network(wiring.Component):
     """A mesh of routers: all of one module, which learns its position from its port.
 
-    Parameters
-    ----------
-    cfg
-        The mesh.
-
     Members
     -------
     inject_0 .. : In(Channel(FlitLayout(cfg)))

@@ -62,8 +62,6 @@ def wants(cfg: MeshConfig, place: Any, flit: Any, entry: Port, step: tuple[int, 
 
     Parameters
     ----------
-    cfg
-        The mesh.
     place
         View of :class:`PlaceLayout`.
     flit

@@ -2,18 +2,94 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Value
-from amaranth.lib import wiring
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from mho.hw import ports
 from mho.hw.noc.arbiter import RoundRobin
 from mho.hw.noc.channel import Channel
 from mho.hw.noc.config import MeshConfig
+from mho.hw.noc.fifo import FlitFifo
 from mho.hw.noc.flit import BodyLayout, ChannelLayout, FlitLayout, from_host, to_host
 from mho.hw.noc.ports import OPPOSITE, STEP, TURNS, WANTS, Port
-from mho.hw.noc.router.inputs import InputUnit
 from mho.hw.noc.router.route import PlaceLayout, wants
+
+
+class InputUnit(ports.Component[MeshConfig]):
+    """Holds flits until each output that they want has taken them.
+
+    The outputs take a flit one by one, whenever they can (an asynchronous fork): ``served`` remembers those that have,
+    and the flit leaves with the last. It never waits for two outputs at the same time, which is why trees do not block
+    each other.
+
+    Parameters
+    ----------
+    port
+        Which input.
+    """
+
+    i = ports.In(lambda self: Channel(ChannelLayout(self.cfg, self.port), self.cfg.queues))
+    """The channel."""
+    room = ports.array(ports.In(lambda self: self.cfg.queues), lambda self: self.wants)
+    """``ready`` of each output that a flit may want, in the order of ``WANTS[port]``."""
+    request = ports.Out(lambda self: self.wants)
+    """Outputs that the head wants and that have room for it."""
+    grant = ports.In(lambda self: self.wants)
+    """Outputs that take it in this cycle: a subset of ``request``."""
+    head = ports.Out(lambda self: FlitLayout(self.cfg, self.port))
+    """The head; of no meaning without a request."""
+    unroutable = ports.Out(1)
+    """Strobe: a flit is dropped that wants no output."""
+
+    def __init__(self, cfg: MeshConfig, port: Port) -> None:
+        self.port = port
+        self.wants = len(WANTS[port])
+        super().__init__(cfg)
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        shape = ChannelLayout(self.cfg, self.port)
+        several = self.cfg.queues > 1
+        picked = Signal(self.cfg.queues)
+        able, heads, lost = [], [], []
+        for q in range(self.cfg.queues):
+            name = f"_{q}" if several else ""
+            fifo = FlitFifo(shape.size, self.cfg.depth)
+            m.submodules[f"queue{name}"] = fifo
+            head = data.View(shape, fifo.o)
+            # Outputs that have the head already: it leaves the queue with the last one that it wants, so that a
+            # multicast goes on where it can and never twice.
+            served = Signal(self.wants, name=f"served{name}")
+            granted = Mux(picked[q], self.grant, 0) if several else self.grant
+            # A router looks at `ready` before it is valid, a node need not.
+            room = fifo.ready if self.port is Port.LOCAL else 1
+            mine = self.i.payload.flit.tag[0] == q if several else 1
+            m.d.comb += [
+                fifo.i.eq(self.i.payload), fifo.put.eq(self.i.valid & mine & room), self.i.ready[q].eq(fifo.ready),
+                fifo.take.eq(fifo.valid & ~(head.want & ~served & ~granted).any()),
+            ]
+            m.d.sync += served.eq(Mux(fifo.take, 0, served | granted))
+            able.append(Mux(fifo.valid, head.want & ~served & Cat(room[q] for room in self.room), 0))
+            heads.append(Value.cast(head.flit))
+            lost.append(fifo.valid & ~head.want.any())
+        m.d.comb += self.unroutable.eq(Cat(lost).any())
+        if several:
+            self._choose(m, able, heads, picked)
+        else:
+            m.d.comb += [self.request.eq(able[0]), Value.cast(self.head).eq(heads[0])]
+        return m
+
+    def _choose(self, m: Module, able: list[Value], heads: list[Value], picked: Signal) -> None:
+        """One queue a cycle goes to the outputs: one that can move, by turns if both can."""
+        last, second = Signal(), Signal()
+        m.d.comb += [
+            second.eq(Mux(last, ~able[0].any(), able[1].any())), picked.eq(Mux(second, 0b10, 0b01)),
+            self.request.eq(Mux(second, able[1], able[0])), Value.cast(self.head).eq(Mux(second, heads[1], heads[0])),
+        ]
+        with m.If(self.request.any()):
+            m.d.sync += last.eq(second)
+
 
 _NAMES = {port: port.name.lower() for port in Port}
 
@@ -24,11 +100,6 @@ class Router(wiring.Component):
     A flit that an input has taken is offered to the outputs in the next cycle and enters the next router's input at the
     end of that: one cycle a hop, turns, injection, ejection and channel included. What it wants there is found in
     parallel with the arbitration and travels with it.
-
-    Parameters
-    ----------
-    cfg
-        The mesh.
 
     Members
     -------
@@ -126,27 +197,19 @@ class LoneRouter(ports.Component[MeshConfig]):
     ----------
     cfg
         The mesh, of one node.
-
-    Members
-    -------
-    place : In(PlaceLayout(cfg))
-        Of no width.
-    west_i, north_o : In(from_host(cfg)), Out(to_host(cfg))
-        The host.
-    local_i : In(Channel(FlitLayout(cfg)))
-        From the node.
-    local_o : Out(Channel(BodyLayout(cfg)))
-        To the node.
-    unroutable : Out(1)
-        Strobe: a flit from the node was dropped that is not for the host.
     """
 
     place = ports.In(lambda self: PlaceLayout(self.cfg))
+    """Of no width."""
     unroutable = ports.Out(1)
+    """Strobe: a flit from the node was dropped that is not for the host."""
     west_i = ports.In(lambda self: from_host(self.cfg))
     north_o = ports.Out(lambda self: to_host(self.cfg))
+    """The host."""
     local_i = ports.In(lambda self: Channel(FlitLayout(self.cfg)))
+    """From the node."""
     local_o = ports.Out(lambda self: Channel(BodyLayout(self.cfg)))
+    """To the node."""
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -71,63 +71,43 @@ class HostAccess(Component[TileConfig]):
 
     After the reset of the chip, before the first access, no stream has blocks (16 cycles): so a start looks at
     descriptors that are there, and what names a stream that nobody wrote traps.
-
-    Parameters
-    ----------
-    cfg
-        The tile.
-
-    Members
-    -------
-    bus : In(RegisterBus(19))
-        The host.
-    start, reset : Out(1)
-        Strobes.
-    stop, image, registers, watchdog : Out(1), Out(32), Out(16).array(3), Out(5)
-        What was written.
-    running, busy, status : In(1), In(1), In(StatusLayout())
-        What is read.
-    write, index, data : Out(2), Out(9), Out(32)
-        Writes an instruction (bit 0), or a word of descriptors (bit 1).
-    memory : Out(stream of MemoryWrite())
-        Writes parameters and tables.
-    read_port, write_port : Out(ReadPort()), Out(WritePort())
-        The buffer.
-    fetch : Out(FetchPort())
-        Descriptors.
-    started : In(1)
-        Strobe: the program that was started runs. The write that starts it is answered then: blocks that come later are
-        counted.
-    look, seen : Out(1), In(32)
-        Reads the instruction at ``index``.
-    key : Out(64)
-        That of random numbers, if the tile draws: registers 10 and 11.
-    irq : Out(1)
-        Interrupt, as long as what raised it lasts.
     """
 
     bus = In(RegisterBus(ADDRESS_WIDTH))
+    """The host."""
     start = Out(1)
     reset = Out(1)
+    """Strobes."""
     stop = Out(1)
     image = Out(32)
     registers = array(Out(16), 3)
     watchdog = Out(5)
+    """What was written."""
     running = In(1)
     busy = In(1)
     status = In(StatusLayout())
+    """What is read."""
     write = Out(2)
     index = Out(9)
     data = Out(32)
+    """Writes an instruction (bit 0), or a word of descriptors (bit 1)."""
     memory = Out(stream.Signature(MemoryWrite()))
+    """Writes parameters and tables."""
     read_port = Out(ReadPort())
     write_port = Out(WritePort())
+    """The buffer."""
     fetch = Out(FetchPort())
+    """Descriptors."""
     started = In(1)
+    """Strobe: the program that was started runs. The write that starts it is answered then: blocks that come later are
+    counted."""
     look = Out(1)
     seen = In(32)
+    """Reads the instruction at ``index``."""
     key = Out(64, when=lambda self: self.cfg.draws)
+    """That of random numbers, if the tile draws: registers 10 and 11."""
     irq = Out(1)
+    """Interrupt, as long as what raised it lasts."""
 
     @property
     def _registers(self) -> int:

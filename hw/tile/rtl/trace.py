@@ -45,21 +45,15 @@ class TakenLayout(data.StructLayout):
 
 
 class TraceQueue(Resettable):
-    """Instructions that an engine has in hand, in the order in which it took them.
-
-    Members
-    -------
-    i, puts : In(TakenLayout()), In(1)
-        One that it takes.
-    o, valid, takes : Out(TakenLayout()), Out(1), In(1)
-        The oldest one, if there is one; it ended.
-    """
+    """Instructions that an engine has in hand, in the order in which it took them."""
 
     i = In(TakenLayout())
     puts = In(1)
+    """One that it takes."""
     o = Out(TakenLayout())
     valid = Out(1)
     takes = In(1)
+    """The oldest one, if there is one; it ended."""
 
     def elaborate(self, platform: object) -> Any:
         m = Module()
@@ -77,37 +71,26 @@ class TraceQueue(Resettable):
 
 
 class Trace(Component):
-    """Puts together what the engines of a tile tell.
-
-    Members
-    -------
-    clear : In(1)
-        Strobe: a program begins.
-    at : In(IssueLayout()).array(4)
-        Of each engine, as of all that follows: what it takes or, of the sequencer, ends with.
-    begins, ends : In(1).array(4)
-        Strobes: it takes an instruction; it ended its oldest one, or a block of that.
-    adds, summand : In(1).array(4), In(32).array(4)
-        Strobe: this belongs to the checksum of the oldest one.
-    changed : In(ChangedLayout()).array(4)
-        Tokens.
-    event : Out(EventLayout()).array(4)
-        The trace.
-    image, op_id, numbers : In(32), In(64), In(1)
-        The image at hand; number of a conversion that begins, and that it does.
-    """
+    """Puts together what the engines of a tile tell."""
 
     clear = In(1)
+    """Strobe: a program begins."""
     image = In(_WORD)
     op_id = In(2 * _WORD)
     numbers = In(1)
+    """The image at hand; number of a conversion that begins, and that it does."""
     at = array(In(IssueLayout()), len(Engine))
+    """Of each engine, as of all that follows: what it takes or, of the sequencer, ends with."""
     begins = array(In(1), len(Engine))
     ends = array(In(1), len(Engine))
+    """Strobes: it takes an instruction; it ended its oldest one, or a block of that."""
     adds = array(In(1), len(Engine))
     summand = array(In(_WORD), len(Engine))
+    """Strobe: this belongs to the checksum of the oldest one."""
     changed = array(In(ChangedLayout()), len(Engine))
+    """Tokens."""
     event = array(Out(EventLayout()), len(Engine))
+    """The trace."""
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

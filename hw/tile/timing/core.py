@@ -26,8 +26,6 @@ class CoreTime:
 
     Parameters
     ----------
-    clock
-        The clock.
     conversions
         How long its products take.
     overhead

@@ -77,8 +77,6 @@ class ChipTime:
 
     Parameters
     ----------
-    mesh
-        The mesh.
     joined
         The tiles, and what joins them.
     conversions

@@ -104,8 +104,6 @@ class Ring:
 
     Parameters
     ----------
-    clock
-        The clock.
     values
         Its descriptor.
     moves

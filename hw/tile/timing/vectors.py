@@ -41,8 +41,6 @@ def beats_of(vec: Mapping[str, int], cfg: TileConfig, terms: tuple[int, int], pa
     ----------
     vec
         Its descriptor.
-    cfg
-        The tile.
     terms
         Pixels under the kernel of each source, 1 where it is no walk.
     parameters

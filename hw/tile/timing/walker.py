@@ -10,7 +10,7 @@ from mho.hw.tile.timing.clock import Clock, Notice, Process
 from mho.hw.tile.timing.ring import Asker, Moves, Ring
 
 _FETCH = 8
-"""Cycles from a strobe until a walk and its place are read (:class:`mho.hw.tile.rtl.engines.fetcher.Fetcher`)."""
+"""Cycles from a strobe until a walk and its place are read (:class:`mho.hw.tile.rtl.engines.descriptors.Fetcher`)."""
 LOAD, VECTOR, LOOK_LOAD, LOOK_VECTOR = range(4)
 """Who asks."""
 _PORTS = 4

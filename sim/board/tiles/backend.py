@@ -20,9 +20,8 @@ from mho.sim.board.backend import SimulatedBoards
 from mho.sim.board.tiles.host import WATCHDOG, TilesHost
 from mho.sim.functional import FunctionalBackend
 from mho.sim.tile_networks.answers import HostAnswers
-from mho.sim.tile_networks.plan import Plan, make_plan
+from mho.sim.tile_networks.plan import Plan, from_first_turn, make_plan
 from mho.sim.tile_networks.process import Answer
-from mho.sim.tile_networks.turns import from_first_turn
 
 if TYPE_CHECKING:
     from mho.compiler.network import Network

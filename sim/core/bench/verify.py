@@ -29,7 +29,7 @@ from mho.sim.core.bench.stimulus import (
 )
 from mho.sim.core.bench.waves import write_groups
 from mho.sim.core.bench.write_stimulus import check_run, check_stop, make_write_stimulus
-from mho.sim.core.commands import command_check, ideal_check
+from mho.sim.core.commands import command_check, users_check
 from mho.sim.core.cosim_core import CoreRun, CosimCore
 from mho.sim.core.kinds import simulated
 from mho.sim.core.process import CoreStuck, Simulation
@@ -159,10 +159,13 @@ def _run_users_model(
         operations -= last
     elif programmable:
         report.macro += "; cells are programmed through the pins in verilator alone"
-    elif ideal_check(chip) is not None:
-        report.macro += "; commands of its engine are not verified"
     require_products(chip, model)
-    _Bench(chip, core, [model], [module], report, users_model=True).run(operations, seed + 1)
+    check = users_check(chip)
+    _Bench(chip, core, [model], [module], report, users_model=True).run(operations, seed + 1, last=check is None)
+    if check is not None and report.simulator == "icarus":
+        report.macro += "; commands of its engine are verified in verilator alone"
+    elif check is not None:
+        report.macro += f", {check(chip, core, model, seed)} devices programmed; reference currents are not verified"
 
 
 def _check_ports(chip: Chip, netlist: Path) -> None:

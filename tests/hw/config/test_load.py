@@ -9,7 +9,7 @@ from mho.hw.config import AreaSection, Chip, ProcessSection, load_chip, parse_ov
 from mho.hw.config.chip import sections_of
 from mho.hw.config.keys import keys_of
 from mho.hw.config.kinds.tnsa import TnsaChip, TnsaEnergySection
-from mho.hw.config.places import key_lines
+from mho.hw.config.load import key_lines
 from mho.macro_models.errors import InputError
 
 

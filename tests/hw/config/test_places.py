@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mho.hw.config.places import key_lines
+from mho.hw.config.load import key_lines
 
 TEXT = '''# comment = 1
 schema = 1

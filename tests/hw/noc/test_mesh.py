@@ -12,9 +12,8 @@ from mho.hw.noc.flit import Destinations, host_destination
 from mho.hw.noc.interface.words import Counter, credit, credit_tag, register_tag
 from mho.hw.noc.mesh import Mesh
 from mho.hw.noc.reduction.trees import Group, entries
-from mho.hw.noc.registers.map import counter_address
+from mho.hw.noc.registers.map import counter_address, write_entry, write_flow, write_members, write_slot
 from mho.hw.noc.registers.packet import host_address
-from mho.hw.noc.registers.setup import write_entry, write_flow, write_members, write_slot
 from tests.hw.amaranth_bench import get, put, simulate
 from tests.hw.noc.reduction.reduction_model import add_lanes
 

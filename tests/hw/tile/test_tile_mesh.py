@@ -13,8 +13,8 @@ from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.flit import Destinations
 from mho.hw.noc.interface.words import credit_tag
 from mho.hw.noc.reduction.trees import Group, entries
+from mho.hw.noc.registers.map import write_entry, write_flow, write_members, write_slot
 from mho.hw.noc.registers.packet import host_address
-from mho.hw.noc.registers.setup import write_entry, write_flow, write_members, write_slot
 from mho.hw.tile.asm import assemble
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.interpreter.cores import ReferenceCore

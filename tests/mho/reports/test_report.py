@@ -11,12 +11,13 @@ import pytest
 
 from mho import Chip, compile
 from mho.cli import run
-from mho.reports.facts import read_facts
+from mho.macro_models.errors import InputError
+from mho.reports.facts import read_facts, with_layout
 from mho.reports.figures import figures_of
 from mho.reports.links import draw_links
 from mho.reports.page import figures, report_page
 from mho.reports.table import layer_table
-from mho.reports.words import accuracy_words, energy_words, missing_words, time_words
+from mho.reports.words import accuracy_words, energy_words, layout_words, missing_words, time_words
 
 GIVEN = {"energy.source": "a test of <energies>", "energy.word_line_pJ": 3, "energy.reset_pJ": 700,
          "area.macro_mm2": 0.25, "area.source": "a test"}
@@ -65,6 +66,29 @@ class Page(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
+
+
+ROUTED: dict[str, Any] = {
+    "top": "mho_core_wb", "process": "sg13g2", "cells": 1000, "width_um": 1000.0, "height_um": 500.0,
+    "utilisation": 0.5, "period_ns": 10.0, "slow_ns": 2.0, "fast_ns": 0.1, "power_mW": 3.0, "clean": True,
+}
+
+
+def test_layout_is_that_of_the_chip(content: Any, tmp_path: Path) -> None:
+    """Area, clock and energy of what mho harden wrote; a layout of another chip and what is none are refused."""
+    runs = read_facts([written(tmp_path, content)])
+    routed = ROUTED | {"chip": Chip.load("tnsa16-core").description.sha256, "rules": {}}
+    (facts,) = with_layout(runs, written(tmp_path, routed, "layout.json"))
+    words = layout_words(replace(facts, cost=facts.cost | TIMES))
+    assert "0.5 mm² in sg13g2" in words
+    assert "8 ns (125 MHz) in the slow corner" in words
+    assert "30 pJ a cycle, 15 nJ from input to input" in words
+    assert "<h3>Layout</h3>" in report_page([facts])
+    assert "<h3>Layout</h3>" not in report_page(runs)
+    for changed, sentence in ((routed | {"chip": "0" * 64}, "must be the layout of a chip of the runs"),
+                              ({"chip": 1}, "is no result of mho harden")):
+        with pytest.raises(InputError, match=sentence):
+            with_layout(runs, written(tmp_path, changed, "layout.json"))
 
 
 def test_area_without_standard_cells_is_that_of_the_description(content: Any, tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ from typing import Any
 from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import data
 
+from mho.hw.noc.registers.node import RegisterServer
 from mho.hw.noc.registers.packet import BURST, HeaderLayout, StatusLayout
-from mho.hw.noc.registers.server import RegisterServer
 from tests.proofs.harness import Harness, State, assume, claim, constant, drive_freely, witness
 from tests.proofs.queue import fifo_holds, word_behind
 

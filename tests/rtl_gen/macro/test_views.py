@@ -3,6 +3,7 @@
 import re
 import subprocess
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ import pytest
 from mho.hw.config import Chip, MacroSection, load_chip
 from mho.macro_models.errors import InputError
 from mho.rtl_gen.macro.adapter import hard_ports
+from mho.rtl_gen.macro.outline import write_lef, write_outline
 from mho.rtl_gen.macro.pin_check import macro_map
-from mho.rtl_gen.macro.views import write_lef, write_liberty, write_upf
+from mho.rtl_gen.macro.views import write_liberty, write_upf
 
 EXAMPLE = Path(__file__).parents[3] / "examples/own-macro/foundry"
 CHIPS = [load_chip("tnsa16-core"), *(load_chip(path) for path in sorted(EXAMPLE.glob("*.toml")))]
@@ -39,6 +41,43 @@ def test_lef_has_every_pin_once_and_inside(chip: Chip) -> None:
         left, bottom, right, top = map(float, box)
         assert 0 <= left < right <= float(size[1])
         assert 0 <= bottom < top <= float(size[2])
+
+
+def test_outline_is_as_the_description_says() -> None:
+    """Edges and pitch by ``[macro]``; the page has the places of the LEF."""
+    example = load_chip(EXAMPLE / "chip.toml")
+    assert example.macro is not None
+    pins = {port.name: port for port in hard_ports(example, macro_map(example))[1]}
+    bus, other = [name for name, port in pins.items() if port.limits is not None][:2]
+    sides = {bus: "top", other: "right"}
+    chip = replace(example, macro=replace(
+        example.macro, width_um=300.0, height_um=500.0, pin_pitch_um=0.84, sides=sides))
+    text, page = write_lef(chip, macro_map(chip)), write_outline(chip, macro_map(chip))
+    assert "SIZE 300.000 BY 500.000 ;" in text
+    places = re.findall(r"PIN (\S+)\n(?:.*\n){3}      LAYER (\w+) ;\n        RECT (\S+) (\S+) (\S+) (\S+) ;", text)
+    above = [(name, layer, float(left)) for name, layer, left, _, _, top in places if float(top) == 500.0]
+    assert [name for name, *_ in above] == [f"{bus}[{number}]" for number in pins[bus].numbers]
+    assert {layer for _, layer, _ in above} == {"Metal2"}
+    steps = {round(b - a, 3) for (*_, a), (*_, b) in pairwise(above)}
+    assert steps == {0.84}
+    assert {name.partition("[")[0] for name, *_, right, _ in places if float(right) == 300.0} >= {other}
+    assert f"| top | `{bus}[{pins[bus].numbers[0]}:{pins[bus].numbers[-1]}]` | " in page
+    assert f"| {above[0][2] + 0.2:g} | {above[-1][2] + 0.2:g} | Metal2 |" in page
+
+
+@pytest.mark.parametrize(("keys", "sentence"), [
+    ({"sides": {"NO": "top"}}, r"macro\.sides\.NO: hard has no pin NO"),
+    ({"height_um": 9.0}, r"macro\.height_um must be at least \d+ for the pins of an edge .*, not 9"),
+])
+def test_outline_without_room(keys: dict[str, Any], sentence: str) -> None:
+    chip = _with_macro({"module": "hard", "pins": {"bl_pos": "XP"}, **keys})
+    with pytest.raises(InputError, match=sentence):
+        write_lef(chip, macro_map(chip))
+
+
+def test_a_side_that_is_none() -> None:
+    with pytest.raises(InputError, match=r"macro\.sides\.XP must be left, right, bottom or top, not \"up\""):
+        _with_macro({"module": "hard", "sides": {"XP": "up"}})
 
 
 @pytest.mark.cosim("yosys", "sta")

@@ -4,12 +4,14 @@ import importlib.util
 import json
 import re
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from mho.hw.config import load_chip
 from mho.macro_models.errors import InputError, ToolError
+from mho.rtl_gen.verilog.ports import module_ports
 from mho.sim.layout.harden import harden
 from mho.sim.layout.pdk import find_pdk
 from mho.sim.layout.signoff import Layout
@@ -21,7 +23,7 @@ MISSING = [name for name, there in (
     ("openroad", importlib.util.find_spec("openroad") or shutil.which("openroad")),
 ) if not there]
 needs_tools = pytest.mark.skipif(bool(MISSING), reason=f"{', '.join(MISSING)} not found; see mho doctor layout")
-BLOCK = "op_check_limited"
+BLOCK = "decision"
 
 
 @pytest.fixture(scope="module")
@@ -67,14 +69,14 @@ def test_what_is_done_is_not_done_again(pdk: Path, hardened: tuple[Path, Layout]
 
 
 def faulty(database: str, top: str, fault: str) -> str:
-    """A database of LVS in which the netlist's first two pins are swapped, or the layout's first signal has no pin."""
+    """A database of LVS: the netlist's first two pins are swapped, or the layout's first signal is at no cell."""
     split = database.index("\nH(")
     layout, netlist = database[:split], database[split:]
     if fault == "cut":
         at = layout.index(f" X({top}\n")
         pins = re.finditer(r"^  P\(\d+ I\((.*)\)\)\n", layout[at:], re.MULTILINE)
         pin = next(pin for pin in pins if pin[1] not in ("VDD", "VSS"))
-        return layout[: at + pin.start()] + layout[at + pin.end() :] + netlist
+        return layout[: at + pin.start()] + f"  P(I({pin[1]}))\n" + layout[at + pin.end() :] + netlist
     at = netlist.index(f" X({top.upper()}\n")
     first, second = list(re.finditer(r"^  P\(\d+ I\((.*)\)\)$", netlist[at:], re.MULTILINE))[:2]
     swapped = netlist[at:].replace(first[0], first[0].replace(first[1], "AWAY"), 1)
@@ -97,6 +99,61 @@ def test_pins_that_are_elsewhere_are_found(hardened: tuple[Path, Layout], tmp_pa
     Stages(tmp_path, words).run([stage for stage in STAGES if stage.name == "ports"], ["settings.json"])
     report = json.loads((tmp_path / "ports.json").read_text())
     assert not report["match"] or report["lost"]
+
+
+def bench(verilog: str, top: str, sdf: Path | None, period_ns: float) -> str:
+    """Random inputs behind each rising edge; the outputs before the next."""
+    ports = [port for port in (module_ports(verilog, top) or {}).values() if port.name not in ("clk", "rst")]
+    widths = {way: sum(port.width or 0 for port in ports if port.direction == way) for way in ("input", "output")}
+    at, pins = {"input": 0, "output": 0}, [".clk(clk)", ".rst(rst)"]
+    for port in ports:
+        low = at[port.direction]
+        at[port.direction] += port.width or 0
+        pins.append(f".{port.name}({port.direction}s[{at[port.direction] - 1}:{low}])")
+    words = ", ".join(["$random"] * (widths["input"] // 32 + 1))
+    return f"""`timescale 1ns/1ps
+module bench;
+  reg clk = 0, rst = 1;
+  reg [{widths["input"] - 1}:0] inputs = 0;
+  wire [{widths["output"] - 1}:0] outputs;
+  integer k;
+  {top} block ({", ".join(pins)});
+  initial begin
+    {f'$sdf_annotate("{sdf}", block);' if sdf else ""}
+    for (k = 0; k < 100; k = k + 1) begin
+      #({period_ns} * 0.5) clk = 0;
+      #({period_ns} * 0.45) if (k > 9) $display("outputs %b", outputs);
+      #({period_ns} * 0.05) clk = 1;
+      #({period_ns} * 0.05) rst = k < 4; inputs = {{{words}}};
+    end
+    $finish;
+  end
+endmodule
+"""
+
+
+def outputs(folder: Path, sources: list[Path], text: str) -> list[str]:
+    (folder / "bench.v").write_text(text)
+    files = [str(path) for path in (folder / "bench.v", *sources)]
+    command = ["iverilog", "-g2005", "-gspecify", "-Tmax", "-s", "bench", "-o", "bench.vvp", *files]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    ran = subprocess.run(["vvp", "-n", "bench.vvp"], cwd=folder, check=True, capture_output=True, text=True)
+    return re.findall("^outputs ([01]+)$", ran.stdout, re.MULTILINE)
+
+
+@needs_tools
+@pytest.mark.slow
+@pytest.mark.cosim("iverilog")
+def test_netlist_with_its_delays_does_what_the_verilog_does(hardened: tuple[Path, Layout], tmp_path: Path) -> None:
+    """And does not if the clock is twenty times too fast, so that the delays are there."""
+    folder, layout = hardened
+    source = folder / f"rtl/rtl/{BLOCK}.v"
+    verilog, netlist = source.read_text(), [folder / f"{layout.top}.v", folder / "cells.v"]
+    expected = outputs(tmp_path, [source], bench(verilog, layout.top, None, layout.period_ns))
+    sdf = folder / f"{layout.top}.sdf"
+    assert len(set(expected)) > 80
+    assert outputs(tmp_path, netlist, bench(verilog, layout.top, sdf, layout.period_ns)) == expected
+    assert outputs(tmp_path, netlist, bench(verilog, layout.top, sdf, layout.period_ns / 20)) != expected
 
 
 @pytest.mark.parametrize(("text", "sentence"), [

@@ -25,7 +25,7 @@ def whole_mesh(chip: Chip, folder: Path) -> Simulator:
         inside += [f"{parts.core.pins.module} macro_{n} (.clk(clk), {pins});",
                    notes_of(f"mesh.tile_{x}_{y}", f"32'd{n}", "reset")]
     texts = {
-        "mesh.v": "\n".join(sources_of_mesh(chip).values()), "macro.sv": macro_of(chip, parts),
+        "mesh.v": "\n".join(sources_of_mesh(chip).values()), "macro.sv": macro_of(chip),
         "notes.sv": (HDL / "tile_notes.sv").read_text("utf-8"),
         "bench.sv": bench.replace("endmodule", "\n".join([*inside, "endmodule"]), 1),
     }

@@ -19,35 +19,25 @@ class LineCharges(Resettable[TnsaEmulatorConfig]):
 
     A decrement goes through the groups of ``cfg.converters`` lines one after the other. A line that has changed its
     sign since the latch keeps its charge: further decrements in the same direction would not change its sign.
-
-    Members
-    -------
-    enter : In(1)
-        ``charge``, ``offset``, ``pos`` and ``neg`` of the next line are there.
-    charge, offset, pos, neg : In
-        See there.
-    latch : In(1)
-        Take the signs as the directions of the decrements that follow.
-    decrement : In(1)
-        Take a step, shifted by ``scale``, from all lines: a strobe, not while ``busy``.
-    scale : In(3)
-        Binary weight. Stable while ``busy``.
-    busy : Out(1)
-        A line or a decrement is under way. It falls a cycle before the signs are complete.
-    negative : Out(cfg.lines)
-        Signs of the lines.
     """
 
     enter = In(1)
+    """``charge``, ``offset``, ``pos`` and ``neg`` of the next line are there."""
     charge = In(lambda self: signed(self.cfg.sum_bits + self.cfg.noise))
     offset = In(lambda self: signed(self.cfg.step_bits))
     pos = In(lambda self: self.cfg.step_bits)
     neg = In(lambda self: self.cfg.step_bits)
+    """See there."""
     latch = In(1)
+    """Take the signs as the directions of the decrements that follow."""
     decrement = In(1)
+    """Take a step, shifted by ``scale``, from all lines: a strobe, not while ``busy``."""
     scale = In(3)
+    """Binary weight. Stable while ``busy``."""
     busy = Out(1)
+    """A line or a decrement is under way. It falls a cycle before the signs are complete."""
     negative = Out(lambda self: self.cfg.lines)
+    """Signs of the lines."""
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -60,41 +60,29 @@ class ConversionNoise(Resettable[TnsaEmulatorConfig]):
     """Adds the squares of the inputs plane by plane, then makes the amplitude of the noise and the deviates of lines.
 
     With a plane each input becomes ``2 x + b``, its square grows by three times itself and, with ``b``, by ``4 x + 1``.
-
-    Members
-    -------
-    begins, first : In(1)
-        A plane begins; it is the first of its conversion.
-    row : In
-        Row whose input comes in the next cycle.
-    valid, driven : In(1)
-        An input is there, and its bit ``b``.
-    draw : In(1)
-        All inputs have been there: a strobe.
-    op_id : In(64)
-        Number of the conversion.
-    key, step : In
-        Of the core, see :class:`mho.macro_models.integer.shift_register.ShiftRegister`.
-    ready : Out(1)
-        14 cycles after ``draw``: ``noise`` is that of line 0 two cycles later, until the next ``draw``.
-    follows : In(1)
-        ``noise`` is that of the next line three cycles later.
-    noise : Out
-        See above.
     """
 
     begins = In(1)
     first = In(1)
+    """A plane begins; it is the first of its conversion."""
     row = In(lambda self: range(self.cfg.lines))
+    """Row whose input comes in the next cycle."""
     valid = In(1)
     driven = In(1)
+    """An input is there, and its bit ``b``."""
     draw = In(1)
+    """All inputs have been there: a strobe."""
     op_id = In(OP_ID_WIDTH)
+    """Number of the conversion."""
     key = In(32)
     step = In(STEP_BITS)
+    """Of the core, see :class:`mho.macro_models.integer.shift_register.ShiftRegister`."""
     ready = Out(1)
+    """14 cycles after ``draw``: ``noise`` is that of line 0 two cycles later, until the next ``draw``."""
     follows = In(1)
+    """``noise`` is that of the next line three cycles later."""
     noise = Out(lambda self: signed(_AMPLITUDE_BITS + _DEVIATE_BITS + 1 - NOISE_SHIFT + self.cfg.g_bits))
+    """See above."""
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -14,7 +14,7 @@ from mho.hw.core.port import VectorMembers
 from mho.hw.emulator.kinds.tnsa.config import TnsaEmulatorConfig
 from mho.hw.emulator.kinds.tnsa.noise import add_noise
 from mho.hw.emulator.macro import EmulatedMacro, add_with_carry
-from mho.hw.kinds.tnsa.inputs.op_check import OpCheck
+from mho.hw.kinds.tnsa.inputs.loader import OpCheck
 from mho.hw.kinds.tnsa.results.counters import COUNT_BITS
 from mho.macro_models.integer.operation import LSB_SEGMENT_BITS
 
@@ -31,7 +31,7 @@ class SerialCore(EmulatedMacro, VectorMembers):
 
     Members
     -------
-    <the members of :func:`mho.hw.kinds.tnsa.port.tnsa_port`>
+    <the members of :func:`mho.hw.kinds.tnsa.core.tnsa_port`>
         The vector port. ``cycles_total`` are cycles of the emulator, ``cycles_analog`` those that the operations at the
         pins of the chip would have taken, ``cycles_hold`` is 0. ``error`` is set, too, by an operation without a table:
         its codes are 0.

@@ -8,7 +8,7 @@ from mho.hw.kinds.tnsa.bring_up.manual import ROWS
 
 
 def add_manual(m: Module, bank: Any, port: Any, *, write: bool) -> None:
-    """Connect the registers of :mod:`mho.hw.kinds.tnsa.host.manual_map` with the member ``manual`` of a vector port.
+    """Connect the registers of :mod:`mho.hw.kinds.tnsa.host.map` with the member ``manual`` of a vector port.
 
     Parameters
     ----------

@@ -10,9 +10,52 @@ from numpy.typing import ArrayLike, NDArray
 from mho.hw.core.digital.loader import CodeLoader, code_planes
 from mho.hw.core.layout import OpLayout
 from mho.hw.kinds.tnsa.config import LIMITS, TnsaCoreConfig
-from mho.hw.kinds.tnsa.inputs.op_check import OpCheck
-from mho.hw.ports import In, Out, array
-from mho.macro_models.integer.operation import MAX_BITS, Direction, MvmOperation
+from mho.hw.ports import Component, In, Out, array
+from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, MAX_BITS, Direction, MvmOperation
+
+
+class OpCheck(Component):
+    """Decides whether a descriptor is legal, by the rules of :class:`MvmOperation`, and derives what depends on it.
+
+    Combinational.
+
+    Parameters
+    ----------
+    limited
+        There are limits of the widths, below those of all cores.
+    """
+
+    op = In(OpLayout())
+    """The descriptor."""
+    legal = Out(1)
+    """Whether an :class:`MvmOperation` with these values exists."""
+    planes = Out(4)
+    """Magnitude planes of the input, 1..8 if legal."""
+    two = Out(1)
+    """The operation runs as two conversions."""
+    most_in_bits = In(4, when=lambda self: self.limited)
+    most_out_bits = In(4, when=lambda self: self.limited)
+    """The limits, if there are any, 1..8."""
+
+    def __init__(self, *, limited: bool = False) -> None:
+        self.limited = limited
+        super().__init__()
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        op = self.op
+        bipolar = op.in_signed & (op.in_bits == 1)
+        most_in, most_out = (self.most_in_bits, self.most_out_bits) if self.limited else (MAX_BITS, MAX_BITS)
+        m.d.comb += [
+            self.planes.eq(op.in_bits - (op.in_signed & ~bipolar)),
+            self.two.eq(self.planes > LSB_SEGMENT_BITS),
+            self.legal.eq(
+                (op.in_bits != 0) & (op.in_bits <= most_in)
+                & (op.out_bits != 0) & (op.out_bits <= most_out)
+                & (op.step_code != 0) & (op.mode == 0) & ~(op.relu & self.two)
+            ),
+        ]
+        return m
 
 
 class StagedLayout(data.StructLayout):
@@ -44,7 +87,7 @@ class OperationLoader(CodeLoader[TnsaCoreConfig]):
     <the members of :class:`CodeLoader`>
         ``staged`` is a :class:`StagedLayout`, ``planes`` are those of all lines, see :func:`staged_planes`.
     most_in_bits, most_out_bits : In(4)
-        With ``cfg.trim``: see :class:`mho.hw.kinds.tnsa.inputs.op_check.OpCheck`.
+        With ``cfg.trim``: see :class:`mho.hw.kinds.tnsa.inputs.loader.OpCheck`.
     """
 
     staged = Out(StagedLayout())

@@ -25,38 +25,28 @@ class ResultBank(Resettable[TnsaCoreConfig]):
     steps with its sign, or 0; two segments give ``16 * high + low``. The first word appears two cycles after
     ``finish``, then one every cycle; the bank is free again when the last word is at the output, ``cfg.output_words``
     cycles after ``finish`` at the earliest.
-
-    Members
-    -------
-    finish : In(1)
-        The result of a conversion is complete; only while ``free``. It stays for ``cfg.drain_rows`` cycles, this one
-        included.
-    high, two : In(1)
-        It is the MSB segment; the operation has two segments.
-    negative, removed, cap, live : In
-        The result, see :class:`LineCounters`.
-    free : Out(1)
-        No result waits.
-    busy : Out(1)
-        A word waits or will.
-    words : In(WordsLayout(cfg.output_words))
-        With ``cfg.ranged``, with ``finish`` of an operation's last conversion: its words that are given out. The bank
-        is free again when the last of them is at the output and the result is in the memory.
-    o : Out(stream.Signature(32))
-        The words.
     """
 
     finish = In(1)
+    """The result of a conversion is complete; only while ``free``. It stays for ``cfg.drain_rows`` cycles, this one
+    included."""
     high = In(1)
     two = In(1)
+    """It is the MSB segment; the operation has two segments."""
     negative = In(lambda self: self.cfg.lines)
     removed = array(In(lambda self: self.cfg.lines), COUNT_BITS)
     cap = In(COUNT_BITS)
     live = In(lambda self: self.cfg.lines)
+    """The result, see :class:`LineCounters`."""
     free = Out(1)
+    """No result waits."""
     busy = Out(1)
+    """A word waits or will."""
     o = Out(stream.Signature(unsigned(32)))
+    """The words."""
     words = In(lambda self: WordsLayout(self.cfg.output_words), when=lambda self: self.cfg.ranged)
+    """With ``cfg.ranged``, with ``finish`` of an operation's last conversion: its words that are given out. The bank is
+    free again when the last of them is at the output and the result is in the memory."""
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -17,46 +17,30 @@ BYTES = 8
 
 
 class ReadPort(Bundle):
-    """Reads eight bytes at any address.
-
-    Members
-    -------
-    address : Out(16)
-        The first byte.
-    valid : Out(1)
-        Something is wanted.
-    ready : In(1)
-        It is read in this cycle. Looks at ``valid``.
-    data : In(64)
-        What was read two cycles before, the first byte lowest. Only then.
-    """
+    """Reads eight bytes at any address."""
 
     address = Out(ADDRESS_BITS)
+    """The first byte."""
     valid = Out(1)
+    """Something is wanted."""
     ready = In(1)
+    """It is read in this cycle. Looks at ``valid``."""
     data = In(8 * BYTES)
+    """What was read two cycles before, the first byte lowest. Only then."""
 
 
 class WritePort(Bundle):
-    """Writes up to eight bytes at any address.
-
-    Members
-    -------
-    address : Out(16)
-        The first byte.
-    data : Out(64)
-        The bytes, the first one lowest.
-    bytes : Out(range(9))
-        How many.
-    valid, ready : Out(1), In(1)
-        They are written in a cycle in which both are set. ``ready`` looks at ``valid`` of other ports alone.
-    """
+    """Writes up to eight bytes at any address."""
 
     address = Out(ADDRESS_BITS)
+    """The first byte."""
     data = Out(8 * BYTES)
+    """The bytes, the first one lowest."""
     bytes = Out(range(BYTES + 1))
+    """How many."""
     valid = Out(1)
     ready = In(1)
+    """They are written in a cycle in which both are set. ``ready`` looks at ``valid`` of other ports alone."""
 
 
 _OFFSET = 3
@@ -73,21 +57,14 @@ class Buffer(Component[TileConfig]):
 
     Parameters
     ----------
-    cfg
-        The tile.
     readers, writers
         Numbers of ports.
-
-    Members
-    -------
-    read : In(ReadPort()).array(readers)
-        Those who read.
-    write : In(WritePort()).array(writers)
-        Those who write.
     """
 
     read = array(In(ReadPort()), lambda self: self.readers)
+    """Those who read."""
     write = array(In(WritePort()), lambda self: self.writers)
+    """Those who write."""
 
     def __init__(self, cfg: TileConfig, readers: int, writers: int) -> None:
         self.readers, self.writers = readers, writers

@@ -107,25 +107,18 @@ def walk_wrongs(cfg: TileConfig, walk: data.View) -> Value:
 
 
 class MvmCheck(_Check):
-    """Whether an MVM is legal with its descriptors.
-
-    Members
-    -------
-    mvm, walk, codes : In(DescriptorLayout("mvm")), In(WalkFaults()), In(14)
-        The product, what is wrong with the walk, and how many codes that gives.
-    number, wrong : In(4), In(2)
-        Its stream, and what is wrong with that (:data:`mho.hw.tile.rtl.rings.WRONGS`).
-    cause, stream : Out(4), Out(4)
-        The least cause of a trap, 0 if there is none; the stream concerned.
-    """
+    """Whether an MVM is legal with its descriptors."""
 
     mvm = In(DescriptorLayout("mvm"))
     walk = In(WalkFaults())
     codes = In(14)
+    """The product, what is wrong with the walk, and how many codes that gives."""
     number = In(4)
     wrong = In(2)
+    """Its stream, and what is wrong with that (:data:`mho.hw.tile.rtl.rings.WRONGS`)."""
     cause = Out(4)
     stream = Out(4)
+    """The least cause of a trap, 0 if there is none; the stream concerned."""
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -138,43 +131,31 @@ class MvmCheck(_Check):
 
 
 class VecCheck(_Check):
-    """Whether a VEC is legal with its descriptors, from the cycle behind that in which it and its own one came.
-
-    Members
-    -------
-    word : In(32)
-        The instruction.
-    vec : In(DescriptorLayout("vec"))
-        Its descriptor.
-    second, walk, wrongs, look : In(1), In(DescriptorLayout("walk")), In(WalkFaults()), In(LookLayout())
-        A source; if it is a walk that, what is wrong with it and what was seen of it.
-    block, wrong : In(12), In(2)
-        If it is a stream: bytes of a block, and what is wrong with it.
-    found : Out(SourceLayout())
-        What was found.
-    a, b : In(SourceLayout()), In(SourceLayout())
-        What was found of both.
-    target_breaks, target_wrong : In(2), In(2)
-        The target is a stream: which of :data:`mho.hw.tile.isa.rules.TARGET_RULES` it breaks, what is wrong with it.
-    cause, stream : Out(4), Out(4)
-        As at :class:`MvmCheck`.
-    """
+    """Whether a VEC is legal with its descriptors, from the cycle behind that in which it and its own one came."""
 
     word = In(32)
+    """The instruction."""
     vec = In(DescriptorLayout("vec"))
+    """Its descriptor."""
     second = In(1)
     walk = In(DescriptorLayout("walk"))
     wrongs = In(WalkFaults())
     look = In(LookLayout())
+    """A source; if it is a walk that, what is wrong with it and what was seen of it."""
     block = In(12)
     wrong = In(2)
+    """If it is a stream: bytes of a block, and what is wrong with it."""
     found = Out(SourceLayout())
+    """What was found."""
     a = In(SourceLayout())
     b = In(SourceLayout())
+    """What was found of both."""
     target_breaks = In(len(TARGET_RULES))
     target_wrong = In(2)
+    """The target is a stream: which of :data:`mho.hw.tile.isa.rules.TARGET_RULES` it breaks, what is wrong with it."""
     cause = Out(4)
     stream = Out(4)
+    """As at :class:`MvmCheck`."""
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -9,8 +9,10 @@ from amaranth.lib.memory import Memory
 from mho.hw.block import Resettable
 from mho.hw.ports import Bundle, In, Out, array
 from mho.hw.tile.isa import DESCRIPTOR_WORDS, DESCRIPTORS
+from mho.hw.tile.rtl.layouts import DescriptorLayout
 from mho.hw.tile.rtl.rings import AskPort
 from mho.hw.tile.rtl.sequencer.sequencer import DescriptorWrite
+from mho.hw.tile.rtl.windows import PlaceLayout
 
 _INDEX = 8
 _WORD = 32
@@ -41,20 +43,14 @@ def _at(first: int, words: int, number: Value, word: Value | int) -> Value:
 
 
 class FetchPort(Bundle):
-    """Reads a word, seen from whoever reads.
-
-    Members
-    -------
-    index, valid : Out(8), Out(1)
-        Which, and that it is wanted.
-    ready, data : In(1), In(32)
-        It is read in this cycle; it is there in the next one.
-    """
+    """Reads a word, seen from whoever reads."""
 
     index = Out(_INDEX)
     valid = Out(1)
+    """Which, and that it is wanted."""
     ready = In(1)
     data = In(_WORD)
+    """It is read in this cycle; it is there in the next one."""
 
 
 class Descriptors(Resettable):
@@ -67,30 +63,21 @@ class Descriptors(Resettable):
     ----------
     ports
         Readers.
-
-    Members
-    -------
-    start : In(1)
-        Strobe: all walks begin anew.
-    ready : Out(1)
-        All walks are where they are to be.
-    fetch : In(FetchPort()).array(ports)
-        Those who read; the one with the least number goes first.
-    place : In(stream of DescriptorWrite())
-        Who writes places.
-    set, load : In(stream of DescriptorWrite())
-        Words that the program and the host write. The host's change no place.
-    ask : Out(AskPort())
-        The tokens.
     """
 
     start = In(1)
+    """Strobe: all walks begin anew."""
     ready = Out(1)
+    """All walks are where they are to be."""
     fetch = array(In(FetchPort()), lambda self: self.ports)
+    """Those who read; the one with the least number goes first."""
     place = In(stream.Signature(DescriptorWrite()))
+    """Who writes places."""
     set = In(stream.Signature(DescriptorWrite()))
     load = In(stream.Signature(DescriptorWrite()))
+    """Words that the program and the host write. The host's change no place."""
     ask = Out(AskPort())
+    """The tokens."""
 
     def __init__(self, ports: int) -> None:
         self.ports = ports
@@ -176,3 +163,60 @@ class Descriptors(Resettable):
             for k, (index, word) in enumerate([renew, *((port.p.index, port.p.word) for port in ports)]):
                 with m.Case(k):
                     m.d.comb += [write.addr.eq(index), write.data.eq(word)]
+
+
+class Fetcher(Resettable):
+    """Reads a descriptor, and of a walk where it is.
+
+    Parameters
+    ----------
+    kind
+        Kind of descriptor.
+    """
+
+    number = In(4)
+    start = In(1)
+    """Which, and a strobe. The number stays."""
+    done = Out(1)
+    """Strobe: all of it is there, from now on."""
+    o = Out(lambda self: DescriptorLayout(self.kind))
+    """The descriptor."""
+    place = Out(PlaceLayout())
+    """Where the walk is."""
+    fetch = Out(FetchPort())
+    """Descriptor memory."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        super().__init__()
+
+    def elaborate(self, platform: object) -> Any:
+        m = Module()
+        descriptor = DESCRIPTORS[self.kind]
+        own_words = descriptor.layout.words
+        words = own_words + PLACE_WORDS * (self.kind == "walk")
+        registers = [Signal(_WORD, name=f"word_{k}", reset_less=True) for k in range(words)]
+        step, arrived = Signal(range(words + 1), init=words), Signal(range(words + 1), init=words)
+        reads = step != words
+        m.d.comb += [
+            self.o.as_value().eq(Cat(registers[:own_words])), self.fetch.valid.eq(reads),
+            self.fetch.index.eq(descriptor_at(self.kind, self.number, step)),
+        ]
+        if self.kind == "walk":
+            # Four words of the walk, then two of its place.
+            with m.If(step[own_words.bit_length() - 1]):
+                m.d.comb += self.fetch.index.eq(place_at(self.number, step))
+            m.d.comb += [
+                Cat(self.place[name] for name in ("x", "y", "placed", "known")).eq(registers[own_words]),
+                self.place.origin.eq(registers[own_words + 1]),
+            ]
+        # A word comes a cycle behind its address: `arrived` says which one, `words` is none.
+        m.d.sync += [arrived.eq(words), self.done.eq(arrived == words - 1)]
+        with m.If(self.start):
+            m.d.sync += step.eq(0)
+        with m.Elif(reads & self.fetch.ready):
+            m.d.sync += [step.eq(step + 1), arrived.eq(step)]
+        for k, word in enumerate(registers):
+            with m.If(arrived == k):
+                m.d.sync += word.eq(self.fetch.data)
+        return self.resets(m)

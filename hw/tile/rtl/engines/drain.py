@@ -23,30 +23,22 @@ class DrainRange(Resettable[TileConfig]):
     ----------
     cfg
         The tile, whose core gives ``cfg.output_words`` a product, or with ``cfg.ranged`` the words that are wanted.
-
-    Members
-    -------
-    add, first, last : In(1), In(7), In(7)
-        Strobe: a product is issued, of which these words are wanted. Only unless ``full``.
-    take : In(1)
-        Strobe: a vector operation begins that takes those of the oldest product.
-    full, none : Out(1)
-        As many products were issued and not begun to be taken as there may be; none was.
-    codes : Out(8)
-        Codes that the oldest one gives.
-    i, o : In(stream of 32 bits), Out(stream of 32 bits)
-        Words of the core; those that are wanted.
     """
 
     add = In(1)
     first = In(_WORD)
     last = In(_WORD)
+    """Strobe: a product is issued, of which these words are wanted. Only unless ``full``."""
     take = In(1)
+    """Strobe: a vector operation begins that takes those of the oldest product."""
     full = Out(1)
     none = Out(1)
+    """As many products were issued and not begun to be taken as there may be; none was."""
     codes = Out(_WORD + 2)
+    """Codes that the oldest one gives."""
     i = In(stream.Signature(unsigned(32)))
     o = Out(stream.Signature(unsigned(32)))
+    """Words of the core; those that are wanted."""
 
     def elaborate(self, platform: object) -> Any:
         m = Module()

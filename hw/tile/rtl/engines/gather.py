@@ -20,30 +20,21 @@ class Gather(Resettable):
     """Reads ``run`` bytes of each pixel of a window, the whole ``repeat`` times, then the bytes of the tail.
 
     Four bytes a cycle, fewer where a run ends or does not begin a word. The last word is filled with 0.
-
-    Members
-    -------
-    walk : In(DescriptorLayout("walk"))
-        The walk, where it starts.
-    start, busy : In(1), Out(1)
-        Strobe: begin; something is to be read from the buffer.
-    term : In(stream of TermLayout())
-        Pixels of the window, again and again.
-    read : Out(ReadPort())
-        The buffer.
-    o : Out(stream of 32 bits)
-        Words.
-    last : Out(1)
-        It is the last one.
     """
 
     walk = In(DescriptorLayout("walk"))
+    """The walk, where it starts."""
     start = In(1)
     busy = Out(1)
+    """Strobe: begin; something is to be read from the buffer."""
     term = In(stream.Signature(TermLayout()))
+    """Pixels of the window, again and again."""
     read = Out(ReadPort())
+    """The buffer."""
     o = Out(stream.Signature(unsigned(32)))
+    """Words."""
     last = Out(1)
+    """It is the last one."""
 
     def elaborate(self, platform: object) -> Any:
         m = Module()

@@ -38,40 +38,29 @@ class PendingTrap(data.StructLayout):
 
 
 class IssuingEngine(Resettable[TileConfig]):
-    """What an engine whose instructions may trap has around it.
-
-    Members
-    -------
-    i, order : In(stream of IssueLayout()), In(InstructionAge())
-        Instructions, and where the one that is offered is among all.
-    settled, conflict : In(1)
-        Walks are where they are to be; another engine is at work on the same stream, or nothing is to be taken.
-    others : In(1)
-        Another engine that traps has something in hand.
-    busy, oldest, reads, wants : Out(1), Out(5), Out(16), Out(16)
-        Some are at hand; number of the oldest one; streams that they read; those of the one that is offered.
-    found : Out(PendingTrap())
-        Why it stopped, from then on.
-    fetch, look, walks : Out(FetchPort()), Out(WalkPort()), Out(WalkPort())
-        Descriptor memory, and the walks: to be looked at, and to be carried out.
-    ends : Out(1)
-        For a trace: the oldest one ended.
-    """
+    """What an engine whose instructions may trap has around it."""
 
     i = In(stream.Signature(IssueLayout()))
     order = In(InstructionAge())
+    """Instructions, and where the one that is offered is among all."""
     settled = In(1)
     conflict = In(1)
+    """Walks are where they are to be; another engine is at work on the same stream, or nothing is to be taken."""
     others = In(1)
+    """Another engine that traps has something in hand."""
     busy = Out(1)
     oldest = Out(AGE_BITS)
     reads = Out(STREAMS)
     wants = Out(STREAMS)
+    """Some are at hand; number of the oldest one; streams that they read; those of the one that is offered."""
     found = Out(PendingTrap())
+    """Why it stopped, from then on."""
     fetch = Out(FetchPort())
     look = Out(WalkPort())
     walks = Out(WalkPort())
+    """Descriptor memory, and the walks: to be looked at, and to be carried out."""
     ends = Out(1)
+    """For a trace: the oldest one ended."""
 
 
 class IssueQueue(Resettable):
@@ -83,22 +72,16 @@ class IssueQueue(Resettable):
         What is kept of an instruction; ``reads`` of it are streams, a bit each, ``order`` its number.
     depth
         How many there are, the one that is carried out among them.
-
-    Members
-    -------
-    i, o : In(stream of layout), Out(stream of layout)
-        What is taken, while there was room in the cycle before; the oldest one, which goes with the transfer.
-    reads : Out(16)
-        Streams that some of them read.
-    busy, oldest : Out(1), Out(5)
-        There is one, on its way to the front or there; the number of the oldest one.
     """
 
     i = In(lambda self: stream.Signature(self.layout))
     o = Out(lambda self: stream.Signature(self.layout))
+    """What is taken, while there was room in the cycle before; the oldest one, which goes with the transfer."""
     reads = Out(STREAMS)
+    """Streams that some of them read."""
     busy = Out(1)
     oldest = Out(AGE_BITS)
+    """There is one, on its way to the front or there; the number of the oldest one."""
 
     def __init__(self, layout: Any, depth: int) -> None:
         self.layout, self.depth = layout, depth

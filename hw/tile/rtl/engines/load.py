@@ -12,7 +12,7 @@ from mho.hw.ports import In, Out
 from mho.hw.tile.isa import DESCRIPTORS, OPCODE_LOW, STREAMS, Cause, Engine, Op
 from mho.hw.tile.rtl.buffer import ADDRESS_BITS, ReadPort
 from mho.hw.tile.rtl.engines.checks import MvmCheck
-from mho.hw.tile.rtl.engines.fetcher import Fetcher
+from mho.hw.tile.rtl.engines.descriptors import Fetcher
 from mho.hw.tile.rtl.engines.gather import Gather
 from mho.hw.tile.rtl.engines.issue_queue import InstructionAge, IssueQueue, IssuingEngine
 from mho.hw.tile.rtl.layouts import DescriptorLayout

@@ -29,32 +29,24 @@ class Receiver(Resettable[TileConfig]):
 
     It never waits: its ports of buffer and tokens go before all others. A flit is written three cycles after it came,
     and its block shown a cycle before that: nobody reads it earlier.
-
-    Members
-    -------
-    i : In(Arrival(InLayout(cfg)))
-        Flits; nothing comes from ``start`` on until ``ready``. Those of a slot without a stream are dropped.
-    start, ready : In(1), Out(1)
-        Strobe: no block is begun, and no slot has a stream; in 16 cycles that is so.
-    map, map_slot, map_stream : In(1), In(4), In(4)
-        Strobe: a slot has a stream, if it has none. Of several streams with one slot the first has it.
-    number, claim, ring : Out(4), Out(1), In(RingLayout())
-        A ring as it is now, of which a block may come.
-    write, change : Out(WritePort()), Out(stream of Change())
-        The buffer; a block came.
     """
 
     i = In(lambda self: Arrival(InLayout(self.cfg)))
+    """Flits; nothing comes from ``start`` on until ``ready``. Those of a slot without a stream are dropped."""
     start = In(1)
     ready = Out(1)
+    """Strobe: no block is begun, and no slot has a stream; in 16 cycles that is so."""
     map = In(1)
     map_slot = In(_SLOT)
     map_stream = In(_SLOT)
+    """Strobe: a slot has a stream, if it has none. Of several streams with one slot the first has it."""
     number = Out(_SLOT)
     claim = Out(1)
     ring = In(RingLayout())
+    """A ring as it is now, of which a block may come."""
     write = Out(WritePort())
     change = Out(stream.Signature(Change()))
+    """The buffer; a block came."""
 
     def elaborate(self, platform: object) -> Any:
         m = Module()

@@ -48,31 +48,21 @@ def sources(vec: data.View) -> tuple[dict[str, Value], dict[str, Value]]:
 
 
 class VectorPorts(DatapathPorts):
-    """What carries out VEC reaches.
-
-    Members
-    -------
-    found : Out(PendingTrap())
-        Why it stopped, from then on.
-    walks, ask, change : Out(WalkPort()), Out(AskPort()), Out(stream of Change())
-        Walks and tokens.
-    <the members of :class:`mho.hw.tile.rtl.lanes.datapath.DatapathPorts`>
-    moved : In(1)
-        A block of some ring came or was given back in the cycle before.
-    sum_context : Out(2)
-        Context of the sums that it takes.
-    key, image : In(64), In(32)
-        Of a tile that draws: the key, and the number of the image that instructions are issued for.
-    """
+    """What carries out VEC reaches."""
 
     found = Out(PendingTrap())
+    """Why it stopped, from then on."""
     walks = Out(WalkPort())
     ask = Out(AskPort())
     change = Out(stream.Signature(Change()))
+    """Walks and tokens."""
     moved = In(1)
+    """A block of some ring came or was given back in the cycle before."""
     sum_context = Out(2)
+    """Context of the sums that it takes."""
     key = In(64, when=lambda self: self.cfg.draws)
     image = In(32, when=lambda self: self.cfg.draws)
+    """Of a tile that draws: the key, and the number of the image that instructions are issued for."""
 
 
 class VectorControl(VectorPorts):
@@ -80,15 +70,10 @@ class VectorControl(VectorPorts):
 
     Only what an operation needs takes time: of one that takes the drain and adds to accumulators three cycles beside
     those of the vector unit, one more for each stream that it asks or changes.
-
-    Members
-    -------
-    <the members of :class:`VectorPorts`>
-    i : In(stream of VecLayout())
-        What was taken; it goes when it is done.
     """
 
     i = In(lambda self: stream.Signature(VecLayout(self.cfg.draws)))
+    """What was taken; it goes when it is done."""
 
     def elaborate(self, platform: object) -> Any:
         m = Module()

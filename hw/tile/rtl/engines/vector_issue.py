@@ -11,7 +11,7 @@ from mho.hw.ports import In, Out
 from mho.hw.tile.isa import STREAMS, Cause, Engine, Op, Operand
 from mho.hw.tile.isa.rules import TARGET_RULES, Use, is_draw
 from mho.hw.tile.rtl.engines.checks import SourceLayout, VecCheck
-from mho.hw.tile.rtl.engines.fetcher import Fetcher
+from mho.hw.tile.rtl.engines.descriptors import Fetcher
 from mho.hw.tile.rtl.engines.issue_queue import IssueQueue, IssuingEngine
 from mho.hw.tile.rtl.engines.vector_control import FLAGS, VecLayout, VectorControl, VectorPorts, sources
 from mho.hw.tile.rtl.rings import AskPort
@@ -36,23 +36,16 @@ class VectorIssue(IssuingEngine, VectorPorts):
 
     An instruction is taken from ``i`` when it is found legal: in order with those of other engines, and when none of
     these is at work on a stream that both read.
-
-    Members
-    -------
-    <the members of :class:`IssuingEngine` and :class:`VectorPorts`>
-    drains, none, codes : Out(1), In(1), In(9)
-        Strobe: one is taken that takes a product of the core; there is none; how many codes the oldest one gives.
-    look_ask : Out(AskPort())
-        The tokens, for what is looked at.
-    begins : In(1)
-        Of a tile that draws: a strobe with which another image begins.
     """
 
     drains = Out(1)
     none = In(1)
     codes = In(9)
+    """Strobe: one is taken that takes a product of the core; there is none; how many codes the oldest one gives."""
     look_ask = Out(AskPort())
+    """The tokens, for what is looked at."""
     begins = In(1, when=lambda self: self.cfg.draws)
+    """Of a tile that draws: a strobe with which another image begins."""
 
     def elaborate(self, platform: object) -> Any:
         m = Module()

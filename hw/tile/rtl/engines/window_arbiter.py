@@ -11,8 +11,7 @@ from mho.hw.noc.arbiter import RoundRobin
 from mho.hw.ports import In, Out, array
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.rtl.engines.checks import walk_wrongs
-from mho.hw.tile.rtl.engines.descriptors import FetchPort, place_at
-from mho.hw.tile.rtl.engines.fetcher import Fetcher
+from mho.hw.tile.rtl.engines.descriptors import Fetcher, FetchPort, place_at
 from mho.hw.tile.rtl.rings import AskPort, Change
 from mho.hw.tile.rtl.sequencer.sequencer import DescriptorWrite
 from mho.hw.tile.rtl.windows import WalkFaults, WalkPort, WalkRequest, WindowIterator
@@ -26,30 +25,21 @@ class WindowArbiter(Resettable[TileConfig]):
 
     Parameters
     ----------
-    cfg
-        The tile.
     ports
         Those who ask.
-
-    Members
-    -------
-    port : In(WalkPort()).array(ports)
-        Those who ask.
-    fetch, place : Out(FetchPort()), Out(stream of DescriptorWrite())
-        Descriptor memory.
-    ask, change, moved : Out(AskPort()), Out(stream of Change()), In(1)
-        The tokens.
-    serves : Out(1)
-        For a trace: it serves the second of those who ask.
     """
 
     port = array(In(WalkPort()), lambda self: self.ports)
+    """Those who ask."""
     fetch = Out(FetchPort())
     place = Out(stream.Signature(DescriptorWrite()))
+    """Descriptor memory."""
     ask = Out(AskPort())
     change = Out(stream.Signature(Change()))
     moved = In(1)
+    """The tokens."""
     serves = Out(1)
+    """For a trace: it serves the second of those who ask."""
 
     def __init__(self, cfg: TileConfig, ports: int) -> None:
         self.ports = ports

@@ -22,32 +22,23 @@ class Accumulators(Resettable):
     """Sums of 32 bits in as many banks as are reached at a time; sum t is in bank t mod n.
 
     Elements that are added go on together where their targets follow each other, and else one by one, in order.
-
-    Members
-    -------
-    index, read : In(8), In(1)
-        Number of the first sum; read it and those behind it. Not while something is added, nor in the
-        cycle behind that.
-    o : Out(signed(32)).array(AT_A_TIME)
-        What was read last, from the cycle after on.
-    valid : In(1)
-        There are elements to be added.
-    made, tag : In(signed(32)).array(AT_A_TIME), In(TagLayout()).array(AT_A_TIME)
-        The elements and where they go. They stay until ``ready``.
-    live : In(AT_A_TIME)
-        Lanes that hold one.
-    ready : Out(1)
-        The last of them is taken in this cycle.
     """
 
     index = In(_INDEX)
     read = In(1)
+    """Number of the first sum; read it and those behind it. Not while something is added, nor in the cycle behind
+    that."""
     o = array(Out(signed(_SUM)), AT_A_TIME)
+    """What was read last, from the cycle after on."""
     valid = In(1)
+    """There are elements to be added."""
     made = array(In(signed(_SUM)), AT_A_TIME)
     tag = array(In(TagLayout()), AT_A_TIME)
+    """The elements and where they go. They stay until ``ready``."""
     live = In(AT_A_TIME)
+    """Lanes that hold one."""
     ready = Out(1)
+    """The last of them is taken in this cycle."""
 
     def elaborate(self, platform: object) -> Any:
         m = Module()

@@ -79,11 +79,6 @@ class VectorDatapath(DatapathPorts):
     more for the first result to be written and the unit to be free; one more if the last operands come from the buffer,
     and for a table.
 
-    Parameters
-    ----------
-    cfg
-        The tile.
-
     Members
     -------
     <the members of :class:`DatapathPorts`>

@@ -15,27 +15,19 @@ _WORD = 32
 
 
 class Draws(Resettable):
-    """128 bits that move down by a word: first what mixing makes of them comes in, then what the recurrence does.
-
-    Members
-    -------
-    start : In(1)
-        Strobe: a sequence begins; ``ready`` is 0 for 24 cycles.
-    key, image, number : In(64), In(32), In(20)
-        What it is the sequence of. They are taken in the four cycles behind ``start``.
-    ready, word : Out(1), Out(32)
-        The next 32 bits of it, the first one lowest.
-    next : In(1)
-        They are taken.
-    """
+    """128 bits that move down by a word: first what mixing makes of them comes in, then what the recurrence does."""
 
     start = In(1)
+    """Strobe: a sequence begins; ``ready`` is 0 for 24 cycles."""
     key = In(2 * _WORD)
     image = In(_WORD)
     number = In(NUMBER_BITS)
+    """What it is the sequence of. They are taken in the four cycles behind ``start``."""
     ready = Out(1)
     word = Out(_WORD)
+    """The next 32 bits of it, the first one lowest."""
     next = In(1)
+    """They are taken."""
 
     def elaborate(self, platform: object) -> Any:
         m = Module()

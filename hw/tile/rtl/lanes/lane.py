@@ -52,49 +52,36 @@ class Lane(Component):
         Whether it reads and adds to accumulators.
     tables
         Whether its result looks up a table.
-
-    Members
-    -------
-    enable : In(1)
-        Everything goes on by one operand.
-    maximum, product : In(1)
-        Kind of the operation; neither: affine.
-    shift, lo, hi : In(5), In(signed(16)), In(signed(16))
-        Of the operation; the shift of a maximum is 0.
-    x, step, constants : In(signed(16)), In(StepLayout()), In(ParameterLayout())
-        An operand, what is done with it, and its parameter. ``d`` and the tag are those of the first of a sum.
-    live : In(1)
-        There is an operand, and it is one of a sum.
-    adds, begins : In(1), In(1)
-        Whether the operand that was sampled two edges ago is one of a sum, the first one.
-    goes_on, init : In(1), In(signed(32))
-        Only with ``sums``: the sum begins with what is there instead of 0; not a maximum.
-    y : Out(signed(16))
-        The result.
-    made, tag : Out(signed(32)), Out(TagLayout())
-        Only with ``sums``: its low bits before it is clipped, and where it goes.
-    y_next : Out(signed(16))
-        Only with ``tables``: what ``y`` will be after the next edge.
     """
 
     enable = In(1)
+    """Everything goes on by one operand."""
     maximum = In(1)
     product = In(1)
+    """Kind of the operation; neither: affine."""
     shift = In(5)
     lo = In(signed(16))
     hi = In(signed(16))
+    """Of the operation; the shift of a maximum is 0."""
     x = In(signed(16))
     step = In(StepLayout())
     constants = In(ParameterLayout())
+    """An operand, what is done with it, and its parameter. ``d`` and the tag are those of the first of a sum."""
     live = In(1)
+    """There is an operand, and it is one of a sum."""
     adds = In(1)
     begins = In(1)
+    """Whether the operand that was sampled two edges ago is one of a sum, the first one."""
     y = Out(signed(16))
+    """The result."""
     goes_on = In(1, when=lambda self: self.sums)
     init = In(signed(_SUM), when=lambda self: self.sums)
+    """Only with ``sums``: the sum begins with what is there instead of 0; not a maximum."""
     made = Out(signed(_SUM), when=lambda self: self.sums)
     tag = Out(TagLayout(), when=lambda self: self.sums)
+    """Only with ``sums``: its low bits before it is clipped, and where it goes."""
     y_next = Out(signed(16), when=lambda self: self.tables)
+    """Only with ``tables``: what ``y`` will be after the next edge."""
 
     def __init__(self, sums: bool = True, tables: bool = True) -> None:
         self.sums, self.tables = sums, tables

@@ -50,52 +50,39 @@ class Operands(Resettable[TileConfig]):
     A group has as many elements as there are lanes, or fewer: at the end, where parameters begin anew, where two words
     of the core or one of a reduction end, where the buffer gives or takes eight bytes of lanes; two where accumulators
     are read or written, and one of a table. Words of the core are taken one a cycle, for a group of four two of them.
-
-    Members
-    -------
-    job : In(DescriptorLayout("vec"))
-        The operation. It stays until all is done.
-    start : In(1)
-        Begin.
-    active, waiting, summing : Out(1)
-        Some elements are left; some operands were not taken yet; what is left comes from a reduction.
-    a_block, b_block : In(16), In(16)
-        Addresses of the blocks of sources that are streams.
-    term, second : In(stream of TermLayout()), Out(1)
-        Pixels of a source that is a walk, the whole window again and again: of the second source, or of the first one.
-    drain, result : In(stream of 32 bits), In(stream of cfg.payload_bits)
-        Words of the core, and of the reduction.
-    read : Out(ReadPort())
-        The buffer.
-    sum_index, sum_read, sums : Out(8), Out(1), In(signed(16)).array(2)
-        Accumulators that are read, and what they are in the cycle after.
-    sum_wait : In(1)
-        They cannot be read.
-    drawn, draws : In(32), Out(1)
-        Of tiles that draw: the next word of random bits, and that it is taken. Groups have two elements then.
-    o : Out(stream of BeatLayout(cfg))
-        The operands.
     """
 
     job = In(DescriptorLayout("vec"))
+    """The operation. It stays until all is done."""
     start = In(1)
+    """Begin."""
     active = Out(1)
     waiting = Out(1)
     summing = Out(1)
+    """Some elements are left; some operands were not taken yet; what is left comes from a reduction."""
     a_block = In(ADDRESS_BITS)
     b_block = In(ADDRESS_BITS)
+    """Addresses of the blocks of sources that are streams."""
     term = In(stream.Signature(TermLayout()))
     second = Out(1)
+    """Pixels of a source that is a walk, the whole window again and again: of the second source, or of the first
+    one."""
     drain = In(stream.Signature(unsigned(32)))
     result = In(lambda self: stream.Signature(unsigned(self.cfg.payload_bits)))
+    """Words of the core, and of the reduction."""
     read = Out(ReadPort())
+    """The buffer."""
     sum_index = Out(8)
     sum_read = Out(1)
     sums = array(In(signed(_LANE)), AT_A_TIME)
+    """Accumulators that are read, and what they are in the cycle after."""
     sum_wait = In(1)
+    """They cannot be read."""
     drawn = In(32, when=lambda self: self.cfg.draws)
     draws = Out(1, when=lambda self: self.cfg.draws)
+    """Of tiles that draw: the next word of random bits, and that it is taken. Groups have two elements then."""
     o = Out(lambda self: stream.Signature(BeatLayout(self.cfg)))
+    """The operands."""
 
     def elaborate(self, platform: object) -> Any:
         m = Module()

@@ -19,23 +19,17 @@ class Parameters(Component[TileConfig]):
     ----------
     cfg
         The tile; with ``cfg.copies`` each lane has a memory of all of them: what comes out of banks has to be turned.
-
-    Members
-    -------
-    index, read : In(10), In(1)
-        Number of the first one; read it and those behind it, unless one is written.
-    o : Out(ParameterLayout()).array(cfg.lanes)
-        What was read last, from the cycle after on.
-    write, write_index, write_data : In(1), In(10), In(64)
-        Writes one.
     """
 
     index = In(INDEX_BITS)
     read = In(1)
+    """Number of the first one; read it and those behind it, unless one is written."""
     o = array(Out(ParameterLayout()), lambda self: self.cfg.lanes)
+    """What was read last, from the cycle after on."""
     write = In(1)
     write_index = In(INDEX_BITS)
     write_data = In(64)
+    """Writes one."""
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

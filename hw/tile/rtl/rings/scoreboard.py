@@ -70,24 +70,17 @@ class StateLayout(data.StructLayout):
 
 
 class AskPort(Bundle):
-    """Asks for a ring, seen from whoever asks.
-
-    Members
-    -------
-    stream, valid : Out(4), Out(1)
-        Which, and that somebody asks; they stay until the answer is there.
-    again : Out(1)
-        The last answer was not what is waited for: there is none until a block of some ring has come or was given back
-        since. It may be taken back.
-    ready, ring : In(1), In(RingLayout())
-        The answer is there, in this cycle, the second one at the earliest. Others who ask go first once each at most.
-    """
+    """Asks for a ring, seen from whoever asks."""
 
     stream = Out(_STREAM)
     valid = Out(1)
+    """Which, and that somebody asks; they stay until the answer is there."""
     again = Out(1)
+    """The last answer was not what is waited for: there is none until a block of some ring has come or was given back
+    since. It may be taken back."""
     ready = In(1)
     ring = In(RingLayout())
+    """The answer is there, in this cycle, the second one at the earliest. Others who ask go first once each at most."""
 
 
 class RingScoreboard(Resettable):
@@ -106,49 +99,36 @@ class RingScoreboard(Resettable):
         Bytes of the buffer, within which rings end.
     streams
         Number of rings.
-
-    Members
-    -------
-    start, ready : In(1), Out(1)
-        Strobe: all rings take their first blocks, and are looked at, in a cycle for each block that they have room for
-        and two for each stream. It is not ready then, and nothing is taken.
-    claim : In(1)
-        Port 0 has to itself what it may change in this cycle: others wait, whether it does or not.
-    change : In(stream of Change()).array(changes)
-        Changes; a block that comes has room, one that is given back is there.
-    ask : In(AskPort()).array(asks)
-        Questions.
-    map, map_slot, map_stream : Out(1), Out(4), Out(4)
-        At the start: a legal stream that others fill, and its slot; one after the other, the least number first.
-    fill_stream, fill_ring : In(4), Out(RingLayout())
-        A ring for whoever cannot wait for an answer.
-    acknowledge : Out(stream of 4 bits)
-        Slots of blocks that are acknowledged.
-    moved : Out(1)
-        A block of some ring came or was given back in the cycle before.
-    changed, who : Out(ChangedLayout()), Out(changes)
-        For a trace: a change, and whose, a bit for each port.
-    write, write_index, write_data : In(1), In(5), In(32)
-        Writes a word of the descriptors.
     """
 
     start = In(1)
     ready = Out(1)
+    """Strobe: all rings take their first blocks, and are looked at, in a cycle for each block that they have room for
+    and two for each stream. It is not ready then, and nothing is taken."""
     claim = In(1)
+    """Port 0 has to itself what it may change in this cycle: others wait, whether it does or not."""
     map = Out(1)
     map_slot = Out(_STREAM)
     map_stream = Out(_STREAM)
+    """At the start: a legal stream that others fill, and its slot; one after the other, the least number first."""
     change = array(In(stream.Signature(Change())), lambda self: self.changes)
+    """Changes; a block that comes has room, one that is given back is there."""
     ask = array(In(AskPort()), lambda self: self.asks)
+    """Questions."""
     fill_stream = In(_STREAM)
     fill_ring = Out(RingLayout())
+    """A ring for whoever cannot wait for an answer."""
     acknowledge = Out(stream.Signature(_STREAM))
+    """Slots of blocks that are acknowledged."""
     moved = Out(1)
+    """A block of some ring came or was given back in the cycle before."""
     changed = Out(ChangedLayout())
     who = Out(lambda self: self.changes)
+    """For a trace: a change, and whose, a bit for each port."""
     write = In(1)
     write_index = In(_STREAM + 1)
     write_data = In(_WORD)
+    """Writes a word of the descriptors."""
 
     def __init__(
         self, changes: int, asks: int, buffer_bytes: int = 1 << ADDRESS_BITS, streams: int = STREAMS

@@ -27,18 +27,12 @@ def fields_of(word: Value, op: Op) -> dict[str, Value]:
 
 
 class Decoder(Component):
-    """Looks at the bits of an instruction alone, by :data:`mho.hw.tile.isa.INSTRUCTIONS` and the rules between fields.
-
-    Members
-    -------
-    word : In(32)
-        The instruction.
-    wrong : Out(4)
-        Whether its own bits are the cause of a trap, a bit for each of :data:`CAUSES`.
-    """
+    """Looks at the bits of an instruction alone, by :data:`.INSTRUCTIONS` and the rules between fields."""
 
     word = In(32)
+    """The instruction."""
     wrong = Out(len(CAUSES))
+    """Whether its own bits are the cause of a trap, a bit for each of :data:`CAUSES`."""
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -19,44 +19,32 @@ class LoopLayout(data.StructLayout):
 
 
 class LoopStack(Resettable):
-    """Loops that are open. Reference: :class:`mho.hw.tile.interpreter.loops.LoopStack`.
-
-    Members
-    -------
-    clear : In(1)
-        Close all loops.
-    push, first, last, times, endless : In(1), In(9), In(9), In(16), In(1)
-        Open a loop. Only unless ``full``.
-    full : Out(1)
-        As many are open as there may be.
-    around, bounded : Out(9), Out(1)
-        Last word of the innermost loop, if one is open.
-    at : In(9)
-        Last word of an instruction that ends.
-    ends : In(1)
-        It ends: the innermost loop, if this is its last word, goes on or is closed.
-    again, closes, beyond : Out(1)
-        ``at`` is the last word of the innermost loop, which is run once more, from ``back`` on; or not, so that the
-        loop around it is to be asked next; or it is beyond that word.
-    back : Out(9)
-        First word of the innermost loop.
-    """
+    """Loops that are open. Reference: :class:`mho.hw.tile.interpreter.loops.LoopStack`."""
 
     clear = In(1)
+    """Close all loops."""
     push = In(1)
     first = In(_PC)
     last = In(_PC)
     times = In(16)
     endless = In(1)
+    """Open a loop. Only unless ``full``."""
     full = Out(1)
+    """As many are open as there may be."""
     around = Out(_PC)
     bounded = Out(1)
+    """Last word of the innermost loop, if one is open."""
     at = In(_PC)
+    """Last word of an instruction that ends."""
     ends = In(1)
+    """It ends: the innermost loop, if this is its last word, goes on or is closed."""
     again = Out(1)
     closes = Out(1)
     beyond = Out(1)
+    """``at`` is the last word of the innermost loop, which is run once more, from ``back`` on; or not, so that the loop
+    around it is to be asked next; or it is beyond that word."""
     back = Out(_PC)
+    """First word of the innermost loop."""
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

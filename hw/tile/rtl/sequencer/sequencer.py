@@ -50,63 +50,46 @@ class Sequencer(Resettable[TileConfig]):
     and the token instructions wait until the engines are idle, since what these have in hand comes before; so does
     CORE, whose tokens are seen to here. An instruction that is illegal by its own bits, by the loops or by its ring
     stops the program, as does an engine's trap.
-
-    Members
-    -------
-    start, running : In(1), Out(1)
-        Strobe: run from address 0 on, without loops. It does.
-    stop : In(1)
-        The host's wish that the program ends at the next IMAGE.
-    registers : In(16).array(3)
-        Host registers that loops count by.
-    issue : Out(stream of IssueLayout())
-        Instructions for the engines. Those of MVM and VEC take none in the first cycle in which it is offered: whether
-        its own bits are legal is known in the next one, and it is offered no longer if they are not.
-    block_address, block_size : Out(16), Out(12)
-        Of CORE: its block, and the bytes of that.
-    undrained : In(1)
-        A product was issued and is not taken.
-    idle, quiet : In(1)
-        The engines have nothing left, and those that trap have nothing left; from the cycle after an issue on.
-    ask, change : Out(AskPort()), Out(stream of Change())
-        The tokens.
-    set : Out(stream of DescriptorWrite())
-        Words of SET.
-    trapped : In(TrapLayout())
-        What an engine says, for a cycle.
-    trap : Out(TrapLayout())
-        Why the program stopped; all 0 while it did not.
-    retire, retired : Out(1), Out(IssueLayout())
-        Strobe: an instruction ended here or was issued; which.
-    write, write_index, write_data : In(1), In(9), In(32)
-        Writes instructions, while no program runs.
-    look, seen : In(1), Out(32)
-        Reads the instruction at ``write_index``, while no program runs; it is there in the next cycle.
     """
 
     verilog_name = "program_sequencer"
     start = In(1)
     running = Out(1)
+    """Strobe: run from address 0 on, without loops. It does."""
     stop = In(1)
+    """The host's wish that the program ends at the next IMAGE."""
     registers = array(In(16), 3)
+    """Host registers that loops count by."""
     issue = Out(stream.Signature(IssueLayout()))
+    """Instructions for the engines. Those of MVM and VEC take none in the first cycle in which it is offered: whether
+    its own bits are legal is known in the next one, and it is offered no longer if they are not."""
     idle = In(1)
     quiet = In(1)
+    """The engines have nothing left, and those that trap have nothing left; from the cycle after an issue on."""
     undrained = In(1)
+    """A product was issued and is not taken."""
     block_address = Out(ADDRESS_BITS)
     block_size = Out(12)
+    """Of CORE: its block, and the bytes of that."""
     ask = Out(AskPort())
     change = Out(stream.Signature(Change()))
+    """The tokens."""
     set = Out(stream.Signature(DescriptorWrite()))
+    """Words of SET."""
     trapped = In(TrapLayout())
+    """What an engine says, for a cycle."""
     trap = Out(TrapLayout())
+    """Why the program stopped; all 0 while it did not."""
     retire = Out(1)
     retired = Out(IssueLayout())
+    """Strobe: an instruction ended here or was issued; which."""
     write = In(1)
     write_index = In(PC_BITS)
     write_data = In(_WORD)
+    """Writes instructions, while no program runs."""
     look = In(1)
     seen = Out(_WORD)
+    """Reads the instruction at ``write_index``, while no program runs; it is there in the next cycle."""
 
     def elaborate(self, platform: object) -> Any:
         m = Module()

@@ -43,23 +43,17 @@ class AddressGenerator(Resettable):
         Bytes of the buffer, within which the ring ends.
     count
         Windows that are open at a time, 1 or 2. Of two what is known is in rows of memories.
-
-    Members
-    -------
-    opens, walk, plan : In(1), In(DescriptorLayout("walk")), In(PlanLayout())
-        Strobe: begin with the first pixel of this window. Pixels are given from the cycle after the next one on.
-    which, asked : In(1), In(1)
-        Of two: the one that is opened, and the one whose pixels are given; none in the cycle after one was opened.
-    o : Out(stream of TermLayout())
-        Addresses of the runs.
     """
 
     opens = In(1)
     walk = In(DescriptorLayout("walk"))
     plan = In(PlanLayout())
+    """Strobe: begin with the first pixel of this window. Pixels are given from the cycle after the next one on."""
     o = Out(stream.Signature(TermLayout()))
+    """Addresses of the runs."""
     which = In(1, when=lambda self: self.count > 1)
     asked = In(1, when=lambda self: self.count > 1)
+    """Of two: the one that is opened, and the one whose pixels are given; none in the cycle after one was opened."""
 
     def __init__(self, buffer_bytes: int = 1 << ADDRESS_BITS, count: int = 1) -> None:
         self.buffer_bytes, self.count = buffer_bytes, count

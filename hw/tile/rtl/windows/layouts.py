@@ -82,36 +82,27 @@ class PlanLayout(data.StructLayout):
 
 
 class WalkPort(Bundle):
-    """Asks for something to be done with a walk, seen from whoever asks.
-
-    Members
-    -------
-    number, todo, valid : Out(3), Out(2), Out(1)
-        Which walk, what, and that it is wanted; they stay until one of ``done``, ``wrong`` and ``later``.
-    restart, advance, free : Out(1)
-        The walk is at position 0 of its image; it goes on; what is not needed is given back.
-    hasty, hold : Out(1)
-        Rather ``later`` than to wait; pixels of a window that was planned are still read: another one is not done, and
-        nothing is given back.
-    done, wrong, later : In(1)
-        Strobes: it is done; the window reaches further than its ring, or back to what was given back; it has to be
-        asked for again, since what it waits for is not there and somebody else asks.
-    walk, wrongs, look, plan : In(DescriptorLayout("walk")), In(WalkFaults()), In(LookLayout()), In(PlanLayout())
-        The walk, what is wrong with it, and its window, where it is done.
-    """
+    """Asks for something to be done with a walk, seen from whoever asks."""
 
     number = Out(3)
     todo = Out(2)
     valid = Out(1)
+    """Which walk, what, and that it is wanted; they stay until one of ``done``, ``wrong`` and ``later``."""
     restart = Out(1)
     advance = Out(1)
     free = Out(1)
+    """The walk is at position 0 of its image; it goes on; what is not needed is given back."""
     hasty = Out(1)
     hold = Out(1)
+    """Rather ``later`` than to wait; pixels of a window that was planned are still read: another one is not done, and
+    nothing is given back."""
     done = In(1)
     wrong = In(1)
     later = In(1)
+    """Strobes: it is done; the window reaches further than its ring, or back to what was given back; it has to be asked
+    for again, since what it waits for is not there and somebody else asks."""
     walk = In(DescriptorLayout("walk"))
     wrongs = In(WalkFaults())
     look = In(LookLayout())
     plan = In(PlanLayout())
+    """The walk, what is wrong with it, and its window, where it is done."""

@@ -8,7 +8,7 @@ from amaranth.hdl import Value
 from mho.hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.kinds.tnsa.core import TnsaCore
-from mho.hw.macro.write_pins import WritePins
+from mho.hw.macro.contract import WritePins
 from tests.hw.amaranth_bench import put, simulate
 
 CORE = TnsaCoreConfig(lines=16, reset_cycles=1, plane_cycles=1, sample_cycles=1, compare_cycles=2, decrement_cycles=1)

@@ -6,7 +6,7 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
-from mho.hw.emulator.pulses.wide_multiplier import WideMultiplier
+from mho.hw.emulator.pulses.law import WideMultiplier
 
 __all__ = ["WithMultiplier"]
 

@@ -8,7 +8,7 @@ import pytest
 from mho.hw.config import load_chip
 from mho.hw.core.layout import OUTPUTS_PER_WORD
 from mho.hw.kinds.pwm.config import PwmCoreConfig
-from mho.hw.kinds.pwm.digital import DigitalUnit
+from mho.hw.kinds.pwm.core import DigitalUnit
 from mho.hw.kinds.pwm.settings import COLUMN_BITS
 from mho.macro_models.integer.pwm.converter import COUNTER_BITS, DigitalUnits
 from mho.macro_models.integer.pwm.operation import PwmOperation

@@ -16,8 +16,7 @@ from mho.hw.emulator import CoreLoads, EmulatedCore
 from mho.hw.emulator.kinds.tnsa import EMULATOR
 from mho.hw.emulator.kinds.tnsa.config import TnsaEmulatorConfig
 from mho.hw.emulator.kinds.tnsa.emulator import line_table
-from mho.hw.emulator.pulses.config import LOG_DEPTH
-from mho.hw.emulator.pulses.loads import law_loads, record_loads, table_words
+from mho.hw.emulator.pulses.config import LOG_DEPTH, law_loads, record_loads, table_words
 from mho.hw.emulator.pulses.writes import READ_HOLD, pulse_hold
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.macro_models import load_device

@@ -12,8 +12,8 @@ from mho.hw.core.digital.converters import ColumnConverter, ConvertedGroups, Sar
 from mho.hw.core.digital.groups import ColumnGroups
 from mho.hw.core.digital.sequencer import Phase
 from mho.hw.core.row_core import RowCore
+from mho.hw.host.core.blocks import RowBlocks
 from mho.hw.host.core.map import core_map
-from mho.hw.host.core.row_blocks import RowBlocks
 from mho.hw.macro.contract import ContractPins
 
 

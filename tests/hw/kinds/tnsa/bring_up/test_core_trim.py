@@ -10,8 +10,7 @@ from mho.hw.core.layout import pack, pack_inputs
 from mho.hw.core.write_verify import WriteVerifyConfig
 from mho.hw.kinds.tnsa.bring_up.trim import TrimLayout, trim_fields, trimmed
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
-from mho.hw.kinds.tnsa.core import TnsaCore
-from mho.hw.kinds.tnsa.port import tnsa_port
+from mho.hw.kinds.tnsa.core import TnsaCore, tnsa_port
 from mho.hw.kinds.tnsa.reference import TnsaCoreReference
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.operation import MvmOperation

@@ -1,0 +1,162 @@
+"""A computer with a memory that computes: VexRiscv, memories, a console and a tile, in LiteX's simulation by Verilator.
+
+Needs ``mho[litex]``, Verilator and a cross compiler; docs/howto/soc.md says how it is used and what it prints.
+"""
+
+import argparse
+import logging
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import litex.soc
+import numpy as np
+from litex.build.generic_platform import Pins, Subsignal
+from litex.build.sim import SimPlatform
+from litex.build.sim.config import SimConfig
+from litex.gen import Finish, If, LiteXModule
+from litex.soc.integration.builder import Builder
+from litex.soc.integration.common import get_mem_data
+from litex.soc.integration.soc_core import SoCCore
+from litex.soc.interconnect.csr import CSRStorage
+from migen.genlib.io import CRG
+
+import mho.litex
+from mho.macro_models.errors import InputError, ToolError
+
+HERE = Path(__file__).resolve().parent
+CLOCK_HZ = 1_000_000
+"""Of what the simulator believes; nothing depends on it."""
+_STREAM = (("valid", 1), ("ready", 1), ("data", 8))
+_IO = [
+    ("sys_clk", 0, Pins(1)),
+    ("serial", 0, *[Subsignal(f"{way}_{name}", Pins(n)) for way in ("source", "sink") for name, n in _STREAM]),
+]
+
+
+class End(LiteXModule):
+    """Ends the simulation when the firmware writes to it: LiteX's own go on for ever."""
+
+    def __init__(self) -> None:
+        self.now = CSRStorage(1)
+        self.sync += If(self.now.re, Finish())
+
+
+class SoC(SoCCore):
+    """VexRiscv, 64 KiB of ROM, 16 KiB of RAM, a console, a timer and a tile; models as at ``Peripheral.put_models``."""
+
+    def __init__(
+        self, folder: Path, net: mho.Net, models: dict[str, Any], rom: Sequence[int] = (), cfu: Path | None = None,
+    ) -> None:
+        platform = SimPlatform("SIM", _IO)
+        super().__init__(
+            platform, CLOCK_HZ, cpu_type="vexriscv", cpu_variant="full+cfu" if cfu else "full", cpu_cfu=cfu,
+            uart_name="sim", ident="", ident_version=False,
+            integrated_rom_size=0x10000, integrated_rom_init=list(rom), integrated_sram_size=0x4000)
+        self.crg = CRG(platform.request("sys_clk"))
+        self.end = End()
+        self.tile = mho.litex.Peripheral(platform, net.chip, folder / "tile")
+        self.bus.add_slave("tile", self.tile.bus, self.tile.region(0x8000_0000))
+        self.irq.add("tile")
+        self.tile.put_models(net, **models)
+
+
+def write_data(folder: Path, net: mho.Net, images: np.ndarray, labels: np.ndarray) -> None:
+    """Write the network in C and ``data.h``: images (images, inputs) of whole numbers, the code of each, classes."""
+    net.export(folder, name="network")
+    pixels = np.repeat(np.arange(int(images.max()) + 1.0)[:, None], images.shape[1], axis=1)
+    codes = net.network.program.input.compute(pixels.reshape(-1, *net.network.model.inputs[0][1]))
+    lines = [f"#define DATA_IMAGES {len(images)}u"]
+    for kind, name, rows in (("uint8_t", "images", images), ("int16_t", "codes", codes), ("uint8_t", "labels", labels)):
+        lines.append(f"static const {kind} data_{name}[] = {{{', '.join(map(str, rows.ravel().tolist()))}}};")
+    (folder / "data.h").write_text("\n".join(lines) + "\n")
+
+
+def made(folder: Path, board: str, **values: object) -> bytes:
+    """Compile the firmware for a board, with values of its Makefile, in a folder with its data; its bytes."""
+    command = ["make", "-C", str(HERE / "firmware"), f"OUT={folder}", f"BOARD={board}"]
+    command += [f"{key}={value}" for key, value in values.items()]
+    run = subprocess.run(command, capture_output=True, text=True)
+    if run.returncode:
+        raise ToolError(f"the firmware must compile (Debian: gcc-riscv64-unknown-elf):\n{run.stderr}")
+    return (folder / "firmware.bin").read_bytes()
+
+
+def build(folder: Path, net: mho.Net, models: dict[str, Any], main: str = "main", cfu: Path | None = None) -> Path:
+    """Build the simulation, with a firmware from ``MAIN.c`` and what :func:`write_data` wrote; where its program is."""
+    config, firmware = SimConfig(), folder / "firmware"
+    config.add_clocker("sys_clk", freq_hz=CLOCK_HZ)
+    config.add_module("serial2console", "serial")
+    soc = SoC(folder, net, models, cfu=cfu)
+    Builder(soc, output_dir=str(folder), compile_software=False, compile_gateware=False).build(
+        run=False, sim_config=config)
+    shutil.copytree(folder / "tile" / "regs", firmware, dirs_exist_ok=True)
+    rom, ram, of = soc.mem_regions["rom"], soc.mem_regions["sram"], Path(litex.soc.__file__).parent
+    includes = (folder / "software" / "include", of / "software" / "include", of / "cores" / "cpu" / "vexriscv")
+    program = made(firmware, "litex", MAIN=main, FLASH=rom.origin, FLASH_SIZE=rom.size, RAM=ram.origin,
+                   RAM_SIZE=ram.size, INCLUDES=" ".join(map(str, includes)))
+    print(f"firmware: {len(program):,} bytes", flush=True)
+    words = get_mem_data(str(firmware / "firmware.bin"), data_width=32, endianness="little")
+    Builder(SoC(folder, net, models, words, cfu), output_dir=str(folder), compile_software=False).build(
+        run=False, sim_config=config)
+    with (folder / "build.log").open("w") as log:
+        if subprocess.run(["bash", "build_sim.sh"], cwd=folder / "gateware", stdout=log, stderr=log).returncode:
+            raise ToolError(f"Verilator must build the simulation: {folder / 'build.log'} says why it does not")
+    return folder / "gateware"
+
+
+def simulate(folder: Path) -> str:
+    """Run the simulation to its end; what came on the console, which is shown, too."""
+    said = ""
+    # A pipe that says nothing stands for the keyboard.
+    pipe = subprocess.PIPE
+    with subprocess.Popen(["obj_dir/Vsim"], cwd=folder, stdin=pipe, stdout=pipe, text=True) as run:
+        assert run.stdout is not None
+        for line in run.stdout:
+            # LiteX's modules say that they are there.
+            print(line if line[0] != "[" else "", end="", flush=True)
+            said += line
+    return said
+
+
+def outputs_of(said: str, net: mho.Net) -> np.ndarray:
+    """What the model's outputs are, from the lanes that the firmware printed."""
+    if "\ndone\n" not in said:
+        raise ToolError(f"the firmware must end with done, not with {said.rstrip()[-80:]!r}")
+    lanes = np.array([line.split() for line in re.findall(r"lanes ([-\d ]+)", said)], np.int16)
+    return next(iter(net.network.model.finish_all(net.network.program.output.compute(lanes)).values()))
+
+
+def main() -> None:
+    """Build, run, compare."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("network", help="compiled from half_digits.onnx for one tile; for one core with --extension")
+    parser.add_argument("-o", "--output", type=Path, default=Path("build/soc"))
+    parser.add_argument("--images", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=0, help="which chip")
+    parser.add_argument("--time", default="1d", help="since its cells were programmed")
+    parser.add_argument("--extension", action="store_true", help="products by instructions beside products by the bus")
+    args = parser.parse_args()
+    logging.disable(logging.INFO)
+    try:
+        net, models, folder = mho.load(args.network), {"seed": args.seed, "time": args.time}, args.output.absolute()
+        if args.extension:
+            simulate(build(folder, net, models, "product", HERE / "cfu.v"))
+            return
+        with np.load(HERE / "half_digits.npz", allow_pickle=False) as data:
+            x, labels = data["x"][: args.images], data["y"][: args.images]
+        write_data(folder / "firmware", net, x.reshape(len(x), -1), labels)
+        outputs = outputs_of(simulate(build(folder, net, models)), net)
+        if not np.array_equal(outputs, net.run(x.astype(np.float32), **models).outputs):
+            raise ToolError("the lanes of the tile must be those of the functional backend, bit for bit")
+    except (InputError, ToolError) as error:
+        sys.exit(f"error: {error}")
+    print("equal to the functional backend, bit for bit")
+
+
+if __name__ == "__main__":
+    main()
