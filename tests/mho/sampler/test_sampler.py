@@ -152,7 +152,7 @@ def test_a_tile_has_the_same_spins(visible: int, hidden: int, bits: int) -> None
     found = run_job(chain_job(problem, chip, fields, schedule), {"": first}, **given).outputs["0,0:0"]
     np.testing.assert_array_equal(found.reshape(5, -1), result.spins)
     assert 0.2 < result.spins.mean() < 0.8
-    for wrong, sentence in ((Schedule(steps=3), "as often"), (Schedule(steps=4, end=2.0), "one temperature")):
+    for wrong, sentence in ((Schedule(steps=3), "not 3 from 1 to 1"), (Schedule(steps=4, end=2.0), "at one temperature")):
         with pytest.raises(InputError, match=sentence):
             chain_job(problem, chip, fields, wrong)
 
