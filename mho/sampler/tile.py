@@ -13,21 +13,30 @@ from mho.sampler.problem import Problem
 from mho.sampler.run import Schedule, amplitude_of
 from mho.sim.tile_jobs.job import TileJob
 
-# Of the four numbers of conversions of a round the hidden spins have the first, the visible ones the last. A walk alone
-# gives back what it reads: so the last visible spins go to the host at once.
+# An image is two chains, which take turns: a ring has what is of the first one, then what is of the second one. Of the
+# four numbers of conversions of a round the hidden spins have the first, the visible ones the last. A walk alone gives
+# back what it reads: so the last visible spins go to the host at once.
 _PROGRAM = """
-stream visible_in: block {visible}, blocks 3, remote, slot 0
+stream visible_in: block {visible}, blocks 4, remote, slot 0
 stream spins: block {spins}, blocks 2
 {declarations}
 vec take: kind max, a visible_in, target visible, lo 0, hi 1, elements {visible}
 vec keep_hidden: kind max, a hidden, target spins, target_offset {visible}, lo 0, hi 1, elements {hidden}
 loop forever {{
     vec take, free_a, push
+    vec take, free_a, push
+    mvm to_hidden, of_visible, advance, free
     loop {rounds} {{
         mvm to_hidden, of_visible, advance, free
         vec sum_hidden
         vec draw_hidden, push
         mvm to_visible, of_hidden, advance, free
+        vec sum_hidden
+        vec draw_hidden, push
+        mvm to_visible, of_hidden, advance, free
+        vec sum_visible
+        vec draw_visible, push
+        mvm to_hidden, of_visible, advance, free
         vec sum_visible
         vec draw_visible, push
     }}
@@ -36,17 +45,24 @@ loop forever {{
     vec draw_hidden, push
     vec keep_hidden
     mvm to_visible, of_hidden, advance, free
+    vec sum_hidden
+    vec draw_hidden, push
     vec sum_visible
     vec draw_last, push
+    vec keep_hidden
+    mvm to_visible, of_hidden, advance, free
+    vec sum_visible
+    vec draw_last, push
+    send spins, flow 0, free
     send spins, flow 0, free
     image
 }}
 """
 _SIDE = """
-stream {name}: block {count}, blocks 2
+stream {name}: block {count}, blocks 3
 walk of_{name}: stream {name}, run {count}
-mvm to_{name}: operation {operation}, conversions 4, i_last {i_last}, o_last {o_last}, in_bits 1, {flags}out_bits {bits}, \
-step_code {step_code}, early_stop
+mvm to_{name}: operation {operation}, conversions 4, i_last {i_last}, o_last {o_last}, in_bits 1, {flags}early_stop, \
+step_code {step_code}, out_bits {bits}
 parameters sums_{name} {{ {sums} }}
 parameters odds_{name} {{ {odds} }}
 vec sum_{name}: a drain, target accumulators, elements {lines}, parameters sums_{name}, shift {shift}
@@ -56,10 +72,10 @@ _DRAW = ("vec draw_{}: a accumulators, b draw, b_format signed, target {}, eleme
 
 
 def chain_job(problem: Problem, chip: Chip, fields: Fields, schedule: Schedule) -> TileJob:
-    """Programs with which a run gives the spins of :func:`mho.sampler.run.sample`, an image a chain.
+    """Programs with which a run gives the spins of :func:`mho.sampler.run.sample`, an image two chains.
 
-    The host sends the visible spins of the beginning, a byte each, to the stream ``visible_in`` of tile 0,0, and gets
-    all spins, the visible ones first.
+    The host sends the visible spins of the beginning of both, a byte each, to the stream ``visible_in`` of tile 0,0,
+    and gets all spins of each, the visible ones first.
 
     Raises
     ------
