@@ -23,41 +23,24 @@ stream spins: block {spins}, blocks 2
 vec take: kind max, a visible_in, target visible, lo 0, hi 1, elements {visible}
 vec keep_hidden: kind max, a hidden, target spins, target_offset {visible}, lo 0, hi 1, elements {hidden}
 loop forever {{
-    vec take, free_a, push
-    vec take, free_a, push
-    mvm to_hidden, of_visible, advance, free
-    loop {rounds} {{
-        mvm to_hidden, of_visible, advance, free
-        vec sum_hidden
-        vec draw_hidden, push
-        mvm to_visible, of_hidden, advance, free
-        vec sum_hidden
-        vec draw_hidden, push
-        mvm to_visible, of_hidden, advance, free
-        vec sum_visible
-        vec draw_visible, push
-        mvm to_hidden, of_visible, advance, free
-        vec sum_visible
-        vec draw_visible, push
-    }}
-    mvm to_hidden, of_visible, advance, free
-    vec sum_hidden
-    vec draw_hidden, push
-    vec keep_hidden
-    mvm to_visible, of_hidden, advance, free
-    vec sum_hidden
-    vec draw_hidden, push
-    vec sum_visible
-    vec draw_last, push
-    vec keep_hidden
-    mvm to_visible, of_hidden, advance, free
-    vec sum_visible
-    vec draw_last, push
-    send spins, flow 0, free
-    send spins, flow 0, free
-    image
+vec take, free_a, push
+vec take, free_a, push
+mvm to_hidden, of_visible, advance, free
+loop {rounds} {{
+{again}
+}}
+{last}
+send spins, flow 0, free
+send spins, flow 0, free
+image
 }}
 """
+_STEPS = {
+    "h": "mvm to_hidden, of_visible, advance, free", "v": "mvm to_visible, of_hidden, advance, free",
+    "H": "vec sum_hidden\nvec draw_hidden, push", "V": "vec sum_visible\nvec draw_visible, push",
+    "K": "vec keep_hidden", "L": "vec sum_visible\nvec draw_last, push",
+}
+_AGAIN, _LAST = ("\n".join(_STEPS[step] for step in steps) for steps in ("hHvHvVhV", "hHKvHLKvL"))
 _SIDE = """
 stream {name}: block {count}, blocks 3
 walk of_{name}: stream {name}, run {count}
@@ -97,7 +80,7 @@ def chain_job(problem: Problem, chip: Chip, fields: Fields, schedule: Schedule) 
             ("hidden", "hidden", hidden, "hidden"), ("visible", "visible", visible, "visible"),
             ("last", "spins", visible, "visible")))]
     text = _PROGRAM.format(visible=visible, hidden=hidden, spins=visible + hidden, rounds=schedule.steps // 2 - 1,
-                           declarations="\n".join(declarations))
+                           again=_AGAIN, last=_LAST, declarations="\n".join(declarations))
     program, names, _ = assemble_named(text)
     return TileJob(
         chip=chip, programs={"0,0": program}, streams={"0,0": {name: number for number, name in names.items()}},
