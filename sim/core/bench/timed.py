@@ -7,7 +7,7 @@ from mho.hw.config import Chip
 from mho.hw.kinds import core_blocks
 from mho.macro_models.errors import InputError, ToolError
 from mho.macro_models.files.scripts import is_plain
-from mho.rtl_gen.macro.signals import contract_signals
+from mho.rtl_gen.macro.contract import contract_signals
 from mho.rtl_gen.verilog.ports import Port, module_ports
 
 _INPUT_ps = 300
