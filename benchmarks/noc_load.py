@@ -7,8 +7,7 @@ import numpy as np
 from tools import Figures
 
 from mho.hw.noc.router.traffic import PATTERNS, Pattern, channel_bound, make_traffic
-from mho.sim.noc.check import check_delivery, members
-from mho.sim.noc.mesh import MeshSimulation
+from mho.sim.noc.mesh import MeshSimulation, check_delivery, members
 
 WARM = 2000
 """Cycles before those that count."""

@@ -28,8 +28,7 @@ from mho.rtl_gen.emit import module_texts
 from mho.sim.build.toolchain import cache_folder
 from mho.sim.silicon.area import Netlist, synthesise
 from mho.sim.silicon.liberty.library import Library
-from mho.sim.silicon.synthesis.blocks import slowest
-from mho.sim.silicon.synthesis.modules import counted, memory_bits, parts_of, without_comments
+from mho.sim.silicon.synthesis.blocks import counted, memory_bits, parts_of, slowest, without_comments
 
 
 def measure(args: argparse.Namespace) -> Figures:

@@ -95,8 +95,8 @@ def read_job(
     """
     options, inputs = CompileOptions() if options is None else options, load_inputs(calibrate)
     net = model if isinstance(model, FloatNetwork) else import_onnx(
-        as_onnx(model, inputs), output=options.output, frozen={name: load_input(value) for name, value in (freeze or {}).items()},
-        shapes=input_shape, x=inputs,
+        as_onnx(model, inputs), output=options.output, shapes=input_shape, x=inputs,
+        frozen={name: load_input(value) for name, value in (freeze or {}).items()},
     )
     device = default_device(chip) if device is None else load_device(device) if isinstance(device, str) else device
     check_device(chip, device)

@@ -84,7 +84,7 @@ class Resettable(Component[_Config]):
 
     Parameters
     ----------
-    cfg, members
+    cfg, members, behind
         As of :class:`mho.hw.ports.Component`.
 
     Members
@@ -95,8 +95,10 @@ class Resettable(Component[_Config]):
 
     soft_reset: Signal
 
-    def __init__(self, cfg: _Config = None, members: Mapping[str, Any] = {}) -> None:
-        super().__init__(cfg, {"soft_reset": wiring.In(1), **members})
+    def __init__(
+        self, cfg: _Config = None, members: Mapping[str, Any] = {}, behind: Mapping[str, Any] = {}
+    ) -> None:
+        super().__init__(cfg, {"soft_reset": wiring.In(1), **members}, behind)
 
     def resets(self, m: Module) -> Any:
         """``m``, reset by ``soft_reset``."""

@@ -125,13 +125,15 @@ class Component(_Declares, wiring.Component, Generic[_Config]):
     ----------
     cfg
         What its ports and its inside depend on, of the type in brackets behind the name of this class.
-    members
-        Ports before those, such as are those of another block.
+    members, behind
+        Ports before and behind those, such as are those of another block.
     """
 
-    def __init__(self, cfg: _Config = None, members: Mapping[str, Any] = {}) -> None:
+    def __init__(
+        self, cfg: _Config = None, members: Mapping[str, Any] = {}, behind: Mapping[str, Any] = {}
+    ) -> None:
         self.cfg = cfg
-        super().__init__({**members, **self._members(self)})
+        super().__init__({**members, **self._members(self), **behind})
 
     @classmethod
     def ports_for(cls, cfg: _Config) -> dict[str, Member]:

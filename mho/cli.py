@@ -14,7 +14,7 @@ import click
 from mho.macro_models.errors import MhoError, one_sentence
 from mho.terminal import interrupt
 from mho.terminal.console import say
-from mho.terminal.groups import LazyGroup
+from mho.terminal.options import LazyGroup
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("mho.commands.demo", "The main job on shipped data: real images through the generated Verilog."),
@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "asm": ("mho.commands.asm", "Assemble a tile's program, or refuse it with its line."),
     "disasm": ("mho.commands.asm", "Write a tile's program as text."),
     "tiles": ("mho.commands.tiles", "Run programs of tiles that were written by hand, on any backend."),
+    "sampler": ("mho.commands.sampler", "Sample spins, or minimise their energy, on transposable cores."),
     "fpga": ("mho.commands.fpga", "Put a core on an FPGA board, its array emulated."),
 }
 """Name of a subcommand: its module, where it is the attribute ``NAME_command``, and its line in the help."""

@@ -10,7 +10,7 @@ from mho.hw.host.registers import PlacedField, Register, Window
 from mho.hw.kinds import core_blocks
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.interface.words import UNIT, credit_tag
-from mho.hw.tile.loading import RESET, START, STATUS_AT
+from mho.hw.tile.host_map import RESET, START, STATUS_AT
 from mho.hw.tile.rtl.host import Event
 from mho.macro_models.integer.operation import Direction
 from mho.rtl_gen.kinds import macro_texts_of

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator
 
-from mho.hw.host.address_map import AddressMap
-from mho.hw.host.registers import Access, PlacedField, Register, RegisterMap, Window
+from mho.hw.host.registers import Access, AddressMap, PlacedField, Register, RegisterMap, Window
 
 _RDL_ACCESS = {
     Access.R: "sw = r; hw = w;",

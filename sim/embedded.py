@@ -24,7 +24,7 @@ from mho.macro_models.devices import device_from_dict
 from mho.macro_models.errors import InputError, ToolError
 from mho.sim.build.toolchain import HDL
 from mho.sim.core.batch import Mode
-from mho.sim.core.simulator.pin_macros import PinMacro
+from mho.sim.core.simulator.shim import PinMacro
 from mho.sim.executor import build_cores
 from mho.sim.kinds import body, macros_of_kinds
 from mho.sim.macros import SimulatedMacro

@@ -68,11 +68,11 @@ _NO_LANES = np.zeros((0, 0, 0), dtype=np.int16), np.zeros(0)
 class Calibrated:
     """Result of the calibration: the program, the conductances of each core in uS, and facts for the report.
 
-    ``drafts`` are what was chosen for each layer, ``limited`` is the share of each layer's outputs that are beyond what a converter takes before it has a code,
-    ``spoilt`` is the squared error of the network's outputs on perfect cells by what each layer makes in its first
-    call, ``outputs`` are the errors of these over the calibration inputs, ``last`` that of the last value on perfect
-    cells, before the host finishes it, relative to its deviation, ``unseen`` errors of inputs that calibration has not
-    seen, where that was looked at.
+    ``drafts`` are what was chosen for each layer, ``limited`` is the share of each layer's outputs that are beyond what
+    a converter takes before it has a code, ``spoilt`` is the squared error of the network's outputs on perfect cells by
+    what each layer makes in its first call, ``outputs`` are the errors of these over the calibration inputs, ``last``
+    that of the last value on perfect cells, before the host finishes it, relative to its deviation, ``unseen`` errors
+    of inputs that calibration has not seen, where that was looked at.
     """
 
     program: Program

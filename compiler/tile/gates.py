@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.compiler.program import Program, Stage
-from mho.compiler.program.program import Operation
 from mho.macro_models.integer.vector import Select, Table
 
 
@@ -16,39 +15,28 @@ def join_tables(program: Program) -> Program:
 
     They must be side by side and be taken by their tables alone; what takes a gate then takes a slice of the result.
     """
-    stages = program.stages
-    joined = {group[0]: group for group in _groups(stages)}
+    stages, groups = program.stages, _groups(program.stages)
     made, number, parts = list[Stage](), {0: 0}, dict[int, Stage]()
-
-    def add(operation: Operation, inputs: tuple[int, ...]) -> int:
-        made.append(Stage(operation=operation, inputs=inputs))
-        return len(made)
-
-    dropped = {stages[k].inputs[0] - 1 for group in joined.values() for k in group}
+    dropped = {stages[j].inputs[0] for group in groups.values() for j in group}
     for k, stage in enumerate(stages):
-        op = stage.operation
-        if k in joined:
-            slices = [_taken(stages, j) for j in joined[k]]
+        if k in groups:
+            slices, op = [_taken(stages, j) for j in groups[k]], stage.operation
             assert isinstance(op, Table)
             first, count = min(int(index[0]) for index in slices), sum(map(len, slices))
-            source = number[stages[stage.inputs[0] - 1].inputs[0]]
-            value = add(_slice(first, count), (source,))
-            value = add(replace(op, multiplier=np.repeat(op.multiplier[:1], count)), (value,))
-            parts |= {j: Stage(operation=_slice(int(index[0]) - first, len(index)), inputs=(value,))
-                      for j, index in zip(joined[k], slices, strict=True)}
-        if k in parts:
-            number[k + 1] = add(parts[k].operation, parts[k].inputs)
-        elif k not in dropped:
-            number[k + 1] = add(op, tuple(number[v] for v in stage.inputs))
-    return replace(program, stages=tuple(made)) if joined else program
+            made.append(Stage(operation=_slice(first, count), inputs=(number[_source(stages, k)],)))
+            made.append(Stage(operation=replace(op, multiplier=np.repeat(op.multiplier[:1], count)),
+                              inputs=(len(made),)))
+            parts |= {j: Stage(operation=_slice(int(index[0]) - first, len(index)), inputs=(len(made),))
+                      for j, index in zip(groups[k], slices, strict=True)}
+        if k + 1 not in dropped:
+            made.append(parts.get(k) or replace(stage, inputs=tuple(number[v] for v in stage.inputs)))
+            number[k + 1] = len(made)
+    return replace(program, stages=tuple(made)) if groups else program
 
 
-def _groups(stages: Sequence[Stage]) -> list[list[int]]:
-    """Numbers of the tables that are one, the first of the program first, by the places of what they take."""
-    takers = [0] * (len(stages) + 1)
-    for stage in stages:
-        for value in stage.inputs:
-            takers[value] += 1
+def _groups(stages: Sequence[Stage]) -> dict[int, list[int]]:
+    """Numbers of the tables that are one, by the first of them in the program."""
+    takers = np.bincount([value for stage in stages for value in stage.inputs], minlength=len(stages) + 1)
     alike: dict[tuple[object, ...], list[int]] = {}
     for k, stage in enumerate(stages):
         op, value = stage.operation, stage.inputs[0]
@@ -57,16 +45,21 @@ def _groups(stages: Sequence[Stage]) -> list[list[int]]:
             if isinstance(before.operation, Select) and len(before.inputs) == 1 and before.operation.index.ndim == 1:
                 key = before.inputs[0], op.shift, int(op.multiplier[0]), op.entries.tobytes()
                 alike.setdefault(key, []).append(k)
-    groups = list[list[int]]()
+    groups: dict[int, list[int]] = {}
     for group in alike.values():
-        index = np.concatenate([_taken(stages, k) for k in sorted(group, key=lambda k: int(_taken(stages, k)[0]))])
+        index = np.concatenate(sorted((_taken(stages, k) for k in group), key=lambda places: int(places[0])))
         if len(group) > 1 and index[0] >= 0 and (np.diff(index) == 1).all():
-            groups.append(group)
+            groups[group[0]] = group
     return groups
 
 
+def _source(stages: Sequence[Stage], k: int) -> int:
+    """The value of a slice of which a table takes."""
+    return stages[stages[k].inputs[0] - 1].inputs[0]
+
+
 def _taken(stages: Sequence[Stage], k: int) -> NDArray[np.int32]:
-    """What is looked up, by its places in the value of which it is a slice."""
+    """What a table takes, by its places in that value."""
     operation = stages[stages[k].inputs[0] - 1].operation
     assert isinstance(operation, Select)
     return operation.index

@@ -2,39 +2,68 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, ClockDomain, ClockSignal, Elaboratable, Module, ResetSignal, Signal
+from amaranth.hdl import Cat, ClockDomain, ClockSignal, Elaboratable, Instance, Module, ResetSignal, Signal
 from amaranth.lib import wiring
 from amaranth.lib.io import Buffer, Direction
-from amaranth.lib.wiring import Out
 
 from mho.fpga.boards.board import Board
-from mho.fpga.top import VerilogTop
+from mho.hw.board import TilesConfig
 from mho.hw.board.top import LEDS, BoardTop
+from mho.hw.ports import Component, Out
+from mho.rtl_gen.verilog.netlist import emit
+
+
+class VerilogTop(wiring.Component):
+    """A :class:`mho.hw.board.BoardTop` with tiles, as an instance of its Verilog, in which what is alike is one module.
+
+    Members
+    -------
+    rx, tx, leds
+        As of :class:`mho.hw.board.BoardTop`.
+    """
+
+    FILE = "board.v"
+    """The Verilog, among the files of the platform."""
+
+    rx: Signal
+    tx: Signal
+    leds: Signal
+
+    def __init__(self, cfg: TilesConfig) -> None:
+        self.cfg, self.top = cfg, BoardTop(cfg)
+        super().__init__(self.top.signature)
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        own = (self.cfg, *self.cfg.parts.configurations)
+        texts = emit(self.top, name="mho_board", prefix="mho_", reset_low=False, configs=own)
+        platform.add_file(self.FILE, "\n".join(texts.values()))
+        m.submodules.board = Instance(
+            "mho_board", i_clk=ClockSignal(), i_rst=ResetSignal(), i_rx=self.rx, o_tx=self.tx, o_leds=self.leds,
+        )
+        return m
+
 
 RESET_S = 15e-6
 """Block RAM of an iCE40 reads zeros for about 3 us after configuration; this is five times as long."""
 
 
-class BoardClock(wiring.Component):
+class BoardClock(Component):
     """Drives the domain ``sync`` around it at the wanted frequency, in reset until the loop was locked for 15 us.
 
     Parameters
     ----------
     wanted_hz
         Frequency of the design.
-
-    Members
-    -------
-    locked : Out(1)
-        The loop is locked.
     """
 
-    locked: Signal
+    locked = Out(1)
+    """The loop is locked."""
 
     def __init__(self, board: Board, wanted_hz: int) -> None:
         self.loop = board.served.find_loop(board.clock_hz, wanted_hz)
         self.board, self.wanted_hz = board, wanted_hz
-        super().__init__({"locked": Out(1)})
+        super().__init__()
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()

@@ -9,6 +9,7 @@ from pathlib import Path
 from shutil import move
 
 from mho.fpga.boards import Board, BoardDesign, find_board
+from mho.fpga.boards.design import VerilogTop
 from mho.fpga.build import stored_synthesis
 from mho.fpga.build.report import (
     Usage,
@@ -22,7 +23,6 @@ from mho.fpga.build.report import (
 )
 from mho.fpga.build.tools import LONGER, RELAXED, TILES_APART, TILES_TOGETHER, Toolchain, find_toolchain, tiles_at
 from mho.fpga.config import board_config
-from mho.fpga.top import VerilogTop
 from mho.hw.board import AnyConfig, BoardTop, TilesConfig
 from mho.hw.config import Chip
 from mho.macro_models.errors import InputError, MhoError, ToolError

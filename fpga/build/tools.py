@@ -50,21 +50,14 @@ from where it is there."""
 
 @dataclass(frozen=True)
 class Toolchain:
-    """Commands of synthesis, of place and route, and of the bitstream.
-
-    Attributes
-    ----------
-    flow
-        ``native``, ``yowasp`` or, of ``auto``, ``mixed``.
-    versions_by
-        Option by which each tool says its version.
-    commands
-        Path of each tool, by its name, in the order of their use.
-    """
+    """Commands of synthesis, of place and route, and of the bitstream."""
 
     flow: str
+    """``native``, ``yowasp`` or, of ``auto``, ``mixed``."""
     commands: dict[str, str]
+    """Path of each tool, by its name, in the order of their use."""
     versions_by: Mapping[str, str]
+    """Option by which each tool says its version."""
 
     @property
     def steps(self) -> tuple[str, str, str]:

@@ -4,9 +4,8 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 from mho.hw.chip.map import address_map, chip_page
-from mho.hw.host.address_map import AddressMap
 from mho.hw.host.core.blocks import CoreBlocks
-from mho.hw.host.registers import RegisterMap
+from mho.hw.host.registers import AddressMap, RegisterMap
 from mho.hw.kinds import core_blocks
 from mho.hw.noc.config import MeshConfig
 from mho.hw.tile.config import TileConfig

@@ -16,7 +16,7 @@ from mho.hw.core.layout import OpLayout, WordsLayout
 from mho.hw.core.masks import MaskLayout, MaskStore
 from mho.hw.core.port import VectorPort
 from mho.hw.core.write_verify import WritePort, WritesCells, WriteVerifyConfig
-from mho.hw.macro.contract import ENABLE, ContractPins
+from mho.hw.macro.contract import ContractPins
 from mho.hw.ports import In, Out, array
 from mho.macro_models.integer.operation import MAX_BITS
 
@@ -120,19 +120,17 @@ class RowCore(WritesCells, Resettable[Any]):
     -------
     <the members of :func:`row_port`>
         The vector port.
-    macro : Out(pins)
-        The macro. Everything that it sees comes from flip-flops.
     """
 
+    programming_enable = In(1, when=lambda self: self.write is not None, init=1)
     verilog_name = "digital"
-
-    macro: Any
+    macro: Any = Out(lambda self: self.pins)
+    """The macro. Everything that it sees comes from flip-flops."""
 
     def __init__(self, cfg: Any, write: WriteVerifyConfig | None = None) -> None:
         self.pins, self.write = self.pins_of(cfg, write), write
         self.port = row_port(cfg, write)
-        enable = {} if write is None else {"programming_enable": ENABLE}
-        super().__init__(cfg, {**self.port.members, **enable, "macro": wiring.Out(self.pins)})
+        super().__init__(cfg, self.port.members)
 
     @staticmethod
     @abstractmethod

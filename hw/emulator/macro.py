@@ -10,8 +10,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from mho.hw.block import Resettable
 from mho.hw.core.port import VectorMembers, join
-from mho.hw.emulator.config import EmulatorConfig
-from mho.hw.emulator.layout import CELLS, LoadLayout
+from mho.hw.emulator.config import CELLS, EmulatorConfig, LoadLayout
 from mho.hw.emulator.memory import CellMemory, TableStore
 from mho.hw.emulator.pulses.records import peek_members
 

@@ -4,8 +4,7 @@ from amaranth.hdl import C, Cat, ClockSignal, Const, Instance, Module, Signal, s
 from amaranth.lib.memory import Memory
 
 from mho.hw.block import Resettable
-from mho.hw.emulator.config import SPRAM_WIDTH, SPRAM_WORDS, EmulatorConfig
-from mho.hw.emulator.layout import TABLES, TAGS, LoadLayout
+from mho.hw.emulator.config import SPRAM_WIDTH, SPRAM_WORDS, TABLES, TAGS, EmulatorConfig, LoadLayout
 from mho.hw.ports import Component, In, Out, array
 
 

@@ -7,8 +7,8 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from mho.hw.host.bus import RegisterBus
-from mho.hw.noc.channel import Channel
 from mho.hw.noc.config import MeshConfig
+from mho.hw.noc.flit import Channel
 from mho.hw.noc.interface.interface import NetworkInterface
 from mho.hw.noc.reduction.inputs import OperandLayout
 from mho.hw.noc.reduction.router import ReductionRouter

@@ -17,17 +17,13 @@ from mho.macro_models.devices.extrapolated import outside_of_law, outside_of_pub
 from mho.macro_models.devices.grid import evaluate
 from mho.macro_models.devices.memory import Drawn, Draws, mixed, shared, with_chip
 from mho.macro_models.devices.quantiles import node_moments
-from mho.macro_models.devices.sections.compact import Compact
-from mho.macro_models.devices.sections.conduction import Conduction
-from mho.macro_models.devices.sections.confidence import Confidence
-from mho.macro_models.devices.sections.fit import Fit
-from mho.macro_models.devices.sections.heat import Heat
+from mho.macro_models.devices.sections.conduction import Compact, Conduction
+from mho.macro_models.devices.sections.fit import Confidence, Fit
+from mho.macro_models.devices.sections.heat import Heat, Temperature
 from mho.macro_models.devices.sections.law import Law
-from mho.macro_models.devices.sections.noise import ConverterNoise, ReadNoise
+from mho.macro_models.devices.sections.noise import ConverterNoise, ReadNoise, Telegraph
 from mho.macro_models.devices.sections.programming import Programming, Range, Relaxation, Stuck
 from mho.macro_models.devices.sections.pulse import PulseAgreement, PulseResponse
-from mho.macro_models.devices.sections.telegraph import Telegraph
-from mho.macro_models.devices.sections.temperature import Temperature
 from mho.macro_models.devices.sections.update import Update
 
 

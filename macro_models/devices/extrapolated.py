@@ -1,9 +1,8 @@
 """Conditions outside the data of a device: one sentence for each, with the range of the data."""
 
-from mho.macro_models.devices.sections.heat import Heat
+from mho.macro_models.devices.sections.heat import Heat, Temperature
 from mho.macro_models.devices.sections.law import Law
 from mho.macro_models.devices.sections.programming import Relaxation
-from mho.macro_models.devices.sections.temperature import Temperature
 
 
 def outside_of_published(name: str, data: Relaxation, time_s: float, temp_C: float) -> list[str]:

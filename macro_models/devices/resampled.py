@@ -8,9 +8,9 @@ from scipy.special import ndtri
 
 from mho.macro_models.devices.device import Device
 from mho.macro_models.devices.quantiles import node_moments
-from mho.macro_models.devices.sections.confidence import small_sample, upwards
+from mho.macro_models.devices.sections.fit import small_sample, upwards
+from mho.macro_models.devices.sections.heat import Temperature
 from mho.macro_models.devices.sections.law import Law
-from mho.macro_models.devices.sections.temperature import Temperature
 from mho.macro_models.types import Reals
 
 _MOST_SPREAD = 1.0  # of the logarithm of a deviation: how far a level with hardly a cell may move

@@ -2,8 +2,18 @@
 
 from mho.macro_models.files.arrays import ArrayFile, read_member
 from mho.macro_models.files.memory import check_memory, size_text
-from mho.macro_models.files.reading import FileKind, decode_text, open_file, read_file, read_text, reading, unpacked
-from mho.macro_models.files.toml import extending, parse_toml, read_toml
+from mho.macro_models.files.reading import (
+    FileKind,
+    decode_text,
+    extending,
+    open_file,
+    parse_toml,
+    read_file,
+    read_text,
+    read_toml,
+    reading,
+    unpacked,
+)
 
 __all__ = [
     "ArrayFile", "FileKind", "check_memory", "decode_text", "extending", "open_file", "parse_toml", "read_file",

@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 
 from mho.macro_models.devices.device import Device
+from mho.macro_models.devices.sections.heat import Temperature
 from mho.macro_models.devices.sections.law import Law
-from mho.macro_models.devices.sections.noise import ConverterNoise, ReadNoise
+from mho.macro_models.devices.sections.noise import ConverterNoise, ReadNoise, Telegraph
 from mho.macro_models.devices.sections.programming import Programming, Range
-from mho.macro_models.devices.sections.telegraph import Telegraph
-from mho.macro_models.devices.sections.temperature import Temperature
 from mho.macro_models.errors import InputError
 from mho.macro_models.fit.heat import fit_heat, reference_temperature, usual_reading
 from mho.macro_models.fit.law.between import with_levels_between

@@ -6,7 +6,7 @@ from typing import Any
 
 from mho.macro_models.devices.device import LATER, Device
 from mho.macro_models.devices.load import device_from_dict
-from mho.macro_models.devices.sections.temperature import Temperature
+from mho.macro_models.devices.sections.heat import Temperature
 from mho.macro_models.errors import printable
 from mho.macro_models.files import parse_toml
 

@@ -39,34 +39,38 @@ def draw_key(seed: int, core: int) -> int:
     return low | high << 32
 
 
-def draws(key: int, image: int, number: int, elements: int, law: int) -> NDArray[np.int64]:
-    """Numbers of an operation, shape (elements,).
+def draws(
+    key: int, image: int | NDArray[np.integer], number: int | NDArray[np.integer], elements: int, law: int
+) -> NDArray[np.int64]:
+    """Numbers of an operation, shape (elements,); of several images (images, elements).
 
     Parameters
     ----------
     key
         64 bits.
     image, number
-        Of the image, 32 bits, and of the draw since it began, of which the low 20 bits count.
+        Of the image, 32 bits, and of the draw since it began, of which the low 20 bits count; or of each.
     elements, law
         How many, of which :class:`Law`.
     """
-    words, comes = [0] * DRAW_WORDS, [key & _WORD, key >> 32, image, number & (1 << NUMBER_BITS) - 1]
-    for word in comes + [0] * (DRAW_ROUNDS - len(comes)):
+    images = np.asarray(image, dtype=np.int64)
+    words = [np.zeros_like(images)] * DRAW_WORDS
+    comes = [key & _WORD, key >> 32, images, np.asarray(number) & (1 << NUMBER_BITS) - 1]
+    for word in [*comes, *[0] * (DRAW_ROUNDS - len(comes))]:
         mixed = words[0] + (words[1] ^ _rotated(words[3], DRAW_TURNS[0]) ^ DRAW_CONSTANT ^ word) & _WORD
         words = [*words[1:], _rotated(mixed, DRAW_TURNS[1])]
     while 2 * len(words) < elements:
         # 32 bits at a time: both are from words of before.
         older, newer = (words[k] >> 1 | words[k + 1] << 31 for k in (len(words) - 4, len(words) - 2))
         words.append((older ^ newer) & _WORD)
-    bits = np.array(words, dtype="<u4").view("<u2")[:elements]
+    bits = np.stack(words, axis=-1).astype("<u4").view("<u2")[..., :elements]
     if law == Law.BYTE:
         return (bits & 0xFF).astype(np.int64)
     if law == Law.NIBBLES:
-        nibbles = bits[:, None] >> np.arange(0, 16, 4) & 15
-        return nibbles.sum(axis=1).astype(np.int64) - 30
+        nibbles = bits[..., None] >> np.arange(0, 16, 4) & 15
+        return nibbles.sum(axis=-1).astype(np.int64) - 30
     return bits.view("<i2").astype(np.int64)
 
 
-def _rotated(word: int, turns: int) -> int:
+def _rotated(word: NDArray[np.int64], turns: int) -> NDArray[np.int64]:
     return (word << turns | word >> 32 - turns) & _WORD

@@ -50,7 +50,7 @@ def sweep_command(
     """
     from mho.studies.sweep import write_sweep
     from mho.sweeps import Folder, load_spec, run_sweep
-    from mho.sweeps.memory import bounded_jobs
+    from mho.sweeps.run import bounded_jobs
 
     if jobs is not None and dask is not None:
         raise InputError("--jobs and --dask exclude each other")

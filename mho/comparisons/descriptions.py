@@ -10,7 +10,7 @@ from mho.hw.chip.rating import rate
 from mho.hw.config import Chip, sizes
 from mho.macro_models.devices import Device
 from mho.macro_models.devices.resampled import resampled
-from mho.macro_models.devices.sections.confidence import LEVEL_OF_CONFIDENCE
+from mho.macro_models.devices.sections.fit import LEVEL_OF_CONFIDENCE
 from mho.macro_models.errors import InputError
 from mho.macro_models.shown import Shown
 from mho.macro_models.types import Reals

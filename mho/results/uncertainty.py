@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.macro_models.devices.sections.confidence import LEVEL_OF_CONFIDENCE, NORMAL, student
+from mho.macro_models.devices.sections.fit import LEVEL_OF_CONFIDENCE, NORMAL, student
 from mho.macro_models.types import Reals
 
 DEVICE_DRAWS = 20

@@ -23,7 +23,7 @@ from mho.results.score import choose
 from mho.results.seed_run import Options, SeedRun
 from mho.results.uncertainty import DEVICE_DRAWS, DeviceRun
 from mho.runs.backends import BackendOptions
-from mho.runs.sharing import team, whole_pass
+from mho.runs.job import team, whole_pass
 from mho.units import parse_time
 from mho.version import library_versions
 from mho.workers import Workers

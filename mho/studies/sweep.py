@@ -9,7 +9,7 @@ from mho.hw.config import warnings
 from mho.macro_models.errors import ToolError
 from mho.sweeps import Folder, Spec, Sweep, load_spec, run_sweep
 from mho.sweeps.evaluate import Row
-from mho.sweeps.memory import bounded_jobs
+from mho.sweeps.run import bounded_jobs
 from mho.sweeps.spec.measures import MEASURES, costs, front
 from mho.sweeps.spec.points import Space
 from mho.terminal.console import Output, Silent

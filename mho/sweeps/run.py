@@ -7,7 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mho.macro_models.devices.sections.confidence import NORMAL, student
+from mho.compiler.footprint import work_bytes
+from mho.compiler.importer.onnx_import import import_onnx
+from mho.compiler.mapping import place
+from mho.hw.config import Chip
+from mho.macro_models.devices.sections.fit import NORMAL, student
+from mho.macro_models.files.memory import available_bytes
 from mho.macro_models.shown import Shown
 from mho.sweeps.evaluate import Row, begin, evaluate
 from mho.sweeps.folder import Folder
@@ -15,7 +20,45 @@ from mho.sweeps.search.search import chosen
 from mho.sweeps.spec.measures import MEASURES
 from mho.sweeps.spec.points import Point, Space
 from mho.sweeps.spec.spec import Spec
-from mho.workers import Workers, workers
+from mho.workers import PROCESS_BYTES, Workers, check_jobs, check_processes, processes_text, processors, workers
+
+
+def point_bytes(spec: Spec) -> int:
+    """Memory that a process takes for a point, by estimate, in bytes: of the largest network on the largest chip."""
+    chips = [chip for chip in spec.built.values() if isinstance(chip, Chip)]
+    largest = max(chips, key=lambda chip: (chip.macro_config().cell_map.shape[0], chip.cores))
+    needed = 0
+    for workload in spec.networks.values():
+        net = import_onnx(workload.model, x=workload.calibrate)
+        placement = place(
+            [layer.shape for layer in net.layers], largest.macro_config().cell_map, copies=1, cores=largest.cores
+        )
+        needed = max(needed, work_bytes(net, placement, samples=len(workload.calibrate), images=workload.images))
+    return PROCESS_BYTES + needed
+
+
+def bounded_jobs(spec: Spec, limit: int | None, points: int, note: Callable[[str], None]) -> int:
+    """Processes of a sweep; says what they take.
+
+    Parameters
+    ----------
+    asked
+        As many; None: one for each processor, as far as the memory allows.
+    points
+        Rows that are to be done at most.
+
+    Raises
+    ------
+    InputError
+        If there is no memory for as many as are asked for, or for one.
+    """
+    if limit is not None:
+        check_jobs(limit)
+    process_bytes = point_bytes(spec)
+    jobs = max(1, min(limit or min(processors(), max(1, available_bytes() // process_bytes)), points))
+    check_processes(jobs, process_bytes)
+    note(processes_text(jobs, process_bytes))
+    return jobs
 
 
 def half_interval(values: Sequence[float], images: int, *, share: bool) -> float | None:
@@ -160,7 +203,7 @@ def _in_turn(points: Iterable[Point]) -> list[Point]:
     """One of each network that is to be compiled, then the next of each: workers do not wait for one network."""
     turns: dict[str, int] = {}
     placed = []
-    for place, point in enumerate(points):
+    for number, point in enumerate(points):
         turn = turns[point.compiled] = turns.get(point.compiled, -1) + 1
-        placed.append((turn, place, point))
+        placed.append((turn, number, point))
     return [point for _, _, point in sorted(placed, key=lambda entry: entry[:2])]

@@ -10,6 +10,7 @@ except ImportError:
     raise ImportError("mho.torch needs PyTorch; install it with: pip install 'mho[torch]'") from None
 
 from mho.torch.convert import convert
+from mho.torch.export import chip_state
 from mho.torch.network import AnalogNetwork
 
-__all__ = ["AnalogNetwork", "convert"]
+__all__ = ["AnalogNetwork", "chip_state", "convert"]

@@ -8,6 +8,7 @@ from mho.hw.config import Chip
 from mho.macro_models.cells.programming import programmed
 from mho.macro_models.devices import Device
 from mho.macro_models.devices.checks import CAUSES
+from mho.torch.module import Module
 
 NODES, LEVELS = 65, 257
 """Targets of the tables, evenly from the least to the largest, and quantiles of each."""
@@ -21,7 +22,7 @@ FEWEST_SHARED = 0.01
 """Part of the variance that cells of a chip have in common, from which on it is drawn for the chip."""
 
 
-class CellTables(torch.nn.Module):
+class CellTables(Module):
     """Errors of cells at one time and temperature, and the noise of a conversion, by the conductance.
 
     Attributes
@@ -36,7 +37,7 @@ class CellTables(torch.nn.Module):
         super().__init__()
         cells = chip.cells
         self.low, self.step = cells.g_min_uS, (cells.g_max_uS - cells.g_min_uS) / (NODES - 1)
-        targets = self.low + self.step * np.arange(NODES)
+        targets = self.low + self.step * np.arange(NODES, dtype=np.float64)
         drawn = np.stack([
             programmed(np.repeat(targets, CELLS), device=device, seed=seed, core=0, time_s=time_s, temp_C=temp_C,
                        causes=frozenset(CAUSES)).g_uS.reshape(NODES, CELLS)
@@ -54,9 +55,9 @@ class CellTables(torch.nn.Module):
         self.reads = bool((noise > 0).any()) and device.read_noise.generator == "cells"
         config = chip.macro_config()
         self.spread = device.converter.spread and "adc" in config.active_causes(device)
-        for name, table in (("means", error.mean(axis=(0, 2))), ("variances", variance), ("quantiles", quantiles),
-                            ("read_variances", noise**2)):
-            self.register_buffer(name, torch.as_tensor(np.array(table), dtype=torch.float32), persistent=False)
+        tables = {"means": error.mean(axis=(0, 2)), "variances": variance, "quantiles": quantiles,
+                  "read_variances": noise**2}
+        self.hold(**{name: table.astype(np.float32) for name, table in tables.items()})
 
     def moments(self, target_uS: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Mean and variance of cells less their targets in uS and its square, the noise of a conversion included."""
@@ -93,7 +94,7 @@ class CellTables(torch.nn.Module):
         return at, place - at
 
 
-class WeightNoise(torch.nn.Module):
+class WeightNoise(Module):
     """Errors of the cells of weights that are shared out among several: a table over a cell's part of the weight.
 
     Parameters

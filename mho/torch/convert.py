@@ -1,7 +1,9 @@
 """From a module of PyTorch to one that computes as a chip does."""
 
+import os
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
+from pathlib import Path
 
 import torch  # pyright: ignore[reportMissingImports]
 
@@ -16,7 +18,7 @@ from mho.hw.config import default_device
 from mho.macro_models.errors import InputError
 from mho.macro_models.threads import one_thread
 from mho.torch.cells import CellTables
-from mho.torch.network import AnalogNetwork
+from mho.torch.network import AnalogNetwork, layer_name
 from mho.units import parse_time
 
 
@@ -54,15 +56,15 @@ def convert(
     description = chip_description(chip)
     if description.core.kind != "tnsa":
         raise InputError(f"{description.name}: core.kind must be tnsa for mho.torch, not {description.core.kind}")
-    if layers:
-        options["slices"] = {name: chosen["slices"] for name, chosen in layers.items()}
-    model = device_model(device, default_device(description))
+    cells = device_model(device, default_device(description))
     samples = calibrate.detach().cpu().numpy() if isinstance(calibrate, torch.Tensor) else calibrate
     with one_thread():
-        job = read_job(module, description, calibrate=read_inputs(samples), device=model,
+        model = Path(module) if isinstance(module, os.PathLike) else module
+        job = read_job(model, description, calibrate=read_inputs(samples), device=cells,
                        options=CompileOptions.from_dict({"in_parts": 1, **options}))
+        if layers:
+            slices = {layer_name(job.layer_names, name): chosen["slices"] for name, chosen in layers.items()}
+            chosen_options = replace(job.options, slices=slices)
+            job = replace(job, options=chosen_options, slices=chosen_options.slices_of(job.layer_names))
         network, calibrated = layers_for_chip(job)
-    return AnalogNetwork(network, calibrated, CellTables(description, model, parse_time(time)))
-
-
-__all__: list[Any] = ["convert"]
+    return AnalogNetwork(network, calibrated, CellTables(description, cells, parse_time(time)))

@@ -11,7 +11,7 @@ from mho.compiler.model import Output
 from mho.compiler.program import Host
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.vector import LANE_MAX
-from mho.torch.straight import rounded
+from mho.torch.module import Module, rounded, straight
 
 
 def _axes(attributes: dict[str, Any], rest: list[torch.Tensor]) -> list[int]:
@@ -47,7 +47,7 @@ OPERATORS: dict[str, Callable[[list[torch.Tensor], dict[str, Any]], torch.Tensor
 """Operators of ONNX that have a form here: of their inputs and their attributes."""
 
 
-class HostModule(torch.nn.Module):
+class HostModule(Module):
     """A step of the host, one sample by itself, mapped over the batch.
 
     Raises
@@ -63,18 +63,17 @@ class HostModule(torch.nn.Module):
         if unknown:
             raise InputError(f"the host's operator {unknown[0]} has no form in mho.torch; leave it out of the module")
         self.nodes = [
-            (node.op_type, list(node.input), node.output[0], {a.name: helper.get_attribute_value(a) for a in node.attribute})
+            (node.op_type, list(node.input), node.output[0],
+             {a.name: helper.get_attribute_value(a) for a in node.attribute})
             for node in graph.node
         ]
         self.inputs = [(value.name, dims) for value, dims in zip(graph.input, op.step.dims, strict=True)]
         self.output, self.constants = graph.output[0].name, dict[str, str]()
         for k, tensor in enumerate(graph.initializer):
             array = numpy_helper.to_array(tensor)
-            kept = torch.as_tensor(array.astype(np.float64 if array.dtype.kind == "f" else np.int64))
-            self.register_buffer(f"constant{k}", kept, persistent=False)
+            self.hold(**{f"constant{k}": array.astype(np.float64 if array.dtype.kind == "f" else np.int64)})
             self.constants[tensor.name] = f"constant{k}"
-        for name, array in (("taken", op.taken), ("unit", op.unit)):
-            self.register_buffer(name, torch.as_tensor(array.astype(np.float64)), persistent=False)
+        self.hold(taken=op.taken[:, None], unit=op.unit[:, None])
 
     def _sample(self, x: torch.Tensor) -> torch.Tensor:
         values: dict[str, torch.Tensor] = {name: getattr(self, held) for name, held in self.constants.items()}
@@ -87,13 +86,12 @@ class HostModule(torch.nn.Module):
             values[output] = OPERATORS[kind]([values[name] for name in inputs if name], attributes)
         return values[self.output].flatten()
 
-    def forward(self, lanes: torch.Tensor, exact: bool) -> torch.Tensor:
+    def forward(self, lanes: torch.Tensor) -> torch.Tensor:
         """Lanes of shape (elements, batch)."""
-        results = torch.vmap(self._sample, in_dims=1, out_dims=1)(lanes.double() * self.taken[:, None])
+        results = torch.vmap(self._sample, in_dims=1, out_dims=1)(lanes.double() * self.taken) / self.unit
         # Halves are rounded to even, as the host does.
-        codes = torch.round((results / self.unit[:, None]).detach()).clamp(-LANE_MAX, LANE_MAX)
-        smooth = rounded((results / self.unit[:, None]).float(), -LANE_MAX, LANE_MAX)
-        return smooth + (codes.float() - smooth).detach() if exact else smooth
+        codes = torch.round(results.detach()).clamp(-LANE_MAX, LANE_MAX)
+        return straight(codes, rounded(results, -LANE_MAX, LANE_MAX)).to(lanes.dtype)
 
 
 def finished(output: Output, values: torch.Tensor) -> torch.Tensor:
@@ -102,9 +100,9 @@ def finished(output: Output, values: torch.Tensor) -> torch.Tensor:
     for op in output.host:
         p = op.parameters
         if op.kind == "softmax":
-            y = torch.softmax(y, dim=tuple(p["axes"])[0])
+            y = torch.softmax(y, dim=next(iter(p["axes"])))
         elif op.kind == "log_softmax":
-            y = torch.log_softmax(y, dim=tuple(p["axes"])[0])
+            y = torch.log_softmax(y, dim=next(iter(p["axes"])))
         elif op.kind in ("sigmoid", "tanh", "relu"):
             y = getattr(torch, op.kind)(y)
         elif op.kind == "affine":

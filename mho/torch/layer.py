@@ -1,27 +1,92 @@
 """One layer of a chip on tensors: latent weights, their cells and converters, and what follows the sum of its codes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch  # pyright: ignore[reportMissingImports]
 
 from mho.compiler.calibration.trials.candidates import Draft
 from mho.compiler.mapping import Placement
-from mho.compiler.mapping.block import Block
-from mho.compiler.mapping.weights import code_value, column_loads
+from mho.compiler.mapping.weights import PairMap, code_value, column_loads
 from mho.compiler.model.layer import LinearLayer
-from mho.compiler.program import Layer, Mvm
+from mho.compiler.program import DITHER, Layer
 from mho.hw.config import Chip
+from mho.macro_models.integer.vector import MULTIPLIER_MAX
 from mho.torch.cells import CellTables, WeightNoise
+from mho.torch.module import Module, rounded, straight
 from mho.torch.product import Sensed, TnsaProduct
-from mho.torch.straight import rounded, shifted, straight
-from mho.torch.weights import WeightMap
-
-Prepared = tuple[list[tuple[torch.Tensor, torch.Tensor]] | None, list[Sensed] | None]
-"""Of each product of a layer what the smooth pass takes, and what the exact one does."""
 
 
-class AnalogLayer(torch.nn.Module):
+@dataclass(frozen=True)
+class Compiled:
+    """A layer as the compiler has it: number, floating point, program, choices, where it is, and what cores hold."""
+
+    index: int
+    linear: LinearLayer
+    layer: Layer
+    draft: Draft
+    placement: Placement
+    chip: Chip
+    target_uS: np.ndarray
+
+    def with_weights(self, weight: np.ndarray, reach: float) -> tuple[Draft, np.ndarray]:
+        """The draft with other weights, of which a uS stands for as much as before, and what all cores hold of it."""
+        if reach == 1.0 and np.array_equal(weight, self.linear.weight):
+            return self.draft, self.target_uS
+        pairs, parts, quantiser = self.draft.pairs, self.placement.parts[self.index], self.draft.quantiser
+        quantiser = replace(quantiser, scale=quantiser.scale * reach)
+        shares = [
+            parts.share(layer.scaled(scale), self.draft.spread) for layer, scale in (
+                (self.linear, self.draft.quantiser.scale), (replace(self.linear, weight=weight), quantiser.scale))
+        ]
+        first, largest = (np.abs(share).max(axis=1, initial=0.0) for share in shares)
+        clip = np.where(first > 0, first * pairs.clip, 1.0) / np.where(largest > 0, largest, 1.0)
+        mapped = PairMap(
+            shares[1], clip, self.chip, slices=pairs.slices, bits=pairs.bits, copies=pairs.copies, stack=pairs.stack,
+            spread=parts.taken(self.draft.spread),
+        )
+        draft, target_uS = replace(self.draft, quantiser=quantiser, pairs=mapped), self.target_uS.copy()
+        for block in self.placement.of_layer(self.index):
+            draft.fill(target_uS[block.core], block)
+        return draft, target_uS
+
+    def half_steps(self, draft: Draft, target_uS: np.ndarray) -> list[np.ndarray]:
+        """What a half step of each column of each product stands for, but for what all have in common."""
+        return [
+            code_value(column_loads(target_uS[block.core], block.rows, block.columns, self.chip), draft.op.step_code,
+                       draft.pairs.unit_of(block), self.chip) * (draft.gain / block.copies)
+            for block in self.placement.of_layer(self.index)
+        ]
+
+    def lowered(self, weight: np.ndarray, bias: np.ndarray, reach: float, after: float) -> tuple[Layer, np.ndarray]:
+        """The layer of the program for other weights, and what all cores hold of it.
+
+        ``bias`` is in lanes; the outputs' range is wider by ``after``. Where lanes could not hold all that converters
+        may give, these reach less far.
+        """
+        draft, target_uS = self.with_weights(weight, reach)
+        before, code = self.half_steps(self.draft, self.target_uS), draft.op.step_code
+        while True:
+            trial = replace(draft, op=replace(draft.op, step_code=code))
+            mvms = tuple(
+                replace(mvm, op=replace(mvm.op, step_code=code), multiplier=np.minimum(
+                    np.rint(mvm.multiplier * (new / old / after)), MULTIPLIER_MAX).astype(np.int32))
+                for mvm, old, new in zip(self.layer.mvms, before, self.half_steps(trial, target_uS), strict=True)
+            )
+            layer = replace(self.layer, mvms=mvms, root=replace(self.layer.root, bias=bias))
+            try:
+                layer.check()
+            except ValueError:
+                if code == 1:
+                    raise
+                code = code * 15 // 16
+                continue
+            return layer, target_uS
+
+
+class AnalogLayer(Module):
     """A layer on cores.
 
     Attributes
@@ -35,113 +100,156 @@ class AnalogLayer(torch.nn.Module):
         call one behind the other; kept where ``keep`` is set.
     """
 
-    def __init__(
-        self, index: int, linear: LinearLayer, layer: Layer, draft: Draft, placement: Placement, chip: Chip,
-        targets: np.ndarray, tables: CellTables,
-    ) -> None:
+    def __init__(self, compiled: Compiled, tables: CellTables) -> None:
         super().__init__()
-        self.name, self.root, self.shift, self.outputs = layer.name, layer.root, layer.shift, layer.outputs
-        self.weight = torch.nn.Parameter(torch.tensor(linear.weight, dtype=torch.float64))
-        self.bias = torch.nn.Parameter(torch.tensor(linear.bias, dtype=torch.float64))
-        self.log_reach = torch.nn.Parameter(torch.zeros((), dtype=torch.float64))
-        self.cells = WeightMap(linear, draft, placement.parts[index])
-        blocks = placement.of_layer(index)
-        self.products = torch.nn.ModuleList(
-            TnsaProduct(mvm, block, layer, self.cells, chip, targets[block.core])
+        linear, layer, draft, blocks = (
+            compiled.linear, compiled.layer, compiled.draft, compiled.placement.of_layer(compiled.index))
+        self.compiled, self.name, self.root = compiled, layer.name, layer.root
+        self.weight, self.bias, self.log_reach = (
+            torch.nn.Parameter(torch.tensor(array, dtype=torch.float64)) for array in (linear.weight, linear.bias, 0.0))
+        # The smooth pass: slices have equal shares, and so have the cells of a weight on all rows of its input.
+        pairs, counts = draft.pairs, np.bincount(draft.spread[draft.spread != DITHER], minlength=linear.inputs)
+        total = pairs.unit[0] * (2.0 ** (-pairs.bits * np.arange(pairs.slices))).sum()
+        ones = replace(linear, weight=np.ones_like(linear.weight))
+        stacked = {"even": 0, "rows": 1, "copies": pairs.copies}[pairs.stack] if pairs.slices == 1 else 0
+        sizes, stack_of = np.unique(np.maximum(counts * stacked, 1), return_inverse=True)
+        cells = compiled.chip.cells
+        self.top = pairs.map.top(cells.g_min_uS, cells.g_max_uS)
+        self.errors = WeightNoise(tables, sizes, cells.g_min_uS, self.top)
+        self.products: Any = torch.nn.ModuleList(
+            TnsaProduct(mvm, layer, block, linear, stack_of, compiled.chip, compiled.target_uS[block.core])
             for mvm, block in zip(layer.mvms, blocks, strict=True)
         )
-        self.groups, self.errors = linear.groups, WeightNoise(
-            tables, self.cells.stack_sizes, self.cells.low, self.cells.top)
+        unit = np.ones(layer.outputs)
+        for mvm, half_step in zip(layer.mvms, compiled.half_steps(draft, compiled.target_uS), strict=True):
+            # Of several columns of an output the first holds the most significant slice.
+            lanes = half_step * 2.0**layer.shift / np.maximum(mvm.multiplier, 1)
+            unit[mvm.outputs[::-1]] = lanes[::-1]
+        self.hold(
+            root_bias=layer.root.bias.astype(np.float64), unit=unit, first_bias=linear.bias, first_weight=linear.weight,
+            offset=draft.quantiser.offset,
+            share=(ones.scaled(draft.quantiser.scale / counts) / total[:, None]).astype(np.float32),
+        )
         with torch.no_grad():
             for product in self.products:
-                product.begin(self.cells.shares(self.weight, None))
-        unit = np.ones(layer.outputs)
-        for product, block in zip(layer.mvms, blocks, strict=True):
-            # Of several columns of an output the first holds the most significant slice.
-            unit[product.outputs[::-1]] = _unit(product, block, layer, draft, chip, targets[block.core])[::-1]
-        for name, array in {"root_bias": layer.root.bias.astype(np.float64), "unit": unit, "first_bias": linear.bias,
-                            "first_weight": linear.weight, "offset": draft.quantiser.offset}.items():
-            self.register_buffer(name, torch.as_tensor(np.array(array)), persistent=False)
+                product.begin(self._shares())
         self.following: Callable[[], torch.Tensor | None] = lambda: None
         self.keep, self.codes = False, list[torch.Tensor]()
+        self._lowered: tuple[tuple[float, ...], Layer, np.ndarray] | None = None
 
     @property
     def reach(self) -> torch.Tensor | None:
         """By how much the range of the input codes is wider than the compiler's; None: it is that."""
         return self.log_reach.exp() if self.log_reach.requires_grad or bool(self.log_reach) else None
 
-    def prepare(self, exact: bool, tables: CellTables | None, common: torch.Tensor) -> Prepared:
-        """What all calls of a pass have in common: the cells of one chip."""
-        of_smooth = of_exact = None
-        if not exact or torch.is_grad_enabled():
-            shares, noise = self.cells.shares(self.weight, self.reach), None if tables is None else self.errors
-            of_smooth = [product.smooth_weights(shares, noise, common) for product in self.products]
-        if exact:
-            with torch.no_grad():
-                differences, following = self.cells(self.weight, self.reach), self.following()
-                of_exact = [product.sensed(differences, tables, common, following) for product in self.products]
-        return of_smooth, of_exact
+    def _shares(self) -> torch.Tensor:
+        """Differences of one cell of each weight in uS, of the shape of ``weight``."""
+        reach = self.reach
+        share = self.share if reach is None else self.share * reach.float()
+        return (self.weight.float() * share).clamp(-self.top, self.top)
 
     def _bias(self) -> torch.Tensor:
         """What is added to the sums, in lanes: what the compiler has, and what has changed since."""
-        moved = (self.weight - self.first_weight).unflatten(0, (self.groups, -1))
-        change = torch.einsum("goi,gi->go", moved, self.offset.view(self.groups, -1)).flatten()
-        bias = self.root_bias + (self.bias - self.first_bias + change) / self.unit
-        following = self.following()
+        change = self.bias - self.first_bias + self.of_offset(self.weight - self.first_weight)
+        bias, following = self.root_bias + change / self.unit, self.following()
         return bias if following is None else bias / following
 
-    def forward(self, codes: torch.Tensor, prepared: Prepared, batch: int) -> torch.Tensor:
-        """Lanes, or codes of the next layer, (outputs * positions, batch), of codes (inputs, positions * batch)."""
+    def of_offset(self, weight: torch.Tensor) -> torch.Tensor:
+        """What weights make of inputs whose codes are 0, (outputs,)."""
+        groups = self.compiled.linear.groups
+        return torch.einsum("goi,gi->go", weight.unflatten(0, (groups, -1)), self.offset.view(groups, -1)).flatten()
+
+    def lowered(self) -> tuple[Layer, np.ndarray]:
+        """The layer of the program for the weights that there are now, and what all cores hold of it, in uS."""
+        following, reach = self.following(), float(self.log_reach.detach().exp())
+        after = 1.0 if following is None else float(following.detach())
+        key = (self.weight._version, self.bias._version, reach, after)
+        if self._lowered is None or self._lowered[0] != key:
+            bias = np.clip(np.rint(self._bias().detach().cpu().numpy()), -(2**15), 2**15 - 1).astype(np.int16)
+            weight = self.weight.detach().cpu().numpy()
+            self._lowered = key, *self.compiled.lowered(weight, bias, reach, after)
+        return self._lowered[1:]
+
+    def prepare(
+        self, exact: bool, tables: CellTables | None, common: torch.Tensor
+    ) -> tuple[list[tuple[torch.Tensor, torch.Tensor]] | None, list[Sensed] | None]:
+        """What all calls of a pass have in common: the cells of one chip, for the smooth and for the exact pass."""
+        of_smooth = of_exact = None
+        if not exact or torch.is_grad_enabled():
+            shares, noise = self._shares(), None if tables is None else self.errors
+            of_smooth = [product.smooth_weights(shares, noise, common) for product in self.products]
+        if exact:
+            layer, target_uS = self.lowered()
+            of_exact = [
+                product.sensed(target_uS[mvm.core], mvm.op.step_code, tables, common)
+                for product, mvm in zip(self.products, layer.mvms, strict=True)
+            ]
+        return of_smooth, of_exact
+
+    def forward(
+        self, codes: torch.Tensor,
+        prepared: tuple[list[tuple[torch.Tensor, torch.Tensor]] | None, list[Sensed] | None], batch: int,
+        measured: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Lanes, or codes of the next layer, (outputs * positions, batch), of codes (inputs, positions * batch).
+
+        ``measured`` are output codes that take the place of the layer's own, of the shape of :attr:`codes`.
+        """
         of_smooth, of_exact = prepared
-        smooth = None if of_smooth is None else self._finish_smooth(codes, of_smooth)
-        if of_exact is None:
+        smooth = None if of_smooth is None else self._smooth(codes.float(), of_smooth)
+        if of_exact is None and measured is None:
             assert smooth is not None
             return smooth.reshape(-1, batch)
         with torch.no_grad():
-            exact = self._finish_exact(codes, of_exact, batch)
-        return (exact if smooth is None else straight(exact, smooth)).reshape(-1, batch)
+            exact = self._finished(self._codes(codes, of_exact, batch) if measured is None else self._split(measured))
+        result = exact if smooth is None else straight(exact, smooth.double())
+        return (result.float() if of_exact is None else result).reshape(-1, batch)
 
-    def _finish_smooth(self, codes: torch.Tensor, prepared: list[tuple[torch.Tensor, torch.Tensor]]) -> torch.Tensor:
+    def _smooth(self, codes: torch.Tensor, prepared: list[tuple[torch.Tensor, torch.Tensor]]) -> torch.Tensor:
         total: torch.Tensor | None = None
-        following, pieces = self.following(), self._pieces(codes)
-        for product, (weights, factor), piece in zip(self.products, prepared, pieces, strict=True):
+        following, last = self.following(), self.root.requantise
+        for product, (weights, factor), piece in zip(self.products, prepared, self._pieces(codes), strict=True):
             lanes = product.smooth(piece, weights, factor if following is None else factor / following.float())
             if not product.in_order:
-                whole = torch.zeros(self.outputs, lanes.shape[1], device=lanes.device)
-                lanes = whole.index_add(0, product.outputs[: len(factor)], lanes)
+                whole = torch.zeros(len(self.unit), lanes.shape[1], device=lanes.device)
+                lanes = whole.index_add(0, product.smooth_outputs, lanes)
             total = lanes if total is None else total.add_(lanes)
         assert total is not None
         total = total.add_(self._bias().float()[:, None])
-        if self.root.relu:
-            total = total.relu_()
-        last = self.root.requantise
+        total = total.relu_() if self.root.relu else total
         return total if last is None else rounded(total * 2.0**-last.shift, last.low, last.high)
 
-    def _pieces(self, codes: torch.Tensor) -> list[torch.Tensor]:
-        """What each product takes; where segments of rows lie side by side, by one split, whose gradient is one, too."""
-        ranges = sorted({(p.first_input, p.inputs) for p in self.products})
-        ends = [first + size for first, size in ranges]
-        if not all(p.narrow for p in self.products) or [first for first, _ in ranges] != [0, *ends[:-1]]:
+    def _pieces(self, codes: torch.Tensor) -> Sequence[torch.Tensor]:
+        """What each product takes; of segments that lie side by side by one split, whose gradient is one, too."""
+        ranges = sorted({(-1, -1) if p.inputs is None else (p.inputs.start, p.inputs.stop) for p in self.products})
+        if [start for start, _ in ranges] != [0, *(stop for _, stop in ranges[:-1])]:
             return [product.taken(codes) for product in self.products]
-        parts = dict(zip(ranges, codes.split([size for _, size in ranges]) if len(ranges) > 1 else [codes], strict=True))
-        return [parts[p.first_input, p.inputs] for p in self.products]
+        pieces = codes.split([stop - start for start, stop in ranges]) if len(ranges) > 1 else (codes,)
+        part_of = {start: piece for (start, _), piece in zip(ranges, pieces, strict=True)}
+        return [part_of[product.inputs.start] for product in self.products]
 
-    def _finish_exact(self, codes: torch.Tensor, prepared: list[Sensed], batch: int) -> torch.Tensor:
-        total = torch.zeros(self.outputs, codes.shape[1], dtype=torch.int64, device=codes.device)
-        for product, sensed in zip(self.products, prepared, strict=True):
-            made = product.codes(codes, sensed)
-            if self.keep:
-                self.codes.append(made.reshape(len(made), -1, batch).permute(2, 1, 0).flatten(1).to(torch.int16))
-            total = total.index_add(0, product.outputs, product.leaves(made, sensed))
-        total = total + torch.round(self._bias()).long()[:, None]
-        if self.root.relu:
-            total = total.clamp(min=0)
-        last = self.root.requantise
-        return (total if last is None else shifted(total, last.shift).clamp(last.low, last.high)).float()
+    def _codes(self, codes: torch.Tensor, prepared: list[Sensed] | None, batch: int) -> list[torch.Tensor]:
+        """Output codes of each product, (columns, positions * batch)."""
+        assert prepared is not None
+        made = [product.exact(codes, sensed) for product, sensed in zip(self.products, prepared, strict=True)]
+        if self.keep:
+            self.codes += [
+                part.reshape(len(part), -1, batch).permute(2, 1, 0).flatten(1).to(torch.int16) for part in made]
+        return made
 
+    def _split(self, measured: torch.Tensor) -> list[torch.Tensor]:
+        """The same of codes (batch, positions * columns), product by product."""
+        columns = [len(product.outputs) for product in self.products]
+        positions = measured.shape[1] // sum(columns)
+        parts = measured.split([positions * count for count in columns], dim=1)
+        return [part.reshape(len(part), positions, -1).permute(2, 1, 0).flatten(1) for part in parts]
 
-def _unit(product: Mvm, block: Block, layer: Layer, draft: Draft, chip: Chip, target_uS: np.ndarray) -> np.ndarray:
-    """What one lane of each output stands for, by the multipliers of the leaves."""
-    loads = column_loads(target_uS, block.rows, block.columns, chip)
-    half_step = code_value(loads, draft.op.step_code, draft.pairs.unit_of(block), chip) * draft.gain / block.copies
-    return half_step * 2.0**layer.shift / np.maximum(product.multiplier, 1)
+    def _finished(self, made: list[torch.Tensor]) -> torch.Tensor:
+        """What leaves and root make of output codes, in double precision."""
+        layer, last, device = self.lowered()[0], self.root.requantise, self.unit.device
+        total = torch.as_tensor(layer.root.bias).to(device).double()[:, None].repeat(1, made[0].shape[1])
+        for product, mvm, part in zip(self.products, layer.mvms, made, strict=True):
+            factor = torch.as_tensor(mvm.multiplier).to(device).double()[:, None] * 2.0**-layer.shift
+            total = total.index_add(0, product.outputs, (part.double() * factor + 0.5).floor_())
+        total = total.relu_() if self.root.relu else total
+        return total if last is None else rounded(total * 2.0**-last.shift, last.low, last.high)

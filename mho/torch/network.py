@@ -4,22 +4,24 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import torch  # pyright: ignore[reportMissingImports]
 
+from mho.api.net import Net
 from mho.compiler.job import CalibratedLayers
 from mho.compiler.network import Network
 from mho.compiler.program import Call, Host
 from mho.macro_models.errors import InputError
+from mho.macro_models.integer.vector import Encode
 from mho.torch.cells import CellTables
+from mho.torch.export import trained
 from mho.torch.host import HostModule, finished
-from mho.torch.layer import AnalogLayer, Prepared
+from mho.torch.layer import AnalogLayer, Compiled
+from mho.torch.module import Module, rounded, straight
 from mho.torch.patches import Patches
-from mho.torch.stages import STAGES, EncodeModule
-from mho.torch.straight import rounded, straight
+from mho.torch.stages import StageModule
 
 
-class AnalogNetwork(torch.nn.Module):
+class AnalogNetwork(Module):
     """A module that computes as a chip does.
 
     In training (``train()``) a pass is smooth: copies of a layer are computed as one, and with ``noise`` each batch is
@@ -42,10 +44,11 @@ class AnalogNetwork(torch.nn.Module):
         if program.input.before is not None:
             raise InputError(f"{model.name}: work of the host before the first layer has no form in mho.torch; leave "
                              "it out of the module")
-        self.network, self.tables, self.noise = network, tables, True
+        self.network, self.tables, self.noise, self.calibrated = network, tables, True, calibrated
         result = calibrated.result
-        self.layers = torch.nn.ModuleList(
-            AnalogLayer(k, linear, layer, draft, calibrated.placement, network.chip, result.targets, tables)
+        self.layers: Any = torch.nn.ModuleList(
+            AnalogLayer(
+                Compiled(k, linear, layer, draft, calibrated.placement, network.chip, result.targets), tables)
             for k, (linear, layer, draft) in enumerate(zip(model.layers, program.layers, result.drafts, strict=True))
         )
         sizes, stages = [len(program.input.scale)], list[torch.nn.Module]()
@@ -55,18 +58,16 @@ class AnalogNetwork(torch.nn.Module):
                 stages.append(Patches(op, elements))
                 sizes.append(program.layers[op.layer].outputs * len(op.patches))
             else:
-                stages.append(HostModule(op) if isinstance(op, Host) else STAGES[type(op)](op))
+                stages.append(HostModule(op) if isinstance(op, Host) else StageModule(op))
                 sizes.append(_size(op, elements))
-        self.stages = torch.nn.ModuleList(stages)
-        for name in ("offset", "scale"):
-            array = torch.as_tensor(getattr(program.input, name), dtype=torch.float64)
-            self.register_buffer(f"input_{name}", array.clone()[:, None], persistent=False)
-        self.register_buffer("output_scale", torch.as_tensor(program.output.scale.copy()), persistent=False)
+        self.stages: Any = torch.nn.ModuleList(stages)
+        self.hold(input_offset=program.input.offset[:, None], input_scale=program.input.scale[:, None],
+                  output_scale=program.output.scale)
         self._share_ranges()
 
     def _share_ranges(self) -> None:
         """What makes the codes of a layer asks it for its range."""
-        self._first: AnalogLayer | None = None
+        self.first_layer: Any = None
         for stage in self.network.program.stages:
             op = stage.operation
             if not isinstance(op, Call):
@@ -74,13 +75,13 @@ class AnalogNetwork(torch.nn.Module):
             layer, value = self.layers[op.layer], stage.inputs[0]
             reach = lambda layer=layer: layer.reach  # noqa: E731
             if value == 0:
-                self._first = layer
+                self.first_layer = layer
                 continue
             maker = self.network.program.stages[value - 1].operation
             if isinstance(maker, Call):
                 self.layers[maker.layer].following = reach
-            elif isinstance(made := self.stages[value - 1], EncodeModule):
-                made.reach = reach
+            elif isinstance(maker, Encode):
+                self.stages[value - 1].reach = reach
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -95,11 +96,7 @@ class AnalogNetwork(torch.nn.Module):
         InputError
             If there is none.
         """
-        dotted = "/" + name.replace(".", "/") + "/"
-        for layer in self.layers:
-            if layer.name == name or dotted in layer.name:
-                return layer
-        raise InputError(f"no layer is called {name!r}; there are {', '.join(self.names)}")
+        return self.layers[self.names.index(layer_name(self.names, name))]
 
     def keep_codes(self, keep: bool = True) -> None:
         """Whether passes in evaluation keep the output codes of all layers."""
@@ -111,13 +108,25 @@ class AnalogNetwork(torch.nn.Module):
         """Output codes of the last pass in half steps by layer, as of a run: (batch, positions * columns) int16."""
         return {layer.name: torch.cat(layer.codes, dim=1) for layer in self.layers if layer.codes}
 
-    def forward(self, *inputs: torch.Tensor, **named: torch.Tensor) -> Any:
+    def net(self) -> Net:
+        """The network for the weights, biases and ranges that there are now, which stay as training found them."""
+        return Net(trained(self))
+
+    def forward(
+        self, *inputs: torch.Tensor, measured: Mapping[str, Any] | None = None, **named: torch.Tensor
+    ) -> Any:
         """The model's output in its units and shape; of several outputs a dict by name.
 
-        ``inputs`` are those of the model in its order or by name, each (batch, ...).
+        Parameters
+        ----------
+        inputs, named
+            Those of the model in its order or by name, each (batch, ...).
+        measured
+            Output codes of layers of these inputs by the layers' names, as runs on any backend have them: they take
+            the place of what is computed, the gradients stay.
         """
         x = torch.cat([part.reshape(len(part), -1) for part in self._in_order(inputs, named)], dim=1)
-        lanes, scale = self.last(x.T).T, self.output_scale
+        lanes, scale = self.last(x.T, measured or {}).T, self.output_scale
         values = (lanes.double() * scale).to(torch.float32)
         outputs = {output.name: finished(output, values) for output in self.network.model.outputs}
         return outputs if len(outputs) > 1 else next(iter(outputs.values()))
@@ -133,11 +142,12 @@ class AnalogNetwork(torch.nn.Module):
                                  f"not {list(part.shape)}")
         return [given[name] for name in names]
 
-    def last(self, x: torch.Tensor) -> torch.Tensor:
+    def last(self, x: torch.Tensor, measured: Mapping[str, Any]) -> torch.Tensor:
         """Lanes of the last value, (elements, batch), for inputs (features, batch)."""
+        codes = {layer_name(self.names, name): torch.as_tensor(part).to(x.device) for name, part in measured.items()}
         exact, tables = not self.training, self.tables if self.noise else None
         common = torch.randn((), device=x.device)
-        prepared: list[Prepared] = [layer.prepare(exact, tables, common) for layer in self.layers]
+        prepared = [layer.prepare(exact, tables, common) for layer in self.layers]
         for layer in self.layers:
             layer.codes = []
         values: list[torch.Tensor | None] = [self._quantised(x, exact)]
@@ -148,9 +158,10 @@ class AnalogNetwork(torch.nn.Module):
             lanes = parts[0] if len(parts) == 1 else torch.cat(parts)
             if isinstance(stage.operation, Call):
                 layer = self.layers[stage.operation.layer]
-                values.append(layer(module(lanes, layer.reach), prepared[stage.operation.layer], lanes.shape[1]))
+                taken, own = module(lanes, layer.reach), codes.get(layer.name)
+                values.append(layer(taken, prepared[stage.operation.layer], lanes.shape[1], own))
             else:
-                values.append(module(lanes, exact))
+                values.append(module(lanes))
             for value in stage.inputs:
                 if last_use[value] == k:
                     values[value] = None
@@ -160,13 +171,29 @@ class AnalogNetwork(torch.nn.Module):
 
     def _quantised(self, x: torch.Tensor, exact: bool) -> torch.Tensor:
         stage, scale = self.network.program.input, self.input_scale
-        reach = None if self._first is None else self._first.reach
+        reach = None if self.first_layer is None else self.first_layer.reach
         scale = scale if reach is None else scale * reach
-        smooth = rounded(((x - self.input_offset) / scale).float(), stage.low, stage.high)
+        scaled = (x - self.input_offset) / scale
         if not exact:
-            return smooth
-        codes = torch.round((x.double() - self.input_offset) / scale).clamp(stage.low, stage.high).detach()
-        return straight(codes.float(), smooth)
+            return rounded(scaled.float(), stage.low, stage.high)
+        # Halves are rounded to even, as the host does.
+        codes = torch.round(scaled.detach()).clamp(stage.low, stage.high)
+        return straight(codes, rounded(scaled, stage.low, stage.high))
+
+
+def layer_name(names: Sequence[str], name: str) -> str:
+    """The report's name of a layer, by it or by that of the module that it was made of.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    dotted = "/" + name.replace(".", "/") + "/"
+    for known in names:
+        if known == name or dotted in f"/{known}/":
+            return known
+    raise InputError(f"no layer is called {name!r}; there are {', '.join(names)}")
 
 
 def _size(op: Any, elements: int) -> int:

@@ -11,6 +11,7 @@ import torch  # pyright: ignore[reportMissingImports]
 from mho.compiler.program import Call
 from mho.macro_models.integer.vector import PAD
 from mho.macro_models.integer.window import Window
+from mho.torch.module import Module
 
 
 @dataclass(frozen=True)
@@ -67,15 +68,15 @@ class _Windows(torch.autograd.Function):
         return result
 
     @staticmethod
-    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[Any, ...]:
-        geometry: Geometry = ctx.geometry
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[Any, ...]:
+        geometry, (gradient,) = ctx.geometry, gradients
         edged = gradient.new_zeros((geometry.channels, *geometry.shape, gradient.shape[-1]))
         for k, place in enumerate(geometry.places):
             edged[(slice(None), *place)] += gradient[:, k]
         return edged[(slice(None), *geometry.inner)], None, None
 
 
-class Patches(torch.nn.Module):
+class Patches(Module):
     """Inputs of a layer at all positions of a call, (inputs, positions * batch), from values (elements, batch)."""
 
     def __init__(self, call: Call, elements: int) -> None:
@@ -89,11 +90,11 @@ class Patches(torch.nn.Module):
                 pad = of_channel[:, 0]
             else:
                 self.geometry = None
-        self.register_buffer("pad", torch.as_tensor(np.array(pad)), persistent=False)
+        self.hold(pad=pad)
         self.inputs, self.padded = patches.shape[1], bool((patches == PAD).any())
         if not self.single and self.geometry is None:
             beyond = np.where(patches == PAD, elements + np.arange(self.inputs), patches)
-            self.register_buffer("index", torch.as_tensor(beyond.T.astype(np.int64).ravel()), persistent=False)
+            self.hold(index=beyond.T.ravel())
 
     def forward(self, values: torch.Tensor, reach: torch.Tensor | None) -> torch.Tensor:
         """``reach`` is by how much the range of the codes was widened, None if it was not."""

@@ -3,14 +3,15 @@
 from collections.abc import Mapping
 
 from mho.hw.chip.tops import WRAPS, build_chip, build_top
-from mho.hw.config import TILE_FLITS, Chip, MacroSection
+from mho.hw.config import TILE_FLITS, Chip, ChipError, MacroSection
 from mho.hw.kinds import core_blocks
 from mho.hw.macro.contract import ContractPins, WritePins
 from mho.macro_models.errors import nearest
+from mho.rtl_gen.macro.contract import contract_signals, pin_signals
+from mho.rtl_gen.macro.outline import macro_outline
 from mho.rtl_gen.macro.own_files import macro_ports
 from mho.rtl_gen.macro.port_map import PortMap
 from mho.rtl_gen.macro.resolve import map_ports
-from mho.rtl_gen.macro.signals import contract_signals, pin_signals
 from mho.rtl_gen.macro.supplies import supply_nets
 from mho.rtl_gen.verilog.blocks import port_names
 from mho.rtl_gen.verilog.names import identifier
@@ -49,7 +50,13 @@ def check_macro_pins(chip: Chip) -> list[str]:
     if not unread:
         problems += map_ports(macro, pins, ports).problems
     problems += _check_supplies(macro, ports)
-    return problems + _check_names(chip, macro)
+    problems += _check_names(chip, macro)
+    if not problems:
+        try:
+            macro_outline(chip, map_ports(macro, pins, ports))
+        except ChipError as error:
+            problems.append(str(error))
+    return problems
 
 
 def check_shared_pins(chip: Chip) -> list[str]:

@@ -4,8 +4,7 @@
 from mho.hw.config import PinPart
 from mho.hw.config.pin_map import parse_slice
 from mho.macro_models.errors import nearest
-from mho.rtl_gen.macro.pin_bits import PinBits, upwards
-from mho.rtl_gen.macro.port_map import Bit
+from mho.rtl_gen.macro.port_map import Bit, PinBits, upwards
 
 
 class SparePins:

@@ -6,7 +6,7 @@ from mho.hw.chip.config import ChipParts, tiles_of
 from mho.hw.chip.map import tile_blocks
 from mho.hw.chip.tops import top_name
 from mho.hw.config import Chip
-from mho.hw.host.address_map import AddressMap
+from mho.hw.host.registers import AddressMap
 from mho.hw.kinds import core_blocks
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.mesh import Mesh

@@ -12,9 +12,8 @@ from typing import Protocol
 
 from amaranth.lib import wiring
 
-from mho.hw.chip.chip import TiledChip
 from mho.hw.chip.config import ChipParts
-from mho.hw.chip.tops import configurations
+from mho.hw.chip.tops import TiledChip, configurations
 from mho.hw.config import Chip
 from mho.hw.config import Chip as Description
 from mho.hw.host.link.format import Status

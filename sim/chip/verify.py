@@ -32,36 +32,25 @@ _TOLERANCE = 4
 
 @dataclass(frozen=True, kw_only=True)
 class ChipReport:
-    """What was run and found right.
-
-    Attributes
-    ----------
-    columns, rows, lines
-        The mesh, and the cores.
-    host
-        The bus or line at which the host was.
-    accesses, errors
-        Random accesses of the host beside the programs, and those that had to be errors.
-    images
-        Images that the programs made meanwhile.
-    cells
-        Cells that write-verify programmed through the host.
-    commands
-        Commands that the host gave to the core of a tile without a program, by name.
-    cycles
-        Clock cycles.
-    """
+    """What was run and found right."""
 
     columns: int
     rows: int
     lines: int
+    """The mesh, and the cores."""
     accesses: int
     errors: int
+    """Random accesses of the host beside the programs, and those that had to be errors."""
     images: int
+    """Images that the programs made meanwhile."""
     cells: int
+    """Cells that write-verify programmed through the host."""
     cycles: int
+    """Clock cycles."""
     host: str = "register bus"
+    """The bus or line at which the host was."""
     commands: Mapping[str, int] = field(default_factory=dict)
+    """Commands that the host gave to the core of a tile without a program, by name."""
 
     @classmethod
     def of(cls, parts: ChipParts, **counts: Any) -> "ChipReport":

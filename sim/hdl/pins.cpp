@@ -69,7 +69,7 @@ uint8_t mho_pins_hold(void* handle) {
     return pauses && pauses->chance(pauses->hold);
 }
 
-// ---- called from sim/core/simulator/pin_macros.py -------------------------------------------------------------------
+// ---- called from sim/core/simulator/shim.py -------------------------------------------------------------------
 
 int32_t mho_pins_macros() { return int32_t(macros.size()); }
 const char* mho_pins_path(int32_t macro) { return macros.at(macro)->path.c_str(); }

@@ -11,9 +11,8 @@ from mho.hw.noc.ports import STEP, WANTS, Port
 from mho.hw.noc.router.model import MeshModel, Traffic
 from mho.hw.noc.router.traffic import random_traffic
 from mho.macro_models.errors import ToolError
-from mho.sim.noc.check import check_delivery, check_equal
 from mho.sim.noc.jobs import run_jobs
-from mho.sim.noc.mesh import MeshSimulation
+from mho.sim.noc.mesh import MeshSimulation, check_delivery, check_equal
 from mho.sim.noc.nodes import NodesSimulation
 
 CASES = (

@@ -14,8 +14,7 @@ from mho.sim.build.toolchain import cache_folder
 from mho.sim.silicon.liberty.cell import Cells
 from mho.sim.silicon.liberty.library import Library
 from mho.sim.silicon.memories.tiling import Memories, Tiling
-from mho.sim.silicon.synthesis.blocks import Synthesis
-from mho.sim.silicon.synthesis.modules import counted, memory_bits, without_comments
+from mho.sim.silicon.synthesis.blocks import Synthesis, counted, memory_bits, without_comments
 
 
 @dataclass(frozen=True, kw_only=True)

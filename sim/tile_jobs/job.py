@@ -43,19 +43,6 @@ JOB = Table({
 class TileJob:
     """Tiles of a chip with programs, and what joins them.
 
-    Attributes
-    ----------
-    chip
-        A chip of programmable tiles.
-    programs, streams
-        By tile, ``"column,row"``: its program, and the numbers of its streams by their names.
-    texts
-        By tile: the file, and the line that each word comes from, none of a program that is no text.
-    conductances
-        By tile, in uS, of shape (driven lines, converted lines); a tile that is missing has all cells at ``g_min_uS``.
-    flows, reductions
-        As of :class:`mho.hw.tile.interpreter.joined.Joined`. A flow goes to tiles or to the host.
-
     Raises
     ------
     InputError
@@ -64,12 +51,18 @@ class TileJob:
     """
 
     chip: Chip
+    """A chip of programmable tiles."""
     programs: Mapping[str, Program]
     streams: Mapping[str, Mapping[str, int]]
+    """By tile, ``"column,row"``: its program, and the numbers of its streams by their names."""
     flows: Sequence[Flow]
     reductions: Sequence[Reduction] = ()
+    """As of :class:`mho.hw.tile.interpreter.joined.Joined`. A flow goes to tiles or to the host."""
     conductances: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    """By tile, in uS, of shape (driven lines, converted lines), NaN for cells that are not formed; a tile that is
+    missing has all cells at ``g_min_uS``."""
     texts: Mapping[str, tuple[str, Sequence[int]]] = field(default_factory=dict)
+    """By tile: the file, and the line that each word comes from, none of a program that is no text."""
 
     def __post_init__(self) -> None:
         if not self.chip.tile.programs:
@@ -80,7 +73,7 @@ class TileJob:
                 raise InputError(f"{self.chip.name}: tiles are {', '.join(sizes)}, not {tile!r}")
             program.check(sizes[tile], f"the program of tile {tile}")
         for tile, values in self.conductances.items():
-            if values.shape != shape or not np.isfinite(values).all() or (values < 0).any():
+            if values.shape != shape or np.isinf(values).any() or (values < 0).any():
                 raise InputError(
                     f"conductances of tile {tile} must be {shape[0]} x {shape[1]} numbers of uS, 0 or more, not "
                     f"{list(values.shape)} from {np.min(values, initial=0):g} to {np.max(values, initial=0):g}")

@@ -87,7 +87,7 @@ def sources_of_mesh(chip: Chip) -> dict[str, str]:
 
 
 def _verilog(chip: Chip, parts: ChipParts) -> dict[str, str]:
-    from mho.hw.tile.rtl.mesh import TileMesh
+    from mho.hw.tile.rtl.tile import TileMesh
     from mho.rtl_gen.verilog.netlist import emit
 
     mesh = TileMesh(parts.tiles, parts.mesh, parts.core)

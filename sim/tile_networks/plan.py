@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.compiler.network.tiles import HeldValue, TileCode
+from mho.compiler.program import Program
 from mho.compiler.tile.placement.streams import boxes_of, place_of
 from mho.compiler.types import Lanes
 from mho.hw.chip.config import ChipParts
@@ -19,8 +20,8 @@ from mho.hw.noc.interface.words import UNIT, register_tag
 from mho.hw.noc.reduction.trees import Group, entries
 from mho.hw.noc.registers.map import write_entry, write_flow, write_members, write_slot
 from mho.hw.noc.registers.packet import host_address
+from mho.hw.tile.host_map import IMAGE_AT, START, STATUS_AT, WATCHDOG_AT, mask_writes, program_writes
 from mho.hw.tile.interpreter.joined import HOST
-from mho.hw.tile.loading import IMAGE_AT, START, STATUS_AT, WATCHDOG_AT, mask_writes, program_writes
 from mho.hw.tile.rtl.host import CONTROL, MASKS_AT
 from mho.macro_models import Masks
 from mho.macro_models.errors import InputError
@@ -135,8 +136,6 @@ def make_plan(
     ----------
     code
         The programs, and what joins them.
-    parts
-        The mesh.
     masks
         Masks of the cores, by node.
     entries, first
@@ -265,3 +264,17 @@ def _flits(mesh: MeshConfig, blocks: NDArray[np.uint8], to: Destinations, slot: 
     heads = np.array([head & 0xFFFFFFFF] if head < 1 << 32 else [head & 0xFFFFFFFF, head >> 32], dtype=np.uint32)
     tail = np.broadcast_to(heads, (len(blocks), flits, len(heads)))
     return np.ascontiguousarray(np.concatenate([payload, tail], axis=2))
+
+
+def from_first_turn(
+    program: Program, lanes: Lanes, images: NDArray[np.integer]
+) -> tuple[Lanes, NDArray[np.integer], int]:
+    """Images with as many before them that each copy of a layer has those with its number, and how many these are.
+
+    Their inputs are 0, and nobody wants their results; there are none where no layer is dealt images.
+    """
+    more = int(images[0]) % program.period
+    if not more:
+        return lanes, images, 0
+    before = np.arange(int(images[0]) - more, int(images[0])).astype(images.dtype)
+    return np.vstack([np.zeros((more, lanes.shape[1]), np.int16), lanes]), np.concatenate([before, images]), more

@@ -166,7 +166,7 @@ def test_firmware_gets_from_noisy_cells_what_functional_gets_and_programs_them(
 @pytest.mark.long
 @pytest.mark.cosim("verilator", "g++", "make", "riscv64-unknown-elf-gcc")
 def test_computers_of_litex_run_a_tile_and_an_extension(soc: Any, tmp_path: Path) -> None:
-    """The commands of the page; results of instructions are those of the bus, with a third of what C adds to them."""
+    """The commands of the page; results by instructions are those by the bus, with a third of what C adds."""
     pytest.importorskip("pythondata_misc_tapcfg", reason="pythondata-misc-tapcfg is not installed")
     with np.load(SOC / "half_digits.npz") as data:
         calibrate = data["calibrate"].astype(np.float32)

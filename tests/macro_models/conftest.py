@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mho.macro_models import Masks
 from mho.macro_models.array import Wires
 from mho.macro_models.devices import Device, device_from_dict, load_device
-from mho.macro_models.devices.sections.telegraph import Telegraph
+from mho.macro_models.devices.sections.noise import Telegraph
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.operation import Converter, Direction, MvmOperation
 from mho.macro_models.tnsa.config import TnsaConfig

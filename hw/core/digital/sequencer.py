@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from amaranth.hdl import Module, Signal, Value
-from amaranth.lib.wiring import In, Out
+from amaranth.hdl import Module, Signal
+from amaranth.lib import wiring
 
 from mho.hw.block import Resettable, named
+from mho.hw.ports import In, Out
 from mho.macro_models.integer.operation import MAX_BITS
 
 _TIMER_BITS = 16
@@ -56,47 +57,34 @@ class PhaseSequencer(Resettable):
 
     Members
     -------
-    full, planes : In(1), In
-        A product waits, of so many planes.
-    take : Out(1)
-        It starts: the first phase follows in the next cycle.
-    begins, plane : Out(1), Out
-        A phase of a plane begins in the next cycle; the plane of the phase that is on.
-    next_plane : Out
-        With ``begins``: its plane.
-    finish, capture : Out(1)
-        The macro takes the result into what is read, in this cycle; the same from a flip-flop, for its pin.
-    free : In(1)
-        It can be taken.
-    running, analog : Out(1)
-        A product is in progress; an operation is at the pins.
-    hold : In(1)
-        Freezes the timer.
     <name of a phase> : Out(1)
         Its strobe, from a flip-flop: its first cycle.
     """
 
-    full: Value
-    planes: Value
-    take: Value
-    begins: Value
-    plane: Signal
-    next_plane: Value
-    finish: Value
-    capture: Signal
-    free: Value
-    running: Value
-    analog: Value
-    hold: Value
+    full = In(1)
+    planes = In(lambda self: self.most_planes.bit_length())
+    """A product waits, of so many planes."""
+    take = Out(1)
+    """It starts: the first phase follows in the next cycle."""
+    begins = Out(1)
+    plane = Out(lambda self: range(max(self.most_planes, 2)))  # of one, too, a number
+    """A phase of a plane begins in the next cycle; the plane of the phase that is on."""
+    next_plane = Out(lambda self: range(max(self.most_planes, 2)))
+    """With ``begins``: its plane."""
+    finish = Out(1)
+    capture = Out(1)
+    """The macro takes the result into what is read, in this cycle; the same from a flip-flop, for its pin."""
+    free = In(1)
+    """It can be taken."""
+    running = Out(1)
+    analog = Out(1)
+    """A product is in progress; an operation is at the pins."""
+    hold = In(1)
+    """Freezes the timer."""
 
     def __init__(self, phases: tuple[Phase, ...], most_planes: int = MAX_BITS) -> None:
         self.phases, self.most_planes = phases, most_planes
-        plane = range(max(most_planes, 2))  # of one, too, a number
-        super().__init__(members={
-            "full": In(1), "planes": In(most_planes.bit_length()), "take": Out(1), "begins": Out(1),
-            "plane": Out(plane), "next_plane": Out(plane), "finish": Out(1), "capture": Out(1), "free": In(1),
-            "running": Out(1), "analog": Out(1), "hold": In(1), **{phase.name: Out(1) for phase in phases},
-        })
+        super().__init__(behind={phase.name: wiring.Out(1) for phase in phases})
 
     def elaborate(self, platform: object) -> Any:
         m = Module()

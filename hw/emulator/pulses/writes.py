@@ -7,8 +7,7 @@ from amaranth.lib import stream
 from amaranth.lib.wiring import connect, flipped
 
 from mho.hw.block import Resettable
-from mho.hw.emulator.config import EmulatorConfig
-from mho.hw.emulator.layout import index_width
+from mho.hw.emulator.config import EmulatorConfig, index_width
 from mho.hw.emulator.pulses.config import CONSTANTS, LOG_LEVEL, NORMALS, cell_bits
 from mho.hw.emulator.pulses.draws import NormalDraw
 from mho.hw.emulator.pulses.law import CellLayout, PulseArithmetic, WideMultiplier

@@ -4,14 +4,15 @@ from typing import Any
 
 from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out, connect, flipped
+from amaranth.lib.wiring import connect, flipped
 
+from mho.hw import ports
 from mho.hw.core.port import PRODUCTS, VectorMembers, join
 from mho.hw.host.bus import RegisterBus
 from mho.hw.host.core.host import CoreHost
 
 
-class SharedAccess(wiring.Component, VectorMembers):
+class SharedAccess(ports.Component, VectorMembers):
     """All registers of a core, and turns between the host and the program of the tile.
 
     The host starts an operation while the tile is ``idle`` and the core has nothing of a program in hand; else
@@ -25,36 +26,27 @@ class SharedAccess(wiring.Component, VectorMembers):
 
     Members
     -------
-    bus : In(RegisterBus)
-        The bus.
-    reset : In(1)
-        Resets the core and what the host asked for.
-    idle : In(1)
-        No program runs, and nothing that one asked for is still to be done.
-    irq : Out(1)
-        Interrupt, as long as what raised it lasts.
-    program
-        ``op``, ``i``, ``o`` and ``words`` of the vector port for the program.
     <the members of the vector port>
         The vector port, whose other end the core is.
     """
 
-    bus: Any
-    reset: Value
-    idle: Value
-    irq: Value
-    program: Any
+    bus: Any = ports.In(lambda self: RegisterBus(self.map.address_width))
+    """The bus."""
+    reset = ports.In(1)
+    """Resets the core and what the host asked for."""
+    idle = ports.In(1)
+    """No program runs, and nothing that one asked for is still to be done."""
+    irq = ports.Out(1)
+    """Interrupt, as long as what raised it lasts."""
+    program: Any = ports.Out(
+        lambda self: wiring.Signature({name: part for name, part in self.port.members.items() if name in PRODUCTS}))
+    """``op``, ``i``, ``o`` and ``words`` of the vector port for the program."""
 
     verilog_name = "core_access"
 
     def __init__(self, blocks: Any) -> None:
         self.blocks, self.map, self.port = blocks, blocks.registers, blocks.port
-        members = self.port.members
-        super().__init__({
-            "bus": In(RegisterBus(self.map.address_width)), "reset": In(1), "idle": In(1), "irq": Out(1),
-            "program": Out(wiring.Signature({name: members[name] for name in PRODUCTS if name in members})),
-            **{name: member.flip() for name, member in members.items()},
-        })
+        super().__init__(behind={name: member.flip() for name, member in self.port.members.items()})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -3,8 +3,7 @@
 from amaranth.hdl import Module, Mux, Signal, Value
 
 from mho.hw.host.bus import RegisterBus
-from mho.hw.host.link.config import LinkConfig
-from mho.hw.host.link.format import Status
+from mho.hw.host.link.format import LinkConfig, Status
 from mho.hw.ports import Component, In, Out
 
 

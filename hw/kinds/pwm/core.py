@@ -4,7 +4,6 @@ from typing import Any
 
 from amaranth.hdl import Module, Mux, Signal, Value, signed
 from amaranth.lib import wiring
-from amaranth.lib.wiring import Out
 
 from mho.hw.block import Resettable
 from mho.hw.core.digital.groups import ColumnGroups, follow_operation
@@ -20,7 +19,7 @@ from mho.hw.kinds.pwm.pins import PwmPins, engine_pins
 from mho.hw.kinds.pwm.pulses import PulseModulator
 from mho.hw.kinds.pwm.sequencer import PwmSequencer
 from mho.hw.kinds.pwm.settings import COLUMN_BITS, ColumnSettings, SettingsLayout
-from mho.hw.ports import In
+from mho.hw.ports import In, Out
 from mho.macro_models.integer.pwm.converter import COUNTER_BITS, PRODUCT_BITS
 from mho.macro_models.integer.pwm.operation import MAGNITUDE_BITS
 
@@ -70,18 +69,17 @@ class PwmCore(Resettable[PwmCoreConfig], VectorMembers):
     -------
     <the members of :func:`pwm_port`>
         The vector port.
-    macro : Out(PwmPins(cfg))
-        The macro. Everything that it sees comes from flip-flops.
     """
 
     verilog_name = "digital"
 
-    macro: Any
+    macro: Any = Out(lambda self: self.pins)
+    """The macro. Everything that it sees comes from flip-flops."""
 
     def __init__(self, cfg: PwmCoreConfig) -> None:
         self.pins = PwmPins(cfg)
         self.port = pwm_port(cfg)
-        super().__init__(cfg, {**self.port.members, "macro": Out(self.pins)})
+        super().__init__(cfg, self.port.members)
 
     def elaborate(self, platform: object) -> Any:
         m = Module()

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import data, stream
 from amaranth.lib.memory import Memory
 
 from mho.hw.block import Resettable
@@ -85,52 +85,33 @@ class ColumnSettings(Resettable[PwmCoreConfig]):
 
     Thus every setting is in force for the operations whose descriptors are transferred later. After reset all registers
     are set, a column a cycle (``cfg.lines`` cycles), those in the macro too.
-
-    Members
-    -------
-    i : In(stream.Signature(SettingsLayout(cfg)))
-        Writes; a write to an address of nothing is taken and ignored.
-    mask : Out(stream.Signature(MaskLayout(cfg)))
-        Those of masks.
-    idle : In(1)
-        No operation is in the core.
-    ready : Out(1)
-        All registers are set.
-    row : In(range(cfg.group_rows))
-        Group whose registers are read; ``columns`` follows one cycle later.
-    columns : Out(cfg.lanes * COLUMN_BITS)
-        Registers of that group.
-    range_code, writing : Out(16), Out(32)
-        The range register; the parameters of write-verify, which only an engine has.
-    own : In(SettingLayout(cfg))
-        With an engine: a write of its own, while no operation is in the core.
-    column, trim : In, Out
-        With an engine: a column, and one cycle later its trim word.
-    trim_write, trim_column, trim_data : Out
-        To the macro, see :class:`mho.hw.kinds.pwm.pins.PwmPins`.
     """
 
+    own = In(lambda self: SettingLayout(self.cfg), when=lambda self: self.cfg.engine)
+    """With an engine: a write of its own, while no operation is in the core."""
+    column = In(lambda self: range(self.cfg.lines), when=lambda self: self.cfg.engine)
+    trim = Out(TRIM_BITS, when=lambda self: self.cfg.engine)
+    """With an engine: a column, and one cycle later its trim word."""
+    writing = Out(32, when=lambda self: self.cfg.engine)
+    """The parameters of write-verify, which only an engine has."""
     i = In(lambda self: stream.Signature(SettingsLayout(self.cfg)))
+    """Writes; a write to an address of nothing is taken and ignored."""
     mask = Out(lambda self: stream.Signature(MaskLayout(self.cfg)))
+    """Those of masks."""
     idle = In(1)
+    """No operation is in the core."""
     ready = Out(1)
+    """All registers are set."""
     row = In(lambda self: range(self.cfg.group_rows))
+    """Group whose registers are read; ``columns`` follows one cycle later."""
     columns = Out(lambda self: self.cfg.lanes * COLUMN_BITS)
+    """Registers of that group."""
     range_code = Out(16, init=1 << RANGE_BITS)
+    """The range register."""
     trim_write = Out(1)
     trim_column = Out(lambda self: range(self.cfg.lines))
     trim_data = Out(TRIM_BITS)
-    writing: Signal
-    own: Any
-    column: Value
-    trim: Value
-
-    def __init__(self, cfg: PwmCoreConfig) -> None:
-        engine = {
-            "own": wiring.In(SettingLayout(cfg)), "column": wiring.In(range(cfg.lines)),
-            "trim": wiring.Out(TRIM_BITS), "writing": wiring.Out(32),
-        }
-        super().__init__(cfg, engine if cfg.engine else {})
+    """To the macro, see :class:`mho.hw.kinds.pwm.pins.PwmPins`."""
 
     def elaborate(self, platform: object) -> Any:
         m = Module()

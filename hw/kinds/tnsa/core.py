@@ -4,7 +4,6 @@ from typing import Any
 
 from amaranth.hdl import Const, Module, Signal, Value
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
 
 from mho.hw.block import Resettable
 from mho.hw.core.digital.status import count_operations
@@ -23,7 +22,8 @@ from mho.hw.kinds.tnsa.pins import TnsaPins
 from mho.hw.kinds.tnsa.results.counters import LineCounters
 from mho.hw.kinds.tnsa.results.drain import ResultBank
 from mho.hw.kinds.tnsa.sequencer import Sequencer
-from mho.hw.macro.contract import ENABLE, WritePins
+from mho.hw.macro.contract import WritePins
+from mho.hw.ports import In, Out
 
 
 def tnsa_port(cfg: TnsaCoreConfig, write: WriteVerifyConfig | None = None) -> VectorPort:
@@ -59,18 +59,16 @@ class TnsaCore(WritesCells, Resettable[TnsaCoreConfig]):
     -------
     <the members of :func:`mho.hw.kinds.tnsa.core.tnsa_port`>
         The vector port.
-    programming_enable : In(1)
-        If the core programs its cells: while it is 0, whatever the clock, the reset and the registers do, all that the
-        macro sees of programming is 0. It may change at any time and for any time: the engine sees that it fell two
-        cycles later, and until a run that was on has ended what the macro sees stays 0.
-    macro : Out(MacroPins(cfg.lines, write.verify_bits))
-        The macro. Everything that it sees comes from flip-flops, and of programming from flip-flops and one gate.
     """
 
     verilog_name = "digital"
 
-    programming_enable: Value
-    macro: Any
+    programming_enable = In(1, when=lambda self: self.write is not None, init=1)
+    """If the core programs its cells: while it is 0, whatever the clock, the reset and the registers do, all that the
+    macro sees of programming is 0. It may change at any time and for any time: the engine sees that it fell two cycles
+    later, and until a run that was on has ended what the macro sees stays 0."""
+    macro: Any = Out(lambda self: self.pins)
+    """The macro. Everything that it sees comes from flip-flops, and of programming from flip-flops and one gate."""
 
     def __init__(self, cfg: TnsaCoreConfig, write: WriteVerifyConfig | None = None) -> None:
         if write is not None and write.lines != cfg.lines:
@@ -80,8 +78,7 @@ class TnsaCore(WritesCells, Resettable[TnsaCoreConfig]):
         self.write = write
         self.pins = MacroPins(cfg.lines, None if write is None else write.verify_bits)
         self.port = tnsa_port(cfg, write)
-        enable = {} if write is None else {"programming_enable": ENABLE}
-        super().__init__(cfg, {**self.port.members, **enable, "macro": Out(self.pins)})
+        super().__init__(cfg, self.port.members)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -156,7 +153,8 @@ class TnsaCore(WritesCells, Resettable[TnsaCoreConfig]):
 
     def _synchronised(self, m: Module) -> dict[str, Value]:
         """What the core sees of each pin that the macro drives."""
-        pins = {name: getattr(self.macro, name) for name, member in self.pins.members.items() if member.flow is In}
+        driven = (name for name, member in self.pins.members.items() if member.flow is wiring.In)
+        pins = {name: getattr(self.macro, name) for name in driven}
         if not self.cfg.synchronise:
             return pins
         m.submodules.synchroniser = synchroniser = PinSynchroniser(self.cfg, verify=self.write is not None)

@@ -6,8 +6,8 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data
 from amaranth.lib.memory import Memory
 
-from mho.hw.noc.channel import Channel
 from mho.hw.noc.config import MeshConfig
+from mho.hw.noc.flit import Channel
 from mho.hw.ports import Component, In, Out, array
 
 

@@ -7,8 +7,8 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from mho.hw.noc.arbiter import RoundRobin
-from mho.hw.noc.channel import Channel
 from mho.hw.noc.config import LANE_BITS, MeshConfig
+from mho.hw.noc.flit import Channel
 from mho.hw.noc.ports import Port
 from mho.hw.noc.reduction.inputs import OperandLayout, ReductionInput, context_bits, pick, queue_depth
 

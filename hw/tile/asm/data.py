@@ -30,13 +30,7 @@ class _Region:
 
 
 class Data:
-    """The data of a text.
-
-    Parameters
-    ----------
-    source
-        The text.
-    """
+    """The data of a text."""
 
     def __init__(self, source: Source) -> None:
         self.source = source

@@ -8,7 +8,7 @@ from amaranth.lib.wiring import connect, flipped
 
 from mho.hw.core.layout import OpLayout, WordsLayout
 from mho.hw.host.bus import RegisterBus
-from mho.hw.noc.channel import Arrival
+from mho.hw.noc.flit import Arrival
 from mho.hw.ports import Component, In, Out
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.isa import OPCODE_LOW, Cause, Op

@@ -29,13 +29,7 @@ def _own(op: Op, **units: int) -> int:
 
 
 class Sequence:
-    """Carries out a program for ever.
-
-    Parameters
-    ----------
-    state
-        The tile.
-    """
+    """Carries out a program for ever."""
 
     def __init__(self, state: TileState) -> None:
         self._tile, self._clock = state, state.clock

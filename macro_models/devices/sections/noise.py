@@ -1,8 +1,23 @@
-"""Noise of reads: of the cells, and what the device implies for the converters."""
+"""Noise of reads: of the cells, and what the device implies for the converters.
+
+A trap in or beside a filament holds an electron or does not, and the cell's conductance is one of two. Some cells have
+such a trap, whose size and whose share of the time in the upper state are the cell's own (Ielmini et al., "Resistance-
+dependent amplitude of random telegraph-signal noise in resistive switching memories", APL 96, 053503 (2010): the size
+depends on the conductance; Veksler et al., "Random telegraph noise (RTN) in scaled RRAM devices", IRPS 2013: sizes of
+cells are log-normal). What each read finds is drawn for the read: traps are as fast as reads are apart, slower ones are
+part of the law over time.
+"""
 
 from dataclasses import dataclass
+from functools import cached_property
 
-from mho.macro_models.devices.grid import Polynomial, ln
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mho.macro_models.devices.grid import Polynomial, evaluate, exp_of, ln
+from mho.macro_models.devices.memory import Draws
+from mho.macro_models.integer.random import NORMAL_ONE, Purpose
+from mho.macro_models.types import Reals
 
 GENERATORS = ("cells", "lfsr")
 """What makes the read noise."""
@@ -51,3 +66,81 @@ class ConverterNoise:
     sigma_output_mV: float = 0.0
     """Noise of a line's converter, referred to the integrator, drawn anew for each conversion, in mV."""
     source: str = ""
+
+
+_SIZE_STEP, _OCCUPANCY_STEP = 1, 2
+
+
+@dataclass(frozen=True, eq=False)
+class Trapped:
+    """Traps of some cells, arrays of the shape of the cells."""
+
+    amplitude_uS: Reals
+    """Difference of the two conductances, 0 of a cell without a trap."""
+    occupancy: NDArray[np.int64]
+    """Of 65536 reads, how many find the upper one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Telegraph:
+    """The section ``[telegraph]``. Polynomials have coefficients of the powers of g / g_ref, lowest first."""
+
+    fraction: Polynomial = ()
+    """Part of the cells that have a trap, 0..1, a polynomial. Empty: none."""
+    amplitude_uS: Polynomial = ()
+    """Root mean square, over these cells, of the difference of their two conductances in uS, a polynomial."""
+    spread: float = 0.0
+    """Deviation of the logarithm of the difference between cells of one conductance."""
+    occupancy: tuple[float, ...] = (0.5,)
+    """Quantiles, over these cells, of the part of the reads that find the upper conductance, increasing: at even
+    distances from the least to the largest, linear between. One number: that of all."""
+    g_ref_uS: float = 40.0
+    """Conductance at which the argument of the polynomials is 1, in uS. It is held beyond."""
+    source: str = ""
+
+    @property
+    def acts(self) -> bool:
+        """Whether any cell has a trap."""
+        return any(self.fraction) and any(self.amplitude_uS)
+
+    def _at(self, polynomial: Polynomial, g_uS: ArrayLike) -> Reals:
+        return evaluate(polynomial, np.clip(np.asarray(g_uS, dtype=np.float64) / self.g_ref_uS, 0.0, 1.0))
+
+    def part(self, g_uS: ArrayLike) -> Reals:
+        """Part of the cells of these conductances that have a trap, 0..1."""
+        return np.minimum(self._at(self.fraction, g_uS), 1.0)
+
+    def size_uS(self, g_uS: ArrayLike) -> Reals:
+        """Root mean square of the difference of the two conductances of these, in uS."""
+        return self._at(self.amplitude_uS, g_uS)
+
+    def variance_uS2(self, g_uS: ArrayLike) -> Reals:
+        """Variance of the reads, over all cells of these conductances, in uS^2."""
+        return self.part(g_uS) * self.size_uS(g_uS) ** 2 * self.unevenness
+
+    @cached_property
+    def unevenness(self) -> float:
+        """Mean over the cells with a trap of p (1 - p), p their occupancy."""
+        p = np.array(self.occupancy if len(self.occupancy) > 1 else self.occupancy * 2)
+        first, square = 0.5 * (p[:-1] + p[1:]), (p[:-1] ** 2 + p[:-1] * p[1:] + p[1:] ** 2) / 3.0
+        return float((first - square).mean())
+
+    def drawn(self, g_uS: Reals, draws: Draws) -> Trapped:
+        """Traps of cells that conduct ``g_uS`` on average; a cell keeps its own for its life.
+
+        Sizes are such that the lower conductance is at least 0.
+        """
+        p = self._occupancies(draws.uniform(Purpose.TRAP, _OCCUPANCY_STEP))
+        z = draws.normal(Purpose.TRAP, _SIZE_STEP) / NORMAL_ONE
+        size = self.size_uS(g_uS) * exp_of(self.spread * z - self.spread**2)
+        size = np.minimum(size, g_uS * 65536.0 / np.maximum(p, 1))
+        has = draws.uniform(Purpose.TRAP) < np.rint(self.part(g_uS) * 65536.0)
+        return Trapped(np.where(has, size, 0.0), p)
+
+    def _occupancies(self, uniform: NDArray[np.integer]) -> NDArray[np.int64]:
+        quantiles = np.array(self.occupancy)
+        steps = max(len(quantiles) - 1, 1)
+        at = uniform.astype(np.int64) * steps
+        below, rest = at >> 16, (at & 0xFFFF) / 65536.0
+        low, high = quantiles[below], quantiles[np.minimum(below + 1, len(quantiles) - 1)]
+        return np.rint((low + (high - low) * rest) * 65536.0).astype(np.int64)

@@ -12,12 +12,10 @@ from mho.macro_models.cells.programming import programmed
 from mho.macro_models.devices.checks import CAUSES
 from mho.macro_models.devices.device import Device
 from mho.macro_models.devices.laws.drift import DriftDevice
-from mho.macro_models.devices.sections.confidence import Confidence
-from mho.macro_models.devices.sections.fit import Fit
-from mho.macro_models.devices.sections.noise import ConverterNoise, ReadNoise
+from mho.macro_models.devices.sections.fit import Confidence, Fit
+from mho.macro_models.devices.sections.heat import Temperature
+from mho.macro_models.devices.sections.noise import ConverterNoise, ReadNoise, Telegraph
 from mho.macro_models.devices.sections.programming import Programming
-from mho.macro_models.devices.sections.telegraph import Telegraph
-from mho.macro_models.devices.sections.temperature import Temperature
 from mho.macro_models.fit.drift.doubts import OFF, about_all, about_course, about_drift
 from mho.macro_models.fit.drift.errors import movements
 from mho.macro_models.fit.drift.floor import Floor, find_floor

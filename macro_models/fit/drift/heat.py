@@ -6,8 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from mho.macro_models.devices.laws.drift import DriftDevice
-from mho.macro_models.devices.sections.heat import Heat
-from mho.macro_models.devices.sections.temperature import Temperature
+from mho.macro_models.devices.sections.heat import Heat, Temperature
 from mho.macro_models.fit.heat.cases import Moments, Prediction, find_cases
 from mho.macro_models.fit.heat.fit import FEWEST_TEMPS, choose, evidence, off_temperatures, one_temperature
 from mho.macro_models.fit.law.statistics import even_codes

@@ -7,8 +7,7 @@ import numpy as np
 
 from mho.macro_models.devices.device import Device
 from mho.macro_models.devices.quantiles import node_moments
-from mho.macro_models.devices.sections.heat import Heat
-from mho.macro_models.devices.sections.temperature import Temperature
+from mho.macro_models.devices.sections.heat import Heat, Temperature
 from mho.macro_models.fit.heat.cases import Case, Cases, Prediction, find_cases, law_moments
 from mho.macro_models.fit.heat.each_temperature import LEAST_READINGS, own_laws
 from mho.macro_models.fit.heat.lost import fit_lost

@@ -9,7 +9,7 @@ import numpy as np
 
 from mho.macro_models.devices.device import Device
 from mho.macro_models.devices.quantiles import node_moments
-from mho.macro_models.devices.sections.confidence import Confidence
+from mho.macro_models.devices.sections.fit import Confidence
 from mho.macro_models.devices.sections.law import Law
 from mho.macro_models.types import Reals
 

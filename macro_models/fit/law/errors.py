@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.macro_models.devices.sections.confidence import NORMAL, Confidence, small_sample, student, upwards
+from mho.macro_models.devices.sections.fit import NORMAL, Confidence, small_sample, student, upwards
 from mho.macro_models.fit.law.lost import all_lost
 from mho.macro_models.fit.law.statistics import nearest_level, rounded
 from mho.macro_models.fit.tables.measurements import Measurements

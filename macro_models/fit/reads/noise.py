@@ -9,8 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.macro_models.devices.sections.noise import ReadNoise
-from mho.macro_models.devices.sections.telegraph import Telegraph
+from mho.macro_models.devices.sections.noise import ReadNoise, Telegraph
 from mho.macro_models.fit.law.statistics import choose_levels, grouped, nearest_level, smoothed_summaries
 from mho.macro_models.fit.tables.bursts import Bursts
 from mho.macro_models.fit.tables.measurements import Measurements

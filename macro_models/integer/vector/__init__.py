@@ -32,6 +32,7 @@ from mho.macro_models.integer.vector.leaf import LeafSum, check_headroom, larges
 from mho.macro_models.integer.vector.operations import (
     LANE_MAX,
     MULTIPLIER_MAX,
+    PAD,
     SHIFT_MAX,
     SUM_MAX,
     TABLE_HALF,
@@ -45,9 +46,6 @@ from mho.macro_models.integer.vector.operations import (
     Table,
     WeightedSum,
     finish,
-)
-from mho.macro_models.integer.vector.take import (
-    PAD,
     padded,
     run_of,
     take_elements,

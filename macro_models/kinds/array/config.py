@@ -10,8 +10,7 @@ from mho.macro_models.array.wires import Wires
 from mho.macro_models.cell_map import CellMap, ColumnPairs, OffsetCells
 from mho.macro_models.devices.device import Device
 from mho.macro_models.errors import InputError
-from mho.macro_models.integer.array.conversion import driven
-from mho.macro_models.integer.array.operation import Steps
+from mho.macro_models.integer.array.operation import Steps, driven
 from mho.macro_models.integer.operation import MAX_BITS, STEP_FRACTION_BITS, Direction, MvmOperation
 from mho.macro_models.programmed import ConductanceGrid
 

@@ -13,8 +13,7 @@ from mho.macro_models.array.wires import Wires
 from mho.macro_models.arrays import product
 from mho.macro_models.cells.programming import programmed
 from mho.macro_models.errors import InputError
-from mho.macro_models.integer.array.conversion import converted, driven
-from mho.macro_models.integer.array.operation import ArrayOperation
+from mho.macro_models.integer.array.operation import ArrayOperation, converted, driven
 from mho.macro_models.integer.operation import MAX_BITS, STEP_FRACTION_BITS, Masks, MvmOperation
 from mho.macro_models.integer.random import NORMAL_ONE, Purpose, normal_codes
 from mho.macro_models.kinds.array.config import ArrayConfig

@@ -119,8 +119,8 @@ def run_command(
     """
     from mho.api.device import Device
     from mho.runs.backends import backend_of
+    from mho.runs.job import pass_bytes
     from mho.runs.running import check_options
-    from mho.runs.sharing import pass_bytes
     from mho.workers import processes_text
 
     backend_options = {name: options.pop(name) for name in _OF_BACKENDS}

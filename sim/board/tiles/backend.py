@@ -20,9 +20,8 @@ from mho.sim.board.backend import SimulatedBoards
 from mho.sim.board.tiles.host import WATCHDOG, TilesHost
 from mho.sim.functional import FunctionalBackend
 from mho.sim.tile_networks.answers import HostAnswers
-from mho.sim.tile_networks.plan import Plan, make_plan
+from mho.sim.tile_networks.plan import Plan, from_first_turn, make_plan
 from mho.sim.tile_networks.process import Answer
-from mho.sim.tile_networks.turns import from_first_turn
 
 if TYPE_CHECKING:
     from mho.compiler.network import Network
@@ -33,7 +32,7 @@ from mho.compiler.network.tiles import TileCode
 from mho.compiler.program import Call
 from mho.hw.board import load_offset
 from mho.hw.emulator import CoreLoads, LoadWord
-from mho.hw.emulator.layout import CELLS
+from mho.hw.emulator.config import CELLS
 from mho.hw.host.link.tasks import Task
 from mho.hw.noc.registers.packet import host_address
 from mho.sim.board.driver import write_runs

@@ -11,39 +11,28 @@ from mho.sim.core.cosim_core import CoreRun
 
 @dataclass(kw_only=True)
 class VerifyReport:
-    """What was run and found equal.
-
-    Attributes
-    ----------
-    chip, simulator, source
-        What was verified: RTL or the name of the netlist.
-    operations, vectors, conversions, cycles
-        Random operations, vectors that they ran on, conversions of the macro, clock cycles of the core.
-    counts
-        How often each property of an operation was met, by property and value.
-    pin_level
-        Operations that also ran with the macro evaluated at every strobe.
-    runs, pulses
-        Runs of write-verify, and their pulses.
-    transposed
-        Pairs of products forward and backward whose accumulators satisfied ``<W x, y> == <x, W^T y>``.
-    macro
-        What of the user's own macro was between the core and its model, in words; empty if the chip has none.
-    """
+    """What was run and found equal."""
 
     chip: str
     simulator: str
     source: str
+    """What was verified: RTL or the name of the netlist."""
     operations: int = 0
     vectors: int = 0
     conversions: int = 0
     cycles: int = 0
+    """Random operations, vectors that they ran on, conversions of the macro, clock cycles of the core."""
     pin_level: int = 0
+    """Operations that also ran with the macro evaluated at every strobe."""
     transposed: int = 0
+    """Pairs of products forward and backward whose accumulators satisfied ``<W x, y> == <x, W^T y>``."""
     runs: int = 0
     pulses: int = 0
+    """Runs of write-verify, and their pulses."""
     macro: str = ""
+    """What of the user's own macro was between the core and its model, in words; empty if the chip has none."""
     counts: dict[str, Counter[str]] = field(default_factory=dict)
+    """How often each property of an operation was met, by property and value."""
 
     def add(self, stimulus: Stimulus, run: CoreRun, device: str) -> None:
         """Count a stimulus that was found equal."""

@@ -12,7 +12,7 @@ from mho.macro_models.errors import InputError
 from mho.macro_models.registry import discovered, module_of
 
 __all__ = ["CommandedCore", "Operated", "Preparation", "command_check", "ideal_check", "preparation_of",
-           "row_programmer"]
+           "row_programmer", "users_check"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -83,6 +83,16 @@ def ideal_check(chip: Chip) -> Callable[..., Mapping[str, int]] | None:
     """
     commands = _commands_of(chip)
     return None if commands is None else commands.check_ideal
+
+
+def users_check(chip: Chip) -> Callable[..., int] | None:
+    """The same of a core with its user's own macro, whose pulses are its own; None if cores take no commands.
+
+    It is called with (chip, core, model of the cells that were given to the macro, seed), and gives how many devices it
+    programmed.
+    """
+    commands = _commands_of(chip)
+    return None if commands is None else commands.check_users
 
 
 def row_programmer(chip: Chip) -> Callable[..., Any]:

@@ -1,6 +1,6 @@
 """Commands of a phase-change core, random ones, and the check that the RTL does what the reference does."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from mho.hw.kinds.pwm.settings import SettingsFile
 from mho.macro_models.errors import ToolError
 from mho.macro_models.integer.pwm.calibration import Calibration
 from mho.macro_models.integer.pwm.converter import pack_trim
-from mho.macro_models.integer.pwm.programming import WriteParameters, WriteResult
+from mho.macro_models.integer.pwm.programming import AMPLITUDE_TOP, WriteParameters, WriteResult
 from mho.macro_models.pwm.model import PwmModel
 from mho.macro_models.pwm.programming import ProgrammedRows, read_number, verify_step_code
 from mho.sim.core.commands import CommandedCore, Preparation
@@ -96,7 +96,7 @@ def preparation(chip: Chip, model: PwmModel) -> Preparation | None:
     )
 
 
-def random_commands(chip: Chip, rng: np.random.Generator, *, lines: int) -> Commands:
+def random_commands(chip: Chip, rng: np.random.Generator, *, lines: int, calibrate: bool = True) -> Commands:
     """Calibration, both passes of a compensation, ``lines`` that are programmed; registers are read after each.
 
     Of other lines than the first the last device alone is programmed. Vectors that are measured before are forgotten.
@@ -107,7 +107,8 @@ def random_commands(chip: Chip, rng: np.random.Generator, *, lines: int) -> Comm
         gain=int(rng.integers(4, 40)),
     )
     commands.settings.append((PwmCoreConfig.from_chip(chip).writing_at, parameters.word))
-    commands.add(pack_command(Command.CALIBRATE))
+    if calibrate:
+        commands.add(pack_command(Command.CALIBRATE))
     for bank in (Bank.TRIM_LOW, Bank.TRIM_HIGH):
         commands.add(pack_command(Command.READ, bank=bank))
     vectors = rng.integers(-127, 128, (_VECTORS, n))
@@ -174,12 +175,81 @@ def check_ideal(chip: Chip, core: CommandedCore, index: int, macro: Any, seed: i
     return _compare(chip, core, index, macro, macro, seed)
 
 
+def check_users(chip: Chip, core: CommandedCore, model: PwmModel, seed: int) -> int:
+    """Commands of a core with its user's own macro: those that measure products, and write-verify of some lines.
+
+    What reference currents count and how far a pulse goes is the macro's own: its larger amplitudes must leave less, in
+    the columns that they are for, and half of the devices must come to targets between the most and the least.
+
+    Returns
+    -------
+    int
+        Devices that were programmed.
+
+    Raises
+    ------
+    ToolError
+        If anything is otherwise.
+    """
+    _compare(chip, core, 0, PwmModel.from_state(model.state()), None, seed, calibrate=False)
+    lines = np.random.default_rng([seed, 0x9C]).permutation(model.config.cell_map.shape[0])[:_LINES].tolist()
+    return sum(_UsersLine(chip, core, line).check(seed) for line in lines)
+
+
+class _UsersLine:
+    """Devices of a driven line of the user's own macro, which are read after pulses alone."""
+
+    def __init__(self, chip: Chip, core: CommandedCore, line: int) -> None:
+        self._core, self._line, self._columns = core, line, np.arange(chip.lines)
+        self._usual, self._config = PwmChip.of(chip).write_parameters, PwmChip.of(chip).macro_config()
+
+    def _program(
+        self, targets: NDArray[np.int64], on: NDArray[np.bool_], parameters: WriteParameters
+    ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """Last counts of the columns ``on``, and whether each is where it should be."""
+        commands, writes = Commands(), [(self._core.cfg.writing_at, parameters.word)]
+        self._core.settings.write(*writes[0])
+        commands.add(
+            pack_command(Command.PROGRAM, number=read_number(self._line),
+                         step_code=verify_step_code(self._config, self._usual)),
+            (targets | ~on * (1 << _ALONE_BIT)).astype("<u2"),
+        )
+        words = self._core.operate(commands.descriptors, commands.inputs, writes).words
+        halves = np.ascontiguousarray(words).view("<u2").reshape(-1).astype(np.int64)
+        return halves & (1 << _ALONE_BIT) - 1, (halves >> _ALONE_BIT).astype(np.bool_)
+
+    def _pulse(self, amplitude: int, on: NDArray[np.bool_]) -> NDArray[np.int64]:
+        once = replace(self._usual, margin=255, iterations=1, start=amplitude)
+        return self._program(np.ones_like(self._columns), on, once)[0]
+
+    def check(self, seed: int) -> int:
+        """See :func:`check_users`."""
+        whole = np.ones_like(self._columns, dtype=bool)
+        least, most = (self._pulse(amplitude, whole) for amplitude in (AMPLITUDE_TOP, 0))
+        where = f"the macro's model: devices of word line {self._line}"
+        if (most <= least).any():
+            column = int(np.argmax(most <= least))
+            raise ToolError(f"{where} must count less after a pulse of {AMPLITUDE_TOP} than of 0, and count "
+                            f"{least[column]} and {most[column]} in column {column}")
+        # Each column is told from each other one by a bit of its number.
+        for bit in range((len(whole) - 1).bit_length()):
+            for on in (self._columns >> bit & 1 == 1, self._columns >> bit & 1 == 0):
+                self._pulse(AMPLITUDE_TOP, whole)
+                if (2 * self._pulse(0, on) < least + most)[on].any():
+                    raise ToolError(f"{where} must change in the columns that pulses are for, and others did")
+        targets = np.random.default_rng([seed, self._line]).integers(np.maximum(least, 1), most + 1)
+        if self._program(targets, whole, self._usual)[1].mean() < 0.5:
+            raise ToolError(f"{where} must come to their targets by write-verify, and less than half of them did")
+        return len(whole)
+
+
 def _compare(
-    chip: Chip, core: CommandedCore, index: int, macro: Any, rows: Any, seed: int, **pauses: int
+    chip: Chip, core: CommandedCore, index: int, macro: Any, rows: Any, seed: int, *, calibrate: bool = True,
+    **pauses: int,
 ) -> dict[str, int]:
     """Random commands on a core and its reference."""
     lines = 0 if rows is None else _LINES
-    commands = random_commands(chip, np.random.default_rng([seed, 0xC0]), lines=lines)
+    commands = random_commands(chip, np.random.default_rng([seed, 0xC0]), lines=lines, calibrate=calibrate)
     file = core.settings
     assert isinstance(file, SettingsFile)
     for address, word in commands.settings:

@@ -22,34 +22,23 @@ _LIMITS = {"in_bits": (1, MAX_BITS), "wl_select": (0, 7), "line_select": (0, 7)}
 
 @dataclass(frozen=True, kw_only=True)
 class SimulatedKind:
-    """``KIND`` of a kind; a kind that needs nothing else has no module.
-
-    Attributes
-    ----------
-    operation
-        Class of its operations.
-    image
-        What is written into the memory of masks of its cores.
-    devices
-        Devices whose macros a verification takes where nobody says, beside that of the chip.
-    fixed
-        Fields of operations that are not drawn, and those that are drawn from values of their own.
-    groups
-        Groups of (path of a signal, width) inside of a core that a waveform shows beside its ports and pins, for a chip
-        and the path of the core's digital part.
-    pin_level
-        Whether its macros are evaluated lazily, and in verification at every strobe as well.
-    measured
-        Whether the cells of a user's own model are measured, and what it does predicted.
-    """
+    """``KIND`` of a kind; a kind that needs nothing else has no module."""
 
     operation: type[MvmOperation]
+    """Class of its operations."""
     image: type[MaskImage] = MaskImage
+    """What is written into the memory of masks of its cores."""
     devices: Sequence[str] = ()
+    """Devices whose macros a verification takes where nobody says, beside that of the chip."""
     fixed: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    """Fields of operations that are not drawn, and those that are drawn from values of their own."""
     pin_level: bool = False
+    """Whether its macros are evaluated lazily, and in verification at every strobe as well."""
     measured: bool = False
+    """Whether the cells of a user's own model are measured, and what it does predicted."""
     groups: Callable[[Chip, str], Mapping[str, list[tuple[str, int]]]] = lambda chip, path: {}
+    """Groups of (path of a signal, width) inside of a core that a waveform shows beside its ports and pins, for a chip
+    and the path of the core's digital part."""
 
     def random_operation(self, rng: np.random.Generator, chip: Chip | None = None) -> MvmOperation:
         """A random legal operation, but for its step code; with as many output bits at most as a chip gives, if any."""

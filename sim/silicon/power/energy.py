@@ -21,11 +21,10 @@ from mho.sim.silicon.area import Netlist, synthesise
 from mho.sim.silicon.liberty.cell import Cells
 from mho.sim.silicon.liberty.library import Library
 from mho.sim.silicon.memories.tiling import Memories, MemoryWork, Shape
-from mho.sim.silicon.power.activity import Activity, read_activity
+from mho.sim.silicon.power.activity import Activity, Traced, find_design, read_activity, tile_name
 from mho.sim.silicon.power.cell_power import Activities, PowerModel
 from mho.sim.silicon.power.flat import Flat, flatten
-from mho.sim.silicon.power.traced import Traced, find_design, tile_name
-from mho.sim.silicon.synthesis.modules import without_comments
+from mho.sim.silicon.synthesis.blocks import without_comments
 from mho.sim.tile_networks.build import sources_of_mesh
 
 

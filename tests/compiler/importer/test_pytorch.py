@@ -1,5 +1,3 @@
-from typing import Any
-
 import numpy as np
 import pytest
 
@@ -9,42 +7,8 @@ from mho.compiler.importer.reading.pytorch import onnx_of_torch
 from mho.compiler.inputs import load_inputs
 
 torch = pytest.importorskip("torch", reason="PyTorch is missing: pip install 'mho[torch]'")
-nn = torch.nn
 
-
-class Recurrent(nn.Module):
-    def __init__(self, cell: Any) -> None:
-        super().__init__()
-        self.cell, self.out = cell(5, 6, batch_first=True), nn.Linear(6, 3)
-
-    def forward(self, x: Any) -> Any:
-        return self.out(self.cell(x)[0][:, -1])
-
-
-class Attention(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.attention, self.out = nn.MultiheadAttention(8, 2, batch_first=True), nn.Linear(8, 3)
-
-    def forward(self, x: Any) -> Any:
-        return self.out(self.attention(x, x, x, need_weights=False)[0].mean(dim=1))
-
-
-MODELS = {
-    "linear": (lambda: nn.Sequential(nn.Linear(12, 9), nn.ReLU(), nn.Linear(9, 4)), (12,)),
-    "conv1": (lambda: nn.Sequential(nn.Conv1d(2, 3, 3), nn.ReLU(), nn.Flatten(), nn.Linear(18, 4)), (2, 8)),
-    "conv2": (
-        lambda: nn.Sequential(
-            nn.Conv2d(1, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(36, 4)
-        ), (1, 6, 6),
-    ),
-    "conv3": (lambda: nn.Sequential(nn.Conv3d(1, 2, 2), nn.ReLU(), nn.Flatten(), nn.Linear(16, 3)), (1, 3, 3, 3)),
-    "transposed": (lambda: nn.Sequential(nn.ConvTranspose2d(2, 3, 2, stride=2), nn.Sigmoid()), (2, 3, 3)),
-    "rnn": (lambda: Recurrent(nn.RNN), (4, 5)),
-    "lstm": (lambda: Recurrent(nn.LSTM), (4, 5)),
-    "gru": (lambda: Recurrent(nn.GRU), (4, 5)),
-    "attention": (Attention, (4, 8)),
-}
+from tests.torch_models import MODELS, nn  # noqa: E402
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -78,7 +42,7 @@ def test_a_module_an_exported_program_and_onnx_compile_alike() -> None:
 
 def test_what_cannot_be_exported_is_refused_in_a_sentence() -> None:
     class Odd(nn.Module):
-        def forward(self, x: Any) -> Any:
+        def forward(self, x: object) -> object:
             raise RuntimeError("no such thing")
 
     with pytest.raises(mho.InputError, match="Odd cannot be exported by PyTorch"):

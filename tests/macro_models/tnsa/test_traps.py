@@ -7,7 +7,7 @@ import pytest
 
 from mho.macro_models.cells.programming import cell_draws
 from mho.macro_models.devices import Device, device_from_dict, load_device
-from mho.macro_models.devices.sections.telegraph import Telegraph
+from mho.macro_models.devices.sections.noise import Telegraph
 from mho.macro_models.errors import InputError
 from mho.macro_models.tnsa.config import TnsaConfig
 from mho.macro_models.tnsa.model import TnsaModel

@@ -12,7 +12,7 @@ from mho.comparisons.descriptions import compare_devices
 from mho.macro_models.devices import load_device
 from mho.macro_models.devices.device import Device
 from mho.macro_models.devices.resampled import moved_law
-from mho.macro_models.devices.sections.confidence import Confidence
+from mho.macro_models.devices.sections.fit import Confidence
 
 ERROR_US = 0.1
 

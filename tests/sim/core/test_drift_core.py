@@ -10,7 +10,7 @@ from mho.compiler.passes import compile_model
 from mho.hw.config import load_chip
 from mho.macro_models.devices import Device, load_device
 from mho.macro_models.devices.checks import CAUSES
-from mho.macro_models.devices.sections.telegraph import Telegraph
+from mho.macro_models.devices.sections.noise import Telegraph
 from mho.sim.core.cosim import CosimBackend
 from mho.sim.executor import execute
 from mho.sim.functional import FunctionalBackend

@@ -11,8 +11,7 @@ from mho.rtl_gen.emit import module_texts
 from mho.sim.build.toolchain import cache_folder
 from mho.sim.silicon.area import Netlist, chip_area, synthesise
 from mho.sim.silicon.liberty.library import Library
-from mho.sim.silicon.synthesis.blocks import tool_text
-from mho.sim.silicon.synthesis.modules import macro_stub, without_comments
+from mho.sim.silicon.synthesis.blocks import macro_stub, tool_text, without_comments
 
 ROOT = Path(__file__).parents[3]
 LIBRARY = ROOT.parent / "shared/data/ihp-sg13g2/sg13g2_stdcell_typ_1p20V_25C.lib.gz"

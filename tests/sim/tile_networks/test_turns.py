@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mho.compiler.program import Call, InputStage, OutputStage, Program, Stage
-from mho.sim.tile_networks.turns import from_first_turn
+from mho.sim.tile_networks.plan import from_first_turn
 
 
 def program(*turns: int) -> Program:

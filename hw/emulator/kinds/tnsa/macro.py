@@ -5,10 +5,10 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
 from mho.hw.core.shape import MASK_WORD
+from mho.hw.emulator.config import EXTRA
 from mho.hw.emulator.kinds.tnsa.charges import LineCharges
 from mho.hw.emulator.kinds.tnsa.config import LINES, TnsaEmulatorConfig
 from mho.hw.emulator.kinds.tnsa.noise import add_noise
-from mho.hw.emulator.layout import EXTRA
 from mho.hw.emulator.macro import EmulatedMacro
 from mho.hw.emulator.pulses.writes import CellWriter
 

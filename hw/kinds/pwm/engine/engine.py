@@ -5,21 +5,20 @@ from operator import or_
 from typing import Any
 
 from amaranth.hdl import C, Cat, Module, Mux, Shape, Signal, Value
-from amaranth.lib import enum, stream
+from amaranth.lib import enum, stream, wiring
 from amaranth.lib.memory import Memory
-from amaranth.lib.wiring import In, Out
 
 from mho.hw.block import Resettable
 from mho.hw.core.layout import OpLayout
 from mho.hw.kinds.pwm.config import PwmCoreConfig
 from mho.hw.kinds.pwm.engine.calibration import Calibrator
 from mho.hw.kinds.pwm.engine.compensation import DriftCompensator
-from mho.hw.kinds.pwm.engine.fitter import Fitter
 from mho.hw.kinds.pwm.engine.layout import Bank, Command, drift_state, programming_state, state_bits, view
-from mho.hw.kinds.pwm.engine.procedure import FACTOR_BITS, Procedure
+from mho.hw.kinds.pwm.engine.procedure import FACTOR_BITS, Fitter, Procedure
 from mho.hw.kinds.pwm.engine.programming import RowProgrammer
 from mho.hw.kinds.pwm.pins import engine_pins
 from mho.hw.kinds.pwm.settings import COLUMN_BITS
+from mho.hw.ports import In, Out
 from mho.macro_models.integer.pwm.converter import COUNTER_BITS, TRIM_BITS
 
 _OF_CORE = ("convert", "offset", "setting", "verify", "reference", "reference_pos", "reference_neg")
@@ -28,7 +27,7 @@ _OF_CORE = ("convert", "offset", "setting", "verify", "reference", "reference_po
 
 def procedure_shapes(cfg: PwmCoreConfig) -> dict[str, Any]:
     """What a procedure drives: shapes by name."""
-    return {name: member.shape for name, member in Procedure.ports_for(cfg).items() if member.flow is Out}
+    return {name: member.shape for name, member in Procedure.ports_for(cfg).items() if member.flow is wiring.Out}
 
 
 class _State(enum.Enum, shape=3):
@@ -47,67 +46,50 @@ class CommandEngine(Resettable[PwmCoreConfig]):
 
     Members
     -------
-    go : In(1)
-        Carry out ``op``, which stays until ``done``.
-    op : In(OpLayout())
-        The descriptor.
-    busy, done : Out(1)
-        A command is in progress; strobe: its results have gone.
-    gives : Out(1)
-        Strobe: results begin.
-    i, o : streams of 32 bits
-        What the command takes beside codes; its results.
     convert, offset, verify : Out
         A conversion is wanted until ``converted``, see :class:`mho.hw.kinds.pwm.engine.procedure.Procedure`.
-    converted : In(1)
-        Its counters were captured in the cycle before.
-    seek, row : Out
-        Have the counters and registers of a group of columns read.
-    counts_pos, counts_neg, columns : In
-        Those of the group, two cycles later.
-    column, trim : Out, In
-        A column, and a cycle later its trim word.
-    range_code, writing : In
-        Registers.
     setting : Out
         A write of registers.
     <the members of :func:`mho.hw.kinds.pwm.pins.engine_pins`>
         To the macro, from flip-flops, but for those of conversions.
     """
 
-    go: Value
-    op: Any
-    busy: Signal
-    done: Signal
-    gives: Signal
-    i: stream.Interface
-    o: stream.Interface
-    converted: Value
-    seek: Signal
-    row: Signal
-    columns: Value
-    counts_pos: Value
-    counts_neg: Value
-    column: Signal
-    trim: Value
-    range_code: Value
-    writing: Value
+    go = In(1)
+    """Carry out ``op``, which stays until ``done``."""
+    op = In(OpLayout())
+    """The descriptor."""
+    busy = Out(1)
+    done = Out(1)
+    """A command is in progress; strobe: its results have gone."""
+    gives = Out(1)
+    """Strobe: results begin."""
+    i = In(stream.Signature(32))
+    o = Out(stream.Signature(32))
+    """What the command takes beside codes; its results."""
+    converted = In(1)
+    """Its counters were captured in the cycle before."""
+    seek = Out(1)
+    row = Out(lambda self: range(self.cfg.group_rows))
+    """Have the counters and registers of a group of columns read."""
+    counts_pos = In(lambda self: self.cfg.lanes * COUNTER_BITS)
+    counts_neg = In(lambda self: self.cfg.lanes * COUNTER_BITS)
+    columns = In(lambda self: self.cfg.lanes * COLUMN_BITS)
+    """Those of the group, two cycles later."""
+    column = Out(lambda self: range(self.cfg.lines))
+    trim = In(TRIM_BITS)
+    """A column, and a cycle later its trim word."""
+    range_code = In(16)
+    writing = In(32)
+    """Registers."""
     pulse: Signal
     amplitude_write: Signal
     amplitude_column: Signal
     amplitude_data: Signal
 
     def __init__(self, cfg: PwmCoreConfig) -> None:
-        counts, shapes = cfg.lanes * COUNTER_BITS, procedure_shapes(cfg)
-        self._pins = engine_pins(cfg)
-        super().__init__(cfg, {
-            "go": In(1), "op": In(OpLayout()), "busy": Out(1), "done": Out(1), "gives": Out(1),
-            "i": In(stream.Signature(32)), "o": Out(stream.Signature(32)), "converted": In(1), "seek": Out(1),
-            "row": Out(range(cfg.group_rows)), "counts_pos": In(counts), "counts_neg": In(counts),
-            "columns": In(cfg.lanes * COLUMN_BITS), "column": Out(range(cfg.lines)), "trim": In(TRIM_BITS),
-            "range_code": In(16), "writing": In(32), **{name: Out(shapes[name]) for name in _OF_CORE},
-            **{name: Out(width) for name, width in self._pins.items()},
-        })
+        shapes, self._pins = procedure_shapes(cfg), engine_pins(cfg)
+        of_core = {name: wiring.Out(shapes[name]) for name in _OF_CORE}
+        super().__init__(cfg, behind=of_core | {name: wiring.Out(width) for name, width in self._pins.items()})
 
     def elaborate(self, platform: object) -> Any:
         m = Module()

@@ -3,7 +3,7 @@
 from typing import Any
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
-from amaranth.lib import data, wiring
+from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
 from mho.hw import ports
@@ -41,39 +41,36 @@ class ManualStrobes(data.StructLayout):
         super().__init__(dict.fromkeys(_STROBES, 1) | ({"verify": 1, "pulse": 2} if write else {}))
 
 
-class ManualPort(wiring.Signature):
-    """Manual mode as the core's surroundings see it, seen from the core.
+class ManualPort(ports.Bundle):
+    """Manual mode as the core's surroundings see it, seen from the core."""
 
-    Members
-    -------
-    request : In(1)
-        Asks for the pins, and keeps them.
-    active : Out(1)
-        The pins are those of this port: from when the core is idle after ``request`` until a cycle after it is gone.
-    levels : In(ManualLevels)
-        Levels at the pins.
-    strobes : In(ManualStrobes)
-        Taken while ``active``; at the pins one cycle later.
-    row_enable, row, row_word, row_data : In
-        Writes a word of a vector, see :data:`ROWS`. All are 0 when manual mode begins.
-    pulsing : Out(1)
-        A pulse is on.
-    cmp_word : In, cmp_data : Out(32)
-        A word of ``cmp``, as it was a cycle ago.
-    hold, verify_valid, verify_code : Out
-        The other pins that the macro drives, as the core sees them.
-    """
+    request = ports.In(1)
+    """Asks for the pins, and keeps them."""
+    active = ports.Out(1)
+    """The pins are those of this port: from when the core is idle after ``request`` until a cycle after it is gone."""
+    levels = ports.In(lambda self: ManualLevels(write=self.verify_bits is not None))
+    """Levels at the pins."""
+    strobes = ports.In(lambda self: ManualStrobes(write=self.verify_bits is not None))
+    """Taken while ``active``; at the pins one cycle later."""
+    row_enable = ports.In(1)
+    row = ports.In(range(len(ROWS)))
+    row_word = ports.In(lambda self: self.words)
+    row_data = ports.In(lambda self: min(self.lines, MASK_WORD))
+    """Writes a word of a vector, see :data:`ROWS`. All are 0 when manual mode begins."""
+    pulsing = ports.Out(1)
+    """A pulse is on."""
+    cmp_word = ports.In(lambda self: self.words)
+    cmp_data = ports.Out(MASK_WORD)
+    """A word of ``cmp``, as it was a cycle ago."""
+    hold = ports.Out(1)
+    verify_valid = ports.Out(1, when=lambda self: self.verify_bits is not None)
+    verify_code = ports.Out(lambda self: self.verify_bits, when=lambda self: self.verify_bits is not None)
+    """The other pins that the macro drives, as the core sees them."""
 
     def __init__(self, lines: int, verify_bits: int | None) -> None:
-        write = verify_bits is not None
-        words, width = range(max(-(-lines // MASK_WORD), 2)), min(lines, MASK_WORD)
-        answers = {"hold": Out(1)} | ({"verify_valid": Out(1), "verify_code": Out(verify_bits)} if write else {})
-        super().__init__({
-            "request": In(1), "active": Out(1), "levels": In(ManualLevels(write=write)),
-            "strobes": In(ManualStrobes(write=write)),
-            "row_enable": In(1), "row": In(range(len(ROWS))), "row_word": In(words), "row_data": In(width),
-            "pulsing": Out(1), "cmp_word": In(words), "cmp_data": Out(MASK_WORD), **answers,
-        })
+        self.lines, self.verify_bits = lines, verify_bits
+        self.words = range(max(-(-lines // MASK_WORD), 2))
+        super().__init__()
 
 
 def manual_port(cfg: TnsaCoreConfig, write: WriteVerifyConfig | None = None) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from mho.hw.block import Resettable
 from mho.hw.ports import In, Out, array
 from mho.hw.tile.isa import ACCUMULATORS
 from mho.hw.tile.rtl.lanes.lane import TagLayout
-from mho.hw.tile.rtl.rotate import rotated, rows
+from mho.hw.tile.rtl.layouts import rotated, rows
 
 AT_A_TIME = 2
 """Accumulators that are read or added to in a cycle: as many as the core gives codes."""

@@ -5,8 +5,7 @@ from amaranth.lib.memory import Memory
 
 from mho.hw.ports import Component, In, Out, array
 from mho.hw.tile.config import TileConfig
-from mho.hw.tile.rtl.layouts import ParameterLayout
-from mho.hw.tile.rtl.rotate import rotated, rows
+from mho.hw.tile.rtl.layouts import ParameterLayout, rotated, rows
 
 INDEX_BITS = 10
 """Bits of the number of a parameter."""

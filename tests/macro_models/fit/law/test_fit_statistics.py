@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from mho.macro_models.cells.programming import programmed
 from mho.macro_models.devices import CAUSES, Device, load_device
 from mho.macro_models.devices.quantiles import mixture_quantile
+from mho.macro_models.devices.sections.heat import Temperature
 from mho.macro_models.devices.sections.law import Law
-from mho.macro_models.devices.sections.temperature import Temperature
 from mho.macro_models.errors import InputError
 from mho.macro_models.fit import Measurements, device_toml, fit_device, read_measurements
 from mho.macro_models.fit.law.statistics import even_codes, summarise

@@ -20,6 +20,7 @@ OPERATIONS = 6
 CHIPS: Mapping[str, tuple[str, Mapping[str, object]]] = {
     "array": ("array-32", {"core.rows": 16, "core.columns": 16, "adc.columns": 4}),
     "pwm": ("pwm16-core", {}),
+    "engine": ("pwm16-core", {"programming.engine": True}),
     "sram": ("sram-64", {"core.rows": 16, "core.columns": 32}),
 }
 
@@ -115,6 +116,22 @@ MUTANTS: Mapping[str, Mapping[str, Mutant]] = {
         "no highest frequency": law("u > 64'd442499072 ? 64'd442499072 : u", "u"),
         "pulses are twice as long": law("ticks_pp[row] + device_pos", "ticks_pp[row] + 2 * device_pos"),
     },
+    "engine": {
+        "pulses never": quick("must count less after a pulse of 255 than of 0", pulse="1'b0"),
+        "devices are never read": wires(verify="1'b0"), "products read devices": wires(verify="1'b1"),
+        "amplitudes never written": wires(amplitude_write="1'b0"),
+        "amplitudes of the first column alone": wires(amplitude_column="4'd0"),
+        "amplitudes of columns reversed": quick(
+            "must change in the columns that pulses are for", amplitude_column="turned(amplitude_column)"),
+        "amplitudes of columns off by one": wires(amplitude_column="next(amplitude_column)"),
+        "amplitudes reversed": wires(amplitude_data="{amplitude_data[8], turned(amplitude_data)}"),
+        "amplitudes inverted": wires(amplitude_data="amplitude_data ^ 9'h0ff"),
+        "amplitudes stuck": wires(amplitude_data="{amplitude_data[8], 8'd100}"),
+        "a larger amplitude leaves more": Mutant(law=[("~amplitude[k][7:0]", "amplitude[k][7:0]")]),
+        "devices come to no target": Mutant(law=[("~amplitude[k][7:0]", "{8{~amplitude[k][7]}}")],
+                                            said="less than half of them did"),
+        "counters swapped": wires(count_pos="inner_count_neg", count_neg="inner_count_pos"),
+    },
     "sram": ROWS | SAMPLES | {
         "plane stuck": quick(plane="3'd0"), "plane inverted": wires(plane="~plane"),
         "plane a cycle late": wires(plane="late_plane"),
@@ -157,6 +174,7 @@ def verified(chip: Chip, number: int, monkeypatch: pytest.MonkeyPatch, simulator
 def test_the_ideal_macro_is_verified(kind: str, folders: Mapping[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     said = verified(wrong_chip(kind, folders[kind]), 0, monkeypatch)
     assert "behind its pins; cells given" in said
+    assert ("32 devices programmed" in said) == (kind == "engine")
     assert kind != "array" or "256 of 256 programmed: the verify codes are the codes that multiply" in said
 
 

@@ -12,8 +12,7 @@ from mho.rtl_gen.emit import module_texts
 from mho.sim.silicon.liberty.boolean import truth
 from mho.sim.silicon.liberty.library import LIBERTY, Library, liberty_text, parse_liberty
 from mho.sim.silicon.memories.macro import read_memory_macros
-from mho.sim.silicon.synthesis.blocks import Synthesis
-from mho.sim.silicon.synthesis.modules import without_comments
+from mho.sim.silicon.synthesis.blocks import Synthesis, without_comments
 
 LIBRARY = Path(__file__).parents[5] / "shared/data/ihp-sg13g2/sg13g2_stdcell_typ_1p20V_25C.lib.gz"
 

@@ -16,10 +16,9 @@ from mho.macro_models.errors import InputError
 from mho.macro_models.integer.operation import MvmOperation
 from mho.rtl_gen.emit import module_texts
 from mho.sim.silicon.area import Netlist, chip_area
-from mho.sim.silicon.power.activity import Activity, read_activity
+from mho.sim.silicon.power.activity import Activity, find_design, read_activity
 from mho.sim.silicon.power.energy import AVERAGE_ACTIVITY, chip_energy
-from mho.sim.silicon.power.traced import find_design
-from mho.sim.silicon.synthesis.modules import macro_stub, without_comments
+from mho.sim.silicon.synthesis.blocks import macro_stub, without_comments
 from mho.sim.tile_networks.build import sources_of_mesh
 
 ROOT = Path(__file__).parents[4]

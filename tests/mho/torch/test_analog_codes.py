@@ -1,0 +1,143 @@
+"""Codes of converted networks, bit for bit, and what noise does to them."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mho.api.net import Net
+
+torch = pytest.importorskip("torch", reason="PyTorch is missing: pip install 'mho[torch]'")
+
+import mho.torch  # noqa: E402
+from tests.torch_models import MODELS  # noqa: E402
+
+Array = np.ndarray
+SLOW = pytest.mark.slow
+
+
+def converted(name: str, chip: str = "tnsa64-core", count: int = 16, **options: Any) -> tuple[Any, Array]:
+    torch.manual_seed(0)
+    build, shape = MODELS[name]
+    x = np.random.default_rng(0).uniform(-1, 1, (count, *shape)).astype("f4")
+    return mho.torch.convert(build().eval(), chip, calibrate=x, **options), x
+
+
+def assert_codes_of_functional(analog: Any, x: Array, network: Any = None) -> None:
+    analog.eval().keep_codes()
+    analog.noise = False
+    with torch.no_grad():
+        outputs = analog(torch.from_numpy(x)).numpy()
+    run = Net(network or analog.network).run(x, device="ideal", time=0)
+    assert list(analog.codes) == list(run.codes)
+    for layer, codes in run.codes.items():
+        assert len(np.unique(codes)) > 2
+        np.testing.assert_array_equal(analog.codes[layer].numpy(), codes)
+    np.testing.assert_allclose(outputs, run.outputs.reshape(outputs.shape), rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MODELS)
+def test_codes_without_noise_are_those_of_the_functional_backend(name: str) -> None:
+    assert_codes_of_functional(*converted(name))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("chip", "options"), [
+    ("tnsa64-2x2", {}), ("tnsa64-2x2", {"layers": {"point": {"slices": 2}}}), ("neurram", {"tolerance": 0.0}),
+])
+def test_so_they_are_on_tiles_with_slices_and_with_all_bits(chip: str, options: dict[str, Any]) -> None:
+    assert_codes_of_functional(*converted("residual", chip, **options))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["conv2", "lstm"])
+def test_mean_and_deviation_of_noisy_outputs_are_those_of_the_functional_backend(name: str) -> None:
+    """Over 200 chips: means within 5 standard errors, deviations, pooled over outputs that differ, within 5 %."""
+    analog, x = converted(name, device="rram-neurram", time="1d")
+    wanted = Net(analog.network).run(x, device="rram-neurram", time="1d", seeds=200).outputs.reshape(200, -1)
+    torch.manual_seed(1)
+    inputs = torch.from_numpy(x)
+    passes: dict[str, Callable[[], Any]] = {"exact": analog.eval, "smooth": analog.train}
+    for kind, prepare in passes.items():
+        prepare()
+        with torch.no_grad():
+            made = np.stack([analog(inputs).numpy().ravel() for _ in range(200)])
+        error = np.sqrt((wanted.var(axis=0) + made.var(axis=0)) / 200).mean()
+        assert np.abs(made.mean(axis=0) - wanted.mean(axis=0)).mean() < 5 * error, kind
+        ratio = np.sqrt(made.var(axis=0).mean() / wanted.var(axis=0).mean())
+        assert abs(ratio - 1.0) < (0.05 if kind == "exact" else 0.1), (kind, ratio)
+        assert made.std(axis=0).mean() > 0
+
+
+@pytest.mark.slow
+def test_gradients_without_noise_are_those_of_the_float_network() -> None:
+    """Straight through: up to what rounding moves, in the same direction."""
+    analog, x = converted("conv2", tolerance=0.0)
+    module = MODELS["conv2"][0]
+    torch.manual_seed(0)
+    plain, inputs = module().eval(), torch.from_numpy(x)
+    plain(inputs).pow(2).sum().backward()
+    analog.noise = False
+    for mode in (analog.train, analog.eval):
+        mode()
+        analog.zero_grad()
+        analog(inputs).pow(2).sum().backward()
+        made, wanted = analog.layer("5").weight.grad.flatten(), plain[5].weight.grad.flatten().double()
+        assert torch.nn.functional.cosine_similarity(made, wanted, dim=0) > 0.99
+        assert abs(made.norm() / wanted.norm() - 1.0) < 0.1
+
+
+def test_other_kinds_of_cores_are_refused() -> None:
+    with pytest.raises(mho.InputError, match=r"core\.kind must be tnsa"):
+        mho.torch.convert(MODELS["linear"][0](), "array-32", calibrate=np.ones((4, 12)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "options"), [
+    ("linear", {}), ("residual", {}), ("conv2", {"copies": 1, "layers": {"5": {"slices": 2}}}), ("rnn", {}),
+])
+def test_other_weights_and_ranges_are_taken_by_the_network_as_they_are(name: str, options: dict[str, Any]) -> None:
+    analog, x = converted(name, **options)
+    torch.manual_seed(2)
+    before = analog.net().sha256
+    with torch.no_grad():
+        for parameter in analog.parameters():
+            scale = 0.1 if parameter.ndim == 0 else 0.1 * float(parameter.abs().max())
+            parameter += scale * torch.randn_like(parameter)
+    assert analog.net().sha256 != before
+    assert_codes_of_functional(analog, x, analog.net().network)
+    # The float network has the weights, too.
+    run = analog.net().run(x, device="ideal", time=0)
+    np.testing.assert_allclose(run.outputs, analog.net().reference(x), atol=0.25 * np.abs(run.outputs).max())
+
+
+@pytest.mark.slow
+def test_a_chip_s_own_weights_as_a_state() -> None:
+    """On perfect cells they are the module's; on a chip its outputs are those of the float network with them."""
+    analog, x = converted("conv2", tolerance=0.0, copies=1)
+    weights = [layer.weight.detach().clone() for layer in analog.layers]
+    exact = mho.torch.chip_state(analog, device="ideal", time=0)
+    for k, weight in enumerate(weights):
+        # Some weights are clipped.
+        off = (exact[f"layers.{k}.weight"] - weight).abs().flatten().sort().values
+        assert off[int(0.7 * len(off))] < 0.05 * weight.abs().max()
+    run = analog.net().run(x, device="rram-neurram", time="1d", seed=5, without=("read-noise",))
+    analog.load_state_dict(mho.torch.chip_state(analog, device="rram-neurram", seed=5))
+    read, plain = analog.net().reference(x), run.reference
+    assert np.abs(read - run.outputs).mean() < 0.5 * np.abs(plain - run.outputs).mean()
+
+
+@pytest.mark.slow
+def test_measured_codes_take_the_place_of_computed_ones() -> None:
+    analog, x = converted("conv2")
+    run = Net(analog.network).run(x, device="rram-neurram", time="1d", seed=7)
+    inputs = torch.from_numpy(x)
+    analog.eval()
+    np.testing.assert_allclose(analog(inputs, measured=run.codes).detach().numpy(), run.outputs, atol=1e-5)
+    analog.train()
+    outputs = analog(inputs, measured=run.codes)
+    np.testing.assert_allclose(outputs.detach().numpy(), run.outputs, atol=1e-5)
+    outputs.sum().backward()
+    assert all(layer.weight.grad.abs().max() > 0 for layer in analog.layers)

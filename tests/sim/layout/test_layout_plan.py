@@ -1,0 +1,34 @@
+"""The outline of a block: macros lie within the rows, apart from each other, and cells find room."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mho.sim.layout.block import Block
+from mho.sim.layout.plan import write_outline
+
+MARGIN_um = 20.0
+
+
+@pytest.mark.parametrize("area", [None, 2e3, 5e5])
+@pytest.mark.parametrize("size", [(100.0, 246.0), (700.0, 90.0), (30.0, 900.0)])
+@pytest.mark.parametrize("count", [0, 1, 3, 12])
+def test_macros_lie_apart_and_inside(tmp_path: Path, area: float | None, size: tuple[float, float], count: int) -> None:
+    """Also of a module without cells, or with fewer of them than its macros are large."""
+    block = Block(top="top", sources=(), stubs=(), constraints="", macro="macro", lef="m.lef", liberty="", netlist="",
+                  layout="", macro_size=size, supplies={}, period_ns=10.0)
+    counts: dict[str, float] = {"num_cells": 1} | ({} if area is None else {"area": area})
+    (tmp_path / "synth.json").write_text(json.dumps({"design": counts}))
+    (tmp_path / "synth.v").write_text("".join(f"  macro \\tile_{k}.macro  (\n" for k in range(count)))
+    whole = write_outline({"density": 0.6}, block, tmp_path)
+    boxes = [(x, y, x + size[0], y + size[1]) for _, x, y in whole["macros"]]
+    assert [name for name, *_ in whole["macros"]] == [f"tile_{k}.macro" for k in range(count)]
+    for left, bottom, right, top in boxes:
+        assert MARGIN_um <= left < right <= whole["width"] - MARGIN_um
+        assert MARGIN_um <= bottom < top <= whole["height"] - MARGIN_um
+    for number, (left, bottom, right, top) in enumerate(boxes):
+        for other in boxes[:number]:
+            assert right <= other[0] or other[2] <= left or top <= other[1] or other[3] <= bottom
+    rows = (whole["width"] - 2 * MARGIN_um) * (whole["height"] - 2 * MARGIN_um)
+    assert (area or 0.0) / 0.6 <= rows - count * size[0] * size[1]
