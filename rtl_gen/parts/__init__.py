@@ -9,7 +9,7 @@ from mho.hw.config import Chip
 from mho.hw.host.registers import AddressMap
 from mho.hw.kinds import core_blocks
 from mho.hw.noc.config import MeshConfig
-from mho.hw.noc.mesh import Mesh
+from mho.hw.noc.node import Mesh
 from mho.hw.noc.registers.map import node_map
 from mho.hw.noc.registers.packet import NODE_BITS
 from mho.hw.tile.config import tile_number

@@ -1,4 +1,4 @@
-"""A network for a host in C: a header, a source of constant arrays, and the driver that both are for."""
+"""A network for a host: in C, with a driver, or as data for any language."""
 
 import io
 import json

@@ -14,7 +14,7 @@ from mho.hw.kinds.tnsa.bring_up.trim import DurationLayout
 from mho.hw.kinds.tnsa.config import OPERATIONS, TnsaCoreConfig, constant_name
 from mho.hw.kinds.tnsa.converters import CONVERTERS
 from mho.hw.kinds.tnsa.inputs.loader import StagedLayout
-from mho.hw.kinds.tnsa.results.counters import COUNT_BITS
+from mho.hw.kinds.tnsa.results.drain import COUNT_BITS
 from mho.hw.ports import In, Out
 from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, STEP_WIDTH, MvmOperation
 

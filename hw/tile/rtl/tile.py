@@ -1,4 +1,4 @@
-"""A tile with its core and its node: all that is between the macro's pins and the neighbours."""
+"""A tile with its core and its node, and all tiles of a chip, joined to a mesh, with the host at the corner."""
 
 from collections.abc import Sequence
 from functools import reduce
@@ -15,8 +15,7 @@ from mho.hw.host.bus import BusSplit, Region, connect_narrow
 from mho.hw.host.core.blocks import CoreBlocks
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.host_port import host_ports
-from mho.hw.noc.mesh import join_nodes
-from mho.hw.noc.node import Node
+from mho.hw.noc.node import Node, join_nodes
 from mho.hw.ports import Component, In, Out
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.rtl.controller import TileController
