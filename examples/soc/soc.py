@@ -70,7 +70,8 @@ def write_data(folder: Path, net: mho.Net, images: np.ndarray, labels: np.ndarra
     net.export(folder, name="network")
     pixels = np.repeat(np.arange(int(images.max()) + 1.0)[:, None], images.shape[1], axis=1)
     codes = net.network.program.input.compute(pixels.reshape(-1, *net.network.model.inputs[0][1]))
-    lines = [f"#define DATA_IMAGES {len(images)}u"]
+    sizes = {"IMAGES": len(images), "INPUTS": images.shape[1], "LANES": len(net.network.program.output.scale)}
+    lines = [f"#define DATA_{name} {size}u" for name, size in sizes.items()]
     for kind, name, rows in (("uint8_t", "images", images), ("int16_t", "codes", codes), ("uint8_t", "labels", labels)):
         lines.append(f"static const {kind} data_{name}[] = {{{', '.join(map(str, rows.ravel().tolist()))}}};")
     (folder / "data.h").write_text("\n".join(lines) + "\n")

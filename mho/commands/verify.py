@@ -46,6 +46,7 @@ seed_option = click.option(
     "--netlist", metavar="F.v", type=READS, help="Verify this netlist of the core instead of the generated Verilog."
 )
 @click.option("--library", metavar="LIB.v", type=READS, help="Models of the standard cells that the netlist uses.")
+@click.option("--sdf", metavar="F.sdf", type=READS, help="Delays of the netlist, with --sim icarus.")
 @click.option("--cells", "library_before", type=READS, hidden=True)  # its name in 0.1; elsewhere those of an array
 @click.option("--waves", metavar="F.fst", type=WAVES, help="Write the waveforms.")
 @click.option(
@@ -55,7 +56,7 @@ seed_option = click.option(
 @common_options
 def core_command(
     chip: str | None, overrides: tuple[str, ...], sim: str, netlist: str | None, library: str | None,
-    library_before: str | None, waves: str | None, operations: int, seed: int, out: Output,
+    library_before: str | None, sdf: str | None, waves: str | None, operations: int, seed: int, out: Output,
 ) -> None:
     """Run the cocotb benches on the generated Verilog of a chip's core, or on a gate-level netlist of it.
 
@@ -79,6 +80,7 @@ def core_command(
         simulator=sim,
         netlist=None if netlist is None else Path(netlist),
         cells=None if library is None else Path(library),
+        sdf=None if sdf is None else Path(sdf),
         waves=None if waves is None else Path(waves),
         operations=operations,
         seed=seed,

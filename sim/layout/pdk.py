@@ -48,6 +48,10 @@ class Pdk:
     routing: dict[str, Any]
     fill: list[dict[str, Any]]
 
+    def has(self, use: str) -> bool:
+        """Whether the file of a use is there, packed or not."""
+        return any((self.folder / f"{self.files[use]}{end}").is_file() for end in ("", ".gz"))
+
     def file(self, path: str, folder: Path) -> Path:
         """A file of the PDK; one that is packed is unpacked into a folder.
 
@@ -88,7 +92,7 @@ def find_pdk(folder: Path) -> Pdk:
         return _read(own, folder)
     shipped = sorted(Path(next(iter(pdks.__path__))).glob("*.toml"))
     for pdk in (_read(path, folder) for path in shipped):
-        if any((folder / f"{pdk.files['technology']}{end}").is_file() for end in ("", ".gz")):
+        if pdk.has("technology"):
             return pdk
     names = ", ".join(path.stem for path in shipped)
     raise InputError(f"{folder}: must be the PDK of {names}, or have settings of its own in {OWN_SETTINGS}")

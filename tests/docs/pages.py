@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,8 @@ def execute(page: Path, names: dict[str, Any]) -> None:
         if block.title and block.language in ("toml", "text", "python"):
             Path(block.title).write_text(block.text, encoding="utf-8")
         elif block.language == "python":
+            if "import torch" in block.text and find_spec("torch") is None:
+                return  # and so does all that follows need it
             exec(compile(block.text, block.place, "exec"), names)
         elif block.language == "sh":
             for line in block.commands():
