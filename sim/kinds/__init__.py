@@ -7,13 +7,15 @@ co-simulation has to be fast brings ``BODY`` as well, with SystemVerilog and C++
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mho.hw.config import Chip
 from mho.macro_models.errors import InputError
 from mho.macro_models.registry import discovered, module_of
 from mho.sim.macros import SimulatedMacro
 from mho.sim.pins import PinBody
+
+if TYPE_CHECKING:
+    from mho.hw.config import Chip
 
 __all__ = ["Body", "body", "kinds_with_bodies", "macros_of_kinds", "pin_body"]
 
@@ -31,7 +33,7 @@ class Body:
     macro: type[SimulatedMacro] | None = None
     """Class of its macros in the simulation; None where the body is generated."""
 
-    def text(self, chip: Chip, module: str) -> str:
+    def text(self, chip: "Chip", module: str) -> str:
         """Its SystemVerilog, of the module ``module``."""
         if not self.hdl:
             from mho.rtl_gen.macro.body import dpi_body
@@ -41,7 +43,7 @@ class Body:
         return f"`define MHO_MACRO {module}\n{text}`undef MHO_MACRO\n"
 
 
-def body(chip: Chip) -> Body:
+def body(chip: "Chip") -> Body:
     """What stands behind the pins of the macros of a chip.
 
     Raises

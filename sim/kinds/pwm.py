@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 from ctypes import POINTER, Structure, c_int32, c_uint8, c_uint64
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.hw.config import Chip
 from mho.macro_models.errors import ToolError
 from mho.macro_models.integer.pwm.converter import COUNTER_BITS, LEVEL_BITS, unpack_trim
 from mho.macro_models.integer.pwm.operation import MAGNITUDE_BITS
@@ -18,6 +17,9 @@ from mho.macro_models.pwm.programming import ProgrammedRows
 from mho.sim.kinds import Body
 from mho.sim.macros import SimulatedMacro
 from mho.sim.pins import PinBody, Pins
+
+if TYPE_CHECKING:
+    from mho.hw.config import Chip
 
 _LINES, _DEVICES = 256, 1024
 PULSE = 1 << 6
@@ -270,7 +272,7 @@ class PwmMacro(SimulatedMacro):
         result.failure = self.failure
 
 
-def _defines(chip: Chip) -> Mapping[str, object]:
+def _defines(chip: "Chip") -> Mapping[str, object]:
     # Imported here: the process of a simulator needs no hardware.
     from mho.hw.kinds import core_blocks
 

@@ -1,17 +1,20 @@
 """Transposable macros of a simulation: at their pins, and lazily behind C++."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from mho.hw.config import Chip
 from mho.sim.kinds import Body
 from mho.sim.kinds.tnsa.macro import TnsaMacro, TnsaPins
+
+if TYPE_CHECKING:
+    from mho.hw.config import Chip
 
 __all__ = ["BODY", "PINS"]
 
 PINS = TnsaPins
 
 
-def _defines(chip: Chip) -> Mapping[str, object]:
+def _defines(chip: "Chip") -> Mapping[str, object]:
     # Imported here: the process of a simulator needs no hardware.
     from mho.hw.kinds import core_blocks
     from mho.hw.kinds.tnsa.bring_up.trim import TrimLayout

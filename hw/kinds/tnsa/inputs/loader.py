@@ -87,14 +87,14 @@ class OperationLoader(CodeLoader[TnsaCoreConfig]):
     -------
     <the members of :class:`CodeLoader`>
         ``staged`` is a :class:`StagedLayout`, ``planes`` are those of all lines, see :func:`staged_planes`.
-    most_in_bits, most_out_bits : In(4)
-        With ``cfg.trim``: see :class:`mho.hw.kinds.tnsa.inputs.loader.OpCheck`.
     """
 
     staged = Out(StagedLayout())
     planes = array(Out(lambda self: self.cfg.lines), MAX_BITS)
+
     most_in_bits = In(4, when=lambda self: self.cfg.trim)
     most_out_bits = In(4, when=lambda self: self.cfg.trim)
+    """With ``cfg.trim``: see :class:`mho.hw.kinds.tnsa.inputs.loader.OpCheck`."""
 
     @property
     def descriptor(self) -> Any:
@@ -164,36 +164,29 @@ class LineRegisters(Resettable[TnsaCoreConfig]):
 
     ``load``, ``drive`` and ``clear`` take effect at the next clock edge. The registers are 0 outside sampling, so that
     no line is driven while the converter works.
-
-    Members
-    -------
-    load : In(1)
-        Take over a conversion: ``backward``, ``in_signed``, ``planes`` (see :class:`OperationLoader`), ``driven``.
-    upper : In(1)
-        With ``load``: its planes are 4 to 7, those of an MSB segment, and not 0 to 3.
-    drive : In(1)
-        Put a plane on the lines.
-    select : In(2)
-        Which of the four.
-    clear : In(1)
-        Release the lines.
-    bl_pos, bl_neg, sl_pos, sl_neg : Out(cfg.lines)
-        To the pins: a flip-flop and a gate, the other side of which changes only with ``load``, while all lines are 0.
     """
 
     load = In(1)
+    """Take over a conversion: ``backward``, ``in_signed``, ``planes`` (see :class:`OperationLoader`), ``driven``."""
     upper = In(1)
+    """With ``load``: its planes are 4 to 7, those of an MSB segment, and not 0 to 3."""
     backward = In(1)
     in_signed = In(1)
     planes = array(In(lambda self: self.cfg.lines), MAX_BITS)
     driven = In(lambda self: self.cfg.lines)
+
     drive = In(1)
+    """Put a plane on the lines."""
     select = In(2)
+    """Which of the four."""
     clear = In(1)
+    """Release the lines."""
     bl_pos = Out(lambda self: self.cfg.lines)
     bl_neg = Out(lambda self: self.cfg.lines)
     sl_pos = Out(lambda self: self.cfg.lines)
     sl_neg = Out(lambda self: self.cfg.lines)
+    """To the pins: a flip-flop and a gate, the other side of which changes only with ``load``, while all lines are
+    0."""
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

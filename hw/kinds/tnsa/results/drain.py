@@ -26,48 +26,35 @@ class LineCounters(Resettable[TnsaCoreConfig]):
     which lines have lost bit k, so that a step is one operation on a vector for each bit, and a line has flipped if it
     has lost any. The count is ``cap & ~removed``. Results stay until the next ``latch``. The numpy reference is
     :func:`mho.macro_models.integer.converter.convert`.
-
-    Members
-    -------
-    cmp : In(cfg.lines)
-        The macro's comparators: 1 where the charge is negative.
-    load : In(1)
-        An operation starts: take over its ``enabled``.
-    latch, step : In(1)
-        Evaluate ``cmp`` as the sign, or after a decrement.
-    binary, relu : In(1)
-        Of the operation.
-    cap, count : In(7)
-        Largest count, at ``latch``; decrements before the last one.
-    scale : In(3)
-        Bit that a binary search has just tried.
-    pending : Out(1)
-        A line that counts will not have flipped after this ``latch`` or ``step``. Combinational from ``cmp``.
-    negative : Out(cfg.lines)
-        Signs.
-    removed : Out(cfg.lines).array(7)
-        Bits of the cap that the counts do not have.
-    held_cap : Out(7)
-        The cap of these counts.
-    live : Out(cfg.lines)
-        Lines that have a code; that of the others is 0: they are not enabled, or suppressed by ReLU.
     """
 
     cmp = In(lambda self: self.cfg.lines)
+    """The macro's comparators: 1 where the charge is negative."""
     load = In(1)
+    """An operation starts: take over its ``enabled``."""
     enabled = In(lambda self: self.cfg.lines)
+
     latch = In(1)
     step = In(1)
+    """Evaluate ``cmp`` as the sign, or after a decrement."""
     binary = In(1)
     relu = In(1)
+    """Of the operation."""
     cap = In(COUNT_BITS)
     count = In(COUNT_BITS)
+    """Largest count, at ``latch``; decrements before the last one."""
     scale = In(3)
+    """Bit that a binary search has just tried."""
     pending = Out(1)
+    """A line that counts will not have flipped after this ``latch`` or ``step``. Combinational from ``cmp``."""
     negative = Out(lambda self: self.cfg.lines)
+    """Signs."""
     removed = array(Out(lambda self: self.cfg.lines), COUNT_BITS)
+    """Bits of the cap that the counts do not have."""
     held_cap = Out(COUNT_BITS)
+    """The cap of these counts."""
     live = Out(lambda self: self.cfg.lines)
+    """Lines that have a code; that of the others is 0: they are not enabled, or suppressed by ReLU."""
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
