@@ -1,4 +1,4 @@
-"""Registries made of files: a folder that holds a module for each kind, found by its name."""
+"""Modules found by their names: registries made of files, and packages whose names are imported when first used."""
 
 import sys
 from collections.abc import Callable, Mapping, Sequence

@@ -14,7 +14,7 @@ import click
 from mho.macro_models.errors import MhoError, one_sentence
 from mho.terminal import interrupt
 from mho.terminal.console import say
-from mho.terminal.options import LazyGroup
+from mho.terminal.groups import LazyGroup
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("mho.commands.demo", "The main job on shipped data: real images through the generated Verilog."),

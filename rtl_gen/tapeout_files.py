@@ -1,4 +1,4 @@
-"""Files by which other tools take the Verilog: list, constraints, FuseSoC core, LibreLane configuration."""
+"""Files by which other tools take the Verilog, and the page of the folder that says what to read first."""
 
 import json
 import re

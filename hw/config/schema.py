@@ -1,4 +1,4 @@
-"""JSON Schema of the chip description, for editors that check and complete TOML.
+"""JSON Schema and reference page of the chip description, as editors and readers want them.
 
 The shipped file ``chip.schema.json`` is ``schema_text()``; ``python -m mho.hw.config`` writes it anew.
 """

@@ -1,4 +1,4 @@
-"""Static parameters of an emulated macro: what it holds, and how many cells it meets in a cycle."""
+"""Static parameters of an emulated macro, and the words of its load port."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass

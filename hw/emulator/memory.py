@@ -1,4 +1,4 @@
-"""The memory of the cells: block RAM, or the single-ported RAM of an iCE40 UP5K."""
+"""Memories of an emulator: its cells, and tables of what its converters do for a few operations at a time."""
 
 from amaranth.hdl import C, Cat, ClockSignal, Const, Instance, Module, Signal, signed
 from amaranth.lib.memory import Memory

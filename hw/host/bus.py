@@ -1,4 +1,4 @@
-"""The register bus inside: one request, one response, whatever the bus outside."""
+"""The register bus inside, whatever the bus outside, and its division between regions of the address space."""
 
 from dataclasses import dataclass
 from functools import reduce

@@ -1,4 +1,4 @@
-"""A register map: one definition, from which the bank, the documents, the C header and the SystemRDL come."""
+"""A register map: one definition, of which bank, documents, C header and SystemRDL are made; spaces of several."""
 
 import re
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Flits: every one carries its own destinations."""
+"""Flits: every one carries its own destinations; and the channels that they take."""
 
 from dataclasses import dataclass
 from typing import Any

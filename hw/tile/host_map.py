@@ -1,4 +1,4 @@
-"""The map of what a host reaches of a tile, in which :class:`mho.hw.tile.rtl.host.HostAccess` answers."""
+"""What a host reaches of a tile: the map of its registers and memories, and what it writes before a tile starts."""
 
 import numpy as np
 

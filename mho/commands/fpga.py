@@ -6,7 +6,8 @@ from pathlib import Path
 import click
 
 from mho.terminal.console import Output
-from mho.terminal.options import BOARD, CHIP, Group, chip_option, common_options, example, noise_option, set_option
+from mho.terminal.groups import Group
+from mho.terminal.options import BOARD, CHIP, chip_option, common_options, example, noise_option, set_option
 from mho.terminal.paths import READS, WORD, Writes
 
 

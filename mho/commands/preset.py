@@ -5,7 +5,8 @@ import click
 from mho.macro_models.errors import InputError
 from mho.macro_models.output import write_output
 from mho.terminal.console import Output
-from mho.terminal.options import PRESET, Group, chip_argument, common_options, example
+from mho.terminal.groups import Group
+from mho.terminal.options import PRESET, chip_argument, common_options, example
 from mho.terminal.paths import WRITES
 
 

@@ -8,7 +8,8 @@ import click
 
 from mho.macro_models.errors import InputError
 from mho.terminal.console import Output
-from mho.terminal.options import Group, chip_option, common_options, example
+from mho.terminal.groups import Group
+from mho.terminal.options import chip_option, common_options, example
 from mho.terminal.paths import FIGURE, READS, WAVES, WORD
 
 if TYPE_CHECKING:

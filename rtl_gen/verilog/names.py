@@ -1,4 +1,4 @@
-"""Identifiers of the generated Verilog: plain, unique, the same from run to run."""
+"""Identifiers of the generated Verilog, plain and unique, and how its lines are laid out."""
 
 import re
 from collections.abc import Iterable, Sequence

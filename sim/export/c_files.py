@@ -1,4 +1,4 @@
-"""A network for a host in C: a header, a source of constant arrays, and the driver that both are for."""
+"""A network for a host: in C, with a driver, or as data for any language."""
 
 import io
 import json
@@ -15,7 +15,7 @@ from mho.hw.host.core.write_map import WORD_FLAG
 from mho.hw.noc.interface.words import UNIT, credit_tag
 from mho.hw.tile.host_map import RESET, START
 from mho.macro_models.errors import InputError
-from mho.rtl_gen.drivers import TILES_HEADER, tile_driver
+from mho.rtl_gen.registers import TILES_HEADER, tile_driver
 from mho.rtl_gen.templates import fill, template
 from mho.sim.export.c_text import array
 from mho.sim.export.listing import TAG_AT, Listing, Put, Taken

@@ -28,25 +28,18 @@ _SHAPE: dict[str, dict[str, type]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Pdk:
-    """A process.
-
-    Parameters
-    ----------
-    name, folder
-        Of its settings; where its files are.
-    files, corners
-        Paths in the folder, by use; Liberty of the cells by corner.
-    cells, routing, fill
-        Names of cells; layers and tracks; rules of fill: as in the settings.
-    """
+    """A process."""
 
     name: str
     folder: Path
+    """Of its settings; where its files are."""
     files: dict[str, str]
     corners: dict[str, str]
+    """Paths in the folder, by use; Liberty of the cells by corner."""
     cells: dict[str, Any]
     routing: dict[str, Any]
     fill: list[dict[str, Any]]
+    """Names of cells; layers and tracks; rules of fill: as in the settings."""
 
     def has(self, use: str) -> bool:
         """Whether the file of a use is there, packed or not."""

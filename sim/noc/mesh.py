@@ -1,4 +1,4 @@
-"""The generated Verilog of a mesh in Verilator: traffic in, arrivals out, as :mod:`mho.hw.noc.router.model`."""
+"""The Verilog of a mesh in Verilator: traffic in, arrivals out, and whether all arrived once and in order."""
 
 import resource
 from dataclasses import dataclass

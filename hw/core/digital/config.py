@@ -1,4 +1,4 @@
-"""What follows for the configuration of a core of rows and columns from its phases and its converter."""
+"""What follows for a core of rows and columns from its phases, and the converters that it may have."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass

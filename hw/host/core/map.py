@@ -1,4 +1,4 @@
-"""Registers that every core has behind a bus, whatever its kind, and those of write-verify."""
+"""Registers that every core has behind a bus, whatever its kind, and what a host does with them."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace

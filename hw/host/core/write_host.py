@@ -15,28 +15,21 @@ _COUNTERS = ("sets", "resets", "forms", "reads", "pulsed", "faults")
 
 
 class WriteQueues(Resettable[WriteVerifyConfig]):
-    """Queues of targets and results between the bus and write-verify.
-
-    Members
-    -------
-    put, put_data : In
-        Write the word of a target. Ignored without room.
-    take : In(1)
-        Read a result; its word follows one cycle later in ``taken``, 0 without a result.
-    room, waiting : Out
-        Targets that can be put, results that can be taken.
-    target, cell : streams
-        To and from write-verify.
-    """
+    """Queues of targets and results between the bus and write-verify."""
 
     put = In(1)
     put_data = In(32)
+    """Write the word of a target. Ignored without room."""
     take = In(1)
+    """Read a result; its word follows one cycle later in ``taken``, 0 without a result."""
     taken = Out(32)
+
     room = Out(range(FIFO_DEPTH + 1))
     waiting = Out(range(FIFO_DEPTH + 1))
+    """Targets that can be put, results that can be taken."""
     target = Out(lambda self: stream.Signature(TargetLayout(self.cfg)))
     cell = In(lambda self: stream.Signature(CellLayout(self.cfg)))
+    """To and from write-verify."""
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

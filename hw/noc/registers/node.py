@@ -1,4 +1,4 @@
-"""The registers behind a node: its own, and those of its tile."""
+"""The registers behind a node: its own, and those of its tile, and what serves requests to them."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The router: one cycle a hop, every flit routes itself."""
+"""The router and its inputs: one cycle a hop, every flit routes itself."""
 
 from typing import Any
 

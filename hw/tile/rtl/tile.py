@@ -1,4 +1,4 @@
-"""A tile with its core and its node: all that is between the macro's pins and the neighbours."""
+"""A tile with its core and its node, and all tiles of a chip, joined to a mesh, with the host at the corner."""
 
 from collections.abc import Sequence
 from functools import reduce
@@ -15,8 +15,7 @@ from mho.hw.host.bus import BusSplit, Region, connect_narrow
 from mho.hw.host.core.blocks import CoreBlocks
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.host_port import host_ports
-from mho.hw.noc.mesh import join_nodes
-from mho.hw.noc.node import Node
+from mho.hw.noc.node import Node, join_nodes
 from mho.hw.ports import Component, In, Out
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.rtl.controller import TileController
@@ -43,24 +42,20 @@ class Tile(Component[TileConfig]):
     -------
     <place and the channels of the neighbours of :class:`mho.hw.noc.node.Node`>
         The mesh.
-    macro : Out(core.pins)
-        The macro; only if it is outside.
-    programming_enable : In(1)
-        Enables programming; only if the core programs its cells.
-    irq, tile_irq : Out(1)
-        Interrupts of the core, and of the tile.
-    power_off : Out(1)
-        For a power switch of all but the node, see :class:`mho.hw.noc.registers.node.NodeRegisters`.
     """
 
     verilog_name = "core_tile"
 
     place: Any
     macro: Any = Out(lambda self: self.core.pins, when=lambda self: self.outside)
+    """The macro; only if it is outside."""
     programming_enable = In(1, when=lambda self: self.core.programs, init=1)
+    """Enables programming; only if the core programs its cells."""
     irq = Out(1)
     tile_irq = Out(1)
+    """Interrupts of the core, and of the tile."""
     power_off = Out(1)
+    """For a power switch of all but the node, see :class:`mho.hw.noc.registers.node.NodeRegisters`."""
 
     def __init__(self, cfg: TileConfig, mesh: MeshConfig, core: CoreBlocks, *, outside: bool = True) -> None:
         for name, own_size, around in (

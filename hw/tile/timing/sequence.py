@@ -6,8 +6,8 @@ cycle.
 
 from collections.abc import Mapping
 
-from mho.hw.tile.interpreter.loops import LoopStack
 from mho.hw.tile.interpreter.plans import Plan, plan_of
+from mho.hw.tile.interpreter.state import LoopStack
 from mho.hw.tile.isa import DESCRIPTORS, INSTRUCTIONS, Op, Operand, decode
 from mho.hw.tile.isa.rules import is_stream, is_walk
 from mho.hw.tile.timing.clock import Process

@@ -12,7 +12,8 @@ from mho.commands.device.fit_text import print_fit, print_pulses
 from mho.macro_models.errors import InputError
 from mho.macro_models.output import write_output
 from mho.terminal.console import Output
-from mho.terminal.options import DEVICE, Group, common_options, example
+from mho.terminal.groups import Group
+from mho.terminal.options import DEVICE, common_options, example
 from mho.terminal.paths import FIGURE, READS, WORD, Writes
 from mho.units import format_time
 
