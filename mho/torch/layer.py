@@ -15,7 +15,7 @@ from mho.compiler.program import DITHER, Layer
 from mho.hw.config import Chip
 from mho.macro_models.integer.vector import MULTIPLIER_MAX
 from mho.torch.cells import CellTables, WeightNoise
-from mho.torch.module import Module, rounded, straight
+from mho.torch.module import Module, rounded, straight, turned
 from mho.torch.patches import Patches
 from mho.torch.product import Sensed, TnsaProduct
 
@@ -227,7 +227,7 @@ class AnalogLayer(Module):
         total = total.add_(self._bias().float().reshape(-1, *[1] * (1 if geometry is None else 2)))
         total = total.relu_() if self.root.relu else total
         total = total if last is None else rounded(total * 2.0**-last.shift, last.low, last.high)
-        return (total if geometry is None else total.permute(1, 2, 3, 0)).reshape(-1, batch)
+        return (total if geometry is None else turned(total, 1, 2, 3, 0)).reshape(-1, batch)
 
     def _codes(self, codes: torch.Tensor, prepared: list[Sensed] | None, batch: int) -> list[torch.Tensor]:
         """Output codes of each product, (columns, positions * batch)."""

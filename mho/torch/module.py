@@ -56,6 +56,22 @@ class _Converted(torch.autograd.Function):
         return _within(gradient, whole, *ctx.range).mul_(2.0 * factor), None, None, of_factor, None
 
 
+class _Turned(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, dims: tuple[int, ...]) -> torch.Tensor:
+        ctx.back = tuple(np.argsort(dims))
+        return x.permute(dims).contiguous()
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[Any, ...]:
+        return gradients[0].permute(ctx.back).contiguous(), None
+
+
+def turned(x: torch.Tensor, *dims: int) -> torch.Tensor:
+    """Dimensions in another order, laid anew in memory, and so the gradient."""
+    return _Turned.apply(x, dims)
+
+
 def rounded(x: torch.Tensor, low: float, high: float) -> torch.Tensor:
     """``clip(floor(x + 1/2), low, high)``."""
     return _Rounded.apply(x, float(low), float(high))

@@ -9,7 +9,7 @@ import torch  # pyright: ignore[reportMissingImports]
 from mho.compiler.program import Call
 from mho.macro_models.integer.vector import PAD
 from mho.macro_models.integer.window import Window
-from mho.torch.module import Module
+from mho.torch.module import Module, turned
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Patches(Module):
     def image(self, values: torch.Tensor, reach: torch.Tensor | None) -> torch.Tensor:
         """With a geometry: the image with its edges, (batch, channels, rows, columns)."""
         assert self.geometry is not None
-        image, edges = values.unflatten(0, self.geometry.shape).permute(3, 0, 1, 2).contiguous(), self.geometry.edges
+        image, edges = turned(values.unflatten(0, self.geometry.shape), 3, 0, 1, 2), self.geometry.edges
         if not any(edges):
             return image
         if not bool(self.edge.any()):
