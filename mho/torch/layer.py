@@ -1,6 +1,6 @@
 """One layer of a chip on tensors: latent weights, their cells and converters, and what follows the sum of its codes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +15,8 @@ from mho.compiler.program import DITHER, Layer
 from mho.hw.config import Chip
 from mho.macro_models.integer.vector import MULTIPLIER_MAX
 from mho.torch.cells import CellTables, WeightNoise
-from mho.torch.module import Module, rounded, straight
+from mho.torch.module import Module, rounded, straight, turned
+from mho.torch.patches import Patches
 from mho.torch.product import Sensed, TnsaProduct
 
 
@@ -187,46 +188,46 @@ class AnalogLayer(Module):
         return of_smooth, of_exact
 
     def forward(
-        self, codes: torch.Tensor,
-        prepared: tuple[list[tuple[torch.Tensor, torch.Tensor]] | None, list[Sensed] | None], batch: int,
+        self, values: torch.Tensor, patches: Patches,
+        prepared: tuple[list[tuple[torch.Tensor, torch.Tensor]] | None, list[Sensed] | None],
         measured: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """Lanes, or codes of the next layer, (outputs * positions, batch), of codes (inputs, positions * batch).
+        """Lanes, or codes of the next layer, (outputs * positions, batch), of codes (elements, batch).
 
         ``measured`` are output codes that take the place of the layer's own, of the shape of :attr:`codes`.
         """
-        of_smooth, of_exact = prepared
-        smooth = None if of_smooth is None else self._smooth(codes.float(), of_smooth)
+        (of_smooth, of_exact), batch = prepared, values.shape[1]
+        smooth = None if of_smooth is None else self._smooth(values.float(), patches, of_smooth)
         if of_exact is None and measured is None:
             assert smooth is not None
-            return smooth.reshape(-1, batch)
+            return smooth
         with torch.no_grad():
-            exact = self._finished(self._codes(codes, of_exact, batch) if measured is None else self._split(measured))
+            made = self._split(measured) if measured is not None else self._codes(
+                patches(values, self.reach), of_exact, batch)
+            exact = self._finished(made).reshape(-1, batch)
         result = exact if smooth is None else straight(exact, smooth.double())
-        return (result.float() if of_exact is None else result).reshape(-1, batch)
+        return result.float() if of_exact is None else result
 
-    def _smooth(self, codes: torch.Tensor, prepared: list[tuple[torch.Tensor, torch.Tensor]]) -> torch.Tensor:
+    def _smooth(
+        self, values: torch.Tensor, patches: Patches, prepared: list[tuple[torch.Tensor, torch.Tensor]]
+    ) -> torch.Tensor:
         total: torch.Tensor | None = None
-        following, last = self.following(), self.root.requantise
-        for product, (weights, factor), piece in zip(self.products, prepared, self._pieces(codes), strict=True):
-            lanes = product.smooth(piece, weights, factor if following is None else factor / following.float())
+        following, last, batch = self.following(), self.root.requantise, values.shape[1]
+        geometry = patches.geometry if all(product.inputs is not None for product in self.products) else None
+        codes = (patches if geometry is None else patches.image)(values, self.reach)
+        for product, (weights, factor) in zip(self.products, prepared, strict=True):
+            factor = factor if following is None else factor / following.float()
+            lanes = product.smooth(codes, weights, factor, geometry)
             if not product.in_order:
-                whole = torch.zeros(len(self.unit), lanes.shape[1], device=lanes.device)
-                lanes = whole.index_add(0, product.smooth_outputs, lanes)
+                line = 0 if geometry is None else 1
+                whole = lanes.new_zeros([*lanes.shape[:line], len(self.unit), *lanes.shape[line + 1 :]])
+                lanes = whole.index_add(line, product.smooth_outputs, lanes)
             total = lanes if total is None else total.add_(lanes)
         assert total is not None
-        total = total.add_(self._bias().float()[:, None])
+        total = total.add_(self._bias().float().reshape(-1, *[1] * (1 if geometry is None else 2)))
         total = total.relu_() if self.root.relu else total
-        return total if last is None else rounded(total * 2.0**-last.shift, last.low, last.high)
-
-    def _pieces(self, codes: torch.Tensor) -> Sequence[torch.Tensor]:
-        """What each product takes; of segments that lie side by side by one split, whose gradient is one, too."""
-        ranges = sorted({(-1, -1) if p.inputs is None else (p.inputs.start, p.inputs.stop) for p in self.products})
-        if [start for start, _ in ranges] != [0, *(stop for _, stop in ranges[:-1])]:
-            return [product.taken(codes) for product in self.products]
-        pieces = codes.split([stop - start for start, stop in ranges]) if len(ranges) > 1 else (codes,)
-        part_of = {start: piece for (start, _), piece in zip(ranges, pieces, strict=True)}
-        return [part_of[product.inputs.start] for product in self.products]
+        total = total if last is None else rounded(total * 2.0**-last.shift, last.low, last.high)
+        return (total if geometry is None else turned(total, 1, 2, 3, 0)).reshape(-1, batch)
 
     def _codes(self, codes: torch.Tensor, prepared: list[Sensed] | None, batch: int) -> list[torch.Tensor]:
         """Output codes of each product, (columns, positions * batch)."""

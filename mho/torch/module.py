@@ -21,35 +21,55 @@ class Module(torch.nn.Module):
             self.register_buffer(name, tensor.long() if whole else tensor, persistent=False)
 
 
+def _within(gradient: torch.Tensor, whole: torch.Tensor, low: float, high: float) -> torch.Tensor:
+    """Gradients where whole numbers are between ``low`` and ``high``, in one pass; 0 elsewhere."""
+    return torch.ops.aten.hardtanh_backward(gradient, whole, low - 0.5, high + 0.5)
+
+
 class _Rounded(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, low: float, high: float) -> torch.Tensor:
         whole = (x + 0.5).floor_()
-        codes = whole.clamp(low, high)
-        ctx.save_for_backward(whole.eq(codes))
-        return codes
+        ctx.save_for_backward(whole)
+        ctx.range = low, high
+        return whole.clamp(low, high)
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[Any, ...]:
-        return gradients[0] * ctx.saved_tensors[0], None, None
+        return _within(gradients[0], ctx.saved_tensors[0], *ctx.range), None, None
 
 
 class _Converted(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, low: float, high: float, factor: torch.Tensor, relu: bool) -> torch.Tensor:
         whole = torch.floor(x)
-        codes = whole.clamp(0.0 if relu else low, high)
-        inside = whole.eq(codes)
-        if relu:
-            codes = torch.where(whole < 0, -0.5, codes)
-        ctx.save_for_backward(inside, factor, *([codes.clone()] if ctx.needs_input_grad[3] else []))
-        return codes.mul_(2.0 * factor).add_(factor)
+        ctx.save_for_backward(whole, factor)
+        ctx.range = -0.5 if relu else low, high
+        # Code 0 of a negative line is half a step below the first.
+        return torch.addcmul(factor, whole.clamp(*ctx.range), 2.0 * factor)
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[Any, ...]:
-        (gradient,), (inside, factor, *codes) = gradients, ctx.saved_tensors
-        of_factor = (gradient * (2.0 * codes[0] + 1.0)).sum(dim=1, keepdim=True) if codes else None
-        return (gradient * inside).mul_(2.0 * factor), None, None, of_factor, None
+        (gradient,), (whole, factor), of_factor = gradients, ctx.saved_tensors, None
+        if ctx.needs_input_grad[3]:
+            of_factor = (gradient * (2.0 * whole.clamp(*ctx.range) + 1.0)).sum_to_size(factor.shape)
+        return _within(gradient, whole, *ctx.range).mul_(2.0 * factor), None, None, of_factor, None
+
+
+class _Turned(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, dims: tuple[int, ...]) -> torch.Tensor:
+        ctx.back = tuple(np.argsort(dims))
+        return x.permute(dims).contiguous()
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[Any, ...]:
+        return gradients[0].permute(ctx.back).contiguous(), None
+
+
+def turned(x: torch.Tensor, *dims: int) -> torch.Tensor:
+    """Dimensions in another order, laid anew in memory, and so the gradient."""
+    return _Turned.apply(x, dims)
 
 
 def rounded(x: torch.Tensor, low: float, high: float) -> torch.Tensor:
@@ -58,7 +78,7 @@ def rounded(x: torch.Tensor, low: float, high: float) -> torch.Tensor:
 
 
 def converted(x: torch.Tensor, low: float, high: float, factor: torch.Tensor, relu: bool) -> torch.Tensor:
-    """``factor`` of shape (lines, 1) times codes in half steps, ``2 clip(floor(x), low, high) + 1``, (lines, vectors).
+    """``factor`` of each line times codes in half steps, ``2 clip(floor(x), low, high) + 1``.
 
     With ``relu`` negative lines have code 0.
     """

@@ -158,8 +158,7 @@ class AnalogNetwork(Module):
             lanes = parts[0] if len(parts) == 1 else torch.cat(parts)
             if isinstance(stage.operation, Call):
                 layer = self.layers[stage.operation.layer]
-                taken, own = module(lanes, layer.reach), codes.get(layer.name)
-                values.append(layer(taken, prepared[stage.operation.layer], lanes.shape[1], own))
+                values.append(layer(lanes, module, prepared[stage.operation.layer], codes.get(layer.name)))
             else:
                 values.append(module(lanes))
             for value in stage.inputs:

@@ -1,9 +1,7 @@
-"""What a layer takes at each position of an image, on tensors: elements first, the batch last."""
+"""What a layer takes at each position of an image, on tensors."""
 
-import itertools
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch  # pyright: ignore[reportMissingImports]
@@ -11,99 +9,80 @@ import torch  # pyright: ignore[reportMissingImports]
 from mho.compiler.program import Call
 from mho.macro_models.integer.vector import PAD
 from mho.macro_models.integer.window import Window
-from mho.torch.module import Module
+from mho.torch.module import Module, turned
 
 
 @dataclass(frozen=True)
 class Geometry:
-    """A window over an image of whole channels.
+    """A window over an image of whole channels in one or two dimensions: what a convolution of PyTorch does.
 
-    ``shape`` is that of the image with its edges, ``inner`` where the image is in it, ``places`` those of each element
-    of the kernel, ``positions`` how many there are along each axis.
+    ``shape`` is (channels, rows, columns), ``edges`` how many elements are added before and behind each, from the last
+    dimension on; ``kernel``, ``stride`` and ``dilation`` are those along rows and columns.
     """
 
-    channels: int
-    sizes: tuple[int, ...]
     shape: tuple[int, ...]
-    inner: tuple[slice, ...]
-    places: tuple[tuple[slice, ...], ...]
-    positions: tuple[int, ...]
+    edges: tuple[int, ...]
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...]
+    dilation: tuple[int, ...]
 
     @classmethod
     def of(cls, window: Window | None, elements: int) -> "Geometry | None":
-        """None where a window is none of a whole image, row by row."""
-        if window is None or not window.axes or window.first:
+        """None where a window is no such one."""
+        if window is None or not 1 <= len(window.axes) <= 2 or window.first:
             return None
         axes = window.axes
-        sizes = tuple(axis.size for axis in axes)
+        sizes = [axis.size for axis in axes]
         steps = [math.prod(sizes[k + 1 :]) for k in range(len(sizes))]
-        whole = window.channel_step == math.prod(sizes) and window.channels * window.channel_step == elements
-        if not whole or [axis.step for axis in axes] != steps:
+        whole = window.channels == 1 or window.channel_step == math.prod(sizes)
+        used = [(axis.step, step) for axis, step in zip(axes, steps, strict=True) if axis.size > 1]
+        if not whole or window.channels * math.prod(sizes) != elements or any(a != b for a, b in used):
             return None
-        reached = [(a.positions - 1) * a.stride + (a.kernel - 1) * a.dilation + 1 for a in axes]
-        shape = tuple(max(a.before + a.size, end) for a, end in zip(axes, reached, strict=True))
-        starts = itertools.product(*(range(0, a.kernel * a.dilation, a.dilation) for a in axes))
-        places = tuple(
-            tuple(slice(at, at + (a.positions - 1) * a.stride + 1, a.stride) for at, a in zip(start, axes, strict=True))
-            for start in starts
+        behind = [(a.positions - 1) * a.stride + (a.kernel - 1) * a.dilation + 1 - a.before - a.size for a in axes]
+        edges = [edge for axis, after in zip(axes[::-1], behind[::-1], strict=True) for edge in (axis.before, after)]
+        lone = (1,) * (2 - len(axes))
+        return cls(
+            (window.channels, *lone, *sizes), (*edges, *[0] * (4 - len(edges))), (*lone, *(a.kernel for a in axes)),
+            (*lone, *(a.stride for a in axes)), (*lone, *(a.dilation for a in axes)),
         )
-        inner = tuple(slice(a.before, a.before + a.size) for a in axes)
-        return cls(window.channels, sizes, shape, inner, places, tuple(a.positions for a in axes))
-
-
-class _Windows(torch.autograd.Function):
-    """Elements of all windows, (channels, kernel, positions, batch), of an image (channels, *sizes, batch)."""
-
-    @staticmethod
-    def forward(ctx: Any, image: torch.Tensor, pad: torch.Tensor, geometry: Geometry) -> torch.Tensor:
-        ctx.geometry, batch = geometry, image.shape[-1]
-        if geometry.shape != geometry.sizes:
-            edged = image.new_empty((geometry.channels, *geometry.shape, batch))
-            edged[:] = pad.to(image.dtype).reshape(-1, *[1] * (edged.ndim - 1))
-            edged[(slice(None), *geometry.inner)] = image
-            image = edged
-        result = image.new_empty((geometry.channels, len(geometry.places), *geometry.positions, batch))
-        for k, place in enumerate(geometry.places):
-            result[:, k] = image[(slice(None), *place)]
-        return result
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[Any, ...]:
-        geometry, (gradient,) = ctx.geometry, gradients
-        edged = gradient.new_zeros((geometry.channels, *geometry.shape, gradient.shape[-1]))
-        for k, place in enumerate(geometry.places):
-            edged[(slice(None), *place)] += gradient[:, k]
-        return edged[(slice(None), *geometry.inner)], None, None
 
 
 class Patches(Module):
-    """Inputs of a layer at all positions of a call, (inputs, positions * batch), from values (elements, batch)."""
+    """Inputs of a layer at all positions of a call, from values (elements, batch)."""
 
     def __init__(self, call: Call, elements: int) -> None:
         super().__init__()
         patches, pad = call.patches, call.pad.astype(np.float32)
         self.single = len(patches) == 1 and np.array_equal(patches[0], np.arange(elements))
         self.geometry = None if self.single else Geometry.of(call.window, elements)
+        self.padded = bool((patches == PAD).any())
+        beyond = np.where(patches == PAD, elements + np.arange(patches.shape[1]), patches)
+        self.hold(pad=pad, index=beyond.T)
         if self.geometry is not None:
-            of_channel = pad.reshape(self.geometry.channels, -1)
-            if (of_channel == of_channel[:, :1]).all():
-                pad = of_channel[:, 0]
-            else:
+            of_channel = pad.reshape(self.geometry.shape[0], -1)
+            self.hold(edge=of_channel[:, :1, None])
+            if not (of_channel == of_channel[:, :1]).all():
                 self.geometry = None
-        self.hold(pad=pad)
-        self.inputs, self.padded = patches.shape[1], bool((patches == PAD).any())
-        if not self.single and self.geometry is None:
-            beyond = np.where(patches == PAD, elements + np.arange(self.inputs), patches)
-            self.hold(index=beyond.T.ravel())
 
     def forward(self, values: torch.Tensor, reach: torch.Tensor | None) -> torch.Tensor:
-        """``reach`` is by how much the range of the codes was widened, None if it was not."""
+        """Shape (inputs, positions * batch); ``reach`` is by how much the range of the codes was widened, or None."""
         if self.single:
             return values
-        pad = (self.pad if reach is None else torch.round(self.pad / reach.detach().float())).to(values.dtype)
-        if self.geometry is not None:
-            image = values.unflatten(0, (self.geometry.channels, *self.geometry.sizes))
-            return _Windows.apply(image, pad, self.geometry).reshape(self.inputs, -1)
         if self.padded:
-            values = torch.cat([values, pad[:, None].expand(-1, values.shape[1])])
-        return values.index_select(0, self.index).reshape(self.inputs, -1)
+            values = torch.cat([values, self._wider(self.pad, reach).to(values)[:, None].expand(-1, values.shape[1])])
+        return values.index_select(0, self.index.flatten()).reshape(len(self.index), -1)
+
+    def image(self, values: torch.Tensor, reach: torch.Tensor | None) -> torch.Tensor:
+        """With a geometry: the image with its edges, (batch, channels, rows, columns)."""
+        assert self.geometry is not None
+        image, edges = turned(values.unflatten(0, self.geometry.shape), 3, 0, 1, 2), self.geometry.edges
+        if not any(edges):
+            return image
+        if not bool(self.edge.any()):
+            return torch.nn.functional.pad(image, edges)
+        edge = self._wider(self.edge, reach)
+        return torch.nn.functional.pad(image - edge, edges) + edge
+
+    @staticmethod
+    def _wider(pad: torch.Tensor, reach: torch.Tensor | None) -> torch.Tensor:
+        return pad if reach is None else torch.round(pad / reach.detach().float())

@@ -14,6 +14,7 @@ from mho.hw.config import Chip
 from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, STEP_FRACTION_BITS
 from mho.torch.cells import CellTables, WeightNoise
 from mho.torch.module import Module, converted
+from mho.torch.patches import Geometry
 
 SINGLE_EXACT = 2.0**24
 """Sums of whole numbers below it have one value in single precision, whatever their order."""
@@ -183,7 +184,22 @@ class TnsaProduct(Module):
         scale = self.copies / (most * self.op.step_code * 2.0**-STEP_FRACTION_BITS * self._referred(load, self.lsb))
         return weights * scale[:, None], most * factor
 
-    def smooth(self, codes: torch.Tensor, weights: torch.Tensor, factor: torch.Tensor) -> torch.Tensor:
-        """Lanes, of all copies together, (columns of a copy, vectors), from what :meth:`taken` gives."""
+    def smooth(
+        self, codes: torch.Tensor, weights: torch.Tensor, factor: torch.Tensor, geometry: Geometry | None
+    ) -> torch.Tensor:
+        """Lanes, of all copies together, (columns of a copy, vectors), from codes of the layer (inputs, vectors).
+
+        With a geometry of an image, (batch, columns of a copy, rows, columns).
+        """
         low, high = -self.copies * (self.op.max_steps + 1), self.copies * self.op.max_steps + (self.copies - 1) // 2
-        return converted(weights @ codes, low, high, factor[:, None], self.op.relu)
+        if geometry is None:
+            return converted(weights @ self.taken(codes), low, high, factor[:, None], self.op.relu)
+        assert self.inputs is not None
+        # Whole channels, the weights of inputs that are not the product's 0.
+        kernel = geometry.kernel[0] * geometry.kernel[1]
+        first, last = self.inputs.start // kernel, -(-self.inputs.stop // kernel)
+        edges = self.inputs.start - first * kernel, last * kernel - self.inputs.stop
+        weights = torch.nn.functional.pad(weights, edges).unflatten(1, (last - first, *geometry.kernel))
+        image = codes if (first, last) == (0, codes.shape[1]) else codes[:, first:last]
+        products = torch.nn.functional.conv2d(image, weights, stride=geometry.stride, dilation=geometry.dilation)
+        return converted(products, low, high, factor[:, None, None], self.op.relu)
