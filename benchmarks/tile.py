@@ -31,11 +31,11 @@ from mho.hw.config import load_chip
 from mho.hw.host.bus import RegisterBus
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.kinds.tnsa.core import TnsaCore
-from mho.hw.noc.channel import Arrival
+from mho.hw.noc.flit import Arrival
 from mho.hw.tile.config import TileConfig
+from mho.hw.tile.host_map import program_writes
 from mho.hw.tile.isa import DESCRIPTORS
 from mho.hw.tile.isa.program import Program
-from mho.hw.tile.loading import program_writes
 from mho.hw.tile.rtl.controller import TileController
 from mho.hw.tile.rtl.engines.receive import InLayout
 from mho.hw.tile.rtl.host import ADDRESS_WIDTH, CONTROL

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from mho.macro_models.lazy import lazy_names
+from mho.macro_models.registry import lazy_names
 
 if TYPE_CHECKING:
     from mho.compiler.dry_run import fitting_of

@@ -45,8 +45,6 @@ def load(
 
     Parameters
     ----------
-    file
-        The bitstream.
     flash
         Write it to the flash memory of the board. Boards with an iCE40 or a bootloader always do.
     cable

@@ -143,8 +143,6 @@ class MacroModel(Protocol):
 
         Parameters
         ----------
-        op
-            The operation.
         masks
             Masks of the core.
         x

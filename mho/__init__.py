@@ -13,7 +13,7 @@ neither a simulator nor a compiler.
 
 from typing import TYPE_CHECKING
 
-from mho.macro_models.lazy import lazy_names
+from mho.macro_models.registry import lazy_names
 
 if TYPE_CHECKING:
     from mho.api.chip import Chip

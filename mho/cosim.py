@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike
 from mho.api.chip import Chip, chip_description
 from mho.api.device import Device, device_model
 from mho.api.inputs import PathLike
-from mho.macro_models.lazy import lazy_names
+from mho.macro_models.registry import lazy_names
 from mho.units import parse_time
 
 if TYPE_CHECKING:

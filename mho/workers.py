@@ -309,7 +309,7 @@ def _end_with(ends: Connection) -> None:
     parent = multiprocessing.parent_process()
     assert parent is not None
     wait_for([parent.sentinel, ends])
-    from mho.macro_models.cleanup import clean_up
+    from mho.macro_models.workspace import clean_up
 
     clean_up()
     os._exit(1)

@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 from xml.etree import ElementTree as Xml
 
-from mho.hw.host.address_map import AddressMap, Block
-from mho.hw.host.registers import Access, PlacedField, Register, RegisterMap, Window
+from mho.hw.host.registers import Access, AddressMap, Block, PlacedField, Register, RegisterMap, Window
 
 NAMESPACE = "http://www.accellera.org/XMLSchema/IPXACT/1685-2014"
 _SCHEMA = "http://www.accellera.org/XMLSchema/IPXACT/1685-2014/index.xsd"

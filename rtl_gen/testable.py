@@ -14,8 +14,8 @@ from amaranth.lib.wiring import Out
 from mho.hw.macro.contract import ContractPins
 from mho.rtl_gen.macro.supplies import Through, pass_through
 from mho.rtl_gen.templates import fill, template
-from mho.rtl_gen.verilog.layout import wrap
 from mho.rtl_gen.verilog.module.gating import CLOCK_GATE
+from mho.rtl_gen.verilog.names import wrap
 from mho.rtl_gen.verilog.netlist import PERMISSION
 from mho.rtl_gen.verilog.ports import Port
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.compiler.mapping.block import Block
+from mho.compiler.mapping.weights import Block
 from mho.compiler.types import Float
 from mho.macro_models.cell_map import CellMap
 

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.compiler.mapping.block import Block
 from mho.compiler.mapping.faults import FaultMaps
 from mho.compiler.mapping.packing.pack import MASKS, Core
 from mho.compiler.mapping.packing.packer import FreeLines, Packer, Shape, Size, SkipMaps, fewest
 from mho.compiler.mapping.parts import Parts
+from mho.compiler.mapping.weights import Block
 from mho.macro_models.cell_map import CellMap
 from mho.macro_models.errors import InputError, argument
 

@@ -16,8 +16,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, numpy_helper
 
-from mho.compiler.model.operators.bounds import budget
-from mho.compiler.model.operators.external import external_tensors
+from mho.compiler.model.operators.bounds import budget, external_tensors
 from mho.compiler.model.operators.run import MOST_ELEMENTS, MOST_OF_ALL, run_node, runnable, widen
 from mho.compiler.types import Array, Float
 from mho.macro_models.errors import InputError

@@ -39,22 +39,15 @@ Durations = dict[tuple[int, int], tuple[int, ...]]
 
 @dataclass(frozen=True, kw_only=True)
 class TileCycles:
-    """What is predicted.
-
-    Attributes
-    ----------
-    ends
-        Cycles from the first flit of the host to the result of each image, images following each other without a gap.
-    analog
-        Analog cycles of an image in the mean of those that :attr:`interval` is of, by tile: no image takes fewer than
-        the most of them, in the steady state.
-    counted
-        Images of whose ends the interval is: the first and the last of them, see :func:`counted_images`.
-    """
+    """What is predicted."""
 
     ends: tuple[int, ...]
+    """Cycles from the first flit of the host to the result of each image, images following each other without a gap."""
     analog: dict[str, float]
+    """Analog cycles of an image in the mean of those that :attr:`interval` is of, by tile: no image takes fewer than
+    the most of them, in the steady state."""
     counted: tuple[int, int]
+    """Images of whose ends the interval is: the first and the last of them, see :func:`counted_images`."""
 
     @property
     def latency(self) -> int:

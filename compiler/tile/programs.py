@@ -23,32 +23,22 @@ MOST_ROUNDS = 24
 
 @dataclass(frozen=True, kw_only=True)
 class TilePrograms:
-    """Programs of all tiles.
-
-    Attributes
-    ----------
-    placed
-        Which node is where.
-    joined
-        The programs, and what joins the tiles.
-    given, entries
-        Blocks that the host sends for each image without waiting, by (tile, stream); of which value everything that it
-        sends is the pixels.
-    instructions
-        Instructions of all tiles for one image.
-    ahead
-        Tiles some of whose nodes are an image ahead: the first node that is not.
-    room
-        What had to be elsewhere.
-    """
+    """Programs of all tiles."""
 
     placed: Placed
+    """Which node is where."""
     joined: Joined
+    """The programs, and what joins the tiles."""
     given: Mapping[tuple[str, int], int]
     entries: Mapping[tuple[str, int], int]
+    """Blocks that the host sends for each image without waiting, by (tile, stream); of which value everything that it
+    sends is the pixels."""
     instructions: int
+    """Instructions of all tiles for one image."""
     ahead: Cuts
+    """Tiles some of whose nodes are an image ahead: the first node that is not."""
     room: Room
+    """What had to be elsewhere."""
 
     @property
     def texts(self) -> dict[str, str]:

@@ -70,7 +70,8 @@ def write_data(folder: Path, net: mho.Net, images: np.ndarray, labels: np.ndarra
     net.export(folder, name="network")
     pixels = np.repeat(np.arange(int(images.max()) + 1.0)[:, None], images.shape[1], axis=1)
     codes = net.network.program.input.compute(pixels.reshape(-1, *net.network.model.inputs[0][1]))
-    lines = [f"#define DATA_IMAGES {len(images)}u"]
+    sizes = {"IMAGES": len(images), "INPUTS": images.shape[1], "LANES": len(net.network.program.output.scale)}
+    lines = [f"#define DATA_{name} {size}u" for name, size in sizes.items()]
     for kind, name, rows in (("uint8_t", "images", images), ("int16_t", "codes", codes), ("uint8_t", "labels", labels)):
         lines.append(f"static const {kind} data_{name}[] = {{{', '.join(map(str, rows.ravel().tolist()))}}};")
     (folder / "data.h").write_text("\n".join(lines) + "\n")
@@ -91,18 +92,20 @@ def build(folder: Path, net: mho.Net, models: dict[str, Any], main: str = "main"
     config, firmware = SimConfig(), folder / "firmware"
     config.add_clocker("sys_clk", freq_hz=CLOCK_HZ)
     config.add_module("serial2console", "serial")
-    soc = SoC(folder, net, models, cfu=cfu)
-    Builder(soc, output_dir=str(folder), compile_software=False, compile_gateware=False).build(
-        run=False, sim_config=config)
+
+    def described(rom: Sequence[int] = ()) -> SoC:
+        soc = SoC(folder, net, models, rom, cfu)
+        Builder(soc, output_dir=str(folder), compile_software=False).build(run=False, sim_config=config)
+        return soc
+
+    regions, of = described().mem_regions, Path(litex.soc.__file__).parent
     shutil.copytree(folder / "tile" / "regs", firmware, dirs_exist_ok=True)
-    rom, ram, of = soc.mem_regions["rom"], soc.mem_regions["sram"], Path(litex.soc.__file__).parent
     includes = (folder / "software" / "include", of / "software" / "include", of / "cores" / "cpu" / "vexriscv")
+    rom, ram = regions["rom"], regions["sram"]
     program = made(firmware, "litex", MAIN=main, FLASH=rom.origin, FLASH_SIZE=rom.size, RAM=ram.origin,
                    RAM_SIZE=ram.size, INCLUDES=" ".join(map(str, includes)))
     print(f"firmware: {len(program):,} bytes", flush=True)
-    words = get_mem_data(str(firmware / "firmware.bin"), data_width=32, endianness="little")
-    Builder(SoC(folder, net, models, words, cfu), output_dir=str(folder), compile_software=False).build(
-        run=False, sim_config=config)
+    described(get_mem_data(str(firmware / "firmware.bin"), data_width=32, endianness="little"))
     with (folder / "build.log").open("w") as log:
         if subprocess.run(["bash", "build_sim.sh"], cwd=folder / "gateware", stdout=log, stderr=log).returncode:
             raise ToolError(f"Verilator must build the simulation: {folder / 'build.log'} says why it does not")
@@ -117,16 +120,15 @@ def simulate(folder: Path) -> str:
     with subprocess.Popen(["obj_dir/Vsim"], cwd=folder, stdin=pipe, stdout=pipe, text=True) as run:
         assert run.stdout is not None
         for line in run.stdout:
-            # LiteX's modules say that they are there.
-            print(line if line[0] != "[" else "", end="", flush=True)
+            print(line, end="", flush=True)
             said += line
+    if "\ndone\n" not in said:
+        raise ToolError(f"the firmware must end with done, not with {said.rstrip()[-80:]!r}")
     return said
 
 
 def outputs_of(said: str, net: mho.Net) -> np.ndarray:
     """What the model's outputs are, from the lanes that the firmware printed."""
-    if "\ndone\n" not in said:
-        raise ToolError(f"the firmware must end with done, not with {said.rstrip()[-80:]!r}")
     lanes = np.array([line.split() for line in re.findall(r"lanes ([-\d ]+)", said)], np.int16)
     return next(iter(net.network.model.finish_all(net.network.program.output.compute(lanes)).values()))
 

@@ -58,92 +58,63 @@ STATUS = "untested on hardware"
 
 @dataclass(frozen=True, kw_only=True)
 class Board:
-    """A board, and what is put on it.
-
-    Attributes
-    ----------
-    name
-        As in commands.
-    title
-        As its maker calls it.
-    device
-        The FPGA, with its package.
-    family
-        Of :data:`mho.fpga.families.FAMILIES`: which tools serve it.
-    platform
-        ``module:class`` of the Amaranth platform, of amaranth-boards or of this package.
-    uart
-        Pins (receive, transmit) of a serial line that the platform does not have, at 3.3 V.
-    clock_hz
-        Of its oscillator.
-    memory_bits, spram
-        Block RAM of the device; its SPRAMs, of 256 kbit with words of 16 bits.
-    script
-        Commands to Yosys before the synthesis.
-    synthesis, place
-        Options of the synthesis, and those by which nextpnr knows the device.
-    tiles_synthesis, tiles_place
-        Options of the synthesis of a chip of tiles, and further ones of nextpnr.
-    tiles_at
-        Block RAMs, as nextpnr calls them, about which the tiles of a mesh of this size are placed: of
-        each row, by columns.
-    pack
-        Options of the tool that makes the bitstream.
-    fits
-        Largest cores that were built for it: lines and ``g_bits``.
-    clock_at_loop
-        Whether that enters at the pin of the phase-locked loop of an iCE40, where no other input can be.
-    plan
-        What it holds.
-    lights
-        Names and numbers of the resources for the signals of :data:`mho.hw.board.top.LEDS`, in their order, with the
-        name of a part, as ``("rgb_led", 0, "g")``; fewer where the board has fewer.
-    pins
-        Further resources of the platform that the lights need, as the name of its attribute.
-    high
-        Outputs that must be driven to 1.
-    loader
-        The board, as openFPGALoader calls it.
-    idcode
-        Of the device, by which JTAG tells it from others; 0 if it is not loaded through JTAG.
-    bootloader
-        Whether it is loaded through its own bootloader, which always writes to the flash memory.
-    serial
-        Which of the ports of its USB chip is the serial line.
-    status
-        Whether somebody has seen it work.
-    url
-        Where it is described.
-    """
+    """A board, and what is put on it."""
 
     name: str
+    """As in commands."""
     title: str
+    """As its maker calls it."""
     device: str
+    """The FPGA, with its package."""
     family: str
+    """Of :data:`mho.fpga.families.FAMILIES`: which tools serve it."""
     platform: str
+    """``module:class`` of the Amaranth platform, of amaranth-boards or of this package."""
     clock_hz: int
+    """Of its oscillator."""
     clock_at_loop: bool = False
+    """Whether that enters at the pin of the phase-locked loop of an iCE40, where no other input can be."""
     plan: BoardPlan
+    """What it holds."""
     lights: tuple[tuple[str, int] | tuple[str, int, str], ...]
+    """Names and numbers of the resources for the signals of :data:`mho.hw.board.top.LEDS`, in their order, with the
+    name of a part, as ``("rgb_led", 0, "g")``; fewer where the board has fewer."""
     uart: tuple[str, str] | None = None
+    """Pins (receive, transmit) of a serial line that the platform does not have, at 3.3 V."""
     memory_bits: int
     spram: int = 0
+    """Block RAM of the device; its SPRAMs, of 256 kbit with words of 16 bits."""
     script: tuple[str, ...] = ()
+    """Commands to Yosys before the synthesis."""
     synthesis: str = ""
+    place: tuple[str, ...]
+    """Options of the synthesis, and those by which nextpnr knows the device."""
     tiles_synthesis: str = ""
     tiles_place: tuple[str, ...] = ()
+    """Options of the synthesis of a chip of tiles, and further ones of nextpnr."""
     tiles_at: tuple[tuple[str, ...], ...] = ()
-    place: tuple[str, ...]
+    """Block RAMs, as nextpnr calls them, about which the tiles of a mesh of this size are placed: of each row, by
+    columns."""
     pack: tuple[str, ...] = ()
+    """Options of the tool that makes the bitstream."""
     fits: tuple[tuple[int, int], ...]
+    """Largest cores that were built for it: lines and ``g_bits``."""
     pins: str = ""
+    """Further resources of the platform that the lights need, as the name of its attribute."""
     high: tuple[str, ...] = ()
+    """Outputs that must be driven to 1."""
     loader: str
+    """The board, as openFPGALoader calls it."""
     idcode: int = 0
+    """Of the device, by which JTAG tells it from others; 0 if it is not loaded through JTAG."""
     bootloader: bool = False
+    """Whether it is loaded through its own bootloader, which always writes to the flash memory."""
     serial: str
+    """Which of the ports of its USB chip is the serial line."""
     status: str = STATUS
+    """Whether somebody has seen it work."""
     url: str
+    """Where it is described."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.plan, BoardPlan):

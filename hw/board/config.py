@@ -6,11 +6,11 @@ from typing import Any
 
 from mho.hw.board.load_port import load_address_width
 from mho.hw.config import Chip
+from mho.hw.emulator.config import LoadShape
 from mho.hw.emulator.kind import EmulatorKind
 from mho.hw.emulator.kinds import emulator_of
-from mho.hw.emulator.layout import LoadShape
 from mho.hw.host.core.blocks import CoreBlocks
-from mho.hw.host.link.config import LinkConfig
+from mho.hw.host.link.format import LinkConfig
 from mho.hw.host.link.uart import UartConfig
 from mho.macro_models.errors import InputError
 
@@ -37,7 +37,7 @@ class BoardParts(ABC):
     baud: int = 3_000_000
     """Rate of the serial line, at most an eighth of the clock."""
     link_bytes: int = 512
-    """Size of each of the two buffers of the link, see :class:`mho.hw.host.link.config.LinkConfig`."""
+    """Size of each of the two buffers of the link, see :class:`mho.hw.host.link.format.LinkConfig`."""
 
     def __post_init__(self) -> None:
         try:

@@ -15,11 +15,10 @@ from mho.hw.board.load_port import LoadPort
 from mho.hw.board.tiles import BoardTiles, TilesConfig
 from mho.hw.core.port import join
 from mho.hw.host.bank import RegisterBank
-from mho.hw.host.bus import RegisterBus
+from mho.hw.host.bus import BusSplit, Region, RegisterBus
 from mho.hw.host.core.host import CoreHost
 from mho.hw.host.core.map import ADDRESS_WIDTH as CORE_WIDTH
 from mho.hw.host.link.uart import UartBridge
-from mho.hw.host.split import BusSplit, Region
 from mho.hw.ports import Component, In, Out
 
 

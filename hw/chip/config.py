@@ -1,18 +1,14 @@
 """What a chip of tiles is made of."""
 
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING
 
 from mho.hw.chip.map import address_map, chip_page
-from mho.hw.host.address_map import AddressMap
+from mho.hw.config import Chip
 from mho.hw.host.core.blocks import CoreBlocks
-from mho.hw.host.registers import RegisterMap
+from mho.hw.host.registers import AddressMap, RegisterMap
 from mho.hw.kinds import core_blocks
 from mho.hw.noc.config import MeshConfig
 from mho.hw.tile.config import TileConfig
-
-if TYPE_CHECKING:
-    from mho.hw.config import Chip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +23,7 @@ class ChipParts:
     """Registers of the chip itself."""
 
     @classmethod
-    def from_chip(cls, chip: "Chip") -> "ChipParts":
+    def from_chip(cls, chip: Chip) -> "ChipParts":
         """The parts of a chip.
 
         Raises
@@ -62,7 +58,7 @@ class ChipParts:
         return (self, *(getattr(self, field.name) for field in fields(self)), *self.kinds, *self.core.configurations)
 
 
-def tiles_of(chip: "Chip", *, copies: bool = False) -> tuple[TileConfig, ...]:
+def tiles_of(chip: Chip, *, copies: bool = False) -> tuple[TileConfig, ...]:
     """The tiles of a chip, row by row; those of another kind than the first have a word for that.
 
     Parameters

@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from mho.hw.host.address_map import AddressMap, Block
-from mho.hw.host.registers import Access, Field, Register, RegisterMap, Window
+from mho.hw.host.registers import Access, AddressMap, Block, Field, Register, RegisterMap, Window
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.flit import coordinate_bits
 from mho.hw.noc.interface.words import destination_bits

@@ -10,10 +10,9 @@ from mho.hw.chip.map import QUEUE, record_words
 from mho.hw.host.bank import RegisterBank
 from mho.hw.host.bus import RegisterBus
 from mho.hw.host.registers import RegisterMap
-from mho.hw.noc.channel import Arrival
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.fifo import FlitFifo
-from mho.hw.noc.flit import BodyLayout, FlitLayout
+from mho.hw.noc.flit import Arrival, BodyLayout, FlitLayout
 from mho.hw.noc.interface.words import destination_bits
 from mho.hw.ports import Component, In, Out
 

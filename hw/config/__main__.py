@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from mho.hw.config.page import reference_page
-from mho.hw.config.schema import SCHEMA_FILE, schema_text
+from mho.hw.config.schema import SCHEMA_FILE, reference_page, schema_text
 
 SCHEMA_FILE.write_text(schema_text(), encoding="utf-8")
 page = Path(__file__).parents[3] / "docs" / "reference" / "chip.md"

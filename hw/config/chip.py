@@ -119,12 +119,6 @@ class VerilogSection(Section):
 class Chip(ABC):
     """A chip of any kind, complete and checked.
 
-    Attributes
-    ----------
-    folder
-        Folder against which the paths in ``macro.files`` are resolved: that of the chip's file. It is no property of
-        the chip, so it counts neither for equality nor for the hash.
-
     Raises
     ------
     ChipError
@@ -152,6 +146,8 @@ class Chip(ABC):
     sensor: SensorSection = field(default_factory=SensorSection)
     macro: MacroSection | None = None
     folder: Path | None = field(default=None, compare=False, repr=False)
+    """Folder against which the paths in ``macro.files`` are resolved: that of the chip's file. It is no property of the
+    chip, so it counts neither for equality nor for the hash."""
 
     def __post_init__(self) -> None:
         check_section(self, "")

@@ -6,6 +6,7 @@ from typing import Any
 from amaranth.hdl import Module, Shape, ShapeLike, Signal, Value, unsigned
 from amaranth.lib import stream, wiring
 
+from mho.hw.core.counting import tally
 from mho.hw.ports import Bundle, In, Out
 
 PRODUCTS = ("op", "i", "o", "words")
@@ -112,3 +113,26 @@ def join(m: Module, port: wiring.Signature, core: Any, driver: Any, *, but: tupl
             wiring.connect(m, core=inner, driver=outer)
         else:
             m.d.comb += outer.eq(inner) if member.flow is wiring.Out else inner.eq(outer)
+
+
+def count_operations(
+    m: Module, status: Any, sequencer: Any, *, hold: Value, busy: Value, error: Value, converted: Value, done: Value
+) -> None:
+    """Drive the members of :class:`mho.hw.core.port.CoreStatus`.
+
+    Parameters
+    ----------
+    sequencer
+        What has ``running`` and ``analog``.
+    converted, done
+        A conversion ended; an operation did, which is seen a cycle later.
+    """
+    m.d.comb += status.busy.eq(busy)
+    m.d.sync += status.done.eq(done)
+    with m.If(error):
+        m.d.sync += status.error.eq(1)
+    with m.If(converted):
+        m.d.sync += status.mvms.eq(status.mvms + 1)
+    tally(m, status.cycles_total, sequencer.running, "total")
+    tally(m, status.cycles_analog, sequencer.analog & ~hold, "analog")
+    tally(m, status.cycles_hold, sequencer.analog & hold, "hold")

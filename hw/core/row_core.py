@@ -11,10 +11,9 @@ from mho.hw.core.digital.config import RowConfig
 from mho.hw.core.digital.groups import ColumnGroups, follow_operation
 from mho.hw.core.digital.loader import CodeLoader
 from mho.hw.core.digital.sequencer import PhaseSequencer
-from mho.hw.core.digital.status import count_operations
 from mho.hw.core.layout import OpLayout, WordsLayout
 from mho.hw.core.masks import MaskLayout, MaskStore
-from mho.hw.core.port import VectorPort
+from mho.hw.core.port import VectorPort, count_operations
 from mho.hw.core.write_verify import WritePort, WritesCells, WriteVerifyConfig
 from mho.hw.macro.contract import ContractPins
 from mho.hw.ports import In, Out, array

@@ -10,8 +10,7 @@ from amaranth.lib import wiring
 from numpy.typing import NDArray
 
 from mho.hw.config import Chip, PulseChip
-from mho.hw.emulator.config import EmulatorConfig
-from mho.hw.emulator.layout import TABLES, TAGS, LoadWord
+from mho.hw.emulator.config import TABLES, TAGS, EmulatorConfig, LoadWord
 from mho.hw.emulator.macro import EmulatedCore, EmulatedMacro
 from mho.hw.host.core.blocks import CoreBlocks
 from mho.hw.kinds import core_blocks

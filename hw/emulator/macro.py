@@ -10,8 +10,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from mho.hw.block import Resettable
 from mho.hw.core.port import VectorMembers, join
-from mho.hw.emulator.config import EmulatorConfig
-from mho.hw.emulator.layout import CELLS, LoadLayout
+from mho.hw.emulator.config import CELLS, EmulatorConfig, LoadLayout
 from mho.hw.emulator.memory import CellMemory, TableStore
 from mho.hw.emulator.pulses.records import peek_members
 
@@ -215,7 +214,7 @@ class EmulatedMacro(Resettable[Any]):
             here.eq(self.loads & (word.region == CELLS)), cells.address.eq(word.index >> part_bits),
             *(value.word_select(k, cfg.g_bits).eq(word.data.word_select(k, stride)) for k in range(cfg.chunk_cells)),
             cells.value.eq(value.replicate(parts)),
-            cells.write.eq(here << (word.index & (parts - 1)) if parts > 1 else here),
+            cells.write.eq(here << word.index[:part_bits] if parts > 1 else here),
             self.tables.load.eq(self.loads), self.tables.word.eq(word),
         ]
 

@@ -1,11 +1,10 @@
-"""The memory of the cells: block RAM, or the single-ported RAM of an iCE40 UP5K."""
+"""Memories of an emulator: its cells, and tables of what its converters do for a few operations at a time."""
 
 from amaranth.hdl import C, Cat, ClockSignal, Const, Instance, Module, Signal, signed
 from amaranth.lib.memory import Memory
 
 from mho.hw.block import Resettable
-from mho.hw.emulator.config import SPRAM_WIDTH, SPRAM_WORDS, EmulatorConfig
-from mho.hw.emulator.layout import TABLES, TAGS, LoadLayout
+from mho.hw.emulator.config import SPRAM_WIDTH, SPRAM_WORDS, TABLES, TAGS, EmulatorConfig, LoadLayout
 from mho.hw.ports import Component, In, Out, array
 
 

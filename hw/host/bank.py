@@ -41,11 +41,6 @@ class RegisterBank(wiring.Component):
     A request for an address that the map does not have, and a part of a word for a window that takes whole words,
     answers with an error and does nothing. Writes to what is read only do nothing, reads of what is write only give 0.
 
-    Parameters
-    ----------
-    map
-        The register map.
-
     Members
     -------
     bus : In(RegisterBus)

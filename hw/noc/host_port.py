@@ -8,9 +8,8 @@ from amaranth.lib import data, stream
 from amaranth.lib.wiring import connect, flipped
 
 from mho.hw.host.bus import RegisterBus
-from mho.hw.noc.channel import Arrival
 from mho.hw.noc.config import HOST_POSITION, MeshConfig
-from mho.hw.noc.flit import BodyLayout, FlitLayout, from_host, to_host
+from mho.hw.noc.flit import Arrival, BodyLayout, FlitLayout, from_host, to_host
 from mho.hw.noc.interface.tables import legal
 from mho.hw.noc.interface.words import destination_bits, register_tag
 from mho.hw.noc.ports import WANTS, Port

@@ -1,5 +1,6 @@
-"""A node of the mesh: router, reduction router, network interface and registers."""
+"""A node of the mesh: router, reduction router, network interface and registers; and the whole mesh."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from amaranth.hdl import Module
@@ -7,13 +8,15 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from mho.hw.host.bus import RegisterBus
-from mho.hw.noc.channel import Channel
 from mho.hw.noc.config import MeshConfig
+from mho.hw.noc.flit import Channel
+from mho.hw.noc.host_port import host_ports, join_host
 from mho.hw.noc.interface.interface import NetworkInterface
-from mho.hw.noc.reduction.inputs import OperandLayout
-from mho.hw.noc.reduction.router import ReductionRouter
+from mho.hw.noc.ports import join_neighbours
+from mho.hw.noc.reduction.router import OperandLayout, ReductionRouter
 from mho.hw.noc.registers.node import NodeRegisters
 from mho.hw.noc.registers.packet import NODE_BITS
+from mho.hw.noc.router.route import PlaceLayout
 from mho.hw.noc.router.router import LoneRouter, Router
 
 _INSIDE = ("place", "local_i", "local_o", "unroutable")
@@ -130,4 +133,62 @@ class Node(wiring.Component):
             connect(m, reduction.local_o, flipped(self.result))
             for side in _sides(cfg):
                 connect(m, flipped(getattr(self, f"sum_{side}")), getattr(reduction, side))
+        return m
+
+
+def join_nodes(m: Module, mesh: Any, cfg: MeshConfig, nodes: Sequence[Any], name: str) -> None:
+    """Put nodes, or tiles that hold them, into a mesh, row by row: to their places, their neighbours, the host.
+
+    ``name`` is what each module is called, before its column and row.
+    """
+    at = {cfg.position(number): node for number, node in enumerate(nodes)}
+    for (x, y), node in at.items():
+        m.submodules[f"{name}_{x}_{y}"] = node
+        # A constant at its pins: so all of a kind are one module.
+        m.d.comb += [node.place[field].eq(value) for field, value in PlaceLayout.pack(cfg, x, y).items()]
+    join_neighbours(m, at)
+    if cfg.contexts:
+        join_neighbours(m, at, "sum_")
+    join_host(m, mesh, cfg, at)
+
+
+class Mesh(wiring.Component):
+    """A mesh with the ports of its tiles and of the host: nodes of one module, and wires.
+
+    Parameters
+    ----------
+    cfg
+        The mesh, with tags of 2 to 4 bits.
+
+    Raises
+    ------
+    InputError
+        If the tags are wider.
+
+    Members
+    -------
+    tx_0 .., rx_0 .., release_0 .., operand_0 .., result_0 .., registers_0 ..
+        The ports of :class:`mho.hw.noc.node.Node` to each tile, row by row.
+    power_off, stopped : Out(cfg.nodes)
+        Power and clock of what is at each node.
+    host_bus, host_burst, host_send, host_receive, host_lost
+        The ports of :class:`mho.hw.noc.host_port.HostPort` to the host.
+    """
+
+    def __init__(self, cfg: MeshConfig) -> None:
+        self.cfg = cfg
+        members = host_ports(cfg)
+        for node in range(cfg.nodes):
+            members |= {f"{name}_{node}": member for name, member in Node.tile(cfg).items()}
+        super().__init__(members | {name: Out(cfg.nodes) for name in Node.power})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        cfg = self.cfg
+        nodes = [Node(cfg) for _ in range(cfg.nodes)]
+        join_nodes(m, self, cfg, nodes, "node")
+        for number, node in enumerate(nodes):
+            for name in Node.tile(cfg):
+                connect(m, flipped(getattr(self, f"{name}_{number}")), getattr(node, name))
+            m.d.comb += [getattr(self, name)[number].eq(getattr(node, name)) for name in Node.power]
         return m

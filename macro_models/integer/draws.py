@@ -40,7 +40,7 @@ def draw_key(seed: int, core: int) -> int:
 
 
 def draws(
-    key: int, image: int | NDArray[np.integer], number: int, elements: int, law: int
+    key: int, image: int | NDArray[np.integer], number: int | NDArray[np.integer], elements: int, law: int
 ) -> NDArray[np.int64]:
     """Numbers of an operation, shape (elements,); of several images (images, elements).
 
@@ -49,13 +49,13 @@ def draws(
     key
         64 bits.
     image, number
-        Of the image or images, 32 bits, and of the draw since it began, of which the low 20 bits count.
+        Of the image, 32 bits, and of the draw since it began, of which the low 20 bits count; or of each.
     elements, law
         How many, of which :class:`Law`.
     """
     images = np.asarray(image, dtype=np.int64)
     words = [np.zeros_like(images)] * DRAW_WORDS
-    comes = [key & _WORD, key >> 32, images, number & (1 << NUMBER_BITS) - 1]
+    comes = [key & _WORD, key >> 32, images, np.asarray(number) & (1 << NUMBER_BITS) - 1]
     for word in [*comes, *[0] * (DRAW_ROUNDS - len(comes))]:
         mixed = words[0] + (words[1] ^ _rotated(words[3], DRAW_TURNS[0]) ^ DRAW_CONSTANT ^ word) & _WORD
         words = [*words[1:], _rotated(mixed, DRAW_TURNS[1])]

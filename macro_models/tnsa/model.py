@@ -121,8 +121,6 @@ class TnsaModel(SensedCore):
 
         Parameters
         ----------
-        op
-            The operation.
         masks
             Masks of the core.
         x

@@ -57,7 +57,7 @@ def tune_crossbar(
     from mho.macro_models.cells.pulses import PulseArray
     from mho.macro_models.devices import load_device
     from mho.macro_models.errors import InputError
-    from mho.macro_models.passive.shares import pulse_shares
+    from mho.macro_models.passive.dynamics import pulse_shares
     from mho.sim.programming.screening import form_cells
     from mho.sim.programming.tuning import TuningConfig, tune
 

@@ -72,8 +72,7 @@ def check(chip: "Chip | PathLike", **overrides: object) -> Check:
     InputError
         If the description is wrong, or its device is not for it.
     """
-    from mho.hw.chip.rating import rating_rows
-    from mho.hw.chip.sizes import tile_sizes
+    from mho.hw.chip.rating import rating_rows, tile_sizes
     from mho.hw.config import check_device, default_device, sizes, warnings
 
     resolved = chip_description(chip, overrides)

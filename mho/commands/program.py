@@ -86,8 +86,7 @@ def program_command(
     if output is not None:
         cells.save(output)
     if plot is not None:
-        from mho.figures.run import save_figure
-        from mho.figures.write import figure_of_cells
+        from mho.figures.run import figure_of_cells, save_figure
 
         save_figure(figure_of_cells(cells), plot)
     _print(cells, out)

@@ -54,7 +54,7 @@ TWINS = {
     "verify": "mho.sim.core.bench.verify.verify_core",
     "device": "mho.devices", "device fit": "mho.fit", "device tune": "mho.tune_crossbar", "device drive": "mho.drive",
     "export": "mho.Net.export", "asm": "mho.assemble",
-    "disasm": "mho.disassemble", "tiles": "mho.run_tiles", "fpga": "mho.boards",
+    "disasm": "mho.disassemble", "tiles": "mho.run_tiles", "sampler": "mho.sampler.sample", "fpga": "mho.boards",
 }
 """What does in Python what a command does."""
 

@@ -47,6 +47,7 @@ seed_option = click.option(
     "--netlist", metavar="F.v", type=READS, help="Verify this netlist of the core instead of the generated Verilog."
 )
 @click.option("--library", metavar="LIB.v", type=READS, help="Models of the standard cells that the netlist uses.")
+@click.option("--sdf", metavar="F.sdf", type=READS, help="Delays of the netlist, with --sim icarus.")
 @click.option("--cells", "library_before", type=READS, hidden=True)  # its name in 0.1; elsewhere those of an array
 @click.option("--waves", metavar="F.fst", type=WAVES, help="Write the waveforms.")
 @click.option(
@@ -56,7 +57,7 @@ seed_option = click.option(
 @common_options
 def core_command(
     chip: str | None, overrides: tuple[str, ...], sim: str, netlist: str | None, library: str | None,
-    library_before: str | None, waves: str | None, operations: int, seed: int, out: Output,
+    library_before: str | None, sdf: str | None, waves: str | None, operations: int, seed: int, out: Output,
 ) -> None:
     """Run the cocotb benches on the generated Verilog of a chip's core, or on a gate-level netlist of it.
 
@@ -80,6 +81,7 @@ def core_command(
         simulator=sim,
         netlist=None if netlist is None else Path(netlist),
         cells=None if library is None else Path(library),
+        sdf=None if sdf is None else Path(sdf),
         waves=None if waves is None else Path(waves),
         operations=operations,
         seed=seed,
@@ -128,8 +130,7 @@ def noc_command(
         report = verify_noc(cfg, flits=flits, seed=seed, progress=progress)
     out.text(str(report))
     if output is not None:
-        from mho.figures.run import save_figure
-        from mho.figures.write import figure_of_noc
+        from mho.figures.run import figure_of_noc, save_figure
 
         save_figure(figure_of_noc(report), output)
     content = {key: value for key, value in vars(report).items() if key not in ("mesh", "latencies")}

@@ -11,14 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import bdtr, ndtr, stdtr
 
+from mho.compiler.facts import Fit
 from mho.dotted import KeyDifference, description_differences, dotted, key_differences
 from mho.macro_models.devices.sections.fit import LEVEL_OF_CONFIDENCE, NORMAL, student
 from mho.macro_models.errors import InputError
 from mho.macro_models.files import FileKind, read_text
-from mho.macro_models.files.schema import shown
+from mho.macro_models.files.schema import TEXT, ListOf, Number, Optional, Spec, Table, TableOf, Whole, shown
 from mho.macro_models.files.typed import spec_of
 from mho.macro_models.shown import Shown
-from mho.results.facts import RunFile
+from mho.results.facts import Cost, LayerRow, Trace
 from mho.version import JSON_FORMAT
 
 MEASURES = {"accuracy": "accuracy", "agreement": "agreement", "relative_error": "relative error"}
@@ -28,7 +29,27 @@ Content = Mapping[str, Any]
 """JSON of a run."""
 
 _RUN = FileKind("result of mho run", 1 << 28)
-_RUN_FILE = spec_of(RunFile)
+
+
+def _part(**keys: Spec) -> Table:
+    return Table(keys, rest=True)
+
+
+_NUMBER, _FACULTATIVE = spec_of(float), Optional(spec_of(float))
+_RUN_FILE = _part(
+    versions=TableOf(TEXT), model=TEXT, images=Whole(1), layers=spec_of(Sequence[LayerRow]), fit=spec_of(Fit),
+    hashes=_part(network=TEXT, chip=TEXT, input=TEXT),
+    chip=_part(
+        name=TEXT, mesh=_part(columns=Whole(1), rows=Whole(1)), tile=Optional(spec_of(Mapping[str, object] | None))),
+    device=_part(name=TEXT, source=Optional(TEXT)), compile_options=_part(duplicates=Optional(spec_of(int | None))),
+    options=_part(backend=TEXT, device=TEXT, time_s=Number(0, 1e300), temp_C=_NUMBER),
+    results=ListOf(_part(seed=Whole(), right=Optional(TEXT), **dict.fromkeys(MEASURES, _FACULTATIVE)), least=1),
+    cost=Optional(spec_of(Cost | None)), trace=Optional(spec_of(Trace)), accuracy=Optional(_part(float=_NUMBER)),
+    uncertainty=Optional(_part(interval=ListOf(_NUMBER, 2, 2))),
+    budget=Optional(_part(rows=ListOf(_part(name=TEXT, mean=_NUMBER, alone=_FACULTATIVE, share=_FACULTATIVE)))),
+)
+"""What comparisons and reports read of the JSON of a run; it has more."""
+
 _FACTS = ("model", "compile_options", "options", "images", "cells", "hashes", "versions")
 _COSTS = ("latency_us", "interval_us", "tops", "energy.total_pJ", "tops_per_W", "macros_mm2", "conversions")
 """Of ``cost``, for an input: what a comparison sets side by side."""
@@ -142,23 +163,19 @@ def run_of(text: str, path: str) -> Run:
         run = _parsed(path, content) if number == JSON_FORMAT else None
     except InputError:
         raise
-    except (ValueError, LookupError, TypeError, StopIteration, AttributeError, RecursionError, ArithmeticError):
+    except (ValueError, LookupError, TypeError, StopIteration, AttributeError, RecursionError):
         run, number = None, JSON_FORMAT
     if number != JSON_FORMAT:
         raise InputError(f"{path}: has JSON of format {shown(number)}; this version reads {JSON_FORMAT}: run it again")
-    values = [] if run is None else [run.time_s, *run.scores.values(), run.half or 0.0]
-    if run is None or not all(map(math.isfinite, values)) or run.time_s < 0.0 or run.images < 1:
+    if run is None or not math.isfinite(run.half or 0.0):
         raise InputError(f"{path}: must be the JSON of a run, as mho run --json writes it")
     return run
 
 
 def _parsed(path: str, content: Content) -> Run:
-    results, hashes = content["results"], content["hashes"]
+    results = content["results"]
     measure = next(key for key in MEASURES if key in results[0])
-    scores = {int(entry["seed"]): float(entry[measure]) for entry in results}
-    images = int(content["images"])
-    if not isinstance(hashes["network"], str) or not isinstance(hashes["input"], str):
-        raise TypeError
+    scores, images = {entry["seed"]: float(entry[measure]) for entry in results}, content["images"]
     half = None if measure == "relative_error" else math.sqrt(max(_variance(scores, images), 0.0)) * NORMAL
     if "uncertainty" in content:
         low, high = content["uncertainty"]["interval"]

@@ -63,25 +63,18 @@ class Budget(Shown):
     A cause has two losses: the one with it alone on (:meth:`loss` of its row), and its share of the loss with all on
     (:meth:`share`): what it costs to switch it on, averaged over the orders in which causes can be switched on (its
     Shapley value). Shares add up to the loss of all; losses alone do not, and what is missing is :attr:`interaction`.
-
-    Parameters
-    ----------
-    measure
-        ``accuracy`` against labels; ``agreement`` of the class with the float model's; or ``relative error`` of the
-        outputs against the float model's (root mean square).
-    rows
-        In the order above.
-    shares
-        Of each cause the share of each seed, as a fraction of 1 like the scores. Causes that nothing is drawn for, as
-        stuck cells of a device without, have 0.
-    passes
-        Subsets of the causes that were run for each seed.
     """
 
     measure: str
+    """``accuracy`` against labels; ``agreement`` of the class with the float model's; or ``relative error`` of the
+    outputs against the float model's (root mean square)."""
     rows: tuple[BudgetRow, ...]
+    """In the order above."""
     shares: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    """Of each cause the share of each seed, as a fraction of 1 like the scores. Causes that nothing is drawn for, as
+    stuck cells of a device without, have 0."""
     passes: int = 0
+    """Subsets of the causes that were run for each seed."""
     _score: Callable[[ArrayLike], "Budget"] | None = field(default=None, repr=False, compare=False)
 
     def __call__(self, labels: ArrayLike) -> "Budget":

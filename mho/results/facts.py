@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import NotRequired, TypedDict
 
-from mho.compiler.facts import Fit, LinkFlits, TileCycles, TimeFacts
+from mho.compiler.facts import LinkFlits, TileCycles, TimeFacts
 
 
 class EnergyCost(TypedDict):
@@ -130,97 +130,6 @@ class Provenance(TypedDict):
     device: Mapping[str, object]
     compile_options: Mapping[str, object]
     cells: NotRequired[Mapping[str, object]]
-
-
-class Scored(TypedDict):
-    """A chip of a run: its scores, and in hexadecimal digits which images it classified as the score counts."""
-
-    seed: int
-    accuracy: NotRequired[float]
-    agreement: NotRequired[float]
-    relative_error: NotRequired[float]
-    right: NotRequired[str]
-
-
-class BudgetLine(TypedDict):
-    """Mean score with some causes on; of one cause its loss alone, and its share of the loss of all."""
-
-    name: str
-    mean: float
-    alone: NotRequired[float]
-    share: NotRequired[float]
-
-
-class BudgetFacts(TypedDict):
-    """Where the loss comes from."""
-
-    rows: Sequence[BudgetLine]
-
-
-class Hashes(TypedDict):
-    """SHA-256 of what went into a run."""
-
-    network: str
-    chip: str
-    input: str
-
-
-class Mesh(TypedDict):
-    """Size of a chip's mesh."""
-
-    columns: int
-    rows: int
-
-
-class ChipPart(TypedDict):
-    """Of the chip's description, what is looked at key by key."""
-
-    name: str
-    mesh: Mesh
-    tile: NotRequired[Mapping[str, object] | None]
-
-
-class DevicePart(TypedDict):
-    """Of the device."""
-
-    name: str
-    source: NotRequired[str | None]
-
-
-class CompilePart(TypedDict):
-    """Of the options of the compiler."""
-
-    duplicates: NotRequired[int | None]
-
-
-class OptionsPart(TypedDict):
-    """Of the options of the run."""
-
-    backend: str
-    device: str
-    time_s: float
-    temp_C: float
-
-
-class RunFile(TypedDict):
-    """What comparisons and reports read of the JSON of a run; it has more."""
-
-    versions: Mapping[str, str]
-    hashes: Hashes
-    model: str
-    chip: ChipPart
-    device: DevicePart
-    compile_options: NotRequired[CompilePart]
-    options: OptionsPart
-    images: int
-    results: Sequence[Scored]
-    layers: Sequence[LayerRow]
-    fit: Fit
-    cost: NotRequired[Cost | None]
-    trace: NotRequired[Trace | None]
-    accuracy: NotRequired[Mapping[str, float]]
-    uncertainty: NotRequired[Mapping[str, object]]
-    budget: NotRequired[BudgetFacts]
 
 
 def durations(time: TimeFacts) -> tuple[str, str]:

@@ -73,26 +73,19 @@ class BackendOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class Functional(BackendOptions):
-    """The numpy models of the cores, with the cycles that the hardware would take.
-
-    Attributes
-    ----------
-    threads
-        Threads that share the images; None: 1. They change nothing but time.
-    arrays
-        What computes products: ``"numpy"``, or ``"torch"`` with a device, as in ``"torch:cuda"``, which changes nothing
-        but time; None: numpy.
-    jobs
-        Processes that share the seeds; None: 1. They change nothing but time. A script that asks for more guards what
-        it does by ``if __name__ == "__main__":``, as Python's own need.
-    """
+    """The numpy models of the cores, with the cycles that the hardware would take."""
 
     name: ClassVar[str] = "functional"
     of_cores: ClassVar[str] = "mho.sim.functional:FunctionalBackend"
 
     threads: int | None = None
+    """Threads that share the images; None: 1. They change nothing but time."""
     arrays: str | None = None
+    """What computes products: ``"numpy"``, or ``"torch"`` with a device, as in ``"torch:cuda"``, which changes nothing
+    but time; None: numpy."""
     jobs: int | None = None
+    """Processes that share the seeds; None: 1. They change nothing but time. A script that asks for more guards what it
+    does by ``if __name__ == "__main__":``, as Python's own need."""
 
     @property
     def chosen(self) -> dict[str, object]:
@@ -111,28 +104,20 @@ class Functional(BackendOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class Cosim(BackendOptions):
-    """The generated Verilog in Verilator, the numpy models behind the pins of its macros.
-
-    Attributes
-    ----------
-    waves
-        File for the waveforms (.fst).
-    waves_tiles
-        Tiles of which they are, each as ``"C,R"``, its column and row, with a network on tiles; None: all.
-    trace
-        Note what the tiles do (``Result.trace``), with a network on tiles.
-    threads
-        Threads that share the tiles of a chip; None: 1. They change nothing but time.
-    """
+    """The generated Verilog in Verilator, the numpy models behind the pins of its macros."""
 
     name: ClassVar[str] = "cosim"
     of_cores: ClassVar[str] = "mho.sim.core.cosim:CosimBackend"
     of_tiles: ClassVar[str] = "mho.sim.tile_networks.backend:TileCosimBackend"
 
     waves: str | PathLike[str] | None = None
+    """File for the waveforms (.fst)."""
     waves_tiles: Sequence[str] | None = None
+    """Tiles of which they are, each as ``"C,R"``, its column and row, with a network on tiles; None: all."""
     trace: bool | None = None
+    """Note what the tiles do (``Result.trace``), with a network on tiles."""
     threads: int | None = None
+    """Threads that share the tiles of a chip; None: 1. They change nothing but time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,22 +131,16 @@ class FpgaSim(BackendOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class Fpga(BackendOptions):
-    """A board at its serial line. Without noise that is drawn at every conversion.
-
-    Attributes
-    ----------
-    port
-        Serial port, such as ``/dev/ttyUSB1``. There is no board without one.
-    baud
-        Its rate; None: that of the boards as they are built.
-    """
+    """A board at its serial line. Without noise that is drawn at every conversion."""
 
     name: ClassVar[str] = "fpga"
     of_cores: ClassVar[str] = "mho.fpga.backends.core:FpgaBackend"
     of_tiles: ClassVar[str] = "mho.fpga.backends.tiles:TilesFpgaBackend"
 
     port: str | None = None
+    """Serial port, such as ``/dev/ttyUSB1``. There is no board without one."""
     baud: int | None = None
+    """Its rate; None: that of the boards as they are built."""
 
 
 BACKENDS: Mapping[str, type[BackendOptions]] = MappingProxyType(

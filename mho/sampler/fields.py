@@ -155,15 +155,14 @@ class Fields:
         x[:, : taken.shape[1]] = taken
         return x
 
-    def compute(self, spins: Spins, moving: Numbers, number: int) -> tuple[NDArray[np.int16], int]:
+    def compute(self, spins: Spins, moving: Numbers, number: NDArray[np.uint64]) -> tuple[NDArray[np.int16], int]:
         """Fields without bias at the ``moving`` spins, in lanes (chains, moving); analog cycles of the longest core.
 
-        Chain k has the number k of an image. ``number`` is that of the step; its conversions have two numbers.
+        ``number`` is that of the first conversion of each chain (chains,), uint64, of which a step has two.
         """
         at = np.full(spins.shape[1], -1)
         at[moving] = np.arange(len(moving))
         lanes, busiest = np.zeros((len(spins), len(moving)), np.int16), 0
-        images = np.arange(len(spins), dtype=np.uint64) << np.uint64(32)
         for k, piece in enumerate(self.pieces):
             cycles = 0
             for direction, outputs in ((_FORWARD, piece.columns), (_BACKWARD, piece.rows)):
@@ -173,7 +172,7 @@ class Fields:
                 product = self.products[k][direction]
                 lines = product.lines[:, places]
                 result = self._cores[k].mvm(product.op, self._converted(direction, lines), self._inputs(
-                    piece, direction, spins), images + np.uint64(2 * number + direction))
+                    piece, direction, spins), number + np.uint64(direction))
                 for side, multiplier in zip(lines, product.multiplier[:, places], strict=True):
                     lanes[:, at[outputs[places]]] += scale_leaf(result.codes[:, side], multiplier, product.shift)
                 cycles += int(self._timing.analog_cycles(product.op, result.steps).mean())

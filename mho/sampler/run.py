@@ -12,6 +12,8 @@ from mho.macro_models.integer.draws import Law, draw_key, draws
 from mho.sampler.fields import Fields, moving_of
 from mho.sampler.problem import Problem, Reals
 
+AT_ONCE = 2
+"""Chains that take turns on the chip, as one image: an array is idle while one of them is between two products."""
 LEVELS = 16
 """Amplitudes of a schedule: parameters of a tile."""
 _DEVIATION = 85.0**0.5
@@ -75,8 +77,8 @@ def sample(
     """Run chains on the functional model of a chip.
 
     A spin becomes its upper value where ``field + bias + amplitude * draw > 0``, by one vector operation of a tile in
-    integers: draws are those of the tile that is its block's home (:func:`mho.macro_models.integer.draws.draws`; chain
-    n is image n). So the same arguments give the same spins, however many chains there are.
+    integers: draws are those of the tile that is its block's home (:func:`mho.macro_models.integer.draws.draws`; chains
+    2n and 2n + 1 are image n, in turn). So the same arguments give the same spins, however many chains there are.
 
     Parameters
     ----------
@@ -106,22 +108,25 @@ def sample(
         spins[:] = initial
     still = np.broadcast_to(np.zeros(shape, bool) if clamped is None else np.asarray(clamped, bool), shape)
     rounds, numbers = moving_of(problem, fields.blocks, schedule.parts), dict.fromkeys(fields.homes, 0)
+    images, turns = np.divmod(np.arange(chains), AT_ONCE)
     best, best_energies, last_fields, cycles = spins.copy(), problem.energy(spins), np.zeros(shape), 0
     for step in range(schedule.steps):
-        moving = rounds[step % len(rounds)]
+        turn, at = divmod(step, len(rounds))
+        moving = rounds[at]
         every, noise = np.concatenate([part for _, part in moving]), list[NDArray[np.int64]]()
-        lanes, busy = fields.compute(spins, every, step)
+        conversions = images << 32 | 2 * ((AT_ONCE * turn + turns) * len(rounds) + at)
+        lanes, busy = fields.compute(spins, every, conversions.astype(np.uint64))
         cycles += busy
         for home, part in ((fields.homes[k], part) for k, part in moving):
-            noise.append(draws(draw_key(seed, home), np.arange(chains), numbers[home], len(part), Law.NIBBLES))
-            numbers[home] += 1
+            noise.append(draws(draw_key(seed, home), images, numbers[home] + turns, len(part), Law.NIBBLES))
+            numbers[home] += AT_ONCE
         total = lanes + fields.bias[every]
         last_fields[:, every] = total / fields.unit
         # An odd sum is never 0: of spins -1 and 1 there is no third.
         total += amplitude_of(problem, fields, schedule.temperature(step)) * np.concatenate(noise, axis=1)
         moved = np.clip((upper - lower) * (total + 1) - 1, lower, upper) if lower else np.clip(total, lower, upper)
         spins[:, every] = np.where(still[:, every], spins[:, every], moved)
-        if (step + 1) % len(rounds) == 0 or step + 1 == schedule.steps:
+        if at == len(rounds) - 1 or step + 1 == schedule.steps:
             energies = problem.energy(spins)
             better = energies < best_energies
             best[better], best_energies = spins[better], np.minimum(energies, best_energies)

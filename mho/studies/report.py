@@ -30,8 +30,6 @@ def report(
     results
         Results, or files that ``save_json`` or ``mho run --json`` wrote. The page has the error budget of a result that
         was asked for it.
-    path
-        The page.
     labels
         By which results are scored that are no files.
     figures

@@ -60,7 +60,7 @@ def end(code: int) -> NoReturn:
     if interrupted():
         # Python would end itself by the signal where a KeyboardInterrupt came through ``exec``, and what foreign code
         # does at the end may crash where that code was interrupted.
-        from mho.macro_models.cleanup import clean_up
+        from mho.macro_models.workspace import clean_up
 
         clean_up()
         os._exit(code)

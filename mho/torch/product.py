@@ -7,7 +7,7 @@ import numpy as np
 import torch  # pyright: ignore[reportMissingImports]
 
 from mho.compiler.layer_run import taken_inputs
-from mho.compiler.mapping.block import Block
+from mho.compiler.mapping.weights import Block
 from mho.compiler.model.layer import LinearLayer
 from mho.compiler.program import DITHER, Layer, Mvm
 from mho.hw.config import Chip

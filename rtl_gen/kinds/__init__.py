@@ -43,7 +43,7 @@ class MacroTexts:
     commanded: Callable[[Chip], Any] | None = None
     """The ideal macro of a chip in Python, as commands of its core see it; None: cores take no commands."""
     driver: Callable[[Chip], str] = lambda chip: ""
-    """What the driver in C has for these commands, a template of :func:`mho.rtl_gen.drivers.c_driver`."""
+    """What the driver in C has for these commands, a template of :func:`mho.rtl_gen.registers.c_driver`."""
 
     def inputs(self, chip: Chip) -> int:
         """Input codes that a forward product takes."""

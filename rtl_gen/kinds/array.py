@@ -6,7 +6,7 @@ from mho.hw.kinds import core_blocks
 from mho.hw.kinds.array.config import ArrayCoreConfig
 from mho.macro_models.integer.operation import STEP_FRACTION_BITS
 from mho.rtl_gen.kinds import MacroTexts
-from mho.rtl_gen.macro.signals import contract_signals, declared_ports
+from mho.rtl_gen.macro.contract import contract_signals, declared_ports
 from mho.rtl_gen.templates import fill, template
 
 _SPREAD = 3.7

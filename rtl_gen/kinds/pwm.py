@@ -28,8 +28,7 @@ from mho.macro_models.pwm.config import PwmConfig
 from mho.macro_models.pwm.programming import verify_step_code
 from mho.macro_models.types import Integers
 from mho.rtl_gen.kinds import MacroTexts
-from mho.rtl_gen.macro.contract import connections
-from mho.rtl_gen.macro.signals import contract_signals, declared_ports
+from mho.rtl_gen.macro.contract import connections, contract_signals, declared_ports
 from mho.rtl_gen.templates import fill, template
 
 WEIGHT = "512 * ((row * 5 + column * 3 + row * column) % 13 - 6)"

@@ -5,7 +5,7 @@ from mho.hw.config.kinds.sram import SramChip
 from mho.hw.kinds import core_blocks
 from mho.hw.kinds.sram import SramCoreConfig
 from mho.rtl_gen.kinds import MacroTexts
-from mho.rtl_gen.macro.signals import contract_signals, declared_ports
+from mho.rtl_gen.macro.contract import contract_signals, declared_ports
 from mho.rtl_gen.templates import fill, template
 
 

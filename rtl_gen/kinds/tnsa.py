@@ -7,8 +7,7 @@ from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.kinds.tnsa.macro_pins import MacroPins
 from mho.macro_models.integer.operation import MvmOperation
 from mho.rtl_gen.kinds import MacroTexts
-from mho.rtl_gen.macro.contract import connections
-from mho.rtl_gen.macro.signals import contract_signals, declared_ports
+from mho.rtl_gen.macro.contract import connections, contract_signals, declared_ports
 from mho.rtl_gen.templates import fill, template
 
 CELL_PYTHON = "1 + (bl * 5 + sl * 3 + bl * sl) % 13"

@@ -6,7 +6,7 @@ It passes the pins on at the end of each cycle in which the contract says so, an
 from mho.hw.config import Chip
 from mho.hw.kinds import core_blocks
 from mho.hw.macro.contract import ContractPins
-from mho.rtl_gen.macro.signals import contract_signals
+from mho.rtl_gen.macro.contract import contract_signals
 from mho.rtl_gen.templates import fill, template
 
 _PINS_BITS = 8192

@@ -9,8 +9,8 @@ from collections.abc import Container, Iterable, Mapping
 from mho.hw.config import MacroSection, PinConnection, PinPart
 from mho.hw.config.pin_map import parse_slice
 from mho.hw.macro.contract import ContractPins
+from mho.rtl_gen.macro.contract import pin_signals
 from mho.rtl_gen.macro.port_map import Bit, PinBits, PortMap, upwards
-from mho.rtl_gen.macro.signals import pin_signals
 from mho.rtl_gen.macro.spare_pins import SparePins
 from mho.rtl_gen.verilog.ports import Port
 

@@ -6,15 +6,14 @@ from mho.hw.chip.config import ChipParts, tiles_of
 from mho.hw.chip.map import tile_blocks
 from mho.hw.chip.tops import top_name
 from mho.hw.config import Chip
-from mho.hw.host.address_map import AddressMap
+from mho.hw.host.registers import AddressMap
 from mho.hw.kinds import core_blocks
 from mho.hw.noc.config import MeshConfig
-from mho.hw.noc.mesh import Mesh
+from mho.hw.noc.node import Mesh
 from mho.hw.noc.registers.map import node_map
 from mho.hw.noc.registers.packet import NODE_BITS
 from mho.hw.tile.config import tile_number
 from mho.macro_models.errors import InputError
-from mho.rtl_gen.drivers import TILES_HEADER, c_driver, tile_driver
 from mho.rtl_gen.emit import emit_block, module_texts
 from mho.rtl_gen.macro.pin_check import check_shared_pins
 from mho.rtl_gen.parts.assembly import (
@@ -29,6 +28,7 @@ from mho.rtl_gen.parts.assembly import (
     with_readme,
 )
 from mho.rtl_gen.parts.chip_bench import chip_bench_files
+from mho.rtl_gen.registers import TILES_HEADER, c_driver, tile_driver
 from mho.rtl_gen.tapeout_files import Design
 from mho.rtl_gen.testbench import bench_files
 

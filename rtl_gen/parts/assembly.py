@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mho.hw.config import Chip
-from mho.hw.host.address_map import AddressMap
-from mho.hw.host.registers import RegisterMap
+from mho.hw.host.registers import AddressMap, RegisterMap
 from mho.hw.kinds import core_blocks
 from mho.macro_models.errors import InputError
 from mho.macro_models.files import read_text
@@ -20,9 +19,8 @@ from mho.rtl_gen.macro.outline import write_lef, write_outline
 from mho.rtl_gen.macro.own_files import VERILOG, macro_files, read_module, rtl_files
 from mho.rtl_gen.macro.pin_check import macro_map
 from mho.rtl_gen.macro.views import write_liberty, write_upf
-from mho.rtl_gen.readme import write_readme
 from mho.rtl_gen.registers import c_header, markdown, system_rdl
-from mho.rtl_gen.tapeout_files import Design, file_list, fusesoc_core, librelane_config, sdc
+from mho.rtl_gen.tapeout_files import Design, file_list, fusesoc_core, librelane_config, sdc, write_readme
 from mho.rtl_gen.templates import template
 from mho.rtl_gen.verilog.ports import module_ports
 from mho.rtl_gen.waivers import waivers

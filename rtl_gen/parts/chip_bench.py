@@ -10,7 +10,7 @@ from mho.hw.noc.flit import Destinations
 from mho.hw.noc.registers.map import write_flow, write_members, write_slot
 from mho.hw.noc.registers.packet import host_address
 from mho.hw.tile.asm import assemble
-from mho.hw.tile.loading import START, program_writes
+from mho.hw.tile.host_map import START, program_writes
 from mho.hw.tile.rtl.host import CONTROL
 from mho.rtl_gen.kinds import macro_texts_of
 from mho.rtl_gen.tapeout_files import Design

@@ -1,6 +1,7 @@
-"""Identifiers of the generated Verilog: plain, unique, the same from run to run."""
+"""Identifiers of the generated Verilog, plain and unique, and how its lines are laid out."""
 
 import re
+from collections.abc import Iterable, Sequence
 from functools import cache
 
 _KEYWORDS = frozenset("""
@@ -54,3 +55,37 @@ class Names:
             name = f"{base}_{number}"
         self._taken.add(name.lower())
         return name
+
+
+LINE = 110
+"""Longest line that the writer aims at."""
+
+
+def range_text(size: int) -> str:
+    """Range of a vector, with a space behind it; nothing for one bit."""
+    return "" if size == 1 else f"[{size - 1}:0] "
+
+
+def wrap(text: str, depth: int = 0) -> str:
+    """A statement, indented, broken after commas and before operators where it is long."""
+    pad = "  " * depth
+    if len(pad) + len(text) <= LINE:
+        return pad + text
+    lines, line = [], pad
+    for word in re.split(r"(?<=,) | (?=[|&?:^+-] )", text):
+        if len(line) + len(word) > LINE and line.strip():
+            lines.append(line.rstrip())
+            line = pad + "    "
+        line += word + " "
+    return "\n".join([*lines, line.rstrip()])
+
+
+def paragraphs(logic: Iterable[str]) -> Sequence[str]:
+    """Assigns together, blocks apart."""
+    parts: list[list[str]] = []
+    for text in logic:
+        if parts and text.startswith("assign") and parts[-1][-1].startswith("assign"):
+            parts[-1].append(text)
+        else:
+            parts.append([text])
+    return ["\n".join(part) for part in parts]

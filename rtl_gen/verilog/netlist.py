@@ -92,8 +92,10 @@ def _texts_below(file: str | None) -> dict[str, list[tuple[list[str], str]]]:
     tree = ast.parse("" if file is None else Path(file).read_text(encoding="utf-8"))
     texts: dict[str, list[tuple[list[str], str]]] = {}
     for kind in (node for node in tree.body if isinstance(node, ast.ClassDef)):
-        names: list[str] = []
+        names, end = list[str](), 0
         for node in kind.body:
+            names = names if node.lineno == end + 1 else []  # a blank line is between ports that share no text
+            end = node.end_lineno or 0
             if isinstance(node, (ast.Assign, ast.AnnAssign)) and (port := _PORT.match(ast.unparse(node))):
                 names.append(port[1])
                 continue

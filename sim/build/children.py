@@ -13,8 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
-from mho.macro_models.cleanup import at_end
 from mho.macro_models.errors import ToolError
+from mho.macro_models.workspace import at_end
 
 _LOOK_S = 2.0
 """Between two questions whether there is hope."""

@@ -196,9 +196,12 @@ def verilator_build(
 
 
 def icarus_build(
-    chip: Chip, *, waves: bool = False, netlist: Path | None = None, cells: Path | None = None, own_macro: bool = False
+    chip: Chip, *, waves: bool = False, netlist: Path | None = None, cells: Path | None = None, own_macro: bool = False,
+    delays: bool = False,
 ) -> Simulator:
     """The core of ``chip`` in Icarus Verilog, inside the Verilog-2005 shell ``hdl/core_tb.v``.
+
+    ``delays``: cells have their paths, and take the longest times of the SDF that the netlist names.
 
     Icarus drops a time-0 trigger of ``always @*`` in its SystemVerilog modes, so all is compiled as Verilog-2005.
     """
@@ -206,13 +209,14 @@ def icarus_build(
     from cocotb_tools import config
 
     body(chip)
-    text = shell_body(chip)
+    text, options = shell_body(chip), ("-gspecify", "-Tmax") if delays else ()
 
     def build(folder: Path) -> None:
         sources = _sources(chip, folder, netlist, cells, own_macro, "core_tb.core.macro")
         (folder / "body.v").write_text(text, encoding="utf-8")
         bodies = [folder / "body.v"] if _has_body(chip, own_macro) else []
-        compile_icarus(folder, [*sources, *bodies, HDL / "core_tb.v"], "core_tb.vvp", top="core_tb", defines=defines)
+        compile_icarus(folder, [*sources, *bodies, HDL / "core_tb.v"], "core_tb.vvp", top="core_tb", defines=defines,
+                       options=options)
 
     defines = core_defines(chip, own_macro=own_macro) | {"MHO_HALF_PS": half_period(chip), "MHO_DEPTH": SHELL_DEPTH}
     defines |= _own_defines(chip, own_macro)
@@ -220,7 +224,7 @@ def icarus_build(
         defines["MHO_PINS"] = pins_module(core_blocks(chip).pins)
     key = [
         *_common_key([chip], defines), *_own_key(chip, own_macro), *_netlist_key(netlist, cells),
-        tool_version("iverilog"), text,
+        tool_version("iverilog"), text, *options,
     ]
     folder = cached_build("icarus", key, build)
     return Simulator(

@@ -299,9 +299,10 @@ def compile_verilator(
 
 
 def compile_icarus(
-    folder: Path, sources: Sequence[Path], name: str, *, top: str, defines: Mapping[str, object] = {}
+    folder: Path, sources: Sequence[Path], name: str, *, top: str, defines: Mapping[str, object] = {},
+    options: Sequence[str] = (),
 ) -> None:
-    """Compile Verilog-2005 to the program ``folder / name`` of Icarus.
+    """Compile Verilog-2005 to the program ``folder / name`` of Icarus, with further ``options``.
 
     Raises
     ------
@@ -311,7 +312,7 @@ def compile_icarus(
     objects = folder / "objects"
     objects.mkdir()
     command = [
-        require_tool("iverilog"), "-g2005", "-s", top, "-o", f"../{name}", *_defined(defines),
+        require_tool("iverilog"), "-g2005", *options, "-s", top, "-o", f"../{name}", *_defined(defines),
         *nearby(sources, objects, folder),
     ]
     run_logged(command, folder / "build.log", "iverilog", cwd=objects)

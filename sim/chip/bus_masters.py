@@ -148,7 +148,7 @@ class MasteredChip(wiring.Component):
     Members
     -------
     <as of a chip>
-        See :class:`mho.hw.chip.chip.TiledChip`.
+        See :class:`mho.hw.chip.tops.TiledChip`.
     """
 
     bus: Any

@@ -12,9 +12,8 @@ from typing import Protocol
 
 from amaranth.lib import wiring
 
-from mho.hw.chip.chip import TiledChip
 from mho.hw.chip.config import ChipParts
-from mho.hw.chip.tops import configurations
+from mho.hw.chip.tops import TiledChip, configurations
 from mho.hw.config import Chip
 from mho.hw.config import Chip as Description
 from mho.hw.host.link.format import Status
@@ -26,7 +25,7 @@ from mho.rtl_gen.macro.pin_check import macro_map
 from mho.rtl_gen.verilog.netlist import emit
 from mho.sim.board.bus import SimulatedBus
 from mho.sim.build.bench import bench_key, build_bench, cached_bench
-from mho.sim.build.tile_models import TileModels, models_key
+from mho.sim.build.tile_shell import TileModels, models_key
 from mho.sim.build.toolchain import HDL, cached_build, hash_files
 from mho.sim.build.verilate import FAST, UNOPTIMISED, hardware_hash
 from mho.sim.chip import bus_masters

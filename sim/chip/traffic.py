@@ -11,8 +11,7 @@ import numpy as np
 
 from mho.hw.chip.config import ChipParts
 from mho.hw.chip.map import tile_name
-from mho.hw.host.address_map import Block
-from mho.hw.host.registers import Access, Register
+from mho.hw.host.registers import Access, Block, Register
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.interface.words import VALUE_BITS, Counter
 from mho.hw.noc.registers.packet import host_address_bits

@@ -50,8 +50,6 @@ class CosimCore:
 
     Parameters
     ----------
-    simulation
-        The running simulator.
     instance
         Which of the cores in it this is.
     image

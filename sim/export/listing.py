@@ -18,7 +18,7 @@ from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.flit import Destinations
 from mho.hw.noc.interface.words import credit_tag
 from mho.hw.noc.registers.packet import NODE_BITS, host_address
-from mho.hw.tile.loading import IMAGE_AT, REGISTERS_AT
+from mho.hw.tile.host_map import IMAGE_AT, REGISTERS_AT
 from mho.hw.tile.rtl.host import BUFFER, CONTROL, CORE_AT, DESCRIPTORS_AT
 from mho.macro_models.errors import InputError
 from mho.sim.board.program import parameter_writes

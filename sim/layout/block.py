@@ -31,38 +31,27 @@ _OUTSIDE = 0.1
 
 @dataclass(frozen=True, kw_only=True)
 class Block:
-    """A design that becomes a layout. Paths are relative to the folder of the layout.
-
-    Parameters
-    ----------
-    top
-        Module.
-    sources, stubs
-        Verilog, and black boxes.
-    constraints
-        SDC.
-    macro, lef, liberty, netlist, layout
-        Module of the macro and its views; where its user has none, the netlist is of its pins alone, and no layout.
-    macro_size
-        Its width and height in um.
-    supplies
-        Pins of the macro's supplies: ``power`` or ``ground`` by name.
-    period_ns
-        Of the clock.
-    """
+    """A design that becomes a layout. Paths are relative to the folder of the layout."""
 
     top: str
+    """Module."""
     sources: tuple[str, ...]
     stubs: tuple[str, ...]
+    """Verilog, and black boxes."""
     constraints: str
+    """SDC."""
     macro: str
     lef: str
     liberty: str
     netlist: str
     layout: str
+    """Module of the macro and its views; where its user has none, the netlist is of its pins alone, and no layout."""
     macro_size: tuple[float, float]
+    """Its width and height in um."""
     supplies: dict[str, str]
+    """Pins of the macro's supplies: ``power`` or ``ground`` by name."""
     period_ns: float
+    """Of the clock."""
 
 
 def generate_block(chip: Chip, folder: Path, *, part: str, module: str) -> Block:

@@ -64,7 +64,7 @@ def harden(
     stages.run(STAGES[:1], [*block.sources, *block.stubs, settings["liberty"]["slow"][0]])
     whole = write_outline(settings, block, folder)
     views = (whole["lefs"], whole["layouts"], whole["netlists"], *whole["liberty"].values())
-    process = [*chain(*views), *(whole[key] for key in FILES)]
+    process = [*chain(*views), *(whole[key] for key in FILES if whole[key])]
     stages.run(STAGES[1:], [*process, block.constraints, "settings.json"])
     outline = whole["cells"], whole["width"], whole["height"], block.period_ns
     return read_layout(folder, block.top, pdk.name, outline, stages.seconds)

@@ -28,25 +28,22 @@ _SHAPE: dict[str, dict[str, type]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Pdk:
-    """A process.
-
-    Parameters
-    ----------
-    name, folder
-        Of its settings; where its files are.
-    files, corners
-        Paths in the folder, by use; Liberty of the cells by corner.
-    cells, routing, fill
-        Names of cells; layers and tracks; rules of fill: as in the settings.
-    """
+    """A process."""
 
     name: str
     folder: Path
+    """Of its settings; where its files are."""
     files: dict[str, str]
     corners: dict[str, str]
+    """Paths in the folder, by use; Liberty of the cells by corner."""
     cells: dict[str, Any]
     routing: dict[str, Any]
     fill: list[dict[str, Any]]
+    """Names of cells; layers and tracks; rules of fill: as in the settings."""
+
+    def has(self, use: str) -> bool:
+        """Whether the file of a use is there, packed or not."""
+        return any((self.folder / f"{self.files[use]}{end}").is_file() for end in ("", ".gz"))
 
     def file(self, path: str, folder: Path) -> Path:
         """A file of the PDK; one that is packed is unpacked into a folder.
@@ -88,7 +85,7 @@ def find_pdk(folder: Path) -> Pdk:
         return _read(own, folder)
     shipped = sorted(Path(next(iter(pdks.__path__))).glob("*.toml"))
     for pdk in (_read(path, folder) for path in shipped):
-        if any((folder / f"{pdk.files['technology']}{end}").is_file() for end in ("", ".gz")):
+        if pdk.has("technology"):
             return pdk
     names = ", ".join(path.stem for path in shipped)
     raise InputError(f"{folder}: must be the PDK of {names}, or have settings of its own in {OWN_SETTINGS}")

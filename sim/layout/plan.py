@@ -32,7 +32,8 @@ _SETUP_MARGIN_ns, _HOLD_MARGIN_ns = 0.4, 0.05
 
 def script_settings(block: Block, pdk: Pdk, folder: Path, *, density: float) -> dict[str, Any]:
     """Names and files that all stages take; those of the PDK unpacked below ``folder`` where they are packed."""
-    files = {key: str(pdk.file(path, folder / "pdk")) for key, path in pdk.files.items()}
+    files = {key: str(pdk.file(path, folder / "pdk")) for key, path in pdk.files.items() if key != "models"}
+    files["models"] = str(pdk.file(pdk.files["models"], folder / "pdk")) if pdk.has("models") else ""
     corners = {name: str(pdk.file(path, folder / "pdk")) for name, path in pdk.corners.items()}
     macro = [block.liberty] if block.liberty else []
     return {

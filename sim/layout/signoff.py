@@ -10,49 +10,35 @@ from mho.macro_models.errors import ToolError
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """A block's layout.
-
-    Attributes
-    ----------
-    top, process
-        Module; name of the process.
-    cells
-        Of the synthesis.
-    width_um, height_um, utilisation
-        Outline; share of the rows that cells fill, without fillers.
-    period_ns, slow_ns, fast_ns
-        Of the clock; worst slack with extracted wires: setup in the slow corner, hold in the fast one.
-    power_mW
-        At the typical corner with extracted wires, where every signal changes in a tenth of the cycles.
-    routing, antennas, limits
-        Violations that the router says, nets with antennas, nets beyond limits of slew and load.
-    rules
-        Places that the deck of design rules reports, by rule.
-    matches
-        Whether the layout is the netlist down to transistors.
-    wrong_ports
-        Pins that are not where the netlist has them; empty if all are.
-    seconds
-        By stage.
-    """
+    """A block's layout."""
 
     top: str
     process: str
+    """Module; name of the process."""
     cells: int
+    """Of the synthesis."""
     width_um: float
     height_um: float
     utilisation: float
+    """Outline; share of the rows that cells fill, without fillers."""
     period_ns: float
     slow_ns: float
     fast_ns: float
+    """Of the clock; worst slack with extracted wires: setup in the slow corner, hold in the fast one."""
     power_mW: float
+    """At the typical corner with extracted wires, where every signal changes in a tenth of the cycles."""
     routing: int
     antennas: int
     limits: int
+    """Violations that the router says, nets with antennas, nets beyond limits of slew and load."""
     rules: dict[str, int] = field(default_factory=dict)
+    """Places that the deck of design rules reports, by rule."""
     matches: bool
+    """Whether the layout is the netlist down to transistors."""
     wrong_ports: tuple[str, ...]
+    """Pins that are not where the netlist has them; empty if all are."""
     seconds: dict[str, float] = field(default_factory=dict)
+    """By stage."""
 
     @property
     def clean(self) -> bool:

@@ -17,27 +17,18 @@ from mho.sim.build.toolchain import require_tool
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """A tool that is run in the folder of the layout.
-
-    Parameters
-    ----------
-    name
-        Also of its log, ``NAME.log``.
-    does
-        What it does, in words.
-    command
-        Program and arguments; ``openroad`` and ``python`` are what runs these here.
-    writes
-        A file that is there when it is done.
-    reads
-        Scripts, beside those that the command names.
-    """
+    """A tool that is run in the folder of the layout."""
 
     name: str
+    """Also of its log, ``NAME.log``."""
     does: str
+    """What it does, in words."""
     command: tuple[str, ...]
+    """Program and arguments; ``openroad`` and ``python`` are what runs these here."""
     writes: str
+    """A file that is there when it is done."""
     reads: tuple[str, ...] = ()
+    """Scripts, beside those that the command names."""
 
 
 def _openroad(name: str, does: str, before: str = "", writes: str = "") -> Stage:

@@ -31,8 +31,6 @@ def run_jobs(
 
     Parameters
     ----------
-    simulation
-        The mesh.
     flits
         Flits and operands.
     seed

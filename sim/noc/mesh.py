@@ -1,4 +1,4 @@
-"""The generated Verilog of a mesh in Verilator: traffic in, arrivals out, as :mod:`mho.hw.noc.router.model`."""
+"""The Verilog of a mesh in Verilator: traffic in, arrivals out, and whether all arrived once and in order."""
 
 import resource
 from dataclasses import dataclass
@@ -137,8 +137,6 @@ def build_mesh(component: wiring.Component, bench: str, ports: str, *, registere
 
     Parameters
     ----------
-    component
-        The mesh.
     bench
         Its C++ bench, in ``sim/hdl``.
     ports

@@ -10,7 +10,7 @@ from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.flit import BodyLayout, Destinations
 from mho.hw.noc.interface.interface import RxLayout, TxLayout
 from mho.hw.noc.model import Answer
-from mho.hw.noc.reduction.inputs import OperandLayout
+from mho.hw.noc.reduction.router import OperandLayout
 from mho.hw.noc.reduction.trees import Group, entries
 from mho.hw.noc.registers.map import write_entry, write_flow, write_members, write_slot
 from mho.hw.noc.registers.packet import NODE_BITS, Burst, host_address, host_address_bits
@@ -114,7 +114,7 @@ class NodesRun:
 
 
 class NodesSimulation:
-    """Simulator of a :class:`mho.hw.noc.mesh.Mesh`, built once and kept in the cache.
+    """Simulator of a :class:`mho.hw.noc.node.Mesh`, built once and kept in the cache.
 
     Raises
     ------
@@ -124,7 +124,7 @@ class NodesSimulation:
 
     def __init__(self, cfg: MeshConfig) -> None:
         self.cfg = cfg
-        from mho.hw.noc.mesh import Mesh
+        from mho.hw.noc.node import Mesh
 
         self._program = build_mesh(Mesh(cfg), "mesh_nodes.cpp", _ports(cfg)) / "simulator"
 

@@ -95,36 +95,23 @@ class CoreCells:
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Cells(Shown):
-    """One chip: what all its cells hold.
-
-    Attributes
-    ----------
-    cores
-        Cells of each core.
-    chip
-        The chip's description.
-    network
-        Hash of the network whose targets were programmed, see :func:`network_hash`.
-    device
-        The device whose cells they are.
-    seed
-        Which chip.
-    source
-        Name of the backend on which they were programmed by write-verify; ``"measured"``: a measured map.
-    wait_s
-        Wait between two passes, in seconds.
-    report
-        Figures of programming, as JSON; empty for a measured map.
-    """
+    """One chip: what all its cells hold."""
 
     cores: tuple[CoreCells, ...]
+    """Cells of each core."""
     chip: Chip
     network: str
+    """Hash of the network whose targets were programmed, see :func:`network_hash`."""
     device: Device
+    """The device whose cells they are."""
     seed: int
+    """Which chip."""
     source: str
+    """Name of the backend on which they were programmed by write-verify; ``"measured"``: a measured map."""
     wait_s: float
+    """Wait between two passes, in seconds."""
     report: Mapping[str, Any]
+    """Figures of programming, as JSON; empty for a measured map."""
     file: str = ""
 
     def _facts(self) -> dict[str, object]:

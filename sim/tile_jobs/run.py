@@ -50,8 +50,6 @@ def run_job(
 
     Parameters
     ----------
-    job
-        The programs.
     inputs
         By ``"tile:stream"`` (:meth:`TileJob.inputs`), of shape (images, elements of all blocks of an image): int8 or
         uint8 a byte, int16 two, the lower one first. One input may go by the name ``""``.

@@ -12,8 +12,7 @@ from mho.hw.noc.flit import BodyLayout, FlitLayout
 from mho.hw.noc.registers.packet import burst_layout, host_address_bits
 from mho.sim.build.shells import half_period
 from mho.sim.build.simulators import Simulator
-from mho.sim.build.tile_models import TileModels, models_key, written
-from mho.sim.build.tile_shell import shown
+from mho.sim.build.tile_shell import TileModels, models_key, shown, written
 from mho.sim.build.toolchain import HDL, cached_build, hash_files, require_cocotb
 from mho.sim.build.verilate import EXACT, UNOPTIMISED, compile_verilator, compiler_key, hardware_hash
 from mho.sim.kinds import body
@@ -87,7 +86,7 @@ def sources_of_mesh(chip: Chip) -> dict[str, str]:
 
 
 def _verilog(chip: Chip, parts: ChipParts) -> dict[str, str]:
-    from mho.hw.tile.rtl.mesh import TileMesh
+    from mho.hw.tile.rtl.tile import TileMesh
     from mho.rtl_gen.verilog.netlist import emit
 
     mesh = TileMesh(parts.tiles, parts.mesh, parts.core)

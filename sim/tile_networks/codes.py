@@ -25,13 +25,7 @@ _REPORT = 1 << 20
 
 
 class MeshCores:
-    """All cores of a chip, as a :class:`mho.sim.core.commands.CommandedCore`; the chip is reset before each use.
-
-    Parameters
-    ----------
-    simulation
-        The running simulator.
-    """
+    """All cores of a chip, as a :class:`mho.sim.core.commands.CommandedCore`; the chip is reset before each use."""
 
     def __init__(self, simulation: MeshSimulation, chip: Chip) -> None:
         self._simulation, self._chip = simulation, chip

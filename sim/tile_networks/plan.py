@@ -20,8 +20,8 @@ from mho.hw.noc.interface.words import UNIT, register_tag
 from mho.hw.noc.reduction.trees import Group, entries
 from mho.hw.noc.registers.map import write_entry, write_flow, write_members, write_slot
 from mho.hw.noc.registers.packet import host_address
+from mho.hw.tile.host_map import IMAGE_AT, START, STATUS_AT, WATCHDOG_AT, mask_writes, program_writes
 from mho.hw.tile.interpreter.joined import HOST
-from mho.hw.tile.loading import IMAGE_AT, START, STATUS_AT, WATCHDOG_AT, mask_writes, program_writes
 from mho.hw.tile.rtl.host import CONTROL, MASKS_AT
 from mho.macro_models import Masks
 from mho.macro_models.errors import InputError
@@ -136,8 +136,6 @@ def make_plan(
     ----------
     code
         The programs, and what joins them.
-    parts
-        The mesh.
     masks
         Masks of the cores, by node.
     entries, first

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mho.hw.chip.config import ChipParts
 from mho.hw.chip.map import tile_name
 from mho.hw.config import Chip
-from mho.hw.host.core.operations import check_ended, operation_tasks
+from mho.hw.host.core.map import check_ended, operation_tasks
 from mho.hw.host.link.tasks import Task, Write
 from mho.macro_models.errors import ToolError
 from mho.sim.core.commands import Operated
@@ -32,8 +32,6 @@ class CoreTasks:
     ----------
     chip
         The chip, whose cores take operations from the host.
-    node
-        The tile.
     """
 
     def __init__(self, chip: Chip, node: int) -> None:
@@ -72,12 +70,8 @@ class TileCore(CoreTasks):
 
     Parameters
     ----------
-    bus
-        The chip's.
     chip
         The chip, whose cores take operations from the host.
-    node
-        The tile.
     """
 
     def __init__(self, bus: TaskBus, chip: Chip, node: int) -> None:

@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -18,6 +19,7 @@ from mho.hw.core.write_verify import WriteVerifyParameters
 from mho.macro_models.integer.operation import Masks, MvmOperation
 from mho.sim.embedded import FLAGS, MODULE, Behind, pulse_array
 from mho.sim.executor import build_cores
+from mho.sim.export import list_network
 from mho.sim.programming.write_verify import ProgramRun, reference_run, target_codes
 from tests.compiler.importer.onnx_models import build, node
 
@@ -50,20 +52,41 @@ def soc() -> ModuleType:
     return module
 
 
+def images(count: int, *shape: int) -> NDArray[np.uint8]:
+    return np.random.default_rng(4).integers(0, 9, size=(count, *shape)).astype(np.uint8)
+
+
+def compiled(nodes: list[Any], sizes: dict[str, tuple[int, ...]], shape: tuple[int, ...], classes: int) -> mho.Net:
+    """For a tile of 16 lines, of images with a shape; with random weights."""
+    rng = np.random.default_rng(3)
+    weights = {name: (rng.normal(size=size) / np.sqrt(size[-1])).astype("f4") for name, size in sizes.items()}
+    weights |= {"axis": np.array([0])} if any("axis" in each.input for each in nodes) else {}
+    model = build(nodes, weights, shape=("batch", *shape), output=("batch", classes))
+    chip = mho.Chip.load("tnsa64-tile", **{"core.corelet": 4})
+    return mho.compile(model.SerializeToString(), chip, calibrate=images(32, *shape).astype(np.float32))
+
+
 @pytest.fixture(scope="module")
 def net() -> mho.Net:
-    """Two layers on 16 lines, whose word lines are not all on."""
-    rng = np.random.default_rng(3)
-    weights = {"a": (rng.normal(size=(6, 8)) / 3).astype("f4"), "w": (rng.normal(size=(5, 6)) / 2).astype("f4")}
+    """Two layers, whose word lines are not all on."""
     nodes = [node("Gemm", "x a", "c", transB=1), node("Relu", "c", "r"), node("Gemm", "r w", "s", transB=1),
              node("Softmax", "s", "y", axis=-1)]
-    model = build(nodes, weights, shape=("batch", 8), output=("batch", 5))
-    chip = mho.Chip.load("tnsa64-tile", **{"core.corelet": 4})
-    return mho.compile(model.SerializeToString(), chip, calibrate=images(32).astype(np.float32))
+    return compiled(nodes, {"a": (6, 8), "w": (5, 6)}, (8,), 5)
 
 
-def images(count: int) -> NDArray[np.uint8]:
-    return np.random.default_rng(4).integers(0, 9, size=(count, 8)).astype(np.uint8)
+def recurrent() -> mho.Net:
+    """An LSTM, whose gates the tile computes by its tables."""
+    nodes = [node("Transpose", "x", "t", perm=[1, 0, 2]), node("LSTM", "t w r", "all h", hidden_size=3),
+             node("Squeeze", "h axis", "q"), node("Gemm", "q f", "s", transB=1), node("Softmax", "s", "y", axis=-1)]
+    return compiled(nodes, {"w": (1, 12, 3), "r": (1, 12, 3), "f": (2, 3)}, (3, 3), 2)
+
+
+def gated() -> mho.Net:
+    """Gates and a softmax between two layers, which the host computes."""
+    nodes = [node("Gemm", "x a", "c", transB=1), node("Sigmoid", "c", "i"), node("Tanh", "c", "j"),
+             node("Mul", "i j", "g"), node("Softmax", "g", "p", axis=-1), node("Gemm", "p w", "s", transB=1),
+             node("Softmax", "s", "y", axis=-1)]
+    return compiled(nodes, {"a": (8, 8), "w": (5, 8)}, (8,), 5)
 
 
 def verilated(folder: Path, net: mho.Net, cpu: str) -> Path:
@@ -85,6 +108,24 @@ def verilated(folder: Path, net: mho.Net, cpu: str) -> Path:
     return folder / "objects" / "Vtop"
 
 
+def ran(soc: Any, net: mho.Net, folder: Path, simulator: Path) -> str:
+    """Run the firmware with a network, whose outputs must be those of functional; what it printed."""
+    net.save(folder / "net.mho")
+    firmware, x = folder / "firmware", images(4, *net.network.model.inputs[0][1])
+    soc.write_data(firmware, net, x.reshape(4, -1), np.zeros(4, np.uint8))
+    shutil.copytree(folder / "tile" / "regs", firmware, dirs_exist_ok=True)
+    program = soc.made(firmware, "picorv32")
+    words = np.frombuffer(program + bytes(-len(program) % 4), "<u4")
+    (folder / "memory.hex").write_text("".join(f"{word:08x}\n" for word in words))
+    command = [simulator, f"+firmware={folder / 'memory.hex'}"]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert (run.returncode, run.stderr) == (0, "")
+    noisy, others = (net.run(x.astype(np.float32), seed=seed, time=TIME_S).outputs for seed in (SEED, SEED + 1))
+    assert not np.array_equal(noisy, others)
+    np.testing.assert_array_equal(soc.outputs_of(run.stdout, net), noisy)
+    return run.stdout
+
+
 def reference(net: mho.Net) -> tuple[NDArray[np.intp], ProgramRun]:
     """Which cells the firmware programs, and what numpy makes of them in one pass."""
     network, chip = net.network, net.network.chip
@@ -103,28 +144,22 @@ def reference(net: mho.Net) -> tuple[NDArray[np.intp], ProgramRun]:
 def test_firmware_gets_from_noisy_cells_what_functional_gets_and_programs_them(
     soc: Any, net: mho.Net, tmp_path: Path
 ) -> None:
+    """Nothing but the network file and the memory differs between networks for one chip."""
     cpu = pytest.importorskip("pythondata_cpu_picorv32", reason="pythondata-cpu-picorv32 is not installed")
-    simulator, firmware = verilated(tmp_path, net, f"{cpu.data_location}/picorv32.v"), tmp_path / "firmware"
-    x = images(6)
-    soc.write_data(firmware, net, x, np.zeros(6, np.uint8))
-    (firmware / "mho_chip_wb.h").write_text((tmp_path / "tile" / "regs" / "mho_chip_wb.h").read_text())
-    program = soc.made(firmware, "picorv32")
-    assert len(program) < MOST_BYTES
-    words = np.frombuffer(program + bytes(-len(program) % 4), "<u4")
-    (tmp_path / "memory.hex").write_text("".join(f"{word:08x}\n" for word in words))
-    command = [simulator, f"+firmware={tmp_path / 'memory.hex'}"]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=300)
-    assert (run.returncode, run.stderr) == (0, "")
-    noisy, others = (net.run(x.astype(np.float32), seed=seed, time=TIME_S).outputs for seed in (SEED, SEED + 1))
-    assert not np.array_equal(noisy, others)
-    np.testing.assert_array_equal(soc.outputs_of(run.stdout, net), noisy)
+    lstm, between = recurrent(), gated()
+    assert any("in C" in step for step in list_network(between.network).host_steps)
+    simulator = verilated(tmp_path, net, f"{cpu.data_location}/picorv32.v")
+    for other in (lstm, between):
+        ran(soc, other, tmp_path, simulator)
+    said = ran(soc, net, tmp_path, simulator)
+    assert (tmp_path / "firmware" / "firmware.bin").stat().st_size < MOST_BYTES
     places, programmed = reference(net)
-    said = re.search(r"codes([\d !]+)", run.stdout)
-    assert said is not None
+    printed = re.search(r"codes([\d !]+)", said)
+    assert printed is not None
     codes, faults = programmed.codes[0].ravel()[places], programmed.faults[0].ravel()[places]
-    assert said[1].split() == [f"{code}{'!' * int(fault)}" for code, fault in zip(codes, faults, strict=True)]
+    assert printed[1].split() == [f"{code}{'!' * int(fault)}" for code, fault in zip(codes, faults, strict=True)]
     counted = "{sets} SET and {resets} RESET pulses, {reads} reads, {faults} in the fault map"
-    assert counted.format(**programmed.counters) in run.stdout
+    assert counted.format(**programmed.counters) in said
 
 
 @pytest.mark.slow

@@ -15,8 +15,8 @@ from mho.hw.config import load_chip
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.macro_models.errors import InputError
 from mho.rtl_gen import emit_core, generate
-from mho.rtl_gen.drivers import tile_driver
 from mho.rtl_gen.emit import module_texts
+from mho.rtl_gen.registers import tile_driver
 
 ROOT = Path(__file__).parents[2]
 WRAPS = ("none", "wishbone", "axil", "uart")

@@ -14,9 +14,8 @@ from mho.hw.kinds.tnsa.host.map import tnsa_map
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.registers.map import node_map
 from mho.rtl_gen import generate
-from mho.rtl_gen.drivers import c_driver
 from mho.rtl_gen.ip_xact import NAMESPACE, ip_xact
-from mho.rtl_gen.registers import c_header
+from mho.rtl_gen.registers import c_driver, c_header
 
 HERE = Path(__file__).parent
 ORDER = {

@@ -35,8 +35,6 @@ class Alike:
 
     Parameters
     ----------
-    network
-        The network.
     wanted
         The values of the network in floating point; those of steps before the first of some alike may be gone.
     """

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from mho.compiler.calibration.trials.bench import Bench
 from mho.compiler.calibration.trials.candidates import Site, Stand
 from mho.compiler.mapping import Placement
-from mho.compiler.mapping.block import Block
 from mho.compiler.mapping.packing.pack import MASKS
+from mho.compiler.mapping.weights import Block
 
 MOST_PRODUCTS = 12
 """Products of a layer that are tried, where those of one output are not more."""

@@ -13,8 +13,7 @@ from mho.compiler.calibration.trials.influence import Activations
 from mho.compiler.calibration.trials.judges import make_judge
 from mho.compiler.layer_run import LayerRun, taken_inputs
 from mho.compiler.mapping import Placement
-from mho.compiler.mapping.block import Block
-from mho.compiler.mapping.weights import code_value, column_loads
+from mho.compiler.mapping.weights import Block, code_value, column_loads
 from mho.compiler.model import FloatNetwork
 from mho.compiler.model.stages import Linear
 from mho.compiler.options import CompileOptions

@@ -8,9 +8,8 @@ from numpy.typing import NDArray
 
 from mho.compiler.calibration.quantisers import Quantiser
 from mho.compiler.mapping import Placement
-from mho.compiler.mapping.block import Block
 from mho.compiler.mapping.faults import FaultMaps, compensate
-from mho.compiler.mapping.weights import PairMap
+from mho.compiler.mapping.weights import Block, PairMap
 from mho.compiler.model.layer import LinearLayer
 from mho.compiler.program import DITHER
 from mho.compiler.types import Float

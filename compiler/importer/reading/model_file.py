@@ -12,8 +12,7 @@ from google.protobuf.message import DecodeError, Message
 from onnx import TensorProto, numpy_helper
 
 from mho.compiler.inputs import Inputs, NamedInputs
-from mho.compiler.model.operators.bounds import MOST_ELEMENTS
-from mho.compiler.model.operators.external import external_tensors, location
+from mho.compiler.model.operators.bounds import MOST_ELEMENTS, external_tensors, location
 from mho.compiler.types import Array
 from mho.macro_models.errors import InputError, argument
 from mho.macro_models.files import FileKind, open_file, read_file

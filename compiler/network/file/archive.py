@@ -95,8 +95,6 @@ class Arrays(Mapping[str, NDArray[Any]]):
 
     Members
     -------
-    path
-        The file.
     entries
         Where each array is in the archive, or what stands in its place.
     """

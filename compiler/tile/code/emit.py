@@ -63,8 +63,6 @@ class Emitter:
     ----------
     placed, chip
         What is placed, and where cores are.
-    tile
-        Its name.
     blocks
         Blocks of the rings between nodes, by their names.
     steps

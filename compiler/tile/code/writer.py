@@ -48,8 +48,6 @@ class Writer:
     ----------
     placed
         What is placed.
-    tile
-        Its name.
     blocks
         Blocks of the rings between nodes, by their names.
     order

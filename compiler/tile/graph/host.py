@@ -34,8 +34,6 @@ class Split:
 
     Attributes
     ----------
-    program
-        The program.
     before, between, behind
         Stages of the host, in order: before the tiles, between two layers on them, and behind.
     """

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.compiler.mapping import Placement
-from mho.compiler.mapping.block import Block
 from mho.compiler.mapping.faults import FaultMaps
 from mho.compiler.mapping.packing.pack import MASKS, Rectangle
 from mho.compiler.mapping.parts import GROUP_ROWS, Parts, segments
+from mho.compiler.mapping.weights import Block
 from mho.compiler.tile.graph.shapes import Shape
 from mho.compiler.tile.lowering.geometry import CODES_IN, CODES_OUT, rows_of
 from mho.macro_models.cell_map import CellMap

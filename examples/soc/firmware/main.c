@@ -19,7 +19,7 @@
 #define ERASED 20u /* verify code of a cell in its low state: 1 of 50 uS */
 
 static const mho_tiles_bus_t bus = {mho_tiles_mmio_read, mho_tiles_mmio_write, NULL, (void *)(uintptr_t)BOARD_TILE};
-static int16_t codes[DATA_IMAGES][NETWORK_INPUTS], lanes[DATA_IMAGES][NETWORK_OUTPUTS];
+static int16_t codes[DATA_IMAGES][NETWORK_INPUTS], came[DATA_IMAGES][NETWORK_OUTPUTS], lanes[DATA_IMAGES][DATA_LANES];
 
 static uint32_t array_cycles; /* of the run, in which its array was at work */
 
@@ -34,7 +34,7 @@ static unsigned wait_for_tile(void) {
 
 static int run_images(uint32_t first, uint32_t count) {
   mho_tiles_run_t run;
-  int state = mho_tiles_begin(&run, &bus, &network, count, first, codes[first], lanes[first]);
+  int state = mho_tiles_begin(&run, &bus, &network, count, first, codes[first], came[first]);
   if (state) return state;
   mho_tiles_enable(&bus, &network, MHO_TILES_WAITING | MHO_TILES_TRAP | MHO_TILES_WATCHDOG | MHO_TILES_ERROR);
   while ((state = mho_tiles_step(&run)) == 1)
@@ -45,19 +45,22 @@ static int run_images(uint32_t first, uint32_t count) {
 /* Pixels are few whole numbers, whose codes are in a table: mho_tiles_encode would compute them from numbers of the model. */
 static void encode(void) {
   for (unsigned image = 0; image < DATA_IMAGES; image++)
-    for (unsigned k = 0; k < NETWORK_INPUTS; k++)
-      codes[image][k] = data_codes[data_images[image * NETWORK_INPUTS + k] * NETWORK_INPUTS + k];
+    for (unsigned k = 0; k < DATA_INPUTS; k++)
+      codes[image][k] = data_codes[data_images[image * DATA_INPUTS + k] * DATA_INPUTS + k];
 }
 
-/* The softmax that the tile leaves to its host: the class, and its probability in percent. */
-static unsigned decide(const int16_t *scores, unsigned *percent) {
-  static float numbers[NETWORK_OUTPUTS];
+/* What the tile leaves to its host behind the last product, and the softmax: the class, and its probability in percent. */
+static unsigned decide(unsigned image, unsigned *percent) {
+  static float numbers[DATA_LANES];
   unsigned best = 0;
   float sum = 0.0f;
-  mho_tiles_decode(&network, scores, numbers);
-  for (unsigned k = 1; k < NETWORK_OUTPUTS; k++)
+  if (network.finish) network.finish(codes[image], came[image], lanes[image]);
+  else
+    for (unsigned k = 0; k < DATA_LANES; k++) lanes[image][k] = came[image][k];
+  mho_tiles_decode(&network, lanes[image], numbers);
+  for (unsigned k = 1; k < DATA_LANES; k++)
     if (numbers[k] > numbers[best]) best = k;
-  for (unsigned k = 0; k < NETWORK_OUTPUTS; k++) sum += expf(numbers[k] - numbers[best]);
+  for (unsigned k = 0; k < DATA_LANES; k++) sum += expf(numbers[k] - numbers[best]);
   *percent = (unsigned)(100.0f / sum + 0.5f);
   return best;
 }
@@ -71,11 +74,11 @@ static int classify(void) {
   const uint32_t ran = board_cycles(), on_bus = board_bus_cycles() - bus_before;
   const uint32_t on_array = array_cycles;
   if (failed) return failed;
-  for (unsigned k = 0; k < DATA_IMAGES; k++) classes[k] = decide(lanes[k], &percent[k]);
+  for (unsigned k = 0; k < DATA_IMAGES; k++) classes[k] = decide(k, &percent[k]);
   const uint32_t decided = board_cycles();
   for (unsigned k = 0; k < DATA_IMAGES; k++) {
     printf("image %u: class %u, %u %%, label %u, lanes", k, classes[k], percent[k], data_labels[k]);
-    for (unsigned n = 0; n < NETWORK_OUTPUTS; n++) printf(" %d", lanes[k][n]);
+    for (unsigned n = 0; n < DATA_LANES; n++) printf(" %d", lanes[k][n]);
     printf("\n");
     right += classes[k] == data_labels[k];
   }

@@ -10,13 +10,12 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 from mho.hw.board.load_port import LoadPort, load_address_width
 from mho.hw.core.port import VectorPort, join
 from mho.hw.emulator import EmulatorConfig, LoadLayout
+from mho.hw.emulator.config import LoadShape
 from mho.hw.emulator.kind import BoardOptions, EmulatorKind
-from mho.hw.emulator.layout import LoadShape
-from mho.hw.host.bus import RegisterBus
+from mho.hw.host.bus import BusSplit, Region, RegisterBus
 from mho.hw.host.core.blocks import CoreBlocks
 from mho.hw.host.core.host import CoreAccess
 from mho.hw.host.registers import Access, Window
-from mho.hw.host.split import BusSplit, Region
 from mho.macro_models.errors import InputError
 
 

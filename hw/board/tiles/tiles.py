@@ -9,13 +9,12 @@ from amaranth.lib.wiring import connect, flipped
 from mho.hw.board.board_map import board_map
 from mho.hw.board.config import BoardParts
 from mho.hw.board.tiles.blocks import EmulatedBlocks
-from mho.hw.chip.chip import TiledChip
 from mho.hw.chip.config import ChipParts, tiles_of
 from mho.hw.chip.map import address_width, chip_page
+from mho.hw.chip.tops import TiledChip
 from mho.hw.emulator import EmulatorConfig
 from mho.hw.host.bank import RegisterBank
-from mho.hw.host.bus import RegisterBus
-from mho.hw.host.split import BusSplit, Region
+from mho.hw.host.bus import BusSplit, Region, RegisterBus
 from mho.hw.noc.config import MeshConfig
 from mho.hw.ports import Component, In, Out
 from mho.hw.tile.rtl.host import CORE_AT

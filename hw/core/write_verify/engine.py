@@ -7,8 +7,7 @@ from mho.hw import ports
 from mho.hw.block import Resettable, named
 from mho.hw.core.counting import tally
 from mho.hw.core.write_verify.config import COUNT_BITS, ParameterLayout, WriteVerifyConfig, write_pins
-from mho.hw.core.write_verify.decision import Decision, RegisterCheck, RunLayout
-from mho.hw.core.write_verify.fault_map import FaultMap
+from mho.hw.core.write_verify.decision import Decision, FaultMap, RegisterCheck, RunLayout
 from mho.hw.macro.contract import PASS_BITS
 from mho.hw.ports import Bundle
 from mho.macro_models.integer.pulse import Polarity

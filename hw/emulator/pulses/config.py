@@ -19,8 +19,7 @@ import numpy as np
 from amaranth.lib import data
 from numpy.typing import NDArray
 
-from mho.hw.emulator.config import EmulatorConfig
-from mho.hw.emulator.layout import EXTRA, LoadWord
+from mho.hw.emulator.config import EXTRA, EmulatorConfig, LoadWord
 from mho.macro_models.integer.pulse import AMPLITUDE_BITS, MOVED, RECORD_WORDS
 from mho.macro_models.integer.random import NORMAL_TABLE
 

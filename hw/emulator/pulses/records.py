@@ -10,8 +10,7 @@ from amaranth.lib.wiring import In, Out
 
 from mho.hw import ports
 from mho.hw.block import Resettable
-from mho.hw.emulator.config import EmulatorConfig
-from mho.hw.emulator.layout import index_width
+from mho.hw.emulator.config import EmulatorConfig, index_width
 from mho.hw.emulator.pulses.config import LOG, LOG_DEPTH, LOG_LEVEL, LOG_WINDOW, LogLayout, records_from
 from mho.macro_models.integer.pulse import RECORD_WORDS
 

@@ -7,8 +7,7 @@ from amaranth.lib import stream
 from amaranth.lib.wiring import connect, flipped
 
 from mho.hw.block import Resettable
-from mho.hw.emulator.config import EmulatorConfig
-from mho.hw.emulator.layout import index_width
+from mho.hw.emulator.config import EmulatorConfig, index_width
 from mho.hw.emulator.pulses.config import CONSTANTS, LOG_LEVEL, NORMALS, cell_bits
 from mho.hw.emulator.pulses.draws import NormalDraw
 from mho.hw.emulator.pulses.law import CellLayout, PulseArithmetic, WideMultiplier
@@ -27,41 +26,30 @@ class CellWriter(Resettable[EmulatorConfig]):
     A pulse acts at its begin, at the amplitude that it has then, with the width for which the constants were made. It
     holds the core for :func:`pulse_hold` cycles, and longer while the log is full; a read for :data:`READ_HOLD` cycles.
     Cells do not relax: whoever loads the records does that between passes.
-
-    Members
-    -------
-    pins : In(WritePins)
-        As the macro sees the digital core.
-    load : In(1)
-        Write ``load_data`` to ``load_index`` of region 3 (:mod:`mho.hw.emulator.pulses.config`), in the next cycle. Not
-        while ``busy``.
-    load_index, load_data : In
-        See above.
-    peek : In(stream.Signature(index)), peeked : Out(32)
-        Reads region 3, see :class:`~mho.hw.emulator.pulses.records.CellRecords`.
-    busy : Out(1)
-        A strobe or a pulse is under way, from the cycle behind its first: hold the core. A flip-flop.
-    address : Out
-        Word of the memory of the products' cells that is read or written.
-    cells : In
-        That word, in the next cycle.
-    write : Out
-        Parts of the word that are written.
-    value : Out
-        Cells of such a part.
     """
 
     pins = In(lambda self: WritePins(self.cfg.lines, self.cfg.verify_bits))
+    """As the macro sees the digital core."""
     load = In(1)
+    """Write ``load_data`` to ``load_index`` of region 3 (:mod:`mho.hw.emulator.pulses.config`), in the next cycle. Not
+    while ``busy``."""
     load_index = In(lambda self: index_width(self.cfg))
     load_data = In(32)
+    """See above."""
     peek = In(lambda self: stream.Signature(index_width(self.cfg)))
+    """Reads region 3, see :class:`~mho.hw.emulator.pulses.records.CellRecords`."""
     peeked = Out(32)
+
     busy = Out(1)
+    """A strobe or a pulse is under way, from the cycle behind its first: hold the core. A flip-flop."""
     address = Out(lambda self: range(self.cfg.cell_words))
+    """Word of the memory of the products' cells that is read or written."""
     cells = In(lambda self: self.cfg.word_bits)
+    """That word, in the next cycle."""
     write = Out(lambda self: self.cfg.word_bits // self.cfg.chunk_bits)
+    """Parts of the word that are written."""
     value = Out(lambda self: self.cfg.chunk_bits)
+    """Cells of such a part."""
 
     def __init__(self, cfg: EmulatorConfig) -> None:
         if cfg.verify_bits is None:

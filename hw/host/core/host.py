@@ -12,7 +12,7 @@ from mho.hw.core.layout import OpLayout
 from mho.hw.core.port import PRODUCTS, VectorMembers
 from mho.hw.host.bank import RegisterBank
 from mho.hw.host.bus import RegisterBus
-from mho.hw.host.core.parts import connect_core
+from mho.hw.host.core.write_host import connect_core
 from mho.hw.ports import Component, In, Out
 
 
@@ -118,8 +118,6 @@ class CoreHost(wiring.Component, VectorMembers):
 
     Parameters
     ----------
-    blocks
-        The core.
     shared
         Others ask the core for operations too, see :class:`mho.hw.host.core.shared_access.SharedAccess`.
 

@@ -3,8 +3,7 @@
 from amaranth.hdl import Module, Mux, Signal, Value
 
 from mho.hw.host.bus import RegisterBus
-from mho.hw.host.link.config import LinkConfig
-from mho.hw.host.link.format import Status
+from mho.hw.host.link.format import LinkConfig, Status
 from mho.hw.ports import Component, In, Out
 
 
@@ -13,31 +12,25 @@ class BusMaster(Component[LinkConfig]):
 
     The bus cannot take a request back, so an access that was given up stays in the way: while ``waiting`` its address
     and data must stay and no other may start. Its late answer is dropped.
-
-    Members
-    -------
-    start, write : In(1); address : In(32), in bytes; data : In(32); strobe : In(4)
-        An access; all but ``start`` keep their values while ``waiting``.
-    done : Out(1)
-        It has ended, at least two cycles after ``start``.
-    status : Out(4), word : Out(32)
-        How, while ``done``; the word that was read, until the next access ends.
-    waiting : Out(1)
-        The bus has not answered yet.
-    bus : Out(RegisterBus)
-        The bus.
     """
 
     start = In(1)
     write = In(1)
+    """An access; all but ``start`` keep their values while ``waiting``."""
     address = In(32)
     data = In(32)
     strobe = In(4)
+
     done = Out(1)
+    """It has ended, at least two cycles after ``start``."""
     status = Out(4)
+    """How, while ``done``; the word that was read, until the next access ends."""
     word = Out(32)
+
     waiting = Out(1)
+    """The bus has not answered yet."""
     bus = Out(lambda self: RegisterBus(self.cfg.address_width))
+    """The bus."""
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -9,8 +9,15 @@ from amaranth.lib.wiring import connect, flipped
 
 from mho.hw.host.bus import RegisterBus
 from mho.hw.host.link.bus_port import BusMaster
-from mho.hw.host.link.config import LinkConfig
-from mho.hw.host.link.format import COMMAND_BYTES, REPLY_HEAD_BYTES, REQUEST_HEAD_BYTES, Command, Kind, Status
+from mho.hw.host.link.format import (
+    COMMAND_BYTES,
+    REPLY_HEAD_BYTES,
+    REQUEST_HEAD_BYTES,
+    Command,
+    Kind,
+    LinkConfig,
+    Status,
+)
 from mho.hw.host.link.frames import FrameReceiver, FrameSender
 from mho.hw.ports import Component, In, Out
 

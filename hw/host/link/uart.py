@@ -10,8 +10,8 @@ from amaranth.lib.wiring import connect, flipped
 from numpy.typing import ArrayLike, NDArray
 
 from mho.hw.host.bus import RegisterBus
-from mho.hw.host.link.config import LinkConfig
 from mho.hw.host.link.endpoint import LinkTarget
+from mho.hw.host.link.format import LinkConfig
 from mho.hw.ports import Component, In, Out
 
 FRACTION_BITS = 4

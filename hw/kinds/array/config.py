@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 from mho.hw.config import Chip
 from mho.hw.config.kinds.array import ArrayChip
-from mho.hw.core.digital.config import RowConfig
-from mho.hw.core.digital.converters import ColumnConverter, CountingConverter, RampConverter, SarConverter
+from mho.hw.core.digital.config import ColumnConverter, CountingConverter, RampConverter, RowConfig, SarConverter
 from mho.hw.core.digital.sequencer import Phase
 from mho.macro_models.integer.array.operation import ArrayOperation, Steps
 from mho.macro_models.integer.operation import MOST_OUT_BITS

@@ -1,4 +1,4 @@
-"""A core whose columns share converters: codes of its steps are shifted and added."""
+"""A core whose columns share converters: its pins, its digital part, and what it is generated from."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

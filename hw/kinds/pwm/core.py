@@ -7,16 +7,14 @@ from amaranth.lib import wiring
 
 from mho.hw.block import Resettable
 from mho.hw.core.digital.groups import ColumnGroups, follow_operation
-from mho.hw.core.digital.status import count_operations
 from mho.hw.core.layout import CODE_WIDTH, OpLayout, WordsLayout
 from mho.hw.core.masks import MaskStore
-from mho.hw.core.port import VectorMembers, VectorPort
+from mho.hw.core.port import VectorMembers, VectorPort, count_operations
 from mho.hw.kinds.pwm.config import PwmCoreConfig
 from mho.hw.kinds.pwm.engine.engine import CommandEngine
 from mho.hw.kinds.pwm.engine.layout import COMMAND_MODE, Command
-from mho.hw.kinds.pwm.loader import PulseLoader
+from mho.hw.kinds.pwm.loader import PulseLoader, PulseModulator
 from mho.hw.kinds.pwm.pins import PwmPins, engine_pins
-from mho.hw.kinds.pwm.pulses import PulseModulator
 from mho.hw.kinds.pwm.sequencer import PwmSequencer
 from mho.hw.kinds.pwm.settings import COLUMN_BITS, ColumnSettings, SettingsLayout
 from mho.hw.ports import In, Out

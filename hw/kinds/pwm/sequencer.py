@@ -43,7 +43,7 @@ class PwmSequencer(Resettable[PwmCoreConfig]):
     hold : In(1)
         Freezes everything.
     begins, positive, negative, step, index : Out
-        To :class:`mho.hw.kinds.pwm.pulses.PulseModulator`.
+        To :class:`mho.hw.kinds.pwm.loader.PulseModulator`.
     start, window, device_pos, device_neg, capture : Out(1)
         To the macro.
     """

@@ -1,7 +1,7 @@
 """How lines are converted: decrements one by one, or by binary search; what the rest of the core asks of either.
 
 The arithmetic is that of :func:`mho.macro_models.integer.converter.convert`, the Verilog the sequencer's and that of
-:class:`mho.hw.kinds.tnsa.results.counters.LineCounters`.
+:class:`mho.hw.kinds.tnsa.results.drain.LineCounters`.
 """
 
 from abc import ABC, abstractmethod

@@ -6,21 +6,18 @@ from amaranth.hdl import Const, Module, Signal, Value
 from amaranth.lib import wiring
 
 from mho.hw.block import Resettable
-from mho.hw.core.digital.status import count_operations
 from mho.hw.core.digital.synchroniser import Synchroniser
 from mho.hw.core.layout import OpLayout, WordsLayout
 from mho.hw.core.masks import MaskLayout, MaskStore
-from mho.hw.core.port import VectorPort, join
+from mho.hw.core.port import VectorPort, count_operations, join
 from mho.hw.core.write_verify import WritePort, WritesCells, WriteVerifyConfig
 from mho.hw.kinds.tnsa.bring_up.manual import ManualPins, manual_port
 from mho.hw.kinds.tnsa.bring_up.trim import trim_port
 from mho.hw.kinds.tnsa.config import LIMITS, OPERATIONS, TnsaCoreConfig
-from mho.hw.kinds.tnsa.inputs.lines import LineRegisters
-from mho.hw.kinds.tnsa.inputs.loader import OperationLoader
+from mho.hw.kinds.tnsa.inputs.loader import LineRegisters, OperationLoader
 from mho.hw.kinds.tnsa.macro_pins import MacroPins
 from mho.hw.kinds.tnsa.pins import TnsaPins
-from mho.hw.kinds.tnsa.results.counters import LineCounters
-from mho.hw.kinds.tnsa.results.drain import ResultBank
+from mho.hw.kinds.tnsa.results.drain import LineCounters, ResultBank
 from mho.hw.kinds.tnsa.sequencer import Sequencer
 from mho.hw.macro.contract import WritePins
 from mho.hw.ports import In, Out

@@ -14,7 +14,7 @@ from mho.hw.kinds.tnsa.bring_up.trim import DurationLayout
 from mho.hw.kinds.tnsa.config import OPERATIONS, TnsaCoreConfig, constant_name
 from mho.hw.kinds.tnsa.converters import CONVERTERS
 from mho.hw.kinds.tnsa.inputs.loader import StagedLayout
-from mho.hw.kinds.tnsa.results.counters import COUNT_BITS
+from mho.hw.kinds.tnsa.results.drain import COUNT_BITS
 from mho.hw.ports import In, Out
 from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, STEP_WIDTH, MvmOperation
 
@@ -86,62 +86,41 @@ class Sequencer(Resettable[TnsaCoreConfig]):
     conversion one cycle (:data:`mho.hw.core.timing.OVERHEAD_CYCLES`) moves the result to its bank and takes the next
     MVM. Durations that are registers are copied when an MVM starts: what is written meanwhile counts from the next one
     on.
-
-    Members
-    -------
-    full : In(1)
-        An operation waits, ``staged``.
-    take : Out(1)
-        It starts: precharge follows in the next cycle.
-    load, upper : Out(1)
-        A conversion of it starts, which is the MSB segment: to :class:`LineRegisters`.
-    plan : Out(PlanLayout())
-        The operation that runs.
-    drive, select, clear : Out
-        To :class:`LineRegisters`.
-    latch, step : Out(1)
-        Last cycle of the first compare, and of a compare after a decrement.
-    count, scale : Out
-        Decrements before the one that this compare follows; binary weight of that one.
-    pending : In(1)
-        With ``latch`` or ``step``: a line that counts has not flipped. Combinational.
-    finish : Out(1)
-        The result of a conversion moves to its bank.
-    high : Out(1)
-        This conversion is the MSB segment.
-    free : In(1)
-        The bank is free.
-    running : Out(1)
-        An MVM is in progress.
-    analog : Out(1)
-        An operation is at the pins.
-    precharge, sample, plane, compare, latch_pin, decrement, dec_scale, op_id : Out
-        To the pins, from flip-flops.
-    hold : In(1)
-        Freezes the operation at the pins for this cycle.
-    durations : In(DurationLayout(cfg))
-        With ``cfg.trim``: cycles of each operation.
     """
 
     full = In(1)
+    """An operation waits, ``staged``."""
     staged = In(StagedLayout())
+
     take = Out(1)
+    """It starts: precharge follows in the next cycle."""
     load = Out(1)
     upper = Out(1)
+    """A conversion of it starts, which is the MSB segment: to :class:`LineRegisters`."""
     plan = Out(PlanLayout())
+    """The operation that runs."""
     drive = Out(1)
     select = Out(2)
     clear = Out(1)
+    """To :class:`LineRegisters`."""
     latch = Out(1)
     step = Out(1)
+    """Last cycle of the first compare, and of a compare after a decrement."""
     count = Out(COUNT_BITS)
     scale = Out(3)
+    """Decrements before the one that this compare follows; binary weight of that one."""
     pending = In(1)
+    """With ``latch`` or ``step``: a line that counts has not flipped. Combinational."""
     finish = Out(1)
+    """The result of a conversion moves to its bank."""
     high = Out(1)
+    """This conversion is the MSB segment."""
     free = In(1)
+    """The bank is free."""
     running = Out(1)
+    """An MVM is in progress."""
     analog = Out(1)
+    """An operation is at the pins."""
     precharge = Out(1)
     sample = Out(1)
     plane = Out(3)
@@ -150,8 +129,11 @@ class Sequencer(Resettable[TnsaCoreConfig]):
     decrement = Out(1)
     dec_scale = Out(3)
     op_id = Out(OP_ID_WIDTH)
+    """To the pins, from flip-flops."""
     hold = In(1)
+    """Freezes the operation at the pins for this cycle."""
     durations = In(lambda self: DurationLayout(self.cfg), when=lambda self: self.cfg.trim)
+    """With ``cfg.trim``: cycles of each operation."""
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

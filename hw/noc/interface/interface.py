@@ -5,9 +5,8 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from mho.hw import ports
-from mho.hw.noc.channel import Arrival, Channel
 from mho.hw.noc.config import MeshConfig
-from mho.hw.noc.flit import BodyLayout, FlitLayout, host_destination
+from mho.hw.noc.flit import Arrival, BodyLayout, Channel, FlitLayout, host_destination
 from mho.hw.noc.interface.tables import FlowTable, SlotTable
 from mho.hw.noc.interface.words import (
     FLOWS,

@@ -1,4 +1,4 @@
-"""The registers of a node itself: tables of its interface, entries of its reduction router, counters."""
+"""The registers of a node itself: tables, entries, counters; and what a host writes to them."""
 
 from mho.hw.host.registers import Access, Field, Register, RegisterMap, Window
 from mho.hw.noc.config import MeshConfig

@@ -7,10 +7,9 @@ from amaranth.lib import data, stream
 
 from mho.hw.host.bus import RegisterBus
 from mho.hw.noc.arbiter import RoundRobin
-from mho.hw.noc.channel import Arrival
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.fifo import FlitFifo
-from mho.hw.noc.flit import coordinate_bits
+from mho.hw.noc.flit import Arrival, coordinate_bits
 from mho.hw.noc.registers.packet import (
     BURST,
     NODE_BITS,

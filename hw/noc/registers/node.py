@@ -1,4 +1,4 @@
-"""The registers behind a node: its own, and those of its tile."""
+"""The registers behind a node: its own, and those of its tile, and what serves requests to them."""
 
 from typing import Any
 
@@ -8,9 +8,9 @@ from amaranth.lib.wiring import connect, flipped
 
 from mho.hw.host.bank import RegisterBank
 from mho.hw.host.bus import RegisterBus
-from mho.hw.noc.channel import Arrival
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.fifo import FlitFifo
+from mho.hw.noc.flit import Arrival
 from mho.hw.noc.interface.interface import CountersLayout, TableWrite
 from mho.hw.noc.interface.words import Counter
 from mho.hw.noc.reduction.router import SetupLayout

@@ -6,9 +6,8 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from mho.hw.noc.channel import Channel
 from mho.hw.noc.config import HOST_POSITION, MeshConfig
-from mho.hw.noc.flit import BodyLayout, ChannelLayout, FlitLayout
+from mho.hw.noc.flit import BodyLayout, Channel, ChannelLayout, FlitLayout
 from mho.hw.noc.ports import Port, join_neighbours
 from mho.hw.noc.router.route import PlaceLayout
 from mho.hw.noc.router.router import Router

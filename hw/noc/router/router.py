@@ -1,4 +1,4 @@
-"""The router: one cycle a hop, every flit routes itself."""
+"""The router and its inputs: one cycle a hop, every flit routes itself."""
 
 from typing import Any
 
@@ -8,10 +8,9 @@ from amaranth.lib.wiring import In, Out
 
 from mho.hw import ports
 from mho.hw.noc.arbiter import RoundRobin
-from mho.hw.noc.channel import Channel
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.fifo import FlitFifo
-from mho.hw.noc.flit import BodyLayout, ChannelLayout, FlitLayout, from_host, to_host
+from mho.hw.noc.flit import BodyLayout, Channel, ChannelLayout, FlitLayout, from_host, to_host
 from mho.hw.noc.ports import OPPOSITE, STEP, TURNS, WANTS, Port
 from mho.hw.noc.router.route import PlaceLayout, wants
 

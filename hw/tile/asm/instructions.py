@@ -16,8 +16,6 @@ class Instructions:
 
     Parameters
     ----------
-    source
-        The text.
     numbers
         Descriptors by kind and name.
     values

@@ -5,9 +5,8 @@ from copy import copy, deepcopy
 from typing import Protocol
 
 from mho.hw.tile.interpreter.joined import Place
-from mho.hw.tile.interpreter.loops import LoopStack
 from mho.hw.tile.interpreter.plans import Plan, Send, plan_of
-from mho.hw.tile.interpreter.state import Retired, Status, TrapError, Wait
+from mho.hw.tile.interpreter.state import LoopStack, Retired, Status, TrapError, Wait
 from mho.hw.tile.isa import DESCRIPTORS, INSTRUCTIONS, STATUS, STREAMS, Cause, Engine, Op
 from mho.hw.tile.isa.window import sliding_window
 

@@ -23,8 +23,6 @@ class Machine(Generic[Tile]):
 
     Parameters
     ----------
-    joined
-        The tiles.
     make
         Makes the machine of a tile: of its name, its place, the network and who is told what retires.
     given

@@ -8,7 +8,7 @@ from amaranth.lib.wiring import connect, flipped
 
 from mho.hw.core.layout import OpLayout, WordsLayout
 from mho.hw.host.bus import RegisterBus
-from mho.hw.noc.channel import Arrival
+from mho.hw.noc.flit import Arrival
 from mho.hw.ports import Component, In, Out
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.isa import OPCODE_LOW, Cause, Op
@@ -37,61 +37,46 @@ class TileController(Component[TileConfig]):
     ----------
     cfg
         The tile, with flits of 32 or 64 bits.
-
-    Members
-    -------
-    bus : In(RegisterBus(19))
-        The host, see :class:`mho.hw.tile.rtl.host.HostAccess`.
-    mask : Out(stream of MaskWrite())
-        Masks of the core, from CORE.
-    op, words, codes, drain : Out(stream of OpLayout()), Out(WordsLayout(..)), Out(stream of 32 bits), In(same)
-        The core: descriptors, with them the words that are to be given, input words, output words. A core that is not
-        ``cfg.ranged`` gives all.
-    refused : In(1)
-        The core has dropped an illegal descriptor.
-    i : In(Arrival(InLayout(cfg)))
-        What arrives in slots.
-    o : Out(stream of OutLayout(cfg))
-        Flits of flows, and operands of reductions.
-    result : In(stream of cfg.payload_bits), context : Out(2)
-        Sums of the reduction of a context.
-    acknowledge : Out(stream of 4 bits)
-        Slots of blocks that are given back to their sender.
-    retire, retired : Out(1), Out(IssueLayout())
-        An instruction ended in the sequencer, or was taken by its engine; which.
-    trace_sequencer, trace_load, trace_vector, trace_send : Out(EventLayout())
-        What each engine ended, if ``cfg.trace``; else 0.
-    running : Out(1)
-        A program runs, or is about to.
-    busy : Out(3)
-        The engines that load, compute and send have something in hand.
-    irq : Out(1)
-        Interrupt: what the host has enabled of :class:`mho.hw.tile.rtl.host.Event`.
     """
 
     bus = In(RegisterBus(ADDRESS_WIDTH))
+    """The host, see :class:`mho.hw.tile.rtl.host.HostAccess`."""
     op = Out(stream.Signature(OpLayout()))
     words = Out(lambda self: WordsLayout(self.cfg.output_words))
     codes = Out(stream.Signature(unsigned(32)))
     drain = In(stream.Signature(unsigned(32)))
+    """The core: descriptors, with them the words that are to be given, input words, output words. A core that is not
+    ``cfg.ranged`` gives all."""
     refused = In(1)
+    """The core has dropped an illegal descriptor."""
     i = In(lambda self: Arrival(InLayout(self.cfg)))
+    """What arrives in slots."""
     o = Out(lambda self: stream.Signature(OutLayout(self.cfg)))
+    """Flits of flows, and operands of reductions."""
     result = In(lambda self: stream.Signature(unsigned(self.cfg.payload_bits)))
+    """Sums of the reduction of a context."""
     sum_context = Out(2)
     summing = Out(1)
     reset = Out(1)
+
     acknowledge = Out(stream.Signature(4))
+    """Slots of blocks that are given back to their sender."""
     retire = Out(1)
     retired = Out(IssueLayout())
+    """An instruction ended in the sequencer, or was taken by its engine; which."""
     running = Out(1)
+    """A program runs, or is about to."""
     busy = Out(3)
+    """The engines that load, compute and send have something in hand."""
     irq = Out(1)
+    """Interrupt: what the host has enabled of :class:`mho.hw.tile.rtl.host.Event`."""
     mask = Out(stream.Signature(MaskWrite()))
+    """Masks of the core, from CORE."""
     trace_sequencer = Out(EventLayout())
     trace_load = Out(EventLayout())
     trace_vector = Out(EventLayout())
     trace_send = Out(EventLayout())
+    """What each engine ended, if ``cfg.trace``; else 0."""
 
     def elaborate(self, platform: object) -> Any:
         m = Module()

@@ -1,5 +1,8 @@
-"""A tile with its core and its node: all that is between the macro's pins and the neighbours."""
+"""A tile with its core and its node, and all tiles of a chip, joined to a mesh, with the host at the corner."""
 
+from collections.abc import Sequence
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from amaranth.hdl import Module, Mux, Signal
@@ -8,11 +11,11 @@ from amaranth.lib.wiring import connect, flipped
 
 from mho.hw.block import clock_by
 from mho.hw.core.port import join
-from mho.hw.host.bus import connect_narrow
+from mho.hw.host.bus import BusSplit, Region, connect_narrow
 from mho.hw.host.core.blocks import CoreBlocks
-from mho.hw.host.split import BusSplit, Region
 from mho.hw.noc.config import MeshConfig
-from mho.hw.noc.node import Node
+from mho.hw.noc.host_port import host_ports
+from mho.hw.noc.node import Node, join_nodes
 from mho.hw.ports import Component, In, Out
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.rtl.controller import TileController
@@ -39,24 +42,20 @@ class Tile(Component[TileConfig]):
     -------
     <place and the channels of the neighbours of :class:`mho.hw.noc.node.Node`>
         The mesh.
-    macro : Out(core.pins)
-        The macro; only if it is outside.
-    programming_enable : In(1)
-        Enables programming; only if the core programs its cells.
-    irq, tile_irq : Out(1)
-        Interrupts of the core, and of the tile.
-    power_off : Out(1)
-        For a power switch of all but the node, see :class:`mho.hw.noc.registers.node.NodeRegisters`.
     """
 
     verilog_name = "core_tile"
 
     place: Any
     macro: Any = Out(lambda self: self.core.pins, when=lambda self: self.outside)
+    """The macro; only if it is outside."""
     programming_enable = In(1, when=lambda self: self.core.programs, init=1)
+    """Enables programming; only if the core programs its cells."""
     irq = Out(1)
     tile_irq = Out(1)
+    """Interrupts of the core, and of the tile."""
     power_off = Out(1)
+    """For a power switch of all but the node, see :class:`mho.hw.noc.registers.node.NodeRegisters`."""
 
     def __init__(self, cfg: TileConfig, mesh: MeshConfig, core: CoreBlocks, *, outside: bool = True) -> None:
         for name, own_size, around in (
@@ -170,3 +169,56 @@ class Tile(Component[TileConfig]):
             tile.result.payload.eq(flit), tile.result.valid.eq(full),
             node.result.ready.eq(Mux(wants, 1 << tile.sum_context, 0)),
         ]
+
+
+class TileMesh(Component):
+    """All tiles of a chip: a module for each kind, and wires.
+
+    Parameters
+    ----------
+    tiles
+        Each of them, row by row.
+    mesh, core
+        As at :class:`mho.hw.tile.rtl.tile.Tile`.
+    outside
+        The macros are outside; false: each tile has its own.
+
+    Members
+    -------
+    host_bus, host_burst, host_send, host_receive, host_lost
+        The host, as at :class:`mho.hw.noc.host_port.HostPort`.
+    macro_0, macro_1, .. : Out(core.pins)
+        The macros, row by row; only if they are outside.
+    programming_enable : In(1)
+        Of all cores; only if they program their cells.
+    irq, tile_irq : Out(1), Out(mesh.nodes)
+        Interrupt of a core, and those of the tiles, row by row.
+    power_off : Out(mesh.nodes)
+        For a power switch of each tile, row by row.
+    """
+
+    programming_enable = In(1, when=lambda self: self.core.programs, init=1)
+    irq = Out(1)
+    tile_irq = Out(lambda self: self.mesh.nodes)
+    power_off = Out(lambda self: self.mesh.nodes)
+
+    def __init__(
+        self, tiles: Sequence[TileConfig], mesh: MeshConfig, core: CoreBlocks, *, outside: bool = True
+    ) -> None:
+        self.tiles, self.mesh, self.core, self.outside = tuple(tiles), mesh, core, outside
+        macros = {f"macro_{node}": wiring.Out(core.pins) for node in range(mesh.nodes)} if outside else {}
+        super().__init__(members=host_ports(mesh) | macros)
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        mesh = self.mesh
+        tiles = [Tile(cfg, mesh, self.core, outside=self.outside) for cfg in self.tiles]
+        join_nodes(m, self, mesh, tiles, "tile")
+        for number, tile in enumerate(tiles):
+            if self.outside:
+                connect(m, tile.macro, flipped(getattr(self, f"macro_{number}")))
+            m.d.comb += [self.power_off[number].eq(tile.power_off), self.tile_irq[number].eq(tile.tile_irq)]
+            if self.core.programs:
+                m.d.comb += tile.programming_enable.eq(self.programming_enable)
+        m.d.comb += self.irq.eq(reduce(or_, (tile.irq for tile in tiles)))
+        return m

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from mho.hw.core.timing import Drain
 from mho.hw.noc.config import MeshConfig
-from mho.hw.noc.reduction.inputs import queue_depth
+from mho.hw.noc.reduction.router import queue_depth
 from mho.hw.noc.reduction.trees import Group, entries
 from mho.hw.tile.interpreter.joined import HOST, Joined, Reduction, slots_of
 from mho.hw.tile.interpreter.plans import Plan

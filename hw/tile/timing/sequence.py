@@ -6,8 +6,8 @@ cycle.
 
 from collections.abc import Mapping
 
-from mho.hw.tile.interpreter.loops import LoopStack
 from mho.hw.tile.interpreter.plans import Plan, plan_of
+from mho.hw.tile.interpreter.state import LoopStack
 from mho.hw.tile.isa import DESCRIPTORS, INSTRUCTIONS, Op, Operand, decode
 from mho.hw.tile.isa.rules import is_stream, is_walk
 from mho.hw.tile.timing.clock import Process
@@ -29,13 +29,7 @@ def _own(op: Op, **units: int) -> int:
 
 
 class Sequence:
-    """Carries out a program for ever.
-
-    Parameters
-    ----------
-    state
-        The tile.
-    """
+    """Carries out a program for ever."""
 
     def __init__(self, state: TileState) -> None:
         self._tile, self._clock = state, state.clock

@@ -43,8 +43,6 @@ def beats_of(vec: Mapping[str, int], cfg: TileConfig, terms: tuple[int, int], pa
         Its descriptor.
     terms
         Pixels under the kernel of each source, 1 where it is no walk.
-    parameters
-        The parameter memory.
     """
     a, b, kind = vec["a"], vec["b"], vec["kind"]
     both = kind != Kind.TABLE and b != Operand.NONE

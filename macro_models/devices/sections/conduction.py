@@ -1,4 +1,4 @@
-"""How the current of a cell depends on its voltage, its transistor and the supply: the section ``[conduction]``."""
+"""How the current of a cell depends on its voltage and its transistor, or its compact model."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What a fitted device says of its data: the section ``[fit]``.
+"""What a fitted device says of its data, and how sure it is.
 
 An experiment with other cells of the same kind would have given other means and deviations.
 :mod:`mho.macro_models.devices.resampled` draws such a device from the errors that the fit left in ``[confidence]``.

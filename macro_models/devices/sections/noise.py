@@ -1,4 +1,4 @@
-"""Noise of reads: of the cells, and what the device implies for the converters.
+"""Noise of reads: of the cells, telegraph noise among it, and what the device implies for the converters.
 
 A trap in or beside a filament holds an electron or does not, and the cell's conductance is one of two. Some cells have
 such a trap, whose size and whose share of the time in the upper state are the cell's own (Ielmini et al., "Resistance-

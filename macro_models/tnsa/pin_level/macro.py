@@ -25,13 +25,7 @@ from mho.macro_models.tnsa.traps import GRID
 
 
 class PinLevelTnsa:
-    """A transposable macro behind its pins.
-
-    Parameters
-    ----------
-    model
-        The programmed macro.
-    """
+    """A transposable macro behind its pins."""
 
     def __init__(self, model: TnsaModel) -> None:
         self._model = model

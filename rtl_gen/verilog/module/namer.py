@@ -3,10 +3,9 @@
 import textwrap
 from collections.abc import Mapping
 
-from mho.rtl_gen.verilog.layout import LINE, range_text
 from mho.rtl_gen.verilog.module.analysis import Analysis
 from mho.rtl_gen.verilog.module.expressions import ROLES, constant, describe
-from mho.rtl_gen.verilog.names import Names, identifier
+from mho.rtl_gen.verilog.names import LINE, Names, identifier, range_text
 from mho.rtl_gen.verilog.rtlil import Const, Module, Sig, Slice, slices, whole
 from mho.rtl_gen.verilog.source import name_at
 

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping
 from itertools import groupby
 
 from mho.macro_models.errors import ToolError
-from mho.rtl_gen.verilog.layout import LINE, wrap
 from mho.rtl_gen.verilog.module.analysis import RESET
 from mho.rtl_gen.verilog.module.expressions import (
     Expression,
@@ -20,6 +19,7 @@ from mho.rtl_gen.verilog.module.expressions import (
 )
 from mho.rtl_gen.verilog.module.namer import Namer, States, anonymous, bits_of
 from mho.rtl_gen.verilog.module.processes import boundaries, exclusive, prune, read_wires, restrict
+from mho.rtl_gen.verilog.names import LINE, wrap
 from mho.rtl_gen.verilog.rtlil import (
     Assign,
     Case,

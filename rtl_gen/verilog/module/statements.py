@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from mho.rtl_gen.verilog.layout import LINE, wrap
 from mho.rtl_gen.verilog.module.analysis import whole
 from mho.rtl_gen.verilog.module.expressions import Expression, constant, infix, invert
 from mho.rtl_gen.verilog.module.processes import tests_bits
 from mho.rtl_gen.verilog.module.reader import Reader
+from mho.rtl_gen.verilog.names import LINE, wrap
 from mho.rtl_gen.verilog.rtlil import Assign, Case, Const, Sig, Slice, Statement, Switch, width
 
 

@@ -11,11 +11,11 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mho.rtl_gen.verilog.layout import LINE, paragraphs, range_text, wrap
 from mho.rtl_gen.verilog.module.analysis import RESET, RegisterGroup
 from mho.rtl_gen.verilog.module.expressions import Expression, constant, infix
 from mho.rtl_gen.verilog.module.namer import States
 from mho.rtl_gen.verilog.module.statements import Statements
+from mho.rtl_gen.verilog.names import LINE, paragraphs, range_text, wrap
 from mho.rtl_gen.verilog.rtlil import Cell, Const, Module, Slice
 
 

@@ -32,7 +32,7 @@ from mho.compiler.network.tiles import TileCode
 from mho.compiler.program import Call
 from mho.hw.board import load_offset
 from mho.hw.emulator import CoreLoads, LoadWord
-from mho.hw.emulator.layout import CELLS
+from mho.hw.emulator.config import CELLS
 from mho.hw.host.link.tasks import Task
 from mho.hw.noc.registers.packet import host_address
 from mho.sim.board.driver import write_runs

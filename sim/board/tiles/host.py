@@ -19,8 +19,8 @@ from mho.hw.host.registers import register_word
 from mho.hw.noc.flit import Destinations
 from mho.hw.noc.interface.words import UNIT, credit, credit_tag
 from mho.hw.noc.registers.packet import host_address
+from mho.hw.tile.host_map import RESET
 from mho.hw.tile.isa import Cause
-from mho.hw.tile.loading import RESET
 from mho.hw.tile.rtl.host import CONTROL, CORE_AT
 from mho.macro_models.errors import InputError, ToolError
 from mho.sim.board.bus import BoardBus

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ from mho.sim.core.bench.stimulus import (
     make_tied_stimulus,
     make_whole_stimulus,
 )
+from mho.sim.core.bench.timed import timed_netlist
 from mho.sim.core.bench.waves import write_groups
 from mho.sim.core.bench.write_stimulus import check_run, check_stop, make_write_stimulus
 from mho.sim.core.commands import command_check, users_check
@@ -49,6 +51,7 @@ def verify_core(
     seed: int = 0,
     netlist: Path | None = None,
     cells: Path | None = None,
+    sdf: Path | None = None,
     waves: Path | None = None,
     devices: Sequence[str] | None = None,
 ) -> VerifyReport:
@@ -68,6 +71,8 @@ def verify_core(
         How many operations.
     netlist, cells
         Gate-level netlist that stands for the RTL, and the models of its cells.
+    sdf
+        Delays of the netlist in Icarus, where cells have their paths.
     waves
         FST file; a GTKWave save file with the signals in groups is written beside it.
     devices
@@ -86,10 +91,14 @@ def verify_core(
     if netlist is not None and netlist.is_file():
         _check_ports(chip, netlist)
     own_macro, users_model = _own_macro(chip, netlist)
+    folder = Workspace("verify")
     build = verilator_build if simulator == "verilator" else icarus_build
+    if sdf is not None:
+        if simulator != "icarus" or netlist is None:
+            raise InputError(f"{sdf}: delays are those of a netlist in icarus, not in {simulator}")
+        build, netlist = partial(icarus_build, delays=True), timed_netlist(chip, netlist, sdf, folder.path)
     program = build(chip, waves=waves is not None, netlist=netlist, cells=cells, own_macro=own_macro)
     given = given_model(chip, seed) if users_model and not simulated(chip).measured else None
-    folder = Workspace("verify")
     if given is not None:
         write_cells(given, path := folder.path / "cells.hex")
         program = replace(program, program=(*program.program, f"+cells={path}"))

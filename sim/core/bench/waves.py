@@ -6,7 +6,7 @@ from pathlib import Path
 from mho.hw.config import Chip
 from mho.hw.kinds import core_blocks
 from mho.macro_models.output import write_output
-from mho.rtl_gen.macro.signals import contract_signals
+from mho.rtl_gen.macro.contract import contract_signals
 from mho.sim.core.kinds import simulated
 
 

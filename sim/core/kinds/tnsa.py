@@ -3,7 +3,7 @@
 from mho.hw.config import Chip
 from mho.hw.core.timing import duration_bits
 from mho.hw.kinds.tnsa.config import OPERATIONS, TnsaCoreConfig
-from mho.hw.kinds.tnsa.results.counters import COUNT_BITS
+from mho.hw.kinds.tnsa.results.drain import COUNT_BITS
 from mho.macro_models.integer.operation import MvmOperation
 from mho.sim.core.kinds import SimulatedKind
 

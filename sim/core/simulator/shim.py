@@ -9,7 +9,6 @@ from ctypes import Structure, byref, c_char_p, c_int32, c_int64, c_uint8, c_uint
 from typing import Any
 
 import numpy as np
-from cocotb.triggers import ValueChange
 from numpy.typing import NDArray
 
 from mho.macro_models import MacroModel
@@ -170,6 +169,8 @@ class Shim:
     """
 
     def __init__(self, dut: Any, scopes: Sequence[str]) -> None:
+        from cocotb.triggers import ValueChange  # macros alone need no cocotb
+
         self._wake, library = ValueChange(dut.wake), shim_library()
         self._library = library
         macros = simulated_macros(library)

@@ -57,8 +57,6 @@ class BoundKey:
 
     Parameters
     ----------
-    model
-        The programmed macro.
     key
         The direction and the word lines.
     step_code
@@ -107,8 +105,6 @@ class Evaluator:
 
     Parameters
     ----------
-    model
-        The programmed macro.
     record
         The shim's ``Conversion`` structure, of which the buffers are views.
     """

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mho.compiler.mapping import place
-from mho.compiler.mapping.block import Block
 from mho.compiler.mapping.faults import CoreFaults, arrange_rows, compensate
+from mho.compiler.mapping.weights import Block
 from mho.macro_models.cell_map import DifferentialPairs
 
 LOW, HIGH, LINES = 1.0, 40.0, 32

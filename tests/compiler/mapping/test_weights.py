@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from mho.compiler.calibration.quantisers import Quantiser
 from mho.compiler.calibration.trials.candidates import Draft
 from mho.compiler.mapping import place
-from mho.compiler.mapping.block import Block
 from mho.compiler.mapping.weights import (
+    Block,
     PairMap,
     Stack,
     code_value,

@@ -8,8 +8,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out, connect
 
 from mho.hw.host.bus import RegisterBus
-from mho.hw.host.link.config import LinkConfig
-from mho.hw.host.link.format import Status
+from mho.hw.host.link.format import LinkConfig, Status
 from mho.hw.host.link.uart import UartBridge, UartConfig
 
 __all__ = ["COUNTER", "DIGEST", "HANG", "MEMORY_WORDS", "WRITES", "LinkProbe", "ProbeBus", "ProbeTop"]

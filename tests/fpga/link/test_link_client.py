@@ -16,8 +16,7 @@ from mho.fpga.backends.session import BAUD, connect_board
 from mho.fpga.link.chip import LinkBus
 from mho.fpga.link.client import LinkClient, Poll, Read, Write
 from mho.fpga.link.transport import BoardLost, BoardReset, BusFault, LinkError, SerialTransport
-from mho.hw.host.link.config import LinkConfig
-from mho.hw.host.link.format import Status
+from mho.hw.host.link.format import LinkConfig, Status
 from mho.macro_models.errors import InputError, ToolError
 from mho.sim.chip.traffic import Expected
 from tests.fpga.link.noisy_line import ByteNoise, MemoryTransport

@@ -11,7 +11,7 @@ import pytest
 from mho.fpga.link.client import LinkClient
 from mho.fpga.link.simulated import PinsTransport, build_pins
 from mho.fpga.link.transport import BusFault
-from mho.hw.host.link.config import LinkConfig
+from mho.hw.host.link.format import LinkConfig
 from mho.hw.host.link.uart import UartConfig
 from tests.fpga.link.noisy_line import ByteNoise
 from tests.fpga.link.probe import HANG, ProbeTop

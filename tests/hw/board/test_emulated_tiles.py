@@ -8,7 +8,7 @@ import pytest
 from mho.hw.board import BOARD_MAGIC, TilesConfig, board_map, load_offset
 from mho.hw.board.tiles.blocks import EmulatedAccess
 from mho.hw.config import load_chip
-from mho.hw.emulator.layout import CELLS, TABLES, TAGS
+from mho.hw.emulator.config import CELLS, TABLES, TAGS
 from mho.hw.host.core.map import MAGIC
 from mho.hw.noc.registers.packet import host_address
 from mho.hw.tile.rtl.host import CORE_AT

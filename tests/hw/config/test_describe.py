@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from mho.hw.config import describe, load_chip, sizes, warnings
-from mho.hw.config.page import reference_page
+from mho.hw.config.schema import reference_page
 
 
 def test_every_key_has_a_row_and_changed_ones_are_marked():

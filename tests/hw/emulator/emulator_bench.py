@@ -13,9 +13,9 @@ from mho.hw.config import load_chip
 from mho.hw.core.layout import pack, pack_inputs
 from mho.hw.core.masks import MaskFile
 from mho.hw.emulator import CoreLoads, EmulatorConfig, LoadLayout, LoadWord
+from mho.hw.emulator.config import CELLS
 from mho.hw.emulator.kinds.tnsa import EMULATOR
 from mho.hw.emulator.kinds.tnsa.config import TnsaEmulatorConfig
-from mho.hw.emulator.layout import CELLS
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.macro_models import CAUSES, load_device
 from mho.macro_models.integer.operation import Masks, MvmOperation

@@ -10,9 +10,8 @@ from amaranth.lib.wiring import In, connect, flipped
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mho.hw.host.bus import RegisterBus
+from mho.hw.host.bus import BusSplit, Region, RegisterBus
 from mho.hw.host.link.format import Status
-from mho.hw.host.split import BusSplit, Region
 from tests.fpga.link.probe import COUNTER, DIGEST, LinkProbe, ProbeBus
 from tests.hw.amaranth_bench import simulate
 

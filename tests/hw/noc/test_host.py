@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from mho.hw.noc.config import MeshConfig
-from mho.hw.noc.mesh import Mesh
 from mho.hw.noc.model import Answer, HostModel, NodeModel, TileMemory
+from mho.hw.noc.node import Mesh
 from mho.hw.noc.registers.packet import NODE_BITS, Burst, host_address, host_address_bits
 from tests.hw.amaranth_bench import simulate
 from tests.hw.noc.bench_registers import TILE_WORDS, ask_burst, ask_bus, random_request, serve_tile

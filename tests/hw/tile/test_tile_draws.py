@@ -13,13 +13,12 @@ from mho.hw.config import load_chip
 from mho.hw.ports import Component, In, Out
 from mho.hw.tile.asm import assemble, disassemble
 from mho.hw.tile.config import TileConfig
-from mho.hw.tile.host_map import tile_map
+from mho.hw.tile.host_map import program_writes, tile_map
 from mho.hw.tile.interpreter.joined import HOST, Flow, Joined, Place
 from mho.hw.tile.interpreter.tiles import Tiles
 from mho.hw.tile.isa import DESCRIPTORS, Cause, Op, Operand
 from mho.hw.tile.isa.legality import refusal
 from mho.hw.tile.isa.program import Program
-from mho.hw.tile.loading import program_writes
 from mho.hw.tile.rtl.lanes.draws import SEED_CYCLES, Draws, by_law
 from mho.macro_models.integer.draws import Law, draw_key, draws
 from mho.sim.tile_programs.random_programs import SIZES

@@ -9,9 +9,8 @@ import pytest
 from mho.hw.host.registers import Access, RegisterMap, register_word
 from mho.hw.tile.asm import assemble
 from mho.hw.tile.config import TileConfig
-from mho.hw.tile.host_map import tile_map
+from mho.hw.tile.host_map import IMAGE_AT, REGISTERS_AT, RESET, START, STATUS_AT, program_writes, tile_map
 from mho.hw.tile.isa import DESCRIPTOR_WORDS, Cause, Op, encode
-from mho.hw.tile.loading import IMAGE_AT, REGISTERS_AT, RESET, START, STATUS_AT, program_writes
 from mho.hw.tile.rtl.controller import TileController
 from mho.hw.tile.rtl.host import ADDRESS_WIDTH, CORE_AT, MASKS_AT, Event
 from tests.hw.amaranth_bench import simulate

@@ -17,13 +17,12 @@ from mho.hw.noc.registers.map import write_entry, write_flow, write_members, wri
 from mho.hw.noc.registers.packet import host_address
 from mho.hw.tile.asm import assemble
 from mho.hw.tile.config import TileConfig
+from mho.hw.tile.host_map import program_writes
 from mho.hw.tile.interpreter.cores import ReferenceCore
 from mho.hw.tile.interpreter.joined import HOST, Flow, Joined, Place, Reduction
 from mho.hw.tile.interpreter.tiles import Tiles
-from mho.hw.tile.loading import program_writes
 from mho.hw.tile.rtl.host import CONTROL
-from mho.hw.tile.rtl.mesh import TileMesh
-from mho.hw.tile.rtl.tile import Tile
+from mho.hw.tile.rtl.tile import Tile, TileMesh
 from mho.macro_models.errors import InputError
 from tests.hw.amaranth_bench import simulate
 from tests.hw.exact_array import ExactArray

@@ -8,8 +8,7 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 
 from mho.hw.tile.config import TileConfig
-from mho.hw.tile.interpreter.loops import LoopStack
-from mho.hw.tile.interpreter.state import TrapError
+from mho.hw.tile.interpreter.state import LoopStack, TrapError
 from mho.hw.tile.isa import DESCRIPTOR_WORDS, DESCRIPTORS, INSTRUCTIONS, STREAMS, Cause, Command, Op, decode, encode
 from mho.hw.tile.rtl.rings import RingScoreboard
 from mho.hw.tile.rtl.sequencer import Sequencer

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from mho.hw.tile.config import TileConfig
+from mho.hw.tile.host_map import program_writes
 from mho.hw.tile.interpreter.cores import FunctionCore
 from mho.hw.tile.interpreter.state import Retired
 from mho.hw.tile.interpreter.tiles import Tiles
 from mho.hw.tile.isa import Engine
 from mho.hw.tile.isa.program import Program
-from mho.hw.tile.loading import program_writes
 from mho.hw.tile.rtl.controller import TileController
 from mho.hw.tile.rtl.host import BUFFER, CONTROL
 from mho.macro_models.errors import InputError

@@ -15,7 +15,7 @@ from mho.hw import kinds as hw_kinds
 from mho.hw.chip.tops import build_top
 from mho.hw.config import chip_from_dict, describe, json_schema, load_chip, sizes
 from mho.hw.config import kinds as config_kinds
-from mho.hw.config.page import reference_page
+from mho.hw.config.schema import reference_page
 from mho.macro_models import kinds as macro_models_kinds
 from mho.macro_models.errors import InputError
 from mho.macro_models.kinds import model_from_state, pin_level_macro

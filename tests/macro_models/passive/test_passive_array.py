@@ -9,7 +9,7 @@ from mho.macro_models.cells.pulses import PulseArray, PulseConfig
 from mho.macro_models.devices import load_device
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.pulse import Polarity
-from mho.macro_models.passive.shares import pulse_shares
+from mho.macro_models.passive.dynamics import pulse_shares
 
 DEVICE = load_device("rram-passive")
 SHAPE = (12, 16)

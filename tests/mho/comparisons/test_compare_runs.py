@@ -26,7 +26,7 @@ def write(
     measure = more.pop("measure", "accuracy")
     name = device if isinstance(device, str) else device["name"]
     content: dict[str, Any] = {
-        "format": JSON_FORMAT, "versions": {}, "layers": [],
+        "format": JSON_FORMAT, "versions": {}, "layers": [], "compile_options": {},
         "chip": {"name": "c", "adc": {"bits": 8}, "mesh": {"columns": 1, "rows": 1}},
         "fit": {"fits": True, "note": "", "cores": 1, "there": 1, "chips": 1, "figures": ""},
         "hashes": {"network": "n", "chip": "c", "device": name, "input": more.pop("input", "i")},
@@ -119,11 +119,12 @@ def test_what_is_no_run_is_one_sentence(tmp_path: Path, text: str) -> None:
         ({"versions": {"mho": 1.0}}, r"versions\.mho must be a string, not 1"),
         ({"results": [{"seed": "x", "accuracy": 1}]}, r'results\[0\]\.seed must be a whole number .* not "x"'),
         ({"results": [{"seed": 0, "accuracy": math.nan}]}, r"results\[0\]\.accuracy must be a number .* not nan"),
-        ({"uncertainty": {"interval": [0.1]}}, r"must be the JSON of a run"),
+        ({"uncertainty": {"interval": [0.1]}}, r"uncertainty\.interval must be a list of 2 to 2, not \[0\.1\]"),
         ({"budget": {"rows": [[]]}}, r"budget\.rows\[0\] must be a table, not \[\]"),
         ({"trace": 1}, r"trace must be a table, not 1"),
-        ({"images": 0}, r"must be the JSON of a run"),
-        ({"results": []}, r"must be the JSON of a run"),
+        ({"images": 0}, r"images must be a whole number of at least 1, not 0"),
+        ({"results": []}, r"results must be a list of at least 1, not \[\]"),
+        ({"results": [{"seed": 0}]}, r"must be the JSON of a run"),
     ],
 )
 @pytest.mark.parametrize("command", ["compare", "report"])

@@ -179,7 +179,8 @@ def test_names_that_look_like_formulas_are_text(content: Any, tmp_path: Path) ->
 
 @pytest.mark.slow
 def test_links_are_drawn_with_their_part_of_the_time(content: Any, tmp_path: Path) -> None:
-    told = {"tiles": [{"tile": "0,0"}, {"tile": "1,0"}],
+    idle = {"analog_cycles": 0.0, "utilisation": 0.0}
+    told = {"bottleneck": "0,0", "tiles": [{"tile": "0,0", **idle}, {"tile": "1,0", **idle}],
             "links": [{"start": "0,0", "end": "1,0", "flits": 25}, {"start": "1,0", "end": "0,0", "flits": 1}]}
     chip = {**content["chip"], "mesh": {"columns": 2, "rows": 1}}
     cost = content["cost"] | TIMES | {"tiles": told}

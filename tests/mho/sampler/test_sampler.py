@@ -67,7 +67,7 @@ def test_fields_are_those_of_the_couplings(problem: Problem) -> None:
     else:
         exact = np.concatenate([spins[:, visible:] @ problem.couplings.T, spins[:, :visible] @ problem.couplings], 1)
     moving = np.arange(problem.spins)[::-1]
-    lanes, cycles = fields.compute(spins, moving, 0)
+    lanes, cycles = fields.compute(spins, moving, np.arange(50, dtype=np.uint64) << np.uint64(32))
     assert np.abs(lanes / fields.unit - exact[:, moving]).max() < 0.05 * np.abs(exact).max()
     assert cycles > 0
 
@@ -146,13 +146,13 @@ def test_a_tile_has_the_same_spins(visible: int, hidden: int, bits: int) -> None
     problem, device = bipartite(visible, hidden), load_device("rram-neurram")
     chip, schedule = load_chip("tnsa64-2x2", {"tile.draws": True}), Schedule(steps=12, begin=0.7, end=0.7)
     given: dict[str, Any] = {"device": device, "seed": 3, "time_s": 86_400.0}
-    result = sample(problem, chip, schedule, chains=5, out_bits=bits, **given)
+    result = sample(problem, chip, schedule, chains=6, out_bits=bits, **given)
     fields = Fields(problem, chip, out_bits=bits, **given)
-    first = initial_spins(problem, fields, 5, 3)[:, :visible]
+    first = initial_spins(problem, fields, 6, 3)[:, :visible].reshape(3, -1)
     found = run_job(chain_job(problem, chip, fields, schedule), {"": first}, **given).outputs["0,0:0"]
-    np.testing.assert_array_equal(found.reshape(5, -1), result.spins)
+    np.testing.assert_array_equal(found.reshape(6, -1), result.spins)
     assert 0.2 < result.spins.mean() < 0.8
-    for wrong, sentence in ((Schedule(steps=3), "as often"), (Schedule(steps=4, end=2.0), "one temperature")):
+    for wrong, sentence in ((Schedule(steps=3), "not 3 from 1 to 1"), (Schedule(steps=4, end=2.0), "one temperature")):
         with pytest.raises(InputError, match=sentence):
             chain_job(problem, chip, fields, wrong)
 

@@ -13,8 +13,8 @@ from mho.hw.core.write_verify import ProgrammingPermission
 from mho.hw.kinds import core_blocks
 from mho.rtl_gen.emit import ADAPTER, module_texts
 from mho.rtl_gen.macro.adapter import module_name, write_stub
+from mho.rtl_gen.macro.contract import contract_signals
 from mho.rtl_gen.macro.pin_check import macro_map
-from mho.rtl_gen.macro.signals import contract_signals
 from mho.rtl_gen.testable import BYPASS, TEST_MODE
 from mho.rtl_gen.verilog.module.gating import CLOCK_GATE
 from mho.rtl_gen.verilog.module.writer import Written

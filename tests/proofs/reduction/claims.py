@@ -6,8 +6,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal
 
 from mho.hw.noc.config import LANE_BITS
 from mho.hw.noc.ports import Port
-from mho.hw.noc.reduction.inputs import queue_depth
-from mho.hw.noc.reduction.router import EntryLayout, ReductionRouter
+from mho.hw.noc.reduction.router import EntryLayout, ReductionRouter, queue_depth
 from tests.proofs.harness import Harness, State, assume, claim, constant, drive_freely, witness
 
 __all__ = ["AdderClaims", "SumClaims"]

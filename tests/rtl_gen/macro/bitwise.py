@@ -11,8 +11,8 @@ from mho.hw.config import load_chip
 from mho.hw.kinds.tnsa.macro_pins import MacroPins
 from mho.rtl_gen import check_macro_pins
 from mho.rtl_gen.macro.adapter import write_adapter, write_stub
+from mho.rtl_gen.macro.contract import contract_signals
 from mho.rtl_gen.macro.pin_check import macro_map
-from mho.rtl_gen.macro.signals import contract_signals
 
 Values = Mapping[str, int]
 

@@ -25,8 +25,7 @@ from mho.hw.core.write_verify import WriteVerifyConfig
 from mho.hw.kinds.tnsa.blocks import TnsaBlocks
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.noc.config import MeshConfig
-from mho.hw.noc.mesh import Mesh
-from mho.hw.noc.node import Node
+from mho.hw.noc.node import Mesh, Node
 from mho.macro_models.errors import InputError, ToolError
 from mho.rtl_gen.emit import emit_block, module_texts
 from mho.rtl_gen.macro.adapter import write_stub

@@ -21,7 +21,7 @@ from mho.hw.host.link.tasks import Read, Write
 from mho.hw.noc.flit import Destinations
 from mho.hw.noc.interface.words import UNIT, credit, credit_tag
 from mho.hw.noc.registers.packet import host_address
-from mho.hw.tile.loading import RESET, START
+from mho.hw.tile.host_map import RESET, START
 from mho.hw.tile.rtl.host import CONTROL
 from mho.macro_models.errors import InputError, ToolError
 from mho.sim.board.tiles.backend import TilesFpgaSimBackend, operations_of

@@ -7,8 +7,8 @@ import pytest
 from mho.hw.config import load_chip
 from mho.hw.noc.registers.packet import host_address
 from mho.hw.tile.asm import assemble
+from mho.hw.tile.host_map import RESET, START, STATUS_AT, program_writes
 from mho.hw.tile.isa import STATUS, Cause
-from mho.hw.tile.loading import RESET, START, STATUS_AT, program_writes
 from mho.hw.tile.rtl.host import BUFFER, CONTROL
 from mho.sim.chip.programs import Programs
 from mho.sim.chip.simulation import ChipSimulation

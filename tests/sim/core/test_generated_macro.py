@@ -13,7 +13,7 @@ from mho.hw.config import Chip, MacroSection, kind_names, load_chip, preset_name
 from mho.hw.kinds import core_blocks, timing
 from mho.macro_models import MacroModel, load_device
 from mho.rtl_gen.kinds import macro_texts_of
-from mho.rtl_gen.macro.signals import contract_signals
+from mho.rtl_gen.macro.contract import contract_signals
 from mho.sim.build.simulators import verilator_build
 from mho.sim.core.bench.verify import verify_core
 from mho.sim.core.cosim import CosimBackend

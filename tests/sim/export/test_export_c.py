@@ -21,7 +21,7 @@ from mho.hw.config import Chip, load_chip
 from mho.hw.host.link.tasks import Read, Write
 from mho.hw.noc.interface.words import UNIT
 from mho.macro_models.errors import InputError, ToolError
-from mho.rtl_gen.drivers import TILES_HEADER
+from mho.rtl_gen.registers import TILES_HEADER
 from mho.sim.board.bus import BusSimulation
 from mho.sim.board.tiles import host as tiles_host
 from mho.sim.board.tiles.backend import PARTS, board_loads, operations_of

@@ -12,8 +12,7 @@ from mho.hw.core.shape import MASKS
 from mho.hw.host.registers import Register, RegisterMap
 from mho.hw.kinds import core_blocks
 from mho.macro_models.integer.operation import Direction
-from mho.rtl_gen.drivers import c_driver
-from mho.rtl_gen.registers import c_header
+from mho.rtl_gen.registers import c_driver, c_header
 from mho.sim.core.kinds import simulated
 from mho.sim.core.words import input_words, output_codes
 

@@ -13,8 +13,7 @@ from mho.hw.kinds import core_blocks
 from mho.hw.kinds.pwm.engine.layout import Bank, Command, pack_command
 from mho.macro_models.integer.pwm.calibration import VECTORS
 from mho.macro_models.pwm.programming import read_number
-from mho.rtl_gen.drivers import c_driver
-from mho.rtl_gen.registers import c_header
+from mho.rtl_gen.registers import c_driver, c_header
 from mho.sim.core.commands.pwm import Commands
 from tests.sim.kinds.test_conform_driver import listed, register
 

@@ -33,7 +33,7 @@ def pdk(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if path.name != "lib":
             (folder / path.name).symlink_to(path)
     (folder / "lib").mkdir()
-    for path in (*(DATA / "layout/lib").glob("*.lib.gz"), *DATA.glob("*.lib.gz")):
+    for path in (*(DATA / "layout/lib").glob("*.gz"), *DATA.glob("*.lib.gz")):
         if not (folder / "lib" / path.name).exists():
             (folder / "lib" / path.name).symlink_to(path)
     return folder

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mho.hw.noc.config import MeshConfig
-from mho.hw.noc.mesh import Mesh
+from mho.hw.noc.node import Mesh
 from mho.macro_models.errors import ToolError
 from mho.rtl_gen.verilog.netlist import emit
 from mho.sim.noc.jobs import check_job, random_job, run_jobs

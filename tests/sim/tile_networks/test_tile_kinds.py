@@ -19,8 +19,7 @@ from mho.hw.chip.config import ChipParts
 from mho.hw.config import load_chip
 from mho.macro_models import MacroModel
 from mho.sim.account import RunAccount
-from mho.sim.build.tile_models import TileModels
-from mho.sim.build.tile_shell import TileShell
+from mho.sim.build.tile_shell import TileModels, TileShell
 from mho.sim.executor import build_cores, core_masks
 from mho.sim.functional import FunctionalBackend
 from mho.sim.tile_networks.backend import TileCosimBackend

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from mho.hw.config import Chip
 from mho.hw.core.write_verify import WriteVerifyParameters
+from mho.hw.emulator.config import EXTRA, LoadWord
 from mho.hw.emulator.kind import BoardOptions, EmulatorKind, Integers
 from mho.hw.emulator.kinds.tnsa.config import LINES, NOISE, TnsaEmulatorConfig
 from mho.hw.emulator.kinds.tnsa.macro import TnsaMacro
 from mho.hw.emulator.kinds.tnsa.serial import SerialCore
-from mho.hw.emulator.layout import EXTRA, LoadWord
 from mho.hw.kinds import core_blocks
 from mho.hw.kinds.tnsa.blocks import TnsaBlocks
 from mho.hw.kinds.tnsa.host.map import tnsa_map

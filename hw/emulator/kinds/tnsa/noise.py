@@ -8,8 +8,8 @@ from amaranth.lib.memory import Memory
 
 from mho.hw.block import Resettable
 from mho.hw.core.layout import OP_ID_WIDTH
+from mho.hw.emulator.config import EXTRA
 from mho.hw.emulator.kinds.tnsa.config import NOISE, TnsaEmulatorConfig
-from mho.hw.emulator.layout import EXTRA
 from mho.hw.emulator.macro import EmulatedMacro
 from mho.hw.ports import In, Out
 from mho.macro_models.integer.operation import LSB_SEGMENT_BITS

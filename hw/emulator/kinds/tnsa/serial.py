@@ -7,7 +7,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import connect, flipped
 
 from mho.hw.core.counting import tally
-from mho.hw.core.digital.word_range import WordRange
+from mho.hw.core.digital.groups import WordRange
 from mho.hw.core.layout import CODE_WIDTH, INPUT_WIDTH, OpLayout
 from mho.hw.core.masks import MaskStore
 from mho.hw.core.port import VectorMembers
@@ -15,7 +15,7 @@ from mho.hw.emulator.kinds.tnsa.config import TnsaEmulatorConfig
 from mho.hw.emulator.kinds.tnsa.noise import add_noise
 from mho.hw.emulator.macro import EmulatedMacro, add_with_carry
 from mho.hw.kinds.tnsa.inputs.loader import OpCheck
-from mho.hw.kinds.tnsa.results.counters import COUNT_BITS
+from mho.hw.kinds.tnsa.results.drain import COUNT_BITS
 from mho.macro_models.integer.operation import LSB_SEGMENT_BITS
 
 

@@ -13,9 +13,8 @@ from mho.hw.core.layout import OpLayout
 from mho.hw.kinds.pwm.config import PwmCoreConfig
 from mho.hw.kinds.pwm.engine.calibration import Calibrator
 from mho.hw.kinds.pwm.engine.compensation import DriftCompensator
-from mho.hw.kinds.pwm.engine.fitter import Fitter
 from mho.hw.kinds.pwm.engine.layout import Bank, Command, drift_state, programming_state, state_bits, view
-from mho.hw.kinds.pwm.engine.procedure import FACTOR_BITS, Procedure
+from mho.hw.kinds.pwm.engine.procedure import FACTOR_BITS, Fitter, Procedure
 from mho.hw.kinds.pwm.engine.programming import RowProgrammer
 from mho.hw.kinds.pwm.pins import engine_pins
 from mho.hw.kinds.pwm.settings import COLUMN_BITS

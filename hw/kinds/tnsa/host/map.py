@@ -1,4 +1,4 @@
-"""Registers of a transposable core."""
+"""Registers of a transposable core: what can be trimmed, manual mode, and those that every core has."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType

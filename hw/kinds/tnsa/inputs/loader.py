@@ -1,4 +1,4 @@
-"""Loads the next operation while the last one runs: its descriptor, its input codes, its masks."""
+"""Loads the next operation while the last one runs, whether it is legal, and its lines at the pins, plane by plane."""
 
 from typing import Any
 
@@ -7,11 +7,12 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data
 from numpy.typing import ArrayLike, NDArray
 
+from mho.hw.block import Resettable
 from mho.hw.core.digital.loader import CodeLoader, code_planes
 from mho.hw.core.layout import OpLayout
 from mho.hw.kinds.tnsa.config import LIMITS, TnsaCoreConfig
 from mho.hw.ports import Component, In, Out, array
-from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, MAX_BITS, Direction, MvmOperation
+from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, MAX_BITS, Direction, Masks, MvmOperation
 
 
 class OpCheck(Component):
@@ -86,14 +87,14 @@ class OperationLoader(CodeLoader[TnsaCoreConfig]):
     -------
     <the members of :class:`CodeLoader`>
         ``staged`` is a :class:`StagedLayout`, ``planes`` are those of all lines, see :func:`staged_planes`.
-    most_in_bits, most_out_bits : In(4)
-        With ``cfg.trim``: see :class:`mho.hw.kinds.tnsa.inputs.loader.OpCheck`.
     """
 
     staged = Out(StagedLayout())
     planes = array(Out(lambda self: self.cfg.lines), MAX_BITS)
+
     most_in_bits = In(4, when=lambda self: self.cfg.trim)
     most_out_bits = In(4, when=lambda self: self.cfg.trim)
+    """With ``cfg.trim``: see :class:`mho.hw.kinds.tnsa.inputs.loader.OpCheck`."""
 
     @property
     def descriptor(self) -> Any:
@@ -143,3 +144,78 @@ class OperationLoader(CodeLoader[TnsaCoreConfig]):
                                 plane[8 * k : 8 * k + 8][half].eq(line[half])
                                 for plane, line in zip(self._stored, lines, strict=True)
                             ]
+
+
+def line_levels(op: MvmOperation, masks: Masks, x: ArrayLike) -> NDArray[np.int8]:
+    """Levels of the driven lines, +1, 0 or -1, for each plane from the most significant: shape (op.planes, lines).
+
+    Reference of :class:`LineRegisters`. ``x`` is one vector: (lines // 2,) codes forward, (lines,) backward.
+    """
+    planes = staged_planes(op, x)
+    sign = np.where(planes[-1] if op.in_signed else False, -1, 1) * np.ones(planes.shape[1], dtype=np.int64)
+    if op.direction is Direction.FORWARD:
+        sign[1::2] *= -1
+    levels = planes[: op.planes] * sign * masks.driven(op)
+    return levels[::-1].astype(np.int8)
+
+
+class LineRegisters(Resettable[TnsaCoreConfig]):
+    """Holds the planes of the conversion that runs, and drives one of them.
+
+    ``load``, ``drive`` and ``clear`` take effect at the next clock edge. The registers are 0 outside sampling, so that
+    no line is driven while the converter works.
+    """
+
+    load = In(1)
+    """Take over a conversion: ``backward``, ``in_signed``, ``planes`` (see :class:`OperationLoader`), ``driven``."""
+    upper = In(1)
+    """With ``load``: its planes are 4 to 7, those of an MSB segment, and not 0 to 3."""
+    backward = In(1)
+    in_signed = In(1)
+    planes = array(In(lambda self: self.cfg.lines), MAX_BITS)
+    driven = In(lambda self: self.cfg.lines)
+
+    drive = In(1)
+    """Put a plane on the lines."""
+    select = In(2)
+    """Which of the four."""
+    clear = In(1)
+    """Release the lines."""
+    bl_pos = Out(lambda self: self.cfg.lines)
+    bl_neg = Out(lambda self: self.cfg.lines)
+    sl_pos = Out(lambda self: self.cfg.lines)
+    sl_neg = Out(lambda self: self.cfg.lines)
+    """To the pins: a flip-flop and a gate, the other side of which changes only with ``load``, while all lines are
+    0."""
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        lines = self.cfg.lines
+        negate_odd = int("10" * (lines // 2), 2)
+
+        # Written by every conversion before they are read: no reset.
+        planes = [Signal(lines, name=f"plane_{k}", reset_less=True) for k in range(LSB_SEGMENT_BITS)]
+        negative = Signal(lines, reset_less=True)
+        backward = Signal()
+        with m.If(self.load):
+            m.d.sync += backward.eq(self.backward)
+            low, high = self.planes[:LSB_SEGMENT_BITS], self.planes[LSB_SEGMENT_BITS:]
+            for plane, *segments in zip(planes, low, high, strict=True):
+                m.d.sync += plane.eq(Mux(self.upper, segments[1], segments[0]) & self.driven)
+            sign = Mux(self.in_signed, self.planes[-1], 0)
+            m.d.sync += negative.eq(sign ^ Mux(self.backward, 0, negate_odd))
+
+        positive_level, negative_level = Signal(lines, name="positive_level"), Signal(lines, name="negative_level")
+        with m.If(self.drive):
+            with m.Switch(self.select):
+                for k, plane in enumerate(planes):
+                    with m.Case(k):
+                        m.d.sync += [
+                            positive_level.eq(plane & ~negative), negative_level.eq(plane & negative),
+                        ]
+        with m.Elif(self.clear):
+            m.d.sync += [positive_level.eq(0), negative_level.eq(0)]
+        for driven, pos, neg in ((~backward, self.bl_pos, self.bl_neg), (backward, self.sl_pos, self.sl_neg)):
+            with m.If(driven):
+                m.d.comb += [pos.eq(positive_level), neg.eq(negative_level)]
+        return self.resets(m)

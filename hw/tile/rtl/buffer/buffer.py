@@ -7,7 +7,7 @@ from amaranth.lib.memory import Memory
 
 from mho.hw.ports import Bundle, Component, In, Out, array
 from mho.hw.tile.config import TileConfig
-from mho.hw.tile.rtl.rotate import rotated
+from mho.hw.tile.rtl.layouts import rotated
 
 ADDRESS_BITS = 16
 """Bits of a byte's address in the largest buffer."""

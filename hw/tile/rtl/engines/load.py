@@ -67,46 +67,35 @@ class LoadEngine(IssuingEngine):
     :class:`mho.hw.tile.rtl.engines.vector_issue.VectorIssue`. It gives the core the descriptor with the number of its
     conversion, {image, operation}, and all words that the operation takes: those of the window from ``i_first`` on, 0
     before and behind them.
-
-    Members
-    -------
-    <the members of :class:`IssuingEngine`>
-    full, add, first, last : In(1), Out(1), Out(7), Out(7)
-        Products, as at :class:`mho.hw.tile.rtl.engines.drain.DrainRange`.
-    start, first_image, image : In(1), In(32), Out(32)
-        Strobe: the program begins, with this image; that of the next instruction.
-    back : In(1)
-        The image before.
-    set : In(1), In(8)
-        Strobe and place of a word of descriptors that the program writes: operations begin anew there.
-    op, words, codes, refused : Out(stream of OpLayout()), Out(WordsLayout(..)), Out(stream of 32 bits), In(1)
-        The core; words that the operation is to give; it dropped an operation that is illegal.
-    block_address, block_size : In(16), In(12)
-        Of CORE: its block, pairs of words.
-    mask : Out(stream of 64 bits)
-        Pairs of that, address of a mask and word.
-    read : Out(ReadPort())
-        The buffer.
     """
 
     full = In(1)
     add = Out(1)
     first = Out(7)
     last = Out(7)
+    """Products, as at :class:`mho.hw.tile.rtl.engines.drain.DrainRange`."""
     start = In(1)
     first_image = In(32)
     image = Out(32)
+    """Strobe: the program begins, with this image; that of the next instruction."""
     back = In(1)
+    """The image before."""
     set = In(1)
+    """Strobe and place of a word of descriptors that the program writes: operations begin anew there."""
     set_index = In(8)
+
     op = Out(stream.Signature(OpLayout()))
     words = Out(lambda self: WordsLayout(self.cfg.output_words))
     codes = Out(stream.Signature(unsigned(32)))
     refused = In(1)
+    """The core; words that the operation is to give; it dropped an operation that is illegal."""
     read = Out(ReadPort())
+    """The buffer."""
     block_address = In(ADDRESS_BITS)
     block_size = In(12)
+    """Of CORE: its block, pairs of words."""
     mask = Out(stream.Signature(unsigned(64)))
+    """Pairs of that, address of a mask and word."""
 
     def elaborate(self, platform: object) -> Any:
         m = Module()

@@ -7,7 +7,7 @@ from amaranth.lib import data, stream
 from amaranth.lib.memory import Memory
 
 from mho.hw.block import Resettable
-from mho.hw.noc.channel import Arrival
+from mho.hw.noc.flit import Arrival
 from mho.hw.ports import In, Out
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.isa import STREAMS

@@ -13,10 +13,9 @@ from mho.hw.ports import In, Out
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.isa import TABLE_ENTRIES, TABLES, Kind, Operand
 from mho.hw.tile.rtl.buffer import ADDRESS_BITS, ReadPort, WritePort
-from mho.hw.tile.rtl.lanes.accumulators import AT_A_TIME, Accumulators
+from mho.hw.tile.rtl.lanes.accumulators import AT_A_TIME, INDEX_BITS, Accumulators, Parameters
 from mho.hw.tile.rtl.lanes.lane import STAGES, Lane
 from mho.hw.tile.rtl.lanes.operands import BeatLayout, Operands, TermLayout
-from mho.hw.tile.rtl.lanes.parameters import INDEX_BITS, Parameters
 from mho.hw.tile.rtl.layouts import DescriptorLayout
 
 _TABLE_BITS = (TABLES * TABLE_ENTRIES - 1).bit_length()

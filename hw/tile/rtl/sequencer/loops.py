@@ -19,7 +19,7 @@ class LoopLayout(data.StructLayout):
 
 
 class LoopStack(Resettable):
-    """Loops that are open. Reference: :class:`mho.hw.tile.interpreter.loops.LoopStack`."""
+    """Loops that are open. Reference: :class:`mho.hw.tile.interpreter.state.LoopStack`."""
 
     clear = In(1)
     """Close all loops."""

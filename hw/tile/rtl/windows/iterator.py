@@ -12,8 +12,8 @@ from mho.hw.tile.rtl.buffer import ADDRESS_BITS
 from mho.hw.tile.rtl.layouts import DescriptorLayout
 from mho.hw.tile.rtl.rings import AskPort, Change, RingLayout
 from mho.hw.tile.rtl.rings.scoreboard import COUNT_BITS
+from mho.hw.tile.rtl.windows.addresses import TOTAL, Sums
 from mho.hw.tile.rtl.windows.layouts import CORNER, PIXEL, LookLayout, PlaceLayout, PlanLayout, WalkRequest
-from mho.hw.tile.rtl.windows.sums import TOTAL, Sums
 
 
 class WindowIterator(Resettable):

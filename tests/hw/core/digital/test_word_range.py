@@ -3,7 +3,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mho.hw.core.digital.word_range import WordRange
+from mho.hw.core.digital.groups import WordRange
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from tests.hw.amaranth_bench import collect, simulate
 

@@ -7,7 +7,7 @@ import pytest
 
 from mho.hw.config import load_chip
 from mho.hw.core.layout import OpLayout
-from mho.hw.host.core.operations import operation_tasks
+from mho.hw.host.core.map import operation_tasks
 from mho.hw.host.link.tasks import Poll, Read, Write
 from mho.hw.kinds import core_blocks
 from tests.hw.amaranth_bench import put, simulate

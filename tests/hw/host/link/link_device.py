@@ -3,8 +3,16 @@
 import struct
 from typing import Protocol
 
-from mho.hw.host.link.config import LinkConfig
-from mho.hw.host.link.format import COMMAND_BYTES, REQUEST_HEAD_BYTES, Command, FrameReader, Kind, Status, encode_reply
+from mho.hw.host.link.format import (
+    COMMAND_BYTES,
+    REQUEST_HEAD_BYTES,
+    Command,
+    FrameReader,
+    Kind,
+    LinkConfig,
+    Status,
+    encode_reply,
+)
 
 __all__ = ["LinkBus", "LinkDevice"]
 

@@ -10,9 +10,8 @@ from amaranth.lib.wiring import connect, flipped
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mho.hw.host.link.config import LinkConfig
 from mho.hw.host.link.endpoint import LinkTarget
-from mho.hw.host.link.format import Command, Kind, Status, encode_command, encode_reply, encode_request
+from mho.hw.host.link.format import Command, Kind, LinkConfig, Status, encode_command, encode_reply, encode_request
 from tests.fpga.link.probe import COUNTER, DIGEST, HANG, LinkProbe, ProbeBus
 from tests.hw.amaranth_bench import simulate
 from tests.hw.host.link.link_device import LinkDevice

@@ -15,8 +15,7 @@ from mho.hw.core.layout import pack
 from mho.hw.kinds.pwm.blocks import PwmCoreReference
 from mho.hw.kinds.pwm.config import PwmCoreConfig
 from mho.hw.kinds.pwm.core import PwmCore
-from mho.hw.kinds.pwm.loader import pulse_planes
-from mho.hw.kinds.pwm.pulses import pulse_widths
+from mho.hw.kinds.pwm.loader import pulse_planes, pulse_widths
 from mho.hw.kinds.pwm.settings import SettingsFile
 from mho.macro_models import load_device
 from mho.macro_models.errors import InputError

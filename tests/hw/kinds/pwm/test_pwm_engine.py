@@ -13,8 +13,8 @@ from mho.hw.config.kinds.pwm import PwmChip
 from mho.hw.kinds.pwm.blocks import PwmCoreReference
 from mho.hw.kinds.pwm.config import PwmCoreConfig
 from mho.hw.kinds.pwm.core import PwmCore
-from mho.hw.kinds.pwm.engine.fitter import Fitter, fitted_code
 from mho.hw.kinds.pwm.engine.layout import Bank, Command, pack_command
+from mho.hw.kinds.pwm.engine.procedure import Fitter, fitted_code
 from mho.macro_models import load_device
 from mho.macro_models.integer.pwm.calibration import stored_vectors
 from mho.macro_models.integer.pwm.programming import WriteParameters

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mho.hw.noc.config import LANE_BITS, MeshConfig
 from mho.hw.noc.ports import OPPOSITE, STEP, Port
-from mho.hw.noc.reduction.inputs import queue_depth
+from mho.hw.noc.reduction.router import queue_depth
 from mho.hw.noc.reduction.trees import Entry
 
 __all__ = ["Operand", "ReductionModel", "Sum", "add_lanes"]

@@ -6,11 +6,10 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from mho.hw.noc.channel import Channel
 from mho.hw.noc.config import MeshConfig
+from mho.hw.noc.flit import Channel
 from mho.hw.noc.ports import join_neighbours
-from mho.hw.noc.reduction.inputs import OperandLayout
-from mho.hw.noc.reduction.router import ReductionRouter, SetupLayout
+from mho.hw.noc.reduction.router import OperandLayout, ReductionRouter, SetupLayout
 
 __all__ = ["ReductionNetwork"]
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from mho.hw.noc.config import MeshConfig
-from mho.hw.noc.mesh import Mesh
+from mho.hw.noc.node import Mesh
 from mho.hw.noc.registers.map import node_map
 from mho.hw.noc.registers.packet import host_address, page_address
 from tests.hw.amaranth_bench import get, put, simulate

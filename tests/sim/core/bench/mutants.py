@@ -8,7 +8,7 @@ from pathlib import Path
 from mho.hw.config import Chip, MacroSection
 from mho.hw.kinds import core_blocks
 from mho.rtl_gen.kinds import macro_texts_of
-from mho.rtl_gen.macro.signals import contract_signals
+from mho.rtl_gen.macro.contract import contract_signals
 
 __all__ = ["Mutant", "mutant_chip"]
 

@@ -112,6 +112,34 @@ def test_a_wrong_core_is_found_with_all_that_reproduces_it(tmp_path, old, new, w
         verify_core(CHIP, simulator="icarus", netlist=netlist, operations=10)
 
 
+LATE = """(DELAYFILE (SDFVERSION "3.0") (DIVIDER .) (TIMESCALE 1ns)
+ (CELL (CELLTYPE "LATE") (INSTANCE INSTANCE_PATH) (DELAY (ABSOLUTE (IOPATH A X (DELAY::DELAY) (DELAY::DELAY))))))
+"""
+
+
+@pytest.mark.cosim("iverilog", "vvp", "cocotb")
+@pytest.mark.slow
+def test_delays_of_a_netlist_are_those_of_its_sdf(tmp_path):
+    """A cell before a pin of the macro: half a cycle late changes nothing, two cycles late are found."""
+    netlist = one_file(tmp_path, CHIP)
+    head, instance, rest = netlist.read_text().partition("  tnsa_macro macro (")
+    rest = rest.replace(".decrement(decrement)", ".decrement(late)", 1)
+    netlist.write_text(f"{head}  wire late;\n  LATE path (.A(decrement), .X(late));\n{instance}{rest}")
+    cells, sdf = tmp_path / "cells.v", tmp_path / "delays.sdf"
+    cells.write_text("`timescale 1ns/1ps\nmodule LATE (input A, output X);\n"
+                     "  buf (X, A);\n  specify (A => X) = 0; endspecify\nendmodule\n")
+    chosen = {"simulator": "icarus", "netlist": netlist, "cells": cells, "sdf": sdf, "operations": 4}
+    sdf.write_text(LATE.replace("INSTANCE_PATH", "macro.path").replace("DELAY::DELAY", "5.000::5.000"))
+    assert verify_core(CHIP, **chosen).operations == 4
+    sdf.write_text(LATE.replace("INSTANCE_PATH", "macro.path").replace("DELAY::DELAY", "5.000::25.000"))
+    with pytest.raises(ToolError, match="must be as in the model"):
+        verify_core(CHIP, **chosen)
+    with pytest.raises(InputError, match="delays are those of a netlist in icarus, not in verilator"):
+        verify_core(CHIP, netlist=netlist, sdf=sdf)
+    with pytest.raises(InputError, match=r"none\.sdf: must be a file"):
+        verify_core(CHIP, **chosen | {"sdf": tmp_path / "none.sdf"})
+
+
 STILL = "stands still after 0 of"
 WRONG_LINES = (".wl_en(wl_en)", ".wl_en(~wl_en)")
 

@@ -10,7 +10,7 @@ from mho.hw.config import Chip, MacroSection, load_chip
 from mho.hw.kinds import core_blocks
 from mho.macro_models.errors import ToolError
 from mho.rtl_gen.kinds.tnsa import write_macro_model
-from mho.rtl_gen.macro.signals import contract_signals
+from mho.rtl_gen.macro.contract import contract_signals
 from mho.sim.core.bench import verify
 from mho.sim.core.process import Simulation
 

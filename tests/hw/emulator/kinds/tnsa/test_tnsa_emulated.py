@@ -1,11 +1,13 @@
 """The emulated transposable macro at the pins of its core: codes, cycles and cells are those of the models."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from amaranth.back import rtlil
 from numpy.typing import NDArray
 
 from mho.hw.config import load_chip
@@ -111,6 +113,14 @@ def test_the_macro_holds_the_core_for_as_long_as_it_says(lanes: int, noise: bool
 
     simulate(dut, bench, background=[observe], deadline=5000)
     assert holds == [cfg.plane_hold] * 3 + [cfg.accumulate_hold] + [cfg.decrement_hold] * 5
+
+
+def test_no_value_is_wider_than_a_word_of_cells() -> None:
+    """A shift by an index of 16 bits would have 65,536, and a design of a board took half an hour to be written."""
+    cfg = small(32, lanes=32)
+    assert cfg.word_bits > cfg.chunk_bits
+    widths = [int(width) for width in re.findall(r"\bwidth (\d+)", rtlil.convert(emulated_core(cfg)))]
+    assert max(widths) <= 2 * max(cfg.word_bits, cfg.lanes * cfg.sum_bits)
 
 
 def test_a_conversion_without_a_table_is_an_error() -> None:

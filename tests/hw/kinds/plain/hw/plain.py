@@ -7,8 +7,7 @@ from amaranth.hdl import Module
 from amaranth.lib.wiring import In, Out
 
 from mho.hw.config.kinds.plain import PlainOperation  # pyright: ignore[reportMissingImports]
-from mho.hw.core.digital.config import RowConfig
-from mho.hw.core.digital.converters import ColumnConverter, ConvertedGroups, SarConverter
+from mho.hw.core.digital.config import ColumnConverter, ConvertedGroups, RowConfig, SarConverter
 from mho.hw.core.digital.groups import ColumnGroups
 from mho.hw.core.digital.sequencer import Phase
 from mho.hw.core.row_core import RowCore

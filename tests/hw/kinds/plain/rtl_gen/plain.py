@@ -2,7 +2,7 @@
 
 from mho.hw.kinds import core_blocks
 from mho.rtl_gen.kinds import MacroTexts
-from mho.rtl_gen.macro.signals import contract_signals, declared_ports
+from mho.rtl_gen.macro.contract import contract_signals, declared_ports
 from mho.rtl_gen.templates import fill
 
 WEIGHT = "(row * 5 + column * 3 + row * column) % 13 - 6"

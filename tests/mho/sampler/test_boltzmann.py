@@ -1,17 +1,14 @@
-"""A restricted Boltzmann machine that repairs images on a transposable core: couplings used in both directions.
+"""A restricted Boltzmann machine repairs images: a fifth of the pixels of Fashion-MNIST flipped, it is known which.
 
-    python examples/boltzmann.py
-
-As in W. Wan et al., "A compute-in-memory chip based on resistive random-access memory", Nature 608 (2022) 504: a fifth
-of the pixels of binary images is flipped, it is known which, and ten steps of a chain give them back while the others
-are clamped. Trained by persistent contrastive divergence with noise on the weights. What is read out are the odds of
-the pixels in the last step. Shown is by how much the L2 distance to the images falls, beside the same chain in floating
-point, the mean image, and the mean of a pixel's known neighbours. Images are Fashion-MNIST.
+As in W. Wan et al., "A compute-in-memory chip based on resistive random-access memory", Nature 608 (2022) 504: ten
+steps of a chain with the other pixels clamped. Odds of the last step are read out. Trained by persistent contrastive
+divergence with noise on the weights.
 """
 
 from pathlib import Path
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from mho.hw.config import load_chip
@@ -20,7 +17,7 @@ from mho.sampler import Problem, Schedule, sample
 
 Reals = NDArray[np.floating]
 
-DATA = Path(__file__).parent / "data" / "fashion_mnist28.npz"
+DATA = Path(__file__).parents[3] / "examples" / "data" / "fashion_mnist28.npz"
 SIDE, HIDDEN, FLIPPED, STEPS, RATE, DAY = 28, 120, 0.2, 10, 0.05, 86_400.0
 
 
@@ -70,21 +67,23 @@ def neighbours(v: Reals, known: NDArray[np.bool_]) -> Reals:
     return np.where(count > 0, total / np.maximum(count, 1), 0.5).reshape(v.shape)
 
 
-def main(images: int = 200, epochs: int = 60) -> dict[str, float]:
-    """Train, damage, repair."""
+@pytest.mark.slow
+@pytest.mark.long
+def test_a_chip_repairs_as_well_as_floating_point() -> None:
+    """By how many percent the L2 distance falls: 70.1 on the chip, 70.8 in floating point when it was written."""
     with np.load(DATA) as data:
         x, test = ((data[name].reshape(-1, SIDE**2) > 127).astype(np.float32) for name in ("x_train", "x_test"))
-    w, a, b = train(x, epochs)
+    w, a, b = train(x)
+    images = 200
     whole = test[:images]
     known = np.random.default_rng(2).random(whole.shape) >= FLIPPED
     damaged = np.where(known, whole, 1 - whole)
 
     problem = Problem(couplings=w.astype(np.float64), bias=np.concatenate([a, b], dtype=np.float64), symmetric=False)
-    chip = load_chip("neurram")
     hidden = np.zeros((images, HIDDEN), bool)
     result = sample(
-        problem, chip, Schedule(steps=2 * STEPS), device=load_device("rram-neurram"), time_s=DAY, out_bits=8,
-        chains=images, initial=np.concatenate([damaged.astype(int), hidden], axis=1),
+        problem, load_chip("neurram"), Schedule(steps=2 * STEPS), device=load_device("rram-neurram"),
+        time_s=DAY, out_bits=8, chains=images, initial=np.concatenate([damaged.astype(int), hidden], axis=1),
         clamped=np.concatenate([known, hidden], axis=1))
 
     def removed(repaired: Reals) -> float:
@@ -92,18 +91,7 @@ def main(images: int = 200, epochs: int = 60) -> dict[str, float]:
         after = np.linalg.norm(np.where(known, whole, repaired) - whole, axis=1).mean()
         return float(100 * (1 - after / np.linalg.norm(damaged - whole, axis=1).mean()))
 
-    shown = {
-        "chip, a day old": removed(odds(result.fields[:, : SIDE**2])),
-        "floating point": removed(float_chain(w, a, b, damaged, known)),
-        "mean image": removed(np.broadcast_to(x.mean(axis=0), whole.shape)),
-        "known neighbours": removed(neighbours(damaged, known)),
-        "cores": float(result.cores),
-        "analog cycles of a half-step": result.analog_cycles,
-    }
-    for name, value in shown.items():
-        print(f"{name:30s} {value:.1f}")
-    return shown
-
-
-if __name__ == "__main__":
-    main()
+    chip = removed(odds(result.fields[:, : SIDE**2]))
+    assert chip > 68.0
+    assert chip > removed(float_chain(w, a, b, damaged, known)) - 2.0
+    assert removed(neighbours(damaged, known)) > chip > removed(np.broadcast_to(x.mean(axis=0), whole.shape)) + 5.0

@@ -1,0 +1,62 @@
+"""A netlist with the delays of its SDF, in a module that keeps the times outside of it as a layout's constraints do."""
+
+import re
+from pathlib import Path
+
+from mho.hw.config import Chip
+from mho.hw.kinds import core_blocks
+from mho.macro_models.errors import InputError, ToolError
+from mho.macro_models.files.scripts import is_plain
+from mho.rtl_gen.macro.contract import contract_signals
+from mho.rtl_gen.verilog.ports import Port, module_ports
+
+_INPUT_ps = 300
+"""From the clock to the inputs, which come from flip-flops: more than the 200 ps of a module's constraints."""
+
+_MACRO_ps = 1000
+"""From the clock to the outputs of the macro, as in the template of its Liberty file."""
+
+
+def timed_netlist(chip: Chip, netlist: Path, sdf: Path, folder: Path) -> Path:
+    """Write a netlist of the chip's core with its delays into ``folder``; its top is that of the core.
+
+    Raises
+    ------
+    InputError
+        If a file is missing, the netlist has no such top or macro, or the macro is the user's own.
+    ToolError
+        If the path of the SDF cannot stand in Verilog.
+    """
+    pins = core_blocks(chip).pins
+    top, timed = f"{chip.verilog.prefix}core", f"{pins.module}_timed"
+    if chip.macro is not None:
+        raise InputError(f"{sdf}: delays are for a core behind the pins of the contract, not behind {chip.macro.outer}")
+    for path in (netlist, sdf):
+        if not path.is_file():
+            raise InputError(f"{path}: must be a file, and is none")
+    if not is_plain(sdf.absolute()):
+        raise ToolError(f"{sdf}: must have a path without blanks and signs but . _ + -")
+    text = netlist.read_text(errors="replace")
+    ports = [port for port in (module_ports(text, top) or {}).values() if not port.guarded]
+    text, count = re.subn(rf"^(\s*){pins.module}(?=\s+[\\\w])", rf"\1{timed}", text, flags=re.MULTILINE)
+    if not ports or count != 1:
+        raise InputError(f"{netlist}: must have the module {top} and in it {pins.module} once")
+    text = re.sub(rf"\bmodule\s+{top}\b", f"module {top}_untimed", text)
+    sides = [Port(name=name, direction="output" if driven else "input", limits=(width - 1, 0) if width > 1 else None)
+             for name, (width, driven) in contract_signals(pins).items()]
+    outer = _delayed(top, f"{top}_untimed", ports, "input", _INPUT_ps, f'$sdf_annotate("{sdf.absolute()}", inner);')
+    written = folder / netlist.name
+    written.write_text("\n".join([
+        "`timescale 1ps/1ps", outer, _delayed(timed, pins.module, sides, "output", _MACRO_ps, ""), text]))
+    return written
+
+
+def _delayed(name: str, inner: str, ports: list[Port], way: str, delay_ps: int, begin: str) -> str:
+    """A module around another one whose ports of one direction, but for the clock, are late."""
+    late = [port for port in ports if port.direction == way and port.name != "clk"]
+    pins = ", ".join(f".{port.name}({port.name}{'_inner' if port in late else ''})" for port in ports)
+    lines = [f"module {name} (", ",\n".join(f"  {port.direction} {port.bits}{port.name}" for port in ports), ");"]
+    for port in late:
+        ends = (f"{port.name}_inner", port.name) if way == "input" else (port.name, f"{port.name}_inner")
+        lines += [f"  wire {port.bits}{port.name}_inner;", f"  assign #{delay_ps} {ends[0]} = {ends[1]};"]
+    return "\n".join([*lines, f"  {inner} inner ({pins});", *([f"  initial {begin}"] if begin else []), "endmodule"])
