@@ -1,7 +1,7 @@
 """What a device does to cells until they are read: tables over the conductance, drawn from the device's own laws."""
 
 import numpy as np
-import torch  # pyright: ignore[reportMissingImports]
+import torch
 from scipy.special import ndtr
 
 from mho.hw.config import Chip

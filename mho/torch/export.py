@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch  # pyright: ignore[reportMissingImports]
+import torch
 
 from mho.api.device import Device, PathLike, device_model
 from mho.api.inputs import read_cells

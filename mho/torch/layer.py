@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import torch  # pyright: ignore[reportMissingImports]
+import torch
 
 from mho.compiler.calibration.trials.candidates import Draft
 from mho.compiler.mapping import Placement

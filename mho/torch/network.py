@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import torch  # pyright: ignore[reportMissingImports]
+import torch
 
 from mho.api.net import Net
 from mho.compiler.job import CalibratedLayers

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch  # pyright: ignore[reportMissingImports]
+import torch
 
 from mho.compiler.layer_run import taken_inputs
 from mho.compiler.mapping.weights import Block
