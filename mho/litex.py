@@ -83,7 +83,7 @@ class Peripheral(LiteXModule):
             platform.add_source(str(source))
         ports = {name: (way, int(high or 0) + 1) for way, high, name in _PORT.findall(sources[0].read_text("utf-8"))}
         self.size = 1 << ports["wb_adr_i"][1]
-        known: dict[str, Any] = {
+        connected: dict[str, Any] = {
             "clk": ClockSignal(), "rst": ResetSignal(), "rst_n": ~ResetSignal(), "wb_cyc_i": bus.cyc,
             # LiteX counts words.
             "wb_adr_i": Cat(Constant(0, 2), bus.adr[: ports["wb_adr_i"][1] - 2]), "wb_stb_i": bus.stb,
@@ -94,8 +94,8 @@ class Peripheral(LiteXModule):
         if unknown := next((name for name in pins or {} if name not in ports), ""):
             raise InputError(f"pins: {unknown} must be a port of {self.top}: {', '.join(ports)}")
         self.specials += Instance(self.top, **{
-            f"{way[0]}_{name}": known.get(name, Constant(0, width)) for name, (way, width) in ports.items()
-            if way == "input" or name in known
+            f"{way[0]}_{name}": connected.get(name, Constant(0, width)) for name, (way, width) in ports.items()
+            if way == "input" or name in connected
         })
 
     def region(self, origin: int) -> Any:

@@ -153,11 +153,11 @@ def start(settings: str) -> None:
         _end(str(error))
     library = ctypes.CDLL(None)
     macros = sorted([*macros_of_kinds(library), *PinMacro.all_of(library)], key=_place)
-    each = len(macros) // len(models)
-    if each * len(models) != len(macros) or not macros:
+    copies = len(macros) // len(models)
+    if copies * len(models) != len(macros) or not macros:
         _end(f"the simulation must hold the {len(models)} macros of {network.chip.name}, not {len(macros)}")
     # Of a chip that is there several times all have the same cells.
-    _bodies.extend(_Body(macro, models[k // each], behind.temp_C) for k, macro in enumerate(macros))
+    _bodies.extend(_Body(macro, models[k // copies], behind.temp_C) for k, macro in enumerate(macros))
     by_path = {answering.macro.path: answering for answering in _bodies}
     shim = CellShim(library, lambda path: by_path[path].used())
     for path, answering in by_path.items():

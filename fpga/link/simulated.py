@@ -3,23 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from amaranth.back import verilog
-from amaranth.lib import wiring
-
 from mho.hw.host.link.uart import UartConfig
-from mho.sim.build.bench import Bench, build_bench
-
-
-def build_pins(top: wiring.Component, folder: Path) -> Path:
-    """Compile ``top``, whose pins are ``rx`` and ``tx``, into ``folder``: returned.
-
-    Raises
-    ------
-    ToolError
-        If Verilator is missing or fails.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    return build_bench(folder, verilog.convert(top, name="mho_top", emit_src=False), "mho_top")
+from mho.sim.build.bench import Bench
 
 
 class PinsTransport:
@@ -28,7 +13,7 @@ class PinsTransport:
     Parameters
     ----------
     folder
-        From :func:`build_pins`, or of another simulation with these pins.
+        Of a bench (:mod:`mho.sim.build.bench`) whose design has the pins ``rx`` and ``tx``.
     uart
         Clock and rate of the line.
     to_device, to_host

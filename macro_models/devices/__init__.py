@@ -2,6 +2,6 @@
 
 from mho.macro_models.devices.checks import CAUSES
 from mho.macro_models.devices.device import Device
-from mho.macro_models.devices.load import device_from_dict, device_names, device_text, load_device
+from mho.macro_models.devices.load import device_from_dict, device_names, load_device
 
-__all__ = ["CAUSES", "Device", "device_from_dict", "device_names", "device_text", "load_device"]
+__all__ = ["CAUSES", "Device", "device_from_dict", "device_names", "load_device"]

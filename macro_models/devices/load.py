@@ -10,7 +10,7 @@ from mho.macro_models.devices.device import Device
 from mho.macro_models.devices.keys import SECTIONS, TABLE
 from mho.macro_models.devices.laws import law_kinds
 from mho.macro_models.errors import InputError, argument, nearest
-from mho.macro_models.files import FileKind, extending, read_text, read_toml
+from mho.macro_models.files import FileKind, extending, read_toml
 from mho.macro_models.files.schema import shown
 
 DEVICE = FileKind("device", 1 << 24)
@@ -20,17 +20,6 @@ _FOLDER = Path(__file__).parent
 def device_names() -> list[str]:
     """Names of the shipped devices, sorted."""
     return sorted(path.stem for path in _FOLDER.glob("*.toml"))
-
-
-def device_text(name: str) -> str:
-    """The commented TOML file of a shipped device.
-
-    Raises
-    ------
-    InputError
-        If there is no such device.
-    """
-    return read_text(_find(name), DEVICE)
 
 
 def load_device(name_or_path: str | os.PathLike[str], overrides: Mapping[str, object] | None = None) -> Device:

@@ -5,7 +5,7 @@ cells with the device's own errors, converters. Gradients go straight through al
 """
 
 try:
-    import torch as _torch  # noqa: F401  # pyright: ignore[reportMissingImports]
+    import torch as _torch  # noqa: F401
 except ImportError:
     raise ImportError("mho.torch needs PyTorch; install it with: pip install 'mho[torch]'") from None
 

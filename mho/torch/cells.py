@@ -1,7 +1,7 @@
 """What a device does to cells until they are read: tables over the conductance, drawn from the device's own laws."""
 
 import numpy as np
-import torch  # pyright: ignore[reportMissingImports]
+import torch
 from scipy.special import ndtr
 
 from mho.hw.config import Chip
@@ -120,14 +120,14 @@ class WeightNoise(Module):
         self.register_buffer("table", torch.stack(rows, dim=1).flatten(1), persistent=False)
 
     def drawn(
-        self, held: torch.Tensor, stack_of: torch.Tensor, rows: torch.Tensor, copies: int, common: torch.Tensor
+        self, share_uS: torch.Tensor, stack_of: torch.Tensor, rows: torch.Tensor, copies: int, common: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Errors of the cells that hold weights and of those beside them, of all rows, the mean of the copies, in uS.
 
-        ``held`` are differences of one cell, ``stack_of`` says which size each input has, ``rows`` how many it has.
+        ``share_uS`` are differences of one cell, ``stack_of`` says which size each input has, ``rows`` how many it has.
         """
-        node = (held.abs() * ((SHARES - 1) / self.top)).round_().long() + stack_of * SHARES
+        node = (share_uS.abs() * ((SHARES - 1) / self.top)).round_().long() + stack_of * SHARES
         deviation = (rows / copies).sqrt()
         (mean, sigma), (floor_mean, floor_sigma) = self.table[:, node], self.table[:, 0]
-        plus = torch.addcmul(mean * rows, sigma * deviation, self.tables.normals(held, common))
-        return plus, floor_mean * rows + (floor_sigma * deviation) * self.tables.normals(held, common)
+        plus = torch.addcmul(mean * rows, sigma * deviation, self.tables.normals(share_uS, common))
+        return plus, floor_mean * rows + (floor_sigma * deviation) * self.tables.normals(share_uS, common)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-import torch  # pyright: ignore[reportMissingImports]
+import torch
 
 from mho.api.chip import Chip, chip_description
 from mho.api.compile import ModelLike, Option

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch  # pyright: ignore[reportMissingImports]
+import torch
 
 from mho.api.device import Device, PathLike, device_model
 from mho.api.inputs import read_cells
@@ -41,10 +41,10 @@ def trained(analog: Any) -> Network:
         replace(step, operation=replace(step.operation, layer=floats[id(step.operation.layer)]))
         if isinstance(step.operation, Linear) else step for step in network.model.steps
     )
-    made = replace(program, layers=tuple(layers), stages=stages, input=replace(program.input, scale=scale))
-    made.check()
+    program_now = replace(program, layers=tuple(layers), stages=stages, input=replace(program.input, scale=scale))
+    program_now.check()
     return replace(
-        network, program=made, model=replace(network.model, steps=steps),
+        network, program=program_now, model=replace(network.model, steps=steps),
         cores=tuple(replace(core, targets_uS=image) for core, image in zip(network.cores, images, strict=True)),
     )
 
@@ -95,14 +95,14 @@ def _held_weights(layer: AnalogLayer, network: Network, cores: Any) -> np.ndarra
     total, each = np.zeros((linear.outputs, linear.inputs)), linear.weight.shape[1]
     for block in compiled.placement.of_layer(compiled.index):
         cells_uS = cores[block.core].cells * cores[block.core].config.lsb_uS
-        held = config.cell_map.join(config.cell_map.take(cells_uS, block.rows, block.columns)).T
+        holds_uS = config.cell_map.join(config.cell_map.take(cells_uS, block.rows, block.columns)).T
         loads = [column_loads(array, block.rows, block.columns, chip) for array in (
             network.cores[block.core].targets_uS, cells_uS)]
         gain = draft.gain * loads[0] / (np.maximum(loads[1], 1) * block.copies)
-        held = held * (draft.pairs.unit_of(block) * gain)[:, None]
+        holds_uS = holds_uS * (draft.pairs.unit_of(block) * gain)[:, None]
         inputs = draft.spread[block.first : block.first + len(block.rows)]
         rows = np.flatnonzero(inputs != DITHER)
-        np.add.at(total, (block.outputs[:, None], inputs[rows]), held[:, rows])
+        np.add.at(total, (block.outputs[:, None], inputs[rows]), holds_uS[:, rows])
     group = np.arange(linear.outputs) // (linear.outputs // linear.groups)
     own = group[:, None] * each + np.arange(each)
     return np.take_along_axis(total / scale, own, axis=1)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import torch  # pyright: ignore[reportMissingImports]
+import torch
 from onnx import helper, numpy_helper
 
 from mho.compiler.model import Output
@@ -76,7 +76,7 @@ class HostModule(Module):
         self.hold(taken=op.taken[:, None], unit=op.unit[:, None])
 
     def _sample(self, x: torch.Tensor) -> torch.Tensor:
-        values: dict[str, torch.Tensor] = {name: getattr(self, held) for name, held in self.constants.items()}
+        values: dict[str, torch.Tensor] = {name: getattr(self, buffer) for name, buffer in self.constants.items()}
         first = 0
         for name, dims in self.inputs:
             size = int(np.prod(dims, dtype=int))

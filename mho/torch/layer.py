@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import torch  # pyright: ignore[reportMissingImports]
+import torch
 
 from mho.compiler.calibration.trials.candidates import Draft
 from mho.compiler.mapping import Placement
@@ -202,9 +202,9 @@ class AnalogLayer(Module):
             assert smooth is not None
             return smooth
         with torch.no_grad():
-            made = self._split(measured) if measured is not None else self._codes(
+            output_codes = self._split(measured) if measured is not None else self._codes(
                 patches(values, self.reach), of_exact, batch)
-            exact = self._finished(made).reshape(-1, batch)
+            exact = self._finished(output_codes).reshape(-1, batch)
         result = exact if smooth is None else straight(exact, smooth.double())
         return result.float() if of_exact is None else result
 
@@ -232,11 +232,11 @@ class AnalogLayer(Module):
     def _codes(self, codes: torch.Tensor, prepared: list[Sensed] | None, batch: int) -> list[torch.Tensor]:
         """Output codes of each product, (columns, positions * batch)."""
         assert prepared is not None
-        made = [product.exact(codes, sensed) for product, sensed in zip(self.products, prepared, strict=True)]
+        output_codes = [product.exact(codes, sensed) for product, sensed in zip(self.products, prepared, strict=True)]
         if self.keep:
             self.codes += [
-                part.reshape(len(part), -1, batch).permute(2, 1, 0).flatten(1).to(torch.int16) for part in made]
-        return made
+                part.reshape(len(part), -1, batch).permute(2, 1, 0).flatten(1).to(torch.int16) for part in output_codes]
+        return output_codes
 
     def _split(self, measured: torch.Tensor) -> list[torch.Tensor]:
         """The same of codes (batch, positions * columns), product by product."""
@@ -245,11 +245,11 @@ class AnalogLayer(Module):
         parts = measured.split([positions * count for count in columns], dim=1)
         return [part.reshape(len(part), positions, -1).permute(2, 1, 0).flatten(1) for part in parts]
 
-    def _finished(self, made: list[torch.Tensor]) -> torch.Tensor:
+    def _finished(self, output_codes: list[torch.Tensor]) -> torch.Tensor:
         """What leaves and root make of output codes, in double precision."""
         layer, last, device = self.lowered()[0], self.root.requantise, self.unit.device
-        total = torch.as_tensor(layer.root.bias).to(device).double()[:, None].repeat(1, made[0].shape[1])
-        for product, mvm, part in zip(self.products, layer.mvms, made, strict=True):
+        total = torch.as_tensor(layer.root.bias).to(device).double()[:, None].repeat(1, output_codes[0].shape[1])
+        for product, mvm, part in zip(self.products, layer.mvms, output_codes, strict=True):
             factor = torch.as_tensor(mvm.multiplier).to(device).double()[:, None] * 2.0**-layer.shift
             total = total.index_add(0, product.outputs, (part.double() * factor + 0.5).floor_())
         total = total.relu_() if self.root.relu else total

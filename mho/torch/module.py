@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch  # pyright: ignore[reportMissingImports]
+import torch
 
 
 class Module(torch.nn.Module):

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import torch  # pyright: ignore[reportMissingImports]
+import torch
 
 from mho.api.net import Net
 from mho.compiler.job import CalibratedLayers
@@ -133,14 +133,14 @@ class AnalogNetwork(Module):
 
     def _in_order(self, inputs: Sequence[torch.Tensor], named: Mapping[str, torch.Tensor]) -> list[torch.Tensor]:
         names = [name for name, _ in self.network.model.inputs]
-        given = dict(zip(names, inputs, strict=False)) | dict(named)
-        if sorted(given) != sorted(names) or len(inputs) + len(named) != len(names):
+        parts_by_name = dict(zip(names, inputs, strict=False)) | dict(named)
+        if sorted(parts_by_name) != sorted(names) or len(inputs) + len(named) != len(names):
             raise InputError(f"inputs must be {', '.join(names)}, not {len(inputs)} in order and {', '.join(named)}")
-        for (name, shape), part in zip(self.network.model.inputs, (given[n] for n in names), strict=True):
+        for (name, shape), part in zip(self.network.model.inputs, (parts_by_name[n] for n in names), strict=True):
             if math.prod(part.shape[1:]) != math.prod(shape):
                 raise InputError(f"input {name!r} must have shape [samples, {', '.join(map(str, shape))}], "
                                  f"not {list(part.shape)}")
-        return [given[name] for name in names]
+        return [parts_by_name[name] for name in names]
 
     def last(self, x: torch.Tensor, measured: Mapping[str, Any]) -> torch.Tensor:
         """Lanes of the last value, (elements, batch), for inputs (features, batch)."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch  # pyright: ignore[reportMissingImports]
+import torch
 
 from mho.compiler.layer_run import taken_inputs
 from mho.compiler.mapping.weights import Block
@@ -153,26 +153,26 @@ class TnsaProduct(Module):
         variance += (total * settled - 2.0 * (cross[:, :-1] @ x + cross[:, -1:])) * settled
         return torch.round(variance.clamp(min=0.0).sqrt() * torch.randn_like(charge))
 
-    def held(self, shares: torch.Tensor) -> torch.Tensor:
+    def cell_shares(self, shares: torch.Tensor) -> torch.Tensor:
         """Differences of one cell of each weight in uS, (columns of a copy, inputs), of those of the layer."""
         if self.block is not None:
             return shares[self.block]
         return torch.where(self.present, shares.flatten()[self.weight_of], 0.0)
 
-    def _load(self, held: torch.Tensor) -> torch.Tensor:
+    def _load(self, share_uS: torch.Tensor) -> torch.Tensor:
         """Sums of the targets of a column in uS, the mean of all copies."""
-        return ((held.abs() + 2.0 * self.low) * self.row_count).sum(dim=1) + self.fixed_load
+        return ((share_uS.abs() + 2.0 * self.low) * self.row_count).sum(dim=1) + self.fixed_load
 
     def begin(self, shares: torch.Tensor) -> None:
         """Remember the loads for which the multipliers are."""
-        self.register_buffer("first_load", self._load(self.held(shares)), persistent=False)
+        self.register_buffer("first_load", self._load(self.cell_shares(shares)), persistent=False)
 
     def smooth_weights(
         self, shares: torch.Tensor, noise: WeightNoise | None, common: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Products in steps of a converter for inputs of 1, (columns of a copy, inputs), and what a half step adds."""
-        held = self.held(shares)
-        weights, target = held * self.row_count, held.detach()
+        share_uS = self.cell_shares(shares)
+        weights, target = share_uS * self.row_count, share_uS.detach()
         load = self._load(target)
         factor = self.factor * (self._referred(load) / self._referred(self.first_load))
         if noise is not None:

@@ -27,7 +27,7 @@ class TorchArrays:
 
     def __init__(self, device: str = "") -> None:
         try:
-            import torch  # pyright: ignore[reportMissingImports]
+            import torch  # pyright: ignore[reportMissingModuleSource]
         except ImportError:
             raise ToolError("PyTorch is missing; install it with: pip install 'mho[torch]'") from None
         self._torch = torch

@@ -13,7 +13,6 @@ The records can be read too, and the log of pulses, oldest first: how many there
 at each of the :data:`LOG_WINDOW` words from :data:`LOG` on (:class:`LogLayout`; 0 where there is none).
 """
 
-from collections.abc import Sequence
 
 import numpy as np
 from amaranth.lib import data
@@ -60,18 +59,6 @@ def table_words() -> list[LoadWord]:
     """Both tables that do not depend on a device."""
     moved = [LoadWord(EXTRA, MOVED_TABLE + k, part) for k, part in enumerate(MOVED.tolist())]
     return moved + [LoadWord(EXTRA, NORMALS + k, word) for k, word in enumerate(normal_words())]
-
-
-def law_loads(words: Sequence[int]) -> list[LoadWord]:
-    """Words that load a law and the key of its draws, as of :meth:`mho.macro_models.integer.pulse.PulseLaw.words`."""
-    return [LoadWord(EXTRA, CONSTANTS + k, word) for k, word in enumerate(words)]
-
-
-def record_loads(cfg: EmulatorConfig, records: NDArray[np.integer]) -> list[LoadWord]:
-    """Words that load the records of all cells, of shape (lines**2, RECORD_WORDS)."""
-    if records.shape != (cfg.lines**2, RECORD_WORDS):
-        raise ValueError(f"Records must be of shape {(cfg.lines**2, RECORD_WORDS)}, not {records.shape}")
-    return [LoadWord(EXTRA, records_from(cfg) + k, word) for k, word in enumerate(records.ravel().tolist())]
 
 
 def logged_pulses(words: NDArray[np.integer]) -> NDArray[np.int64]:

@@ -16,15 +16,12 @@ from mho.hw.macro.contract import WritePins
 from mho.hw.ports import In, Out
 from mho.macro_models.integer.pulse import CONDUCTANCE_BITS, PULSE_STEP, SCALE_BITS, VERIFY_STEP, Polarity, PulseRecord
 
-_PULSE_HOLD, READ_HOLD = 76, 67
-"""Cycles for which a pulse, beside three for each matrix, and a verify read hold the core."""
-
 
 class CellWriter(Resettable[EmulatorConfig]):
     """Answers the programming pins as ``mho.macro_models.cells.pulses.PulseArray``, bit by bit.
 
     A pulse acts at its begin, at the amplitude that it has then, with the width for which the constants were made. It
-    holds the core for :func:`pulse_hold` cycles, and longer while the log is full; a read for :data:`READ_HOLD` cycles.
+    holds the core for 76 cycles and three for each matrix, and longer while the log is full; a read for 67 cycles.
     Cells do not relax: whoever loads the records does that between passes.
     """
 
@@ -205,11 +202,6 @@ class CellWriter(Resettable[EmulatorConfig]):
             value_of_cell = self.value.word_select(k, cfg.g_bits)
             m.d.comb += value_of_cell.eq(Mux(place == k, code, chunk.word_select(k, cfg.g_bits)))
         return arrived
-
-
-def pulse_hold(cfg: EmulatorConfig) -> int:
-    """Cycles for which a pulse holds the core."""
-    return _PULSE_HOLD + 3 * cfg.matrices
 
 
 def _number(one_hot: Value) -> Value:

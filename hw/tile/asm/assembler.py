@@ -35,17 +35,6 @@ def assemble(text: str, name: str = "program.s") -> Program:
     return assemble_named(text, name).program
 
 
-def stream_names(text: str, name: str = "program.s") -> dict[int, str]:
-    """What the streams of a text are called, by their numbers.
-
-    Raises
-    ------
-    InputError
-        As :func:`assemble`.
-    """
-    return assemble_named(text, name).streams
-
-
 def assemble_named(text: str, name: str = "program.s") -> Assembled:
     """The program of a text, with names and lines for those who read messages about it.
 

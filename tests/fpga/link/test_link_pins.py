@@ -7,12 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from amaranth.back import verilog
 
 from mho.fpga.link.client import LinkClient
-from mho.fpga.link.simulated import PinsTransport, build_pins
+from mho.fpga.link.simulated import PinsTransport
 from mho.fpga.link.transport import BusFault
 from mho.hw.host.link.format import LinkConfig
 from mho.hw.host.link.uart import UartConfig
+from mho.sim.build.bench import build_bench
 from tests.fpga.link.noisy_line import ByteNoise
 from tests.fpga.link.probe import HANG, ProbeTop
 from tests.fpga.link.trial import Trial, run_garbage, run_resets
@@ -23,7 +25,8 @@ CFG = LinkConfig(address_width=16, timeout=1000)
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_pins(ProbeTop(CFG, UART), tmp_path_factory.mktemp("link"))
+    text = verilog.convert(ProbeTop(CFG, UART), name="mho_top", emit_src=False)
+    return build_bench(tmp_path_factory.mktemp("link"), text, "mho_top")
 
 
 @pytest.fixture

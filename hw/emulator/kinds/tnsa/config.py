@@ -105,18 +105,3 @@ class TnsaEmulatorConfig(EmulatorConfig):
         """Words of the largest region of the load port."""
         pulses = 0 if self.verify_bits is None else 2 * records_from(self)
         return max(super().load_words, LINES + self.slots * self.core.mask_words, pulses)
-
-    @property
-    def accumulate_hold(self) -> int:
-        """Cycles for which the first compare of a conversion holds; a plane holds for :attr:`plane_hold` before."""
-        return 4 * self.lines + 3 + 14 * self.noise
-
-    @property
-    def plane_hold(self) -> int:
-        """Cycles for which the first sample of a plane holds."""
-        return self.groups * (self.rows + 2) + 1
-
-    @property
-    def decrement_hold(self) -> int:
-        """Cycles for which a decrement holds."""
-        return self.converter_groups + 3

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mho.hw.tile.asm import assemble, stream_names
+from mho.hw.tile.asm import assemble, assemble_named
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.interpreter.joined import HOST, Flow, Joined, Place
 
@@ -13,7 +13,7 @@ def example(name, core=None, **blocks):
     """An example's tile; ``in_blocks=18`` gives its ring ``in`` 18 blocks."""
     path = EXAMPLES / f"{name}.s"
     text = path.read_text(encoding="utf-8")
-    names = stream_names(text)
+    names = assemble_named(text).streams
     program = assemble(text, path.name)
     for key, count in blocks.items():
         number = next(k for k, called in names.items() if called == key.removesuffix("_blocks"))
@@ -83,6 +83,6 @@ def residual_network(width=32, blocks=3, channels=4):
         "loop forever {", "vec mean, advance_a, free_a, push", "send out, flow 0, free", "image", "}"])
     flows += [Flow(sender=before, number=0, to=("last",), slot=0), Flow(sender="last", number=0, to=(HOST,))]
     cfg = TileConfig()
-    tiles = {name: Place(program=assemble(text, name), cfg=cfg, names=stream_names(text, name))
+    tiles = {name: Place(program=assemble(text, name), cfg=cfg, names=assemble_named(text, name).streams)
              for name, text in texts.items()}
     return Joined(tiles=tiles, flows=tuple(flows)), {("stem", 0): (width * 4) ** 2}

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mho.hw.tile.asm import assemble, stream_names
+from mho.hw.tile.asm import assemble, assemble_named
 from mho.hw.tile.interpreter.cores import FunctionCore
 from mho.hw.tile.interpreter.joined import HOST, Flow, HostStep, Joined, Place, Reduction
 from mho.hw.tile.interpreter.liveness import check_liveness, check_runs
@@ -15,7 +15,7 @@ CORE = FunctionCore(lambda codes: np.zeros(64, np.int16))
 
 
 def one(text, **rings):
-    return Joined(tiles={"a": Place(program=assemble(text), names=stream_names(text), core=CORE)}, **rings)
+    return Joined(tiles={"a": Place(program=assemble(text), names=assemble_named(text).streams, core=CORE)}, **rings)
 
 
 @pytest.mark.parametrize(("name", "given"), [("perceptron", 1), ("conv_pool", 64)])
@@ -89,7 +89,7 @@ def test_tiles_that_wait_for_each_other_are_refused():
     text = ("stream in: block 4, blocks 2, remote\nstream out: block 4, blocks 2\n"
             "vec copy: kind max, a in, target out, elements 4\n"
             "loop forever {\nvec copy, free_a, push\nsend out, flow 0, free\nimage\n}")
-    place = Place(program=assemble(text), names=stream_names(text))
+    place = Place(program=assemble(text), names=assemble_named(text).streams)
     joined = Joined(tiles={"a": place, "b": place}, flows=(
         Flow(sender="a", number=0, to=("b",)), Flow(sender="b", number=0, to=("a",))))
     with pytest.raises(InputError, match="tile 'a' waits at instruction 1 for blocks of 'in'; tile 'b'"):

@@ -15,11 +15,11 @@ from mho.hw.core.layout import pack, pack_inputs
 from mho.hw.core.masks import MaskFile
 from mho.hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters, cycles, program
 from mho.hw.emulator import CoreLoads, EmulatedCore
+from mho.hw.emulator.config import EXTRA, LoadWord
 from mho.hw.emulator.kinds.tnsa import EMULATOR
 from mho.hw.emulator.kinds.tnsa.config import TnsaEmulatorConfig
 from mho.hw.emulator.kinds.tnsa.emulator import line_table
-from mho.hw.emulator.pulses.config import LOG_DEPTH, law_loads, record_loads, table_words
-from mho.hw.emulator.pulses.writes import READ_HOLD, pulse_hold
+from mho.hw.emulator.pulses.config import CONSTANTS, LOG_DEPTH, records_from, table_words
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.macro_models import load_device
 from mho.macro_models.cells.pulses import PulseArray
@@ -112,7 +112,8 @@ def test_the_macro_holds_the_core_for_as_long_as_it_says(lanes: int, noise: bool
             length = length + 1 if hold else 0
 
     simulate(dut, bench, background=[observe], deadline=5000)
-    assert holds == [cfg.plane_hold] * 3 + [cfg.accumulate_hold] + [cfg.decrement_hold] * 5
+    plane, charges = cfg.groups * (cfg.rows + 2) + 1, 4 * cfg.lines + 3 + 14 * cfg.noise
+    assert holds == [plane] * 3 + [charges] + [cfg.converter_groups + 3] * 5
 
 
 def test_no_value_is_wider_than_a_word_of_cells() -> None:
@@ -219,7 +220,10 @@ def test_the_core_programs_its_cells_as_the_reference(
         widths = parameters.set_cycles, parameters.reset_cycles, parameters.form_cycles
         top = 25 if parameters.form else 2**verify_bits * 4 // 5
         targets, skip = rng.integers(20, top, (lines, lines)), rng.random((lines, lines)) < 0.1
-        loads = [*table_words(), *law_loads(array.law_words(widths)), *record_loads(cfg, array.records())]
+        loads = [
+            *table_words(), *(LoadWord(EXTRA, CONSTANTS + k, word) for k, word in enumerate(array.law_words(widths))),
+            *(LoadWord(EXTRA, records_from(cfg) + k, word) for k, word in enumerate(array.records().ravel().tolist())),
+        ]
         expected = program(write, parameters, targets, array, skip)
         run = run_program(simulator, cfg, parameters, loads, targets, skip, log_from)
         for name, column in (("polarity", 0), ("amplitude", 1), ("cycles", 2)):
@@ -233,7 +237,7 @@ def test_the_core_programs_its_cells_as_the_reference(
         np.testing.assert_array_equal(run.records, array.records())
         reads = int(expected.reads.sum())
         assert run.cycles_total - run.cycles_hold == cycles(write, parameters, reads, expected.pulses)
-        held = len(expected.pulses) * pulse_hold(cfg) + reads * READ_HOLD
+        held = len(expected.pulses) * (76 + 3 * cfg.matrices) + reads * 67
         # Where the log was full, pulses waited, and none was lost.
         full = log_from > 0 and len(expected.pulses) > LOG_DEPTH
         assert (run.cycles_hold > held) if full else (run.cycles_hold == held)
