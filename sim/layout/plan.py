@@ -48,7 +48,7 @@ def script_settings(block: Block, pdk: Pdk, folder: Path, *, density: float) -> 
         **{key: pdk.routing[key] for key in ("signal", "spared", "across", "along", "macro_power", "tracks")},
         "macro_supplies": [[pin, kind] for pin, kind in block.supplies.items()], "fill": pdk.fill,
         "density": density, "setup_margin": _SETUP_MARGIN_ns, "hold_margin": _HOLD_MARGIN_ns,
-        "threads": os.cpu_count() or 1, "propagated": ["route", "finish"], "margin": _MARGIN_um,
+        "threads": os.cpu_count() or 1, "propagated": ["route", "antennas", "finish"], "margin": _MARGIN_um,
         "period_ps": round(block.period_ns * 800),
     }
 

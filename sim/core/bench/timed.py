@@ -25,7 +25,7 @@ def timed_netlist(chip: Chip, netlist: Path, sdf: Path, folder: Path) -> Path:
     InputError
         If a file is missing, the netlist has no such top or macro, or the macro is the user's own.
     ToolError
-        If the path of the SDF cannot stand in Verilog.
+        If the path of the folder cannot stand in Verilog.
     """
     pins = core_blocks(chip).pins
     top, timed = f"{chip.verilog.prefix}core", f"{pins.module}_timed"
@@ -34,17 +34,24 @@ def timed_netlist(chip: Chip, netlist: Path, sdf: Path, folder: Path) -> Path:
     for path in (netlist, sdf):
         if not path.is_file():
             raise InputError(f"{path}: must be a file, and is none")
-    if not is_plain(sdf.absolute()):
-        raise ToolError(f"{sdf}: must have a path without blanks and signs but . _ + -")
+    delays = folder / "delays.sdf"
+    if not is_plain(delays):
+        raise ToolError(f"{folder}: must be a path without blanks and signs but . _ + -; set TMPDIR to one")
     text = netlist.read_text(errors="replace")
     ports = [port for port in (module_ports(text, top) or {}).values() if not port.guarded]
     text, count = re.subn(rf"^(\s*){pins.module}(?=\s+[\\\w])", rf"\1{timed}", text, flags=re.MULTILINE)
     if not ports or count != 1:
         raise InputError(f"{netlist}: must have the module {top} and in it {pins.module} once")
     text = re.sub(rf"\bmodule\s+{top}\b", f"module {top}_untimed", text)
+    # Icarus reads neither escaped names in SDF nor its words as pins, as hold of the macro, and stops there silently.
+    text = re.sub(r"\\(\S+)(?=\s)", lambda name: re.sub(r"\W", "_", name[1]), text)
+    times = sdf.read_text(errors="replace").replace(f'(CELLTYPE "{top}")', f'(CELLTYPE "{top}_untimed")')
+    times = re.sub(rf'^ \(CELL\n  \(CELLTYPE "{pins.module}"\)\n.*?^ \)\n', "", times, flags=re.MULTILINE | re.DOTALL)
+    times = re.sub(r"^.*\(INTERCONNECT .*\bhold\b.*\n", "", times, flags=re.MULTILINE)
+    delays.write_text(re.sub(r"\\.", "_", times))
     sides = [Port(name=name, direction="output" if driven else "input", limits=(width - 1, 0) if width > 1 else None)
              for name, (width, driven) in contract_signals(pins).items()]
-    outer = _delayed(top, f"{top}_untimed", ports, "input", _INPUT_ps, f'$sdf_annotate("{sdf.absolute()}", inner);')
+    outer = _delayed(top, f"{top}_untimed", ports, "input", _INPUT_ps, f'$sdf_annotate("{delays}", inner);')
     written = folder / netlist.name
     written.write_text("\n".join([
         "`timescale 1ps/1ps", outer, _delayed(timed, pins.module, sides, "output", _MACRO_ps, ""), text]))
