@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -57,7 +58,9 @@ def convert(
     if description.core.kind != "tnsa":
         raise InputError(f"{description.name}: core.kind must be tnsa for mho.torch, not {description.core.kind}")
     cells = device_model(device, default_device(description))
-    samples = calibrate.detach().cpu().numpy() if isinstance(calibrate, torch.Tensor) else calibrate
+    samples: Any = calibrate
+    if isinstance(samples, torch.Tensor):
+        samples = samples.detach().cpu().numpy()
     with one_thread():
         model = Path(module) if isinstance(module, os.PathLike) else module
         job = read_job(model, description, calibrate=read_inputs(samples), device=cells,

@@ -211,7 +211,7 @@ class AnalogLayer(Module):
     def _smooth(
         self, values: torch.Tensor, patches: Patches, prepared: list[tuple[torch.Tensor, torch.Tensor]]
     ) -> torch.Tensor:
-        total: torch.Tensor | None = None
+        total: Any = None
         following, last, batch = self.following(), self.root.requantise, values.shape[1]
         geometry = patches.geometry if all(product.inputs is not None for product in self.products) else None
         codes = (patches if geometry is None else patches.image)(values, self.reach)
@@ -223,7 +223,6 @@ class AnalogLayer(Module):
                 whole = lanes.new_zeros([*lanes.shape[:line], len(self.unit), *lanes.shape[line + 1 :]])
                 lanes = whole.index_add(line, product.smooth_outputs, lanes)
             total = lanes if total is None else total.add_(lanes)
-        assert total is not None
         total = total.add_(self._bias().float().reshape(-1, *[1] * (1 if geometry is None else 2)))
         total = total.relu_() if self.root.relu else total
         total = total if last is None else rounded(total * 2.0**-last.shift, last.low, last.high)
