@@ -191,11 +191,7 @@ class FunctionalBackend(HostScheduled):
         return bind() if found is None else found
 
     def program(
-        self,
-        core: int,
-        array: PulseArray,
-        targets: NDArray[np.integer],
-        skip: NDArray[np.bool_] | None,
+        self, core: int, array: PulseArray, targets: NDArray[np.integer], skip: NDArray[np.bool_] | None,
         parameters: WriteVerifyParameters,
     ) -> ProgramRun:
         """Program cells; see :class:`mho.sim.programming.write_verify.Programmer`."""

@@ -117,11 +117,7 @@ class CosimBackend(HostScheduled):
         return Observed(clock_MHz=self._chip.clock.f_clk_MHz, cycles=self._counted, waves=self._waves)
 
     def program(
-        self,
-        core: int,
-        array: PulseArray,
-        targets: NDArray[np.integer],
-        skip: NDArray[np.bool_] | None,
+        self, core: int, array: PulseArray, targets: NDArray[np.integer], skip: NDArray[np.bool_] | None,
         parameters: WriteVerifyParameters,
     ) -> ProgramRun:
         """Program cells by the engine in the RTL; see :class:`mho.sim.programming.write_verify.Programmer`.

@@ -54,11 +54,7 @@ class Programmer(Protocol):
     """What programs cores: a backend that is open, or a :class:`mho.hw.core.write_verify` reference."""
 
     def program(
-        self,
-        core: int,
-        array: PulseArray,
-        targets: NDArray[np.integer],
-        skip: NDArray[np.bool_] | None,
+        self, core: int, array: PulseArray, targets: NDArray[np.integer], skip: NDArray[np.bool_] | None,
         parameters: WriteVerifyParameters,
     ) -> ProgramRun:
         """Program ``array``, which stands for the cells of ``core`` and is changed, to ``targets``.
