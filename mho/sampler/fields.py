@@ -15,7 +15,7 @@ from mho.hw.kinds import timing
 from mho.macro_models import MacroModel, Masks, family
 from mho.macro_models.devices import Device, load_device
 from mho.macro_models.errors import InputError
-from mho.macro_models.integer.operation import Direction, MvmOperation
+from mho.macro_models.integer.operation import Direction, ForwardOperation, MvmOperation
 from mho.macro_models.integer.vector import scale_leaf
 from mho.sampler.problem import Problem, Reals
 
@@ -103,8 +103,8 @@ class Fields:
     def __init__(
         self, problem: Problem, chip: Chip, *, device: Device, seed: int, time_s: float, out_bits: int
     ) -> None:
-        if chip.core.kind != "tnsa":
-            raise InputError(f"a sampler takes cores whose products go both ways, core.kind tnsa, not {chip.core.kind}")
+        if issubclass(chip.operation_type, ForwardOperation):
+            raise InputError(f"a sampler takes cores whose products go both ways, not core.kind {chip.core.kind}")
         config, model = chip.macro_config(), family(chip.core.kind).model
         self._map, self._timing, self._lines = config.cell_map, timing(chip), chip.lines
         self.blocks, self.pieces = pieces_of(problem, self._map.rows, self._map.columns)

@@ -19,6 +19,7 @@ from mho.hw.config import default_device
 from mho.macro_models.errors import InputError
 from mho.macro_models.threads import one_thread
 from mho.torch.cells import CellTables
+from mho.torch.kinds import kinds_with_products
 from mho.torch.network import AnalogNetwork, layer_name
 from mho.units import parse_time
 
@@ -55,8 +56,10 @@ def convert(
         If the chip's cores are of a kind that has no form here, or as :func:`mho.compile`.
     """
     description = chip_description(chip)
-    if description.core.kind != "tnsa":
-        raise InputError(f"{description.name}: core.kind must be tnsa for mho.torch, not {description.core.kind}")
+    kinds = kinds_with_products()
+    if description.core.kind not in kinds:
+        raise InputError(f"{description.name}: core.kind must be {' or '.join(kinds)} for mho.torch, not "
+                         f"{description.core.kind}")
     cells = device_model(device, default_device(description))
     samples: Any = calibrate
     if isinstance(samples, torch.Tensor):

@@ -15,9 +15,9 @@ from mho.compiler.program import DITHER, Layer
 from mho.hw.config import Chip
 from mho.macro_models.integer.vector import MULTIPLIER_MAX
 from mho.torch.cells import CellTables, WeightNoise
+from mho.torch.kinds import product_of
 from mho.torch.module import Module, rounded, straight, turned
 from mho.torch.patches import Patches
-from mho.torch.product import Sensed, TnsaProduct
 
 
 @dataclass(frozen=True)
@@ -117,8 +117,9 @@ class AnalogLayer(Module):
         cells = compiled.chip.cells
         self.top = pairs.map.top(cells.g_min_uS, cells.g_max_uS)
         self.errors = WeightNoise(tables, sizes, cells.g_min_uS, self.top)
+        product = product_of(compiled.chip.core.kind)
         self.products: Any = torch.nn.ModuleList(
-            TnsaProduct(mvm, layer, block, linear, stack_of, compiled.chip, compiled.target_uS[block.core])
+            product(mvm, layer, block, linear, stack_of, compiled.chip, compiled.target_uS[block.core])
             for mvm, block in zip(layer.mvms, blocks, strict=True)
         )
         unit = np.ones(layer.outputs)
@@ -173,7 +174,7 @@ class AnalogLayer(Module):
 
     def prepare(
         self, exact: bool, tables: CellTables | None, common: torch.Tensor
-    ) -> tuple[list[tuple[torch.Tensor, torch.Tensor]] | None, list[Sensed] | None]:
+    ) -> tuple[list[tuple[torch.Tensor, torch.Tensor]] | None, list[Any] | None]:
         """What all calls of a pass have in common: the cells of one chip, for the smooth and for the exact pass."""
         of_smooth = of_exact = None
         if not exact or torch.is_grad_enabled():
@@ -189,7 +190,7 @@ class AnalogLayer(Module):
 
     def forward(
         self, values: torch.Tensor, patches: Patches,
-        prepared: tuple[list[tuple[torch.Tensor, torch.Tensor]] | None, list[Sensed] | None],
+        prepared: tuple[list[tuple[torch.Tensor, torch.Tensor]] | None, list[Any] | None],
         measured: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """Lanes, or codes of the next layer, (outputs * positions, batch), of codes (elements, batch).
@@ -228,7 +229,7 @@ class AnalogLayer(Module):
         total = total if last is None else rounded(total * 2.0**-last.shift, last.low, last.high)
         return (total if geometry is None else turned(total, 1, 2, 3, 0)).reshape(-1, batch)
 
-    def _codes(self, codes: torch.Tensor, prepared: list[Sensed] | None, batch: int) -> list[torch.Tensor]:
+    def _codes(self, codes: torch.Tensor, prepared: list[Any] | None, batch: int) -> list[torch.Tensor]:
         """Output codes of each product, (columns, positions * batch)."""
         assert prepared is not None
         output_codes = [product.exact(codes, sensed) for product, sensed in zip(self.products, prepared, strict=True)]

@@ -135,7 +135,7 @@ def test_what_is_no_problem_is_refused(tmp_path: Path) -> None:
     ):
         with pytest.raises(InputError, match=sentence):
             sample(problem, small(), Schedule(**schedule), device=IDEAL, **more)  # type: ignore[arg-type]
-    with pytest.raises(InputError, match=r"core.kind tnsa, not pwm"):
+    with pytest.raises(InputError, match=r"both ways, not core.kind pwm"):
         sample(problem, load_chip("pwm16-core"), Schedule(steps=1), device=IDEAL)
 
 

@@ -203,3 +203,6 @@ class TnsaProduct(Module):
         image = codes if (first, last) == (0, codes.shape[1]) else codes[:, first:last]
         products = torch.nn.functional.conv2d(image, weights, stride=geometry.stride, dilation=geometry.dilation)
         return converted(products, low, high, factor[:, None, None], self.op.relu)
+
+
+PRODUCT = TnsaProduct
