@@ -1,7 +1,9 @@
 """A block of some hundred cells to GDS, and what is found where a layout is not its netlist."""
 
+import gzip
 import importlib.util
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -12,6 +14,7 @@ import pytest
 from mho.hw.config import load_chip
 from mho.macro_models.errors import InputError, ToolError
 from mho.rtl_gen.verilog.ports import module_ports
+from mho.sim.layout import harden as harden_module
 from mho.sim.layout.harden import harden
 from mho.sim.layout.pdk import find_pdk
 from mho.sim.layout.signoff import Layout
@@ -24,6 +27,18 @@ MISSING = [name for name, there in (
 ) if not there]
 needs_tools = pytest.mark.skipif(bool(MISSING), reason=f"{', '.join(MISSING)} not found; see mho doctor layout")
 BLOCK = "decision"
+DIODES = """
+import pya
+layout = pya.Layout()
+layout.read(gds)
+row = layout.create_cell("row")
+x = 0
+for name in ("sg13g2_inv_1", "sg13g2_antennanp", "sg13g2_inv_1"):
+    cell = layout.cell(name)
+    row.insert(pya.CellInstArray(cell.cell_index(), pya.Trans(x, 0)))
+    x += cell.bbox_per_layer(layout.layer(189, 4)).width()
+layout.write(out)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -182,3 +197,28 @@ def test_a_folder_that_is_no_pdk(tmp_path: Path) -> None:
     (tmp_path / "a b").mkdir()
     with pytest.raises(ToolError, match="without blanks"):
         find_pdk(tmp_path / "a b")
+
+
+@pytest.mark.skipif(bool({"the PDK", "klayout"} & set(MISSING)), reason="the PDK or klayout not found")
+@pytest.mark.slow
+@pytest.mark.cosim
+@pytest.mark.parametrize("output", ["open", "at VSS"])
+def test_diodes_whose_wells_go_on_in_the_cells_beside_them_are_found(pdk: Path, tmp_path: Path, output: str) -> None:
+    """The layout has them in the circuit around their cell; a wire to a supply is still no match."""
+    (tmp_path / "row.py").write_text(DIODES)
+    gds, row = pdk / "gds/sg13g2_stdcell.gds.gz", tmp_path / "row.gds"
+    klayout = ["klayout", "-b", "-r"]
+    subprocess.run([*klayout, tmp_path / "row.py", "-rd", f"gds={gds}", "-rd", f"out={row}"], check=True)
+    cells = gzip.decompress((pdk / "cdl/sg13g2_stdcell.cdl.gz").read_bytes()).decode()
+    (tmp_path / "row.cdl").write_text(
+        f"{cells}.SUBCKT row VDD VSS\nX1 {'y1' if output == 'open' else 'VSS'} a1 VDD VSS sg13g2_inv_1\n"
+        "X2 a2 VDD VSS sg13g2_antennanp\nX3 y3 a3 VDD VSS sg13g2_inv_1\n.ENDS\n")
+    deck = (Path(harden_module.__file__).parent / "flow/lvs.lvs.txt").read_text()
+    deck = deck.replace("@MACRO@", "no_macro").replace("@DECK@", str(pdk / "lvs/sg13g2.lvs"))
+    (tmp_path / "lvs.lvs").write_text(deck)
+    named = {"input": row, "topcell": "row", "schematic": tmp_path / "row.cdl", "report": tmp_path / "row.lvsdb",
+             "target_netlist": tmp_path / "row.cir", "run_mode": "deep"}
+    compared = subprocess.run(
+        [*klayout, tmp_path / "lvs.lvs", *(part for key, value in named.items() for part in ("-rd", f"{key}={value}"))],
+        capture_output=True, text=True, check=False, env={**os.environ, "QT_QPA_PLATFORM": "offscreen"})
+    assert ("Netlists match" in compared.stdout + compared.stderr) == (output == "open")
