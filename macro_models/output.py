@@ -10,7 +10,7 @@ import os
 import secrets
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
@@ -27,6 +27,15 @@ def cannot_write(path: PathLike, error: OSError) -> MhoError:
     """What to raise for an output: :class:`InputError` if its name is wrong, :class:`ToolError` if its place fails."""
     kind = InputError if error.errno in _WRONG else ToolError
     return kind(f"{os.fspath(path)}: cannot be written ({error.strerror or error})")
+
+
+def npz_bytes(arrays: Mapping[str, Any]) -> bytes:
+    """Contents of an ``.npz`` with arrays by their names, none of objects."""
+    import numpy as np  # here, since commands that write text alone begin without it
+
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **arrays)
+    return buffer.getvalue()
 
 
 def check_output(path: PathLike) -> None:

@@ -7,8 +7,6 @@ from typing import Any, NotRequired, get_args, get_origin, get_type_hints, is_ty
 from mho.macro_models.files.schema import FLAG, JSON, TEXT, ListOf, Nullable, Number, Spec, Table, TableOf, Type, Whole
 from mho.macro_models.files.schema import Optional as MayMiss
 
-__all__ = ["spec_of"]
-
 _PLAIN: dict[object, Spec] = {
     float: Number(-1e300, 1e300), int: Whole(-(2**63), 2**63), str: TEXT, bool: FLAG, object: Type(object, "anything"),
 }

@@ -1,11 +1,8 @@
 """``mho sampler``: Boltzmann machines and max-cut on transposable cores."""
 
-import io
-
 import click
-import numpy as np
 
-from mho.macro_models.output import write_output
+from mho.macro_models.output import npz_bytes, write_output
 from mho.terminal.console import Output
 from mho.terminal.options import DEVICE, chip_option, common_options, example
 from mho.terminal.paths import READS, WORD, WRITES
@@ -56,8 +53,7 @@ def sampler_command(
              f"{result.best_energies.mean():g}, at the end {result.energies.mean():g}")
     arrays = {name: getattr(result, name) for name in ("spins", "energies", "best", "best_energies", "fields")}
     if output is not None:
-        np.savez(buffer := io.BytesIO(), allow_pickle=False, **arrays)
-        write_output(output, buffer.getvalue())
+        write_output(output, npz_bytes(arrays))
         out.note(f"wrote {output}")
     out.json({"problem": problem, "chip": chip, "cores": result.cores, "analog_cycles": result.analog_cycles,
               **{name: array.tolist() for name, array in arrays.items() if name.endswith("energies")}})

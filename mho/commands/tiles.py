@@ -1,6 +1,5 @@
 """``mho tiles``, programs of tiles written by hand; ``mho export``, what a host of one's own takes to run a network."""
 
-import io
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -8,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.macro_models.errors import InputError
-from mho.macro_models.output import write_output
+from mho.macro_models.output import npz_bytes, write_output
 from mho.terminal.console import Output
 from mho.terminal.options import BACKEND, DEVICE, chip_option, common_options, example, named
 from mho.terminal.paths import READS, WAVES, WORD, WRITES, Writes
@@ -104,9 +103,7 @@ def tiles_command(
             out.text(f"{name}, image {k}: {values}" + " ..." * (image.size > _ELEMENTS))
     out.text(_verdict(result, backend))
     if output is not None:
-        buffer = io.BytesIO()
-        np.savez(buffer, allow_pickle=False, **result.outputs)  # type: ignore[arg-type]
-        write_output(output, buffer.getvalue())
+        write_output(output, npz_bytes(result.outputs))
         out.note(f"wrote {output}")
     out.json({
         "job": job, "chip": chip, "backend": backend, "instructions": result.instructions, "cycles": result.cycles,

@@ -1,6 +1,5 @@
 """A network for a host: in C, with a driver, or as data for any language."""
 
-import io
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,6 +14,7 @@ from mho.hw.host.core.write_map import WORD_FLAG
 from mho.hw.noc.interface.words import UNIT, credit_tag
 from mho.hw.tile.host_map import RESET, START
 from mho.macro_models.errors import InputError
+from mho.macro_models.output import npz_bytes
 from mho.rtl_gen.registers import TILES_HEADER, tile_driver
 from mho.rtl_gen.templates import fill, template
 from mho.sim.export.c_text import array
@@ -126,9 +126,7 @@ def _short(values: NDArray[np.float64]) -> list[float]:
 def data_files(listing: Listing, name: str) -> dict[str, bytes]:
     """Contents of ``name.json`` and ``name.npz``, by the names of the files; what each key is, the JSON says itself."""
     text = json.dumps(_content(listing, name), indent=1) + "\n"
-    stream = io.BytesIO()
-    np.savez(stream, allow_pickle=False, **_arrays(listing))
-    return {f"{name}.json": text.encode(), f"{name}.npz": stream.getvalue()}
+    return {f"{name}.json": text.encode(), f"{name}.npz": npz_bytes(_arrays(listing))}
 
 
 def _arrays(listing: Listing) -> dict[str, NDArray[Any]]:

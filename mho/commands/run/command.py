@@ -12,7 +12,7 @@ from mho.commands.compile.command import compile_net
 from mho.commands.compile.summary_text import summary_lines, tile_lines
 from mho.commands.run.result_text import print_result
 from mho.macro_models.errors import InputError
-from mho.macro_models.output import write_output
+from mho.macro_models.output import npz_bytes, write_output
 from mho.results import score
 from mho.terminal.console import Output
 from mho.terminal.options import BACKEND, DEVICE, chip_option, common_options, example, named
@@ -273,9 +273,8 @@ def _read_labels(source: str | None, images: int, limit: int | None) -> NDArray[
 
 def _written(outputs: dict[str, NDArray[np.generic]], path: str) -> bytes:
     """What a file of outputs holds: the one as .npy, or all by name."""
-    buffer = io.BytesIO()
     if Path(path).suffix == ".npz":
-        np.savez(buffer, allow_pickle=False, **outputs)
-    else:
-        np.save(buffer, next(iter(outputs.values())), allow_pickle=False)
+        return npz_bytes(outputs)
+    buffer = io.BytesIO()
+    np.save(buffer, next(iter(outputs.values())), allow_pickle=False)
     return buffer.getvalue()
