@@ -4,7 +4,7 @@ from mho.hw.config import SYNCHRONISER_CYCLES, Chip
 from mho.hw.core.write_verify.config import WriteVerifyConfig
 from mho.hw.kinds import core_blocks
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
-from mho.hw.kinds.tnsa.macro_pins import MacroPins
+from mho.hw.kinds.tnsa.pins import MacroPins
 from mho.macro_models.integer.operation import MvmOperation
 from mho.rtl_gen.kinds import MacroTexts
 from mho.rtl_gen.macro.contract import connections, contract_signals, declared_ports

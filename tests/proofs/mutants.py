@@ -7,9 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from unittest.mock import patch
 
-from mho.hw.noc.arbiter import RoundRobin
 from mho.hw.noc.config import MeshConfig
-from mho.hw.noc.fifo import FlitFifo
+from mho.hw.noc.fifo import FlitFifo, RoundRobin
 from mho.hw.noc.interface.interface import NetworkInterface
 from mho.hw.noc.ports import Port
 from mho.hw.noc.reduction.router import ReductionRouter

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from mho.hw.noc.arbiter import RoundRobin
 from mho.hw.noc.config import MeshConfig
-from mho.hw.noc.fifo import FlitFifo
+from mho.hw.noc.fifo import FlitFifo, RoundRobin
 from mho.hw.noc.host_port import HostPort
 from mho.hw.noc.interface.interface import NetworkInterface
 from mho.hw.noc.ports import Port

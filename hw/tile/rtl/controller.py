@@ -14,10 +14,9 @@ from mho.hw.tile.config import TileConfig
 from mho.hw.tile.isa import OPCODE_LOW, Cause, Op
 from mho.hw.tile.rtl.buffer import Buffer
 from mho.hw.tile.rtl.engines.descriptors import Descriptors
-from mho.hw.tile.rtl.engines.drain import DrainRange
 from mho.hw.tile.rtl.engines.issue_queue import AGE_BITS, AGES, IMAGE_BITS, InstructionAge, PendingTrap
 from mho.hw.tile.rtl.engines.load import LoadEngine, MaskWrite
-from mho.hw.tile.rtl.engines.receive import InLayout, Receiver
+from mho.hw.tile.rtl.engines.receive import DrainRange, InLayout, Receiver
 from mho.hw.tile.rtl.engines.send import OutLayout, SendEngine
 from mho.hw.tile.rtl.engines.vector_issue import VectorIssue
 from mho.hw.tile.rtl.engines.window_arbiter import WindowArbiter

@@ -6,7 +6,7 @@ from amaranth.hdl import Const, Mux, Value, signed, unsigned
 from amaranth.lib import data
 
 from mho.hw.tile.isa import DESCRIPTORS, PARAMETER
-from mho.hw.tile.isa.fields import Layout
+from mho.hw.tile.isa.descriptors import Layout
 
 
 def rotated(values: Sequence[Value], by: Value) -> list[Value]:

@@ -53,7 +53,7 @@ def expect(
 ) -> tuple[list[int], list[tuple[int, int]], tuple[Cause, int, int] | None, bool]:
     """Addresses that retire, writes of SET, cause, address and stream of the trap, and whether it ends otherwise.
 
-    As :class:`mho.hw.tile.interpreter.tile.TileMachine`, of which it takes the loops, with engines that only take.
+    As :class:`mho.hw.tile.interpreter.tiles.TileMachine`, of which it takes the loops, with engines that only take.
     """
     tokens, loops, pc = ScoreboardModel(streams), LoopStack(len(words)), 0
     retired: list[int] = []

@@ -16,7 +16,7 @@ from mho.hw.tile.rtl.engines.issue_queue import IssueQueue, IssuingEngine
 from mho.hw.tile.rtl.engines.vector_control import FLAGS, VecLayout, VectorControl, VectorPorts, sources
 from mho.hw.tile.rtl.rings import AskPort
 from mho.hw.tile.rtl.sequencer import IssueLayout
-from mho.hw.tile.rtl.sequencer.decoder import field
+from mho.hw.tile.rtl.sequencer.loops import field
 from mho.hw.tile.rtl.windows import WalkRequest
 
 _WAITING = 5

@@ -7,7 +7,7 @@ from amaranth.lib import data, stream
 from amaranth.lib.wiring import connect, flipped
 
 from mho.hw.block import Resettable
-from mho.hw.noc.arbiter import RoundRobin
+from mho.hw.noc.fifo import RoundRobin
 from mho.hw.ports import In, Out, array
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.rtl.engines.checks import walk_wrongs

@@ -13,8 +13,7 @@ from mho.hw.tile.isa import OPCODE_LOW, Cause, Engine, Op
 from mho.hw.tile.isa.rules import COUNT_RULES, SEND_RULES, Use
 from mho.hw.tile.rtl.buffer import ADDRESS_BITS
 from mho.hw.tile.rtl.rings import WRONGS, AskPort, Change
-from mho.hw.tile.rtl.sequencer.decoder import CAUSES, Decoder, field, fields_of
-from mho.hw.tile.rtl.sequencer.loops import LoopStack
+from mho.hw.tile.rtl.sequencer.loops import CAUSES, Decoder, LoopStack, field, fields_of
 
 PC_BITS = 9
 """Bits of the address of an instruction."""
