@@ -127,7 +127,8 @@ def write_memory(shape: MemoryShape, prefix: str, *, test: bool = False) -> str:
     parts = parts if several else [("", "")]
     write, new = "", ""
     for at, bits in parts:
-        write += f"    if ({enable}{at}) begin\n      words[{used}write_address]{bits} <= {used}write_data{bits};\n    end\n"
+        write += (f"    if ({enable}{at}) begin\n"
+                  f"      words[{used}write_address]{bits} <= {used}write_data{bits};\n    end\n")
         new += (f"      if ({enable}{at} && {used}write_address == {used}read_address) begin\n"
                 f"        read_data{bits} <= {used}write_data{bits};\n      end\n")
     word, strobe = f"words[{used}read_address]", "any_read" if test else "read_enable"

@@ -21,9 +21,9 @@ from mho.hw.tile.rtl.engines.send import OutLayout, SendEngine
 from mho.hw.tile.rtl.engines.vector_issue import VectorIssue
 from mho.hw.tile.rtl.engines.window_arbiter import WindowArbiter
 from mho.hw.tile.rtl.host import ADDRESS_WIDTH, HostAccess
+from mho.hw.tile.rtl.layouts import DescriptorWrite, IssueLayout
 from mho.hw.tile.rtl.rings import RingScoreboard
-from mho.hw.tile.rtl.sequencer import IssueLayout, Sequencer
-from mho.hw.tile.rtl.sequencer.sequencer import DescriptorWrite
+from mho.hw.tile.rtl.sequencer.sequencer import Sequencer
 from mho.hw.tile.rtl.trace import EventLayout, connect_trace
 
 _STREAM_WORDS = 32

@@ -11,7 +11,7 @@ from mho.hw.tile.config import TileConfig
 from mho.hw.tile.interpreter.state import LoopStack, TrapError
 from mho.hw.tile.isa import DESCRIPTOR_WORDS, DESCRIPTORS, INSTRUCTIONS, STREAMS, Cause, Command, Op, decode, encode
 from mho.hw.tile.rtl.rings import RingScoreboard
-from mho.hw.tile.rtl.sequencer import Sequencer
+from mho.hw.tile.rtl.sequencer.sequencer import Sequencer
 from tests.hw.amaranth_bench import simulate
 from tests.hw.tile.scoreboard_model import ScoreboardModel
 

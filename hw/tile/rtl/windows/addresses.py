@@ -14,7 +14,7 @@ from mho.hw.tile.isa import DESCRIPTORS
 from mho.hw.tile.rtl.buffer import ADDRESS_BITS
 from mho.hw.tile.rtl.lanes.operands import TermLayout
 from mho.hw.tile.rtl.layouts import DescriptorLayout
-from mho.hw.tile.rtl.rings.scoreboard import COUNT_BITS
+from mho.hw.tile.rtl.rings import COUNT_BITS
 
 CORNER = 14
 """Bits of a column or row, which may be outside of the image."""

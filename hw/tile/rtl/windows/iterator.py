@@ -10,8 +10,7 @@ from mho.hw.ports import In, Out
 from mho.hw.tile.isa.rules import walk_beyond_block
 from mho.hw.tile.rtl.buffer import ADDRESS_BITS
 from mho.hw.tile.rtl.layouts import DescriptorLayout
-from mho.hw.tile.rtl.rings import AskPort, Change, RingLayout
-from mho.hw.tile.rtl.rings.scoreboard import COUNT_BITS
+from mho.hw.tile.rtl.rings import COUNT_BITS, AskPort, Change, RingLayout
 from mho.hw.tile.rtl.windows.addresses import (
     CORNER,
     PIXEL,
