@@ -6,7 +6,7 @@ from dataclasses import asdict, fields, is_dataclass
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from mho.macro_models.arrays import variance_grid
 from mho.macro_models.cell_map import CellMap
@@ -16,6 +16,7 @@ from mho.macro_models.devices.checks import checked_causes
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.operation import Direction, Masks, MvmOperation
 from mho.macro_models.integer.random import NORMAL_ONE
+from mho.macro_models.types import Indices, Integral, Reals
 
 _KEYS = 32
 """Most keys that a core keeps."""
@@ -60,13 +61,13 @@ class ConductanceGrid:
         """Conductance of one code, in uS."""
         return self.g_full_scale_uS / (2**self.g_bits - 1)
 
-    def codes(self, g_uS: NDArray[np.float64]) -> NDArray[np.int32]:
+    def codes(self, g_uS: Reals) -> Indices:
         """Codes of conductances in uS, at least 0: rounded, and clipped to the largest code."""
         codes = np.asarray(g_uS / self.lsb_uS)
         np.rint(codes, out=codes)
         return np.minimum(codes, 2**self.g_bits - 1, out=codes).astype(np.int32)
 
-    def checked_cells(self, name: str, values: ArrayLike) -> NDArray[np.float64]:
+    def checked_cells(self, name: str, values: ArrayLike) -> Reals:
         """Conductances of all cells in uS, ``[driven line, converted line]``.
 
         Raises
@@ -181,8 +182,8 @@ class ProgrammedCore(Generic[Grid]):
         }
 
     def _set(
-        self, config: Grid, cells: NDArray[np.int32], device: Device, seed: int, core: int, time_s: float,
-        temp_C: float, causes: frozenset[str], origin: NDArray[np.int32] | None,
+        self, config: Grid, cells: Indices, device: Device, seed: int, core: int, time_s: float,
+        temp_C: float, causes: frozenset[str], origin: Indices | None,
     ) -> None:
         if not 0 <= seed < 2**32:
             raise InputError(f"seed must be between 0 and 2**32 - 1, not {seed!r}")
@@ -220,7 +221,7 @@ class ProgrammedCore(Generic[Grid]):
             self._keys.move_to_end(name)
         return key
 
-    def variances_of_cells(self) -> tuple[NDArray[np.float64], float] | None:
+    def variances_of_cells(self) -> tuple[Reals, float] | None:
         """Read-noise variances of all cells in codes, for :data:`NORMAL_ONE`, see :func:`variance_grid`.
 
         Raises
@@ -240,7 +241,7 @@ class ProgrammedCore(Generic[Grid]):
         sigma = self.device.normal_noise_uS(self.cells * lsb, self.time_s, origin)
         return variance_grid((sigma / lsb / NORMAL_ONE) ** 2)
 
-    def checked_inputs(self, op: MvmOperation, masks: Masks, x: ArrayLike) -> NDArray[np.integer]:
+    def checked_inputs(self, op: MvmOperation, masks: Masks, x: ArrayLike) -> Integral:
         """Inputs of a product, of shape (batch, inputs of the direction).
 
         Raises

@@ -26,11 +26,7 @@ from mho.compiler.network.file.model import (
     write_calibration,
     write_model,
 )
-from mho.compiler.network.file.stages import (
-    read_stages,
-    reals,
-    write_all,
-)
+from mho.compiler.network.file.stages import read_stages, reals, write_all
 from mho.compiler.network.ranges import InputRange
 from mho.compiler.network.tiles import TILES, TileCode, read_tiles, write_tiles
 from mho.compiler.options import CompileOptions

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.compiler.program import Program, Stage
 from mho.macro_models.integer.vector import Select, Table
+from mho.macro_models.types import Indices
 
 
 def join_tables(program: Program) -> Program:
@@ -58,7 +58,7 @@ def _source(stages: Sequence[Stage], k: int) -> int:
     return stages[stages[k].inputs[0] - 1].inputs[0]
 
 
-def _taken(stages: Sequence[Stage], k: int) -> NDArray[np.int32]:
+def _taken(stages: Sequence[Stage], k: int) -> Indices:
     """What a table takes, by its places in that value."""
     operation = stages[stages[k].inputs[0] - 1].operation
     assert isinstance(operation, Select)

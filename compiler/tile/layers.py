@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.compiler.calibration.calibrate import Calibrated, Calibrator
 from mho.compiler.calibration.finer import refined
@@ -24,6 +23,7 @@ from mho.compiler.tile.graph.images import FEWEST, Image
 from mho.compiler.tile.graph.shapes import MOST_ELEMENTS, MOST_PIXELS, Shape, with_shapes
 from mho.compiler.tile.placement.placing import place_on_tiles
 from mho.macro_models.integer.vector import PAD, Encode, Limit, Select, Table
+from mho.macro_models.types import Indices, Integers
 
 _ARRAYS: dict[type, tuple[str, ...]] = {
     Encode: ("offset", "multiplier"), Limit: ("low", "high"), Table: ("multiplier",),
@@ -75,7 +75,7 @@ def _chain(stages: Sequence[Stage], takers: Sequence[int], k: int) -> list[int]:
     return []
 
 
-def _moved(op: object, index: NDArray[np.int32]) -> object:
+def _moved(op: object, index: Indices) -> object:
     names = ("index", "fill") if isinstance(op, Select) else _ARRAYS[type(op)]
     return replace(op, **{name: getattr(op, name)[index] for name in names})  # type: ignore[type-var]
 
@@ -123,11 +123,11 @@ class _TiedLinear(Linear):
     ``each`` is the channel of each input.
     """
 
-    each: NDArray[np.int64]
+    each: Integers
     pixels: int
 
     @property
-    def ties(self) -> NDArray[np.int32]:
+    def ties(self) -> Indices:
         """More rows, one for each pixel, in which all inputs of a channel take it."""
         every = self.each * self.pixels + np.arange(self.pixels)[:, None]
         return np.concatenate([self.patches, every.astype(np.int32)])
@@ -151,7 +151,7 @@ def _tied(net: FloatNetwork, shapes: Sequence[Shape], parameters: int) -> FloatN
         large = image.pixels > MOST_PIXELS or (image.pixels > 1 and image.elements > limit)
         if any(shape.put) or not (large or (op.patches == PAD).any()):
             return step
-        channels: NDArray[np.int64] = walk.channel + np.arange(op.patches.shape[1], dtype=np.int64) // walk.terms
+        channels: Integers = walk.channel + np.arange(op.patches.shape[1], dtype=np.int64) // walk.terms
         return replace(step, operation=_TiedLinear(
             layer=op.layer, patches=op.patches, pad=op.pad, window=op.window, each=channels, pixels=image.pixels))
 

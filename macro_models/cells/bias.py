@@ -3,13 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.pulse import Polarity
-from mho.macro_models.types import Reals
+from mho.macro_models.types import Integral, Reals
 
-Places = NDArray[np.integer]
+Places = Integral
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from mho.macro_models.devices.device import Device
 from mho.macro_models.devices.memory import Drawn, Draws, anew_step, shared, with_chip
 from mho.macro_models.integer.random import NORMAL_ONE, NORMAL_TABLE, Purpose, bits16, normal_codes
+from mho.macro_models.types import Reals
 
 _STEP = 1 << 16
 
@@ -31,7 +32,7 @@ the distribution of its change a cell is."""
 
 
 def programmed(
-    target_uS: NDArray[np.float64], *, device: Device, seed: int, core: int, time_s: float, temp_C: float = 25.0,
+    target_uS: Reals, *, device: Device, seed: int, core: int, time_s: float, temp_C: float = 25.0,
     causes: frozenset[str],
 ) -> Drawn:
     """Cells ``time_s`` seconds after programming at ``temp_C`` degrees Celsius, conductances at least 0.
@@ -51,7 +52,7 @@ def programmed(
     else:
         g, origin = _from_spread(target, device, seed, core, time_s, causes), None
 
-    def whole(g: NDArray[np.float64]) -> NDArray[np.float64]:
+    def whole(g: Reals) -> Reals:
         g = np.maximum(g, 0.0)
         if "stuck" in causes and device.stuck.fraction > 0.0:
             g = _stick(g, device, seed, core)
@@ -99,9 +100,7 @@ def _normals(purpose: Purpose, *, seed: int, core: int, items: int, step: int = 
     return NORMAL_TABLE.take(_draws(purpose, seed=seed, core=core, items=items, step=step), mode="clip")
 
 
-def _from_spread(
-    target: NDArray[np.float64], device: Device, seed: int, core: int, time_s: float, causes: frozenset[str]
-) -> NDArray[np.float64]:
+def _from_spread(target: Reals, device: Device, seed: int, core: int, time_s: float, causes: frozenset[str]) -> Reals:
     """A uniform error within the window of programming, and a normal change."""
     draw, g = {"seed": seed, "core": core, "items": target.size}, target.flatten()
     left = moved = None
@@ -126,14 +125,14 @@ def _from_spread(
 
 
 def _from_law(
-    target: NDArray[np.float64],
+    target: Reals,
     device: Device,
     seed: int,
     core: int,
     time_s: float,
     temp_C: float,
     causes: frozenset[str],
-) -> NDArray[np.float64]:
+) -> Reals:
     """An error of programming and a change, each by its quantile function."""
     law, g = device.law, target.copy()
     relaxes = "relaxation" in causes and time_s > law.times_s[0] and device.relaxes
@@ -161,7 +160,7 @@ def _from_law(
     return device.read_at(g, target, temp_C) if "relaxation" in causes else g
 
 
-def _stick(g: NDArray[np.float64], device: Device, seed: int, core: int) -> NDArray[np.float64]:
+def _stick(g: Reals, device: Device, seed: int, core: int) -> Reals:
     stuck = _draws(Purpose.STUCK, seed=seed, core=core, items=g.size) < round(device.stuck.fraction * 65536)
     values = np.array(device.stuck.values_uS)
     draw = _draws(Purpose.STUCK_VALUE, seed=seed, core=core, items=g.size).astype(np.int64)

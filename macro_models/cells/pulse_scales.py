@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from mho.macro_models.cells.bias import WRITES
 from mho.macro_models.devices.device import Device
@@ -22,8 +22,9 @@ from mho.macro_models.integer.pulse import (
     THRESHOLD_MAX,
     PulseLaw,
 )
+from mho.macro_models.types import Integers
 
-Cells = NDArray[np.int64]
+Cells = Integers
 
 _RATE_ONE = TABLE_STEPS << RATE_BITS
 """One in the integers of ln a."""

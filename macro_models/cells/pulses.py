@@ -39,9 +39,9 @@ from mho.macro_models.integer.pulse import (
     PulseRecord,
 )
 from mho.macro_models.integer.random import NORMAL_ONE, Purpose, bits16, normal_blocks, normal_codes, philox_key
-from mho.macro_models.types import Reals
+from mho.macro_models.types import Array, Flags, Integers, Reals
 
-Cells = NDArray[np.int64]
+Cells = Integers
 
 # Steps of the draws once a cell; those of each pulse and each verify read follow.
 _SET, _RESET, _HIGH, _INITIAL, _WEAK, _FORM, _FORMED = range(PULSE_STEP)
@@ -113,7 +113,7 @@ class PulseArray:
         self.g = config.conductances(np.where(self.stuck, value, law.fresh_uS if fresh else initial))
         self.left = self.g.copy()
         weak = bits16(Purpose.PULSE, seed=seed, core=core, items=n, step=_WEAK) < round(law.weak_fraction * 65536)
-        self.weak: NDArray[np.bool_] = weak
+        self.weak: Flags = weak
         self.pulse_count, self.verify_count, self.waits, self.disturbed = np.zeros((4, n), dtype=np.int64)
         self.share: Reals | None = None
         self._laws: dict[tuple[int, ...], PulseLaw] = {}
@@ -124,7 +124,7 @@ class PulseArray:
         items = self.config.cells
         return normal_codes(Purpose.PULSE, seed=self._seed, core=self._core, items=items, step=step) / NORMAL_ONE
 
-    def _stick(self) -> tuple[NDArray[np.bool_], Reals]:
+    def _stick(self) -> tuple[Flags, Reals]:
         """Stuck cells and their values in uS: the same that are stuck in :mod:`mho.macro_models.cells.programming`."""
         stuck, n = self.device.stuck, self.config.cells
         draw = {"seed": self._seed, "core": self._core, "items": n}
@@ -324,6 +324,6 @@ class PulseArray:
         self._ahead.clear()
 
 
-def _read_only(values: NDArray[Any]) -> Reals:
+def _read_only(values: Array) -> Reals:
     values.flags.writeable = False
     return values

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from mho.macro_models.cells.programming import chip_code
 from mho.macro_models.devices.device import Device
 from mho.macro_models.integer.random import NORMAL_ONE, NORMAL_TABLE, Purpose, bits16, normal_blocks
+from mho.macro_models.types import Flags, Integers, Integral, Reals
 
 RELAX_STEP = 9
 """Step of the draws of purpose ``PULSE`` that say where in the distribution of its relaxation a cell is."""
@@ -24,21 +25,21 @@ class SettledCells:
     cell that has settled in the band during the waits between passes stays there.
     """
 
-    left_uS: NDArray[np.float64]
+    left_uS: Reals
     """Conductance that the last pulse of each cell left (or, without pulses, where it was found), in uS."""
-    waits: NDArray[np.integer]
+    waits: Integral
     """Waits between passes since then."""
     wait_s: float
     """Duration of one of them, in seconds."""
-    pulses: NDArray[np.integer]
+    pulses: Integral
     """Pulses of each cell so far: part of the address of its draw."""
-    moves: NDArray[np.bool_]
+    moves: Flags
     """Cells that relax; the others (stuck, not formed, dead) keep what they have."""
     seed: int
     core: int
     """The rest of the address."""
 
-    def relaxed_uS(self, device: Device, time_s: float, temp_C: float = 25.0) -> NDArray[np.float64]:
+    def relaxed_uS(self, device: Device, time_s: float, temp_C: float = 25.0) -> Reals:
         """Conductances ``time_s`` seconds after the end of the last pass, in uS, of shape (cells,).
 
         A cell has changed as the device does in the time since the cell's last pulse, of which only waits count: a
@@ -67,9 +68,7 @@ class SettledCells:
             )
         return changed
 
-    def later_uS(
-        self, g_uS: NDArray[np.float64], device: Device, time_s: float, temp_C: float = 25.0
-    ) -> NDArray[np.float64]:
+    def later_uS(self, g_uS: Reals, device: Device, time_s: float, temp_C: float = 25.0) -> Reals:
         """Conductances ``time_s`` seconds from now of cells that hold ``g_uS`` now, in uS, of shape (cells,).
 
         What happens from now on is added: relaxation during the waits is in ``g_uS``.
@@ -77,14 +76,14 @@ class SettledCells:
         change = self.relaxed_uS(device, time_s, temp_C) - self.relaxed_uS(device, 0.0, temp_C)
         return device.read_at(np.maximum(g_uS + change, 0.0), g_uS, temp_C)
 
-    def _place(self, cells: NDArray[np.int64], device: Device, since: float, temp_C: float) -> NDArray[np.integer]:
+    def _place(self, cells: Integers, device: Device, since: float, temp_C: float) -> Integral:
         """Where in the distribution of their change ``cells`` are."""
         return device.change_codes(
             since, temp_C, lambda k: self._draw(cells, LOST_STEP + k if k else RELAX_STEP),
             lambda: chip_code(self.seed, 1),
         )
 
-    def _draw(self, cells: NDArray[np.int64], step: int = RELAX_STEP) -> NDArray[np.int64]:
+    def _draw(self, cells: Integers, step: int = RELAX_STEP) -> Integers:
         """Normal codes of ``cells``: eight pulses of a cell share a block."""
         number = self.pulses[cells].astype(np.int64)
         drawn = normal_blocks(Purpose.PULSE, seed=self.seed, core=self.core, block=cells, op_id=number >> 3, step=step)
@@ -97,7 +96,7 @@ class _SettledDraws:
 
     seed: int
     core: int
-    cells: NDArray[np.int64]
+    cells: Integers
 
     def uniform(self, purpose: Purpose, step: int = 0) -> NDArray[np.uint16]:
         items = int(self.cells.max()) + 1

@@ -113,7 +113,5 @@ def _find(name_or_path: str | os.PathLike[str]) -> Path:
     if text not in device_names():
         near = nearest(text, device_names())
         hint = f"; did you mean {near}?" if near else ""
-        raise InputError(
-            f"device must be one of {', '.join(device_names())} or a .toml file, not {shown(text)}{hint}"
-        )
+        raise InputError(f"device must be one of {', '.join(device_names())} or a .toml file, not {shown(text)}{hint}")
     return _FOLDER / f"{text}.toml"

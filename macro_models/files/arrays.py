@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.macro_models.files.reading import FileKind, open_file
+from mho.macro_models.types import Array
 
 _MAGIC = b"\x93NUMPY"
 _TYPE = r"""["'][<>|=]?[?biufcSUOVmM]\d{0,6}["']"""
@@ -52,7 +52,7 @@ def _header(stream: BinaryIO) -> tuple[np.dtype[Any], tuple[int, ...], str, int]
     return dtype, shape, "F" if fields["fortran_order"] == "True" else "C", 8 + wide + size
 
 
-def read_array(stream: BinaryIO, size: int, check: Check | None = None) -> NDArray[Any]:
+def read_array(stream: BinaryIO, size: int, check: Check | None = None) -> Array:
     """The array of a stream that has ``size`` bytes; ``check`` may refuse its type and shape before it is read.
 
     Raises
@@ -79,7 +79,7 @@ def read_array(stream: BinaryIO, size: int, check: Check | None = None) -> NDArr
     return flat.reshape(shape, order=order)  # type: ignore[call-overload]
 
 
-def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, check: Check | None = None) -> NDArray[Any]:
+def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, check: Check | None = None) -> Array:
     """The array of a member of an archive; see :func:`read_array`. No more than its size as declared is unpacked."""
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise ValueError(f"{info.filename} is packed in another way than by deflate")
@@ -114,7 +114,7 @@ class ArrayFile:
         with open_file(path, kind) as (stream, size):
             yield cls(path, kind, stream, size)
 
-    def read(self, name: str | None = None) -> NDArray[Any]:
+    def read(self, name: str | None = None) -> Array:
         """The array, or the one of an ``.npz`` with this name."""
         if self._zip is None:
             return read_array(self._stream, self._size)

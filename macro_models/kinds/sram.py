@@ -16,8 +16,7 @@ from mho.macro_models.integer.sram import SramOperation, rescaled, significances
 from mho.macro_models.kinds import Family
 from mho.macro_models.macro import MvmResult
 from mho.macro_models.programmed import ConductanceGrid, ProgrammedCore
-
-Reals = NDArray[np.float64]
+from mho.macro_models.types import Array, Reals
 
 
 @dataclass(frozen=True)
@@ -48,14 +47,14 @@ class BitColumns(CellMap):
         """The largest weight."""
         return self.largest * (high - low)
 
-    def split(self, difference: NDArray[Any], low: float, high: float) -> NDArray[Any]:
+    def split(self, difference: Array, low: float, high: float) -> Array:
         """Bits of the nearest weights."""
         weights = np.clip(np.rint(np.asarray(difference) / (high - low)), -self.largest, self.largest).astype(np.int64)
         if self.bits == 1:
             return np.where(weights < 0, low, high)[None]
         return np.stack([low + (high - low) * (weights >> k & 1) for k in range(self.bits)])
 
-    def join(self, cells: NDArray[Any]) -> NDArray[Any]:
+    def join(self, cells: Array) -> Array:
         """Weights."""
         return np.tensordot(significances(self.bits), np.asarray(cells), axes=1) - float(self.bits == 1)
 
@@ -112,7 +111,7 @@ class SramConfig(ConductanceGrid):
         """Input codes of a product: one a row."""
         return self.rows
 
-    def load(self, g: NDArray[Any], *, axis: int, unit_uS: float = 1.0) -> NDArray[Any]:
+    def load(self, g: Array, *, axis: int, unit_uS: float = 1.0) -> Array:
         """A constant: a step code counts weights of 1."""
         return np.full(np.sum(g, axis=axis).shape, 2.0**STEP_FRACTION_BITS * self.lsb_uS / unit_uS, dtype=np.float64)
 

@@ -34,7 +34,7 @@ from mho.macro_models.macro import MvmResult
 from mho.macro_models.programmed import ProgrammedCore
 from mho.macro_models.pwm.config import PwmConfig
 from mho.macro_models.pwm.sensing import Key, NarrowProduct, made_oscillators
-from mho.macro_models.types import Integers, Reals
+from mho.macro_models.types import Array, Flags, Indices, Integers, Integral, Reals
 
 _BLOCK = 128  # vectors at a time
 _HALF_PHASE = float(1 << COUNT_BITS - 1)
@@ -52,7 +52,7 @@ class PwmModel(ProgrammedCore[PwmConfig]):
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> "PwmModel":
         """The model that :meth:`state` described."""
-        def held(name: str) -> NDArray[np.int32]:
+        def held(name: str) -> Indices:
             return np.ascontiguousarray(state[name], dtype=np.int32)
 
         calibration = Calibration(
@@ -150,9 +150,7 @@ class PwmModel(ProgrammedCore[PwmConfig]):
             read, columns=config.lines, top=config.top_counts, windows=self.windows, gain=config.nominal_gain_code
         )
 
-    def differences(
-        self, vectors: NDArray[np.integer], step_code: int, session: int, calibration: Calibration
-    ) -> Integers:
+    def differences(self, vectors: Integral, step_code: int, session: int, calibration: Calibration) -> Integers:
         """Differences of the counters of vectors, summed over the reads of each, (vectors, columns).
 
         ``step_code`` is that of the operation; ``session`` numbers the readings of the vectors, which differ in their
@@ -172,7 +170,7 @@ class PwmModel(ProgrammedCore[PwmConfig]):
         """With all word lines on."""
         return self.key(np.ones(self.config.cell_map.shape[0], dtype=bool))
 
-    def read_vector(self, x: NDArray[np.integer], numbers: NDArray[np.uint64], step_code: int) -> Integers:
+    def read_vector(self, x: Integral, numbers: NDArray[np.uint64], step_code: int) -> Integers:
         """Differences of the counters of one vector, (reads, columns), read with ``numbers`` and all word lines on.
 
         ``step_code`` is that at the pins.
@@ -181,7 +179,7 @@ class PwmModel(ProgrammedCore[PwmConfig]):
         positive, negative = self.counters(self._whole_key(), inputs, numbers, step_code)
         return (positive - negative).astype(np.int64)
 
-    def reference_step(self, vectors: NDArray[np.integer]) -> int:
+    def reference_step(self, vectors: Integral) -> int:
         """Step code at which stored vectors are read.
 
         The least power of two at which no counter of the first eight gets beyond three quarters of a window.
@@ -195,7 +193,7 @@ class PwmModel(ProgrammedCore[PwmConfig]):
             code //= 2
         return code
 
-    def compensate(self, fresh: "PwmModel", exact: "PwmModel", how: str, rows: NDArray[np.bool_]) -> None:
+    def compensate(self, fresh: "PwmModel", exact: "PwmModel", how: str, rows: Flags) -> None:
         """Set the registers as the core's own command does; see :mod:`mho.macro_models.integer.pwm.calibration`.
 
         ``fresh`` is this core when it was programmed, ``exact`` one without any error, ``rows`` are those that hold
@@ -215,29 +213,29 @@ class PwmModel(ProgrammedCore[PwmConfig]):
             how=how, vectors=vectors, stored=stored, step_code=code, before=fresh.calibration
         )
 
-    def key(self, wl: NDArray[np.bool_]) -> Key:
+    def key(self, wl: Flags) -> Key:
         """What conversions with the word lines ``wl`` on, one a driven line, see of the array. Keys are cached."""
         on = np.array(wl, dtype=bool)
         return self.kept_key(on.tobytes(), lambda: self._make_key(on))
 
-    def _make_key(self, wl: NDArray[np.bool_]) -> Key:
+    def _make_key(self, wl: Flags) -> Key:
         cell_map = self.config.cell_map
         devices = cell_map.each
 
-        def signs(of: NDArray[Any]) -> tuple[Reals, Reals]:
+        def signs(of: Array) -> tuple[Reals, Reals]:
             on = np.where(wl[:, None], of, 0).astype(np.float64).reshape(cell_map.rows, cell_map.cells, -1)
             return on[:, :devices].sum(axis=1), on[:, devices:].sum(axis=1)
 
         variances, unit = (None, 1.0) if self._variances is None else self._variances
         return Key(signs(self.cells), None if variances is None else signs(variances), unit, self._blocks)
 
-    def charges(self, key: Key, x: NDArray[Any], op_id: NDArray[np.uint64]) -> Reals:
+    def charges(self, key: Key, x: Array, op_id: NDArray[np.uint64]) -> Reals:
         """See :meth:`Key.charges`; ``x`` holds whole numbers."""
         return key.charges(np.asarray(x, dtype=np.float64), op_id, self.config.phases, self.seed, self.core)
 
     def counters(
-        self, key: Key, x: NDArray[Any], op_id: NDArray[np.uint64], step_code: int,
-        oscillators: Oscillators | None = None, clipped: NDArray[np.bool_] | None = None,
+        self, key: Key, x: Array, op_id: NDArray[np.uint64], step_code: int,
+        oscillators: Oscillators | None = None, clipped: Flags | None = None,
     ) -> Counters:
         """Counters of both oscillators after conversions, each of shape (batch, columns of the key).
 
@@ -283,8 +281,8 @@ class PwmModel(ProgrammedCore[PwmConfig]):
         return MvmResult(codes, np.zeros((len(inputs), 1), dtype=np.int64), clipped=clipped[:, enabled].sum(axis=1))
 
     def bind(
-        self, op: MvmOperation, masks: Masks, rows: NDArray[np.integer], taken: NDArray[np.integer], inputs: int,
-        columns: NDArray[np.integer],
+        self, op: MvmOperation, masks: Masks, rows: Integral, taken: Integral, inputs: int,
+        columns: Integral,
     ) -> NarrowProduct:
         """See :func:`mho.macro_models.macro.bind`."""
         operation = self._operation(op)

@@ -5,13 +5,13 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.macro_models.devices.device import Device
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.pwm.converter import CURVE_TRIMS, GAIN_MOST, GAIN_TRIMS, OFFSET_RANGE, DigitalUnits, Trim
 from mho.macro_models.pwm.config import PwmConfig
 from mho.macro_models.pwm.model import PwmModel
+from mho.macro_models.types import Indices
 
 
 def converters(config: PwmConfig, device: Device, seed: int, core: int) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def restore(model: PwmModel, registers: Mapping[str, Any]) -> None:
     """
     n = model.config.lines
 
-    def whole(name: str, shape: tuple[int, ...], low: int, high: int) -> NDArray[np.int32]:
+    def whole(name: str, shape: tuple[int, ...], low: int, high: int) -> Indices:
         try:
             values = np.array(registers[name])
         except (KeyError, TypeError, ValueError):

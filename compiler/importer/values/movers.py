@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.compiler.importer.graph import Op
 from mho.compiler.importer.values.flow import Flow, Unsupported
@@ -13,6 +12,7 @@ from mho.compiler.model.operators.run import is_float, run_node
 from mho.compiler.model.stages import Gather
 from mho.compiler.types import Array, Float
 from mho.macro_models.integer.vector import PAD
+from mho.macro_models.types import Flags, Integers
 
 Value = Array | Flow
 
@@ -106,11 +106,11 @@ def _joined(flows: Sequence[Flow], index: Array, fixed: Float) -> Flow:
     return result if uniform or not away.any() else _add_fixed(result, away, filling)
 
 
-def _add_fixed(flow: Flow, away: NDArray[np.bool_], filling: Float) -> Flow:
+def _add_fixed(flow: Flow, away: Flags, filling: Float) -> Flow:
     return flow.affine(1.0, np.where(away, filling, 0.0).reshape(flow.shape))
 
 
-def _nearest(index: Array) -> NDArray[np.int64]:
+def _nearest(index: Array) -> Integers:
     """For each element one that is there: the last before it, else the first."""
     flat = index.reshape(-1)
     present = np.flatnonzero(flat >= 0)

@@ -9,6 +9,7 @@ from mho.compiler.importer.values.spatial import combined
 from mho.compiler.model.operators.run import run_node
 from mho.compiler.types import Float
 from mho.macro_models.integer.vector import PAD
+from mho.macro_models.types import Integers
 
 MOST_TERMS, LONGEST = 16, 512
 """Neighbours of an element, and elements along a dimension, up to which the vector unit does it."""
@@ -75,7 +76,7 @@ def resample(x: Flow, factors: list[Factors], shape: tuple[int, ...]) -> Flow:
     return combined(x.materialise(), np.where(factor == 0.0, PAD, index), factor, shape)
 
 
-def _neighbours(factors: Factors) -> tuple[NDArray[np.int64], Factors]:
+def _neighbours(factors: Factors) -> tuple[Integers, Factors]:
     """Elements that each takes and their factors, of shape (elements made, terms)."""
     terms = int(np.count_nonzero(factors, axis=1).max())
     near = np.argsort(factors == 0.0, axis=1, kind="stable")[:, :terms]

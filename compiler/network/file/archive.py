@@ -57,9 +57,7 @@ def write_archive(
     write_output(path, archive_bytes(content, arrays, kind))
 
 
-def archive_bytes(
-    content: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], kind: ArchiveKind = NETWORK
-) -> bytes:
+def archive_bytes(content: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], kind: ArchiveKind = NETWORK) -> bytes:
     """What :func:`write_archive` writes."""
     members = {kind.index: json.dumps(content, sort_keys=True, indent=1).encode()}
     for name in sorted(arrays):
@@ -222,8 +220,6 @@ def _stages(old: list[Mapping[str, Any]], arrays: dict[str, Entry]) -> list[dict
     return stages
 
 
-def _rename(
-    moved: dict[str, Entry], before: str, after: str, arrays: dict[str, Entry]
-) -> None:
+def _rename(moved: dict[str, Entry], before: str, after: str, arrays: dict[str, Entry]) -> None:
     for name in [name for name in moved if name.startswith(before)]:
         arrays[after + name.removeprefix(before)] = moved.pop(name)

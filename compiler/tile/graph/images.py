@@ -7,7 +7,6 @@ stays at its pixel; else from the layer that takes the value; else the value is 
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.compiler.program import Call, Program
 from mho.compiler.tile.graph.graph import Value
@@ -15,6 +14,7 @@ from mho.compiler.tile.graph.interleave import Doing, interleaved_turns, interle
 from mho.compiler.tile.lowering.geometry import Image, Taking, call_image, pooling, seen_image, turns_of
 from mho.compiler.tile.lowering.routes import NotAlikeError, route
 from mho.macro_models.integer.vector import Select
+from mho.macro_models.types import Indices
 
 FEWEST = 4
 """Values of a single pixel from which on they are pixels of an image in turn."""
@@ -154,7 +154,7 @@ def single_pixels(
 
 def _pixel(program: Program, values: Sequence[Value], value: int) -> tuple[int, int] | None:
     """Of which value of several pixels a value is one, and which."""
-    index: NDArray[np.int32] | None = None
+    index: Indices | None = None
     source = value
     while source and isinstance(op := program.stages[source - 1].operation, Select):
         inputs = program.stages[source - 1].inputs

@@ -198,9 +198,7 @@ def member_tiles(
     return parts, tiles, _members(graph, tiles, chip, moved or {})
 
 
-def sent(
-    graph: Graph, members: Sequence[tuple[str, ...]]
-) -> dict[int, tuple[str | None, list[tuple[str, int]]]]:
+def sent(graph: Graph, members: Sequence[tuple[str, ...]]) -> dict[int, tuple[str | None, list[tuple[str, int]]]]:
     """Of each value the tile that makes it, None for the host, and who takes it: tile and node."""
     makers = {v: members[k][0] for k, node in enumerate(graph.nodes) for v in node.values}
     return {value: (makers.get(value), [(tile, k) for k in graph.takers(value)

@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.macro_models.cells.programming import programmed
 from mho.macro_models.devices.checks import CAUSES
@@ -40,7 +39,7 @@ from mho.macro_models.fit.reads.noise import fit_read_noise
 from mho.macro_models.fit.record import compared, fit_section
 from mho.macro_models.fit.tables.measurements import Measurements
 from mho.macro_models.fit.tables.stuck import stuck_section
-from mho.macro_models.types import Reals
+from mho.macro_models.types import Integers, Reals
 
 _SEEN = 0.1  # part of the scatter of a level that is not the error of the lines, from which the level says something
 
@@ -74,7 +73,7 @@ def _standard(number: Reals, true: Reals, fit: DriftFit) -> Reals:
     return np.where(visible[level], away / np.maximum(true, 1e-300)[level], np.nan)
 
 
-def _of_law(standard: Reals, group: NDArray[np.int64]) -> Component:
+def _of_law(standard: Reals, group: Integers) -> Component:
     """The share in the variance without the error of the lines, of numbers whose variance without it is 1."""
     component = share_of_groups(standard, group)
     finite = standard[np.isfinite(standard)]
@@ -156,9 +155,7 @@ def _with_read_noise(data: Measurements, device: DriftDevice) -> DriftDevice:
     return replace(device, read_noise=section, telegraph=noise.telegraph, fit=fit)
 
 
-def _with_floor(
-    data: Measurements, device: DriftDevice, fit: DriftFit
-) -> tuple[DriftDevice, DriftFit, Floor | None]:
+def _with_floor(data: Measurements, device: DriftDevice, fit: DriftFit) -> tuple[DriftDevice, DriftFit, Floor | None]:
     """The device with a floor and lines that end there, if there is one and it foresees more than without."""
     best, floor = (device, fit), find_floor(data, device)
     if floor is None:
@@ -195,9 +192,7 @@ def _confidence(data: Measurements, fit: DriftFit) -> Confidence:
     )
 
 
-def _record(
-    data: Measurements, chosen: Measurements, device: DriftDevice, fit: DriftFit, command: str
-) -> Fit:
+def _record(data: Measurements, chosen: Measurements, device: DriftDevice, fit: DriftFit, command: str) -> Fit:
     """Where the device comes from, and its statistics beside those of the data."""
     levels, limits = fit.levels_uS, (device.range.g_min_uS, device.range.g_max_uS)
     near, fall = nearest_level(levels, chosen.target_uS), _fall(chosen, levels)
@@ -218,7 +213,7 @@ def _record(
     )
 
 
-def _programmed_again(data: Measurements) -> NDArray[np.int64] | None:
+def _programmed_again(data: Measurements) -> Integers | None:
     """Physical cell of each reading where some were programmed repeatedly."""
     if data.body is None or len(np.unique(data.body)) == len(np.unique(data.cell)):
         return None

@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.macro_models.errors import InputError
 from mho.macro_models.fit.law.statistics import choose_levels, nearest_level
 from mho.macro_models.fit.tables.measurements import Measurements
-from mho.macro_models.types import Integers, Reals
+from mho.macro_models.types import Flags, Integers, Reals
 
 READ_S = 250e-9
 """Duration of a read, which is assumed: it only scales the noise."""
@@ -48,10 +47,10 @@ class Readings:
     die: Integers
     body: Integers
     levels_uS: Reals
-    thinned: NDArray[np.bool_]
+    thinned: Flags
     """Levels of which many cells have too few readings above the floor: what is left is a choice of slow ones."""
 
-    def of(self, cells: NDArray[np.bool_]) -> tuple["Readings", NDArray[np.bool_]]:
+    def of(self, cells: Flags) -> tuple["Readings", Flags]:
         """Some of the cells, and which readings theirs are."""
         chosen = cells[self.cell]
         number = np.cumsum(cells) - 1
@@ -129,7 +128,7 @@ def readings_of(data: Measurements, above_uS: float = 0.0) -> Readings:
     )
 
 
-def _thinned(data: Measurements, levels: Reals, level: Integers) -> NDArray[np.bool_]:
+def _thinned(data: Measurements, levels: Reals, level: Integers) -> Flags:
     once = np.unique(data.cell, return_index=True)[1]
     whole = np.bincount(nearest_level(levels, data.target_uS[once]), minlength=len(levels))
     return np.bincount(level, minlength=len(levels)) < (1.0 - _MOST_MISSING) * whole

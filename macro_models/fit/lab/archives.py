@@ -55,9 +55,7 @@ def _read(
         module = import_module(library)
     except ImportError:
         package = library.split(".")[0]
-        raise InputError(
-            f"{path}: is {name}, which {package} reads: pip install 'mho[lab]', or {_ADVICE}"
-        ) from None
+        raise InputError(f"{path}: is {name}, which {package} reads: pip install 'mho[lab]', or {_ADVICE}") from None
     with reading(path, kind):
         columns = read(path, data, module)
         if isinstance(columns, list):

@@ -127,9 +127,7 @@ def _split(path: Path, lines: Sequence[tuple[int, str]], delimiter: str | None, 
     return rows
 
 
-def _with_points(
-    path: Path, numbers: Sequence[int], rows: list[list[str]], delimiter: str | None
-) -> list[list[str]]:
+def _with_points(path: Path, numbers: Sequence[int], rows: list[list[str]], delimiter: str | None) -> list[list[str]]:
     """Decimal commas as points, where a comma does not delimit fields."""
     if delimiter == ",":
         return rows

@@ -6,9 +6,9 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.macro_models.errors import InputError
+from mho.macro_models.types import Reals
 
 _SCALES = {
     "s": {"s": 1.0, "sec": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "min": 60.0, "h": 3600.0, "d": 86400.0},
@@ -101,9 +101,7 @@ def renamed(
             if match and not (units and units[place]):
                 factor, unit = 1.0, ""  # brackets that hold something else
             else:
-                raise InputError(
-                    f"{path}, line 2: column {header[place]} is in {unit!r}, which is no unit of {target}"
-                )
+                raise InputError(f"{path}, line 2: column {header[place]} is in {unit!r}, which is no unit of {target}")
         if unit:
             stated.add(target)
         if target in places:
@@ -118,14 +116,12 @@ _ROOM_K = (285.0, 305.0)
 _EPOCH_S = 1e9
 
 
-def _typical(values: NDArray[np.float64]) -> float:
+def _typical(values: Reals) -> float:
     good = values[np.isfinite(values) & (values > 0.0)]
     return float(np.median(good)) if good.size else 0.0
 
 
-def check_units(
-    path: Path, numbers: Mapping[str, NDArray[np.float64]], titles: Mapping[str, str], stated: frozenset[str]
-) -> None:
+def check_units(path: Path, numbers: Mapping[str, Reals], titles: Mapping[str, str], stated: frozenset[str]) -> None:
     """Refuse columns whose numbers belong to another unit.
 
     Parameters
@@ -174,7 +170,7 @@ def check_units(
         refuse("t_s", f"the first time is {times.min():.10g} s, a date by all appearance; times count from programming")
 
 
-def _check_pair(path: Path, numbers: Mapping[str, NDArray[np.float64]], titles: Mapping[str, str]) -> None:
+def _check_pair(path: Path, numbers: Mapping[str, Reals], titles: Mapping[str, str]) -> None:
     """Readings and targets must be of one size."""
     micro = {"g_uS": 1.0, "g_S": 1e6, "g_target_uS": 1.0, "g_target_S": 1e6}
     typical_uS = {name: micro[name] * _typical(values) for name, values in numbers.items() if name in micro}

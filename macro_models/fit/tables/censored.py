@@ -1,9 +1,8 @@
 """Readings that are not what cells had: missing as they are small, at the end of an instrument's range, in steps."""
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mho.macro_models.types import Integers, Reals
+from mho.macro_models.types import Flags, Integers, Reals
 
 _FEWEST, _PART = 8, 0.01  # readings, and their part of all, from which on they are named
 _SURE = 4.0  # standard errors (of the sum of ranks of Mann and Whitney; of a difference of two parts)
@@ -26,9 +25,7 @@ def from_zero(g_uS: Reals, target_uS: Reals | None) -> tuple[Reals, list[str]]:
     ]
 
 
-def about_unread(
-    cell: Integers, whole: NDArray[np.bool_], good: NDArray[np.bool_], target_uS: Reals | None, named: bool
-) -> list[str]:
+def about_unread(cell: Integers, whole: Flags, good: Flags, target_uS: Reals | None, named: bool) -> list[str]:
     """Names cells that have rows, those that are ``whole``, but no ``good`` reading in any of them."""
     gone, cells = np.setdiff1d(cell[whole], cell[good]), len(np.unique(cell[whole]))
     if len(gone) < max(_FEW, _FEW_PART * cells):
@@ -127,7 +124,7 @@ def about_piles(g_uS: Reals, target_uS: Reals) -> list[str]:
     return notes
 
 
-def about_worn(stuck: NDArray[np.bool_], cycles: Reals) -> list[str]:
+def about_worn(stuck: Flags, cycles: Reals) -> list[str]:
     """Whether more of the cells that were switched more often are stuck; one entry for each cell."""
     finite = np.isfinite(cycles)
     stuck, decade = stuck[finite], np.log10(1.0 + np.maximum(cycles[finite], 0.0))

@@ -1,10 +1,9 @@
 """Cells that do not take their targets: at 0, at the ceiling, or wherever they are."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.macro_models.devices.sections.programming import Stuck
-from mho.macro_models.types import Reals
+from mho.macro_models.types import Flags, Integers, Reals
 
 _VALUES = 8
 _NOTHING, _SMALL = 0.01, 0.1  # of the largest target
@@ -14,9 +13,7 @@ _AWAY = 0.25  # of the largest target: how far above its target a stuck cell is 
 _SPREAD = 0.25  # part of the stuck cells whose targets are in the half of the targets where chance does not lead
 
 
-def find_stuck(
-    cell: NDArray[np.int64], g_uS: Reals, target_uS: Reals, *, has_target: bool
-) -> tuple[NDArray[np.bool_], Reals]:
+def find_stuck(cell: Integers, g_uS: Reals, target_uS: Reals, *, has_target: bool) -> tuple[Flags, Reals]:
     """Readings of cells that are not stuck, and the conductance of each that is, of shape (stuck cells,).
 
     Without targets nobody knows what a cell should have been: cells that never conduct are left out, and are not

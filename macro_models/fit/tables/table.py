@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.macro_models.errors import InputError
 from mho.macro_models.files import FileKind, read_file, unpacked
@@ -23,10 +22,10 @@ from mho.macro_models.fit.lab import (
     unit_factor,
     unit_row,
 )
-from mho.macro_models.types import Reals
+from mho.macro_models.types import Flags, Integers, Reals
 
 
-def kept_and_read(body: NDArray[np.int64], time_s: Reals, temp_C: Reals, read_C: Reals | None) -> tuple[Reals, Reals]:
+def kept_and_read(body: Integers, time_s: Reals, temp_C: Reals, read_C: Reals | None) -> tuple[Reals, Reals]:
     """Temperature in degrees Celsius at which each reading's cell was kept since it was programmed, and was read at.
 
     With a column for the temperature of the reading, ``temp_C`` is that of the bake. Without one a cell that was heated
@@ -85,9 +84,9 @@ class Table:
 
     path: Path
     sha256: str
-    numbers: dict[str, NDArray[np.float64]]
+    numbers: dict[str, Reals]
     """Numeric columns, NaN where a field is empty, each of shape (rows,)."""
-    names: dict[str, NDArray[np.int64]]
+    names: dict[str, Integers]
     """Columns of names, as an integer for each distinct name, each of shape (rows,)."""
 
     @property
@@ -95,7 +94,7 @@ class Table:
         """Rows of the table."""
         return len(next(iter(self.numbers.values())))
 
-    def where(self, chosen: NDArray[np.bool_]) -> "Table":
+    def where(self, chosen: Flags) -> "Table":
         """Some of the rows."""
         return Table(
             self.path, self.sha256, {name: values[chosen] for name, values in self.numbers.items()},
@@ -252,7 +251,7 @@ def _checked(path: Path, places: dict[str, _Place], where: str, volts: bool) -> 
 
 def _measured(
     path: Path, name: str, title: str, fields: list[str], lines: Sequence[int], factor: float, kelvin: bool
-) -> NDArray[np.float64]:
+) -> Reals:
     """The numbers of a column, NaN where a field is empty or cannot have been measured."""
     values = _numbers(path, name, title, fields, lines)
     values = values - 273.15 if kelvin else values if factor == 1.0 else values * factor
@@ -269,7 +268,7 @@ def _measured(
     return np.where(wrong, math.nan, values)
 
 
-def _numbers(path: Path, name: str, title: str, fields: list[str], lines: Sequence[int]) -> NDArray[np.float64]:
+def _numbers(path: Path, name: str, title: str, fields: list[str], lines: Sequence[int]) -> Reals:
     try:
         return np.array([float(field) for field in fields])
     except ValueError:

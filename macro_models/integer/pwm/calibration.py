@@ -43,7 +43,7 @@ from mho.macro_models.integer.pwm.converter import (
     Trim,
 )
 from mho.macro_models.integer.random import Purpose, bits16
-from mho.macro_models.types import Integers
+from mho.macro_models.types import Indices, Integers, Integral
 
 REFERENCE_READS = 16
 """Conversions of a set."""
@@ -53,7 +53,7 @@ SETS = 21
 RANGE_BITS = 15
 """Fraction bits of the range register."""
 
-ReadReference = Callable[[Trim, int, int, int], tuple[NDArray[np.int64], NDArray[np.int64]]]
+ReadReference = Callable[[Trim, int, int, int], tuple[Integers, Integers]]
 """``(trim, u of the positive oscillators, u of the negative ones, number of the first conversion)`` to the counts of a
 set, summed, of both, each of shape (columns,)."""
 
@@ -99,7 +99,7 @@ def calibrate(read: ReadReference, *, columns: int, top: int, windows: int, gain
     low = (top << LEVEL_BITS) // 4
     levels, number = (low, 3 * low), 0
 
-    def search(at: int, codes: range, make: Callable[[NDArray[np.int32]], Trim]) -> NDArray[np.int32]:
+    def search(at: int, codes: range, make: Callable[[Indices], Trim]) -> Indices:
         nonlocal number
         target_counts = REFERENCE_READS * windows * at >> LEVEL_BITS
         code = np.full((2, columns), codes.start, dtype=np.int32)
@@ -126,7 +126,7 @@ def calibrate(read: ReadReference, *, columns: int, top: int, windows: int, gain
     )
 
 
-def _gains(span: NDArray[np.int64], nominal: int, gain: int) -> NDArray[np.int32]:
+def _gains(span: Integers, nominal: int, gain: int) -> Indices:
     """Largest code with ``span (2 code - 1) <= 2 nominal gain``: that nearest to the nominal, from the bits down."""
     gains = np.zeros(len(span), dtype=np.int32)
     for bit in range(GAIN_BITS, -1, -1):
@@ -151,7 +151,7 @@ class Compensation:
     """What the core is given to compensate drift; see :func:`compensate`."""
 
     how: str
-    vectors: NDArray[np.integer]
+    vectors: Integral
     """The stored vectors, (vectors, rows)."""
     stored: Integers
     """What they should give, (vectors, columns)."""

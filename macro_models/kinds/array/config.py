@@ -1,7 +1,7 @@
 """What the models of an array take from a chip description."""
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from mho.macro_models.errors import InputError
 from mho.macro_models.integer.array.operation import Steps, driven
 from mho.macro_models.integer.operation import MAX_BITS, STEP_FRACTION_BITS, Direction, MvmOperation
 from mho.macro_models.programmed import ConductanceGrid
+from mho.macro_models.types import Array
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +111,7 @@ class ArrayConfig(ConductanceGrid):
         """Accumulated product of one conversion at the most current."""
         return round(self.full_uS / self.lsb_uS)
 
-    def load(self, g: NDArray[Any], *, axis: int, unit_uS: float = 1.0) -> NDArray[Any]:
+    def load(self, g: Array, *, axis: int, unit_uS: float = 1.0) -> Array:
         """The same for all columns: :attr:`full_uS`."""
         return np.full(np.sum(g, axis=axis).shape, self.full_uS / unit_uS, dtype=np.float64)
 
