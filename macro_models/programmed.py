@@ -70,10 +70,8 @@ class ConductanceGrid:
     def checked_cells(self, name: str, values: ArrayLike) -> Reals:
         """Conductances of all cells in uS, ``[driven line, converted line]``.
 
-        Raises
-        ------
-        InputError
-            If their shape is not that of the cell map, or one is negative or infinite; ``name`` opens the sentence.
+        Raises InputError if their shape is not that of the cell map, or one is negative or infinite; ``name`` opens the
+        sentence.
         """
         cells, shape = np.asarray(values, dtype=np.float64), self.cell_map.shape
         if cells.shape != shape:
@@ -224,10 +222,7 @@ class ProgrammedCore(Generic[Grid]):
     def variances_of_cells(self) -> tuple[Reals, float] | None:
         """Read-noise variances of all cells in codes, for :data:`NORMAL_ONE`, see :func:`variance_grid`.
 
-        Raises
-        ------
-        InputError
-            If the device's noise is not one of each cell.
+        Raises InputError if the device's noise is not one of each cell.
         """
         if (generator := self.device.read_noise.generator) != "cells":
             raise InputError(
@@ -244,10 +239,7 @@ class ProgrammedCore(Generic[Grid]):
     def checked_inputs(self, op: MvmOperation, masks: Masks, x: ArrayLike) -> Integral:
         """Inputs of a product, of shape (batch, inputs of the direction).
 
-        Raises
-        ------
-        InputError
-            If they or the masks do not fit the core, or the operation its inputs.
+        Raises InputError if they or the masks do not fit the core, or the operation its inputs.
         """
         inputs, width = np.asarray(x), self.config.inputs(op.direction)
         if inputs.ndim != 2 or inputs.shape[1] != width or not np.issubdtype(inputs.dtype, np.integer):

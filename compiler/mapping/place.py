@@ -174,15 +174,11 @@ def place(
     ``noise`` is what each layer with one cell a weight adds to the variance of the network's outputs, up to a common
     factor; None if all add alike. Cells go where they lower it most.
 
-    ``enough`` tells from the inputs of each layer over its rows times copies whether they have cells enough: until
-    then layers grow beyond the cores that are taken anyway, as far as the chip has them, for no more products.
-    ``start`` gives (rows, copies) of each layer, rows of the largest part of one with groups, to start from, which may
-    take more products and cores (:mod:`mho.compiler.mapping.redundancy`).
-
-    Raises
-    ------
-    InputError
-        If a skip map has a wrong size or leaves no usable line, or a core has fewer columns than one output has slices.
+    ``enough`` tells from the inputs of each layer over its rows times copies whether they have cells enough: until then
+    layers grow beyond the cores that are taken anyway, as far as the chip has them, for no more products. ``start``
+    gives (rows, copies) of each layer, rows of the largest part of one with groups, to start from, which may take more
+    products and cores (:mod:`mho.compiler.mapping.redundancy`). Raises InputError if a skip map has a wrong size or
+    leaves no usable line, or a core has fewer columns than one output has slices.
     """
     faults = {} if faults is None else faults
     skip = {} if skip is None else skip

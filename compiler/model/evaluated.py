@@ -69,10 +69,7 @@ class Evaluated:
     def proto(self) -> onnx.ModelProto:
         """The model, once it has been checked.
 
-        Raises
-        ------
-        ValueError
-            If it is none, or has what does not run.
+        Raises ValueError if it is none, or has what does not run.
         """
         try:
             proto = onnx.load_model_from_string(self.model.tobytes())

@@ -45,10 +45,7 @@ class Windows:
 def windows(size: Sequence[int], kernel: Sequence[int], attrs: Attributes) -> Windows:
     """Windows of a channel of ``size`` for ONNX's ``strides``, ``dilations``, ``pads``, ``auto_pad``, ``ceil_mode``.
 
-    Raises
-    ------
-    ValueError
-        If an attribute does not fit the dimensions or no position is left.
+    Raises ValueError if an attribute does not fit the dimensions or no position is left.
     """
     _, pads, counts = positions(size, kernel, attrs)
     if math.prod(counts) * math.prod(kernel) > MOST_INDICES:
@@ -115,10 +112,7 @@ def _combine(size: Sequence[int], axes: Sequence[tuple[Array, ...]]) -> tuple[In
 def transposed_pads(size: Sequence[int], kernel: Sequence[int], attrs: Attributes) -> list[int]:
     """What a ConvTranspose cuts off, all befores, then all afters: its ``pads``, or what leaves its ``output_shape``.
 
-    Raises
-    ------
-    ValueError
-        If an attribute does not fit the dimensions.
+    Raises ValueError if an attribute does not fit the dimensions.
     """
     rank, output_shape, mode = len(size), attrs.get("output_shape"), attrs.get("auto_pad", b"NOTSET")
     full, strides = transposed_size(size, kernel, attrs), _attribute(attrs, "strides", rank, 1)

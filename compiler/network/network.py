@@ -91,10 +91,7 @@ class Network:
     def save(self, path: str | Path) -> None:
         """Writes the file, whole or not at all.
 
-        Raises
-        ------
-        InputError
-            If it cannot be written.
+        Raises InputError if it cannot be written.
         """
         arrays: dict[str, Array] = {}
         content = _write(self, arrays)
@@ -104,10 +101,7 @@ class Network:
     def load(cls, path: str | Path) -> "Network":
         """Reads a file that :meth:`save` wrote.
 
-        Raises
-        ------
-        InputError
-            If it is missing, cut, altered, of another version, or no network file at all.
+        Raises InputError if it is missing, cut, altered, of another version, or no network file at all.
         """
         content, arrays = read_archive(Path(path))
         with reading(path, NETWORK):

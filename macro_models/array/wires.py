@@ -29,10 +29,7 @@ Mode = Literal["current", "voltage"]
 class Wires:
     """Resistances around the cells, in ohms, finite and not negative, 0 a perfect conductor; and what lines settle in.
 
-    Raises
-    ------
-    InputError
-        If a value is negative, infinite or not a number.
+    Raises InputError if a value is negative, infinite or not a number.
     """
 
     r_row_ohm: float = 0.0

@@ -26,10 +26,7 @@ Check = Callable[[np.dtype[Any], tuple[int, ...]], None]
 def _header(stream: BinaryIO) -> tuple[np.dtype[Any], tuple[int, ...], str, int]:
     """Type, shape, order (C or F) of the array that follows, and the bytes that the header has.
 
-    Raises
-    ------
-    ValueError
-        If it is no header of an array of numbers, truth values or text: with a reason.
+    Raises ValueError if it is no header of an array of numbers, truth values or text: with a reason.
     """
     start = stream.read(8)
     wide = 4 if start[6:7] in (b"\x02", b"\x03") else 2
@@ -55,10 +52,7 @@ def _header(stream: BinaryIO) -> tuple[np.dtype[Any], tuple[int, ...], str, int]
 def read_array(stream: BinaryIO, size: int, check: Check | None = None) -> Array:
     """The array of a stream that has ``size`` bytes; ``check`` may refuse its type and shape before it is read.
 
-    Raises
-    ------
-    ValueError
-        If it is none, or has more or fewer bytes than its header says: nothing is allocated then.
+    Raises ValueError if it is none, or has more or fewer bytes than its header says: nothing is allocated then.
     """
     dtype, shape, order, start = _header(stream)
     if check is not None:

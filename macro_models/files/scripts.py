@@ -22,10 +22,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9_./+-]+")
 def script_name(name: str, where: str) -> str:
     """The name, if it is one; ``where`` begins the sentence, as in ``cells.lib: the name of a cell``.
 
-    Raises
-    ------
-    InputError
-        If it is none.
+    Raises InputError if it is none.
     """
     if re.fullmatch(NAME, name) is None:
         raise InputError(f"{where} must be of letters, digits and _, not {name[:60]!r}")
@@ -50,10 +47,7 @@ def is_plain(path: Path) -> bool:
 def plain_folder(*first: Path) -> Path:
     """The first of some folders, and of those of the system for temporary files, whose path is plain.
 
-    Raises
-    ------
-    ToolError
-        If there is none.
+    Raises ToolError if there is none.
     """
     places: Iterable[Path] = (*first, Path(tempfile.gettempdir()), *map(Path, ("/tmp", "/var/tmp", "/dev/shm")))
     folder = next((place for place in places if is_plain(place.absolute()) and place.is_dir()), None)

@@ -51,11 +51,8 @@ class Converter(IntEnum):
 class MvmOperation:
     """Static parameters of one matrix-vector product, the same for every vector of a batch.
 
-    Raises
-    ------
-    InputError
-        If a value is out of range, or if ReLU is asked for inputs of two segments (each segment is
-        converted on its own, so that a sign is known only after both).
+    Raises InputError if a value is out of range, or if ReLU is asked for inputs of two segments (each segment is
+    converted on its own, so that a sign is known only after both).
     """
 
     direction: Direction = Direction.FORWARD
@@ -129,10 +126,7 @@ class MvmOperation:
 class ForwardOperation(MvmOperation):
     """Of a kind of core whose products go forward, whose converters count, and whose duration does not depend on data.
 
-    Raises
-    ------
-    InputError
-        If a value is out of range.
+    Raises InputError if a value is out of range.
     """
 
     early_stop: bool = False
@@ -156,12 +150,8 @@ MASK_SLOTS = 8
 class Masks:
     """The masks of a core, as boolean arrays; an operation selects one of eight word-line and one of eight line masks.
 
-    A single mask of shape (lines,) given for ``wl`` or ``lines`` fills all its slots.
-
-    Raises
-    ------
-    InputError
-        If a shape is wrong.
+    A single mask of shape (lines,) given for ``wl`` or ``lines`` fills all its slots. Raises InputError if a shape is
+    wrong.
     """
 
     wl: Flags

@@ -117,10 +117,7 @@ class ShiftRegister:
     def of(cls, sigma: float, *, g_bits: int, seed: int, core: int) -> "ShiftRegister":
         """From the deviation of a cell in codes, and the core of a chip.
 
-        Raises
-        ------
-        InputError
-            If the deviation is more than 7 % of the range of a cell.
+        Raises InputError if the deviation is more than 7 % of the range of a cell.
         """
         step = round(sigma / 2**g_bits * _STEP_ONE)
         if not 0 <= step < 2**STEP_BITS:

@@ -17,12 +17,7 @@ class SramOperation(ForwardOperation):
 
     An output is the exact sum of inputs times weights in steps of a power of two, to the nearest half step: the step
     code counts as its highest bit. Beyond ``-(2**out_bits - 1) .. 2**out_bits - 1`` it saturates. Products go forward,
-    and their duration does not depend on data.
-
-    Raises
-    ------
-    InputError
-        If a value is out of range.
+    and their duration does not depend on data. Raises InputError if a value is out of range.
     """
 
     kind = "sram"

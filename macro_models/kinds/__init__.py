@@ -38,10 +38,7 @@ class Family:
     def compensation(self, how: str | None) -> str:
         """How drift is compensated if ``how`` is asked for.
 
-        Raises
-        ------
-        InputError
-            If cores of this kind cannot do that.
+        Raises InputError if cores of this kind cannot do that.
         """
         chosen = self.compensations[-1] if how is None else how
         if chosen not in self.compensations:
@@ -60,10 +57,7 @@ def kind_names() -> tuple[str, ...]:
 def family(kind: str) -> Family:
     """The family of a kind.
 
-    Raises
-    ------
-    InputError
-        If there is none of this name.
+    Raises InputError if there is none of this name.
     """
     return module_of(__name__, kind).FAMILY
 
@@ -76,10 +70,7 @@ def model_from_state(state: dict[str, Any]) -> MacroModel:
 def pin_level_macro(model: MacroModel) -> PinLevelMacro:
     """The macro of ``model`` behind its pins.
 
-    Raises
-    ------
-    InputError
-        If its kind has no body behind pins.
+    Raises InputError if its kind has no body behind pins.
     """
     make = family(model.config.kind).pin_level
     if make is None:

@@ -84,10 +84,7 @@ MOST_TOP_COUNTS = 511
 class PwmConfig(ConductanceGrid):
     """What the models take from a chip description; every figure and its source are in the preset ``hermes-core``.
 
-    Raises
-    ------
-    InputError
-        If a value is out of range.
+    Raises InputError if a value is out of range.
     """
 
     kind: ClassVar[str] = "pwm"

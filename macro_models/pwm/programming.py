@@ -20,10 +20,7 @@ _READ = 127
 def device_response(config: PwmConfig, device: DriftDevice, seed: int, core: int) -> DeviceResponse:
     """How the devices of a core answer to pulses.
 
-    Raises
-    ------
-    InputError
-        If the device says nothing of pulses.
+    Raises InputError if the device says nothing of pulses.
     """
     law, shape = device.drift, config.cell_map.shape
     if law.set_uS <= 0.0 or law.melt_to <= law.melt_from:

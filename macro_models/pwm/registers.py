@@ -28,10 +28,7 @@ def converters(config: PwmConfig, device: Device, seed: int, core: int) -> dict[
 def restore(model: PwmModel, registers: Mapping[str, Any]) -> None:
     """Set the registers of a core whose converters have errors; one without is as after reset.
 
-    Raises
-    ------
-    InputError
-        If registers are missing, or are not whole numbers of their ranges, one for each converter.
+    Raises InputError if registers are missing, or are not whole numbers of their ranges, one for each converter.
     """
     n = model.config.lines
 

@@ -19,10 +19,7 @@ from mho.macro_models.types import Array
 class TnsaConfig(ConductanceGrid):
     """What a macro model takes from a chip description.
 
-    Raises
-    ------
-    InputError
-        If a value is out of range.
+    Raises InputError if a value is out of range.
     """
 
     kind: ClassVar[str] = "tnsa"

@@ -64,10 +64,7 @@ ACTIVATIONS: dict[str, Callable[[Flow, Attributes], Flow]] = {
 def gated(a: Flow, b: Flow) -> Flow:
     """The product of a value and its own sigmoid, which is how SiLU is exported.
 
-    Raises
-    ------
-    Unsupported
-        If that is not what the two are.
+    Raises Unsupported if that is not what the two are.
     """
     for x, gate in ((a, b), (b, a)):
         op = gate.node.operation

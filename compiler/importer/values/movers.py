@@ -39,10 +39,7 @@ def data_inputs(op: Op) -> tuple[int, ...]:
 def move(op: Op, inputs: Sequence[Value | None], opset: int) -> tuple[Flow, ...]:
     """What a mover makes of its elements, those of constants among them.
 
-    Raises
-    ------
-    Unsupported
-        If it computes with them.
+    Raises Unsupported if it computes with them.
     """
     positions = [k for k in data_inputs(op) if k < len(inputs)]
     numbered: list[Array | None] = [None if isinstance(x, Flow) else x for x in inputs]

@@ -41,10 +41,7 @@ def check_convolution(
 ) -> Windows:
     """The windows of a Conv, by the shapes of its inputs.
 
-    Raises
-    ------
-    ValueError
-        If they do not fit each other.
+    Raises ValueError if they do not fit each other.
     """
     channels, *size = shape[1:]
     groups, kernel = int(attrs.get("group", 1)), list(weight[2:])

@@ -246,12 +246,7 @@ class Writer:
         """Instructions whose descriptors beyond those that the tile has are written before each use.
 
         All of those have the last place of their kind. A walk begins anew when it is written, a product too: this is
-        for layers and windows that have one position in an image.
-
-        Raises
-        ------
-        NoRoomError
-            If others are too many.
+        for layers and windows that have one position in an image. Raises NoRoomError if others are too many.
         """
         result = list[Code]()
         for one in code:

@@ -25,12 +25,7 @@ def tile_graph(program: Program, entry: Image, moved: Iterable[int] = (), apart:
     """The graph of a program whose input is ``entry``.
 
     A stage that has no form on tiles goes to the host, and so do those that are ``moved``. With stages ``apart`` a node
-    begins.
-
-    Raises
-    ------
-    InputError
-        If something has no form on tiles.
+    begins. Raises InputError if something has no form on tiles.
     """
     moved = set(moved)
     while True:

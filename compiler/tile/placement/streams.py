@@ -101,12 +101,7 @@ def place_nodes(
     the tile of a copy it would be done between two rows of that, in a hurry.
 
     Flows and slots are as many as there would have to be: :func:`mho.compiler.tile.placement.sharing.shared` makes them
-    fit.
-
-    Raises
-    ------
-    NoRoomError
-        If a tile has no context left.
+    fit. Raises NoRoomError if a tile has no context left.
     """
     if isinstance(watched, bool):
         watched = range(len(graph.values)) if watched else ()

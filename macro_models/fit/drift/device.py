@@ -108,10 +108,7 @@ def drift_device(
 ) -> DriftDevice:
     """A device with the law of drift that agrees best with measured cells.
 
-    Raises
-    ------
-    InputError
-        As :func:`fit_drift`.
+    Raises InputError as :func:`fit_drift`.
     """
     chosen = of_one_temperature(data)
     limits = target_range(chosen, g_min_uS, g_max_uS)

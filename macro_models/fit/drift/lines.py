@@ -93,10 +93,7 @@ def lines_of_cells(cell: Integers, time_s: Reals, log_g: Reals, t_c_s: float, w:
 def readings_of(data: Measurements, above_uS: float = 0.0) -> Readings:
     """The readings of cells that were read at three times or more above ``above_uS``, where they end.
 
-    Raises
-    ------
-    InputError
-        If fewer than ten cells were.
+    Raises InputError if fewer than ten cells were.
     """
     good = data.g_uS > 0.0
     if above_uS > 0.0:

@@ -73,12 +73,8 @@ def renamed(
     """Where the columns are that are understood: (place, title, factor to their unit, whether they are in kelvin).
 
     With them come the columns whose unit was given apart from their names. ``known`` are the names that are understood,
-    in other units as well.
-
-    Raises
-    ------
-    InputError
-        If a column is there twice, is missing though it was named, or its unit is not one of it.
+    in other units as well. Raises InputError if a column is there twice, is missing though it was named, or its unit is
+    not one of it.
     """
     titles = [_IN_BRACKETS.match(title) for title in header]
     bare = [match[1] if match else title for match, title in zip(titles, header, strict=True)]

@@ -201,13 +201,8 @@ def add_pulses(device: Device, data: Pulses, progress: Callable[[int, int], None
     """The device with the response to the pulses of the data, and the cells that pulses do not move.
 
     Stuck cells that the device has already, from readings over time, stay. Where a response cannot be fitted, but runs
-    of identical pulses can, the device has these alone, and a warning says why.
-
-    Raises
-    ------
-    InputError
-        As in :func:`fit_pulses`, if there are no runs of identical pulses
-        either.
+    of identical pulses can, the device has these alone, and a warning says why. Raises InputError as in
+    :func:`fit_pulses`, if there are no runs of identical pulses either.
     """
     update, doubts = fit_updates(data), list[str]()
     if update.model:

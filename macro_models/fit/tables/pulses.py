@@ -52,12 +52,8 @@ def split_pulses(table: Table, cell: Integers, g_uS: Reals) -> tuple[Pulses | No
     A cell is pulsed if it has readings after at least two pulses: a row for each, with the amplitude ``pulse_V``, rows
     in the order of ``pulse_n``, or of the file without that column. A row without an amplitude, or with pulse number 0,
     is a reading before the first pulse. Of a pulsed cell, readings after the last pulse at several times are readings
-    over time as well. Rows without an amplitude of cells that are not pulsed are readings over time.
-
-    Raises
-    ------
-    InputError
-        If there are amplitudes and cells have no names.
+    over time as well. Rows without an amplitude of cells that are not pulsed are readings over time. Raises InputError
+    if there are amplitudes and cells have no names.
     """
     everything = np.ones(table.rows, dtype=bool)
     if "pulse_V" not in table.numbers:

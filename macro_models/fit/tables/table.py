@@ -105,10 +105,7 @@ class Table:
 def parse_columns(text: str) -> dict[str, str]:
     """``"t_s=time,g_S=G"`` as a mapping from what is understood to what the header says (or a number from 1).
 
-    Raises
-    ------
-    InputError
-        If a part is not of this form, or its name is not known.
+    Raises InputError if a part is not of this form, or its name is not known.
     """
     columns: dict[str, str] = {}
     for part in text.split(","):

@@ -18,12 +18,7 @@ class ArrayOperation(ForwardOperation):
 
     An output is the sum of the codes of its conversions, shifted as bits of the input are, in half steps: even numbers,
     or odd ones of converters of one bit. Beyond ``-(2**out_bits - 1) .. 2**out_bits - 1`` it saturates. Products go
-    forward, and their duration does not depend on data.
-
-    Raises
-    ------
-    InputError
-        If a value is out of range.
+    forward, and their duration does not depend on data. Raises InputError if a value is out of range.
     """
 
     kind = "array"

@@ -37,10 +37,7 @@ GAIN_BITS = 4
 class WriteParameters:
     """Registers of the engine.
 
-    Raises
-    ------
-    InputError
-        If a value is out of range.
+    Raises InputError if a value is out of range.
     """
 
     margin: int = 5

@@ -20,10 +20,7 @@ from mho.macro_models.types import Array
 class ArrayConfig(ConductanceGrid):
     """What the models take from a chip description; every figure and its source are in the preset ``array-128``.
 
-    Raises
-    ------
-    InputError
-        If a value is out of range.
+    Raises InputError if a value is out of range.
     """
 
     kind: ClassVar[str] = "array"

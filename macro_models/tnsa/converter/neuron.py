@@ -46,10 +46,7 @@ _WIDTH = COUNT_TOP + 2  # thresholds of a line: counts from 0, and one that noth
 class Neuron:
     """Amplifier, capacitors and per-cycle errors of the converters.
 
-    Raises
-    ------
-    InputError
-        If a value is out of range.
+    Raises InputError if a value is out of range.
     """
 
     amplifier_gain: float = 0.0

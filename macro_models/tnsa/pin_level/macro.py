@@ -48,12 +48,8 @@ class PinLevelTnsa:
         """Sample the converted lines once and integrate.
 
         ``positive`` and ``negative`` are the registers of the driven lines, ``wl`` the word lines; all of shape
-        (lines,).
-
-        Raises
-        ------
-        ToolError
-            If a line is driven to both sides, or direction or word lines change within a conversion.
+        (lines,). Raises ToolError if a line is driven to both sides, or direction or word lines change within a
+        conversion.
         """
         if (positive & negative).any():
             raise ToolError(f"line {int(np.argmax(positive & negative))} is driven to both sides")
