@@ -3,7 +3,7 @@
 A layer that takes longest holds up all others. Where cores are free its weights stand in several of them: copy ``t`` of
 ``n`` computes rows ``t``, ``t + n``, ... of what the layer makes, and a choice of elements puts the rows together
 again. Copies of a layer of one position are dealt images: copy ``t`` computes images ``t``, ``t + n``, ..., which a
-stage before them sends it (:mod:`mho.compiler.tile.graph.interleave`). Each copy is
+stage before them sends it (:mod:`mho.compiler.tile.graph.images`). Each copy is
 a layer of its own, with cells, operations and noise of its own, so that every backend runs the same network and gives
 the same bits; nothing is calibrated anew, since copies hold the same weights.
 """
@@ -22,8 +22,7 @@ from mho.compiler.model.stages import Gather, Linear, Step
 from mho.compiler.network import CoreImage, Network
 from mho.compiler.network.file.stages import MOST_TURNS
 from mho.compiler.program import Call, Layer, Program, Stage
-from mho.compiler.tile.graph.images import images_of, outputs_in
-from mho.compiler.tile.graph.interleave import deal, sum_of_interleaved
+from mho.compiler.tile.graph.images import deal, images_of, outputs_in, sum_of_interleaved
 from mho.compiler.tile.lowering.geometry import Image, rows_in_turns
 from mho.compiler.tile.refusal import Refusal
 from mho.hw.config import Chip

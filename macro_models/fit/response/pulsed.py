@@ -27,8 +27,8 @@ from mho.macro_models.errors import InputError
 from mho.macro_models.fit.response.identified import about_moves, agreement, moves
 from mho.macro_models.fit.response.side import PARAMETERS, SEEN, Found, Side, deviation
 from mho.macro_models.fit.response.updates import fit_updates
+from mho.macro_models.fit.tables.censored import stuck_section
 from mho.macro_models.fit.tables.pulses import LEAST_PULSES, Pulses
-from mho.macro_models.fit.tables.stuck import stuck_section
 from mho.macro_models.types import Flags, Reals
 
 _LEAST_NOISE_US = 1e-4

@@ -16,10 +16,10 @@ from mho.macro_models.fit.tables.censored import (
     about_piles,
     about_unread,
     about_worn,
+    find_stuck,
     from_zero,
 )
 from mho.macro_models.fit.tables.pulses import Pulses, split_pulses
-from mho.macro_models.fit.tables.stuck import find_stuck
 from mho.macro_models.fit.tables.table import Table, kept_and_read, read_table
 from mho.macro_models.types import Flags, Integers, Reals
 

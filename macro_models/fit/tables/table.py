@@ -10,18 +10,8 @@ import numpy as np
 
 from mho.macro_models.errors import InputError
 from mho.macro_models.files import FileKind, read_file, unpacked
-from mho.macro_models.fit.lab import (
-    CONVERTED,
-    MISSING,
-    Sheet,
-    check_units,
-    is_number,
-    read_sheet,
-    renamed,
-    tidy,
-    unit_factor,
-    unit_row,
-)
+from mho.macro_models.fit.lab.sheet import MISSING, Sheet, is_number, read_sheet
+from mho.macro_models.fit.lab.titles import CONVERTED, check_units, renamed, tidy, unit_factor, unit_row
 from mho.macro_models.types import Flags, Integers, Reals
 
 
@@ -125,10 +115,11 @@ def read_table(path: Path, columns: Mapping[str, str] | None = None) -> Table:
     ----------
     path
         The file. It is unpacked if it begins as a gzip file does. What encodings, delimiters and notations of numbers
-        it may have, :func:`mho.macro_models.fit.lab.read_sheet` says. Below the header there may be a row of units.
+        it may have, :func:`~mho.macro_models.fit.lab.sheet.read_sheet` says. Below the header may be a row of units.
     columns
         See :func:`parse_columns`. Where all are numbers, the file has no header. A conductance, resistance or current
-        called ``*`` says that the table is wide (:mod:`mho.macro_models.fit.lab.wide`); ``v_read_V`` may be a number.
+        called ``*`` says that the table is wide (:func:`~mho.macro_models.fit.lab.titles.tidy`); ``v_read_V`` may be a
+        number.
 
     Raises
     ------
