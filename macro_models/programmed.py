@@ -53,8 +53,8 @@ class ConductanceGrid:
         raise NotImplementedError
 
     def inputs(self, direction: Direction) -> int:
-        """Input codes of a product."""
-        raise NotImplementedError
+        """Input codes of a product: one a row of weights."""
+        return self.cell_map.rows
 
     @property
     def lsb_uS(self) -> float:
@@ -103,7 +103,7 @@ Grid = TypeVar("Grid", bound=ConductanceGrid)
 class ProgrammedCore(Generic[Grid]):
     """Cells of one core of one chip, as they are some time after programming.
 
-    A kind has ``from_state``, and ``_begin``, which is called when everything below is set.
+    A kind has ``_begin``, which is called when everything below is set.
 
     Parameters
     ----------
@@ -129,6 +129,11 @@ class ProgrammedCore(Generic[Grid]):
     InputError
         If an argument is not as above.
     """
+
+    CONFIG: ClassVar[type[Any]]
+    """Class of the configurations."""
+    OPERATION: ClassVar[type[MvmOperation]] = MvmOperation
+    """Class of the operations."""
 
     config: Grid
 
@@ -161,12 +166,20 @@ class ProgrammedCore(Generic[Grid]):
         return model
 
     @classmethod
-    def _restored(cls, config: Grid, state: Mapping[str, Any]) -> Self:
+    def from_state(cls, state: Mapping[str, Any]) -> Self:
+        """The model that :meth:`state` described."""
+        model = cls._restored(state)
+        model._begin()
+        return model
+
+    @classmethod
+    def _restored(cls, state: Mapping[str, Any]) -> Self:
         """The cells that :meth:`state` described, before ``_begin``."""
         model = cls.__new__(cls)
         model._set(
-            config, np.ascontiguousarray(state["cells"], dtype=np.int32), device_from_dict(state["device"]),
-            state["seed"], state["core"], state["time_s"], state["temp_C"], frozenset(state["causes"]),
+            cls.CONFIG.from_dict(state["config"]), np.ascontiguousarray(state["cells"], dtype=np.int32),
+            device_from_dict(state["device"]), state["seed"], state["core"], state["time_s"], state["temp_C"],
+            frozenset(state["causes"]),
             np.ascontiguousarray(state["origin"], dtype=np.int32) if "origin" in state else None,
         )
         return model
@@ -236,11 +249,20 @@ class ProgrammedCore(Generic[Grid]):
         sigma = self.device.normal_noise_uS(self.cells * lsb, self.time_s, origin)
         return variance_grid((sigma / lsb / NORMAL_ONE) ** 2)
 
+    def supports(self, op: MvmOperation) -> bool:
+        """Whether this macro carries out such operations."""
+        return isinstance(op, self.OPERATION)
+
     def checked_inputs(self, op: MvmOperation, masks: Masks, x: ArrayLike) -> Integral:
         """Inputs of a product, of shape (batch, inputs of the direction).
 
-        Raises InputError if they or the masks do not fit the core, or the operation its inputs.
+        Raises InputError if they, the masks or the operation do not fit the core.
         """
+        if not isinstance(op, self.OPERATION):
+            raise InputError(
+                f"operation must be {self.OPERATION.__name__} for a core of kind {self.config.kind}, "
+                f"not {type(op).__name__}"
+            )
         inputs, width = np.asarray(x), self.config.inputs(op.direction)
         if inputs.ndim != 2 or inputs.shape[1] != width or not np.issubdtype(inputs.dtype, np.integer):
             raise InputError(f"inputs must be integers of shape (batch, {width}), not {inputs.dtype} of {inputs.shape}")

@@ -66,13 +66,7 @@ class Wires:
 
     def turned(self) -> "Wires":
         """Wires as the other direction sees them: rows and columns change places."""
-        return Wires(
-            r_row_ohm=self.r_col_ohm,
-            r_col_ohm=self.r_row_ohm,
-            r_driver_ohm=self.r_driver_ohm,
-            r_sense_ohm=self.r_sense_ohm,
-            settle_uS=self.settle_uS,
-        )
+        return replace(self, r_row_ohm=self.r_col_ohm, r_col_ohm=self.r_row_ohm)
 
 
 def flip(a: Reals) -> Reals:

@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mho.macro_models.cells.programming import chip_code
+from mho.macro_models.cells.programming import CellDraws
 from mho.macro_models.devices.device import Device
-from mho.macro_models.integer.random import NORMAL_ONE, NORMAL_TABLE, Purpose, bits16, normal_blocks
+from mho.macro_models.integer.random import NORMAL_ONE, Purpose, normal_blocks
 from mho.macro_models.types import Flags, Integers, Integral, Reals
 
 RELAX_STEP = 9
@@ -53,7 +52,8 @@ class SettledCells:
             since = int(waits) * self.wait_s + time_s
             if since <= 0.0 or not chosen.size:
                 continue
-            settled = device.settled(self.left_uS[chosen], _SettledDraws(self.seed, self.core, chosen), since, temp_C)
+            draws = CellDraws(self.seed, self.core, (int(chosen.max()) + 1,), chosen)
+            settled = device.settled(self.left_uS[chosen], draws, since, temp_C)
             if settled is not None:
                 changed[chosen] = settled
                 continue
@@ -80,7 +80,7 @@ class SettledCells:
         """Where in the distribution of their change ``cells`` are."""
         return device.change_codes(
             since, temp_C, lambda k: self._draw(cells, LOST_STEP + k if k else RELAX_STEP),
-            lambda: chip_code(self.seed, 1),
+            lambda: CellDraws(self.seed, self.core, ()).chip(1),
         )
 
     def _draw(self, cells: Integers, step: int = RELAX_STEP) -> Integers:
@@ -88,22 +88,3 @@ class SettledCells:
         number = self.pulses[cells].astype(np.int64)
         drawn = normal_blocks(Purpose.PULSE, seed=self.seed, core=self.core, block=cells, op_id=number >> 3, step=step)
         return drawn[np.arange(len(cells)), number & 7].astype(np.int64)
-
-
-@dataclass(frozen=True, eq=False)
-class _SettledDraws:
-    """Draws of some cells, each kept for the cell's life, see :class:`mho.macro_models.devices.memory.Draws`."""
-
-    seed: int
-    core: int
-    cells: Integers
-
-    def uniform(self, purpose: Purpose, step: int = 0) -> NDArray[np.uint16]:
-        items = int(self.cells.max()) + 1
-        return bits16(purpose, seed=self.seed, core=self.core, items=items, step=step)[self.cells]
-
-    def normal(self, purpose: Purpose, step: int = 0) -> NDArray[np.int16]:
-        return NORMAL_TABLE.take(self.uniform(purpose, step), mode="clip")
-
-    def chip(self, which: int) -> int:
-        return chip_code(self.seed, which)

@@ -9,7 +9,7 @@ import numpy as np
 from mho.macro_models.cell_map import CellMap
 from mho.macro_models.devices.device import Device
 from mho.macro_models.errors import InputError, check_numbers
-from mho.macro_models.integer.operation import STEP_FRACTION_BITS, Direction
+from mho.macro_models.integer.operation import STEP_FRACTION_BITS
 from mho.macro_models.integer.pwm.converter import LEVEL_BITS, LEVEL_TOP
 from mho.macro_models.integer.pwm.operation import MAGNITUDE_BITS
 from mho.macro_models.programmed import ConductanceGrid
@@ -156,10 +156,6 @@ class PwmConfig(ConductanceGrid):
         kind = DeviceQuads if self.devices == 2 else FilledDevices
         lines = kind(self.lines, self.lines).lines_of(self.absent_rows)
         return kind(self.lines, self.lines, tuple(lines.ravel().tolist()))
-
-    def inputs(self, direction: Direction) -> int:
-        """Input codes of a product: one a row of weights. There are only forward products."""
-        return self.lines
 
     @property
     def window_ns(self) -> float:

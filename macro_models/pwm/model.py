@@ -1,16 +1,18 @@
 """A phase-change core: devices, and the matrix-vector products that they give."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mho.macro_models.devices.device import Device
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.operation import STEP_FRACTION_BITS, Masks, MvmOperation
 from mho.macro_models.integer.pwm.calibration import (
     PRODUCT_READS,
     REFERENCE_READS,
+    REGISTERS,
     Calibration,
     Compensation,
     calibrate,
@@ -21,7 +23,6 @@ from mho.macro_models.integer.pwm.converter import (
     COUNT_BITS,
     NEGATIVE,
     POSITIVE,
-    DigitalUnits,
     Oscillators,
     Trim,
     Whole,
@@ -34,7 +35,7 @@ from mho.macro_models.macro import MvmResult
 from mho.macro_models.programmed import ProgrammedCore
 from mho.macro_models.pwm.config import PwmConfig
 from mho.macro_models.pwm.sensing import Key, NarrowProduct, made_oscillators
-from mho.macro_models.types import Array, Flags, Indices, Integers, Integral, Reals
+from mho.macro_models.types import Array, Flags, Integers, Integral, Reals
 
 _BLOCK = 128  # vectors at a time
 _HALF_PHASE = float(1 << COUNT_BITS - 1)
@@ -49,27 +50,19 @@ class PwmModel(ProgrammedCore[PwmConfig]):
     :class:`~mho.macro_models.programmed.ProgrammedCore` has the parameters.
     """
 
+    CONFIG, OPERATION = PwmConfig, PwmOperation
+
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> "PwmModel":
         """The model that :meth:`state` described."""
-        def held(name: str) -> Indices:
-            return np.ascontiguousarray(state[name], dtype=np.int32)
-
-        calibration = Calibration(
-            trim=Trim(gain=held("trim_gain"), curve=held("trim_curve")),
-            digital=DigitalUnits(gain=held("gain"), offset=held("offset")), range_code=state["range_code"],
-        )
-        model = cls._restored(PwmConfig.from_dict(state["config"]), state)
-        model._begin(calibration)
+        registers = {name: np.ascontiguousarray(state[name], dtype=np.int32) for name in REGISTERS}
+        model = cls._restored(state)
+        model._begin(Calibration.of(registers, state["range_code"]))
         return model
 
     def state(self) -> dict[str, Any]:
         """Everything that :meth:`from_state` needs: arrays, and JSON types."""
-        trim, digital = self.calibration.trim, self.calibration.digital
-        return {
-            **super().state(), "trim_gain": trim.gain, "trim_curve": trim.curve, "gain": digital.gain,
-            "offset": digital.offset, "range_code": self.calibration.range_code,
-        }
+        return {**super().state(), **self.calibration.registers, "range_code": self.calibration.range_code}
 
     def _begin(self, calibration: Calibration | None = None) -> None:
         config, device = self.config, self.device
@@ -268,7 +261,7 @@ class PwmModel(ProgrammedCore[PwmConfig]):
 
         Duration does not depend on data: ``steps`` are 0.
         """
-        operation, inputs = self._operation(op), self.checked_inputs(op, masks, x)
+        inputs, operation = self.checked_inputs(op, masks, x), cast("PwmOperation", op)
         ids = np.broadcast_to(np.asarray(op_id, dtype=np.uint64), inputs.shape[:1])
         key, enabled = self.key(masks.word_lines(op)), masks.enabled(op)
         codes = np.empty((len(inputs), self.config.lines), dtype=np.int16)
@@ -285,15 +278,10 @@ class PwmModel(ProgrammedCore[PwmConfig]):
         columns: Integral,
     ) -> NarrowProduct:
         """See :func:`mho.macro_models.macro.bind`."""
-        operation = self._operation(op)
         return NarrowProduct(
-            self.counters, operation, self.key(masks.word_lines(op)), masks.enabled(op), self.trimmed,
+            self.counters, cast("PwmOperation", op), self.key(masks.word_lines(op)), masks.enabled(op), self.trimmed,
             self.calibration, rows=rows, taken=taken, inputs=inputs, columns=columns,
         )
-
-    def supports(self, op: MvmOperation) -> bool:
-        """Whether this macro carries out such operations."""
-        return isinstance(op, PwmOperation)
 
     def full_scale(self, op: MvmOperation, masks: Masks, x: ArrayLike) -> float:
         """Step code at which the largest product of a batch counts just to the end of the converter's range."""
@@ -302,7 +290,28 @@ class PwmModel(ProgrammedCore[PwmConfig]):
         full = np.abs(product).max(initial=0.0) * self.config.lsb_uS / self.config.full_conductance_uS
         return float(full) / max(op.max_steps, 1) * 2**STEP_FRACTION_BITS
 
-    def _operation(self, op: MvmOperation) -> PwmOperation:
-        if not isinstance(op, PwmOperation):
-            raise InputError("operation must be a PwmOperation for a core of kind pwm")
-        return op
+
+def converters(config: PwmConfig, device: Device, seed: int, core: int) -> dict[str, Any]:
+    """What the core's own calibration finds, as JSON types: network files keep it."""
+    empty = np.zeros(config.cell_map.shape)
+    model = PwmModel.from_measured(config, empty, device=device, seed=seed, core=core, causes=frozenset({"adc"}))
+    return {name: values.tolist() for name, values in model.calibration.registers.items()}
+
+
+def restore(model: PwmModel, registers: Mapping[str, Any]) -> None:
+    """Set the registers of a core whose converters have errors; one without is as after reset.
+
+    Raises InputError if registers are missing, or are not whole numbers of their ranges, one for each converter.
+    """
+    checked = {}
+    for name, (sides, low, high) in REGISTERS.items():
+        shape = (*sides, model.config.lines)
+        try:
+            values = np.array(registers[name])
+        except (KeyError, TypeError, ValueError):
+            values = np.zeros(0)
+        if values.shape != shape or values.dtype.kind != "i" or values.min() < low or values.max() > high:
+            raise InputError(f"calibration.converters: {name} must be whole numbers {low} to {high} of shape {shape}")
+        checked[name] = values.astype(np.int32)
+    if model.has_converter_errors:
+        model.calibration = Calibration.of(checked, model.calibration.range_code)

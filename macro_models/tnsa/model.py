@@ -1,7 +1,5 @@
 """A transposable macro: cells, and the matrix-vector products that they give in both directions."""
 
-from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -29,12 +27,7 @@ class TnsaModel(SensedCore):
     :class:`~mho.macro_models.programmed.ProgrammedCore` has the parameters.
     """
 
-    @classmethod
-    def from_state(cls, state: Mapping[str, Any]) -> "TnsaModel":
-        """The model that :meth:`state` described."""
-        model = cls._restored(TnsaConfig.from_dict(state["config"]), state)
-        model._begin()
-        return model
+    CONFIG = TnsaConfig
 
     def charge(self, key: Key, x: ArrayLike, op_id: ArrayLike) -> Integers:
         """Charges ``A = 2 a + o + 2 noise`` of one conversion: odd integers, of shape (batch, lines).

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.macro_models.cells.programming import cell_draws
+from mho.macro_models.cells.programming import CellDraws
 from mho.macro_models.devices import Device
 from mho.macro_models.integer.random import LANES, Purpose, bits_of_blocks
 from mho.macro_models.types import Array, Flags, Indices, Integers, Reals
@@ -39,7 +39,7 @@ class CoreTraps:
         """The traps of ``cells``, codes of ``lsb_uS`` each; None if there are none."""
         if not device.telegraph.acts:
             return None
-        drawn = device.telegraph.drawn(cells.astype(np.float64) * lsb_uS, cell_draws(seed, core, cells.shape))
+        drawn = device.telegraph.drawn(cells.astype(np.float64) * lsb_uS, CellDraws(seed, core, cells.shape))
         size = drawn.amplitude_uS / lsb_uS * GRID
         high = np.rint(size * (1.0 - drawn.occupancy / 65536.0)).astype(np.int64)
         low = -np.rint(size * (drawn.occupancy / 65536.0)).astype(np.int64)

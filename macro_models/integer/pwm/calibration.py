@@ -26,7 +26,7 @@ Nothing is divided: each register is the largest code whose product with one sum
 search from the highest bit down. Sums have 64 bits.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -35,6 +35,7 @@ from numpy.typing import NDArray
 from mho.macro_models.integer.pwm.converter import (
     CURVE_TRIMS,
     GAIN_BITS,
+    GAIN_MOST,
     GAIN_TRIMS,
     LEVEL_BITS,
     OFFSET_RANGE,
@@ -52,6 +53,12 @@ SETS = 21
 
 RANGE_BITS = 15
 """Fraction bits of the range register."""
+
+REGISTERS = {
+    "trim_gain": ((2,), GAIN_TRIMS[0], GAIN_TRIMS[-1]), "trim_curve": ((2,), CURVE_TRIMS[0], CURVE_TRIMS[-1]),
+    "gain": ((), 0, GAIN_MOST), "offset": ((), *OFFSET_RANGE),
+}
+"""Registers by name: dimensions before that of the columns, least and largest."""
 
 ReadReference = Callable[[Trim, int, int, int], tuple[Integers, Integers]]
 """``(trim, u of the positive oscillators, u of the negative ones, number of the first conversion)`` to the counts of a
@@ -73,6 +80,21 @@ class Calibration:
     def reset(cls, columns: int, gain: int) -> "Calibration":
         """After reset: nothing is corrected, ``gain`` is the nominal digital gain."""
         return cls(trim=Trim.reset(columns), digital=DigitalUnits.reset(columns, gain))
+
+    @property
+    def registers(self) -> dict[str, Indices]:
+        """The trims of both oscillators, digital gains and offsets, by name."""
+        return {
+            "trim_gain": self.trim.gain, "trim_curve": self.trim.curve, "gain": self.digital.gain,
+            "offset": self.digital.offset,
+        }
+
+    @classmethod
+    def of(cls, registers: Mapping[str, Indices], range_code: int = 1 << RANGE_BITS) -> "Calibration":
+        """Inverse of :attr:`registers`."""
+        trim = Trim(gain=registers["trim_gain"], curve=registers["trim_curve"])
+        digital = DigitalUnits(gain=registers["gain"], offset=registers["offset"])
+        return cls(trim=trim, digital=digital, range_code=range_code)
 
     def step_code(self, step_code: int) -> int:
         """The step code at the macro's pins for that of an operation, 1..65535."""

@@ -11,7 +11,7 @@ from mho.macro_models.cell_map import CellMap, ColumnPairs, OffsetCells
 from mho.macro_models.devices.device import Device
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.array.operation import Steps, driven
-from mho.macro_models.integer.operation import MAX_BITS, STEP_FRACTION_BITS, Direction, MvmOperation
+from mho.macro_models.integer.operation import MAX_BITS, STEP_FRACTION_BITS, MvmOperation
 from mho.macro_models.programmed import ConductanceGrid
 from mho.macro_models.types import Array
 
@@ -88,10 +88,6 @@ class ArrayConfig(ConductanceGrid):
     def middle(self) -> int:
         """Code of the cells of the reference column."""
         return round((self.g_min_uS + self.g_max_uS) / 2.0 / self.lsb_uS)
-
-    def inputs(self, direction: Direction) -> int:
-        """Input codes of a product: one a row."""
-        return self.rows
 
     @property
     def full_conductance_uS(self) -> float:

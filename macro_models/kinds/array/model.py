@@ -1,8 +1,6 @@
 """A programmed array, and the matrix-vector products that it gives."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -45,12 +43,7 @@ class ArrayModel(ProgrammedCore[ArrayConfig]):
     :class:`~mho.macro_models.programmed.ProgrammedCore` has the parameters.
     """
 
-    @classmethod
-    def from_state(cls, state: Mapping[str, Any]) -> "ArrayModel":
-        """The model that :meth:`state` described."""
-        model = cls._restored(ArrayConfig.from_dict(state["config"]), state)
-        model._begin()
-        return model
+    CONFIG, OPERATION = ArrayConfig, ArrayOperation
 
     def _begin(self) -> None:
         config, device = self.config, self.device
@@ -158,8 +151,6 @@ class ArrayModel(ProgrammedCore[ArrayConfig]):
 
     def mvm(self, op: MvmOperation, masks: Masks, x: ArrayLike, op_id: ArrayLike) -> MvmResult:
         """Matrix-vector products of a batch; see :meth:`mho.macro_models.macro.MacroModel.mvm`."""
-        if not self.supports(op):
-            raise InputError("operation must be an ArrayOperation for a core of kind array")
         inputs, config = self.checked_inputs(op, masks, x), self.config
         ids = np.broadcast_to(np.asarray(op_id, dtype=np.uint64), inputs.shape[:1])
         key = self.key(masks.word_lines(op))
@@ -191,10 +182,6 @@ class ArrayModel(ProgrammedCore[ArrayConfig]):
             sign = -1 if self.config.chop and steps.chopped(step, op) else 1
             conversions.append((sign * steps.weight(step), step, sign * driven(steps, inputs, step)))
         return conversions
-
-    def supports(self, op: MvmOperation) -> bool:
-        """Whether this macro carries out such operations."""
-        return isinstance(op, ArrayOperation)
 
     def full_scale(self, op: MvmOperation, masks: Masks, x: ArrayLike) -> float:
         """Step code at which the largest product of a conversion is just the end of the converter's range."""
