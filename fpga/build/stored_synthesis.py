@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from shutil import copyfile
 
+from mho.macro_models.files import parse_json
 from mho.macro_models.output import write_output
 
 FOLDER = "synthesis"
@@ -39,7 +40,7 @@ def take(work: Path, folder: Path, names: Iterable[str], inputs: str) -> bool:
     """Copy what was kept of these inputs into ``work``; False if there is nothing of them, or it is damaged."""
     source = folder / FOLDER
     try:
-        record = json.loads((source / _RECORD).read_bytes())
+        record = parse_json((source / _RECORD).read_bytes())
         hashes = {name: _sha256((source / name).read_bytes()) for name in names}
     except (OSError, ValueError):
         return False

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+import json
 import os
 import re
 import stat
@@ -160,13 +161,36 @@ def _check_values(tree: object) -> None:
     for _ in range(_DEEPEST):
         if any(isinstance(value, int) and value.bit_length() > 63 for value in level):
             raise ValueError("an integer has more than 64 bits")
-        level = [
-            item for value in level if isinstance(value, (dict, list))
-            for item in (value.values() if isinstance(value, dict) else value)
-        ]
+        level = _inside(level)
         if not level:
             return
     raise RecursionError
+
+
+def _inside(level: list[object]) -> list[object]:
+    """What the tables and the lists among some values hold."""
+    return [
+        item for value in level if isinstance(value, (dict, list))
+        for item in (value.values() if isinstance(value, dict) else value)
+    ]
+
+
+_DEEPEST_JSON = 64
+"""What we write has some ten levels; many hundred can be parsed, and end whatever goes through them later."""
+
+
+def parse_json(text: str | bytes) -> Any:
+    """The content of a JSON file; raises ValueError, for :func:`reading`, where it is none or is nested deeper."""
+    try:
+        tree = json.loads(text)
+        level = [tree]
+        for _ in range(_DEEPEST_JSON):
+            level = _inside(level)
+        if not level:
+            return tree
+    except RecursionError:
+        pass
+    raise ValueError(f"more than {_DEEPEST_JSON} levels are nested")
 
 
 def read_toml(path: Path, kind: FileKind) -> tuple[str, dict[str, Any]]:

@@ -1,8 +1,8 @@
 """What comes from others and goes into scripts and commands of other tools: names that none reads as more than that.
 
-Scripts of Yosys, OpenSTA, Tcl and the like have rules of quoting that differ, and some have none. So nothing is quoted,
-Scripts of Yosys, OpenSTA, Tcl and the like have rules of quoting that differ, or none. So nothing is quoted,
-the tool runs, and which has a plain path (:func:`plain_folder`) where the tool makes absolute ones of them.
+Scripts of Yosys, OpenSTA, Tcl and the like have rules of quoting that differ, and some have none. So nothing is quoted
+but for Make: names are checked against :data:`NAME`, and files have names of ours (:func:`plain_file`) in a folder
+where the tool runs, and which has a plain path (:func:`plain_folder`) where the tool makes absolute ones of them.
 """
 
 import re

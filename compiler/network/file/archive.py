@@ -20,7 +20,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from mho.compiler.types import Facts
 from mho.macro_models.errors import InputError
-from mho.macro_models.files import FileKind, read_file, read_member, reading
+from mho.macro_models.files import FileKind, parse_json, read_file, read_member, reading
 from mho.macro_models.files.schema import Array
 from mho.macro_models.output import write_output
 
@@ -153,7 +153,7 @@ def read_archive(path: Path, kind: ArchiveKind = NETWORK) -> tuple[Facts, Arrays
         kind.check(path, sum(info.file_size for info in archive.infolist()))
         if archive.getinfo(kind.index).file_size > _MOST_INDEX:
             raise InputError(f"{path}: is no {kind.noun} (its {kind.index} has more than {_MOST_INDEX} bytes)")
-        content = json.loads(archive.read(kind.index))
+        content = parse_json(archive.read(kind.index))
     if not isinstance(content, dict):
         raise InputError(f"{path}: is no {kind.noun} (its {kind.index} is not an object)")
     return content, Arrays(path, kind, archive)
