@@ -3,13 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.pulse import Polarity
-from mho.macro_models.types import Reals
+from mho.macro_models.types import Integral, Reals
 
-Places = NDArray[np.integer]
+Places = Integral
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,10 +69,7 @@ def pulse_energy_J(scheme: str, row: Places, column: Places, volts2_s: Reals, g_
 def line_voltages(shape: tuple[int, int], row: int, column: int, volts: float, scheme: str) -> tuple[Reals, Reals]:
     """Voltages of the rows (N,) and columns (M,) that put ``volts`` across one cell, NaN for lines that float.
 
-    Raises
-    ------
-    InputError
-        If there is no such cell or scheme.
+    Raises InputError if there is no such cell or scheme.
     """
     if scheme not in SCHEMES:
         raise InputError(f"scheme must be one of {', '.join(SCHEMES)}, not {scheme!r}")
