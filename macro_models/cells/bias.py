@@ -66,6 +66,24 @@ def pulse_energy_J(scheme: str, row: Places, column: Places, volts2_s: Reals, g_
     return float((volts2_s * meant).sum()), float((volts2_s * others).sum())
 
 
+_LEAK = 1e-6
+"""Of a line that floats, to 0 V, as a part of the smallest step: without it a line without cells has no voltage."""
+
+
+def sneak_paths(g: NDArray[np.int64], row: int, column: int) -> int:
+    """What conducts between a row and a column while all others float, rounded: the cell, and all paths around it.
+
+    ``g`` of shape (N, M) are ohmic cells in steps of any size. Wires are perfect.
+    """
+    cells = g.astype(np.float64)
+    other = np.delete(cells, row, axis=0)
+    from_row, to_column, around = np.delete(cells[row], column), other[:, column], np.delete(other, column, axis=1)
+    rows, columns = other.sum(axis=1) + _LEAK, around.sum(axis=0) + from_row + _LEAK
+    # Voltages of the other columns, with 1 V at the row and 0 V at the column; those of the other rows follow.
+    volts = np.linalg.solve(np.diag(columns) - around.T @ (around / rows[:, None]), from_row)
+    return round(float(cells[row, column] + to_column @ (around @ volts / rows)))
+
+
 def line_voltages(shape: tuple[int, int], row: int, column: int, volts: float, scheme: str) -> tuple[Reals, Reals]:
     """Voltages of the rows (N,) and columns (M,) that put ``volts`` across one cell, NaN for lines that float.
 
