@@ -34,6 +34,12 @@ _BIAS_SEEN = """\
             if (pulsing | was_pulsing)
                 mho_pulse_bias(cells, {31'd0, ~was_pulsing}, {24'd0, bias_rows}, {24'd0, bias_columns});
 """
+_FLOAT_IMPORT = """\
+    import "DPI-C" function void mho_float_lines(input chandle cells, input int floating);
+"""
+_FLOAT_SEEN = """\
+            if (verify) mho_float_lines(cells, {31'd0, float_lines});
+"""
 
 
 def pins_module(pins: ContractPins) -> str:
@@ -120,8 +126,9 @@ def _cells(pins: ContractPins) -> str:
     if pins.verify_bits is None:
         return ""
     strobes = " | ".join(name for name in pins.strobes if name not in pins.write_names)
-    biased = "bias_rows" in pins.members
+    biased, floats = "bias_rows" in pins.members, "float_lines" in pins.members
     return fill(template("macro_dpi_cells.sv"), {
         "STROBES": strobes, "VERIFY": pins.verify_bits - 1, "WORD": "write_bl" if biased else "write_wl",
-        "BIAS_IMPORT": _BIAS_IMPORT if biased else "", "BIAS_SEEN": _BIAS_SEEN if biased else "",
+        "BIAS_IMPORT": _BIAS_IMPORT * biased + _FLOAT_IMPORT * floats,
+        "BIAS_SEEN": _BIAS_SEEN * biased + _FLOAT_SEEN * floats,
     })

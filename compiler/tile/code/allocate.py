@@ -30,10 +30,7 @@ STEP = 8
 def allocate(source: TileSource, cfg: TileConfig) -> tuple[Program, dict[int, str]]:
     """The program of a tile, and what its streams are called, by their numbers.
 
-    Raises
-    ------
-    NoRoomError
-        If the tile has no room for it.
+    Raises NoRoomError if the tile has no room for it.
     """
     allocation = _Allocation(source)
     program = allocation.program(cfg)
