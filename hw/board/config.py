@@ -33,7 +33,7 @@ class BoardParts(ABC):
     slots: int = 2
     memory: str = "block"
     noise: bool = False
-    """Of each core, as in :class:`mho.hw.emulator.EmulatorConfig`."""
+    """Of each core, as in :class:`mho.hw.emulator.config.EmulatorConfig`."""
     clock_hz: int = 24_000_000
     """Frequency of the design, in Hz."""
     baud: int = 3_000_000

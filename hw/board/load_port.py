@@ -6,8 +6,7 @@ from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from mho.hw.emulator import EmulatorConfig, LoadLayout
-from mho.hw.emulator.config import EXTRA, LoadShape, index_width
+from mho.hw.emulator.config import EXTRA, EmulatorConfig, LoadLayout, LoadShape, index_width
 from mho.hw.emulator.pulses.records import peek_members, peekable
 from mho.hw.host.bus import RegisterBus
 

@@ -12,8 +12,7 @@ from mho.hw.board.load_port import LoadPort, load_address_width
 from mho.hw.chip.map import ChipParts, address_width, chip_page, tiles_of
 from mho.hw.chip.tops import TiledChip
 from mho.hw.core.port import VectorPort, join
-from mho.hw.emulator import EmulatorConfig, LoadLayout
-from mho.hw.emulator.config import LoadShape
+from mho.hw.emulator.config import EmulatorConfig, LoadLayout, LoadShape
 from mho.hw.emulator.kind import BoardOptions, EmulatorKind
 from mho.hw.host.bank import RegisterBank
 from mho.hw.host.bus import BusSplit, Region, RegisterBus

@@ -9,7 +9,7 @@ from amaranth.lib import wiring
 
 from mho.hw.config import Chip, PulseChip
 from mho.hw.core.port import VectorPort
-from mho.hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
+from mho.hw.core.write_verify.config import WriteVerifyConfig, WriteVerifyParameters
 from mho.hw.host.core.blocks import CoreBlocks
 from mho.hw.kinds.tnsa.bring_up.manual import ROWS, manual_inputs
 from mho.hw.kinds.tnsa.bring_up.trim import TrimLayout, trim_fields
