@@ -7,11 +7,9 @@ from amaranth.hdl import Module, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import connect, flipped
 
-from mho.hw.board.board_map import board_map
-from mho.hw.board.config import BoardParts
+from mho.hw.board.config import BoardParts, board_map
 from mho.hw.board.load_port import LoadPort, load_address_width
-from mho.hw.chip.config import ChipParts, tiles_of
-from mho.hw.chip.map import address_width, chip_page
+from mho.hw.chip.map import ChipParts, address_width, chip_page, tiles_of
 from mho.hw.chip.tops import TiledChip
 from mho.hw.core.port import VectorPort, join
 from mho.hw.emulator import EmulatorConfig, LoadLayout
@@ -246,7 +244,7 @@ class BoardTiles(Component[TilesConfig]):
     """A chip of tiles with emulated cores behind a register bus.
 
     From 0 on is the chip (:func:`mho.hw.chip.map.address_map`), from ``cfg.board_base`` on are the registers of the
-    board (:func:`~mho.hw.board.board_map.board_map`).
+    board (:func:`~mho.hw.board.config.board_map`).
     """
 
     bus = In(lambda self: RegisterBus(self.cfg.address_width))

@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 from mho.hw.host.registers import Register, Window
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.flit import coordinate_bits, host_destination
-from mho.hw.noc.interface.words import (
+from mho.hw.noc.interface.tables import (
     FLOWS,
     UNIT,
     Counter,

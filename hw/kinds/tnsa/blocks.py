@@ -15,14 +15,14 @@ from mho.hw.kinds.tnsa.bring_up.manual import ROWS, manual_inputs
 from mho.hw.kinds.tnsa.bring_up.trim import TrimLayout, trim_fields
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.kinds.tnsa.core import TnsaCore, tnsa_port
-from mho.hw.kinds.tnsa.host.map import TRIM_PLACES, chip_map, tnsa_map
-from mho.hw.kinds.tnsa.inputs.loader import OpCheck
+from mho.hw.kinds.tnsa.inputs import OpCheck
 from mho.hw.kinds.tnsa.pins import MacroPins
 from mho.hw.kinds.tnsa.reference import TnsaCoreReference
+from mho.hw.kinds.tnsa.registers import TRIM_PLACES, chip_map, tnsa_map
 
 
 def add_manual(m: Module, bank: Any, port: Any, *, write: bool) -> None:
-    """Connect the registers of :mod:`mho.hw.kinds.tnsa.host.map` with the member ``manual`` of a vector port.
+    """Connect the registers of :mod:`mho.hw.kinds.tnsa.registers` with the member ``manual`` of a vector port.
 
     Parameters
     ----------

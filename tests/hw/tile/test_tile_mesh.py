@@ -11,7 +11,7 @@ from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.kinds.tnsa.reference import TnsaCoreReference
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.flit import Destinations
-from mho.hw.noc.interface.words import credit_tag
+from mho.hw.noc.interface.tables import credit_tag
 from mho.hw.noc.reduction.trees import Group, entries
 from mho.hw.noc.registers.map import write_entry, write_flow, write_members, write_slot
 from mho.hw.noc.registers.packet import host_address
