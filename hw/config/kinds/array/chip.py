@@ -352,7 +352,8 @@ class ArrayChip(PulseChip):
             reference=self.core.reference, access=self.core.access, g_bits=self.core.g_bits,
             g_min_uS=self.cells.g_min_uS, g_max_uS=self.cells.g_max_uS, g_full_scale_uS=self.cells.g_full_scale_uS,
             steps=self.steps, chop=self.read.chop, digital=self.read.accumulate == "digital",
-            v_read_V=self.read.v_read_V, c_sample_fF=self.read.c_sample_fF, v_swing_V=self.read.v_swing_V, bits=adc.bits, share=adc.columns, full_scale_uA=adc.full_scale_uA,
+            v_read_V=self.read.v_read_V, c_sample_fF=self.read.c_sample_fF, v_swing_V=self.read.v_swing_V,
+            bits=adc.bits, share=adc.columns, full_scale_uA=adc.full_scale_uA,
             sigma_offset=adc.sigma_offset, sigma_gain=adc.sigma_gain, sigma_inl=adc.sigma_inl, noise=adc.noise,
             wires=Wires(
                 r_row_ohm=wires.r_row_ohm, r_col_ohm=wires.r_column_ohm, r_driver_ohm=wires.r_driver_ohm,
