@@ -150,4 +150,5 @@ class ArrayConfig(ConductanceGrid):
     def active_causes(self, device: Device) -> frozenset[str]:
         """Causes of the macro itself, "wire" and "adc", that can change anything with this device."""
         errors = any((self.sigma_offset, self.sigma_gain, self.sigma_inl, self.noise, self.c_sample_fF))
-        return frozenset(["adc"] * (errors and device.converter.spread) + ["wire"] * (not self.wires.ideal or device.conduction.acts))
+        errors = errors and device.converter.spread
+        return frozenset(["adc"] * errors + ["wire"] * (not self.wires.ideal or device.conduction.acts))
