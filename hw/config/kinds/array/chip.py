@@ -250,9 +250,11 @@ class ArrayChip(PulseChip):
         if core.access == "none" and self.programming.v_base_V:
             raise ChipError("programming.v_base_V", 'programming.v_base_V must be 0 where core.access = "none", as '
                             f"lines have parts of the amplitude, not {self.programming.v_base_V:g}")
-        if self.programming.engine and core.rows > LINES[1]:
-            raise ChipError("programming.engine", f"programming.engine must be false where core.rows is beyond "
-                            f"{LINES[1]}, as the engine counts no further, and not true at {core.rows}")
+        for name, is_on, whose in (("programming.engine", self.programming.engine, "the engine counts"),
+                                   ("tile.programs", self.tile.programs, "descriptors of a tile name")):
+            if is_on and core.rows > LINES[1]:
+                raise ChipError(name, f"{name} must be false where core.rows is beyond {LINES[1]}, as {whose} no "
+                                f"further, and not true at {core.rows}")
         self._check_durations()
         try:
             self.macro_config()
