@@ -24,8 +24,8 @@ from mho.macro_models.fit.reads.noise import fit_read_noise, without_noise
 from mho.macro_models.fit.record import record
 from mho.macro_models.fit.rows.law_rows import LawRows
 from mho.macro_models.fit.rows.row import ParametricRow, Row
+from mho.macro_models.fit.tables.censored import stuck_section
 from mho.macro_models.fit.tables.measurements import Measurements
-from mho.macro_models.fit.tables.stuck import stuck_section
 
 MODELS = ("auto", "parametric", "empirical")
 _PULSE_S = 1e-6

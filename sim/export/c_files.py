@@ -35,6 +35,12 @@ def c_files(listing: Listing, name: str) -> dict[str, str]:
             TILES_HEADER: tile_driver()}
 
 
+def build_files() -> dict[str, bytes]:
+    """What builds all networks of a folder with CMake, alone or as a module of Zephyr, by the names of the files."""
+    return {"CMakeLists.txt": template("CMakeLists.txt").encode(),
+            "zephyr/module.yml": b"name: mho_networks\nbuild:\n  cmake: .\n"}
+
+
 def _header(listing: Listing, name: str) -> str:
     net = listing.network
     sent, received = listing.elements

@@ -7,9 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from unittest.mock import patch
 
-from mho.hw.noc.arbiter import RoundRobin
 from mho.hw.noc.config import MeshConfig
-from mho.hw.noc.fifo import FlitFifo
+from mho.hw.noc.fifo import FlitFifo, RoundRobin
 from mho.hw.noc.interface.interface import NetworkInterface
 from mho.hw.noc.ports import Port
 from mho.hw.noc.reduction.router import ReductionRouter
@@ -23,9 +22,10 @@ from mho.hw.tile.rtl.engines.receive import Receiver
 from mho.hw.tile.rtl.engines.send import SendEngine
 from mho.hw.tile.rtl.engines.vector_control import VectorControl
 from mho.hw.tile.rtl.rings import RingScoreboard
-from mho.hw.tile.rtl.sequencer import Sequencer
 from mho.hw.tile.rtl.sequencer.loops import LoopStack
-from mho.hw.tile.rtl.windows import AddressGenerator, WindowIterator
+from mho.hw.tile.rtl.sequencer.sequencer import Sequencer
+from mho.hw.tile.rtl.windows.addresses import AddressGenerator
+from mho.hw.tile.rtl.windows.iterator import WindowIterator
 from tests.proofs.harness import Harness
 from tests.proofs.interface.claims import InterfaceClaims
 from tests.proofs.queue import FifoClaims

@@ -6,9 +6,8 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, stream
 
 from mho.hw.host.bus import RegisterBus
-from mho.hw.noc.arbiter import RoundRobin
 from mho.hw.noc.config import MeshConfig
-from mho.hw.noc.fifo import FlitFifo
+from mho.hw.noc.fifo import FlitFifo, RoundRobin
 from mho.hw.noc.flit import Arrival, coordinate_bits
 from mho.hw.noc.registers.packet import (
     BURST,

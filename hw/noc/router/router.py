@@ -7,9 +7,8 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from mho.hw import ports
-from mho.hw.noc.arbiter import RoundRobin
 from mho.hw.noc.config import MeshConfig
-from mho.hw.noc.fifo import FlitFifo
+from mho.hw.noc.fifo import FlitFifo, RoundRobin
 from mho.hw.noc.flit import BodyLayout, Channel, ChannelLayout, FlitLayout, from_host, to_host
 from mho.hw.noc.ports import OPPOSITE, STEP, TURNS, WANTS, Port
 from mho.hw.noc.router.route import PlaceLayout, wants

@@ -18,8 +18,8 @@ from mho.hw.noc.registers.packet import host_address
 from mho.hw.tile.asm import assemble
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.host_map import program_writes
-from mho.hw.tile.interpreter.cores import ReferenceCore
 from mho.hw.tile.interpreter.joined import HOST, Flow, Joined, Place, Reduction
+from mho.hw.tile.interpreter.state import ReferenceCore
 from mho.hw.tile.interpreter.tiles import Tiles
 from mho.hw.tile.rtl.host import CONTROL
 from mho.hw.tile.rtl.tile import Tile, TileMesh

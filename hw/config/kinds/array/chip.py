@@ -150,6 +150,10 @@ class ArrayProgrammingSection(ProgrammingSection):
         "half", "Of lines that are not selected, where core.access is none: half, the others of a line see V/2; third, "
         "V/3, and so does the rest of the array.", choices=("half", "third"), shapes=("core",), later=True,
     )
+    float_lines: bool = key(
+        False, "They float at verify reads, so that currents sneak through other cells; false: they are at 0 V.",
+        shapes=("core",), later=True,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -278,6 +282,11 @@ class ArrayChip(PulseChip):
     def bias(self) -> str:
         """See :attr:`PulseChip.bias`."""
         return self.programming.bias if self.core.access == "none" else ""
+
+    @property
+    def float_lines(self) -> bool:
+        """See :attr:`PulseChip.float_lines`."""
+        return self.programming.float_lines and self.core.access == "none"
 
     @property
     def cells_a_weight(self) -> int:
