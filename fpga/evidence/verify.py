@@ -1,7 +1,6 @@
 """Evidence that a board would work, without it: its netlist, simulated at its serial pins, against the numpy models."""
 
 import hashlib
-import json
 import os
 import re
 import shutil
@@ -22,6 +21,7 @@ from mho.fpga.link.simulated import PinsTransport
 from mho.hw.board import AnyConfig, TilesConfig
 from mho.hw.config import Chip, load_chip
 from mho.macro_models.errors import InputError, ToolError
+from mho.macro_models.files import parse_json
 from mho.macro_models.workspace import Workspace
 from mho.sim.build.bench import cached_bench
 from mho.sim.build.children import run_tool
@@ -244,7 +244,7 @@ def read_built(board: Board, cfg: AnyConfig, folder: Path) -> BuildReport:
         If nothing was built there, it is something else than ``cfg`` for ``board``, or it is not what was built.
     """
     try:
-        report = BuildReport(**json.loads((folder / "report.json").read_text(encoding="utf-8")))
+        report = BuildReport(**parse_json((folder / "report.json").read_text(encoding="utf-8")))
         bitstream = (folder / report.bitstream).read_bytes()
     except (OSError, ValueError, TypeError):
         raise InputError(f"{folder}: holds no build; make one with: mho fpga build {board.name} -o DIR") from None

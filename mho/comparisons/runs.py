@@ -1,6 +1,5 @@
 """Runs side by side, from their JSON: what differs, by how much, and whether that is more than chance."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,9 +14,8 @@ from mho.compiler.facts import Fit
 from mho.dotted import KeyDifference, description_differences, dotted, key_differences
 from mho.macro_models.devices.sections.fit import LEVEL_OF_CONFIDENCE, NORMAL, student
 from mho.macro_models.errors import InputError
-from mho.macro_models.files import FileKind, read_text
-from mho.macro_models.files.schema import TEXT, ListOf, Number, Optional, Spec, Table, TableOf, Whole, shown
-from mho.macro_models.files.typed import spec_of
+from mho.macro_models.files import FileKind, parse_json, read_text
+from mho.macro_models.files.schema import TEXT, ListOf, Number, Optional, Spec, Table, TableOf, Whole, shown, spec_of
 from mho.macro_models.shown import Shown
 from mho.results.facts import Cost, LayerRow, Trace
 from mho.version import JSON_FORMAT
@@ -155,7 +153,7 @@ def read_run(path: str) -> Run:
 def run_of(text: str, path: str) -> Run:
     """A run from its JSON, which ``path`` is the name of."""
     try:
-        content = json.loads(text)
+        content = parse_json(text)
         # Files that were written before there was a number are of the first.
         number = content.get("format", 1)
         if number == JSON_FORMAT:
@@ -163,7 +161,7 @@ def run_of(text: str, path: str) -> Run:
         run = _parsed(path, content) if number == JSON_FORMAT else None
     except InputError:
         raise
-    except (ValueError, LookupError, TypeError, StopIteration, AttributeError, RecursionError):
+    except (ValueError, LookupError, TypeError, StopIteration, AttributeError):
         run, number = None, JSON_FORMAT
     if number != JSON_FORMAT:
         raise InputError(f"{path}: has JSON of format {shown(number)}; this version reads {JSON_FORMAT}: run it again")

@@ -1,6 +1,5 @@
 """What a report takes from the JSON of a run, and what is known of the digital part in standard cells."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import NotRequired, TypedDict, cast
 from mho.comparisons.runs import Content, Run, read_run
 from mho.compiler.facts import Fit, LinkFlits
 from mho.macro_models.errors import InputError
-from mho.macro_models.files import FileKind, read_text, reading
+from mho.macro_models.files import FileKind, parse_json, read_text, reading
 from mho.results.facts import Cost, LayerRow, Trace
 from mho.units import format_time
 
@@ -214,7 +213,7 @@ def with_layout(runs: Sequence[Facts], path: str) -> list[Facts]:
         If the file is not what ``mho harden --json`` writes, or no run is of its chip.
     """
     with reading(path, _ROUTED):
-        content = json.loads(read_text(Path(path), _ROUTED))
+        content = parse_json(read_text(Path(path), _ROUTED))
         routed = cast("Routed", {name: kind(content[name]) for name, kind in Routed.__annotations__.items()})
     if all(facts.content["hashes"]["chip"] != routed["chip"] for facts in runs):
         raise InputError(f"{path}: must be the layout of a chip of the runs, not of another one, {routed['chip'][:12]}")
