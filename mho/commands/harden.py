@@ -24,13 +24,13 @@ __all__ = ["harden_command"]
 @click.option("--density", metavar="SHARE", type=float, default=0.6, show_default=True,
               help="Share of the rows that cells fill, 0.2 to 0.9.")
 @click.option("--activity", metavar="F.fst", type=READS,
-              help="Waveforms of its netlist, of mho verify core --netlist --waves: for the energy of an operation.")
-@click.option("--operations", type=click.IntRange(1), default=60, show_default=True, metavar="N",
-              help="How many operations these have.")
+              help="Waveforms of its netlist, of mho verify core --netlist --waves: for the energy of a product.")
+@click.option("--products", type=click.IntRange(1), default=1, show_default=True, metavar="N",
+              help="How many products these have: the vectors of mho verify.")
 @common_options
 def harden_command(
     chip: str, overrides: tuple[str, ...], pdk: str, output: str, part: str, module: str, density: float,
-    activity: str | None, operations: int, out: Output,
+    activity: str | None, products: int, out: Output,
 ) -> None:
     """Make a layout: synthesis, placement, routing, GDS, design rules and layout against netlist.
 
@@ -42,7 +42,7 @@ def harden_command(
     description = load_chip(chip, overrides)
     with out.progress("hardening") as progress:
         layout = Chip(description).harden(
-            pdk, output, part=part, module=module, density=density, activity=activity, operations=operations,
+            pdk, output, part=part, module=module, density=density, activity=activity, products=products,
             note=out.note, progress=progress
         )
     out.table(("", "", ""), [
@@ -52,7 +52,7 @@ def harden_command(
         ("fast corner", f"{layout.fast_ns:+.3f} ns", "of hold"),
         ("power", f"{layout.power_mW:.3g} mW", "typical corner, a tenth of the signals changes in a cycle"),
         *([] if layout.energy is None else [
-            ("energy", f"{layout.energy.operation_pJ:.4g} pJ", f"of an operation, {layout.energy.cycles:.0f} cycles"),
+            ("energy", f"{layout.energy.product_pJ:.4g} pJ", f"of a product, {layout.energy.cycles:.0f} cycles"),
         ]),
         ("routing", layout.routing, "violations"), ("antennas", layout.antennas, "nets"),
         ("limits", layout.limits, "pins beyond slew or load"),

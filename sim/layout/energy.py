@@ -19,15 +19,15 @@ _PIN = re.compile(r"\.(\w+)\(")
 class Energy:
     """Of the digital part of a block, at the typical corner."""
 
-    operation_pJ: float
-    """Of an operation, what lies between operations included."""
+    product_pJ: float
+    """Of a product, what lies between products included."""
     power_mW: float
     cycles: float
-    """Of an operation."""
+    """Of a product."""
 
 
-def layout_energy(stages: Stages, top: str, trace: Path, operations: int, period_ns: float) -> Energy:
-    """Energy of each of ``operations`` in a trace of the block's netlist, ``TOP.v``.
+def layout_energy(stages: Stages, top: str, trace: Path, products: int, period_ns: float) -> Energy:
+    """Energy of each of ``products`` in a trace of the block's netlist, ``TOP.v``.
 
     Raises
     ------
@@ -48,8 +48,8 @@ def layout_energy(stages: Stages, top: str, trace: Path, operations: int, period
     total = re.search(r"^Total(?: +\S+){3} +(\S+)", (folder / "energy.rpt").read_text(), re.MULTILINE)
     if total is None:
         raise ToolError(f"{folder / 'energy.rpt'}: OpenROAD reported no power")
-    cycles, watts = activity.cycles / operations, float(total[1])
-    return Energy(operation_pJ=1e3 * watts * cycles * period_ns, power_mW=1e3 * watts, cycles=cycles)
+    cycles, watts = activity.cycles / products, float(total[1])
+    return Energy(product_pJ=1e3 * watts * cycles * period_ns, power_mW=1e3 * watts, cycles=cycles)
 
 
 def _saif(top: str, scope: str, cells: dict[str, list[str]], activity: Activity, period_ps: int) -> str:

@@ -23,7 +23,7 @@ _FLOW = Path(__file__).parent / "flow"
 
 def harden(
     chip: Chip, pdk_folder: Path, folder: Path, *, part: str = "core", module: str = "", density: float = 0.6,
-    activity: Path | None = None, operations: int = 1, note: Callable[[str], None] | None = None,
+    activity: Path | None = None, products: int = 1, note: Callable[[str], None] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Layout:
     """Make a layout of a chip's core, of its tile, or of one module.
@@ -39,8 +39,8 @@ def harden(
         ``core`` or ``tile``; a module in it alone.
     density
         Share of the rows that cells fill, 0.2 to 0.9.
-    activity, operations
-        Waveforms of its netlist, as ``mho verify core --netlist`` writes them, and how many operations they have.
+    activity, products
+        Waveforms of its netlist, as of ``mho verify core --netlist``, and how many products (vectors) they have.
     note, progress
         Called with what a stage that begins does, and with how many of all are done.
 
@@ -75,7 +75,7 @@ def harden(
     layout = read_layout(folder, block.top, pdk.name, outline, stages.seconds)
     if activity is None:
         return layout
-    energy = layout_energy(stages, block.top, activity, operations, block.period_ns)
+    energy = layout_energy(stages, block.top, activity, products, block.period_ns)
     return replace(layout, energy=energy)
 
 

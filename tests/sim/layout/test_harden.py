@@ -176,7 +176,7 @@ def test_netlist_with_its_delays_does_what_the_verilog_does(hardened: tuple[Path
 @pytest.mark.slow
 @pytest.mark.cosim("iverilog", "verilator", "g++")
 def test_energy_is_that_of_what_the_netlist_did(hardened: tuple[Path, Layout], tmp_path: Path) -> None:
-    """More than that of the clock alone, and that of an operation goes with their number."""
+    """More than that of the clock alone, and that of a product goes with their number."""
     folder, layout = hardened
     verilog, netlist = (folder / f"rtl/rtl/{BLOCK}.v").read_text(), [folder / f"{layout.top}.v", folder / "cells.v"]
     text = bench(verilog, layout.top, None, layout.period_ns)
@@ -184,9 +184,9 @@ def test_energy_is_that_of_what_the_netlist_did(hardened: tuple[Path, Layout], t
     energy = {}
     for work, source in (("random", text), ("still", re.sub(r"inputs = \{\$random.*?\}", "inputs = 0", text))):
         outputs(tmp_path, netlist, source.replace("initial begin", dump, 1))
-        stages = Stages(folder, {"top": layout.top})
-        energy[work] = [layout_energy(stages, layout.top, tmp_path / "trace.fst", n, layout.period_ns) for n in (1, 100)]
-        assert energy[work][0].operation_pJ == pytest.approx(100 * energy[work][1].operation_pJ)
+        stages, trace = Stages(folder, {"top": layout.top}), tmp_path / "trace.fst"
+        energy[work] = [layout_energy(stages, layout.top, trace, n, layout.period_ns) for n in (1, 100)]
+        assert energy[work][0].product_pJ == pytest.approx(100 * energy[work][1].product_pJ)
         assert energy[work][1].cycles == pytest.approx(1, abs=0.02)
     random, still = (energy[work][1].power_mW for work in ("random", "still"))
     assert 1.2 * still < random < 5 * layout.power_mW
