@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mho.macro_models.errors import ToolError
+from mho.sim.layout.energy import Energy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +40,8 @@ class Layout:
     """Pins that are not where the netlist has them; empty if all are."""
     seconds: dict[str, float] = field(default_factory=dict)
     """By stage."""
+    energy: Energy | None = None
+    """By the activity of a simulation, where one was given."""
 
     @property
     def clean(self) -> bool:
