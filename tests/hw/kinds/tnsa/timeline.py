@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.hw.core.shape import OVERHEAD_CYCLES
+from mho.hw.kinds.tnsa.blocks import TnsaCoreReference
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
-from mho.hw.kinds.tnsa.reference import TnsaCoreReference
 from mho.macro_models.integer.operation import MvmOperation
 
 
