@@ -29,7 +29,7 @@ def demo_command(output: str, limit: int | None, seeds: int, out: Output) -> Non
     demo.json. Without Verilator the functional part runs, and the exit code is 1.
     """
     from mho.data import SAMPLES, load_sample
-    from mho.demo.figure import plot_demo_of
+    from mho.demo.figure import plot_demo
     from mho.demo.study import HEADERS, mismatches, study
     from mho.figures.run import save_figure
 
@@ -46,7 +46,7 @@ def demo_command(output: str, limit: int | None, seeds: int, out: Output) -> Non
         out.table(*s.chips.budget(s.sample.y[:limit]).table())
     out.note("drawing")
     folder.mkdir(parents=True, exist_ok=True)
-    figure = plot_demo_of(studies, limit)
+    figure = plot_demo(studies, limit)
     save_figure(figure, folder / "demo.png")
     save_figure(figure, folder / "demo.pdf")
     content = {"studies": [s.to_dict(limit) for s in studies]}
