@@ -9,7 +9,7 @@ from mho.hw.host.core.write_map import RESULT_PULSES, RESULT_VALID, WORD_FLAG, w
 from mho.hw.host.registers import Access, AddressMap, PlacedField, Register, RegisterMap, Window
 from mho.hw.kinds import core_blocks
 from mho.hw.noc.config import MeshConfig
-from mho.hw.noc.interface.words import UNIT, credit_tag
+from mho.hw.noc.interface.tables import UNIT, credit_tag
 from mho.hw.tile.host_map import RESET, START, STATUS_AT
 from mho.hw.tile.rtl.host import Event
 from mho.macro_models.integer.operation import Direction
@@ -169,7 +169,7 @@ def _locked(map: RegisterMap) -> list[str]:
 if __name__ == "__main__":
     import sys
 
-    from mho.hw.kinds.tnsa.host.map import tnsa_map
+    from mho.hw.kinds.tnsa.registers import tnsa_map
     from mho.hw.noc.config import MeshConfig
     from mho.hw.noc.registers.map import node_map
 

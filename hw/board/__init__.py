@@ -1,7 +1,15 @@
 """A core, or a chip of tiles, on an FPGA: registers behind a serial line, emulators in place of the memristors."""
 
-from mho.hw.board.board_map import BOARD_MAGIC, BOARD_VERSION, board_map
-from mho.hw.board.config import BOARD_BASE, CORE_BASE, BoardConfig, address_width, load_base
+from mho.hw.board.config import (
+    BOARD_BASE,
+    BOARD_MAGIC,
+    BOARD_VERSION,
+    CORE_BASE,
+    BoardConfig,
+    address_width,
+    board_map,
+    load_base,
+)
 from mho.hw.board.load_port import load_offset
 from mho.hw.board.tiles import TilesConfig
 from mho.hw.board.top import AnyConfig, BoardTop, inside

@@ -28,7 +28,7 @@ class LoadPort(wiring.Component):
     """Writes of whole words go to the load port, two cycles each and longer while the emulator reads its cells.
 
     The word at byte address ``4 * (region << index_width | index)`` is that of ``index`` in ``region``. Where cells are
-    programmed by pulses, their records and the log of pulses (:mod:`mho.hw.emulator.pulses.config`) can be read, three
+    programmed by pulses, their records and the log of pulses (:mod:`mho.hw.emulator.pulses.records`) can be read, three
     cycles each and longer while the emulator uses the records. Every other read, and a write of a part of a word,
     answer with an error.
 

@@ -15,8 +15,7 @@ from mho.dotted import KeyDifference, description_differences, dotted, key_diffe
 from mho.macro_models.devices.sections.fit import LEVEL_OF_CONFIDENCE, NORMAL, student
 from mho.macro_models.errors import InputError
 from mho.macro_models.files import FileKind, parse_json, read_text
-from mho.macro_models.files.schema import TEXT, ListOf, Number, Optional, Spec, Table, TableOf, Whole, shown
-from mho.macro_models.files.typed import spec_of
+from mho.macro_models.files.schema import TEXT, ListOf, Number, Optional, Spec, Table, TableOf, Whole, shown, spec_of
 from mho.macro_models.shown import Shown
 from mho.results.facts import Cost, LayerRow, Trace
 from mho.results.uncertainty import share_error

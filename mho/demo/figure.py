@@ -132,11 +132,12 @@ def _draw_accuracies(axes: Axes, accuracies: Accuracies) -> None:
             if value.size > 1:
                 spread = np.linspace(-0.25, 0.25, value.size) * width
                 axes.plot(position + spread, value, ".", color="black", markersize=1.8)
-            axes.text(position, value.max() + 0.8, f"{value.mean():.1f}", ha="center", va="bottom", fontsize=6.5)
+            axes.text(position, value.max() + 0.8, f"{value.mean():.3g}", ha="center", va="bottom", fontsize=5.5)
     low = min(float(np.min(network[case])) for network in networks for case in cases)
     axes.set_ylim(max(0.0, 10 * np.floor(10 * low - 1)), 121)
     axes.set_yticks(np.arange(axes.get_ylim()[0], 101, 10))
-    axes.set_xticks(np.arange(len(accuracies)), [name.replace(" ", "\n", 1) for name in accuracies])
+    names = [name.replace(" ", "\n", 2) for name in accuracies]
+    axes.set_xticks(np.arange(len(accuracies)), names, fontsize=6)
     axes.set_ylabel("accuracy (%)")
     axes.legend(loc="upper left", ncols=2, columnspacing=1.0, handlelength=1.0, borderaxespad=0.1)
 
@@ -166,29 +167,29 @@ def _draw_budget(axes: Axes, budget: Budget) -> None:
 
 
 @in_style
-def plot_demo(studies: "Sequence[Study]", limit: int | None) -> Figure:
-    """The whole figure, 7 inches wide, of studies on ``limit`` images; the first gives trace, codes and budget."""
+def plot_demo(studies: "Sequence[Study]") -> Figure:
+    """The demo's figure, 7.2 inches wide, from its studies; the first gives the trace, the codes and the budget."""
     first = studies[0]
     layer = next(iter(first.chips.runs[0].codes))
     functional = [c.result for c in first.cases if c.result is not None]
     ideal = next(r for r in functional if r.options.device == "ideal")
     noisy = next(r for r in functional if r.options.device != "ideal")
     name = f"{noisy.options.device}, {format_time(noisy.options.time_s)}"
-    figure = new_figure(7.0, 4.8)
+    figure = new_figure(7.2, 4.8)
     grid = figure.add_gridspec(2, 1, height_ratios=(1.1, 1.0))
     upper, lower = figure.add_subfigure(grid[0]), figure.add_subfigure(grid[1])
     digital, analog = upper.subplots(2, 1, height_ratios=(0.75, 1.0), sharex=True)
     draw_trace(digital, analog, record(first.net.network, first.sample.x[0], time_s=noisy.options.time_s))
     digital.set_title("(a) one matrix-vector product at the macro's pins")
-    left, middle, right = lower.subplots(1, 3, width_ratios=(1.15, 0.85, 1.15))
+    left, middle, right = lower.subplots(1, 3, width_ratios=(1.1, 0.8, 1.35))
     _draw_histogram(left, {"ideal": ideal.runs[0].codes[layer], name: noisy.runs[0].codes[layer]})
     left.set_title("(b) codes of the first layer")
-    _draw_budget(middle, first.chips.budget(first.sample.y[:limit]))
+    _draw_budget(middle, first.chips.budget(first.labels))
     middle.set_title("(c) error budget")
     _draw_accuracies(right, {
-        s.sample.title: {
+        s.title: {
             "float": [s.case("float").accuracy], "ideal": [s.case("functional, ideal").accuracy],
-            name: s.chips.accuracies(s.sample.y[:limit]).tolist(),
+            name: s.chips.accuracies(s.labels).tolist(),
         }
         for s in studies
     })

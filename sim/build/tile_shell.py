@@ -9,7 +9,7 @@ from pathlib import Path
 
 from amaranth.lib import wiring
 
-from mho.hw.chip.config import ChipParts
+from mho.hw.chip.map import ChipParts
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.rtl.tile import Tile
 from mho.rtl_gen.verilog.blocks import port_names, ports_of

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from amaranth.lib import wiring
 
-from mho.hw.chip.config import ChipParts
+from mho.hw.chip.map import ChipParts
 from mho.hw.chip.tops import TiledChip, configurations
 from mho.hw.config import Chip
 from mho.hw.config import Chip as Description

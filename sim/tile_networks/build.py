@@ -5,7 +5,7 @@ from pathlib import Path
 
 from amaranth.lib import wiring
 
-from mho.hw.chip.config import ChipParts
+from mho.hw.chip.map import ChipParts
 from mho.hw.config import Chip
 from mho.hw.kinds import core_blocks
 from mho.hw.noc.flit import BodyLayout, FlitLayout

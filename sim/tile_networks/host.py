@@ -17,7 +17,7 @@ from mho.compiler.types import Array
 from mho.hw.host.link.tasks import Task
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.flit import BodyLayout
-from mho.hw.noc.interface.words import credit_tag
+from mho.hw.noc.interface.tables import credit_tag
 from mho.hw.noc.registers.packet import host_address_bits
 from mho.sim.tile_networks.plan import STATUS_READS, WRITE, Plan, task_requests
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.macro_models.errors import InputError
-from mho.macro_models.files import FileKind, decode_text, read_file, unpacked
+from mho.macro_models.files import FileKind, decode_text, read_file, reading, unpacked
 from mho.macro_models.files.scripts import script_name
 from mho.sim.build.toolchain import cached_build
 
@@ -22,7 +22,10 @@ _MOST_STATEMENTS = 4_000_000
 CLOCK_PIN, ENABLE_PIN, OUT_PIN = "clock_gate_clock_pin", "clock_gate_enable_pin", "clock_gate_out_pin"
 """Attributes of the pins of a cell that gates a clock."""
 
-_COMMENT = re.compile(r"/\*(?:.*?\*/|.*)|(?<![\w:])//[^\n]*|\\\r?\n", re.DOTALL)
+_COMMENT = re.compile(r'("[^"]*")|/\*(?:.*?\*/|.*)|(?<![\w:])//[^\n]*|\\\r?\n', re.DOTALL)
+_JOINED = re.compile(r"\\\r?\n")
+"""Comments and joined lines, and texts in quotes, in which there are none: what the tools read is what is checked."""
+
 _STATEMENT = re.compile(
     r'\s*(?:([^\s:(){};"]+)\s*(?:\(((?:"[^"]*"|[^()"])*)\)\s*(\{|;)?|:\s*("[^"]*"|[^;\n}"]*)\s*;?)|(\})|;)'
 )
@@ -73,7 +76,11 @@ def parse_liberty(text: str, origin: str) -> Group:
     InputError
         If the text, which came from ``origin``, has none, or more than any has.
     """
-    text = _COMMENT.sub(" ", text)
+    with reading(origin, LIBERTY):
+        return _parsed(_COMMENT.sub(lambda match: _JOINED.sub(" ", match[1] or " "), text), origin)
+
+
+def _parsed(text: str, origin: str) -> Group:
     root = Group("", [])
     open_groups, at, end, statements = [root], 0, len(text.rstrip()), 0
     while at < end:

@@ -183,8 +183,12 @@ class Synthesis:
                 (work / "source.v").write_text(source)
                 (work / "script.ys").write_text(self._script(name))
                 (work / "drive").write_text(f"set_driving_cell {self.timed.driver}\nset_load 0.02 [all_outputs]\n")
-                tool_text(["yosys", "-q", "script.ys"], work)
-                by_kind = {kind: self._counts(work / kind, name) for kind in ("plain", "timed")}
+                try:
+                    tool_text(["yosys", "-q", "script.ys"], work)
+                    by_kind = {kind: self._counts(work / kind, name) for kind in ("plain", "timed")}
+                except (ToolError, ValueError, LookupError) as error:
+                    names = dict.fromkeys(f"{library.name}.lib" for library in (self.plain, self.timed))
+                    raise ToolError(f"{' and '.join(names)}: {error}; {name} cannot be made of its cells") from None
                 copyfile(work / "netlist.v", folder / "netlist.v")
             (folder / "counts.json").write_text(json.dumps(by_kind))
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from mho.hw.board import BOARD_MAGIC, TilesConfig, board_map, load_offset
-from mho.hw.board.tiles.blocks import EmulatedAccess
+from mho.hw.board.tiles import EmulatedAccess
 from mho.hw.config import load_chip
 from mho.hw.emulator.config import CELLS, TABLES, TAGS
 from mho.hw.host.core.map import MAGIC

@@ -11,7 +11,7 @@ from mho.hw.board import BoardConfig, load_base, load_offset
 from mho.hw.config import load_chip
 from mho.hw.core.write_verify import WriteVerifyParameters
 from mho.hw.emulator.config import EXTRA
-from mho.hw.emulator.pulses.config import LOG, LOG_DEPTH, records_from
+from mho.hw.emulator.pulses.records import LOG, LOG_DEPTH, records_from
 from mho.hw.host.core.write_map import RESULT_PULSES, RESULT_VALID
 from mho.hw.host.link.tasks import Read
 from mho.macro_models import load_device

@@ -19,7 +19,7 @@ from mho.hw.chip.map import CHIP_MAGIC, MAP_VERSION, QUEUE, chip_base, record_wo
 from mho.hw.config import load_chip
 from mho.hw.host.link.tasks import Read, Write
 from mho.hw.noc.flit import Destinations
-from mho.hw.noc.interface.words import UNIT, credit, credit_tag
+from mho.hw.noc.interface.tables import UNIT, credit, credit_tag
 from mho.hw.noc.registers.packet import host_address
 from mho.hw.tile.host_map import RESET, START
 from mho.hw.tile.rtl.host import CONTROL

@@ -17,7 +17,7 @@ from mho.hw.emulator.kinds.tnsa.macro import TnsaMacro
 from mho.hw.emulator.kinds.tnsa.serial import SerialCore
 from mho.hw.kinds import core_blocks
 from mho.hw.kinds.tnsa.blocks import TnsaBlocks
-from mho.hw.kinds.tnsa.host.map import tnsa_map
+from mho.hw.kinds.tnsa.registers import tnsa_map
 from mho.macro_models.errors import InputError, argument
 from mho.macro_models.integer.operation import STEP_WIDTH, Converter, Direction, Masks, MvmOperation
 

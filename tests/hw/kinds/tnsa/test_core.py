@@ -7,7 +7,7 @@ import pytest
 
 from mho.hw.core.layout import OpLayout, pack, pack_inputs
 from mho.hw.core.masks import BL_SKIP, LINE_MASK, SL_SKIP
-from mho.hw.core.timing import OVERHEAD_CYCLES
+from mho.hw.core.shape import OVERHEAD_CYCLES
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.kinds.tnsa.core import TnsaCore
 from mho.hw.kinds.tnsa.reference import TnsaCoreReference, timeline

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from mho.hw.core.layout import pack, pack_inputs
-from mho.hw.core.timing import OVERHEAD_CYCLES
+from mho.hw.core.shape import OVERHEAD_CYCLES
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.kinds.tnsa.core import TnsaCore
-from mho.hw.kinds.tnsa.inputs.loader import line_levels
+from mho.hw.kinds.tnsa.inputs import line_levels
 from mho.hw.kinds.tnsa.reference import TnsaCoreReference
 from mho.hw.kinds.tnsa.sequencer import pin_operations
 from mho.macro_models.integer.operation import Converter, Direction, MvmOperation

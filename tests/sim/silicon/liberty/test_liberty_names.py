@@ -44,6 +44,16 @@ def test_a_name_that_is_more_than_a_word_is_refused(tmp_path: Path, wrong: str, 
         Library(file)
 
 
+def test_comments_do_not_begin_in_quotes_so_that_no_cell_hides_between_two(tmp_path: Path) -> None:
+    file = tmp_path / "cells.lib"
+    file.write_text('library (a) { x : "/*"; cell ("a; exec") { area : 1; } y : "*/"; cell (b) { area : 1; } }')
+    with pytest.raises(InputError, match=r"cells\.lib: the name of a cell must be of .* not 'a; exec"):
+        Library(file)
+    group = parse_liberty('library (a) { x ("1, \\\n 2", /* "3" */ 4); /* y : "5"; */ }', "cells.lib")
+    assert [float(part) for text in group.lists["x"] for part in text.split(",")] == [1.0, 2.0, 4.0]
+    assert not group.values
+
+
 @pytest.mark.slow
 @pytest.mark.cosim("yosys")
 @pytest.mark.skipif(not LIBRARY.exists(), reason=f"{LIBRARY} is not there")

@@ -19,7 +19,7 @@ from mho.hw.emulator.config import EXTRA, LoadWord
 from mho.hw.emulator.kinds.tnsa import EMULATOR
 from mho.hw.emulator.kinds.tnsa.config import TnsaEmulatorConfig
 from mho.hw.emulator.kinds.tnsa.emulator import line_table
-from mho.hw.emulator.pulses.config import CONSTANTS, LOG_DEPTH, records_from, table_words
+from mho.hw.emulator.pulses.records import CONSTANTS, LOG_DEPTH, records_from, table_words
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.macro_models import load_device
 from mho.macro_models.cells.pulses import PulseArray

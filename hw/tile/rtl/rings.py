@@ -8,7 +8,7 @@ from amaranth.lib import data, stream
 from amaranth.lib.memory import Memory
 
 from mho.hw.block import Resettable
-from mho.hw.noc.arbiter import RoundRobin
+from mho.hw.noc.fifo import RoundRobin
 from mho.hw.ports import Bundle, In, Out, array
 from mho.hw.tile.isa import STREAMS, Cause
 from mho.hw.tile.isa.rules import RING_RULES
