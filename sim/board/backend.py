@@ -95,8 +95,6 @@ class FpgaSimBackend(SimulatedBoards, HostScheduled):
         ------
         InputError
             If the cores draw noise, which the emulator does not have, or there is a mesh.
-        ToolError
-            If a tool is missing or the build fails.
         """
         self.rows = chip.macro_config().cell_map.rows
         kind = emulator_of(chip)

@@ -138,9 +138,7 @@ def cell_fields(cfg: WriteVerifyConfig, words: NDArray[np.uint32]) -> dict[str, 
     }
 
 
-def program_run(
-    chip: Chip, parameters: WriteVerifyParameters, job: WriteJob, outcome: WriteOutcome, cpu_s: float = 0.0
-) -> ProgramRun:
+def program_run(chip: Chip, parameters: WriteVerifyParameters, job: WriteJob, outcome: WriteOutcome) -> ProgramRun:
     """What a complete run did; ``job.array`` takes over what became of the cells.
 
     Raises
@@ -166,5 +164,4 @@ def program_run(
         counters={name: counters[name] for name in COUNTERS[:6]},
         cycles=counters["cycles_total"] + skipped,
         array=job.array,
-        cpu_s=cpu_s,
     )

@@ -37,8 +37,6 @@ class ProgramRun:
     """Clock cycles of the run, with pulses as long as the registers say."""
     array: PulseArray
     """The cells as they are at the end of the run: ``array.relaxed_uS(time_s)`` is what they become."""
-    cpu_s: float = 0.0
-    """Processor time of the simulator, in seconds; 0 without one."""
 
     @property
     def fault_map(self) -> NDArray[np.bool_]:
