@@ -8,8 +8,6 @@ from mho.macro_models.errors import InputError
 from mho.macro_models.integer.pulse import Polarity
 from mho.macro_models.types import Integral, Reals
 
-Places = Integral
-
 
 @dataclass(frozen=True, kw_only=True)
 class Bias:
@@ -54,7 +52,7 @@ def seen_codes(scheme: str, polarity: int, amplitude: int) -> tuple[int, int, in
     return row - columns, rows - column, rows - columns
 
 
-def pulse_energy_J(scheme: str, row: Places, column: Places, volts2_s: Reals, g_S: Reals) -> tuple[float, float]:
+def pulse_energy_J(scheme: str, row: Integral, column: Integral, volts2_s: Reals, g_S: Reals) -> tuple[float, float]:
     """Energy of pulses in ohmic cells that stay as they are, in J: in those that are meant, and in all others.
 
     Of pulses at ``row`` and ``column``, whose squares of the voltage last as long as ``volts2_s`` says, all of shape
@@ -64,6 +62,24 @@ def pulse_energy_J(scheme: str, row: Places, column: Places, volts2_s: Reals, g_
     lines = g_S.sum(axis=1)[row] + g_S.sum(axis=0)[column] - 2.0 * meant
     others = lines / 4.0 if scheme == "half" else (g_S.sum() - meant) / 9.0
     return float((volts2_s * meant).sum()), float((volts2_s * others).sum())
+
+
+_LEAK = 1e-6
+"""Of a line that floats, to 0 V, as a part of the smallest step: without it a line without cells has no voltage."""
+
+
+def sneak_paths(g: Integral, row: int, column: int) -> int:
+    """What conducts between a row and a column while all others float, rounded: the cell, and all paths around it.
+
+    ``g`` of shape (N, M) are ohmic cells in steps of any size. Wires are perfect.
+    """
+    cells = g.astype(np.float64)
+    other = np.delete(cells, row, axis=0)
+    from_row, to_column, around = np.delete(cells[row], column), other[:, column], np.delete(other, column, axis=1)
+    rows, columns = other.sum(axis=1) + _LEAK, around.sum(axis=0) + from_row + _LEAK
+    # Voltages of the other columns, with 1 V at the row and 0 V at the column; those of the other rows follow.
+    volts = np.linalg.solve(np.diag(columns) - around.T @ (around / rows[:, None]), from_row)
+    return round(float(cells[row, column] + to_column @ (around @ volts / rows)))
 
 
 def line_voltages(shape: tuple[int, int], row: int, column: int, volts: float, scheme: str) -> tuple[Reals, Reals]:

@@ -57,6 +57,8 @@ class PulseConfig:
     """Temperature, in degrees Celsius."""
     bias: str = ""
     """Of lines that are not selected, where cells have no transistors: half (V/2) or third (V/3)."""
+    float_lines: bool = False
+    """These lines float at verify reads, which find what sneaks through other cells, too."""
 
     def __post_init__(self) -> None:
         for name, number in zip(("lines", "columns"), self.shape, strict=True):

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mho.macro_models.cells.bias import seen_codes
+from mho.macro_models.cells.bias import seen_codes, sneak_paths
 from mho.macro_models.cells.programming import CellDraws, stuck_cells
 from mho.macro_models.cells.pulse_scales import PulseConfig, check_pulse_device, integer_law
 from mho.macro_models.cells.settled import SettledCells
@@ -219,7 +219,14 @@ class PulseArray:
         self.verify_count[cells] += 1
         # Widths do not matter to a read.
         law = self.law((1,) * len(Polarity))
-        return law.read(self.g[cells], self._draw(cells, self.verify_count[cells], VERIFY_STEP))
+        return law.read(self.seen(cells), self._draw(cells, self.verify_count[cells], VERIFY_STEP))
+
+    def seen(self, cells: Cells) -> Cells:
+        """What verify reads of ``cells``, of shape (n,), find between their lines: as :attr:`g`, without noise."""
+        if not self.config.float_lines:
+            return self.g[cells]
+        grid = self.g.reshape(self.config.shape)
+        return np.array([sneak_paths(grid, *divmod(cell, grid.shape[1])) for cell in cells.tolist()], dtype=np.int64)
 
     def relax(self, write_pass: int = 0) -> None:
         """A wait between two passes. Its number does not matter: each cell relaxes since its own last pulse."""

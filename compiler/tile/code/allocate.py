@@ -6,8 +6,8 @@ import numpy as np
 
 from mho.compiler.tile.code.ir import NAMED, Code, Descriptor, Repeat, SetDescriptor, TileSource
 from mho.compiler.tile.refusal import NoRoomError
+from mho.hw.tile.asm.assembler import complete
 from mho.hw.tile.asm.data import place
-from mho.hw.tile.asm.fields import complete
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.isa import (
     DESCRIPTOR_WORDS,

@@ -1,6 +1,7 @@
 """What the models of an array take from a chip description."""
 
 from dataclasses import dataclass, field
+from math import sqrt
 from typing import ClassVar
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 
 from mho.macro_models.array.wires import Wires
 from mho.macro_models.cell_map import CellMap, ColumnPairs, OffsetCells
+from mho.macro_models.constants import BOLTZMANN_EV, ELECTRON_C, KELVIN
 from mho.macro_models.devices.device import Device
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.array.operation import Steps, driven
@@ -50,6 +52,10 @@ class ArrayConfig(MacroConfig):
     """Some steps are driven the other way, and their codes subtracted."""
     v_read_V: float = 0.2
     """Voltage of the highest level of a row, in V."""
+    c_sample_fF: float = 0.0
+    """Capacitor that a column is sampled on, in fF; 0: without noise."""
+    v_swing_V: float = 0.5
+    """Its voltage at the most current, in V."""
     wires: Wires = field(default_factory=Wires)
     """Resistances around the cells; that of the virtual ground of a column is ``r_sense_ohm``."""
     bits: int = 8
@@ -123,7 +129,15 @@ class ArrayConfig(MacroConfig):
         steps = (1 << self.bits - 1) - 0.5 if self.bits > 1 else 1.0
         return min(steps * self.step(step_code), float(self.full_code))
 
+    def thermal_code(self, temp_C: float) -> float:
+        """Standard deviation of the noise kT/C of a conversion, as an accumulated product."""
+        if not self.c_sample_fF:
+            return 0.0
+        variance = BOLTZMANN_EV * ELECTRON_C * max(temp_C + KELVIN, 0.0) / (self.c_sample_fF * 1e-15)
+        return self.full_code * sqrt(variance) / self.v_swing_V
+
     def active_causes(self, device: Device) -> frozenset[str]:
         """Causes of the macro itself, "wire" and "adc", that can change anything with this device."""
-        errors = any((self.sigma_offset, self.sigma_gain, self.sigma_inl, self.noise)) and device.converter.spread
-        return frozenset(["adc"] * bool(errors) + ["wire"] * (not self.wires.ideal or device.conduction.acts))
+        errors = any((self.sigma_offset, self.sigma_gain, self.sigma_inl, self.noise, self.c_sample_fF))
+        errors = errors and device.converter.spread
+        return frozenset(["adc"] * errors + ["wire"] * (not self.wires.ideal or device.conduction.acts))

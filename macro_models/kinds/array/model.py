@@ -1,6 +1,7 @@
 """A programmed array, and the matrix-vector products that it gives."""
 
 from dataclasses import dataclass
+from math import hypot
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -56,7 +57,7 @@ class ArrayModel(MacroModel):
                 )
             self._reading = Reading(conduction=device.conduction, v_V=config.v_read_V, temp_C=self.temp_C)
         self._variances, self._unit = self.variances_of_cells() or (None, 1.0)
-        self._errors = None
+        self._errors, self._thermal = None, config.thermal_code(self.temp_C)
         if "adc" in self.causes and "adc" in config.active_causes(device):
             self._errors = [
                 np.repeat(self._drawn(purpose), config.share) * sigma / NORMAL_ONE for purpose, sigma in (
@@ -142,8 +143,9 @@ class ArrayModel(MacroModel):
         top = 1 << config.bits - 1
         level = charge / size
         level = level * (1.0 + gain) + offset + bow * (1.0 - np.minimum(np.abs(level) / top, 1.0) ** 2)
-        if config.noise:
-            level += config.noise / NORMAL_ONE * normal_codes(
+        sigma = hypot(config.noise, self._thermal / size)
+        if sigma:
+            level += sigma / NORMAL_ONE * normal_codes(
                 Purpose.OUTPUT_NOISE, seed=self.seed, core=self.core, items=self.conversions, op_id=op_id, step=step
             )
         whole = np.floor(level if config.bits == 1 else level + 0.5)
