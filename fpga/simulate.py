@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 
 from mho.fpga.link.simulated import PinsTransport
-from mho.hw.board import AnyConfig, BoardTop
+from mho.hw.board.top import AnyConfig, BoardTop
 from mho.macro_models.errors import InputError
 from mho.macro_models.output import cannot_write
 from mho.sim.build.bench import cached_bench

@@ -18,7 +18,8 @@ from mho.fpga.config import board_config
 from mho.fpga.evidence.compare import Evidence, compare_operations, compare_tiles, compare_writes, power_up
 from mho.fpga.families import FAMILIES
 from mho.fpga.link.simulated import PinsTransport
-from mho.hw.board import AnyConfig, TilesConfig
+from mho.hw.board.tiles import TilesConfig
+from mho.hw.board.top import AnyConfig
 from mho.hw.config import Chip, load_chip
 from mho.macro_models.errors import InputError, ToolError
 from mho.macro_models.files import parse_json

@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.hw.board import AnyConfig, inside
+from mho.hw.board.top import AnyConfig, inside
 from mho.hw.host.link.format import Status
 from mho.hw.host.link.tasks import Task
 from mho.macro_models.errors import ToolError

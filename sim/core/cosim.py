@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mho.hw.config import Chip
-from mho.hw.core.write_verify import WriteVerifyParameters
+from mho.hw.core.write_verify.config import WriteVerifyParameters
 from mho.hw.kinds import Timing, timing
 from mho.macro_models import MacroModel, Masks
 from mho.macro_models.cells.pulses import PulseArray

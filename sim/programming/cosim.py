@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.hw.config import Chip, PulseChip
-from mho.hw.core.write_verify import CellLayout, WriteVerifyConfig, WriteVerifyParameters, map_words
+from mho.hw.core.write_verify.config import WriteVerifyConfig, WriteVerifyParameters
+from mho.hw.core.write_verify.engine import CellLayout
+from mho.hw.core.write_verify.reference import map_words
 from mho.macro_models.cells.pulses import PulseArray
 from mho.macro_models.errors import InputError, ToolError
 from mho.macro_models.integer.pulse import Polarity
@@ -74,7 +76,7 @@ def check_report(
     counters
         ``sets``, ``resets`` and ``forms`` of the core.
     pulses
-        Those that were seen at its pins, of type :data:`mho.hw.core.write_verify.PULSE`.
+        Those that were seen at its pins, of type :data:`mho.hw.core.write_verify.reference.PULSE`.
     map
         Words of its fault map.
     faults

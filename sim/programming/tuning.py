@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mho.hw.config import Chip, PulseChip
-from mho.hw.core.write_verify import WriteVerifyParameters
+from mho.hw.core.write_verify.config import WriteVerifyParameters
 from mho.macro_models.cells.bias import pulse_energy_J
 from mho.macro_models.cells.pulses import PulseArray
 from mho.macro_models.errors import InputError

@@ -12,7 +12,7 @@ from mho.fpga.build.build import build, synthesise
 from mho.fpga.build.report import unroutable
 from mho.fpga.config import board_config
 from mho.fpga.families import FAMILIES
-from mho.hw.board import TilesConfig
+from mho.hw.board.tiles import TilesConfig
 from mho.hw.config import load_chip
 from mho.macro_models.errors import InputError, ToolError
 
