@@ -1,7 +1,6 @@
 """Loading a bitstream into a board."""
 
 import hashlib
-import json
 import os
 import re
 import shutil
@@ -13,6 +12,7 @@ from pathlib import Path
 from mho.fpga.boards import Board, find_board
 from mho.fpga.families import FAMILIES
 from mho.macro_models.errors import InputError, ToolError
+from mho.macro_models.files import parse_json
 from mho.sim.build.children import Child
 
 USB_RULE = 'SUBSYSTEMS=="usb", ATTRS{idVendor}=="0403", MODE="0660", TAG+="uaccess"'
@@ -107,7 +107,7 @@ def check_bitstream(board: Board, path: Path) -> bytes:
 def _check_report(file: Path, digest: str) -> None:
     """A bitstream that lies beside the report of its build is the one in the report."""
     try:
-        report = json.loads((file.parent / "report.json").read_text())
+        report = parse_json((file.parent / "report.json").read_text())
         name, expected = report["bitstream"], report["bitstream_sha256"]
     except (OSError, ValueError, KeyError, TypeError):
         return

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from mho.macro_models.cell_map import CellMap
 from mho.macro_models.devices.device import Device
 from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, Direction, Masks, MvmOperation
+from mho.macro_models.types import Array, Flags, Indices, Integers, Integral, Reals
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,9 +25,9 @@ class MvmResult:
 
     codes: NDArray[np.int16]
     """Output codes in half steps, of shape (batch, lines)."""
-    steps: NDArray[np.int64]
+    steps: Integers
     """Decrements that the converter made, of shape (batch, segments)."""
-    clipped: NDArray[np.int64] | None = None
+    clipped: Integers | None = None
     """Outputs of each vector that the converter clipped before there was a code (:meth:`MacroConfig.limit`), of shape
     (batch,); None: no converter of the kind does."""
 
@@ -51,7 +52,7 @@ class MacroConfig(Protocol):
         """Input codes of a product."""
         ...
 
-    def load(self, g: NDArray[Any], *, axis: int, unit_uS: float = 1.0) -> NDArray[Any]:
+    def load(self, g: Array, *, axis: int, unit_uS: float = 1.0) -> Array:
         """What a decrement is a fraction of: step code 2**14 takes it from an accumulated product.
 
         ``g`` are conductances of the cells of converted lines whose word line is on, of which ``axis`` goes along a
@@ -126,7 +127,7 @@ class MacroModel(Protocol):
         ...
 
     @property
-    def cells(self) -> NDArray[np.int32]:
+    def cells(self) -> Indices:
         """Codes of the cells, of the shape of the targets."""
         ...
 
@@ -166,7 +167,7 @@ class PinLevelMacro(Protocol):
     """A programmed core behind its pins, strobe by strobe: the slow and plain truth."""
 
     @property
-    def charge(self) -> NDArray[Any]:
+    def charge(self) -> Array:
         """Charges of all lines."""
         ...
 
@@ -174,13 +175,11 @@ class PinLevelMacro(Protocol):
         """Discharge the integrators and forget the last conversion."""
         ...
 
-    def sample(
-        self, backward: bool, positive: NDArray[np.bool_], negative: NDArray[np.bool_], wl: NDArray[np.bool_]
-    ) -> None:
+    def sample(self, backward: bool, positive: Flags, negative: Flags, wl: Flags) -> None:
         """Sample the converted lines once and integrate."""
         ...
 
-    def compare(self, latch: bool, op_id: int) -> NDArray[np.bool_]:
+    def compare(self, latch: bool, op_id: int) -> Flags:
         """Lines whose charge is negative; ``latch`` keeps them as the direction of the decrements that follow."""
         ...
 
@@ -188,7 +187,7 @@ class PinLevelMacro(Protocol):
         """Take ``step_code << scale`` from the magnitude of the charge, in the latched direction."""
         ...
 
-    def charge_in_steps(self, step_code: int) -> NDArray[np.float64]:
+    def charge_in_steps(self, step_code: int) -> Reals:
         """Charge of each line in decrement steps of its own polarity; 0 before the first sample."""
         ...
 
@@ -196,7 +195,7 @@ class PinLevelMacro(Protocol):
 class BoundProduct(Protocol):
     """One operation of one core on given rows and columns."""
 
-    def compute(self, x: NDArray[Any], op_id: NDArray[np.uint64]) -> MvmResult:
+    def compute(self, x: Array, op_id: NDArray[np.uint64]) -> MvmResult:
         """Codes of the columns, (batch, columns), and decrements, (batch, segments).
 
         ``x`` holds integers within ``op.input_range``, of shape (batch, inputs), in any type; its last column is
@@ -211,8 +210,8 @@ def constant_input(op: MvmOperation) -> int:
 
 
 def bind(
-    model: MacroModel, op: MvmOperation, masks: Masks, rows: NDArray[np.integer], taken: NDArray[np.integer],
-    inputs: int, columns: NDArray[np.integer],
+    model: MacroModel, op: MvmOperation, masks: Masks, rows: Integral, taken: Integral,
+    inputs: int, columns: Integral,
 ) -> BoundProduct:
     """A product of ``model``.
 
@@ -235,13 +234,13 @@ class _Whole:
     """A product by means of :meth:`MacroModel.mvm`."""
 
     def __init__(
-        self, model: MacroModel, op: MvmOperation, masks: Masks, rows: NDArray[np.integer], taken: NDArray[np.integer],
-        columns: NDArray[np.integer],
+        self, model: MacroModel, op: MvmOperation, masks: Masks, rows: Integral, taken: Integral,
+        columns: Integral,
     ) -> None:
         self._model, self._op, self._masks = model, op, masks
         self._rows, self._taken, self._columns = rows, taken, columns
 
-    def compute(self, x: NDArray[Any], op_id: NDArray[np.uint64]) -> MvmResult:
+    def compute(self, x: Array, op_id: NDArray[np.uint64]) -> MvmResult:
         """See :meth:`BoundProduct.compute`."""
         vector = np.zeros((len(x), self._model.config.inputs(self._op.direction)), dtype=np.int16)
         vector[:, self._rows] = x[:, self._taken]

@@ -6,7 +6,7 @@ from dataclasses import asdict, fields, is_dataclass
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from mho.macro_models.arrays import variance_grid
 from mho.macro_models.cell_map import CellMap
@@ -16,6 +16,7 @@ from mho.macro_models.devices.checks import checked_causes
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.operation import Direction, Masks, MvmOperation
 from mho.macro_models.integer.random import NORMAL_ONE
+from mho.macro_models.types import Indices, Integral, Reals
 
 _KEYS = 32
 """Most keys that a core keeps."""
@@ -52,27 +53,25 @@ class ConductanceGrid:
         raise NotImplementedError
 
     def inputs(self, direction: Direction) -> int:
-        """Input codes of a product."""
-        raise NotImplementedError
+        """Input codes of a product: one a row of weights."""
+        return self.cell_map.rows
 
     @property
     def lsb_uS(self) -> float:
         """Conductance of one code, in uS."""
         return self.g_full_scale_uS / (2**self.g_bits - 1)
 
-    def codes(self, g_uS: NDArray[np.float64]) -> NDArray[np.int32]:
+    def codes(self, g_uS: Reals) -> Indices:
         """Codes of conductances in uS, at least 0: rounded, and clipped to the largest code."""
         codes = np.asarray(g_uS / self.lsb_uS)
         np.rint(codes, out=codes)
         return np.minimum(codes, 2**self.g_bits - 1, out=codes).astype(np.int32)
 
-    def checked_cells(self, name: str, values: ArrayLike) -> NDArray[np.float64]:
+    def checked_cells(self, name: str, values: ArrayLike) -> Reals:
         """Conductances of all cells in uS, ``[driven line, converted line]``.
 
-        Raises
-        ------
-        InputError
-            If their shape is not that of the cell map, or one is negative or infinite; ``name`` opens the sentence.
+        Raises InputError if their shape is not that of the cell map, or one is negative or infinite; ``name`` opens the
+        sentence.
         """
         cells, shape = np.asarray(values, dtype=np.float64), self.cell_map.shape
         if cells.shape != shape:
@@ -104,7 +103,7 @@ Grid = TypeVar("Grid", bound=ConductanceGrid)
 class ProgrammedCore(Generic[Grid]):
     """Cells of one core of one chip, as they are some time after programming.
 
-    A kind has ``from_state``, and ``_begin``, which is called when everything below is set.
+    A kind has ``_begin``, which is called when everything below is set.
 
     Parameters
     ----------
@@ -130,6 +129,11 @@ class ProgrammedCore(Generic[Grid]):
     InputError
         If an argument is not as above.
     """
+
+    CONFIG: ClassVar[type[Any]]
+    """Class of the configurations."""
+    OPERATION: ClassVar[type[MvmOperation]] = MvmOperation
+    """Class of the operations."""
 
     config: Grid
 
@@ -162,12 +166,20 @@ class ProgrammedCore(Generic[Grid]):
         return model
 
     @classmethod
-    def _restored(cls, config: Grid, state: Mapping[str, Any]) -> Self:
+    def from_state(cls, state: Mapping[str, Any]) -> Self:
+        """The model that :meth:`state` described."""
+        model = cls._restored(state)
+        model._begin()
+        return model
+
+    @classmethod
+    def _restored(cls, state: Mapping[str, Any]) -> Self:
         """The cells that :meth:`state` described, before ``_begin``."""
         model = cls.__new__(cls)
         model._set(
-            config, np.ascontiguousarray(state["cells"], dtype=np.int32), device_from_dict(state["device"]),
-            state["seed"], state["core"], state["time_s"], state["temp_C"], frozenset(state["causes"]),
+            cls.CONFIG.from_dict(state["config"]), np.ascontiguousarray(state["cells"], dtype=np.int32),
+            device_from_dict(state["device"]), state["seed"], state["core"], state["time_s"], state["temp_C"],
+            frozenset(state["causes"]),
             np.ascontiguousarray(state["origin"], dtype=np.int32) if "origin" in state else None,
         )
         return model
@@ -181,8 +193,8 @@ class ProgrammedCore(Generic[Grid]):
         }
 
     def _set(
-        self, config: Grid, cells: NDArray[np.int32], device: Device, seed: int, core: int, time_s: float,
-        temp_C: float, causes: frozenset[str], origin: NDArray[np.int32] | None,
+        self, config: Grid, cells: Indices, device: Device, seed: int, core: int, time_s: float,
+        temp_C: float, causes: frozenset[str], origin: Indices | None,
     ) -> None:
         if not 0 <= seed < 2**32:
             raise InputError(f"seed must be between 0 and 2**32 - 1, not {seed!r}")
@@ -220,13 +232,10 @@ class ProgrammedCore(Generic[Grid]):
             self._keys.move_to_end(name)
         return key
 
-    def variances_of_cells(self) -> tuple[NDArray[np.float64], float] | None:
+    def variances_of_cells(self) -> tuple[Reals, float] | None:
         """Read-noise variances of all cells in codes, for :data:`NORMAL_ONE`, see :func:`variance_grid`.
 
-        Raises
-        ------
-        InputError
-            If the device's noise is not one of each cell.
+        Raises InputError if the device's noise is not one of each cell.
         """
         if (generator := self.device.read_noise.generator) != "cells":
             raise InputError(
@@ -240,14 +249,20 @@ class ProgrammedCore(Generic[Grid]):
         sigma = self.device.normal_noise_uS(self.cells * lsb, self.time_s, origin)
         return variance_grid((sigma / lsb / NORMAL_ONE) ** 2)
 
-    def checked_inputs(self, op: MvmOperation, masks: Masks, x: ArrayLike) -> NDArray[np.integer]:
+    def supports(self, op: MvmOperation) -> bool:
+        """Whether this macro carries out such operations."""
+        return isinstance(op, self.OPERATION)
+
+    def checked_inputs(self, op: MvmOperation, masks: Masks, x: ArrayLike) -> Integral:
         """Inputs of a product, of shape (batch, inputs of the direction).
 
-        Raises
-        ------
-        InputError
-            If they or the masks do not fit the core, or the operation its inputs.
+        Raises InputError if they, the masks or the operation do not fit the core.
         """
+        if not isinstance(op, self.OPERATION):
+            raise InputError(
+                f"operation must be {self.OPERATION.__name__} for a core of kind {self.config.kind}, "
+                f"not {type(op).__name__}"
+            )
         inputs, width = np.asarray(x), self.config.inputs(op.direction)
         if inputs.ndim != 2 or inputs.shape[1] != width or not np.issubdtype(inputs.dtype, np.integer):
             raise InputError(f"inputs must be integers of shape (batch, {width}), not {inputs.dtype} of {inputs.shape}")

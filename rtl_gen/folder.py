@@ -6,7 +6,6 @@ first version: changed by hand, they are their user's. All that is not listed is
 """
 
 import hashlib
-import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -15,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from mho.macro_models.errors import InputError
+from mho.macro_models.files import parse_json
 from mho.macro_models.output import cannot_write
 from mho.macro_models.workspace import Workspace
 
@@ -137,7 +137,7 @@ class SharedFolder:
 def _listed(output: Path) -> dict[str, str]:
     """Hashes by path of what an earlier run wrote."""
     try:
-        report: Any = json.loads((output / REPORT).read_text(encoding="utf-8"))
+        report: Any = parse_json((output / REPORT).read_text(encoding="utf-8"))
         if report["written_by"] != MARK:
             raise ValueError(report["written_by"])
         return {file["path"]: file["sha256"] for file in report["files"]}

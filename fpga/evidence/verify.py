@@ -1,7 +1,6 @@
 """Evidence that a board would work, without it: its netlist, simulated at its serial pins, against the numpy models."""
 
 import hashlib
-import json
 import os
 import re
 import shutil
@@ -19,9 +18,11 @@ from mho.fpga.config import board_config
 from mho.fpga.evidence.compare import Evidence, compare_operations, compare_tiles, compare_writes, power_up
 from mho.fpga.families import FAMILIES
 from mho.fpga.link.simulated import PinsTransport
-from mho.hw.board import AnyConfig, TilesConfig
+from mho.hw.board.tiles import TilesConfig
+from mho.hw.board.top import AnyConfig
 from mho.hw.config import Chip, load_chip
 from mho.macro_models.errors import InputError, ToolError
+from mho.macro_models.files import parse_json
 from mho.macro_models.workspace import Workspace
 from mho.sim.build.bench import cached_bench
 from mho.sim.build.children import run_tool
@@ -61,8 +62,6 @@ def bitstream_netlist(board: Board, bitstream: Path, constraints: Path) -> str:
     ------
     InputError
         If the device is another one.
-    ToolError
-        If a tool is missing or fails.
     """
     if not unpacks(board):
         raise InputError(f"only a bitstream of an iCE40HX8K can be turned back to a netlist, not one of {board.device}")
@@ -142,11 +141,6 @@ def netlist_program(netlist: str, family: str) -> Path:
         Verilog with instances of the cells of an FPGA, from :func:`.build.build` or :func:`bitstream_netlist`.
     family
         Of :data:`mho.fpga.families.FAMILIES`.
-
-    Raises
-    ------
-    ToolError
-        If a tool is missing or fails.
     """
     text, cells = simulated_netlist(netlist, family) + _wrapper(netlist), FAMILIES[family]
     options = [*cells.model_options, *(["--hierarchical"] if "hier_block" in text else [])]
@@ -244,7 +238,7 @@ def read_built(board: Board, cfg: AnyConfig, folder: Path) -> BuildReport:
         If nothing was built there, it is something else than ``cfg`` for ``board``, or it is not what was built.
     """
     try:
-        report = BuildReport(**json.loads((folder / "report.json").read_text(encoding="utf-8")))
+        report = BuildReport(**parse_json((folder / "report.json").read_text(encoding="utf-8")))
         bitstream = (folder / report.bitstream).read_bytes()
     except (OSError, ValueError, TypeError):
         raise InputError(f"{folder}: holds no build; make one with: mho fpga build {board.name} -o DIR") from None

@@ -13,7 +13,7 @@ from mho.hw.host.registers import RegisterMap
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.fifo import FlitFifo
 from mho.hw.noc.flit import Arrival, BodyLayout, FlitLayout
-from mho.hw.noc.interface.words import destination_bits
+from mho.hw.noc.interface.tables import destination_bits
 from mho.hw.ports import Component, In, Out
 
 _TAG_AT = 16

@@ -6,8 +6,7 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from mho.hw.chip.config import ChipParts
-from mho.hw.chip.map import PAGE_BITS, address_width, chip_base
+from mho.hw.chip.map import PAGE_BITS, ChipParts, address_width, chip_base
 from mho.hw.chip.port import FlitPort
 from mho.hw.config import Chip as Description
 from mho.hw.core.port import join

@@ -1,7 +1,6 @@
 """Devices for aihwkit and from it: its noise model of phase-change memory, and its devices with soft bounds."""
 
 import ast
-import json
 import math
 from typing import Any
 
@@ -14,6 +13,7 @@ from mho.macro_models.devices.sections.programming import Programming, Range
 from mho.macro_models.devices.sections.pulse import PulseResponse
 from mho.macro_models.errors import InputError
 from mho.macro_models.exchange.tables import LOST, moments_source
+from mho.macro_models.files import parse_json
 
 VERSION = "aihwkit 1.1.0 (inference/noise/pcm.py, base.py of 4545f11)"
 """What the text is written for, and was run with."""
@@ -158,7 +158,7 @@ def _parsed(text: str, where: str) -> tuple[str, dict[str, Any]]:
     if text.isidentifier():
         return text, {}
     try:
-        tree = json.loads(text)
+        tree = parse_json(text)
     except ValueError:
         tree = None
     try:

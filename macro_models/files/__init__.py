@@ -7,6 +7,7 @@ from mho.macro_models.files.reading import (
     decode_text,
     extending,
     open_file,
+    parse_json,
     parse_toml,
     read_file,
     read_text,
@@ -16,7 +17,6 @@ from mho.macro_models.files.reading import (
 )
 
 __all__ = [
-    "ArrayFile", "FileKind", "check_memory", "decode_text", "extending", "open_file", "parse_toml", "read_file",
-    "read_member", "read_text", "read_toml", "reading", "size_text",
-    "unpacked",
+    "ArrayFile", "FileKind", "check_memory", "decode_text", "extending", "open_file", "parse_json", "parse_toml",
+    "read_file", "read_member", "read_text", "read_toml", "reading", "size_text", "unpacked",
 ]

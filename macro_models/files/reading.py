@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+import json
 import os
 import re
 import stat
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from mho.macro_models.errors import InputError
+from mho.macro_models.errors import InputError, MhoError
 from mho.macro_models.files.memory import available_bytes, size_text
 
 _DAMAGE = (
@@ -56,7 +57,7 @@ def reading(path: str | Path, kind: FileKind) -> Iterator[None]:
     """Turns whatever a parser of the file raises into one sentence."""
     try:
         yield
-    except InputError:
+    except MhoError:
         raise
     except OSError as error:
         raise InputError(f"{path}: cannot be read as {kind.article} ({error.strerror or error})") from None
@@ -71,10 +72,8 @@ def reading(path: str | Path, kind: FileKind) -> Iterator[None]:
 def open_file(path: str | Path, kind: FileKind) -> Iterator[tuple[BinaryIO, int]]:
     """A file to read from, and its size; what is raised meanwhile becomes a sentence, see :func:`reading`.
 
-    Raises
-    ------
-    InputError
-        If it cannot be opened, is a pipe, a device or the like, which could go on for ever, or has too many bytes.
+    Raises InputError if it cannot be opened, is a pipe, a device or the like, which could go on for ever, or has too
+    many bytes.
     """
     with reading(path, kind):
         # Opening a pipe that nobody writes to would wait for a writer.
@@ -138,10 +137,7 @@ _DOTTED = re.compile(r"""(?<![\w"'-])(?:[\w"'-]++[ \t]*+\.[ \t]*+){16}""")
 def parse_toml(text: str, name: str) -> dict[str, Any]:
     """Parse ``text`` of the file ``name``.
 
-    Raises
-    ------
-    InputError
-        With file and line, if it is not TOML, or is nested deeper than any description is.
+    Raises InputError with file and line, if it is not TOML, or is nested deeper than any description is.
     """
     try:
         if _DOTTED.search(text):
@@ -165,13 +161,36 @@ def _check_values(tree: object) -> None:
     for _ in range(_DEEPEST):
         if any(isinstance(value, int) and value.bit_length() > 63 for value in level):
             raise ValueError("an integer has more than 64 bits")
-        level = [
-            item for value in level if isinstance(value, (dict, list))
-            for item in (value.values() if isinstance(value, dict) else value)
-        ]
+        level = _inside(level)
         if not level:
             return
     raise RecursionError
+
+
+def _inside(level: list[object]) -> list[object]:
+    """What the tables and the lists among some values hold."""
+    return [
+        item for value in level if isinstance(value, (dict, list))
+        for item in (value.values() if isinstance(value, dict) else value)
+    ]
+
+
+_DEEPEST_JSON = 64
+"""What we write has some ten levels; many hundred can be parsed, and end whatever goes through them later."""
+
+
+def parse_json(text: str | bytes) -> Any:
+    """The content of a JSON file; raises ValueError, for :func:`reading`, where it is none or is nested deeper."""
+    try:
+        tree = json.loads(text)
+        level = [tree]
+        for _ in range(_DEEPEST_JSON):
+            level = _inside(level)
+        if not level:
+            return tree
+    except RecursionError:
+        pass
+    raise ValueError(f"more than {_DEEPEST_JSON} levels are nested")
 
 
 def read_toml(path: Path, kind: FileKind) -> tuple[str, dict[str, Any]]:
@@ -183,10 +202,7 @@ def read_toml(path: Path, kind: FileKind) -> tuple[str, dict[str, Any]]:
 def extending(path: Path, earlier: tuple[Path, ...]) -> tuple[Path, ...]:
     """The files of a chain of ``extends``, with ``path``, which could be read.
 
-    Raises
-    ------
-    InputError
-        If the chain comes back to itself, or is too long.
+    Raises InputError if the chain comes back to itself, or is too long.
     """
     longer = (*earlier, Path(os.path.realpath(path)))
     if longer[-1] in earlier or len(longer) > _DEEPEST:

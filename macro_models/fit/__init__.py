@@ -5,7 +5,7 @@ Tables are read and sorted into cells and pulses (:mod:`.tables`, behind it :mod
 pulses (:mod:`.response`); :mod:`.toml` writes the device file.
 """
 
-from mho.macro_models.fit.drift import LAWS, fit_law
+from mho.macro_models.fit.drift.device import LAWS, fit_law
 from mho.macro_models.fit.fit import MODELS, fit_device
 from mho.macro_models.fit.response.pulsed import add_pulses, pulsed_device
 from mho.macro_models.fit.tables.measurements import Measurements, read_data, read_measurements

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mho.macro_models.errors import InputError
-from mho.macro_models.files import FileKind, read_text
+from mho.macro_models.files import FileKind, parse_json, read_text
 from mho.macro_models.output import cannot_write, write_output
 from mho.sweeps.evaluate import Row
 
@@ -71,9 +71,9 @@ class Folder:
         if not path.exists():
             return None
         try:
-            sealed = json.loads(read_text(path, _ROW))
+            sealed = parse_json(read_text(path, _ROW))
             return sealed["row"] if sealed["sha256"] == _seal(name, sealed["row"]) else None
-        except (InputError, ValueError, TypeError, LookupError, RecursionError):
+        except (InputError, ValueError, TypeError, LookupError):
             return None
 
     def keep(self, row: Row) -> None:

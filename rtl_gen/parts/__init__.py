@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from mho.hw.chip.config import ChipParts, tiles_of
-from mho.hw.chip.map import tile_blocks
+from mho.hw.chip.map import ChipParts, tile_blocks, tiles_of
 from mho.hw.chip.tops import top_name
 from mho.hw.config import Chip
 from mho.hw.host.registers import AddressMap

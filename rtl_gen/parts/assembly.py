@@ -20,10 +20,9 @@ from mho.rtl_gen.macro.own_files import VERILOG, macro_files, read_module, rtl_f
 from mho.rtl_gen.macro.pin_check import macro_map
 from mho.rtl_gen.macro.views import write_liberty, write_upf
 from mho.rtl_gen.registers import c_header, markdown, system_rdl
-from mho.rtl_gen.tapeout_files import Design, file_list, fusesoc_core, librelane_config, sdc, write_readme
+from mho.rtl_gen.tapeout_files import Design, file_list, fusesoc_core, librelane_config, sdc, waivers, write_readme
 from mho.rtl_gen.templates import template
 from mho.rtl_gen.verilog.ports import module_ports
-from mho.rtl_gen.waivers import waivers
 
 _MACRO_INSTANCE = "macro.macro"
 """Instance of the adapter within the core, and of the macro within the adapter."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mho.hw.chip.config import ChipParts
+from mho.hw.chip.map import ChipParts
 from mho.hw.config import Chip
 from mho.hw.kinds import timing
 from mho.hw.noc.flit import Destinations

@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from mho.hw.config import Chip
-from mho.hw.core.write_verify import CellLayout, ParameterLayout, TargetLayout, WriteVerifyConfig
+from mho.hw.core.write_verify.config import ParameterLayout, WriteVerifyConfig
+from mho.hw.core.write_verify.engine import CellLayout, TargetLayout
 from mho.hw.kinds import core_blocks
 from mho.sim.build.toolchain import HDL
 from mho.sim.kinds import body

@@ -7,10 +7,12 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from mho.macro_models.errors import ToolError
+from mho.macro_models.files import parse_json
 from mho.sim.build.children import run_tool
 from mho.sim.build.toolchain import require_tool
 
@@ -126,10 +128,11 @@ class Stages:
         self._key = digest.hexdigest()
         done, writes = self.folder / "done" / f"{stage.name}.json", self.folder / stage.writes.format(**self.words)
         if done.exists() and writes.exists():
-            before = json.loads(done.read_text())
-            if before["key"] == self._key:
-                self.seconds[stage.name] = before["seconds"]
-                return
+            with suppress(ValueError, LookupError, TypeError):  # a damaged one is of a stage to run again
+                before = parse_json(done.read_text())
+                self.seconds[stage.name] = float(before["seconds"])
+                if before["key"] == self._key:
+                    return
         if self.note is not None:
             self.note(stage.does)
         done.unlink(missing_ok=True)

@@ -15,7 +15,7 @@ import pytest
 from numpy.typing import NDArray
 
 import mho
-from mho.hw.core.write_verify import WriteVerifyParameters
+from mho.hw.core.write_verify.config import WriteVerifyParameters
 from mho.macro_models.integer.operation import Masks, MvmOperation
 from mho.sim.embedded import FLAGS, MODULE, Behind, pulse_array
 from mho.sim.executor import build_cores
@@ -207,6 +207,28 @@ def test_a_peripheral_has_registers_an_interrupt_and_a_region(soc: Any, net: mho
     verilog = (tmp_path / "gateware" / "sim.v").read_text()
     assert f"{MODULE} {MODULE}" in verilog
     assert ".wb_adr_i" in verilog
+
+
+@pytest.mark.slow
+def test_cells_in_block_ram_are_behind_the_same_registers(soc: Any, net: mho.Net, tmp_path: Path) -> None:
+    """Noise that is drawn at each conversion is refused; cells and tables are within the region."""
+    from litex.build.sim import SimPlatform
+
+    import mho.litex
+
+    platform = SimPlatform("SIM", [])
+    tile = mho.litex.EmulatedPeripheral(platform, net.chip, tmp_path / "tile")
+    plain = mho.litex.Peripheral(SimPlatform("SIM", []), net.chip, tmp_path / "plain")
+    assert (tile.top, tile.size) == (plain.top, plain.size)
+    texts = [path for path, *_ in platform.sources if "/emulated/" in path]
+    assert len(texts) == len(platform.sources)
+    assert not any("tnsa_macro" in Path(path).read_text() for path in texts)
+    still = ["read-noise"]
+    loads = tile.loads(net, seed=SEED, without=still)
+    assert all(0 <= at < at + 4 * len(words) <= tile.size for at, words in loads)
+    assert loads != tile.loads(net, seed=SEED + 1, without=still)
+    with pytest.raises(mho.InputError, match="read-noise"):
+        tile.loads(net)
 
 
 def test_a_peripheral_refuses_a_network_of_another_chip_and_pins_that_are_not_there(

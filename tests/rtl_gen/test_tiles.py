@@ -9,7 +9,7 @@ import pytest
 from systemrdl.compiler import RDLCompiler
 from systemrdl.node import AddressableNode, AddrmapNode
 
-from mho.hw.chip.config import ChipParts
+from mho.hw.chip.map import ChipParts
 from mho.hw.config import load_chip
 from mho.rtl_gen import GenerationReport, generate
 from tests.rtl_gen.test_generate import run_bench
@@ -110,7 +110,8 @@ def test_one_tile_has_wires_in_place_of_its_network(tmp_path: Path) -> None:
 @pytest.mark.cosim("iverilog")
 @pytest.mark.parametrize("wrap", [pytest.param("none", marks=pytest.mark.long), "axil"])
 def test_bench_of_a_chip_passes_from_unknown_states(wrap: str, tmp_path: Path) -> None:
-    chip = load_chip("tnsa16-2x2", {"mesh.payload_bits": 32 if wrap == "axil" else 64, "mesh.rows": 1})
+    sizes = {"mesh.payload_bits": 32 if wrap == "axil" else 64, "mesh.rows": 1}
+    chip = load_chip("tnsa16-2x2", {**sizes, "verilog.test": True})
     generate(chip, tmp_path, wrap=wrap)
     assert "TESTS=1 PASS=1" in run_bench(tmp_path, ["make", "SIM=icarus"])
 

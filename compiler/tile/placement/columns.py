@@ -25,10 +25,7 @@ class Part:
 def parts_of(layer: Layer) -> Sequence[Part]:
     """The parts of a layer, in the order of their outputs; those of one tile are one.
 
-    Raises
-    ------
-    InputError
-        If products share some of their outputs and not others.
+    Raises InputError if products share some of their outputs and not others.
     """
     by_columns: dict[tuple[int, int], list[Mvm]] = {}
     for mvm in layer.mvms:

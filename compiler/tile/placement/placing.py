@@ -12,7 +12,6 @@ from functools import cached_property
 from math import isqrt
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.compiler.mapping import Placement
 from mho.compiler.mapping.faults import FaultMaps
@@ -23,12 +22,13 @@ from mho.compiler.tile.graph.shapes import Shape
 from mho.compiler.tile.lowering.geometry import CODES_IN, CODES_OUT, rows_of
 from mho.macro_models.cell_map import CellMap
 from mho.macro_models.errors import InputError
+from mho.macro_models.types import Flags
 
 MOST_TILES = 4096
 """Tiles up to which it is said how many would do."""
 MOST_PARTS = 8
 """Tiles on which parts of a layer are that have outputs of their own: all come to one tile, which takes few values."""
-Dead = tuple[NDArray[np.bool_], NDArray[np.bool_]]
+Dead = tuple[Flags, Flags]
 
 
 @dataclass
@@ -235,7 +235,7 @@ def _up(size: int, unit: int) -> int:
     return -(-size // unit) * unit
 
 
-def _free(dead: NDArray[np.bool_], first: int, count: int, unit: int) -> int:
+def _free(dead: Flags, first: int, count: int, unit: int) -> int:
     """The first place from which on no line of some is dead; behind all of them, if there is none."""
     at = _up(first, unit)
     while at + count <= len(dead) and dead[at : at + count].any():
@@ -243,7 +243,7 @@ def _free(dead: NDArray[np.bool_], first: int, count: int, unit: int) -> int:
     return at
 
 
-def _longest(dead: NDArray[np.bool_], unit: int) -> int:
+def _longest(dead: Flags, unit: int) -> int:
     """Lines side by side without a dead one, from a place on at which a word of codes begins."""
     starts = range(0, len(dead), unit)
     return max((int(np.argmax(np.append(dead[at:], True))) for at in starts), default=0)

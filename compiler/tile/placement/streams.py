@@ -101,12 +101,7 @@ def place_nodes(
     the tile of a copy it would be done between two rows of that, in a hurry.
 
     Flows and slots are as many as there would have to be: :func:`mho.compiler.tile.placement.sharing.shared` makes them
-    fit.
-
-    Raises
-    ------
-    NoRoomError
-        If a tile has no context left.
+    fit. Raises NoRoomError if a tile has no context left.
     """
     if isinstance(watched, bool):
         watched = range(len(graph.values)) if watched else ()
@@ -198,9 +193,7 @@ def member_tiles(
     return parts, tiles, _members(graph, tiles, chip, moved or {})
 
 
-def sent(
-    graph: Graph, members: Sequence[tuple[str, ...]]
-) -> dict[int, tuple[str | None, list[tuple[str, int]]]]:
+def sent(graph: Graph, members: Sequence[tuple[str, ...]]) -> dict[int, tuple[str | None, list[tuple[str, int]]]]:
     """Of each value the tile that makes it, None for the host, and who takes it: tile and node."""
     makers = {v: members[k][0] for k, node in enumerate(graph.nodes) for v in node.values}
     return {value: (makers.get(value), [(tile, k) for k in graph.takers(value)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from math import sqrt
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,18 +13,16 @@ from mho.macro_models.constants import BOLTZMANN_EV, ELECTRON_C, KELVIN
 from mho.macro_models.devices.device import Device
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.array.operation import Steps, driven
-from mho.macro_models.integer.operation import MAX_BITS, STEP_FRACTION_BITS, Direction, MvmOperation
+from mho.macro_models.integer.operation import MAX_BITS, STEP_FRACTION_BITS, MvmOperation
 from mho.macro_models.programmed import ConductanceGrid
+from mho.macro_models.types import Array
 
 
 @dataclass(frozen=True, kw_only=True)
 class ArrayConfig(ConductanceGrid):
     """What the models take from a chip description; every figure and its source are in the preset ``array-128``.
 
-    Raises
-    ------
-    InputError
-        If a value is out of range.
+    Raises InputError if a value is out of range.
     """
 
     kind: ClassVar[str] = "array"
@@ -97,10 +95,6 @@ class ArrayConfig(ConductanceGrid):
         """Code of the cells of the reference column."""
         return round((self.g_min_uS + self.g_max_uS) / 2.0 / self.lsb_uS)
 
-    def inputs(self, direction: Direction) -> int:
-        """Input codes of a product: one a row."""
-        return self.rows
-
     @property
     def full_conductance_uS(self) -> float:
         """Conductance whose current at the highest level is the most that a converter takes, in uS."""
@@ -116,7 +110,7 @@ class ArrayConfig(ConductanceGrid):
         """Accumulated product of one conversion at the most current."""
         return round(self.full_uS / self.lsb_uS)
 
-    def load(self, g: NDArray[Any], *, axis: int, unit_uS: float = 1.0) -> NDArray[Any]:
+    def load(self, g: Array, *, axis: int, unit_uS: float = 1.0) -> Array:
         """The same for all columns: :attr:`full_uS`."""
         return np.full(np.sum(g, axis=axis).shape, self.full_uS / unit_uS, dtype=np.float64)
 

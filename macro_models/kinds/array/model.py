@@ -1,9 +1,7 @@
 """A programmed array, and the matrix-vector products that it gives."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from math import hypot
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,7 +18,7 @@ from mho.macro_models.integer.random import NORMAL_ONE, Purpose, normal_codes
 from mho.macro_models.kinds.array.config import ArrayConfig
 from mho.macro_models.macro import MvmResult
 from mho.macro_models.programmed import ProgrammedCore
-from mho.macro_models.types import Integers, Reals
+from mho.macro_models.types import Array, Flags, Indices, Integers, Integral, Reals
 
 _BLOCK = 256  # vectors at a time
 _EXACT_SINGLE = 2**24
@@ -46,12 +44,7 @@ class ArrayModel(ProgrammedCore[ArrayConfig]):
     :class:`~mho.macro_models.programmed.ProgrammedCore` has the parameters.
     """
 
-    @classmethod
-    def from_state(cls, state: Mapping[str, Any]) -> "ArrayModel":
-        """The model that :meth:`state` described."""
-        model = cls._restored(ArrayConfig.from_dict(state["config"]), state)
-        model._begin()
-        return model
+    CONFIG, OPERATION = ArrayConfig, ArrayOperation
 
     def _begin(self) -> None:
         config, device = self.config, self.device
@@ -82,12 +75,12 @@ class ArrayModel(ProgrammedCore[ArrayConfig]):
         """Conversions of a step: one a column of weights, of two arrays one for each, the first array's first."""
         return self.config.columns * (2 if self.config.weights == "arrays" else 1)
 
-    def key(self, wl: NDArray[np.bool_]) -> _Key:
+    def key(self, wl: Flags) -> _Key:
         """What conversions with the word lines ``wl`` on see of the array. Keys are cached."""
         on = np.array(wl, dtype=bool) if self.config.access == "transistor" else np.ones(self.config.rows, dtype=bool)
         return self.kept_key(on.tobytes(), lambda: self._make_key(on))
 
-    def _make_key(self, wl: NDArray[np.bool_]) -> _Key:
+    def _make_key(self, wl: Flags) -> _Key:
         """Cells as wires, clamps and word lines leave them, and their variances."""
         cells, weights = self.cells, self.config.weights
         if weights == "arrays":
@@ -109,7 +102,7 @@ class ArrayModel(ProgrammedCore[ArrayConfig]):
             noise = np.hstack(both) if weights == "arrays" else both[0] + both[1]
         return _Key(products, noise[:, :1] if (noise == noise[:, :1]).all() else noise)
 
-    def _reference(self) -> NDArray[np.int32]:
+    def _reference(self) -> Indices:
         """Codes of the reference column, of shape (rows, 1); its cells draw as those of a core of their own."""
         config = self.config
         if config.reference == "fixed":
@@ -120,15 +113,15 @@ class ArrayModel(ProgrammedCore[ArrayConfig]):
             temp_C=self.temp_C, causes=self.causes,
         ).g_uS)
 
-    def _effective(self, cells: NDArray[Any], wl: NDArray[np.bool_]) -> Reals:
+    def _effective(self, cells: Array, wl: Flags) -> Reals:
         """Codes of the cells of one array, whole numbers."""
         return effective_cells(
             cells, self.config.lsb_uS, self._wires, wl, False, self._reading, mode="current"
         ).astype(np.float64)
 
     def codes(
-        self, key: _Key, x: NDArray[np.integer], op_id: NDArray[np.uint64], step: int, step_code: int
-    ) -> tuple[Integers, NDArray[np.bool_]]:
+        self, key: _Key, x: Integral, op_id: NDArray[np.uint64], step: int, step_code: int
+    ) -> tuple[Integers, Flags]:
         """Codes of the conversions of a step, in steps of the converter, and which are beyond what it takes.
 
         ``x`` is what rows drive, (batch, rows), both results (batch, :attr:`conversions`).
@@ -160,8 +153,6 @@ class ArrayModel(ProgrammedCore[ArrayConfig]):
 
     def mvm(self, op: MvmOperation, masks: Masks, x: ArrayLike, op_id: ArrayLike) -> MvmResult:
         """Matrix-vector products of a batch; see :meth:`mho.macro_models.macro.MacroModel.mvm`."""
-        if not self.supports(op):
-            raise InputError("operation must be an ArrayOperation for a core of kind array")
         inputs, config = self.checked_inputs(op, masks, x), self.config
         ids = np.broadcast_to(np.asarray(op_id, dtype=np.uint64), inputs.shape[:1])
         key = self.key(masks.word_lines(op))
@@ -184,7 +175,7 @@ class ArrayModel(ProgrammedCore[ArrayConfig]):
         """Half steps that codes are: odd ones of a converter of one bit."""
         return 2 * codes + (self.config.bits == 1)
 
-    def _conversions(self, op: MvmOperation, inputs: NDArray[Any]) -> list[tuple[int, int, NDArray[np.integer]]]:
+    def _conversions(self, op: MvmOperation, inputs: Array) -> list[tuple[int, int, Integral]]:
         """(what its codes count, number, what rows drive) of all conversions of a product."""
         if not self.config.digital:
             return [(1, 0, inputs.astype(np.int64))]
@@ -193,10 +184,6 @@ class ArrayModel(ProgrammedCore[ArrayConfig]):
             sign = -1 if self.config.chop and steps.chopped(step, op) else 1
             conversions.append((sign * steps.weight(step), step, sign * driven(steps, inputs, step)))
         return conversions
-
-    def supports(self, op: MvmOperation) -> bool:
-        """Whether this macro carries out such operations."""
-        return isinstance(op, ArrayOperation)
 
     def full_scale(self, op: MvmOperation, masks: Masks, x: ArrayLike) -> float:
         """Step code at which the largest product of a conversion is just the end of the converter's range."""

@@ -12,13 +12,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mho.comparisons.runs import read_run
 from mho.compiler import load_input
+from mho.compiler.network.file.archive import read_archive, write_archive
 from mho.hw.config import load_chip
 from mho.macro_models.devices import load_device
 from mho.macro_models.errors import InputError
 from mho.macro_models.files import FileKind, check_memory, read_file, size_text
 from mho.macro_models.files.memory import available_bytes
 from mho.macro_models.fit.tables.table import read_table
+from mho.reports.facts import with_layout
 from mho.runs.writing import read_conductances
 
 READERS: dict[str, Callable[[Path], object]] = {
@@ -184,6 +187,25 @@ def test_toml_without_measure(load: Callable[[Path], object], text: str, sentenc
     with pytest.raises(InputError, match=sentence) as caught:
         load(tmp_path / "deep.toml")
     assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize("read", [read_run, lambda path: with_layout([], path)], ids=["run", "layout"])
+@pytest.mark.parametrize("levels", [65, 900, 100_000])
+def test_json_without_measure(read: Callable[[str], object], levels: int, tmp_path: Path) -> None:
+    path = tmp_path / "deep.json"
+    path.write_text('{"format": 1, "a": ' + "[" * levels + "]" * levels + "}")
+    with pytest.raises(InputError, match=rf"^{re.escape(str(path))}: ") as caught:
+        read(str(path))
+    assert len(str(caught.value)) < 400
+
+
+def test_index_of_an_archive_without_measure(tmp_path: Path) -> None:
+    content: dict[str, Any] = {}
+    for _ in range(100):
+        content = {"a": content}
+    write_archive(tmp_path / "deep.mho", content, {})
+    with pytest.raises(InputError, match=r"deep\.mho: is no network file, or is damaged \(more than 64 levels are"):
+        read_archive(tmp_path / "deep.mho")
 
 
 @pytest.mark.parametrize("load", [load_chip, load_device])

@@ -119,6 +119,8 @@ def test_what_is_no_problem_is_refused(tmp_path: Path) -> None:
         ({"W": w, "a": np.ones(2)}, r"a must have shape \(3,\), not \(2,\)"),
         ({"J": j}, "J must be symmetric, with a diagonal of 0"),
         ({"J": np.zeros((2, 2))}, "J must have two dimensions and finite couplings, not all 0"),
+        ({"W": np.float64(3)}, "W must have two dimensions, not 0"), ({"W": w * 1e300}, ".* 1e.30 at most"),
+        ({"W": w, "a": np.full(len(w), 1e300)}, "a and b must be 5 finite numbers of 1e.30 at most"),
         ({"W": w * np.nan}, "W must have two dimensions and finite"),
         ({"W": np.ones(3)}, "W must have two dimensions"),
         ({"J": np.array([["a"]])}, "J must be numbers, not <U1"),
@@ -135,6 +137,9 @@ def test_what_is_no_problem_is_refused(tmp_path: Path) -> None:
     ):
         with pytest.raises(InputError, match=sentence):
             sample(problem, small(), Schedule(**schedule), device=IDEAL, **more)  # type: ignore[arg-type]
+    faint = Problem(couplings=1e-30 * symmetric(16).couplings, bias=np.zeros(16), symmetric=True)
+    with pytest.raises(InputError, match=r"temperatures must be below .* for couplings and biases so small, not 1"):
+        sample(faint, small(), Schedule(steps=1), device=IDEAL)
     with pytest.raises(InputError, match=r"both ways, not core.kind pwm"):
         sample(problem, load_chip("pwm16-core"), Schedule(steps=1), device=IDEAL)
 
@@ -162,10 +167,11 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     np.savez(tmp_path / "p.npz", J=problem.couplings, h=problem.bias)
     code = cli.run(["sampler", str(tmp_path / "p.npz"), "--chip", "tnsa16-core", "--set", "mesh.columns=2", "--set",
                     "mesh.rows=2", "--steps", "40", "--from", "5", "--to", "1", "--chains", "3", "-o",
-                    str(tmp_path / "y.npz"), "--json", "-"])
+                    str(tmp_path / "y.npz"), "--plot", str(tmp_path / "y.svg"), "--json", "-"])
     told = json.loads(capsys.readouterr().out)
     assert code == 0
     with np.load(tmp_path / "y.npz") as written:
         assert written["spins"].shape == (3, 10)
         np.testing.assert_array_equal(written["best_energies"], told["best_energies"])
+    assert "3 chains" in (tmp_path / "y.svg").read_text()
     assert cli.run(["sampler", str(tmp_path / "p.npz"), "--chip", "tnsa16-core", "--steps", "0"]) == 2

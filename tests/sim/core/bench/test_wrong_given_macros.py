@@ -131,6 +131,11 @@ MUTANTS: Mapping[str, Mapping[str, Mutant]] = {
         "devices come to no target": Mutant(law=[("~amplitude[k][7:0]", "{8{~amplitude[k][7]}}")],
                                             said="less than half of them did"),
         "counters swapped": wires(count_pos="inner_count_neg", count_neg="inner_count_pos"),
+        "another line is pulsed": Mutant(
+            law=[("wl_en[line]", "wl_en[line ^ 1]")], said="after a pulse of 255 than of 0", quick=True),
+        "the first line is pulsed": Mutant(law=[("wl_en[line]", "line == 0")]),
+        "word lines off by one": wires(wl_en="next(wl_en)"),
+        "negative devices not driven": wires(device_neg="1'b0"),
     },
     "sram": ROWS | SAMPLES | {
         "plane stuck": quick(plane="3'd0"), "plane inverted": wires(plane="~plane"),
