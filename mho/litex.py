@@ -33,7 +33,7 @@ from mho.api.compile import load
 from mho.api.device import Device, device_model
 from mho.api.inputs import PathLike
 from mho.api.net import Net
-from mho.hw.board import TilesConfig
+from mho.hw.board.tiles import TilesConfig
 from mho.hw.chip.map import chip_base
 from mho.hw.chip.tops import ChipTop
 from mho.hw.config import Chip as ChipDescription

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from mho.hw.board.load_port import load_address_width
 from mho.hw.config import Chip
-from mho.hw.emulator.config import LoadShape
+from mho.hw.emulator.config import EmulatorConfig
 from mho.hw.emulator.kind import EmulatorKind
 from mho.hw.emulator.kinds import emulator_of
 from mho.hw.host.core.blocks import CoreBlocks
@@ -33,7 +33,7 @@ class BoardParts(ABC):
     slots: int = 2
     memory: str = "block"
     noise: bool = False
-    """Of each core, as in :class:`mho.hw.emulator.EmulatorConfig`."""
+    """Of each core, as in :class:`mho.hw.emulator.config.EmulatorConfig`."""
     clock_hz: int = 24_000_000
     """Frequency of the design, in Hz."""
     baud: int = 3_000_000
@@ -87,12 +87,12 @@ BOARD_BASE = 0x001000
 _LOAD_BASE = 0x100000
 
 
-def load_base(parts: LoadShape) -> int:
+def load_base(parts: EmulatorConfig) -> int:
     """Where the load port of an emulator is: the upper half, of 1 MiB unless it needs more."""
     return max(_LOAD_BASE, 1 << load_address_width(parts))
 
 
-def address_width(parts: LoadShape) -> int:
+def address_width(parts: EmulatorConfig) -> int:
     """Bits of a byte address of a board with this emulator: 21 unless its load port needs more."""
     return load_base(parts).bit_length()
 

@@ -250,11 +250,6 @@ class TileModels:
             All Verilog of tiles and of what is beside them, by the names of files.
         fast
             As at :func:`mho.sim.build.verilate.archive`.
-
-        Raises
-        ------
-        ToolError
-            If a tool is missing or fails.
         """
         inside, archives = written(folder, texts), list[Path]()
         for shell, name in zip(self._shells, self._names, strict=True):

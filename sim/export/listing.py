@@ -12,7 +12,7 @@ from mho.compiler.network import Network
 from mho.compiler.network.tiles import HeldValue
 from mho.compiler.tile.graph.host import Split
 from mho.hw.chip.map import QUEUE, ChipParts, chip_base
-from mho.hw.core.write_verify import WriteVerifyParameters
+from mho.hw.core.write_verify.config import WriteVerifyParameters
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.flit import Destinations
 from mho.hw.noc.interface.tables import credit_tag

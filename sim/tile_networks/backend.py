@@ -109,8 +109,6 @@ class TileCosimBackend(Backend):
         ------
         InputError
             If the network has no programs.
-        ToolError
-            If a tool is missing or the build fails.
         """
         if network.tiles is None:
             raise InputError(f"{network.chip.name}: a network must hold programs of tiles to run on them")

@@ -104,8 +104,6 @@ class MeshResult:
     was programmed."""
     failure: str = ""
     """Why a macro model failed, nothing if all is well."""
-    cpu_s: float = 0.0
-    """Processor time of the simulator."""
 
     @property
     def outcome(self) -> Outcome:

@@ -15,7 +15,7 @@ import pytest
 from numpy.typing import NDArray
 
 import mho
-from mho.hw.core.write_verify import WriteVerifyParameters
+from mho.hw.core.write_verify.config import WriteVerifyParameters
 from mho.macro_models.integer.operation import Masks, MvmOperation
 from mho.sim.embedded import FLAGS, MODULE, Behind, pulse_array
 from mho.sim.executor import build_cores

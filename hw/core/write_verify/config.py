@@ -35,7 +35,7 @@ _WIDTHS = {
 
 @dataclass(frozen=True, kw_only=True)
 class WriteVerifyConfig:
-    """Static parameters of a :class:`mho.hw.core.write_verify.WriteVerify`.
+    """Static parameters of a :class:`mho.hw.core.write_verify.engine.WriteVerify`.
 
     Raises
     ------

@@ -10,7 +10,9 @@ from mho.hw.core.digital.synchroniser import Synchroniser
 from mho.hw.core.layout import OpLayout, WordsLayout
 from mho.hw.core.masks import MaskLayout, MaskStore
 from mho.hw.core.port import VectorPort, count_operations, join
-from mho.hw.core.write_verify import WritePort, WritesCells, WriteVerifyConfig
+from mho.hw.core.write_verify.config import WriteVerifyConfig
+from mho.hw.core.write_verify.engine import WritePort
+from mho.hw.core.write_verify.joined import WritesCells
 from mho.hw.kinds.tnsa.bring_up.manual import ManualPins, manual_port
 from mho.hw.kinds.tnsa.bring_up.trim import trim_port
 from mho.hw.kinds.tnsa.config import LIMITS, OPERATIONS, TnsaCoreConfig

@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mho.hw.kinds.tnsa.blocks import TnsaBlocks
+from mho.hw.kinds.tnsa.blocks import TnsaBlocks, TnsaCoreReference
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
-from mho.hw.kinds.tnsa.reference import TnsaCoreReference
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.flit import Destinations
 from mho.hw.noc.interface.tables import credit_tag

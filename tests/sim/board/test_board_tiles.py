@@ -14,7 +14,7 @@ from mho.compiler.network import Network
 from mho.compiler.network.tiles import HeldValue
 from mho.compiler.passes import compile_tiles
 from mho.compiler.tile import tile_code, tile_programs
-from mho.hw.board import TilesConfig
+from mho.hw.board.tiles import TilesConfig
 from mho.hw.chip.map import CHIP_MAGIC, MAP_VERSION, QUEUE, chip_base, record_words
 from mho.hw.config import load_chip
 from mho.hw.host.link.tasks import Read, Write

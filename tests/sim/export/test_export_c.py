@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from mho.compiler import CompileOptions, Network
 from mho.compiler.passes import compile_for_chip
-from mho.hw.board import TilesConfig
+from mho.hw.board.tiles import TilesConfig
 from mho.hw.chip.map import CHIP_MAGIC, MAP_VERSION
 from mho.hw.config import Chip, load_chip
 from mho.hw.host.link.tasks import Read, Write

@@ -194,7 +194,7 @@ def test_energy_is_that_of_what_the_netlist_did(hardened: tuple[Path, Layout], t
 
 @pytest.mark.parametrize(("text", "sentence"), [
     ("[files]\n", "files.technology must be a str"),
-    ("[files", "TOML"),
+    ("[files", "TOML"), ("files = 3\n", "files must be a table, not 3"),
 ])
 def test_settings_of_a_process_that_are_wrong(tmp_path: Path, text: str, sentence: str) -> None:
     (tmp_path / "mho.toml").write_text(text)
@@ -210,6 +210,13 @@ def test_settings_run_nothing(tmp_path: Path) -> None:
     (tmp_path / "mho.toml").write_text(shipped.replace('"pdn.tcl"', '"../pdn.tcl"'))
     with pytest.raises(InputError, match="within the PDK's folder"):
         find_pdk(tmp_path)
+    for wrong, sentence in (
+        ('[{"}}; exec touch x; {" = 1}]', "must be of letters"), ("[1979-05-27]", "must be a word, a number"),
+        ("3", "routing.spared must be a list, not 3"),
+    ):
+        (tmp_path / "mho.toml").write_text(re.sub("(?m)^spared = .*", f"spared = {wrong}", shipped))
+        with pytest.raises(InputError, match=sentence):
+            find_pdk(tmp_path)
 
 
 def test_a_folder_that_is_no_pdk(tmp_path: Path) -> None:

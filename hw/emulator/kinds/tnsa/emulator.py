@@ -9,7 +9,7 @@ from amaranth.lib import wiring
 from numpy.typing import NDArray
 
 from mho.hw.config import Chip
-from mho.hw.core.write_verify import WriteVerifyParameters
+from mho.hw.core.write_verify.config import WriteVerifyParameters
 from mho.hw.emulator.config import EXTRA, LoadWord
 from mho.hw.emulator.kind import BoardOptions, EmulatorKind, Integers
 from mho.hw.emulator.kinds.tnsa.config import LINES, NOISE, TnsaEmulatorConfig

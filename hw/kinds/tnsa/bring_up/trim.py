@@ -8,7 +8,7 @@ from amaranth.lib import data
 from amaranth.lib.wiring import In
 
 from mho.hw.core.shape import duration_bits
-from mho.hw.core.write_verify import WriteVerifyConfig
+from mho.hw.core.write_verify.config import WriteVerifyConfig
 from mho.hw.kinds.tnsa.config import LIMITS, OPERATIONS, TnsaCoreConfig
 from mho.macro_models.errors import InputError
 
