@@ -8,10 +8,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from mho.fpga.link.client import LinkClient, Progress
 from mho.fpga.link.transport import BusFault, LinkError, SerialTransport, Transport
-from mho.hw.board import TilesConfig
+from mho.hw.board.tiles import TilesConfig
 from mho.hw.chip.map import address_width
 from mho.hw.config import Chip
-from mho.hw.core.write_verify import WriteVerifyParameters
+from mho.hw.core.write_verify.config import WriteVerifyParameters
 from mho.hw.noc.config import MeshConfig
 from mho.macro_models import MacroModel, Masks
 from mho.macro_models.cells.pulses import PulseArray

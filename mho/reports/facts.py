@@ -9,8 +9,7 @@ from mho.comparisons.runs import Content, Run, read_run
 from mho.compiler.facts import Fit, LinkFlits
 from mho.macro_models.errors import InputError
 from mho.macro_models.files import FileKind, parse_json, read_text, reading
-from mho.macro_models.files.schema import FLAG, TEXT, Table
-from mho.macro_models.files.typed import spec_of
+from mho.macro_models.files.schema import FLAG, TEXT, Table, spec_of
 from mho.results.facts import Cost, LayerRow, Trace
 from mho.sim.layout.signoff import Layout
 from mho.units import format_time
