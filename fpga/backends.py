@@ -11,7 +11,7 @@ from mho.fpga.link.transport import BusFault, LinkError, SerialTransport, Transp
 from mho.hw.board.tiles import TilesConfig
 from mho.hw.chip.map import address_width
 from mho.hw.config import Chip
-from mho.hw.core.write_verify import WriteVerifyParameters
+from mho.hw.core.write_verify.config import WriteVerifyParameters
 from mho.hw.noc.config import MeshConfig
 from mho.macro_models import MacroModel, Masks
 from mho.macro_models.cells.pulses import PulseArray

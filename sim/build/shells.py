@@ -49,7 +49,7 @@ def write_contracts(chip: Chip, sources: Sequence[Path], adapter: str, folder: P
     """
     from mho.rtl_gen.macro.contract import pin_values
     from mho.rtl_gen.macro.pin_check import macro_map
-    from mho.rtl_gen.parts.assembly import contract_texts
+    from mho.rtl_gen.parts import contract_texts
 
     modules: dict[str, str] = {}
     for path in sources:

@@ -192,6 +192,20 @@ def test_computers_of_litex_run_a_tile_and_an_extension(soc: Any, tmp_path: Path
 
 
 @pytest.mark.slow
+@pytest.mark.long
+@pytest.mark.cosim("yosys", "nextpnr-ecp5", "ecppack", "verilator", "g++", "make", "riscv64-unknown-elf-gcc")
+def test_the_netlist_on_an_fpga_tells_the_classes_of_functional(soc: Any, tmp_path: Path) -> None:
+    with np.load(SOC / "half_digits.npz") as data:
+        calibrate = data["calibrate"].astype(np.float32)
+    mho.compile(SOC / "half_digits.onnx", "tnsa64-tile", calibrate=calibrate).save(tmp_path / "tile.mho")
+    command = [sys.executable, SOC / "ulx3s.py", "tile.mho", "-o", "ulx3s", "--images", "1", "--simulate"]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=3000)
+    assert run.returncode == 0, run.stderr
+    assert "equal to the functional backend, bit for bit" in run.stdout
+    assert "image 0: class 6" in run.stdout
+
+
+@pytest.mark.slow
 def test_a_peripheral_has_registers_an_interrupt_and_a_region(soc: Any, net: mho.Net, tmp_path: Path) -> None:
     """LiteX writes its Verilog and headers; nothing is simulated."""
     from litex.soc.integration.builder import Builder

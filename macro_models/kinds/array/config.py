@@ -14,12 +14,12 @@ from mho.macro_models.devices.device import Device
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.array.operation import Steps, driven
 from mho.macro_models.integer.operation import MAX_BITS, STEP_FRACTION_BITS, MvmOperation
-from mho.macro_models.programmed import ConductanceGrid
+from mho.macro_models.macro import MacroConfig
 from mho.macro_models.types import Array
 
 
 @dataclass(frozen=True, kw_only=True)
-class ArrayConfig(ConductanceGrid):
+class ArrayConfig(MacroConfig):
     """What the models take from a chip description; every figure and its source are in the preset ``array-128``.
 
     Raises InputError if a value is out of range.
@@ -79,11 +79,6 @@ class ArrayConfig(ConductanceGrid):
             raise InputError(f"it must be 1 to 2**31 codes of a cell at {self.v_read_V:g} V, not {self.full_code:,}")
 
     @property
-    def lines(self) -> int:
-        """Rows."""
-        return self.rows
-
-    @property
     def cell_map(self) -> CellMap:
         """Signed weights in the cells."""
         if self.weights == "offset":
@@ -119,14 +114,14 @@ class ArrayConfig(ConductanceGrid):
         return max(1, int(np.rint(step_code * 2.0**-STEP_FRACTION_BITS * (self.full_uS / self.lsb_uS))))
 
     def conversions(self, op: MvmOperation, codes: NDArray[np.floating]) -> list[NDArray[np.floating]]:
-        """See :func:`mho.macro_models.macro.conversions_of`: the digits of all rows."""
+        """See :meth:`MacroConfig.conversions`: the digits of all rows."""
         if not self.digital:
             return [codes]
         digits = Steps(digit_bits=self.steps.digit_bits)
         return [driven(digits, codes, step).astype(codes.dtype) for step in range(digits.count(op))]
 
     def most_steps(self, op: MvmOperation) -> int:
-        """See :func:`mho.macro_models.macro.most_steps`: those of one conversion, whatever the bits of their sum."""
+        """See :meth:`MacroConfig.most_steps`: those of one conversion, whatever the bits of their sum."""
         return max(1, (1 << self.bits - 1) - 1)
 
     def limit(self, step_code: int) -> float:

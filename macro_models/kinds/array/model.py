@@ -16,8 +16,7 @@ from mho.macro_models.integer.array.operation import ArrayOperation, converted, 
 from mho.macro_models.integer.operation import MAX_BITS, STEP_FRACTION_BITS, Masks, MvmOperation
 from mho.macro_models.integer.random import NORMAL_ONE, Purpose, normal_codes
 from mho.macro_models.kinds.array.config import ArrayConfig
-from mho.macro_models.macro import MvmResult
-from mho.macro_models.programmed import ProgrammedCore
+from mho.macro_models.macro import MacroModel, MvmResult
 from mho.macro_models.types import Array, Flags, Indices, Integers, Integral, Reals
 
 _BLOCK = 256  # vectors at a time
@@ -37,14 +36,15 @@ class _Key:
     variances: Reals | None
 
 
-class ArrayModel(ProgrammedCore[ArrayConfig]):
+class ArrayModel(MacroModel):
     """One programmed core. Everything random is drawn by counter: equal arguments give equal results, always.
 
     The cells are ``[row, column]``; of pairs of columns the even one counts for more.
-    :class:`~mho.macro_models.programmed.ProgrammedCore` has the parameters.
+    :class:`~mho.macro_models.macro.MacroModel` has the parameters.
     """
 
     CONFIG, OPERATION = ArrayConfig, ArrayOperation
+    config: ArrayConfig
 
     def _begin(self) -> None:
         config, device = self.config, self.device
