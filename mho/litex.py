@@ -53,7 +53,7 @@ __all__ = ["EmulatedPeripheral", "LitexServer", "Peripheral"]
 
 _PORT = re.compile(r"^  (input|output) +wire +(?:\[(\d+):0\] +)?(\w+)", re.MULTILINE)
 
-EMULATOR = {"lanes": 8, "slots": 8}
+EMULATOR: dict[str, Any] = {"lanes": 8, "slots": 8}
 """Cells that an emulated core meets in a cycle, and tables of its converters that it holds."""
 
 
@@ -204,13 +204,14 @@ class EmulatedPeripheral(Peripheral):
             If the network is for another chip, or cells have what no emulator has, such as noise of reads.
         """
         net = self._compiled(network).network
+        assert net.tiles is not None
         causes = frozenset(select_causes(without, ()))
         cores = build_cores(net, seed=seed, time_s=parse_time(time), causes=causes)
         for model in cores:
             emulator_of(net.chip).check(self._config.emulator, model)
         tasks = board_loads(
             self._config, net.tiles, lambda node: operations_of(net.program, node), cores, core_masks(net))
-        return [(task.address, [int(word) for word in task.words]) for node in tasks.values() for task in node]
+        return [(task.address, np.atleast_1d(task.words).tolist()) for node in tasks.values() for task in node]
 
 
 @dataclass(frozen=True, kw_only=True)
