@@ -15,7 +15,7 @@ from mho.compiler.program import DITHER, OP_ID_IMAGE_SHIFT, Call, Layer, Mvm
 from mho.compiler.types import Lanes
 from mho.macro_models import MacroModel, Masks
 from mho.macro_models.integer.vector import LeafSum, padded, take_vectors
-from mho.macro_models.macro import BoundProduct, MvmResult, bind, constant_input
+from mho.macro_models.macro import MvmResult, constant_input
 from mho.macro_models.types import Indices, Integral
 
 BLOCK = 1 << 18
@@ -123,7 +123,7 @@ class _Product:
     def __init__(self, layer: Layer, mvm: Mvm, core: MacroModel, masks: Masks) -> None:
         self.mvm = mvm
         self.inputs, places = taken_inputs(mvm.taken(layer.spread))
-        self.bound: BoundProduct = bind(core, mvm.op, masks, mvm.rows, places, len(self.inputs) + 1, mvm.columns)
+        self.bound = core.bind(mvm.op, masks, mvm.rows, places, len(self.inputs) + 1, mvm.columns)
         self.leaves = LeafSum(mvm.multiplier, mvm.outputs, layer.shift)
 
 

@@ -33,7 +33,7 @@ from mho.api.compile import load
 from mho.api.device import Device, device_model
 from mho.api.inputs import PathLike
 from mho.api.net import Net
-from mho.hw.board import TilesConfig
+from mho.hw.board.tiles import TilesConfig
 from mho.hw.chip.map import chip_base
 from mho.hw.chip.tops import ChipTop
 from mho.hw.config import Chip as ChipDescription
@@ -43,7 +43,6 @@ from mho.macro_models.errors import InputError, ToolError
 from mho.rtl_gen.verilog.netlist import emit
 from mho.runs.backends import BackendOptions
 from mho.runs.running import select_causes
-from mho.sim.backend import Progress
 from mho.sim.board.tiles.backend import BoardTilesBackend, board_loads, operations_of
 from mho.sim.board.tiles.host import TilesHost
 from mho.sim.embedded import FLAGS, MODULE, Behind
@@ -195,20 +194,14 @@ class EmulatedPeripheral(Peripheral):
         return TilesConfig(chip=self.chip, **EMULATOR)
 
     def loads(
-        self, network: Net | PathLike, *, seed: int = 0, time: str | float = "1d",
-        without: Collection[str] = ("read-noise",),
+        self, network: Net | PathLike, *, seed: int = 0, time: str | float = "1d", without: Collection[str] = (),
     ) -> list[tuple[int, list[int]]]:
-        """What the emulator holds: runs of words, each with the byte of its first from the base of the region on.
-
-        Parameters
-        ----------
-        network, seed, time, without
-            As at :meth:`mho.Net.run`.
+        """What the emulator holds: runs of words, each with the byte of its first; arguments as of :meth:`mho.Net.run`.
 
         Raises
         ------
         InputError
-            If the network is for another chip, or its device has what no emulator has, such as noise of reads.
+            If the network is for another chip, or cells have what no emulator has, such as noise of reads.
         """
         net = self._compiled(network).network
         causes = frozenset(select_causes(without, ()))
@@ -237,10 +230,7 @@ class LitexServer(BackendOptions):
 
 
 class Bridge:
-    """Words of a chip through a client of LiteX, as a :class:`mho.sim.board.bus.BoardBus`."""
-
-    MOST = 255
-    """Words of a packet."""
+    """Words of a chip at ``base`` through a client of LiteX, as a :class:`mho.sim.board.bus.BoardBus`."""
 
     def __init__(self, client: Any, base: int) -> None:
         self.client, self.base = client, base
@@ -256,46 +246,40 @@ class Bridge:
 
     def _words(self, task: Any) -> Iterable[int]:
         words = [] if isinstance(task, Read) else np.atleast_1d(task.words).astype(np.uint32).tolist()
-        for piece in task.pieces(lambda: self.MOST):
-            at = self.base + piece.address
+        done = 0
+        for piece in task.pieces(lambda: 255):
             if isinstance(task, Read):
-                yield from self.client.read(at, piece.words, burst="incr" if piece.step else "fixed")
+                yield from self.client.read(self.base + piece.address, piece.words, "incr" if piece.step else "fixed")
             else:
-                self.client.write(at, words[: piece.words])
-                del words[: piece.words]
+                self.client.write(self.base + piece.address, words[done : done + piece.words])
+            done += piece.words
 
 
 class BridgedTiles(BoardTilesBackend):
     """What :class:`LitexServer` opens, with its fields."""
 
-    name, reports = "fpga", ("progress",)
+    name = "fpga"
 
     def __init__(
-        self, *, host: str = "localhost", port: int = 1234, base: int = 0x8000_0000, progress: Progress | None = None
+        self, *, host: str = LitexServer.host, port: int = LitexServer.port, base: int = LitexServer.base
     ) -> None:
         super().__init__()
-        self._at, self._progress = f"{host}:{port}", progress
         self._client = RemoteClient(host=host, port=port)
         self._bus = Bridge(self._client, base)
 
     def _connect(self, chip: ChipDescription, *, noise: bool) -> TilesConfig:
-        del noise  # refused by what has none
-        cfg = TilesConfig(chip=chip, **EMULATOR)
+        cfg, at = TilesConfig(chip=chip, **EMULATOR), f"{self._client.host}:{self._client.port}"
         try:
             self._client.open()
         except OSError as error:
-            raise ToolError(f"{self._at}: no litex_server answers ({error.strerror or error})") from None
-        at = chip_base(cfg.parts.mesh) + cfg.parts.page["description"].address
-        if int(self._bus.execute([Read(at)])[0][0]) != int(chip.sha256[:8], 16):
-            raise ToolError(f"{self._at}: the SoC must have a tile of {chip.name} as it is here at {self._bus.base:#x}")
+            raise ToolError(f"{at}: no litex_server answers ({error.strerror or error})") from None
+        register = chip_base(cfg.parts.mesh) + cfg.parts.page["description"].address
+        if int(self._bus.execute([Read(register)])[0][0]) != int(chip.sha256[:8], 16):
+            raise ToolError(f"{at}: the SoC must have a tile of {chip.name} as it is here at {self._bus.base:#x}")
         return cfg
 
     def _host(self, cfg: TilesConfig) -> TilesHost:
         return TilesHost(self._bus, cfg.parts, looks=1, patience=2000)
-
-    def _tell(self, done: int, images: int) -> None:
-        if self._progress is not None:
-            self._progress(done, images)
 
     def close(self) -> None:
         """End the session."""

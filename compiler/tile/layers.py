@@ -14,13 +14,13 @@ from mho.compiler.calibration.calibrate import Calibrated, Calibrator
 from mho.compiler.calibration.finer import refined
 from mho.compiler.calibration.outputs import output_warnings
 from mho.compiler.job import CalibratedLayers, Job
-from mho.compiler.mapping.place import Placement
+from mho.compiler.mapping.place import DEFAULT_COPIES, Placement
 from mho.compiler.model import FloatNetwork
 from mho.compiler.model.stages import Linear, Step
 from mho.compiler.program import Program, Stage
 from mho.compiler.tile.graph.images import FEWEST, Image
 from mho.compiler.tile.graph.shapes import MOST_ELEMENTS, MOST_PIXELS, Shape, with_shapes
-from mho.compiler.tile.placement.placing import place_on_tiles
+from mho.compiler.tile.placement.placing import Growth, place_on_tiles
 from mho.macro_models.integer.vector import PAD, Encode, Limit, Select, Table
 from mho.macro_models.types import Indices, Integers
 
@@ -145,16 +145,19 @@ def calibrate_on_tiles(job: Job, shapes: Sequence[Shape]) -> CalibratedLayers:
 
     Layers are repeated in free columns as often as ``copies`` says; else as often as ``error`` takes, in more pieces
     where there are tiles; else 4 times where noise of the cells would be more than a tenth of the outputs, by estimate,
-    or where outputs are not right without, as of recurrent layers, whose errors add up over the steps; else not: copies
-    take time, as a tile drains and adds them.
+    and as for an ``error`` where it would be too large even so, or 4 times where outputs are not right without, as of
+    recurrent layers, whose errors add up over the steps; else not: copies take time, as a tile drains and adds them.
+    Where not all layers have room for so many, those are repeated that matter (:class:`.placing.Growth`).
     """
     net, cell_map, noise, options = job.net, job.chip.macro_config().cell_map, job.noise, job.options
-    tied = _tied(net, shapes, job.chip.tile.parameters)
+    tied, mesh = _tied(net, shapes, job.chip.tile.parameters), job.chip.mesh
 
     def put(copies: int) -> Placement:
-        wide = noise.matters and not options.copies
+        wide = noise.enough < 1.0 and not options.copies
+        limit, enough = (DEFAULT_COPIES, noise.enough) if wide else (copies, 0.0)
+        growth = Growth(noise.error, limit, enough, mesh.columns, mesh.contexts) if noise.layers else None
         return place_on_tiles(shapes, cell_map, job.chip.cores, copies=copies, wide=wide, slices=job.slices,
-                              faults=job.faults, skip=job.skip)
+                              faults=job.faults, skip=job.skip, growth=growth)
 
     def calibrated(copies: int) -> tuple[Placement, Calibrated, list[str]]:
         placement = put(copies)

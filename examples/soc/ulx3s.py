@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soc
@@ -89,7 +90,8 @@ def main() -> None:
     args = parser.parse_args()
     logging.disable(logging.INFO)
     try:
-        net, folder, chosen = mho.load(args.network), args.output.absolute(), {"seed": args.seed, "time": args.time}
+        net, folder = mho.load(args.network), args.output.absolute()
+        chosen: dict[str, Any] = {"seed": args.seed, "time": args.time, "without": ["read-noise"]}
         with np.load(soc.HERE / "half_digits.npz", allow_pickle=False) as data:
             x, labels = data["x"][: args.images], data["y"][: args.images]
         loads = SoC(folder, net).tile.loads(net, **chosen)
@@ -99,8 +101,7 @@ def main() -> None:
         print(f"wrote {folder / 'gateware' / 'top.bit'}", flush=True)
         if args.simulate:
             outputs = soc.outputs_of(console(folder / "gateware", len(x)), net)
-            expected = net.run(x.astype(np.float32), without=("read-noise",), **chosen).outputs
-            if not np.array_equal(outputs, expected):
+            if not np.array_equal(outputs, net.run(x.astype(np.float32), **chosen).outputs):
                 raise ToolError("the lanes of the tile must be those of the functional backend, bit for bit")
             print("equal to the functional backend, bit for bit")
     except (InputError, ToolError) as error:

@@ -9,7 +9,7 @@ from mho.fpga.backends.session import BAUD, BoardSession, SerialBackend
 from mho.fpga.link.client import LinkClient, Progress
 from mho.fpga.link.transport import Transport
 from mho.hw.config import Chip
-from mho.hw.core.write_verify import WriteVerifyParameters
+from mho.hw.core.write_verify.config import WriteVerifyParameters
 from mho.macro_models import MacroModel, Masks
 from mho.macro_models.cells.pulses import PulseArray
 from mho.macro_models.errors import InputError

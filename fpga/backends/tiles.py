@@ -6,7 +6,7 @@ from typing import TypeVar
 from mho.fpga.backends.session import BAUD, BoardSession, SerialBackend
 from mho.fpga.link.client import Progress
 from mho.fpga.link.transport import BusFault, Transport
-from mho.hw.board import TilesConfig
+from mho.hw.board.tiles import TilesConfig
 from mho.hw.chip.map import address_width
 from mho.hw.config import Chip
 from mho.hw.noc.config import MeshConfig

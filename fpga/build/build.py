@@ -22,7 +22,8 @@ from mho.fpga.build.report import (
 )
 from mho.fpga.build.tools import LONGER, RELAXED, TILES_APART, TILES_TOGETHER, Toolchain, find_toolchain, tiles_at
 from mho.fpga.config import board_config
-from mho.hw.board import AnyConfig, BoardTop, TilesConfig
+from mho.hw.board.tiles import TilesConfig
+from mho.hw.board.top import AnyConfig, BoardTop
 from mho.hw.config import Chip
 from mho.macro_models.errors import InputError, MhoError, ToolError
 from mho.macro_models.files.scripts import plain_folder
@@ -63,7 +64,7 @@ class BuildReport:
     serial: bool
     clock_hz: int
     baud: int
-    """As in :class:`mho.hw.board.BoardConfig`, each core with its lanes."""
+    """As in :class:`mho.hw.board.config.BoardConfig`, each core with its lanes."""
     flow: str
     tools: dict[str, str]
     """``native``, ``yowasp`` or ``mixed``; the version of each tool."""

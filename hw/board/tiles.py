@@ -7,15 +7,12 @@ from amaranth.hdl import Module, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import connect, flipped
 
-from mho.hw.board.board_map import board_map
-from mho.hw.board.config import BoardParts
+from mho.hw.board.config import BoardParts, board_map
 from mho.hw.board.load_port import LoadPort, load_address_width
-from mho.hw.chip.config import ChipParts, tiles_of
-from mho.hw.chip.map import address_width, chip_page
+from mho.hw.chip.map import ChipParts, address_width, chip_page, tiles_of
 from mho.hw.chip.tops import TiledChip
 from mho.hw.core.port import VectorPort, join
-from mho.hw.emulator import EmulatorConfig, LoadLayout
-from mho.hw.emulator.config import LoadShape
+from mho.hw.emulator.config import EmulatorConfig, LoadLayout
 from mho.hw.emulator.kind import BoardOptions, EmulatorKind
 from mho.hw.host.bank import RegisterBank
 from mho.hw.host.bus import BusSplit, Region, RegisterBus
@@ -28,12 +25,12 @@ from mho.hw.tile.rtl.host import CORE_AT
 from mho.macro_models.errors import InputError
 
 
-def load_at(cfg: LoadShape, registers: int) -> int:
+def load_at(cfg: EmulatorConfig, registers: int) -> int:
     """Byte, from the registers of the core on, at which the load port is: behind ``2**registers`` bytes of these."""
     return 1 << max(load_address_width(cfg), registers)
 
 
-def access_width(cfg: LoadShape, registers: int) -> int:
+def access_width(cfg: EmulatorConfig, registers: int) -> int:
     """Bits of a byte address of both."""
     return load_at(cfg, registers).bit_length()
 
@@ -246,7 +243,7 @@ class BoardTiles(Component[TilesConfig]):
     """A chip of tiles with emulated cores behind a register bus.
 
     From 0 on is the chip (:func:`mho.hw.chip.map.address_map`), from ``cfg.board_base`` on are the registers of the
-    board (:func:`~mho.hw.board.board_map.board_map`).
+    board (:func:`~mho.hw.board.config.board_map`).
     """
 
     bus = In(lambda self: RegisterBus(self.cfg.address_width))

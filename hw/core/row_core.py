@@ -14,7 +14,9 @@ from mho.hw.core.digital.sequencer import PhaseSequencer
 from mho.hw.core.layout import OpLayout, WordsLayout
 from mho.hw.core.masks import MaskLayout, MaskStore
 from mho.hw.core.port import VectorPort, count_operations
-from mho.hw.core.write_verify import WritePort, WritesCells, WriteVerifyConfig
+from mho.hw.core.write_verify.config import WriteVerifyConfig
+from mho.hw.core.write_verify.engine import WritePort
+from mho.hw.core.write_verify.joined import WritesCells
 from mho.hw.macro.contract import ContractPins
 from mho.hw.ports import In, Out, array
 from mho.macro_models.integer.operation import MAX_BITS

@@ -6,12 +6,12 @@ In every cycle routers are :mod:`mho.hw.noc.router.model`; what interfaces do wi
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from mho.hw.host.registers import Register, Window
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.flit import coordinate_bits, host_destination
-from mho.hw.noc.interface.words import (
+from mho.hw.noc.interface.tables import (
     FLOWS,
     UNIT,
     Counter,
@@ -168,14 +168,6 @@ class Answer(NamedTuple):
         return [*self.data, self.error | self.first << 1]
 
 
-class TileRegisters(Protocol):
-    """What is behind the register bus of a tile."""
-
-    def access(self, address: int, data: int | None, strobe: int) -> tuple[int, bool]:
-        """Write ``data``, or read: the word, and whether it failed."""
-        ...
-
-
 class TileMemory:
     """Words from address 0 on; everything else fails.
 
@@ -189,7 +181,7 @@ class TileMemory:
         self.words = [0] * count
 
     def access(self, address: int, data: int | None, strobe: int) -> tuple[int, bool]:
-        """As :meth:`TileRegisters.access`."""
+        """Write ``data``, or read: the word, and whether it failed."""
         if address // 4 >= len(self.words):
             return 0, True
         if data is None:
@@ -208,7 +200,7 @@ class NodeModel:
         Registers of its tile.
     """
 
-    def __init__(self, cfg: MeshConfig, tile: TileRegisters) -> None:
+    def __init__(self, cfg: MeshConfig, tile: TileMemory) -> None:
         self.cfg, self.tile = cfg, tile
         self.tables = Tables(cfg)
         self.entries = [0] * cfg.contexts  # of the reduction router, as they were written
@@ -253,7 +245,7 @@ class NodeModel:
         return answer
 
     def access(self, address: int, data: int | None, strobe: int = 15) -> tuple[int, bool]:
-        """Access of a word of the tile or of the node: as :meth:`TileRegisters.access`."""
+        """Access of a word of the tile or of the node: as :meth:`TileMemory.access`."""
         if not address >> NODE_BITS - 1:
             return (0, True) if self.power else self.tile.access(address, data, strobe)
         address -= 1 << NODE_BITS - 1

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from mho.macro_models.errors import InputError
+from mho.macro_models.errors import InputError, MhoError
 from mho.macro_models.files.memory import available_bytes, size_text
 
 _DAMAGE = (
@@ -57,7 +57,7 @@ def reading(path: str | Path, kind: FileKind) -> Iterator[None]:
     """Turns whatever a parser of the file raises into one sentence."""
     try:
         yield
-    except InputError:
+    except MhoError:
         raise
     except OSError as error:
         raise InputError(f"{path}: cannot be read as {kind.article} ({error.strerror or error})") from None

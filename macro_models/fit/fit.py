@@ -82,7 +82,7 @@ def fit_device(
     model, humps = _chosen_model(chosen, model)
     doubts += humps
     job = LawRows(chosen, model)
-    law = _law(job, chosen, reference, progress, source or f"{data.path.name}")
+    law = _law(job, reference, progress, source or f"{data.path.name}")
     device = Device(
         name=name, description=description or f"{model} fit of {data.path.name}",
         range=target_range(chosen, g_min_uS, g_max_uS), programming=Programming(pulse_s=_PULSE_S, source=_PULSE_SOURCE),
@@ -109,9 +109,7 @@ def _chosen_model(data: Measurements, model: str) -> tuple[str, list[str]]:
     return ("empirical" if model == "auto" else model), [f"{humps}: {consequence}"]
 
 
-def _law(
-    job: LawRows, data: Measurements, temp_C: float, progress: Callable[[int, int], None] | None, source: str
-) -> Law:
+def _law(job: LawRows, temp_C: float, progress: Callable[[int, int], None] | None, source: str) -> Law:
     """The law over level and time, and how cells keep their places in it."""
     rows, shares, times = job.fit(progress)
     of_dies = job.shares("die")

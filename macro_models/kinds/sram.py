@@ -12,8 +12,7 @@ from mho.macro_models.devices.device import Device
 from mho.macro_models.integer.operation import STEP_FRACTION_BITS, Masks, MvmOperation
 from mho.macro_models.integer.sram import SramOperation, rescaled, significances
 from mho.macro_models.kinds import Family
-from mho.macro_models.macro import MvmResult
-from mho.macro_models.programmed import ConductanceGrid, ProgrammedCore
+from mho.macro_models.macro import MacroConfig, MacroModel, MvmResult
 from mho.macro_models.types import Array, Reals
 
 
@@ -76,7 +75,7 @@ class BitColumns(CellMap):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SramConfig(ConductanceGrid):
+class SramConfig(MacroConfig):
     """What the models take from a chip description. A code of a cell is its bit."""
 
     kind: ClassVar[str] = "sram"
@@ -96,11 +95,6 @@ class SramConfig(ConductanceGrid):
     """The same."""
 
     @property
-    def lines(self) -> int:
-        """Rows."""
-        return self.rows
-
-    @property
     def cell_map(self) -> CellMap:
         """Signed weights in the cells."""
         return BitColumns(self.rows, self.columns, bits=self.weight_bits)
@@ -110,22 +104,19 @@ class SramConfig(ConductanceGrid):
         return np.full(np.sum(g, axis=axis).shape, 2.0**STEP_FRACTION_BITS * self.lsb_uS / unit_uS, dtype=np.float64)
 
     def conversions(self, op: MvmOperation, codes: NDArray[np.floating]) -> list[NDArray[np.floating]]:
-        """See :func:`mho.macro_models.macro.conversions_of`: inputs as they are, whatever their bits."""
+        """See :meth:`MacroConfig.conversions`: inputs as they are, whatever their bits."""
         return [codes]
-
-    def limit(self, step_code: int) -> float | None:
-        """No sum is too large: only the code has a range."""
-        return None
 
     def active_causes(self, device: Device) -> frozenset[str]:
         """Neither wires nor converters."""
         return frozenset()
 
 
-class SramModel(ProgrammedCore[SramConfig]):
-    """One programmed core. :class:`~mho.macro_models.programmed.ProgrammedCore` has the parameters."""
+class SramModel(MacroModel):
+    """One programmed core. :class:`~mho.macro_models.macro.MacroModel` has the parameters."""
 
     CONFIG, OPERATION = SramConfig, SramOperation
+    config: SramConfig
 
     def _begin(self) -> None:
         config = self.config

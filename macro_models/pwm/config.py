@@ -12,7 +12,7 @@ from mho.macro_models.errors import InputError, check_numbers
 from mho.macro_models.integer.operation import STEP_FRACTION_BITS
 from mho.macro_models.integer.pwm.converter import LEVEL_BITS, LEVEL_TOP
 from mho.macro_models.integer.pwm.operation import MAGNITUDE_BITS
-from mho.macro_models.programmed import ConductanceGrid
+from mho.macro_models.macro import MacroConfig
 from mho.macro_models.types import Array, Reals
 
 
@@ -81,7 +81,7 @@ MOST_TOP_COUNTS = 511
 
 
 @dataclass(frozen=True, kw_only=True)
-class PwmConfig(ConductanceGrid):
+class PwmConfig(MacroConfig):
     """What the models take from a chip description; every figure and its source are in the preset ``hermes-core``.
 
     Raises InputError if a value is out of range.

@@ -31,8 +31,7 @@ from mho.macro_models.integer.pwm.converter import (
 )
 from mho.macro_models.integer.pwm.operation import PwmOperation
 from mho.macro_models.integer.random import LANES, Purpose, bits_of_blocks
-from mho.macro_models.macro import MvmResult
-from mho.macro_models.programmed import ProgrammedCore
+from mho.macro_models.macro import MacroModel, MvmResult
 from mho.macro_models.pwm.config import PwmConfig
 from mho.macro_models.pwm.sensing import Key, NarrowProduct, made_oscillators
 from mho.macro_models.types import Array, Flags, Integers, Integral, Reals
@@ -43,14 +42,15 @@ _HALF_PHASE = float(1 << COUNT_BITS - 1)
 Counters = tuple[Whole, Whole]
 
 
-class PwmModel(ProgrammedCore[PwmConfig]):
+class PwmModel(MacroModel):
     """One programmed core. Everything random is drawn by counter: equal arguments give equal results, always.
 
     The devices are ``[driven line, column]``, of the shape of :class:`~mho.macro_models.pwm.config.FilledDevices`;
-    :class:`~mho.macro_models.programmed.ProgrammedCore` has the parameters.
+    :class:`~mho.macro_models.macro.MacroModel` has the parameters.
     """
 
     CONFIG, OPERATION = PwmConfig, PwmOperation
+    config: PwmConfig
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> "PwmModel":
@@ -277,7 +277,7 @@ class PwmModel(ProgrammedCore[PwmConfig]):
         self, op: MvmOperation, masks: Masks, rows: Integral, taken: Integral, inputs: int,
         columns: Integral,
     ) -> NarrowProduct:
-        """See :func:`mho.macro_models.macro.bind`."""
+        """See :meth:`mho.macro_models.macro.MacroModel.bind`."""
         return NarrowProduct(
             self.counters, cast("PwmOperation", op), self.key(masks.word_lines(op)), masks.enabled(op), self.trimmed,
             self.calibration, rows=rows, taken=taken, inputs=inputs, columns=columns,

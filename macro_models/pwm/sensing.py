@@ -140,7 +140,7 @@ class NarrowProduct:
     op, enabled, calibration
         The operation, which columns it converts, and the registers that correct converters.
     rows, taken, inputs, columns
-        As of :func:`mho.macro_models.macro.bind`.
+        As of :meth:`mho.macro_models.macro.MacroModel.bind`.
     """
 
     def __init__(

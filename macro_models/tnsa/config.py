@@ -10,13 +10,13 @@ from mho.macro_models.cell_map import DifferentialPairs
 from mho.macro_models.devices.device import Device
 from mho.macro_models.errors import InputError, check_numbers
 from mho.macro_models.integer.operation import STEP_FRACTION_BITS, Direction
-from mho.macro_models.programmed import ConductanceGrid
+from mho.macro_models.macro import MacroConfig
 from mho.macro_models.tnsa.converter.neuron import Neuron
 from mho.macro_models.types import Array
 
 
 @dataclass(frozen=True, kw_only=True)
-class TnsaConfig(ConductanceGrid):
+class TnsaConfig(MacroConfig):
     """What a macro model takes from a chip description.
 
     Raises InputError if a value is out of range.
@@ -80,9 +80,6 @@ class TnsaConfig(ConductanceGrid):
     def load_of(self, total: Array, *, unit_uS: float) -> Array:
         """The same of lines of which the sums are known."""
         return np.full(total.shape, 2**STEP_FRACTION_BITS * (self.lsb_uS / unit_uS)) if self.absolute else total
-
-    def limit(self, step_code: int) -> None:
-        """An integrator takes all products that its cells can give."""
 
     def active_causes(self, device: Device) -> frozenset[str]:
         """Causes of the macro itself, "wire" and "adc", that can change anything with this device."""

@@ -24,7 +24,7 @@ class TnsaModel(SensedCore):
     """One programmed core. Everything random is drawn by counter: equal arguments give equal results, always.
 
     The cells are ``[bit line, source line]``, of shape (lines, lines);
-    :class:`~mho.macro_models.programmed.ProgrammedCore` has the parameters.
+    :class:`~mho.macro_models.macro.MacroModel` has the parameters.
     """
 
     CONFIG = TnsaConfig
@@ -156,7 +156,7 @@ class TnsaModel(SensedCore):
         self, op: MvmOperation, masks: Masks, rows: Integral, taken: Integral, inputs: int,
         columns: Integral,
     ) -> FoldedProduct:
-        """See :func:`mho.macro_models.macro.bind`."""
+        """See :meth:`mho.macro_models.macro.MacroModel.bind`."""
         assert op.direction is Direction.FORWARD
         enabled = masks.enabled(op)
         key = self._forward_key(masks.word_lines(op), enabled)

@@ -11,7 +11,7 @@ from mho.macro_models.array.nonlinear.reading import Reading
 from mho.macro_models.array.wires import Wires
 from mho.macro_models.integer.random import LANES, NORMAL_ONE, NormalsAhead, Purpose, normal_codes
 from mho.macro_models.integer.shift_register import ShiftRegister
-from mho.macro_models.programmed import ProgrammedCore
+from mho.macro_models.macro import MacroModel
 from mho.macro_models.tnsa.config import TnsaConfig
 from mho.macro_models.tnsa.converter.neuron import UNIT_STEP, Counter, Integrator
 from mho.macro_models.tnsa.sensing import Key, Steps, line_steps, lines_of, variance_unit
@@ -28,12 +28,14 @@ def _of_converters(purpose: Purpose, seed: int, core: int, items: int) -> NDArra
     return normal_codes(purpose, seed=seed, core=core, items=items)
 
 
-class SensedCore(ProgrammedCore[TnsaConfig]):
+class SensedCore(MacroModel):
     """What lies between the cells of a transposable core and its conversions.
 
     The cells are ``[bit line, source line]``, of shape (lines, lines);
-    :class:`~mho.macro_models.programmed.ProgrammedCore` has the parameters.
+    :class:`~mho.macro_models.macro.MacroModel` has the parameters.
     """
+
+    config: TnsaConfig
 
     def _begin(self) -> None:
         config, device, causes = self.config, self.device, self.causes

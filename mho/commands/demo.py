@@ -30,7 +30,7 @@ def demo_command(output: str, limit: int | None, seeds: int, out: Output) -> Non
     and the exit code is 1.
     """
     from mho.data import SAMPLES, load_sample
-    from mho.demo.figure import plot_demo_of
+    from mho.demo.figure import plot_demo
     from mho.demo.study import HEADERS, TILE_IMAGES, TILES, mismatches, study
     from mho.figures.run import save_figure
 
@@ -50,7 +50,7 @@ def demo_command(output: str, limit: int | None, seeds: int, out: Output) -> Non
         out.table(*s.chips.budget(s.labels).table())
     out.note("drawing")
     folder.mkdir(parents=True, exist_ok=True)
-    figure = plot_demo_of(studies)
+    figure = plot_demo(studies)
     save_figure(figure, folder / "demo.png")
     save_figure(figure, folder / "demo.pdf")
     content = {"studies": [s.to_dict() for s in studies]}

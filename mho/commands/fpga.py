@@ -187,7 +187,7 @@ def info_command(port: str, baud: int | None, out: Output) -> None:
 
     Where that is the description of a preset, its name is given.
     """
-    from mho.fpga.backends.session import BAUD, connect_board
+    from mho.fpga.backends import BAUD, connect_board
     from mho.hw.config import load_chip, preset_names
     from mho.sim.board.driver import find_info
 

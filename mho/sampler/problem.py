@@ -11,6 +11,8 @@ from mho.macro_models.files import ArrayFile, FileKind
 
 _FILE = FileKind(".npz file of a problem")
 _FORMS = ("W", "a", "b"), ("J", "h")
+_LARGEST = 1e30
+"""Coupling and bias; the largest coupling is at least its inverse, so that sums and their units are finite."""
 Reals = NDArray[np.float64]
 
 
@@ -39,12 +41,12 @@ class Problem:
     def __post_init__(self) -> None:
         name, biases = ("J", "h") if self.symmetric else ("W", "a and b")
         shape = self.couplings.shape
-        if len(shape) != 2 or not self.couplings.any() or not np.isfinite(self.couplings).all():
-            raise InputError(f"{name} must have two dimensions and finite couplings, not all 0")
+        if len(shape) != 2 or not 1 / _LARGEST <= np.abs(self.couplings).max(initial=0.0) <= _LARGEST:
+            raise InputError(f"{name} must have two dimensions and finite couplings, not all 0, {_LARGEST:g} at most")
         if self.symmetric and (not np.array_equal(self.couplings, self.couplings.T) or np.diag(self.couplings).any()):
             raise InputError("J must be symmetric, with a diagonal of 0")
-        if self.bias.shape != (self.spins,) or not np.isfinite(self.bias).all():
-            raise InputError(f"{biases} must be {self.spins} finite numbers, not {self.bias.size}")
+        if self.bias.shape != (self.spins,) or not (np.abs(self.bias) <= _LARGEST).all():
+            raise InputError(f"{biases} must be {self.spins} finite numbers of {_LARGEST:g} at most")
 
     @property
     def spins(self) -> int:
@@ -89,6 +91,8 @@ def load_problem(path: str | Path) -> Problem:
         if array.dtype.kind not in "iufb":
             raise InputError(f"{file}: {name} must be numbers, not {array.dtype}")
     couplings = numbers[form[0]].astype(np.float64)
+    if couplings.ndim != 2:
+        raise InputError(f"{file}: {form[0]} must have two dimensions, not {couplings.ndim}")
     for name, size in zip(form[1:], couplings.shape, strict=False):
         if numbers.setdefault(name, np.zeros(size)).shape != (size,):
             raise InputError(f"{file}: {name} must have shape ({size},), not {numbers[name].shape}")

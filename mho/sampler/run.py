@@ -150,5 +150,9 @@ def initial_spins(problem: Problem, fields: Fields, chains: int, seed: int) -> N
 
 
 def amplitude_of(problem: Problem, fields: Fields, temperature: float) -> int:
-    """What draws are multiplied by, in lanes."""
-    return round(_LOGISTIC * temperature / (1 - min(problem.values)) * fields.unit / _DEVIATION)
+    """What draws are multiplied by, in lanes; raises InputError if no sum of lanes could hold it."""
+    amplitude = _LOGISTIC * temperature / (1 - min(problem.values)) * fields.unit / _DEVIATION
+    if amplitude > 1 << 40:
+        raise InputError(f"temperatures must be below {temperature / amplitude * 2**40:.2g}, "
+                         f"for couplings and biases so small, not {temperature:g}")
+    return round(amplitude)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mho.hw.chip.map import MAP_VERSION, QUEUE, record_words
 from mho.hw.host.core.write_map import WORD_FLAG
-from mho.hw.noc.interface.words import UNIT, credit_tag
+from mho.hw.noc.interface.tables import UNIT, credit_tag
 from mho.hw.tile.host_map import RESET, START
 from mho.macro_models.errors import InputError
 from mho.macro_models.output import npz_bytes

@@ -7,6 +7,7 @@ from typing import Any
 
 from mho.hw.config import Chip
 from mho.macro_models.errors import InputError
+from mho.macro_models.files import FileKind, read_text
 from mho.macro_models.files.scripts import NAME
 from mho.rtl_gen import generate
 from mho.rtl_gen.macro.supplies import supply_pins
@@ -24,6 +25,8 @@ set_max_transition 1 [current_design]
 set_max_fanout 16 [current_design]
 """
 """Constraints of a module alone. Inputs come from flip-flops, which take 0.2 ns at least."""
+
+_LEF = FileKind("LEF file", 1 << 28)
 
 _OUTSIDE = 0.1
 """Share of the period that is spent before and behind a module, which is in the midst of paths of its own design."""
@@ -85,7 +88,7 @@ def _views(folder: Path, lef: Path | None) -> dict[str, Any]:
     """Views of the macro beside its LEF, its user's or templates; a netlist of its pins alone where there is none."""
     if lef is None:
         return {"macro": "", "lef": "", "liberty": "", "netlist": "", "layout": "", "macro_size": (0.0, 0.0)}
-    text = (folder / lef).read_text()
+    text = read_text(folder / lef, _LEF)
     liberty, netlist, layout = (lef.with_suffix(end) for end in (".lib", ".cdl", ".gds"))
     if not (folder / netlist).exists():
         netlist, pins = Path("macro.cdl"), re.findall(r"^\s*PIN (\S+)", text, re.MULTILINE)

@@ -6,6 +6,7 @@ from typing import Any
 
 from mho.macro_models.errors import InputError, ToolError
 from mho.macro_models.files import FileKind, read_file, read_toml, unpacked
+from mho.macro_models.files.schema import ListOf, Optional, Table, Text, Type
 from mho.macro_models.files.scripts import is_plain
 from mho.sim.layout import pdks
 
@@ -15,15 +16,18 @@ OWN_SETTINGS = "mho.toml"
 _SETTINGS = FileKind("TOML file", 1 << 20)
 _PACKED = FileKind("file of a PDK", 1 << 30)
 
-_SHAPE: dict[str, dict[str, type]] = {
-    "files": dict.fromkeys(
+_NAMES, _LIST = ListOf(Text(1)), Type(list, "a list")
+_SHAPE = Table({
+    "files": Table(dict.fromkeys(
         ("technology", "cells", "layouts", "netlists", "models", "latches", "layers", "colours", "power_grid", "wires",
-         "extraction", "drc", "lvs"), str),
-    "corners": dict.fromkeys(("slow", "typ", "fast"), str),
-    "cells": {"site": str, "unused": list, "driver": str, "high": list, "low": list, "fill": list, "diode": str,
-              "power": str, "ground": str},
-    "routing": {"signal": str, "spared": list, "across": str, "along": str, "macro_power": list, "tracks": list},
-}
+         "extraction", "drc", "lvs"), Text(1))),
+    "corners": Table(dict.fromkeys(("slow", "typ", "fast"), Text(1))),
+    "cells": Table({"site": Text(1), "unused": _NAMES, "driver": Text(1), "high": _NAMES, "low": _NAMES, "fill": _NAMES,
+                    "diode": Text(1), "power": Text(1), "ground": Text(1)}),
+    "routing": Table({"signal": Text(1), "spared": _LIST, "across": Text(1), "along": Text(1), "macro_power": _NAMES,
+                      "tracks": _LIST}),
+    "fill": Optional(_LIST),
+})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,9 +63,8 @@ class Pdk:
         if not packed.is_file():
             raise InputError(f"{self.folder}: must have the file {path}, or {path}.gz, which {self.name} takes")
         place = folder / path
-        if not place.exists():
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_bytes(unpacked(packed, read_file(packed, _PACKED), _PACKED))
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(unpacked(packed, read_file(packed, _PACKED), _PACKED))
         return place
 
 
@@ -93,18 +96,17 @@ def find_pdk(folder: Path) -> Pdk:
 
 def _read(path: Path, folder: Path) -> Pdk:
     _, data = read_toml(path, _SETTINGS)
-    for section, keys in _SHAPE.items():
-        for key, kind in keys.items():
-            if not isinstance(data.get(section, {}).get(key), kind):
-                raise InputError(f"{path}: {section}.{key} must be a {kind.__name__}, as in the settings of sg13g2")
+    _SHAPE.read(f"{path}: ", data)
     _check_words(path, data)
     return Pdk(name=path.stem if path.name != OWN_SETTINGS else folder.name, folder=folder, fill=data.get("fill", []),
-               **{section: data[section] for section in _SHAPE})
+               **{section: data[section] for section in _SHAPE.keys if section != "fill"})
 
 
 def _check_words(path: Path, value: Any) -> None:
-    """Every text is one word to scripts, and no path leaves the folder."""
+    """Every text is one word to scripts, no path leaves the folder, and nothing else is there but numbers."""
     if isinstance(value, str) and (not is_plain(Path(value)) or value.startswith("/") or ".." in value):
         raise InputError(f"{path}: {value[:60]!r} must be of letters, digits and . _ + - /, within the PDK's folder")
-    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+    if not isinstance(value, str | dict | list | int | float):
+        raise InputError(f"{path}: {value} must be a word, a number, a list or a table")
+    for inner in (*value, *value.values()) if isinstance(value, dict) else value if isinstance(value, list) else ():
         _check_words(path, inner)

@@ -8,8 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mho.macro_models.files import FileKind, parse_json, reading
 from mho.sim.layout.block import Block
 from mho.sim.layout.pdk import Pdk
+
+LAYOUT = FileKind("folder of a layout")
+"""What a stage left there is read by the next one, perhaps of a later run."""
 
 FILES = ("models", "layers", "colours", "power_grid", "wires", "extraction", "drc", "lvs", "latches")
 """Of a process, that stages take as they are."""
@@ -55,11 +59,12 @@ def script_settings(block: Block, pdk: Pdk, folder: Path, *, density: float) -> 
 
 def write_outline(settings: dict[str, Any], block: Block, folder: Path) -> dict[str, Any]:
     """Settings with the outline, for Python and for Tcl, from what the synthesis counted."""
-    stat = json.loads((folder / "synth.json").read_text())
-    counts = stat["design"]
-    macros = macro_instances((folder / "synth.v").read_text(), block.macro)
+    with reading(folder, LAYOUT):
+        counts = parse_json((folder / "synth.json").read_text())["design"]
+        cells, used = int(counts["num_cells"]), float(counts.get("area", 0.0))
+        macros = macro_instances((folder / "synth.v").read_text(), block.macro)
     width, height = (side + _HALO_um for side in block.macro_size)
-    area = counts.get("area", 0.0) * _GROWTH / settings["density"] + len(macros) * width * height
+    area = used * _GROWTH / settings["density"] + len(macros) * width * height
     tall = max(math.sqrt(area), _LEAST_um, height + _HALO_um if macros else 0.0)
     rows = max(1, int(tall // height))
     wide = max(area / tall, math.ceil(len(macros) / rows) * width, _LEAST_um)
@@ -70,7 +75,7 @@ def write_outline(settings: dict[str, Any], block: Block, folder: Path) -> dict[
         placed.append([name, _on_grid(x, 0.48), _on_grid(y, 3.78)])
     whole = settings | {
         "width": _on_grid(wide + 2 * _MARGIN_um, 0.48), "height": _on_grid(tall + 2 * _MARGIN_um, 3.78),
-        "macros": placed, "cells": counts["num_cells"],
+        "macros": placed, "cells": cells,
     }
     (folder / "settings.json").write_text(json.dumps(whole, indent=1) + "\n")
     (folder / "settings.tcl").write_text(_tcl(whole))

@@ -1,11 +1,13 @@
 """What tools say of a layout, read from what they wrote: KLayout's exit code is 0 whatever it found."""
 
-import json
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from mho.macro_models.errors import ToolError
+from mho.macro_models.files import parse_json, reading
+from mho.sim.layout.energy import Energy
+from mho.sim.layout.plan import LAYOUT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +41,8 @@ class Layout:
     """Pins that are not where the netlist has them; empty if all are."""
     seconds: dict[str, float] = field(default_factory=dict)
     """By stage."""
+    energy: Energy | None = None
+    """By the activity of a simulation, where one was given."""
 
     @property
     def clean(self) -> bool:
@@ -53,20 +57,21 @@ def read_layout(
 ) -> Layout:
     """Read the reports in the folder of a layout. ``outline``: cells, width and height in um, clock period in ns."""
     cells, width, height, period = outline
-    area = re.search(r"^Design area .* (\d+)% utilization", (folder / "finish.log").read_text(), re.MULTILINE)
-    ports = json.loads((folder / "ports.json").read_text())
-    limits = (folder / "limits.rpt").read_text()
-    power = re.search(r"^Total(?: +\S+){3} +(\S+)", (folder / "power.rpt").read_text(), re.MULTILINE)
-    return Layout(
-        top=top, process=process, cells=cells, width_um=width, height_um=height, period_ns=period,
-        utilisation=int(area[1]) / 100 if area else 0.0,
-        slow_ns=_slack(folder / "slow.max.rpt"), fast_ns=_slack(folder / "fast.min.rpt"),
-        power_mW=float(power[1]) * 1e3 if power else 0.0,
-        routing=(folder / "route.drc").read_text().count("violation type"),
-        antennas=int((folder / "antennas.txt").read_text()), limits=limits.count("(VIOLATED)"),
-        rules=_rules(folder / "drc.lyrdb"), matches=_matches(folder / "lvs.log"),
-        wrong_ports=tuple(ports["lost"]) or (() if ports["match"] else ("not paired by name",)), seconds=seconds,
-    )
+    with reading(folder, LAYOUT):
+        area = re.search(r"^Design area .* (\d+)% utilization", (folder / "finish.log").read_text(), re.MULTILINE)
+        ports = parse_json((folder / "ports.json").read_text())
+        limits = (folder / "limits.rpt").read_text()
+        power = re.search(r"^Total(?: +\S+){3} +(\S+)", (folder / "power.rpt").read_text(), re.MULTILINE)
+        return Layout(
+            top=top, process=process, cells=cells, width_um=width, height_um=height, period_ns=period,
+            utilisation=int(area[1]) / 100 if area else 0.0,
+            slow_ns=_slack(folder / "slow.max.rpt"), fast_ns=_slack(folder / "fast.min.rpt"),
+            power_mW=float(power[1]) * 1e3 if power else 0.0,
+            routing=(folder / "route.drc").read_text().count("violation type"),
+            antennas=int((folder / "antennas.txt").read_text()), limits=limits.count("(VIOLATED)"),
+            rules=_rules(folder / "drc.lyrdb"), matches=_matches(folder / "lvs.log"),
+            wrong_ports=tuple(ports["lost"]) or (() if ports["match"] else ("not paired by name",)), seconds=seconds,
+        )
 
 
 def _slack(report: Path) -> float:

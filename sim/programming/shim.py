@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.hw.core.write_verify import PULSE
+from mho.hw.core.write_verify.reference import PULSE
 from mho.macro_models.cells.pulses import PulseArray
 from mho.macro_models.integer.pulse import (
     DRAW_BITS,

@@ -8,7 +8,7 @@ import pytest
 
 import mho
 from mho.api.net import Net
-from mho.hw.board import TilesConfig
+from mho.hw.board.tiles import TilesConfig
 from mho.hw.host.link.tasks import Read, Write
 from mho.sim.board.bus import BusSimulation
 from mho.sim.board.tiles.backend import PARTS

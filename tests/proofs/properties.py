@@ -12,8 +12,7 @@ from mho.hw.noc.host_port import HostPort
 from mho.hw.noc.interface.interface import NetworkInterface
 from mho.hw.noc.ports import Port
 from mho.hw.noc.reduction.router import ReductionRouter
-from mho.hw.noc.registers.master import RegisterMaster
-from mho.hw.noc.registers.node import RegisterServer
+from mho.hw.noc.registers.node import RegisterMaster, RegisterServer
 from mho.hw.noc.router.network import Network
 from mho.hw.noc.router.router import Router
 from mho.hw.tile.config import TileConfig

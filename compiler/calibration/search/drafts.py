@@ -16,7 +16,6 @@ from mho.compiler.mapping.weights import PairMap, Stack, most_slice_bits
 from mho.compiler.options import CompileOptions
 from mho.compiler.types import Float
 from mho.macro_models.integer.operation import STEP_FRACTION_BITS, MvmOperation
-from mho.macro_models.macro import conversions_of, most_steps
 
 STACKS: tuple[Stack, ...] = ("rows", "even", "copies")
 """How a weight is shared out among its cells."""
@@ -143,7 +142,7 @@ class Drafts:
             if self.bench.in_two:
                 # Segments of codes have other sums at every size, however the codes cancel.
                 codes = np.rint(np.concatenate([codes * np.float32(size) for size in SIZES], axis=1))
-            parts = conversions_of(draft.pairs.config, draft.op, codes)
+            parts = draft.pairs.config.conversions(draft.op, codes)
             if inputs is not None:
                 parts = [_among(self.layer.inputs, inputs, part) for part in parts]
             self._coded = draft.quantiser, parts
@@ -175,11 +174,11 @@ def _largest(matrix: Float, codes: NDArray[np.float32], used: NDArray[np.integer
 
 def reach_of(draft: Draft) -> float:
     """The ratio for which the largest code stands."""
-    return draft.op.step_code * 2.0**-STEP_FRACTION_BITS * (most_steps(draft.pairs.config, draft.op) + 0.5)
+    return draft.op.step_code * 2.0**-STEP_FRACTION_BITS * (draft.pairs.config.most_steps(draft.op) + 0.5)
 
 
 def with_reach(draft: Draft, reach: float) -> Draft:
     """The candidate with the converter step for which the largest code stands for the ratio ``reach``."""
-    step = reach / (most_steps(draft.pairs.config, draft.op) + 0.5)
+    step = reach / (draft.pairs.config.most_steps(draft.op) + 0.5)
     code = draft.pairs.chip.step_code(step * 2**STEP_FRACTION_BITS)
     return replace(draft, op=replace(draft.op, step_code=code))

@@ -23,7 +23,7 @@ from mho.hw.config import Chip
 from mho.hw.kinds import timing
 from mho.macro_models import CAUSES, MacroModel, family
 from mho.macro_models.devices import Device, load_device
-from mho.macro_models.macro import MvmResult, bind, constant_input
+from mho.macro_models.macro import MvmResult, constant_input
 
 Hopeless = Callable[[float, Float], bool]
 """Whether a candidate is out of the question, from its total so far and the error of each output so far."""
@@ -225,9 +225,8 @@ class Bench:
         cycles, samples = 0, np.arange(len(inputs), dtype=np.uint64) << np.uint64(OP_ID_IMAGE_SHIFT)
         last: tuple[NDArray[np.int32], NDArray[np.float32]] | None = None
         for (mvm, half_step), (used, place) in zip(((p.mvm, p.half_step) for p in products), inputs_of, strict=True):
-            product = bind(
-                cores[mvm.core], mvm.op, stand.masks[mvm.core], mvm.rows, place, len(used) + 1, mvm.columns
-            )
+            masks = stand.masks[mvm.core]
+            product = cores[mvm.core].bind(mvm.op, masks, mvm.rows, place, len(used) + 1, mvm.columns)
             if last is None or not np.array_equal(last[0], used):
                 last = used, _vectors(inputs, used, constant_input(draft.op))
             result = product.compute(last[1], samples | np.uint64(mvm.operation))

@@ -146,7 +146,7 @@ def _matmul(inputs: list[Value | None], attrs: Attributes) -> Flow:
     return matmul(_flow(b), weights(a), left=False, name=attrs["node"])
 
 
-def _binary(inputs: list[Value | None], attrs: Attributes, apply: Callable[[Flow, Array, bool], Flow]) -> Flow:
+def _binary(inputs: list[Value | None], apply: Callable[[Flow, Array, bool], Flow]) -> Flow:
     if all(isinstance(i, Flow) for i in inputs):
         raise Unsupported("it combines two computed values; one of them must be constant")
     first = isinstance(inputs[0], Flow)
@@ -158,14 +158,14 @@ def _add(inputs: list[Value | None], attrs: Attributes) -> Flow:
     a, b = inputs
     if isinstance(a, Flow) and isinstance(b, Flow):
         return weighted([a, b], [1.0, 1.0])
-    return _binary(inputs, attrs, lambda x, c, first: x.affine(1.0, c))
+    return _binary(inputs, lambda x, c, first: x.affine(1.0, c))
 
 
 def _sub(inputs: list[Value | None], attrs: Attributes) -> Flow:
     a, b = inputs
     if isinstance(a, Flow) and isinstance(b, Flow):
         return weighted([a, b], [1.0, -1.0])
-    return _binary(inputs, attrs, lambda x, c, first: x.affine(1.0, -c) if first else x.affine(-1.0, c))
+    return _binary(inputs, lambda x, c, first: x.affine(1.0, -c) if first else x.affine(-1.0, c))
 
 
 def _sum(mean: bool) -> Handler:
@@ -202,7 +202,7 @@ def _mul(inputs: list[Value | None], attrs: Attributes) -> Flow:
     a, b = inputs
     if isinstance(a, Flow) and isinstance(b, Flow):
         return gated(a, b)
-    return _binary(inputs, attrs, lambda x, c, first: x.affine(c, 0.0))
+    return _binary(inputs, lambda x, c, first: x.affine(c, 0.0))
 
 
 def _div(inputs: list[Value | None], attrs: Attributes) -> Flow:
@@ -213,7 +213,7 @@ def _div(inputs: list[Value | None], attrs: Attributes) -> Flow:
             raise Unsupported("it divides by zero")
         return x.affine(1.0 / c, 0.0)
 
-    return _binary(inputs, attrs, divide)
+    return _binary(inputs, divide)
 
 
 def _batch_normalization(inputs: list[Value | None], attrs: Attributes) -> Flow:

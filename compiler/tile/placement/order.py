@@ -252,12 +252,12 @@ def early(walk: SlidingWindow, needs: Integral, limit: int) -> Integral:
     return np.minimum(needs, walk.image)
 
 
-def in_loops(order: Sequence[int], depth: int = MOST_DEPTH) -> Steps:
-    """The same order with what repeats in loops, at most ``depth`` within each other."""
+def in_loops(order: Sequence[int]) -> Steps:
+    """The same order with what repeats in loops."""
     runs = [(number, len(list(same))) for number, same in groupby(order)]
     steps: Steps = tuple(Loop(times, (number,)) if times > 1 else number for number, times in runs)
     # What is too long for a body may be short once it is folded itself.
-    while (folded := _folded(steps, depth)) != steps:
+    while (folded := _folded(steps, MOST_DEPTH)) != steps:
         steps = folded
     return steps
 

@@ -10,8 +10,7 @@ from amaranth.lib.memory import Memory
 from mho.hw.block import Resettable
 from mho.hw.core.counting import following, last
 from mho.hw.core.layout import CODE_WIDTH, OUTPUTS_PER_WORD, WordsLayout
-from mho.hw.core.shape import CoreShape
-from mho.hw.core.timing import Drain
+from mho.hw.core.shape import CoreShape, Drain
 from mho.hw.ports import In, Out
 
 

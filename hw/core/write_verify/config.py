@@ -6,8 +6,7 @@ from amaranth.lib import data
 
 from mho.hw.config import SYNCHRONISER_CYCLES, Chip, PulseChip
 from mho.hw.config.chip import MOST_ROWS
-from mho.hw.core.shape import check_lines
-from mho.hw.core.timing import duration_bits
+from mho.hw.core.shape import check_lines, duration_bits
 from mho.hw.macro.contract import PASS_BITS, WritePins
 from mho.macro_models.errors import InputError, check_whole
 from mho.macro_models.integer.pulse import AMPLITUDE_BITS
@@ -36,7 +35,7 @@ _WIDTHS = {
 
 @dataclass(frozen=True, kw_only=True)
 class WriteVerifyConfig:
-    """Static parameters of a :class:`mho.hw.core.write_verify.WriteVerify`.
+    """Static parameters of a :class:`mho.hw.core.write_verify.engine.WriteVerify`.
 
     Raises
     ------

@@ -82,7 +82,7 @@ class WritePort(Bundle):
 class WriteVerify(Resettable[WriteVerifyConfig]):
     """Programs an array cell by cell, row by row, in several passes. See ``docs/design/write-verify.md``.
 
-    The numpy reference is :func:`mho.hw.core.write_verify.program`, which also has the cycles.
+    The numpy reference is :func:`mho.hw.core.write_verify.reference.program`, which also has the cycles.
 
     Members
     -------

@@ -1,4 +1,17 @@
-"""Cells that are programmed by pulses: what distinguishes them, their pulses, and their places in the load port."""
+"""Cells that are programmed by pulses: what distinguishes them, their pulses, and their places in the load port.
+
+What the law of :mod:`mho.macro_models.integer.pulse` needs is in region 3 of the port:
+
+* from :data:`MOVED_TABLE` on its table; from :data:`CONSTANTS` on its constants and the key of its draws
+  (:class:`mho.macro_models.integer.pulse.LawWords`);
+* from :data:`NORMALS` on the upper half of :data:`mho.macro_models.integer.random.NORMAL_TABLE`, two entries a word, 16
+  bits each, the lower one first;
+* from :func:`records_from` on what distinguishes the cells, :data:`RECORD_WORDS` words each
+  (:class:`mho.macro_models.integer.pulse.PulseRecord`), row by row.
+
+The records can be read too, and the log of pulses, oldest first: how many there are at :data:`LOG_LEVEL`, the next one
+at each of the :data:`LOG_WINDOW` words from :data:`LOG` on (:class:`LogLayout`; 0 where there is none).
+"""
 
 from typing import Any
 

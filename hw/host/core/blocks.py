@@ -14,7 +14,7 @@ from mho.hw.core.port import VectorPort
 from mho.hw.core.reference import CoreReference
 from mho.hw.core.row_core import RowCore, row_port
 from mho.hw.core.top import CoreTop
-from mho.hw.core.write_verify import WriteVerifyConfig
+from mho.hw.core.write_verify.config import WriteVerifyConfig
 from mho.hw.host.core.host import CoreAccess, CoreHost, SharedAccess
 from mho.hw.host.registers import RegisterMap
 from mho.hw.macro.contract import ENABLE, ContractPins

@@ -9,8 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from mho.hw.config import Chip
 from mho.hw.config.kinds.pwm import PwmChip
 from mho.hw.core.digital.groups import group_drain
-from mho.hw.core.shape import CoreShape, check_lines
-from mho.hw.core.timing import Drain, FixedTiming
+from mho.hw.core.shape import CoreShape, Drain, FixedTiming, check_lines
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.operation import Masks, MvmOperation
 from mho.macro_models.integer.pwm.converter import COUNTER_BITS

@@ -13,9 +13,8 @@ from mho.hw.core.row_core import CoreParts, GroupedCore
 from mho.hw.kinds.pwm.config import PwmCoreConfig
 from mho.hw.kinds.pwm.engine.engine import CommandEngine
 from mho.hw.kinds.pwm.engine.layout import COMMAND_MODE, Command
-from mho.hw.kinds.pwm.loader import PulseLoader, PulseModulator
+from mho.hw.kinds.pwm.loader import PulseLoader, PulseModulator, PwmSequencer
 from mho.hw.kinds.pwm.pins import PwmPins, engine_pins
-from mho.hw.kinds.pwm.sequencer import PwmSequencer
 from mho.hw.kinds.pwm.settings import COLUMN_BITS, ColumnSettings, SettingsLayout
 from mho.hw.ports import In
 from mho.macro_models.integer.pwm.converter import COUNTER_BITS, PRODUCT_BITS

@@ -9,20 +9,55 @@ from amaranth.lib import wiring
 
 from mho.hw.config import Chip, PulseChip
 from mho.hw.core.port import VectorPort
-from mho.hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
+from mho.hw.core.reference import CoreReference
+from mho.hw.core.write_verify.config import WriteVerifyConfig, WriteVerifyParameters
 from mho.hw.host.core.blocks import CoreBlocks
 from mho.hw.kinds.tnsa.bring_up.manual import ROWS, manual_inputs
-from mho.hw.kinds.tnsa.bring_up.trim import TrimLayout, trim_fields
+from mho.hw.kinds.tnsa.bring_up.trim import TrimLayout, trim_fields, trimmed
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.kinds.tnsa.core import TnsaCore, tnsa_port
-from mho.hw.kinds.tnsa.host.map import TRIM_PLACES, chip_map, tnsa_map
-from mho.hw.kinds.tnsa.inputs.loader import OpCheck
+from mho.hw.kinds.tnsa.inputs import OpCheck
 from mho.hw.kinds.tnsa.pins import MacroPins
-from mho.hw.kinds.tnsa.reference import TnsaCoreReference
+from mho.hw.kinds.tnsa.registers import TRIM_PLACES, chip_map, tnsa_map
+from mho.macro_models.errors import InputError
+from mho.macro_models.integer.operation import MvmOperation
+
+
+class TnsaCoreReference(CoreReference):
+    """A core at transaction level. See :class:`mho.hw.core.reference.CoreReference`.
+
+    Attributes
+    ----------
+    now : TnsaCoreConfig
+        The configuration with the values that are in force, see :meth:`trim`.
+    """
+
+    def __init__(self, cfg: TnsaCoreConfig, macro: Any) -> None:
+        super().__init__(cfg, macro)
+        self.now = cfg
+        self._written: dict[str, int] = {}
+
+    @property
+    def timing(self) -> TnsaCoreConfig:
+        """Durations that are in force."""
+        return self.now
+
+    def trim(self, **values: int) -> None:
+        """Write durations and limits, by their names in the configuration: in force from the next operation on."""
+        self._written |= values
+        self.now = trimmed(self.cfg, self._written)
+
+    def operation(self, descriptor: int) -> tuple[MvmOperation, int]:
+        """See :func:`mho.hw.core.layout.unpack`; an operation beyond the limits is refused, too."""
+        op, op_id = super().operation(descriptor)
+        if not self.now.allows(op):
+            raise InputError(f"in_bits and out_bits must be at most {self.now.most_in_bits} and "
+                             f"{self.now.most_out_bits}, not {op.in_bits} and {op.out_bits}")
+        return op, op_id
 
 
 def add_manual(m: Module, bank: Any, port: Any, *, write: bool) -> None:
-    """Connect the registers of :mod:`mho.hw.kinds.tnsa.host.map` with the member ``manual`` of a vector port.
+    """Connect the registers of :mod:`mho.hw.kinds.tnsa.registers` with the member ``manual`` of a vector port.
 
     Parameters
     ----------

@@ -9,8 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mho.hw.config import SYNCHRONISER_CYCLES, Chip
 from mho.hw.config.kinds.tnsa import TnsaChip
-from mho.hw.core.shape import CoreShape, check_lines
-from mho.hw.core.timing import OVERHEAD_CYCLES, Drain, Timing
+from mho.hw.core.shape import OVERHEAD_CYCLES, CoreShape, Drain, Timing, check_lines
 from mho.hw.kinds.tnsa.converters import CONVERTERS
 from mho.macro_models.errors import check_whole
 from mho.macro_models.integer.operation import MAX_BITS, Direction, Masks, MvmOperation
@@ -154,7 +153,7 @@ class TnsaCoreConfig(CoreShape, Timing):
         return np.full(op.segments, CONVERTERS[op.converter].most(op), dtype=np.int64)
 
     def most_steps(self, op: MvmOperation, codes: NDArray[np.integer]) -> tuple[NDArray[np.int64], bool]:
-        """See :meth:`mho.hw.core.timing.Timing.most_steps`."""
+        """See :meth:`mho.hw.core.shape.Timing.most_steps`."""
         return CONVERTERS[op.converter].from_codes(op, codes)
 
 

@@ -15,7 +15,7 @@ from mho.hw.tile.isa import STREAMS, Format, Kind, Operand
 from mho.hw.tile.isa.rules import is_draw, is_result, is_stream, is_walk
 from mho.hw.tile.isa.vector import Parameters
 from mho.hw.tile.rtl.lanes.accumulators import AT_A_TIME
-from mho.hw.tile.rtl.lanes.draws import SEED_CYCLES
+from mho.hw.tile.rtl.lanes.lane import SEED_CYCLES
 from mho.hw.tile.timing.clock import Clock, Notice, Process
 from mho.hw.tile.timing.core import CoreTime, Result
 from mho.hw.tile.timing.ring import Moves, Ring

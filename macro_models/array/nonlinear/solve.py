@@ -32,10 +32,6 @@ class Circuit:
     """The column's end."""
     middle: Nodes
     """Between a cell and its transistor; the column's end where there is none."""
-    row_lead: Nodes
-    """Of shape (N,): behind the lead of each row, and beside it ``row_foot``, its first node; -1: floats."""
-    column_lead: Nodes
-    """The same of columns."""
     resistors: tuple[Nodes, Nodes, Reals]
     """Two nodes, and siemens."""
     volts: Reals
@@ -96,8 +92,8 @@ def array_circuit(
     tied[group[np.isfinite(merged)]] = True
     merged[~tied[group]] = 0.0
     return Circuit(
-        row=label[row], column=label[column], middle=label[middle], row_lead=label[row_lead],
-        column_lead=label[column_lead], resistors=(a, b, g), volts=merged,
+        row=label[row], column=label[column], middle=label[middle], resistors=(a, b, g),
+        volts=merged,
     )
 
 

@@ -35,8 +35,6 @@ class Found:
     """Mean square of the residuals, in what is allowed."""
     heldout: float
     """Mean square of the residuals at temperatures that were left out."""
-    energies_without: tuple[float, ...]
-    """Energy without each temperature."""
 
 
 class Search:
@@ -151,7 +149,6 @@ class Search:
             heldout_std=np.exp(self.ln_std + heldout_std * self.std_scale),
             cost=float((mean**2 + std**2).mean() / 2.0),
             heldout=float((heldout_mean**2 + heldout_std**2).mean() / 2.0),
-            energies_without=tuple(without),
         )
 
     def _error(self, energy: float, without: list[float], used: Flags) -> float:

@@ -1,6 +1,7 @@
 """A programmed array, and the matrix-vector products that it gives."""
 
 from dataclasses import dataclass
+from math import hypot
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,8 +16,7 @@ from mho.macro_models.integer.array.operation import ArrayOperation, converted, 
 from mho.macro_models.integer.operation import MAX_BITS, STEP_FRACTION_BITS, Masks, MvmOperation
 from mho.macro_models.integer.random import NORMAL_ONE, Purpose, normal_codes
 from mho.macro_models.kinds.array.config import ArrayConfig
-from mho.macro_models.macro import MvmResult
-from mho.macro_models.programmed import ProgrammedCore
+from mho.macro_models.macro import MacroModel, MvmResult
 from mho.macro_models.types import Array, Flags, Indices, Integers, Integral, Reals
 
 _BLOCK = 256  # vectors at a time
@@ -36,14 +36,15 @@ class _Key:
     variances: Reals | None
 
 
-class ArrayModel(ProgrammedCore[ArrayConfig]):
+class ArrayModel(MacroModel):
     """One programmed core. Everything random is drawn by counter: equal arguments give equal results, always.
 
     The cells are ``[row, column]``; of pairs of columns the even one counts for more.
-    :class:`~mho.macro_models.programmed.ProgrammedCore` has the parameters.
+    :class:`~mho.macro_models.macro.MacroModel` has the parameters.
     """
 
     CONFIG, OPERATION = ArrayConfig, ArrayOperation
+    config: ArrayConfig
 
     def _begin(self) -> None:
         config, device = self.config, self.device
@@ -56,7 +57,7 @@ class ArrayModel(ProgrammedCore[ArrayConfig]):
                 )
             self._reading = Reading(conduction=device.conduction, v_V=config.v_read_V, temp_C=self.temp_C)
         self._variances, self._unit = self.variances_of_cells() or (None, 1.0)
-        self._errors = None
+        self._errors, self._thermal = None, config.thermal_code(self.temp_C)
         if "adc" in self.causes and "adc" in config.active_causes(device):
             self._errors = [
                 np.repeat(self._drawn(purpose), config.share) * sigma / NORMAL_ONE for purpose, sigma in (
@@ -142,8 +143,9 @@ class ArrayModel(ProgrammedCore[ArrayConfig]):
         top = 1 << config.bits - 1
         level = charge / size
         level = level * (1.0 + gain) + offset + bow * (1.0 - np.minimum(np.abs(level) / top, 1.0) ** 2)
-        if config.noise:
-            level += config.noise / NORMAL_ONE * normal_codes(
+        sigma = hypot(config.noise, self._thermal / size)
+        if sigma:
+            level += sigma / NORMAL_ONE * normal_codes(
                 Purpose.OUTPUT_NOISE, seed=self.seed, core=self.core, items=self.conversions, op_id=op_id, step=step
             )
         whole = np.floor(level if config.bits == 1 else level + 0.5)

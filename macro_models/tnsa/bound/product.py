@@ -35,14 +35,14 @@ Charge = Callable[[Key, Product, NDArray[np.floating], NDArray[np.uint64], int],
 
 
 class FoldedProduct:
-    """Forward products of one core; see :func:`mho.macro_models.macro.bind`.
+    """Forward products of one core; see :meth:`mho.macro_models.macro.MacroModel.bind`.
 
     Parameters
     ----------
     op, key, enabled, steps
         The operation, what it sees of the array, which lines of the key it converts, and their decrements.
     rows, taken, inputs, columns
-        As of :func:`~mho.macro_models.macro.bind`.
+        As of :meth:`~mho.macro_models.macro.MacroModel.bind`.
     charge, quiet
         What makes charges, and whether it draws nothing and integrates as integers do.
     noise

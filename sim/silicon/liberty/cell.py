@@ -96,8 +96,9 @@ class Cells:
 
     def least_flip_flop(self) -> float:
         """Area of the smallest flip-flop in um2; 0 without one."""
-        areas = [float(group.values.get("area", 0)) for group in self._groups.values() if group.first("ff") is not None]
-        return min(areas, default=0.0)
+        flops = [group for group in self._groups.values() if group.first("ff") is not None]
+        with reading(self.path, LIBERTY):
+            return min((float(group.values.get("area", 0)) for group in flops), default=0.0)
 
     def _cell(self, name: str) -> Cell:
         group = self._groups[name]

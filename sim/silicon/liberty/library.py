@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.macro_models.errors import InputError
-from mho.macro_models.files import FileKind, decode_text, read_file, unpacked
+from mho.macro_models.files import FileKind, decode_text, read_file, reading, unpacked
 from mho.macro_models.files.scripts import script_name
+from mho.sim.build.toolchain import cached_build
 
 LIBERTY = FileKind("Liberty file", 1 << 28)
 
@@ -22,7 +22,10 @@ _MOST_STATEMENTS = 4_000_000
 CLOCK_PIN, ENABLE_PIN, OUT_PIN = "clock_gate_clock_pin", "clock_gate_enable_pin", "clock_gate_out_pin"
 """Attributes of the pins of a cell that gates a clock."""
 
-_COMMENT = re.compile(r"/\*(?:.*?\*/|.*)|(?<![\w:])//[^\n]*|\\\r?\n", re.DOTALL)
+_COMMENT = re.compile(r'("[^"]*")|/\*(?:.*?\*/|.*)|(?<![\w:])//[^\n]*|\\\r?\n', re.DOTALL)
+_JOINED = re.compile(r"\\\r?\n")
+"""Comments and joined lines, and texts in quotes, in which there are none: what the tools read is what is checked."""
+
 _STATEMENT = re.compile(
     r'\s*(?:([^\s:(){};"]+)\s*(?:\(((?:"[^"]*"|[^()"])*)\)\s*(\{|;)?|:\s*("[^"]*"|[^;\n}"]*)\s*;?)|(\})|;)'
 )
@@ -73,7 +76,11 @@ def parse_liberty(text: str, origin: str) -> Group:
     InputError
         If the text, which came from ``origin``, has none, or more than any has.
     """
-    text = _COMMENT.sub(" ", text)
+    with reading(origin, LIBERTY):
+        return _parsed(_COMMENT.sub(lambda match: _JOINED.sub(" ", match[1] or " "), text), origin)
+
+
+def _parsed(text: str, origin: str) -> Group:
     root = Group("", [])
     open_groups, at, end, statements = [root], 0, len(text.rstrip()), 0
     while at < end:
@@ -190,7 +197,7 @@ _NOT_FOR_LOGIC = ("lgcp", "sighold", "dly", "antenna")
 
 
 class Library:
-    """A Liberty file, unpacked for the tools into ``folder``.
+    """A Liberty file, unpacked for the tools into the cache.
 
     Attributes
     ----------
@@ -210,7 +217,7 @@ class Library:
         If the file cannot be read, has no cells, or names that are none for a script.
     """
 
-    def __init__(self, path: Path, folder: Path) -> None:
+    def __init__(self, path: Path) -> None:
         text = liberty_text(path)
         cells = list(parse_liberty(text, str(path)).all("cell"))
         if not cells:
@@ -218,9 +225,8 @@ class Library:
         names = [script_name(" ".join(cell.names), f"{path}: the name of a cell") for cell in cells]
         self.name = path.name.removesuffix(".gz").removesuffix(".lib")
         self.hash = hashlib.sha256(text.encode()).hexdigest()[:16]
-        self.path = folder / f"{self.hash}.lib"
-        if not self.path.exists():
-            write_whole(self.path, text)
+        folder = cached_build("liberty", [text], lambda made: (made / "cells.lib").write_text(text), what="")
+        self.path = folder / "cells.lib"
         self.unused = [cell for cell in names if any(part in cell for part in _NOT_FOR_LOGIC)]
         self.driver = next((cell for cell in names if _DRIVER in cell), names[0])
         self.clock_gate = next((pins for cell in cells if (pins := _clock_gate(cell, path)) is not None), None)
@@ -235,10 +241,3 @@ def _clock_gate(cell: Group, path: Path) -> tuple[str, str, str, str] | None:
         return None
     enable, clock, out = (script_name(pin or "", f"{path}: the name of a pin of {cell.name}") for pin in pins)
     return cell.name, enable, clock, out
-
-
-def write_whole(path: Path, text: str) -> None:
-    """As a whole or not at all: others may use the same cache."""
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
-        file.write(text)
-    Path(file.name).rename(path)

@@ -5,8 +5,8 @@ import pytest
 
 from mho.compiler.model.windows import windows
 from mho.compiler.program import Call, Layer, Mvm, run_call
+from mho.hw.kinds.tnsa.blocks import TnsaCoreReference
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
-from mho.hw.kinds.tnsa.reference import TnsaCoreReference
 from mho.hw.tile.asm import assemble
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.interpreter.joined import HOST, Flow, Joined, Place, Reduction

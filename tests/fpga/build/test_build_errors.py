@@ -12,7 +12,7 @@ from mho.fpga.build.build import build, synthesise
 from mho.fpga.build.report import unroutable
 from mho.fpga.config import board_config
 from mho.fpga.families import FAMILIES
-from mho.hw.board import TilesConfig
+from mho.hw.board.tiles import TilesConfig
 from mho.hw.config import load_chip
 from mho.macro_models.errors import InputError, ToolError
 
@@ -242,11 +242,9 @@ def test_tiles_are_synthesised_with_the_usual_script_where_abc_fails(
     assert said[-1] == "ABC fails with the script that looks longest; once more with its usual one ..."
     assert syntheses(tools) == 2
     write_tool(tools / "yosys", ABORTS.format(tools, "Module has no ports."))
+    other = load_chip("ulx3s-2x2", {"name": "other"})
     with pytest.raises(ToolError, match=r"^yosys failed: ERROR: Module has no ports\.$"):
-        synthesise(
-            "ulx3s-85f", load_chip("ulx3s-2x2", {"name": "other"}), folder=tmp_path / "other", flow="native",
-            note=said.append,
-        )
+        synthesise("ulx3s-85f", other, folder=tmp_path / "other", flow="native", note=said.append)
     assert syntheses(tools) == 3
 
 

@@ -119,6 +119,8 @@ def test_what_is_no_problem_is_refused(tmp_path: Path) -> None:
         ({"W": w, "a": np.ones(2)}, r"a must have shape \(3,\), not \(2,\)"),
         ({"J": j}, "J must be symmetric, with a diagonal of 0"),
         ({"J": np.zeros((2, 2))}, "J must have two dimensions and finite couplings, not all 0"),
+        ({"W": np.float64(3)}, "W must have two dimensions, not 0"), ({"W": w * 1e300}, ".* 1e.30 at most"),
+        ({"W": w, "a": np.full(len(w), 1e300)}, "a and b must be 5 finite numbers of 1e.30 at most"),
         ({"W": w * np.nan}, "W must have two dimensions and finite"),
         ({"W": np.ones(3)}, "W must have two dimensions"),
         ({"J": np.array([["a"]])}, "J must be numbers, not <U1"),
@@ -135,6 +137,9 @@ def test_what_is_no_problem_is_refused(tmp_path: Path) -> None:
     ):
         with pytest.raises(InputError, match=sentence):
             sample(problem, small(), Schedule(**schedule), device=IDEAL, **more)  # type: ignore[arg-type]
+    faint = Problem(couplings=1e-30 * symmetric(16).couplings, bias=np.zeros(16), symmetric=True)
+    with pytest.raises(InputError, match=r"temperatures must be below .* for couplings and biases so small, not 1"):
+        sample(faint, small(), Schedule(steps=1), device=IDEAL)
     with pytest.raises(InputError, match=r"both ways, not core.kind pwm"):
         sample(problem, load_chip("pwm16-core"), Schedule(steps=1), device=IDEAL)
 

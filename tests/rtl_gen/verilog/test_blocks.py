@@ -21,7 +21,7 @@ from mho.hw.chip.tops import WRAPS
 from mho.hw.config import load_chip
 from mho.hw.core.masks import MaskStore
 from mho.hw.core.top import CoreTop
-from mho.hw.core.write_verify import WriteVerifyConfig
+from mho.hw.core.write_verify.config import WriteVerifyConfig
 from mho.hw.kinds.tnsa.blocks import TnsaBlocks
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.noc.config import MeshConfig

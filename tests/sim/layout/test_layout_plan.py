@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from mho.macro_models.errors import InputError
 from mho.sim.layout.block import Block
 from mho.sim.layout.plan import write_outline
+from mho.sim.layout.signoff import read_layout
+from mho.sim.layout.stages import Stage, Stages
 
 MARGIN_um = 20.0
 
@@ -32,3 +35,23 @@ def test_macros_lie_apart_and_inside(tmp_path: Path, area: float | None, size: t
             assert right <= other[0] or other[2] <= left or top <= other[1] or other[3] <= bottom
     rows = (whole["width"] - 2 * MARGIN_um) * (whole["height"] - 2 * MARGIN_um)
     assert (area or 0.0) / 0.6 <= rows - count * size[0] * size[1]
+
+
+@pytest.mark.parametrize("left", ["", "[" * 100_000, "[]", '{"design": 3}', '{"key": 1}', "\0"])
+def test_what_an_earlier_run_left_and_somebody_damaged(tmp_path: Path, left: str) -> None:
+    """A sentence with the folder, and a stage whose mark is none is done again."""
+    block = Block(top="top", sources=(), stubs=(), constraints="", macro="", lef="", liberty="", netlist="", layout="",
+                  macro_size=(0.0, 0.0), supplies={}, period_ns=10.0)
+    (tmp_path / "synth.json").write_text(left)
+    with pytest.raises(InputError, match=f"^{tmp_path}: is no folder of a layout, or is damaged"):
+        write_outline({"density": 0.6}, block, tmp_path)
+    (tmp_path / "finish.log").write_text(left)
+    (tmp_path / "ports.json").write_text(left)
+    with pytest.raises(InputError, match=f"^{tmp_path}: "):
+        read_layout(tmp_path, "top", "process", (1, 1.0, 1.0, 1.0), {})
+    (tmp_path / "done").mkdir()
+    stage = Stage(name="stamp", does="a stamp", command=("touch", "stamp"), writes="stamp")
+    for _ in range(2):
+        (tmp_path / "done/stamp.json").write_text(left)
+        Stages(tmp_path, {}).run([stage], [])
+        assert json.loads((tmp_path / "done/stamp.json").read_text())["key"]

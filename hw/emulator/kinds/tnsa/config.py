@@ -8,7 +8,7 @@ all slots from :data:`LINES` on, ``mask_words`` a slot; where there is noise, ke
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from mho.hw.core.write_verify import WriteVerifyConfig
+from mho.hw.core.write_verify.config import WriteVerifyConfig
 from mho.hw.emulator.config import EmulatorConfig
 from mho.hw.emulator.pulses.records import records_from
 from mho.hw.kinds.tnsa.blocks import TnsaBlocks

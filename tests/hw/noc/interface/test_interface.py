@@ -8,7 +8,7 @@ import pytest
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.flit import Destinations, FlitLayout, host_destination
 from mho.hw.noc.interface.interface import NetworkInterface
-from mho.hw.noc.interface.words import (
+from mho.hw.noc.interface.tables import (
     UNIT,
     Counter,
     credit,

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mho.hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters, program
+from mho.hw.core.write_verify.config import WriteVerifyConfig, WriteVerifyParameters
+from mho.hw.core.write_verify.reference import program
 from mho.macro_models.cells.pulses import PulseArray, PulseConfig
 from mho.macro_models.devices import Device, load_device
 from mho.macro_models.errors import InputError

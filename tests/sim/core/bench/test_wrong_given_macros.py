@@ -132,8 +132,7 @@ MUTANTS: Mapping[str, Mapping[str, Mutant]] = {
                                             said="less than half of them did"),
         "counters swapped": wires(count_pos="inner_count_neg", count_neg="inner_count_pos"),
         "another line is pulsed": Mutant(
-            law=[("wl_en[line]", "wl_en[line ^ 1]")], said="must count less after a pulse of 255 than of 0", quick=True
-        ),
+            law=[("wl_en[line]", "wl_en[line ^ 1]")], said="after a pulse of 255 than of 0", quick=True),
         "the first line is pulsed": Mutant(law=[("wl_en[line]", "line == 0")]),
         "word lines off by one": wires(wl_en="next(wl_en)"),
         "negative devices not driven": wires(device_neg="1'b0"),

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mho.fpga.backends.tiles import TilesFpgaBackend
+from mho.fpga.backends import TilesFpgaBackend
 from mho.hw.config import load_chip
 from mho.sim.executor import execute
 from mho.sim.functional import FunctionalBackend
-from tests.fpga.backends.test_board_terminal import Board
+from tests.fpga.test_board_terminal import Board
 from tests.sim.board.test_board_tiles import FROZEN, perceptron
 
 

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mho.fpga.backends.core import FpgaBackend
-from mho.fpga.backends.session import connect_board
+from mho.fpga.backends import FpgaBackend, connect_board
 from mho.fpga.config import board_config
 from mho.fpga.simulate import BoardTerminal, check_link
 from mho.hw.config import Chip, load_chip

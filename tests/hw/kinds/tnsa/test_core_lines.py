@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
-from mho.hw.kinds.tnsa.inputs.loader import LineRegisters, line_levels, staged_planes
+from mho.hw.kinds.tnsa.inputs import LineRegisters, line_levels, staged_planes
 from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, Direction, Masks, MvmOperation
 from tests.hw.amaranth_bench import bits_of, random_inputs, random_operation, simulate, value_of
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
-from mho.hw.kinds.tnsa.results.drain import LineCounters
+from mho.hw.kinds.tnsa.results import LineCounters
 from mho.macro_models.integer.converter import convert
 from mho.macro_models.integer.operation import Converter, MvmOperation
 from tests.hw.amaranth_bench import bits_of, random_operation, simulate, value_of

@@ -94,7 +94,7 @@ class OperationLoader(CodeLoader[TnsaCoreConfig]):
 
     most_in_bits = In(4, when=lambda self: self.cfg.trim)
     most_out_bits = In(4, when=lambda self: self.cfg.trim)
-    """With ``cfg.trim``: see :class:`mho.hw.kinds.tnsa.inputs.loader.OpCheck`."""
+    """With ``cfg.trim``: see :class:`mho.hw.kinds.tnsa.inputs.OpCheck`."""
 
     @property
     def descriptor(self) -> Any:

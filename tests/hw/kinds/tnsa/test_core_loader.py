@@ -5,7 +5,7 @@ import pytest
 
 from mho.hw.core.layout import OpLayout, pack, pack_inputs, unpack_inputs
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
-from mho.hw.kinds.tnsa.inputs.loader import OperationLoader, staged_planes
+from mho.hw.kinds.tnsa.inputs import OperationLoader, staged_planes
 from mho.macro_models.integer.operation import Direction, MvmOperation
 from tests.hw.amaranth_bench import bits_of, feed, random_inputs, random_operation, simulate
 

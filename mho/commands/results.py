@@ -1,15 +1,15 @@
-"""``mho compare``: runs, chips or devices side by side, as tables and a figure."""
+"""``mho report``, ``mho compare``, ``mho sweep``: what runs left, what differs, and many of them."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mho.macro_models.errors import InputError
 from mho.terminal.console import Output
 from mho.terminal.options import THING, common_options, example
-from mho.terminal.paths import FIGURE
+from mho.terminal.paths import FIGURE, READS, WORD, Writes
 from mho.units import format_time
 
 if TYPE_CHECKING:
@@ -19,6 +19,53 @@ if TYPE_CHECKING:
     from mho.comparisons.runs import Content, Difference, Run
     from mho.dotted import KeyDifference
     from mho.figures.compare import Point
+    from mho.sweeps import Spec
+
+
+@click.command("report", epilog=example("mho report run.json -o report.html"))
+@click.argument("runs", metavar="RUN.json ..", nargs=-1, required=True, type=READS)
+@click.option(
+    "-o", "--output", metavar="R.html", type=Writes(ends=(".html", ".htm")), default="report.html", show_default=True,
+    help="The page.",
+)
+@click.option(
+    "--figures", metavar="DIR", type=Writes(folder=("*.svg", "*.pdf")), help="Write each figure as SVG and PDF, too."
+)
+@click.option(
+    "--liberty", metavar="LIB", type=READS,
+    help="Standard cells (.lib, .lib.gz): area of the generated Verilog by block, by Yosys.",
+)
+@click.option(
+    "--activity", metavar="F.fst", type=READS,
+    help="Waveforms of the run (mho run --backend cosim --waves), FST or VCD: energy of the logic by block and tile.",
+)
+@click.option(
+    "--memories", metavar="LIB", type=READS, multiple=True,
+    help="Macros of memories (.lib, .lib.gz; several times): with them memories have area and energy.",
+)
+@click.option(
+    "--layout", metavar="L.json", type=READS,
+    help="What mho harden --json wrote of the chip: area, clock and power of its layout, with wires.",
+)
+@common_options
+def report_command(
+    runs: tuple[str, ...], output: str, figures: str | None, liberty: str | None, activity: str | None,
+    memories: tuple[str, ...], layout: str | None, out: Output,
+) -> None:
+    """One self-contained page of what a run left: what limits accuracy, time and energy, and what would help.
+
+    Each RUN.json is what mho run --json wrote; several are set side by side. What a run does not have is listed with
+    the command that gives it.
+    """
+    from mho.reports.facts import read_facts
+    from mho.studies.report import write_report
+
+    summaries = write_report(read_facts(runs), output, figures, liberty, activity, memories, layout, out)
+    for summary in summaries:
+        for what in ("accuracy", "time", "energy"):
+            out.text(f"{what}: {summary[what]}")
+    out.json({"page": output, "runs": summaries})
+
 
 _MOST_ROWS = 40
 
@@ -210,3 +257,77 @@ def _kind(content: "Content") -> list[object]:
     options = {key: value for key, value in content["options"].items() if key not in ("time_s", "seeds")}
     hashes = {key: value for key, value in content["hashes"].items() if key != "input"}
     return [options, hashes]
+
+
+_FOLDER = Writes(folder=("rows", "rows.*", "designs.*", "trade-offs.*", "sweep.json", ".lock"))
+
+
+def _example(context: click.Context, _param: click.Parameter, value: bool) -> None:
+    """Prints a sweep to begin with."""
+    if value:
+        import mho.sweeps.spec.spec as home
+
+        click.echo((Path(home.__file__).parent / "example.toml").read_text(encoding="utf-8"), nl=False)
+        context.exit()
+
+
+@click.command("sweep", epilog=example("mho sweep sweep.toml -o swept"))
+@click.argument("sweep", metavar="SWEEP.toml", type=READS)
+@click.option("-o", "--output", metavar="DIR", type=_FOLDER, required=True, help="Folder of the rows and tables.")
+@click.option("--jobs", type=int, metavar="N", help="Processes (default: one for each processor, if memory allows).")
+@click.option("--dask", metavar="ADDRESS", type=WORD, help="Scheduler of a Dask cluster, as in tls://host:8786.")
+@click.option(
+    "--dask-security", metavar="DIR", type=READS, help="ca.pem, cert.pem and key.pem for tls:// (default: Dask's own)."
+)
+@click.option(
+    "--example", is_flag=True, is_eager=True, expose_value=False, callback=_example,
+    help="Print a small sweep to begin with, and stop.",
+)
+@common_options
+def sweep_command(
+    sweep: str, output: str, jobs: int | None, dask: str | None, dask_security: str | None, out: Output
+) -> None:
+    """Run combinations of what a file lists, and say which are the best trade-offs.
+
+    A row is a network on a chip with a device, of a seed, at a time and a temperature: a function of these alone,
+    whatever computes it. Rows are kept one by one: the same command again goes on where it was, also after it was
+    killed, and takes rows of other sweeps in the folder that are the same. Tables of rows and designs (means over
+    seeds) are CSV and JSON, and Parquet where pyarrow is installed (pip install 'mho[sweep]').
+    """
+    from mho.studies.sweep import write_sweep
+    from mho.sweeps import Folder, load_spec, run_sweep
+    from mho.sweeps.run import bounded_jobs
+
+    if jobs is not None and dask is not None:
+        raise InputError("--jobs and --dask exclude each other")
+    if dask_security is not None and (dask is None or not dask.startswith("tls://")):
+        raise InputError(f"--dask-security is for --dask tls://HOST:PORT, not for {dask or 'no --dask'}")
+    spec = load_spec(Path(sweep))
+    rows = spec.rows
+    out.note(f"{rows:,} rows{'' if spec.search.method == 'grid' else ' at most'}: {_says(spec)}")
+    options: dict[str, Any] = {}
+    if dask is None:
+        options["jobs"] = bounded_jobs(spec, jobs, rows, out.note)
+    else:
+        from mho.sweeps.cluster import on_cluster
+
+        certificates = None if dask_security is None else Path(dask_security)
+        options["open_workers"] = on_cluster(dask, out.note, certificates)
+    folder = Folder(Path(output))
+    with out.progress("sweeping") as progress:
+        result = run_sweep(spec, folder, progress=progress, **options)
+    if result.found:
+        out.note(f"{result.found:,} rows were there")
+    write_sweep(spec, result, folder, out)
+
+
+def _says(spec: "Spec") -> str:
+    """What is combined, in words."""
+    counts = [
+        (len(spec.networks), "network"), (len(spec.chips), "chip"), (len(spec.devices), "device"),
+        *((len(axis.values), f"value{'s' * (len(axis.values) > 1)} of {axis.name}") for axis in spec.axes),
+        (len(spec.times_s), "time"), (len(spec.temps_C), "temperature"), (len(spec.seeds), "seed"),
+    ]
+    return " x ".join(
+        f"{count} {name}{'s' * (count > 1 and ' of ' not in name)}" for count, name in counts if count > 1
+    ) or "one combination"

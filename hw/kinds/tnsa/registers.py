@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Any
 
 from mho.hw.config import Chip, PulseChip
-from mho.hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
+from mho.hw.core.write_verify.config import WriteVerifyConfig, WriteVerifyParameters
 from mho.hw.host.core.map import core_map
 from mho.hw.host.core.write_map import CODE_BITS
 from mho.hw.host.registers import Access, Field, Register, RegisterMap, Window
