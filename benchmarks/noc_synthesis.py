@@ -16,8 +16,7 @@ from mho.hw.noc.interface.interface import NetworkInterface
 from mho.hw.noc.node import Node
 from mho.hw.noc.reduction.router import ReductionRouter
 from mho.hw.noc.registers.node import NodeRegisters
-from mho.hw.noc.router.route import PlaceLayout
-from mho.hw.noc.router.router import Router
+from mho.hw.noc.router.router import PlaceLayout, Router
 from mho.rtl_gen.verilog.netlist import emit
 from mho.rtl_gen.verilog.ports import Port, module_ports
 

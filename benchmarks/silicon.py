@@ -1,10 +1,10 @@
 """Area and speed of the generated Verilog in a library of standard cells.
 
     python benchmarks/silicon.py CHIP --liberty SLOW.lib.gz [--area-liberty TYPICAL.lib.gz] [--wrap wishbone]
-        [--part tile] [--set KEY=VALUE ...] [--cache FOLDER] [--json FILE]
+        [--part tile] [--set KEY=VALUE ...] [--json FILE]
 
 Each module is synthesised alone by Yosys, its own modules as black boxes, so that the hierarchy stays and a block that
-did not change is not built again (``--cache``). Memories (``mem_*``) and the macro are left out; the bits of the
+did not change is taken from the cache. Memories (``mem_*``) and the macro are left out; the bits of the
 memories are printed. Area is given twice: mapped alone, without buffers, in ``--area-liberty`` (default:
 ``--liberty``), and buffered and sized by ABC in ``--liberty``, which is the netlist that OpenSTA times.
 
@@ -25,7 +25,6 @@ from tools import Figures, options, tell
 
 from mho.hw.config import load_chip
 from mho.rtl_gen.emit import module_texts
-from mho.sim.build.toolchain import cache_folder
 from mho.sim.silicon.area import Netlist, synthesise
 from mho.sim.silicon.liberty.library import Library
 from mho.sim.silicon.synthesis.blocks import counted, memory_bits, parts_of, slowest, without_comments
@@ -37,12 +36,10 @@ def measure(args: argparse.Namespace) -> Figures:
     tile, prefix = args.part == "tile", chip.verilog.prefix
     texts = module_texts(chip, "none" if tile else args.wrap, part=args.part, top="top" if tile else None)
     modules = without_comments(texts)
-    folder = args.cache
-    folder.mkdir(parents=True, exist_ok=True)
-    timed, plain = Library(args.liberty, folder), Library(args.area_liberty or args.liberty, folder)
-    netlist = synthesise(modules, prefix, timed, plain, folder, jobs=args.jobs)
+    timed, plain = Library(args.liberty), Library(args.area_liberty or args.liberty)
+    netlist = synthesise(modules, prefix, timed, plain, jobs=args.jobs)
     rows = netlist.blocks(prefix)
-    path = None if args.no_timing else asdict(slowest(timed, list(netlist.netlists.values()), netlist.top, folder))
+    path = None if args.no_timing else asdict(slowest(timed, list(netlist.netlists.values()), netlist.top))
     parts = [part(netlist, root, prefix, timed, args) for root in parts_of(modules, netlist.top)] if tile else []
     return {
         "chip": chip.name, "wrap": args.wrap, "set": args.set, "clock_gate": timed.clock_gate,
@@ -63,7 +60,7 @@ def part(netlist: Netlist, root: str, prefix: str, timed: Library, args: argpars
     total = {key: sum(figures[name][key] * number for name, number in instances.items()) for key in keys}
     worst = None
     if not args.no_timing:
-        worst = asdict(slowest(timed, [netlist.netlists[name] for name in instances], root, args.cache))
+        worst = asdict(slowest(timed, [netlist.netlists[name] for name in instances], root))
     bits = sum(memory_bits(netlist.modules, inner, prefix).values())
     return {"part": root.removeprefix(prefix)} | total | {"slowest": worst, "memory_bits": bits}
 
@@ -103,7 +100,6 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="key of the description")
     parser.add_argument("--no-timing", action="store_true", help="area alone")
     parser.add_argument("--jobs", type=int, default=1, help="modules at once")
-    parser.add_argument("--cache", type=Path, default=cache_folder() / "silicon", help="where netlists are kept")
     args = parser.parse_args()
     result = measure(args)
     tell(args, result, table(result))

@@ -38,10 +38,7 @@ from mho.macro_models.integer.operation import MvmOperation
 def tile_shapes(net: FloatNetwork, chip: Chip) -> list[Shape]:
     """The layers of a network as tiles of a chip take them.
 
-    Raises
-    ------
-    InputError
-        If something has no form on tiles.
+    Raises InputError if something has no form on tiles.
     """
     return list(shapes_of(net, chip.macro_config().cell_map.rows, largest_buffer(chip)))
 
@@ -170,12 +167,8 @@ def dry_run(
 ) -> Plan:
     """Reads a network, places it, and says what it takes; for those that do not fit, too.
 
-    Parameters as of :func:`~mho.compiler.passes.compile_model`.
-
-    Raises
-    ------
-    InputError
-        If the model or an option is wrong: one sentence.
+    Parameters as of :func:`~mho.compiler.passes.compile_model`. Raises InputError if the model or an option is wrong:
+    one sentence.
     """
     options = CompileOptions() if options is None else options
     net = model if isinstance(model, FloatNetwork) else import_onnx(

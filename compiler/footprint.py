@@ -66,7 +66,7 @@ def compile_bytes(net: FloatNetwork, placement: Placement, chips: int, images: i
     )
 
 
-def work_bytes(net: FloatNetwork, placement: Placement, *, samples: int, images: int, chips: int = 4) -> int:
+def work_bytes(net: FloatNetwork, placement: Placement, *, samples: int, images: int) -> int:
     """Memory of compiling a network for ``samples`` inputs and then of running ``images``, in bytes, before either.
 
     As :func:`compile_bytes` and :func:`run_bytes`, of which the larger counts, without the compiler of functions.
@@ -77,7 +77,7 @@ def work_bytes(net: FloatNetwork, placement: Placement, *, samples: int, images:
         POSITIONS, images * net.most_positions
     )
     cached = LIMIT_BYTES + 2 * KEPT_DRAWS * (rows * columns if rows * columns <= KEPT_CELLS else 0)
-    return max(compile_bytes(net, placement, chips, samples) - _still_to_load(), run) + cached
+    return max(compile_bytes(net, placement, 4, samples) - _still_to_load(), run) + cached
 
 
 def run_bytes(network: "Network", images: int, seeds: int, *, codes: int, batch: int) -> int:

@@ -37,10 +37,7 @@ class NamedInputs:
     def side_by_side(self, inputs: Sequence[tuple[str, tuple[int, ...]]]) -> NDArray[np.float32]:
         """All of ``inputs``, (name, shape of a sample) each, as (samples, elements of all).
 
-        Raises
-        ------
-        InputError
-            If one is missing, has another shape or another number of samples, or is none of them.
+        Raises InputError if one is missing, has another shape or another number of samples, or is none of them.
         """
         names = [name for name, _ in inputs]
         unknown = [] if self.file else [name for name in self.arrays if name not in names]

@@ -88,10 +88,7 @@ def read_job(
 ) -> Job:
     """Reads the model and its inputs; the parameters are those of :func:`mho.compiler.passes.compile_for_chip`.
 
-    Raises
-    ------
-    InputError
-        If the model, the inputs or an option is wrong: one sentence.
+    Raises InputError if the model, the inputs or an option is wrong: one sentence.
     """
     options, inputs = CompileOptions() if options is None else options, load_inputs(calibrate)
     net = model if isinstance(model, FloatNetwork) else import_onnx(
@@ -111,10 +108,8 @@ def read_job(
 def check_shape(x: Inputs, net: FloatNetwork) -> NDArray[np.float32]:
     """Inputs as (samples, features).
 
-    Raises
-    ------
-    InputError
-        If the shape is neither (samples, *input_shape) nor (samples, features), or several are not those of the model.
+    Raises InputError if the shape is neither (samples, *input_shape) nor (samples, features), or several are not those
+    of the model.
     """
     if isinstance(x, NamedInputs):
         return x.side_by_side(net.inputs)

@@ -15,7 +15,8 @@ from mho.compiler.program import DITHER, OP_ID_IMAGE_SHIFT, Call, Layer, Mvm
 from mho.compiler.types import Lanes
 from mho.macro_models import MacroModel, Masks
 from mho.macro_models.integer.vector import LeafSum, padded, take_vectors
-from mho.macro_models.macro import BoundProduct, MvmResult, bind, constant_input
+from mho.macro_models.macro import MvmResult, constant_input
+from mho.macro_models.types import Indices, Integral
 
 BLOCK = 1 << 18
 """Codes of a block, as far as its vectors allow."""
@@ -60,7 +61,7 @@ class LayerRun:
         self._indices: dict[int, list[NDArray[np.intp]]] = {}
 
     def run(
-        self, codes: Lanes, images: NDArray[np.integer], sink: Sink | None = None,
+        self, codes: Lanes, images: Integral, sink: Sink | None = None,
         notice: Callable[[int, int], None] | None = None,
     ) -> Lanes:
         """Shape (batch, outputs * positions) from codes of shape (batch, elements).
@@ -72,7 +73,7 @@ class LayerRun:
             lambda some_codes, numbers: self._run(some_codes, numbers, sink, notice), codes, images, self.layer.outputs)
 
     def _run(
-        self, codes: Lanes, images: NDArray[np.integer], sink: Sink | None, notice: Callable[[int, int], None] | None
+        self, codes: Lanes, images: Integral, sink: Sink | None, notice: Callable[[int, int], None] | None
     ) -> Lanes:
         """The same of all images."""
         layer, positions, (batch, elements) = self.layer, len(self.call.patches), codes.shape
@@ -122,11 +123,11 @@ class _Product:
     def __init__(self, layer: Layer, mvm: Mvm, core: MacroModel, masks: Masks) -> None:
         self.mvm = mvm
         self.inputs, places = taken_inputs(mvm.taken(layer.spread))
-        self.bound: BoundProduct = bind(core, mvm.op, masks, mvm.rows, places, len(self.inputs) + 1, mvm.columns)
+        self.bound = core.bind(mvm.op, masks, mvm.rows, places, len(self.inputs) + 1, mvm.columns)
         self.leaves = LeafSum(mvm.multiplier, mvm.outputs, layer.shift)
 
 
-def taken_inputs(rows: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.intp]]:
+def taken_inputs(rows: Indices) -> tuple[Indices, NDArray[np.intp]]:
     """Inputs of a layer that some of its rows take, and which of them each does; the constant is last."""
     inputs = np.unique(rows[rows != DITHER])
     return inputs, np.where(rows == DITHER, len(inputs), np.searchsorted(inputs, rows))

@@ -109,10 +109,7 @@ class CompileOptions:
     def slices_of(self, layers: Sequence[str]) -> list[int]:
         """Slices of each of the layers with these names.
 
-        Raises
-        ------
-        InputError
-            If a layer is named that there is not.
+        Raises InputError if a layer is named that there is not.
         """
         if not isinstance(self.slices, Mapping):
             return [self.slices or 1] * len(layers)
@@ -131,10 +128,7 @@ class CompileOptions:
     def from_dict(cls, content: Facts) -> "CompileOptions":
         """Inverse of :meth:`to_dict`.
 
-        Raises
-        ------
-        InputError
-            If a name is unknown or a value is out of range.
+        Raises InputError if a name is unknown or a value is out of range.
         """
         names = [f.name for f in fields(cls)]
         for name in content:

@@ -147,13 +147,12 @@ def compile_model(model: Model, chip: Chip, **request: Any) -> Network:
 
 
 @budget(COMPILE_WORK)
-def compile_tiles(model: Model, chip: Chip, *, judge: Judge | None = None, **request: Any) -> Network:
+def compile_tiles(model: Model, chip: Chip, **request: Any) -> Network:
     """A network for the tiles of a chip, one core each, without their programs; parameters as of :func:`read_job`.
 
-    It runs on the host-scheduled backends as well. ``judge`` tells the cycles of an image of a network with copies, so
-    that none is made that gains nothing.
+    It runs on the host-scheduled backends as well.
     """
-    return _on_tiles(read_job(model, chip, **request), judge)
+    return _on_tiles(read_job(model, chip, **request))
 
 
 @budget(COMPILE_WORK)

@@ -1,7 +1,9 @@
 """A chip on a board, by the plan of the board."""
 
 from mho.fpga.boards import BOARDS, find_board
-from mho.hw.board import AnyConfig, BoardConfig, TilesConfig
+from mho.hw.board.config import BoardConfig
+from mho.hw.board.tiles import TilesConfig
+from mho.hw.board.top import AnyConfig
 from mho.hw.config import Chip, PulseChip, load_chip
 from mho.hw.emulator.kinds import emulator_of
 from mho.macro_models.errors import InputError

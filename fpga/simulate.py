@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 
 from mho.fpga.link.simulated import PinsTransport
-from mho.hw.board import AnyConfig, BoardTop
+from mho.hw.board.top import AnyConfig, BoardTop
 from mho.macro_models.errors import InputError
 from mho.macro_models.output import cannot_write
 from mho.sim.build.bench import cached_bench
@@ -24,13 +24,7 @@ _AFTER = 2_000_000
 
 
 def pins_simulator(cfg: AnyConfig) -> Path:
-    """Folder of the simulator of the top of a board at its pins, for :class:`mho.fpga.link.simulated.PinsTransport`.
-
-    Raises
-    ------
-    ToolError
-        If a tool is missing or fails.
-    """
+    """Folder of the simulator of the top of a board at its pins, for :class:`mho.fpga.link.simulated.PinsTransport`."""
     return cached_bench(
         "pins", [repr(cfg), hardware_hash()], lambda: verilog_text(BoardTop(cfg), "board"), "mho_board",
         [_SPRAM] if cfg.memory == "spram" else [],

@@ -6,10 +6,11 @@ order: another library, on another kind of processor, gives numpy's bits.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+
+from mho.macro_models.types import Array, Reals
 
 
 class ArrayLibrary(Protocol):
@@ -17,7 +18,7 @@ class ArrayLibrary(Protocol):
 
     name: str
 
-    def product(self, x: NDArray[Any], matrix: NDArray[Any]) -> NDArray[Any]:
+    def product(self, x: Array, matrix: Array) -> Array:
         """``x @ matrix`` of floats that hold whole numbers, with all sums exact; ``matrix`` is often the same one."""
         ...
 
@@ -30,12 +31,12 @@ def library() -> ArrayLibrary | None:
     return _current[-1] if _current else None
 
 
-def product(x: NDArray[Any], matrix: NDArray[Any]) -> NDArray[Any]:
+def product(x: Array, matrix: Array) -> Array:
     """``x @ matrix``, both of floats that hold whole numbers."""
     return _current[-1].product(x, matrix) if _current else multiplied(x, matrix)
 
 
-def multiplied(x: NDArray[Any], matrix: NDArray[Any]) -> NDArray[Any]:
+def multiplied(x: Array, matrix: Array) -> Array:
     """``x @ matrix`` of finite numbers by numpy.
 
     Kernels of linear algebra compute with what lies beside small matrices too, and raise flags for it at times.
@@ -60,7 +61,7 @@ def products_by(library: ArrayLibrary | None) -> Iterator[None]:
 _VARIANCE_TOP = 2.0**24
 
 
-def variance_grid(variance: NDArray[np.float64]) -> tuple[NDArray[np.float64], float] | None:
+def variance_grid(variance: Reals) -> tuple[Reals, float] | None:
     """Variances as whole numbers below 2**24, and their unit, a power of two; None if there are none.
 
     A sum of 2**15 of them, each times a squared input, is below 2**53 and so has one value in whatever order.

@@ -2,12 +2,12 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Float = NDArray[np.float64]
+from mho.macro_models.types import Array, Flags, Reals
 
 
 @dataclass(frozen=True)
@@ -45,16 +45,14 @@ class CellMap(ABC):
         return self.row_lines * self.rows, self.column_lines * self.columns
 
     @property
-    def absent(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    def absent(self) -> tuple[Flags, Flags]:
         """Lines that are not there: (driven, converted), boolean."""
         driven, converted = (np.zeros(lines, dtype=bool) for lines in self.shape)
         driven[list(self.absent_driven)] = True
         converted[list(self.absent_converted)] = True
         return driven, converted
 
-    def dead(
-        self, lines_off: tuple[ArrayLike, ArrayLike] | None = None
-    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    def dead(self, lines_off: tuple[ArrayLike, ArrayLike] | None = None) -> tuple[Flags, Flags]:
         """Lines that serve nobody, (driven, converted): those that are not there, and the dead ones that are given."""
         if lines_off is None:
             return self.absent
@@ -75,20 +73,20 @@ class CellMap(ABC):
         """Converted lines of some columns, of shape (lines of a column, columns)."""
         return self.column_lines * np.asarray(columns, dtype=np.intp) + np.arange(self.column_lines)[:, None]
 
-    def per_row(self, values: NDArray[Any]) -> NDArray[Any]:
+    def per_row(self, values: Array) -> Array:
         """Sums over the lines of each row, of shape (rows,), of ``values`` of the driven lines."""
         return values.reshape(self.rows, self.row_lines).sum(axis=1)
 
-    def per_column(self, values: NDArray[Any]) -> NDArray[Any]:
+    def per_column(self, values: Array) -> Array:
         """Sums over the lines of each column, of shape (columns,), of ``values`` of the converted lines."""
         return values.reshape(self.columns, self.column_lines).sum(axis=1)
 
-    def take(self, array: NDArray[Any], rows: ArrayLike, columns: ArrayLike) -> NDArray[Any]:
+    def take(self, array: Array, rows: ArrayLike, columns: ArrayLike) -> Array:
         """Cells of a block of weights, of shape (cells, rows, columns), out of those of a core."""
         cells = array[self._crossings(rows, columns)]
         return cells.reshape(self.cells, *cells.shape[2:])
 
-    def put(self, array: NDArray[Any], rows: ArrayLike, columns: ArrayLike, values: NDArray[Any]) -> None:
+    def put(self, array: Array, rows: ArrayLike, columns: ArrayLike, values: Array) -> None:
         """Write the cells of a block of weights into those of a core; inverse of :meth:`take`."""
         array[self._crossings(rows, columns)] = values.reshape(self.row_lines, self.column_lines, *values.shape[1:])
 
@@ -105,19 +103,19 @@ class CellMap(ABC):
         """Largest difference that cells from ``low`` to ``high`` can make; the least is its negative."""
 
     @abstractmethod
-    def split(self, difference: NDArray[Any], low: float, high: float) -> NDArray[Any]:
+    def split(self, difference: Array, low: float, high: float) -> Array:
         """Cells that make differences, of shape (cells, ...), none below ``low`` or above ``high``."""
 
     @abstractmethod
-    def join(self, cells: NDArray[Any]) -> NDArray[Any]:
+    def join(self, cells: Array) -> Array:
         """Differences that cells make; inverse of :meth:`split`."""
 
     @abstractmethod
-    def reach(self, fixed: Float, low: float, high: float) -> tuple[Float, Float]:
+    def reach(self, fixed: Reals, low: float, high: float) -> tuple[Reals, Reals]:
         """Least and largest difference of each weight whose faulty cells hold ``fixed``, (cells, ...), NaN if sound."""
 
     @abstractmethod
-    def split_around(self, difference: Float, fixed: Float, low: float, high: float) -> Float:
+    def split_around(self, difference: Reals, fixed: Reals, low: float, high: float) -> Reals:
         """Cells that make differences in the reach of weights with faulty cells, which get what they hold."""
 
 
@@ -134,22 +132,22 @@ class DifferentialPairs(CellMap):
         """The range of one cell."""
         return high - low
 
-    def split(self, difference: NDArray[Any], low: float, high: float) -> NDArray[Any]:
+    def split(self, difference: Array, low: float, high: float) -> Array:
         """The even cell takes what is positive, the odd one what is negative."""
         return np.stack([low + np.maximum(difference, 0.0), low + np.maximum(-difference, 0.0)])
 
-    def join(self, cells: NDArray[Any]) -> NDArray[Any]:
+    def join(self, cells: Array) -> Array:
         """Even less odd."""
         return cells[0] - cells[1]
 
-    def reach(self, fixed: Float, low: float, high: float) -> tuple[Float, Float]:
+    def reach(self, fixed: Reals, low: float, high: float) -> tuple[Reals, Reals]:
         """See :meth:`CellMap.reach`."""
         sound = np.isnan(fixed)
         low_end = np.where(sound[0], low, fixed[0]) - np.where(sound[1], high, fixed[1])
         high_end = np.where(sound[0], high, fixed[0]) - np.where(sound[1], low, fixed[1])
         return low_end, high_end
 
-    def split_around(self, difference: Float, fixed: Float, low: float, high: float) -> Float:
+    def split_around(self, difference: Reals, fixed: Reals, low: float, high: float) -> Reals:
         """The sound cell of a pair makes the difference with what the other one holds."""
         plus, minus = self.split(difference, low, high)
         plus = np.where(np.isnan(fixed[1]), plus, np.clip(fixed[1] + difference, low, high))
@@ -176,19 +174,19 @@ class OffsetCells(CellMap):
         """Half of the range."""
         return (high - low) / 2.0
 
-    def split(self, difference: NDArray[Any], low: float, high: float) -> NDArray[Any]:
+    def split(self, difference: Array, low: float, high: float) -> Array:
         """About the reference."""
         return np.clip(np.asarray(difference) + self.middle_uS, low, high)[None]
 
-    def join(self, cells: NDArray[Any]) -> NDArray[Any]:
+    def join(self, cells: Array) -> Array:
         """The cell less the reference."""
         return cells[0] - self.middle_uS
 
-    def reach(self, fixed: Float, low: float, high: float) -> tuple[Float, Float]:
+    def reach(self, fixed: Reals, low: float, high: float) -> tuple[Reals, Reals]:
         """See :meth:`CellMap.reach`."""
         low_end, high_end = (np.where(np.isnan(fixed[0]), end, fixed[0]) - self.middle_uS for end in (low, high))
         return low_end, high_end
 
-    def split_around(self, difference: Float, fixed: Float, low: float, high: float) -> Float:
+    def split_around(self, difference: Reals, fixed: Reals, low: float, high: float) -> Reals:
         """A faulty cell holds what it does."""
         return np.where(np.isnan(fixed), self.split(difference, low, high), fixed)

@@ -93,10 +93,7 @@ class ToolError(MhoError, RuntimeError):
 def check_whole(name: str, value: object, low: int, high: int) -> None:
     """Refuse what is no whole number from ``low`` to ``high``.
 
-    Raises
-    ------
-    InputError
-        With the name and the limits.
+    Raises InputError with the name and the limits.
     """
     if not isinstance(value, int) or not low <= value <= high:
         raise InputError(f"{name} must be between {low} and {high}, not {value!r}")
@@ -105,10 +102,7 @@ def check_whole(name: str, value: object, low: int, high: int) -> None:
 def check_numbers(config: object, names: Iterable[str], *, positive: bool = False) -> None:
     """Refuse attributes that are no finite numbers of at least 0, or above 0.
 
-    Raises
-    ------
-    InputError
-        With the name and the limit.
+    Raises InputError with the name and the limit.
     """
     for name in names:
         value = getattr(config, name)

@@ -84,10 +84,7 @@ def write_output(path: PathLike, data: bytes) -> None:
 def open_output(path: PathLike) -> Iterator[IO[bytes]]:
     """A stream into a file that has its name once the ``with`` ends without an error.
 
-    Raises
-    ------
-    InputError, ToolError
-        As :func:`check_output`; from every method of the stream, too.
+    Raises InputError or ToolError as :func:`check_output`; from every method of the stream, too.
     """
     temporary = None
     try:

@@ -5,11 +5,11 @@ from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.macro_models.devices import load_device
 from mho.macro_models.integer.operation import STEP_WIDTH, Masks, MvmOperation
 from mho.macro_models.kinds import family
+from mho.macro_models.types import Integral, Reals
 
 _VECTORS, _COLUMNS = 64, 16
 """Products that are compared."""
@@ -31,9 +31,7 @@ def signal_to_noise_dB(config: Any, op: MvmOperation, low: float, high: float) -
     top, shape = cell_map.top(low, high), (cell_map.rows, cell_map.columns)
     weights, targets = rng.uniform(-top, top, shape), np.zeros(cell_map.shape)
     cell_map.put(targets, np.arange(cell_map.rows), np.arange(cell_map.columns), cell_map.split(weights, low, high))
-    core = family(config.kind).model(
-        config, targets, device=load_device("ideal"), seed=0, core=0, causes=frozenset()
-    )
+    core = family(config.kind).model(config, targets, device=load_device("ideal"), seed=0, core=0, causes=frozenset())
     x = rng.integers(*op.input_range, size=(_VECTORS, cell_map.rows), endpoint=True)
     columns = slice(min(_COLUMNS, cell_map.columns))
     exact, (driven, converted) = x @ weights[:, columns], (np.zeros(count, dtype=bool) for count in cell_map.shape)
@@ -50,7 +48,7 @@ def signal_to_noise_dB(config: Any, op: MvmOperation, low: float, high: float) -
     return float(10.0 * np.log10(ratio(best)))
 
 
-def _explained(exact: NDArray[np.float64], codes: NDArray[np.integer]) -> float:
+def _explained(exact: Reals, codes: Integral) -> float:
     """Variance of codes that affine laws of exact products explain, column by column, over what is left of it."""
     e, c = exact - exact.mean(axis=0), codes - codes.mean(axis=0)
     explained = float(((e * c).sum(axis=0) ** 2 / (e**2).sum(axis=0)).sum())

@@ -18,10 +18,7 @@ def discovered(package: str) -> tuple[str, ...]:
 def module_of(package: str, name: str) -> ModuleType:
     """The module ``name`` of a package.
 
-    Raises
-    ------
-    InputError
-        If there is none; the sentence lists what there is.
+    Raises InputError if there is none; the sentence lists what there is.
     """
     names = discovered(package)
     if name not in names:

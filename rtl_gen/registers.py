@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping
 
 from mho.hw.chip.map import CHIP_MAGIC, MAP_VERSION, QUEUE, chip_page
 from mho.hw.config import Chip
-from mho.hw.core.write_verify import WriteVerifyParameters
+from mho.hw.core.write_verify.config import WriteVerifyParameters
 from mho.hw.host.core.write_map import RESULT_PULSES, RESULT_VALID, WORD_FLAG, write_entries
 from mho.hw.host.registers import Access, AddressMap, PlacedField, Register, RegisterMap, Window
 from mho.hw.kinds import core_blocks
 from mho.hw.noc.config import MeshConfig
-from mho.hw.noc.interface.words import UNIT, credit_tag
+from mho.hw.noc.interface.tables import UNIT, credit_tag
 from mho.hw.tile.host_map import RESET, START, STATUS_AT
 from mho.hw.tile.rtl.host import Event
 from mho.macro_models.integer.operation import Direction
@@ -169,7 +169,7 @@ def _locked(map: RegisterMap) -> list[str]:
 if __name__ == "__main__":
     import sys
 
-    from mho.hw.kinds.tnsa.host.map import tnsa_map
+    from mho.hw.kinds.tnsa.registers import tnsa_map
     from mho.hw.noc.config import MeshConfig
     from mho.hw.noc.registers.map import node_map
 

@@ -15,7 +15,7 @@ from mho.hw.macro.contract import ContractPins
 from mho.rtl_gen.macro.supplies import Through, pass_through
 from mho.rtl_gen.templates import fill, template
 from mho.rtl_gen.verilog.module.gating import CLOCK_GATE
-from mho.rtl_gen.verilog.names import wrap
+from mho.rtl_gen.verilog.names import range_text, wrap
 from mho.rtl_gen.verilog.netlist import PERMISSION
 from mho.rtl_gen.verilog.ports import Port
 
@@ -74,11 +74,11 @@ def write_bypass(name: str, adapter: str, pins: ContractPins, resets: tuple[str,
     driven = {pin: size for pin, size in widths.items() if pins.members[pin].flow is Out}
     answers = {pin: size for pin, size in widths.items() if pin not in driven}
     rings, heads = _rings(pins.lines, pins.strobes, driven, answers)
-    ports = [f"input  wire {_range(size)}{pin}" for pin, size in driven.items()]
-    ports += [f"output wire {_range(size)}{pin}" for pin, size in answers.items()]
+    ports = [f"input  wire {range_text(size)}{pin}" for pin, size in driven.items()]
+    ports += [f"output wire {range_text(size)}{pin}" for pin, size in answers.items()]
     ports = [f"input  wire {TEST_MODE}", "input  wire clk", *(f"input  wire {reset}" for reset in resets), *ports]
-    declared = [f"  wire {_range(size)}macro_{pin};" for pin, size in answers.items()]
-    declared += [f"  reg {_range(size)}{pin}_ring;" for pin, size in answers.items()]
+    declared = [f"  wire {range_text(size)}macro_{pin};" for pin, size in answers.items()]
+    declared += [f"  reg {range_text(size)}{pin}_ring;" for pin, size in answers.items()]
     clocked = [wrap(f"{pin}_ring <= {' ^ '.join(part for row in rings[pin] for part in row)};", 2) for pin in answers]
     shown = [f"  assign {pin} = {TEST_MODE} ? {pin}_ring : macro_{pin};" for pin in answers]
     off = f"~{TEST_MODE}"
@@ -133,7 +133,3 @@ _AMOUNTS = ("step_code", "op_id")
 
 def _joined(ports: list[str], before: str = "  ") -> str:
     return ",\n".join(f"{before}{port}" for port in ports)
-
-
-def _range(size: int) -> str:
-    return f"[{size - 1}:0] " if size > 1 else ""

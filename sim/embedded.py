@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from mho.compiler.network import Network
 from mho.hw.config import Chip, PulseChip
-from mho.hw.core.write_verify import WriteVerifyParameters
+from mho.hw.core.write_verify.config import WriteVerifyParameters
 from mho.macro_models.cells.pulses import PulseArray
 from mho.macro_models.devices import device_from_dict
 from mho.macro_models.errors import InputError, ToolError

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from mho.compiler.layer_run import LayerRun
 from mho.compiler.program import Call, Mvm, Program, batch_size
 from mho.hw.config import Chip
-from mho.hw.core.write_verify import WriteVerifyParameters
+from mho.hw.core.write_verify.config import WriteVerifyParameters
 from mho.hw.kinds import Timing, timing
 from mho.macro_models import MacroModel, Masks
 from mho.macro_models.arrays import products_by

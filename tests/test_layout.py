@@ -50,7 +50,7 @@ def test_import_contracts_hold(copy):
         ("hw/noc/__init__.py", "import scipy", "the integer arithmetic and the errors BROKEN"),
         ("hw/board/__init__.py", "import mho.macro_models.devices", "the integer arithmetic and the errors BROKEN"),
         ("hw/host/__init__.py", "import mho.hw.board.config", "a block knows no block above it"),
-        ("hw/kinds/tnsa/config.py", "import mho.hw.kinds.tnsa.reference", "neither of modules nor of rooms BROKEN"),
+        ("hw/kinds/tnsa/config.py", "import mho.hw.kinds.tnsa.blocks", "neither of modules nor of rooms BROKEN"),
         ("hw/kinds/pwm/pins.py", "import mho.hw.kinds.tnsa.pins", "A kind of core knows no other kind BROKEN"),
         ("hw/chip/tops.py", "import mho.hw.kinds.tnsa.pins", "and never for one by name BROKEN"),
         ("sim/build/toolchain.py", "import mho.sim.core.cosim", "neither of modules nor of rooms BROKEN"),

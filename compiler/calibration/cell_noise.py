@@ -80,8 +80,9 @@ ERROR_OF_NUMBERS = 0.06
 NO_ERROR = 1e-9
 """Error of a weight below which cells have none."""
 
-_COPIES, _NOISE = 4, 0.1
-"""Copies in free columns, and the noise of the outputs by the cells, relative to them, from which tiles have them."""
+_COPIES, _NOISE, _MOST_NOISE = 4, 0.1, 0.16
+"""Copies in free columns, the noise of the outputs by the cells, relative to them, from which tiles have them, and that
+with them from which on they have more, on all tiles."""
 
 
 @dataclass(frozen=True)
@@ -132,14 +133,21 @@ class CellNoise:
         """Whether more cells for each weight are worth cores and products."""
         return self.limit < 1.0 and bool(self.layers)
 
+    @property
+    def enough(self) -> float:
+        """Error up to which tiles take no more cells for each weight; 1 where what is free in columns will do."""
+        if self.matters or not self.layers or self.options.error is not None:
+            return self.limit
+        return _MOST_NOISE if self.error([_COPIES] * len(self.layers)) > _MOST_NOISE else 1.0
+
     def copies(self) -> list[int]:
         """How often tiles repeat layers at most; a second number is for outputs that are not right with the first."""
         if not self.layers:
             return [1]
-        if not self.matters:
-            return [_COPIES] if self._error([1] * len(self.layers)) > _NOISE else [1, _COPIES]
+        if self.enough == 1.0:
+            return [_COPIES] if self.error([1] * len(self.layers)) > _NOISE else [1, _COPIES]
         counts = range(1, DEFAULT_COPIES + 1)
-        count = next((n for n in counts if self._error([n] * len(self.layers)) <= self.limit), DEFAULT_COPIES)
+        count = next((n for n in counts if self.error([n] * len(self.layers)) <= self.enough), DEFAULT_COPIES)
         return [count, _COPIES] if count < _COPIES else [count]
 
     def redundancy(self, placement: Placement, plain: Placement, positions: Sequence[int]) -> Redundancy | None:
@@ -147,12 +155,12 @@ class CellNoise:
         if not self.matters:
             return None
         layers = range(len(self.layers))
-        reached, without = (
-            self._error([placed.of_layer(k)[0].copies for k in layers]) for placed in (placement, plain))
+        reached, without = (self.error([placed.of_layer(k)[0].copies for k in layers]) for placed in (placement, plain))
         return Redundancy(
             wanted=self.limit, without=without, reached=reached, cores=plain.cores,
             products=sum(positions[block.layer] for block in plain.blocks),
         )
 
-    def _error(self, copies: Sequence[int]) -> float:
+    def error(self, copies: Sequence[int]) -> float:
+        """Error of the outputs for so many copies of each layer, by estimate."""
         return squared_error(self.layers, self.ends, [1.0 / count for count in copies]) ** 0.5

@@ -19,7 +19,7 @@ class Converters:
     cores: tuple[Mapping[str, Any], ...]
 
 
-def converters_of(chip: Chip, device: Device, cores: int, seed: int = 0) -> Converters | None:
+def converters_of(chip: Chip, device: Device, cores: int) -> Converters | None:
     """Those of so many cores; None where a kind has none.
 
     Another chip calibrates its own converters when it is programmed.
@@ -28,7 +28,7 @@ def converters_of(chip: Chip, device: Device, cores: int, seed: int = 0) -> Conv
     if make is None or not device.converter.spread:
         return None
     config = chip.macro_config()
-    return Converters(seed=seed, cores=tuple(make(config, device, seed, core) for core in range(cores)))
+    return Converters(seed=0, cores=tuple(make(config, device, 0, core) for core in range(cores)))
 
 
 @dataclass(frozen=True, kw_only=True)

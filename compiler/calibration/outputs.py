@@ -18,6 +18,8 @@ Values = Array
 
 MOST_CLASSES = 0.015
 """Share of decisions that differ on perfect cells from which on it is said, and a standard error of it more."""
+MOST_CLASSES_AGED = 0.03
+"""The same on the device's."""
 MOST_ERROR, MOST_PROBABILITIES, MOST_AGED = 0.05, 0.1, 0.1
 """Error from which on it is said: of numbers and of probabilities on perfect cells, of numbers on the device's."""
 
@@ -163,8 +165,15 @@ def _rounded(values: Sequence[float]) -> float | None:
 def output_warnings(errors: Sequence[OutputError], layer: str) -> list[str]:
     """A sentence on the output that is furthest beyond what is allowed; ``layer`` is where most of it comes from."""
     top = max(errors, key=lambda e: e.excess, default=None)
-    if top is None or top.excess <= 1.0:
+    if top is None:
         return []
+    if top.excess <= 1.0:
+        aged = max(errors, key=lambda e: e.classes_aged or 0.0)
+        lost = aged.classes_aged or 0.0
+        return [] if lost <= MOST_CLASSES_AGED else [
+            f"output {aged.short!r} decides {lost:.1%} otherwise on cells of the device: more cells a weight, or "
+            "training for the chip, would do"
+        ]
     if not top.described:
         return [
             f"output {top.short!r} is off by {top.error_aged:.1%} on cells of the device: more cells for each weight "

@@ -32,10 +32,7 @@ def attributes(node: onnx.NodeProto) -> dict[str, Any]:
 def integers(array: Array, what: str) -> list[int]:
     """Numbers of a constant that must be a vector of whole numbers, or one such number.
 
-    Raises
-    ------
-    ValueError
-        If it is something else.
+    Raises ValueError if it is something else.
     """
     if array.ndim > 1 or array.dtype.kind not in "iu":
         raise ValueError(f"{what} must be whole numbers in one dimension, not {array.dtype} of {list(array.shape)}")

@@ -32,10 +32,9 @@ from mho.compiler.importer.reading.regions import HOST, TABLE, TAIL, evaluated, 
 from mho.compiler.importer.reading.rewrite import without_quantisation
 from mho.compiler.importer.values.flow import Flow, Unsupported
 from mho.compiler.importer.values.handlers import HANDLERS, Value, weights
-from mho.compiler.importer.values.movers import MOVERS, move
+from mho.compiler.importer.values.movers import MOVERS, interpolates, move, resample, resampling
 from mho.compiler.importer.values.node import Node, steps_of
 from mho.compiler.importer.values.products import ML_HANDLERS, einsum, join, parse_einsum
-from mho.compiler.importer.values.resampling import interpolates, resample, resampling
 from mho.compiler.inputs import Inputs
 from mho.compiler.model import FloatNetwork, HostOp, Output
 from mho.compiler.model.operators.bounds import budget

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from mho.compiler.mapping.weights import Block
 from mho.compiler.types import Float
 from mho.macro_models.cell_map import CellMap
+from mho.macro_models.types import Flags, Indices, Integers, Integral
 
 ROUNDS = 4
 """Times that what is missing is handed on to cells that can still take it."""
@@ -28,11 +29,11 @@ class CoreFaults:
     conductances of faulty cells, NaN where a cell is sound.
     """
 
-    rows: NDArray[np.bool_]
-    columns: NDArray[np.bool_]
+    rows: Flags
+    columns: Flags
     g_uS: Float
 
-    def counts(self, cell_map: CellMap) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def counts(self, cell_map: CellMap) -> tuple[Integers, Integers]:
         """Faulty cells of each row and of each column of weights that are not on a dead line crossing it."""
         faulty = ~np.isnan(self.g_uS) & ~self.rows[:, None] & ~self.columns[None, :]
         return cell_map.per_row(faulty.sum(axis=1)), cell_map.per_column(faulty.sum(axis=0))
@@ -46,7 +47,7 @@ class _Weights:
     """Weights of a block: the differences that their cells can make, each array of shape (rows, columns)."""
 
     def __init__(
-        self, faults: CoreFaults, rows: NDArray[np.integer], columns: NDArray[np.integer], cell_map: CellMap,
+        self, faults: CoreFaults, rows: Integral, columns: Integral, cell_map: CellMap,
         low: float, high: float,
     ) -> None:
         self.held = cell_map.take(faults.g_uS, rows, columns)
@@ -59,7 +60,7 @@ class _Weights:
 def compensate(
     targets: NDArray[np.float32],
     block: Block,
-    spread: NDArray[np.int32],
+    spread: Indices,
     faults: CoreFaults,
     cell_map: CellMap,
     low: float,
@@ -82,10 +83,7 @@ def compensate(
     cell_map.put(targets, block.rows, block.columns, cell_map.split_around(got, weights.held, low, high))
 
 
-def _share(
-    weight: Float, weights: _Weights, inputs: NDArray[np.integer], outputs: NDArray[np.integer],
-    start: Float | None = None,
-) -> Float:
+def _share(weight: Float, weights: _Weights, inputs: Integral, outputs: Integral, start: Float | None = None) -> Float:
     """Differences that the weights can have, whose sums over each (input, output) come near to those wanted."""
     got = np.clip(weight if start is None else start, weights.least, weights.most)
     cell = inputs[:, None] * (outputs.max() + 1) + outputs[None, :]
@@ -101,7 +99,7 @@ def _share(
 
 def arrange_rows(
     targets: Sequence[tuple[Block, Float]], faults: FaultMaps, cell_map: CellMap, low: float, high: float
-) -> NDArray[np.int64]:
+) -> Integers:
     """Which of a layer's rows goes where: a permutation of its rows with the least squared error, of shape (rows,).
 
     ``targets`` are the blocks of the layer, each with the differences of conductances ``[column, row]`` in uS that its

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.compiler.mapping.weights import share_weights, spread_rows
 from mho.compiler.program import DITHER
 from mho.compiler.types import Float
+from mho.macro_models.types import Indices
 
 GROUP_ROWS = 64
 """Rows up to which groups stand side by side: those of other groups load a column and add their noise to it."""
@@ -48,7 +48,7 @@ class Parts:
         cut = [self.groups * k // self.count for k in range(self.count + 1)]
         return [(a * per_group, (b - a) * per_group) for a, b in pairwise(cut)]
 
-    def spread(self, weight: Float, rows: int, *, dither: int) -> NDArray[np.int32]:
+    def spread(self, weight: Float, rows: int, *, dither: int) -> Indices:
         """Which input each of ``rows`` rows takes, as :func:`~mho.compiler.mapping.weights.spread_rows` part by part.
 
         ``weight`` has shape (outputs, inputs of a group).
@@ -60,7 +60,7 @@ class Parts:
         spread = np.concatenate(spreads).astype(np.int32)
         return spread if self.order is None else spread[np.array(self.order)]
 
-    def share(self, weight: Float, spread: NDArray[np.int32]) -> Float:
+    def share(self, weight: Float, spread: Indices) -> Float:
         """Weights of the rows of each output's part, of shape (outputs, rows of a part)."""
         inputs, weights = spread.reshape(self.count, -1), []
         for k, (first, _) in enumerate(self.edges(self.inputs)):
@@ -68,7 +68,7 @@ class Parts:
             weights.append(share_weights(self._matrix(weight, k), part))
         return np.concatenate(weights)
 
-    def taken(self, spread: NDArray[np.int32]) -> NDArray[np.int32]:
+    def taken(self, spread: Indices) -> Indices:
         """Which input each row of each output's part takes: (outputs, rows of a part), or (rows,) of one part."""
         if self.count == 1:
             return spread

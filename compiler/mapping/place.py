@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.compiler.mapping.faults import FaultMaps
 from mho.compiler.mapping.packing.pack import MASKS, Core
@@ -20,6 +19,7 @@ from mho.compiler.mapping.parts import Parts
 from mho.compiler.mapping.weights import Block
 from mho.macro_models.cell_map import CellMap
 from mho.macro_models.errors import InputError, argument
+from mho.macro_models.types import Flags
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +45,7 @@ class Placement:
     def of_layer(self, layer: int) -> tuple[Block, ...]:
         return tuple(b for b in self.blocks if b.layer == layer)
 
-    def word_lines(self, core: int) -> NDArray[np.bool_]:
+    def word_lines(self, core: int) -> Flags:
         """The word-line masks of a core, of shape (8, lines); masks that nothing selects have every line on."""
         masks = np.ones((MASKS, self.cell_map.shape[0]), dtype=bool)
         for block in self.blocks:
@@ -54,7 +54,7 @@ class Placement:
                 masks[block.wl_select, self.cell_map.lines_of(block.rows)] = True
         return masks
 
-    def converted_lines(self, core: int) -> NDArray[np.bool_]:
+    def converted_lines(self, core: int) -> Flags:
         """The masks of converted lines of a core, of shape (8, lines)."""
         masks = np.ones((MASKS, self.cell_map.shape[1]), dtype=bool)
         for block in self.blocks:
@@ -63,7 +63,7 @@ class Placement:
                 masks[block.line_select, self.cell_map.converted_of(block.columns)] = True
         return masks
 
-    def dead_lines(self, core: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    def dead_lines(self, core: int) -> tuple[Flags, Flags]:
         """Skip maps of a core: (bit lines, source lines)."""
         return self.cell_map.dead(self.skip.get(core))
 
@@ -174,15 +174,11 @@ def place(
     ``noise`` is what each layer with one cell a weight adds to the variance of the network's outputs, up to a common
     factor; None if all add alike. Cells go where they lower it most.
 
-    ``enough`` tells from the inputs of each layer over its rows times copies whether they have cells enough: until
-    then layers grow beyond the cores that are taken anyway, as far as the chip has them, for no more products.
-    ``start`` gives (rows, copies) of each layer, rows of the largest part of one with groups, to start from, which may
-    take more products and cores (:mod:`mho.compiler.mapping.redundancy`).
-
-    Raises
-    ------
-    InputError
-        If a skip map has a wrong size or leaves no usable line, or a core has fewer columns than one output has slices.
+    ``enough`` tells from the inputs of each layer over its rows times copies whether they have cells enough: until then
+    layers grow beyond the cores that are taken anyway, as far as the chip has them, for no more products. ``start``
+    gives (rows, copies) of each layer, rows of the largest part of one with groups, to start from, which may take more
+    products and cores (:mod:`mho.compiler.mapping.redundancy`). Raises InputError if a skip map has a wrong size or
+    leaves no usable line, or a core has fewer columns than one output has slices.
     """
     faults = {} if faults is None else faults
     skip = {} if skip is None else skip

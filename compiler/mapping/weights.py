@@ -10,6 +10,7 @@ from mho.compiler.program import DITHER
 from mho.compiler.types import Float
 from mho.hw.config import Chip
 from mho.macro_models.integer.operation import STEP_FRACTION_BITS
+from mho.macro_models.types import Indices, Integers, Integral
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,21 +26,21 @@ class Block:
     layer: int
     core: int
     first: int
-    rows: NDArray[np.int32]
-    columns: NDArray[np.int32]
-    outputs: NDArray[np.int32]
+    rows: Indices
+    columns: Indices
+    outputs: Indices
     copies: int
     wl_select: int
     line_select: int
     slices: int = 1
 
     @property
-    def copy_of(self) -> NDArray[np.int64]:
+    def copy_of(self) -> Integers:
         """Which copy each column belongs to, of shape (columns,)."""
         return np.arange(len(self.columns)) // (len(self.columns) // self.copies)
 
     @property
-    def slice_of(self) -> NDArray[np.int64]:
+    def slice_of(self) -> Integers:
         """Which slice of the weights each column holds, 0 for the most significant, of shape (columns,)."""
         columns = len(self.columns)
         return np.arange(columns) // (columns // (self.copies * self.slices)) % self.slices
@@ -97,7 +98,7 @@ class PairMap:
         bits: int = 0,
         copies: int = 1,
         stack: Stack = "even",
-        spread: NDArray[np.int32] | None = None,
+        spread: Indices | None = None,
     ) -> None:
         self.chip, self.slices, self.bits, self.copies, self.clip = chip, slices, bits, copies, clip
         self.stack: Stack = stack
@@ -134,7 +135,7 @@ class PairMap:
         at = (block.copy_of % self.cells.shape[1], block.slice_of, block.outputs, rows)
         return np.stack([cell[at] for cell in self.cells])
 
-    def dither(self, targets: NDArray[np.float32], block: Block, rows: NDArray[np.integer], step_code: int) -> None:
+    def dither(self, targets: NDArray[np.float32], block: Block, rows: Integral, step_code: int) -> None:
         """Shifts the copies of a block by fractions of a decrement, by means of ``rows`` that take a constant 1.
 
         The copies of a column then round differently, and their average rounds less; the shifts add up to nothing.
@@ -154,7 +155,7 @@ class PairMap:
         self.map.put(targets, block.rows, block.columns, self.cells_of(block).swapaxes(1, 2))
 
 
-def stack_cells(g: Float, spread: NDArray[np.int32], top: float, copies: int = 1) -> Float:
+def stack_cells(g: Float, spread: Indices, top: float, copies: int = 1) -> Float:
     """Differences such that few cells hold as much as they can, and all others nothing.
 
     The cells of one weight, on all rows of its input and in ``copies`` columns, keep their sum. Cells in the middle of
@@ -182,7 +183,7 @@ def stack_cells(g: Float, spread: NDArray[np.int32], top: float, copies: int = 1
     return result
 
 
-def numbered_rows(spread: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def numbered_rows(spread: Indices) -> tuple[Integers, Integers]:
     """Of each row, its number among those of its input, and how many those are, along the last dimension."""
     order = np.argsort(spread, axis=-1, kind="stable")
     sorted_inputs = np.take_along_axis(spread, order, axis=-1)
@@ -256,9 +257,7 @@ def slice_codes(value: Float, top: int, slices: int, bits: int) -> Float:
     return np.stack(result)
 
 
-def column_loads(
-    targets: NDArray[np.float32], rows: NDArray[np.integer], columns: NDArray[np.integer], chip: Chip
-) -> NDArray[np.integer]:
+def column_loads(targets: NDArray[np.float32], rows: Integral, columns: Integral, chip: Chip) -> Integral:
     """Loads of columns whose word lines ``rows`` are on, in codes, from the targets, of shape (columns,).
 
     See :meth:`mho.macro_models.MacroConfig.load`.
@@ -268,9 +267,7 @@ def column_loads(
     return config.load(np.rint(cells.astype(np.float64) / lsb).astype(np.int64), axis=0, unit_uS=lsb)
 
 
-def code_value(
-    loads: NDArray[np.integer], step_code: int, unit: Float, chip: Chip
-) -> Float:
+def code_value(loads: Integral, step_code: int, unit: Float, chip: Chip) -> Float:
     """What one half step of a column stands for, in the units of the layer's output, of shape (columns,).
 
     The converter takes ``s = 2 * rint(step_code * load / 2**14)`` from twice the accumulated product, so a code (in
@@ -281,7 +278,7 @@ def code_value(
     return half_step * lsb * unit
 
 
-def spread_rows(weight: Float, rows: int, *, dither: int = 0) -> NDArray[np.int32]:
+def spread_rows(weight: Float, rows: int, *, dither: int = 0) -> Indices:
     """Which input each row takes, of shape (rows,), for weights of shape (outputs, inputs), inputs <= rows.
 
     Rows beyond one an input go to the inputs with the largest weights, which are then shared out among their rows:
@@ -298,7 +295,7 @@ def spread_rows(weight: Float, rows: int, *, dither: int = 0) -> NDArray[np.int3
     return np.append(np.repeat(np.arange(inputs), count), [DITHER] * constant).astype(np.int32)
 
 
-def share_weights(weight: Float, spread: NDArray[np.int32]) -> Float:
+def share_weights(weight: Float, spread: Indices) -> Float:
     """Weights of the rows, of shape (outputs, rows): those of the inputs, shared out among their rows."""
     rows = spread != DITHER
     shared = weight / np.bincount(spread[rows], minlength=weight.shape[1])

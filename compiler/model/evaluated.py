@@ -20,6 +20,7 @@ from mho.compiler.model.operators.bounds import budget, external_tensors
 from mho.compiler.model.operators.run import MOST_ELEMENTS, MOST_OF_ALL, run_node, runnable, widen
 from mho.compiler.types import Array, Float
 from mho.macro_models.errors import InputError
+from mho.macro_models.types import Flags
 
 MOST_NODES = 4096
 ELEMENT = frozenset(("Add", "Clip", "Identity", "Max", "Min", "Mul", "Neg", "Relu", "Sigmoid", "Sub", "Tanh"))
@@ -68,10 +69,7 @@ class Evaluated:
     def proto(self) -> onnx.ModelProto:
         """The model, once it has been checked.
 
-        Raises
-        ------
-        ValueError
-            If it is none, or has what does not run.
+        Raises ValueError if it is none, or has what does not run.
         """
         try:
             proto = onnx.load_model_from_string(self.model.tobytes())
@@ -156,7 +154,7 @@ class Evaluated:
         return np.zeros(_dims(value), np.str_ if text else onnx.helper.tensor_dtype_to_np_dtype(kind))
 
     @cached_property
-    def whole(self) -> NDArray[np.bool_]:
+    def whole(self) -> Flags:
         """Which of the elements that are taken are whole numbers, of shape (taken,)."""
         inputs = self.proto.graph.input
         kinds = [v.type.tensor_type.elem_type != TensorProto.DOUBLE for v in inputs]

@@ -25,8 +25,7 @@ from mho.compiler.model.operators.bounds import MOST_OF_ALL
 from mho.compiler.types import Array, Float
 from mho.macro_models.integer.vector import PAD, padded, run_of, take_elements, take_rows, with_padding
 from mho.macro_models.integer.window import Window, recover
-
-Index = NDArray[np.int32]
+from mho.macro_models.types import Indices, Integral
 
 MOST_TERMS = 1 << 14
 """Elements that one is made of where they are taken one after the other, in each window or sum."""
@@ -38,7 +37,7 @@ MOST_NUMBERS = 1 << 21
 """Inputs of a layer at all positions of some images that are held at a time."""
 
 
-def _scatter(gradient: Float, index: Index, size: int) -> Float:
+def _scatter(gradient: Float, index: Indices, size: int) -> Float:
     """Adds the columns of ``gradient`` (batch, entries) to the elements that ``index`` names: (batch, size)."""
     flat = index.reshape(-1)
     used = flat != PAD
@@ -47,7 +46,7 @@ def _scatter(gradient: Float, index: Index, size: int) -> Float:
     return np.ascontiguousarray((matrix @ gradient.T).T)
 
 
-def _check_terms(index: Index) -> None:
+def _check_terms(index: Indices) -> None:
     if index.shape[1] > MOST_TERMS or index.size > MOST_OF_ALL:
         raise ValueError(f"it makes {len(index)} elements of {index.shape[1]} each; at most {MOST_TERMS} are supported")
 
@@ -61,12 +60,12 @@ class Linear:
     """
 
     layer: LinearLayer
-    patches: Index
+    patches: Indices
     pad: Float
     window: Window | None = None
 
     @classmethod
-    def dense(cls, layer: LinearLayer, order: NDArray[np.integer], pad: float = 0.0) -> "Linear":
+    def dense(cls, layer: LinearLayer, order: Integral, pad: float = 0.0) -> "Linear":
         """A layer that takes elements once, those that ``order`` names."""
         patches = order.astype(np.int32)[None]
         window = recover(patches, len(order), (), (), (), ())
@@ -82,7 +81,7 @@ class Linear:
         return replace(self, layer=self.layer.single)
 
     @property
-    def ties(self) -> Index:
+    def ties(self) -> Indices:
         """Patches, and maybe more rows: inputs that take one element in any of them are encoded alike."""
         return self.patches
 
@@ -135,8 +134,8 @@ class Gather:
     :data:`PAD` gives ``fill``, on the scale of the element ``like``, which elsewhere equals ``index``.
     """
 
-    index: Index
-    like: Index
+    index: Indices
+    like: Indices
     fill: float = 0.0
 
     @property
@@ -154,7 +153,7 @@ class Gather:
 class Maximum:
     """The largest of the elements in each row of ``index``, of shape (elements, window)."""
 
-    index: Index
+    index: Indices
 
     def __post_init__(self) -> None:
         _check_terms(self.index)
@@ -198,10 +197,10 @@ class Combine:
     A term with index :data:`PAD` is left out. ``channel``, of shape (elements,), groups elements that share a scale.
     """
 
-    index: Index
+    index: Indices
     coefficient: Float
     offset: Float
-    channel: Index
+    channel: Indices
 
     def __post_init__(self) -> None:
         _check_terms(self.index)
@@ -216,7 +215,7 @@ class Combine:
         return replace(self, coefficient=self.coefficient.astype(np.float32), offset=self.offset.astype(np.float32))
 
     @cached_property
-    def _terms(self) -> list[tuple[Index | slice, Float | None]]:
+    def _terms(self) -> list[tuple[Indices | slice, Float | None]]:
         """Elements that each term takes, and their factors; None where all are 1."""
         terms = []
         for column, factor in zip(self.index.T, self.coefficient.T, strict=True):

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.compiler.types import Array
 from mho.macro_models.integer.vector import PAD
 from mho.macro_models.integer.window import Window, recover
+from mho.macro_models.types import Flags, Indices
 
 MOST_INDICES = 1 << 25
 """Elements of all windows of a channel."""
@@ -25,9 +25,9 @@ Attributes = Mapping[str, Any]
 class Windows:
     """The windows of one channel."""
 
-    index: NDArray[np.int32]
+    index: Indices
     """Elements of the flattened channel that each window holds, :data:`PAD` outside of it: (positions, kernel)."""
-    inside: NDArray[np.bool_]
+    inside: Flags
     """Whether an element is in the channel or in its explicit padding, (positions, kernel): what rounding up adds at
     the end is neither."""
     shape: tuple[int, ...]
@@ -37,7 +37,7 @@ class Windows:
     dilation: tuple[int, ...]
     """Along each dimension."""
 
-    def recover(self, patches: NDArray[np.int32], channels: int, groups: int) -> Window | None:
+    def recover(self, patches: Indices, channels: int, groups: int) -> Window | None:
         """The geometry of an index array over several channels, if it has one still."""
         return recover(patches, channels, self.shape, self.kernel, self.stride, self.dilation, groups)
 
@@ -45,10 +45,7 @@ class Windows:
 def windows(size: Sequence[int], kernel: Sequence[int], attrs: Attributes) -> Windows:
     """Windows of a channel of ``size`` for ONNX's ``strides``, ``dilations``, ``pads``, ``auto_pad``, ``ceil_mode``.
 
-    Raises
-    ------
-    ValueError
-        If an attribute does not fit the dimensions or no position is left.
+    Raises ValueError if an attribute does not fit the dimensions or no position is left.
     """
     _, pads, counts = positions(size, kernel, attrs)
     if math.prod(counts) * math.prod(kernel) > MOST_INDICES:
@@ -65,9 +62,7 @@ def windows(size: Sequence[int], kernel: Sequence[int], attrs: Attributes) -> Wi
     )
 
 
-def positions(
-    size: Sequence[int], kernel: Sequence[int], attrs: Attributes
-) -> tuple[list[int], list[int], list[int]]:
+def positions(size: Sequence[int], kernel: Sequence[int], attrs: Attributes) -> tuple[list[int], list[int], list[int]]:
     """Along each dimension the reach of a window and the output positions; what is padded, befores, then afters.
 
     In this order: reach, pads, positions; arguments and errors as of :func:`windows`.
@@ -100,9 +95,7 @@ def transposed_size(size: Sequence[int], kernel: Sequence[int], attrs: Attribute
             for n, k, s, d, e in zip(size, kernel, strides, dilations, extra, strict=True)]
 
 
-def _combine(
-    size: Sequence[int], axes: Sequence[tuple[Array, ...]]
-) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+def _combine(size: Sequence[int], axes: Sequence[tuple[Array, ...]]) -> tuple[Indices, Flags]:
     index, real, inside = np.zeros((1, 1), np.int64), np.ones((1, 1), bool), np.ones((1, 1), bool)
     for length, (at, here, padded) in zip(size, axes, strict=True):
 
@@ -119,10 +112,7 @@ def _combine(
 def transposed_pads(size: Sequence[int], kernel: Sequence[int], attrs: Attributes) -> list[int]:
     """What a ConvTranspose cuts off, all befores, then all afters: its ``pads``, or what leaves its ``output_shape``.
 
-    Raises
-    ------
-    ValueError
-        If an attribute does not fit the dimensions.
+    Raises ValueError if an attribute does not fit the dimensions.
     """
     rank, output_shape, mode = len(size), attrs.get("output_shape"), attrs.get("auto_pad", b"NOTSET")
     full, strides = transposed_size(size, kernel, attrs), _attribute(attrs, "strides", rank, 1)

@@ -26,11 +26,7 @@ from mho.compiler.network.file.model import (
     write_calibration,
     write_model,
 )
-from mho.compiler.network.file.stages import (
-    read_stages,
-    reals,
-    write_all,
-)
+from mho.compiler.network.file.stages import read_stages, reals, write_all
 from mho.compiler.network.ranges import InputRange
 from mho.compiler.network.tiles import TILES, TileCode, read_tiles, write_tiles
 from mho.compiler.options import CompileOptions
@@ -95,10 +91,7 @@ class Network:
     def save(self, path: str | Path) -> None:
         """Writes the file, whole or not at all.
 
-        Raises
-        ------
-        InputError
-            If it cannot be written.
+        Raises InputError if it cannot be written.
         """
         arrays: dict[str, Array] = {}
         content = _write(self, arrays)
@@ -108,10 +101,7 @@ class Network:
     def load(cls, path: str | Path) -> "Network":
         """Reads a file that :meth:`save` wrote.
 
-        Raises
-        ------
-        InputError
-            If it is missing, cut, altered, of another version, or no network file at all.
+        Raises InputError if it is missing, cut, altered, of another version, or no network file at all.
         """
         content, arrays = read_archive(Path(path))
         with reading(path, NETWORK):

@@ -33,9 +33,7 @@ def input_reach(program: Program) -> tuple[Float, Float]:
     return low, high
 
 
-def clipped_inputs(
-    network: Network, x: NDArray[np.floating], last: Float, outputs: Mapping[str, Array]
-) -> str | None:
+def clipped_inputs(network: Network, x: NDArray[np.floating], last: Float, outputs: Mapping[str, Array]) -> str | None:
     """A sentence if clipping of the input alone moves an output by more than is allowed.
 
     ``x`` has shape (images, features); ``last`` is the last value of the float network for it, ``outputs`` are its

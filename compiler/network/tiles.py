@@ -112,10 +112,7 @@ def write_tiles(code: TileCode, put: Callable[[str, Array], str]) -> Facts:
 def read_tiles(entry: Mapping[str, Any], arrays: Arrays, chip: Chip, program: NetworkProgram) -> TileCode:
     """Inverse of :func:`write_tiles`, for the tiles of a chip and the stages of a network.
 
-    Raises
-    ------
-    InputError
-        If a program is none, is not for these tiles, or what joins them does not fit.
+    Raises InputError if a program is none, is not for these tiles, or what joins them does not fit.
     """
     where, cfgs = str(arrays.path), TileConfig.of_tiles(chip)
     programs = {}

@@ -25,8 +25,7 @@ def overflow(chip: Chip, cores: int) -> Fit:
         "are not counted"
     )
     note = figures and f"does not fit: takes {cores} cores, and {chip.name} has {chip.cores}: {figures}"
-    return {
-        "fits": chips == 1, "cores": cores, "there": chip.cores, "chips": chips, "figures": figures, "note": note}
+    return {"fits": chips == 1, "cores": cores, "there": chip.cores, "chips": chips, "figures": figures, "note": note}
 
 
 Place = Literal["array", "digital", "host"]
@@ -102,9 +101,7 @@ def _without_weights(op: Gather | Maximum | Combine | Map | Evaluated) -> tuple[
     return op.function, "limits" if op.function == "clip" else "table"
 
 
-def host_work(
-    net: FloatNetwork, steps: Sequence[PlacedStep], before: Before | None = None
-) -> list[HostWork]:
+def host_work(net: FloatNetwork, steps: Sequence[PlacedStep], before: Before | None = None) -> list[HostWork]:
     """What the host does, in order: names, operators, and how many values cross to it and back."""
     outputs = net.steps[-1].operation.size
     sizes, entry, done = [net.features, *(s.lanes for s in steps)], "to codes", ()

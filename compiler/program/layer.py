@@ -11,6 +11,7 @@ from mho.macro_models.integer.operation import MvmOperation
 from mho.macro_models.integer.vector import Root, check_headroom, largest_code, scale_leaf, sum_leaves, take_rows
 from mho.macro_models.integer.window import Window
 from mho.macro_models.macro import constant_input
+from mho.macro_models.types import Indices, Integral
 
 DITHER = -1
 """Marks a row that takes a constant: 1 in each segment of an operation."""
@@ -31,20 +32,20 @@ class Mvm:
     """What the core is told."""
     first: int
     """First row of the layer that this product takes; it takes ``len(rows)`` in order."""
-    rows: NDArray[np.int32]
+    rows: Indices
     """Physical row pairs."""
-    columns: NDArray[np.int32]
+    columns: Indices
     """Physical source lines that are converted."""
-    outputs: NDArray[np.int32]
+    outputs: Indices
     """Output of the layer to which each column adds."""
-    multiplier: NDArray[np.int32]
+    multiplier: Indices
     """Leaf multiplier of each column, 0..32767."""
 
-    def taken(self, spread: NDArray[np.int32]) -> NDArray[np.int32]:
+    def taken(self, spread: Indices) -> Indices:
         """Which input of the layer each of its rows takes, of those of all rows of the layer."""
         return spread[self.first : self.first + len(self.rows)]
 
-    def vector(self, codes: NDArray[np.integer], inputs: int) -> Lanes:
+    def vector(self, codes: Integral, inputs: int) -> Lanes:
         """Input codes of a core with ``inputs`` row pairs, of shape (batch, inputs), for those of the layer's rows."""
         x = np.zeros((len(codes), inputs), dtype=np.int16)
         x[:, self.rows] = codes[:, self.first : self.first + len(self.rows)]
@@ -63,7 +64,7 @@ class Layer:
     name: str
     inputs: int
     outputs: int
-    spread: NDArray[np.int32]
+    spread: Indices
     mvms: tuple[Mvm, ...]
     shift: int
     root: Root
@@ -80,7 +81,7 @@ class Layer:
         check_headroom(leaves, self.shift, self.root.bias)
 
 
-def row_codes(codes: NDArray[np.integer], spread: NDArray[np.int32], op: MvmOperation) -> Lanes:
+def row_codes(codes: Integral, spread: Indices, op: MvmOperation) -> Lanes:
     """Codes of a layer's rows, of shape (batch, rows); see :class:`Layer`."""
     return np.where(spread == DITHER, constant_input(op), codes[:, spread]).astype(np.int16)
 
@@ -100,7 +101,7 @@ class Call:
     """
 
     layer: int
-    patches: NDArray[np.int32]
+    patches: Indices
     pad: Lanes
     window: Window | None = None
     first: int = 0
@@ -112,14 +113,11 @@ class Call:
         """Which of the layer's positions are those of this call."""
         return slice(self.first, self.first + len(self.patches))
 
-    def own(self, images: NDArray[np.integer]) -> NDArray[np.intp]:
+    def own(self, images: Integral) -> NDArray[np.intp]:
         """Places of the images that it computes, of those with such numbers."""
         return np.flatnonzero(images.astype(np.uint64) % np.uint64(self.turns) == self.turn)
 
-    def of_own(
-        self, run: Callable[[Lanes, NDArray[np.integer]], Lanes], codes: Lanes, images: NDArray[np.integer],
-        outputs: int,
-    ) -> Lanes:
+    def of_own(self, run: Callable[[Lanes, Integral], Lanes], codes: Lanes, images: Integral, outputs: int) -> Lanes:
         """What ``run`` makes of codes and numbers of images, (batch, outputs * positions); 0 of other copies' ones."""
         if self.turns == 1:
             return run(codes, images)
@@ -128,13 +126,13 @@ class Call:
             lanes[mine] = run(codes[mine], images[mine])
         return lanes
 
-RunMvm = Callable[[Call, Mvm, Lanes, NDArray[np.uint64]], NDArray[np.integer]]
+RunMvm = Callable[[Call, Mvm, Lanes, NDArray[np.uint64]], Integral]
 """Carries out a product: (call of the layer, product, codes of all rows of the layer (batch, rows), op_id (batch,))
 -> output codes of the product's columns (batch, columns)."""
 
 
 def run_call(
-    call: Call, layer: Layer, codes: Lanes, images: NDArray[np.integer], run: RunMvm,
+    call: Call, layer: Layer, codes: Lanes, images: Integral, run: RunMvm,
     notice: Callable[[int, int], None] | None = None,
 ) -> Lanes:
     """A layer at the positions of a call: shape (batch, outputs * positions) from codes of shape (batch, elements).
@@ -146,7 +144,7 @@ def run_call(
 
 
 def _run_all(
-    call: Call, layer: Layer, codes: Lanes, images: NDArray[np.integer], run: RunMvm,
+    call: Call, layer: Layer, codes: Lanes, images: Integral, run: RunMvm,
     notice: Callable[[int, int], None] | None,
 ) -> Lanes:
     """The same of all images."""

@@ -14,6 +14,7 @@ from mho.compiler.model.evaluated import Evaluated
 from mho.compiler.program.layer import Call, Layer, RunMvm, run_call
 from mho.compiler.types import Float, Lanes
 from mho.macro_models.integer.vector import LANE_MAX, Encode, Largest, Limit, Product, Select, Table, WeightedSum
+from mho.macro_models.types import Integral
 
 AT_ONCE = 1 << 14
 """Numbers of an input that are quantised at once, and stay in the cache of a processor."""
@@ -56,7 +57,7 @@ class InputStage:
         x = np.asarray(x, dtype=np.float64).reshape(len(x), -1)
         return ((x if self.before is None else self.before.compute(x)) - self.offset) / self.scale
 
-    def value(self, codes: NDArray[np.integer]) -> Float:
+    def value(self, codes: Integral) -> Float:
         """The numbers that codes stand for."""
         return codes * self.scale + self.offset
 
@@ -67,7 +68,7 @@ class OutputStage:
 
     scale: Float
 
-    def compute(self, lanes: NDArray[np.integer]) -> Float:
+    def compute(self, lanes: Integral) -> Float:
         """Numbers in the units of the model, of shape (batch, elements)."""
         return lanes * self.scale
 
@@ -84,7 +85,7 @@ class Host:
     taken: Float
     unit: Float
 
-    def compute(self, lanes: NDArray[np.integer]) -> Lanes:
+    def compute(self, lanes: Integral) -> Lanes:
         """Lanes of shape (batch, elements) from lanes of shape (batch, elements of all inputs)."""
         results = self.step.compute(lanes * self.taken)
         return np.clip(np.rint(results / self.unit), -LANE_MAX, LANE_MAX).astype(np.int16)
@@ -142,7 +143,7 @@ class Program:
         """Images after which each layer that is dealt images has the next one in its turn."""
         return math.lcm(*(call.turns for call in self.calls))
 
-    def run(self, lanes: Lanes, images: NDArray[np.integer], mvm: RunMvm, watch: Watch | None = None) -> Lanes:
+    def run(self, lanes: Lanes, images: Integral, mvm: RunMvm, watch: Watch | None = None) -> Lanes:
         """Lanes of the last value, (batch, elements), for those of the input.
 
         ``images`` are the numbers of the images, of shape (batch,); ``mvm`` carries out the products; ``watch`` is told

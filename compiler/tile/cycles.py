@@ -19,6 +19,7 @@ from mho.hw.noc.config import MeshConfig
 from mho.hw.tile.timing.core import Conversions
 from mho.hw.tile.timing.mesh import ChipTime, Source
 from mho.macro_models import MacroModel, Masks, family
+from mho.macro_models.types import Integral
 
 if TYPE_CHECKING:
     from mho.compiler.network import Network
@@ -108,7 +109,7 @@ def expected_cycles(network: "Network", x: NDArray[np.floating]) -> TileCycles:
 
 def predicted_time(
     network: "Network", cores: Sequence[MacroModel], masks: Sequence[Masks], lanes: Lanes,
-    images: NDArray[np.integer], analog: NDArray[np.floating] | None = None,
+    images: Integral, analog: NDArray[np.floating] | None = None,
 ) -> InputTime:
     """How long certain images take one behind the other, on certain cores.
 
@@ -130,9 +131,7 @@ def predicted_images(network: "Network", images: int) -> int:
     return min(images, max(2 * (IMAGES + network.program.period), _CONVERSIONS // network.program.conversions))
 
 
-def _repeated(
-    network: "Network", cores: Sequence[MacroModel], masks: Sequence[Masks], lanes: Lanes
-) -> TileCycles:
+def _repeated(network: "Network", cores: Sequence[MacroModel], masks: Sequence[Masks], lanes: Lanes) -> TileCycles:
     """The cycles of images again and again: from a result to the next one of the same image each is done once."""
     count = math.lcm(len(lanes), network.program.period)  # each of them by each copy
     assert network.tiles is not None
@@ -142,7 +141,7 @@ def _repeated(
 
 def tile_cycles(
     network: "Network", cores: Sequence[MacroModel], masks: Sequence[Masks], lanes: Lanes,
-    images: NDArray[np.integer], *, run: int = 0,
+    images: Integral, *, run: int = 0,
 ) -> TileCycles:
     """The cycles of certain images one behind the other, on certain cores.
 
@@ -203,7 +202,7 @@ def tile_cycles(
 
 def _durations(
     network: "Network", cores: Sequence[MacroModel], masks: Sequence[Masks], lanes: Lanes,
-    images: NDArray[np.integer],
+    images: Integral,
 ) -> Durations:
     """How long each product takes: its decrements are computed."""
     times, durations = timing(network.chip), Durations()

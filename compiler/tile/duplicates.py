@@ -3,7 +3,7 @@
 A layer that takes longest holds up all others. Where cores are free its weights stand in several of them: copy ``t`` of
 ``n`` computes rows ``t``, ``t + n``, ... of what the layer makes, and a choice of elements puts the rows together
 again. Copies of a layer of one position are dealt images: copy ``t`` computes images ``t``, ``t + n``, ..., which a
-stage before them sends it (:mod:`mho.compiler.tile.graph.interleave`). Each copy is
+stage before them sends it (:mod:`mho.compiler.tile.graph.images`). Each copy is
 a layer of its own, with cells, operations and noise of its own, so that every backend runs the same network and gives
 the same bits; nothing is calibrated anew, since copies hold the same weights.
 """
@@ -13,7 +13,6 @@ from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.compiler.calibration.facts import Calibration, converters_of
 from mho.compiler.job import warned
@@ -23,14 +22,14 @@ from mho.compiler.model.stages import Gather, Linear, Step
 from mho.compiler.network import CoreImage, Network
 from mho.compiler.network.file.stages import MOST_TURNS
 from mho.compiler.program import Call, Layer, Program, Stage
-from mho.compiler.tile.graph.images import images_of, outputs_in
-from mho.compiler.tile.graph.interleave import deal, sum_of_interleaved
+from mho.compiler.tile.graph.images import deal, images_of, outputs_in, sum_of_interleaved
 from mho.compiler.tile.lowering.geometry import Image, rows_in_turns
 from mho.compiler.tile.refusal import Refusal
 from mho.hw.config import Chip
 from mho.hw.tile.isa import DESCRIPTORS
 from mho.macro_models.integer.vector import Select, WeightedSum
 from mho.macro_models.integer.window import Window
+from mho.macro_models.types import Indices, Integers
 
 Judge = Callable[[Network], float | Refusal]
 """Cycles of an image in the steady state, or why a network finds no room on the tiles."""
@@ -39,9 +38,7 @@ SLOWER = 0.01
 """What an image may take longer with fewer copies."""
 
 
-def prune_copies(
-    copied: Callable[[int, float], Network], limit: int, layers: int, judge: Judge | None
-) -> Network:
+def prune_copies(copied: Callable[[int, float], Network], limit: int, layers: int, judge: Judge | None) -> Network:
     """The network with as many copies of layers as gain something.
 
     Parameters
@@ -256,7 +253,7 @@ def _called_again(program: Program) -> bool:
     return len(program.calls) > len(program.layers)
 
 
-def _rows(call: Call | Linear) -> NDArray[np.int64]:
+def _rows(call: Call | Linear) -> Integers:
     """Positions of a call, (rows, width)."""
     assert call.window is not None
     return np.arange(len(call.patches)).reshape(call.window.axes[0].positions, -1)
@@ -301,9 +298,7 @@ def _only(core: CoreImage, layer: Layer, number: int, chip: Chip) -> CoreImage:
     return replace(core, targets_uS=np.where(cells, core.targets_uS, np.float32(chip.cells.g_min_uS)))
 
 
-def _program(
-    program: Program, counts: Mapping[int, int], first: Mapping[int, int], images: Sequence[Image]
-) -> Program:
+def _program(program: Program, counts: Mapping[int, int], first: Mapping[int, int], images: Sequence[Image]) -> Program:
     """The stages, with calls of copies, what deals them images, and what puts their rows together."""
     stages, number = list[Stage](), {0: 0}
     for k, stage in enumerate(program.stages):
@@ -355,5 +350,5 @@ def _together(call: Call, count: int, outputs: int) -> Select | WeightedSum:
     return Select(index=index, fill=np.zeros(len(index), np.int16))
 
 
-def _joining(rows: NDArray[np.int64], count: int, outputs: int) -> NDArray[np.int32]:
+def _joining(rows: Integers, count: int, outputs: int) -> Indices:
     return rows_in_turns([(outputs, len(rows[turn::count]), rows.shape[1]) for turn in range(count)])

@@ -129,10 +129,7 @@ class Programmed:
 def with_programs(network: "Network", x: NDArray[np.floating]) -> Programmed:
     """:func:`write_programs`, which must find room.
 
-    Raises
-    ------
-    InputError
-        As of :func:`mho.compiler.tile.programs.tile_programs`.
+    Raises InputError as of :func:`mho.compiler.tile.programs.tile_programs`.
     """
     programmed = write_programs(network, x)
     if isinstance(programmed, Refusal):

@@ -49,10 +49,7 @@ class TilePrograms:
 def graph_of(network: Network, moved: Collection[int] = (), apart: Collection[int] = ()) -> Graph:
     """The tile graph of a network; the host does stages that are ``moved``, too, and nodes begin with those ``apart``.
 
-    Raises
-    ------
-    InputError
-        If something has no form on tiles.
+    Raises InputError if something has no form on tiles.
     """
     program = network.program
     entry = entry_image(program.stages, network.model.input_shape, program.input.offset.size)

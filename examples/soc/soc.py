@@ -9,7 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from migen.genlib.io import CRG
 
 import mho.litex
 from mho.macro_models.errors import InputError, ToolError
+from mho.sim.export.c_text import array
 
 HERE = Path(__file__).resolve().parent
 CLOCK_HZ = 1_000_000
@@ -65,15 +66,24 @@ class SoC(SoCCore):
         self.tile.put_models(net, **models)
 
 
-def write_data(folder: Path, net: mho.Net, images: np.ndarray, labels: np.ndarray) -> None:
-    """Write the network in C and ``data.h``: images (images, inputs) of whole numbers, the code of each, classes."""
+def write_data(
+    folder: Path, net: mho.Net, images: np.ndarray, labels: np.ndarray, loads: Sequence[tuple[int, list[int]]] = (),
+) -> None:
+    """Write the network in C and ``data.h``.
+
+    It has images (images, inputs) of whole numbers, the code of each, classes, and what an emulator of cells holds.
+    """
     net.export(folder, name="network")
     pixels = np.repeat(np.arange(int(images.max()) + 1.0)[:, None], images.shape[1], axis=1)
     codes = net.network.program.input.compute(pixels.reshape(-1, *net.network.model.inputs[0][1]))
-    sizes = {"IMAGES": len(images), "INPUTS": images.shape[1], "LANES": len(net.network.program.output.scale)}
+    sizes = {"IMAGES": len(images), "INPUTS": images.shape[1], "LANES": len(net.network.program.output.scale),
+             "LOADS": len(loads)}
     lines = [f"#define DATA_{name} {size}u" for name, size in sizes.items()]
     for kind, name, rows in (("uint8_t", "images", images), ("int16_t", "codes", codes), ("uint8_t", "labels", labels)):
         lines.append(f"static const {kind} data_{name}[] = {{{', '.join(map(str, rows.ravel().tolist()))}}};")
+    runs = [f"{{{at:#x}u, {len(words)}u}}" for at, words in loads]
+    lines.append(array("mho_tiles_words_t", "data_loads", runs))
+    lines.append(array("uint32_t", "data_load_words", (f"{word:#x}u" for _, words in loads for word in words)))
     (folder / "data.h").write_text("\n".join(lines) + "\n")
 
 
@@ -87,25 +97,36 @@ def made(folder: Path, board: str, **values: object) -> bytes:
     return (folder / "firmware.bin").read_bytes()
 
 
-def build(folder: Path, net: mho.Net, models: dict[str, Any], main: str = "main", cfu: Path | None = None) -> Path:
-    """Build the simulation, with a firmware from ``MAIN.c`` and what :func:`write_data` wrote; where its program is."""
-    config, firmware = SimConfig(), folder / "firmware"
-    config.add_clocker("sys_clk", freq_hz=CLOCK_HZ)
-    config.add_module("serial2console", "serial")
+def with_firmware(
+    folder: Path, described: Callable[[Sequence[int]], SoCCore], main: str = "main", **options: object
+) -> SoCCore:
+    """Write a computer into ``folder``: as it is ``described`` for the contents of its ROM, a firmware from ``MAIN.c``.
 
-    def described(rom: Sequence[int] = ()) -> SoC:
-        soc = SoC(folder, net, models, rom, cfu)
-        Builder(soc, output_dir=str(folder), compile_software=False).build(run=False, sim_config=config)
+    ``options`` are LiteX's. The firmware takes what :func:`write_data` wrote.
+    """
+    firmware = folder / "firmware"
+
+    def written(rom: Sequence[int] = ()) -> SoCCore:
+        soc = described(rom)
+        Builder(soc, output_dir=str(folder), compile_software=False).build(run=False, **options)
         return soc
 
-    regions, of = described().mem_regions, Path(litex.soc.__file__).parent
+    regions, of = written().mem_regions, Path(litex.soc.__file__).parent
     shutil.copytree(folder / "tile" / "regs", firmware, dirs_exist_ok=True)
     includes = (folder / "software" / "include", of / "software" / "include", of / "cores" / "cpu" / "vexriscv")
     rom, ram = regions["rom"], regions["sram"]
     program = made(firmware, "litex", MAIN=main, FLASH=rom.origin, FLASH_SIZE=rom.size, RAM=ram.origin,
                    RAM_SIZE=ram.size, INCLUDES=" ".join(map(str, includes)))
     print(f"firmware: {len(program):,} bytes", flush=True)
-    described(get_mem_data(str(firmware / "firmware.bin"), data_width=32, endianness="little"))
+    return written(get_mem_data(str(firmware / "firmware.bin"), data_width=32, endianness="little"))
+
+
+def build(folder: Path, net: mho.Net, models: dict[str, Any], main: str = "main", cfu: Path | None = None) -> Path:
+    """Build the simulation, with a firmware from ``MAIN.c`` and what :func:`write_data` wrote; where its program is."""
+    config = SimConfig()
+    config.add_clocker("sys_clk", freq_hz=CLOCK_HZ)
+    config.add_module("serial2console", "serial")
+    with_firmware(folder, lambda rom: SoC(folder, net, models, rom, cfu), main, sim_config=config)
     with (folder / "build.log").open("w") as log:
         if subprocess.run(["bash", "build_sim.sh"], cwd=folder / "gateware", stdout=log, stderr=log).returncode:
             raise ToolError(f"Verilator must build the simulation: {folder / 'build.log'} says why it does not")

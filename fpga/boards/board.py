@@ -23,7 +23,7 @@ class TilesPlan:
     clock_hz: int
     baud: int
     link_bytes: int = 1024
-    """As in :class:`mho.hw.board.TilesConfig`."""
+    """As in :class:`mho.hw.board.tiles.TilesConfig`."""
     max_tiles: int = MAX_SIDE**2
     """Tiles that there is room for."""
 
@@ -47,7 +47,7 @@ class BoardPlan:
     clock_hz: int
     baud: int
     link_bytes: int = 512
-    """As in :class:`mho.hw.board.BoardConfig`."""
+    """As in :class:`mho.hw.board.config.BoardConfig`."""
     tiles: TilesPlan | None = None
     """How a chip of tiles is put there; None: there is no room for one."""
 

@@ -7,19 +7,19 @@ from amaranth.lib import wiring
 from amaranth.lib.io import Buffer, Direction
 
 from mho.fpga.boards.board import Board
-from mho.hw.board import TilesConfig
+from mho.hw.board.tiles import TilesConfig
 from mho.hw.board.top import LEDS, BoardTop
 from mho.hw.ports import Component, Out
 from mho.rtl_gen.verilog.netlist import emit
 
 
 class VerilogTop(wiring.Component):
-    """A :class:`mho.hw.board.BoardTop` with tiles, as an instance of its Verilog, in which what is alike is one module.
+    """A :class:`BoardTop` with tiles, as an instance of its Verilog, in which what is alike is one module.
 
     Members
     -------
     rx, tx, leds
-        As of :class:`mho.hw.board.BoardTop`.
+        As of :class:`mho.hw.board.top.BoardTop`.
     """
 
     FILE = "board.v"
@@ -86,7 +86,7 @@ class BoardClock(Component):
 
 
 class BoardDesign(Elaboratable):
-    """A :class:`mho.hw.board.BoardTop` on a board: serial line, lights and clock, and nothing else of the board.
+    """A :class:`mho.hw.board.top.BoardTop` on a board: serial line, lights and clock, and nothing else of the board.
 
     Parameters
     ----------

@@ -6,11 +6,10 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from shutil import move
+from shutil import copyfile, move
 
 from mho.fpga.boards import Board, BoardDesign, find_board
 from mho.fpga.boards.design import VerilogTop
-from mho.fpga.build import stored_synthesis
 from mho.fpga.build.report import (
     Usage,
     abc_failed,
@@ -23,13 +22,15 @@ from mho.fpga.build.report import (
 )
 from mho.fpga.build.tools import LONGER, RELAXED, TILES_APART, TILES_TOGETHER, Toolchain, find_toolchain, tiles_at
 from mho.fpga.config import board_config
-from mho.hw.board import AnyConfig, BoardTop, TilesConfig
+from mho.hw.board.tiles import TilesConfig
+from mho.hw.board.top import AnyConfig, BoardTop
 from mho.hw.config import Chip
 from mho.macro_models.errors import InputError, MhoError, ToolError
 from mho.macro_models.files.scripts import plain_folder
 from mho.macro_models.output import cannot_write, check_folder, write_output
 from mho.macro_models.workspace import Workspace
 from mho.sim.build.children import GivenUp, run_tool
+from mho.sim.build.toolchain import cached_build, hash_files
 
 SEEDS = 3
 """Placements that are tried until one is fast enough."""
@@ -63,7 +64,7 @@ class BuildReport:
     serial: bool
     clock_hz: int
     baud: int
-    """As in :class:`mho.hw.board.BoardConfig`, each core with its lanes."""
+    """As in :class:`mho.hw.board.config.BoardConfig`, each core with its lanes."""
     flow: str
     tools: dict[str, str]
     """``native``, ``yowasp`` or ``mixed``; the version of each tool."""
@@ -170,8 +171,8 @@ def build(
         What is put on it, or None for its preset.
     folder
         For the bitstream, ``report.json``, the netlist after synthesis, the placed design as text, and the logs.
-        Made if it does not exist. Before all has succeeded it gets the synthesis alone
-        (:mod:`mho.fpga.build.stored_synthesis`), which the next build of the same inputs begins behind.
+        Made if it does not exist. If place and route fails it gets their log alone; the next build of the same inputs
+        begins behind the synthesis, which the cache keeps.
     noise
         Whether it has a shift register for read noise, that of the device ``lfsr``.
     flow
@@ -223,14 +224,14 @@ def synthesise(
 def _build(
     board: Board, cfg: AnyConfig, tools: Toolchain, work: Path, folder: Path, note: Callable[[str], None]
 ) -> BuildReport:
-    names = (f"{_NAME}{board.served.netlist}", f"{_NAME}_netlist.v", "synthesis.log")
-    _synthesise(board, cfg, tools, work, note, keeps=(folder, names))
+    _synthesise(board, cfg, tools, work, note)
     try:
         seed, usage = _place(board, cfg, tools, work, note)
     except MhoError:
         if (work / _PLACED).exists():
-            write_output(folder / stored_synthesis.FOLDER / _PLACED, (work / _PLACED).read_bytes())
-        note(f"the synthesis is kept in {folder / stored_synthesis.FOLDER}, another try begins behind it")
+            folder.mkdir(exist_ok=True)
+            write_output(folder / _PLACED, (work / _PLACED).read_bytes())
+        note("the synthesis is kept, another try begins behind it")
         raise
     note("packing the bitstream ...")
     if run_tool(_pack_command(board, tools.steps[2]), work, work / "pack.log"):
@@ -238,36 +239,36 @@ def _build(
     report = _report(board, cfg, tools, seed, usage, (work / f"{_NAME}{board.served.bitstream}").read_bytes())
     (work / "report.json").write_text(json.dumps(asdict(report), indent=2) + "\n", encoding="utf-8")
     _deliver(board, work, folder)
-    stored_synthesis.drop(folder, (*names, _PLACED))
     return report
 
 
-def _synthesise(
-    board: Board, cfg: AnyConfig, tools: Toolchain, work: Path, note: Callable[[str], None], *,
-    keeps: tuple[Path, tuple[str, ...]] | None = None,
-) -> None:
-    """Make the netlist, or take that of the same inputs from the folder in ``keeps``, which gets these files of it."""
+def _synthesise(board: Board, cfg: AnyConfig, tools: Toolchain, work: Path, note: Callable[[str], None]) -> None:
+    """Make the netlist, or take that of the same inputs from the cache."""
     note(
         f"writing {cfg.chip.name}, {f'{cfg.cores} tiles of ' if cfg.cores > 1 else ''}{cfg.emulator.lines} lines of "
         f"{cfg.emulator.g_bits}-bit cells, for {board.title} ..."
     )
     command, log = [tools.steps[0], "-q", "-l", "synthesis.log", f"{_NAME}.ys"], work / "yosys.log"
+    names = (f"{_NAME}{board.served.netlist}", f"{_NAME}_netlist.v", "synthesis.log")
     prepare(board, cfg, work)
-    inputs = "" if keeps is None else stored_synthesis.inputs_of(work, tools.version("yosys"))
-    if keeps is not None and stored_synthesis.take(work, *keeps, inputs):
-        note(f"taking the synthesis that is kept in {keeps[0] / stored_synthesis.FOLDER}")
-        return
-    note(f"synthesis ({tools.flow} tools) ...")
-    status = run_tool(command, work, log)
-    if status and isinstance(cfg, TilesConfig) and abc_failed(log):
-        note("ABC fails with the script that looks longest; once more with its usual one ...")
-        prepare(board, cfg, work, longer=False)
-        log.unlink()
+
+    def run(folder: Path) -> None:
+        note(f"synthesis ({tools.flow} tools) ...")
         status = run_tool(command, work, log)
-    if status:
-        raise ToolError(f"{Path(tools.steps[0]).name} failed: {error_line(log)}")
-    if keeps is not None:
-        stored_synthesis.keep(work, *keeps, inputs)
+        if status and isinstance(cfg, TilesConfig) and abc_failed(log):
+            note("ABC fails with the script that looks longest; once more with its usual one ...")
+            prepare(board, cfg, work, longer=False)
+            log.unlink()
+            status = run_tool(command, work, log)
+        if status:
+            raise ToolError(f"{Path(tools.steps[0]).name} failed: {error_line(log)}")
+        for name in names:
+            copyfile(work / name, folder / name)
+
+    inputs = hash_files(path for path in work.iterdir() if path.is_file() and not path.name.startswith("."))
+    made = cached_build("synthesis", [inputs, tools.version("yosys")], run, what="")
+    for name in names:
+        copyfile(made / name, work / name)
 
 
 def _report(board: Board, cfg: AnyConfig, tools: Toolchain, seed: int, usage: Usage, bitstream: bytes) -> BuildReport:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mho.fpga.boards import Board
-from mho.hw.board import AnyConfig, TilesConfig
+from mho.hw.board.tiles import TilesConfig
+from mho.hw.board.top import AnyConfig
 from mho.hw.tile.config import TileConfig
 from mho.macro_models.errors import InputError
 

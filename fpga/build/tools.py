@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mho.fpga.boards import Board
 from mho.fpga.families import Family
-from mho.hw.board import TilesConfig
+from mho.hw.board.tiles import TilesConfig
 from mho.macro_models.errors import InputError, ToolError
 from mho.sim.build.children import Child
 

@@ -12,10 +12,10 @@ from mho.compiler.network import Network
 from mho.compiler.passes import compile_tiles
 from mho.compiler.tile import tile_programs
 from mho.compiler.tile.file import tile_code
-from mho.fpga.backends.core import FpgaBackend
-from mho.fpga.backends.tiles import TilesFpgaBackend
+from mho.fpga.backends import FpgaBackend, TilesFpgaBackend
 from mho.fpga.link.simulated import PinsTransport
-from mho.hw.board import BoardConfig, TilesConfig
+from mho.hw.board.config import BoardConfig
+from mho.hw.board.tiles import TilesConfig
 from mho.hw.config import Chip
 from mho.hw.emulator.kinds import emulator_of
 from mho.macro_models import MacroModel, Masks, family

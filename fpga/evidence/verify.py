@@ -18,7 +18,8 @@ from mho.fpga.config import board_config
 from mho.fpga.evidence.compare import Evidence, compare_operations, compare_tiles, compare_writes, power_up
 from mho.fpga.families import FAMILIES
 from mho.fpga.link.simulated import PinsTransport
-from mho.hw.board import AnyConfig, TilesConfig
+from mho.hw.board.tiles import TilesConfig
+from mho.hw.board.top import AnyConfig
 from mho.hw.config import Chip, load_chip
 from mho.macro_models.errors import InputError, ToolError
 from mho.macro_models.files import parse_json
@@ -61,8 +62,6 @@ def bitstream_netlist(board: Board, bitstream: Path, constraints: Path) -> str:
     ------
     InputError
         If the device is another one.
-    ToolError
-        If a tool is missing or fails.
     """
     if not unpacks(board):
         raise InputError(f"only a bitstream of an iCE40HX8K can be turned back to a netlist, not one of {board.device}")
@@ -142,11 +141,6 @@ def netlist_program(netlist: str, family: str) -> Path:
         Verilog with instances of the cells of an FPGA, from :func:`.build.build` or :func:`bitstream_netlist`.
     family
         Of :data:`mho.fpga.families.FAMILIES`.
-
-    Raises
-    ------
-    ToolError
-        If a tool is missing or fails.
     """
     text, cells = simulated_netlist(netlist, family) + _wrapper(netlist), FAMILIES[family]
     options = [*cells.model_options, *(["--hierarchical"] if "hier_block" in text else [])]

@@ -9,7 +9,7 @@ import numpy as np
 from mho.fpga.link.client import LinkClient
 from mho.fpga.link.simulated import PinsTransport
 from mho.fpga.link.transport import BusFault
-from mho.hw.chip.config import ChipParts
+from mho.hw.chip.map import ChipParts
 from mho.hw.chip.tops import ChipTop
 from mho.hw.config import Chip
 from mho.hw.host.link.format import Status

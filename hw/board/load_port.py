@@ -6,20 +6,19 @@ from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from mho.hw.emulator import EmulatorConfig, LoadLayout
-from mho.hw.emulator.config import EXTRA, LoadShape, index_width
+from mho.hw.emulator.config import EXTRA, EmulatorConfig, LoadLayout, index_width
 from mho.hw.emulator.pulses.records import peek_members, peekable
 from mho.hw.host.bus import RegisterBus
 
 _REGION_BITS = 2
 
 
-def load_address_width(cfg: LoadShape) -> int:
+def load_address_width(cfg: EmulatorConfig) -> int:
     """Bits of a byte address of the load port."""
     return index_width(cfg) + _REGION_BITS + 2
 
 
-def load_offset(cfg: LoadShape, region: int, index: int) -> int:
+def load_offset(cfg: EmulatorConfig, region: int, index: int) -> int:
     """Byte address of a word within the load port."""
     return 4 * (region << index_width(cfg) | index)
 
@@ -28,7 +27,7 @@ class LoadPort(wiring.Component):
     """Writes of whole words go to the load port, two cycles each and longer while the emulator reads its cells.
 
     The word at byte address ``4 * (region << index_width | index)`` is that of ``index`` in ``region``. Where cells are
-    programmed by pulses, their records and the log of pulses (:mod:`mho.hw.emulator.pulses.config`) can be read, three
+    programmed by pulses, their records and the log of pulses (:mod:`mho.hw.emulator.pulses.records`) can be read, three
     cycles each and longer while the emulator uses the records. Every other read, and a write of a part of a word,
     answer with an error.
 

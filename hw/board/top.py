@@ -9,8 +9,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import connect, flipped
 
 from mho.hw import ports
-from mho.hw.board.board_map import board_map
-from mho.hw.board.config import BOARD_BASE, CORE_BASE, BoardConfig, address_width, load_base
+from mho.hw.board.config import BOARD_BASE, CORE_BASE, BoardConfig, address_width, board_map, load_base
 from mho.hw.board.load_port import LoadPort
 from mho.hw.board.tiles import BoardTiles, TilesConfig
 from mho.hw.core.port import join
@@ -27,7 +26,7 @@ class BoardCore(ports.Component[BoardConfig]):
 
     From :data:`~mho.hw.board.config.CORE_BASE` on are the registers of the core
     (:func:`mho.hw.host.core.map.core_map`), from :data:`~mho.hw.board.config.BOARD_BASE` on those of the board
-    (:func:`~mho.hw.board.board_map.board_map`), from :func:`~mho.hw.board.config.load_base` on the load port
+    (:func:`~mho.hw.board.config.board_map`), from :func:`~mho.hw.board.config.load_base` on the load port
     (:class:`~mho.hw.board.load_port.LoadPort`).
     """
 

@@ -1,27 +1,133 @@
-"""The tops of a chip: the core with its macro, or the mesh of tiles, bare or behind a bus."""
+"""The tops of a chip, bare or behind a bus: the core with its macro, or the mesh of tiles with its registers."""
 
 from typing import Any
 
-from amaranth.hdl import Module, Signal
-from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out, connect, flipped
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import connect, flipped
 
-from mho.hw.chip.config import ChipParts
-from mho.hw.chip.map import PAGE_BITS, address_width, chip_base
-from mho.hw.chip.port import FlitPort
+from mho.hw.chip.map import PAGE_BITS, QUEUE, ChipParts, address_width, chip_base, record_words
 from mho.hw.config import Chip as Description
 from mho.hw.core.port import join
+from mho.hw.host.bank import RegisterBank
 from mho.hw.host.bridges.axil import AxiLiteBridge
 from mho.hw.host.bridges.wishbone import WishboneBridge
 from mho.hw.host.bus import BusSplit, Region, RegisterBus
 from mho.hw.host.core.blocks import CoreBlocks
 from mho.hw.host.link.format import LinkConfig
 from mho.hw.host.link.uart import UartBridge, UartConfig
+from mho.hw.host.registers import RegisterMap
 from mho.hw.kinds import core_blocks
 from mho.hw.macro.contract import ENABLE
+from mho.hw.noc.config import MeshConfig
+from mho.hw.noc.fifo import FlitFifo
+from mho.hw.noc.flit import Arrival, BodyLayout, FlitLayout
+from mho.hw.noc.interface.tables import destination_bits
 from mho.hw.noc.registers.packet import host_address_bits
+from mho.hw.ports import Component, In, Out
 from mho.hw.tile.rtl.tile import Tile, TileMesh
 from mho.macro_models.errors import InputError
+
+_TAG_AT = 16
+
+
+class FlitPort(Component):
+    """Flits from and to the host through windows of a register bus, and what the chip is.
+
+    Parameters
+    ----------
+    map
+        Its registers, of :func:`mho.hw.chip.map.chip_page`.
+    """
+
+    bus = In(lambda self: RegisterBus(self.map.address_width))
+    """The registers."""
+    send = Out(lambda self: stream.Signature(FlitLayout(self.mesh)))
+    """Flits of the host."""
+    receive = In(lambda self: Arrival(BodyLayout(self.mesh)))
+    """Flits for the host."""
+    lost = In(1)
+    """A flit of the host was dropped."""
+    core_irq = In(1)
+    tile_irq = In(lambda self: self.mesh.nodes)
+    irq = Out(1)
+    """Interrupts of the cores and of the tiles, and that of the chip."""
+
+    def __init__(self, mesh: MeshConfig, map: RegisterMap) -> None:
+        self.mesh, self.map = mesh, map
+        super().__init__()
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        bank: Any = RegisterBank(self.map)
+        m.submodules.registers = bank
+        connect(m, flipped(self.bus), bank.bus)
+        status, enable = bank.status, bank.interrupt_enable
+        failed = status.refused.value | status.lost.value | status.overflow.value
+        m.d.comb += [
+            status.core.eq(self.core_irq), status.tile.eq(self.tile_irq.any()), status.lost.set.eq(self.lost),
+            self.irq.eq((self.core_irq & enable.core) | (self.tile_irq.any() & enable.tile)
+                        | (status.waiting.any() & enable.waiting)
+                        | (failed & enable.error)),
+        ]
+        for k, first in enumerate(range(0, self.mesh.nodes, 32)):
+            m.d.comb += getattr(bank, f"raised_{k}").tiles.eq(self.tile_irq[first : first + 32])
+        self._sends(m, bank)
+        self._receives(m, bank)
+        return m
+
+    def _sends(self, m: Module, bank: Any) -> None:
+        """Words become flits, with the last word of each."""
+        mesh, flit = self.mesh, FlitLayout(self.mesh)
+        payload, size = mesh.payload_bits // 32, record_words(mesh)
+        bits = destination_bits(mesh)
+        m.submodules.to_send = queue = FlitFifo(flit.size, QUEUE)
+        head = Signal(_TAG_AT + mesh.tag_bits, reset_less=True)
+        words = [Signal(32, name=f"word_{k}", reset_less=True) for k in range(payload - 1)]
+        part = bank.send.address[: (size - 1).bit_length()]
+        whole = Signal()
+        m.d.comb += [
+            whole.eq(bank.send.enable & (part == payload)), bank.send.ready.eq(1),
+            queue.put.eq(whole & queue.ready), bank.status.refused.set.eq(whole & ~queue.ready),
+            # The order of FlitLayout; nobody but nodes sends to the host.
+            queue.i.eq(Cat(*words, bank.send.data, head[_TAG_AT:], Const(0, 1), head[:bits])),
+            self.send.payload.eq(queue.o), self.send.valid.eq(queue.valid),
+            queue.take.eq(queue.valid & self.send.ready),
+        ]
+        with m.If(bank.send.enable):
+            for k, held in enumerate((head, *words)):
+                with m.If(part == k):
+                    m.d.sync += held.eq(bank.send.data)
+        self._level(m, bank.status.room, queue.take, queue.put, QUEUE)
+
+    def _receives(self, m: Module, bank: Any) -> None:
+        """Flits are words until the last of each is read."""
+        mesh = self.mesh
+        payload, size = mesh.payload_bits // 32, record_words(mesh)
+        m.submodules.received = queue = FlitFifo(BodyLayout(mesh).size, QUEUE)
+        body: Any = BodyLayout(mesh)(queue.o)
+        part = bank.receive.address[: (size - 1).bit_length()]
+        word = Signal(32)
+        m.d.comb += [
+            queue.i.eq(Value.cast(self.receive.payload)), queue.put.eq(self.receive.valid & queue.ready),
+            bank.status.overflow.set.eq(self.receive.valid & ~queue.ready), bank.receive.ready.eq(1),
+            queue.take.eq(bank.receive.enable & queue.valid & (part == payload)),
+        ]
+        with m.Switch(part):
+            with m.Case(0):
+                m.d.comb += word.eq(Cat(Const(0, _TAG_AT), body.tag, Const(0, 15 - mesh.tag_bits), Const(1, 1)))
+            for k in range(payload):
+                with m.Case(k + 1):
+                    m.d.comb += word.eq(body.payload.word_select(k, 32))
+        with m.If(bank.receive.enable):
+            m.d.sync += bank.receive.data.eq(Mux(queue.valid, word, 0))
+        self._level(m, bank.status.waiting, queue.put, queue.take, 0)
+
+    def _level(self, m: Module, level: Value, more: Value, less: Value, start: int) -> None:
+        """A number of flits, in a register."""
+        count = Signal(range(QUEUE + 1), init=start)
+        m.d.sync += count.eq(count + more - less)
+        m.d.comb += level.eq(count)
 
 
 class TiledChip(wiring.Component):
@@ -55,10 +161,10 @@ class TiledChip(wiring.Component):
     def __init__(self, parts: ChipParts, *, outside: bool = False) -> None:
         self.parts, self.outside = parts, outside
         mesh = parts.mesh
-        macros = {f"macro_{node}": Out(parts.core.pins) for node in range(mesh.nodes)} if outside else {}
+        macros = {f"macro_{node}": wiring.Out(parts.core.pins) for node in range(mesh.nodes)} if outside else {}
         enable = {"programming_enable": ENABLE} if parts.core.programs else {}
-        self._own = macros | enable | {"power_off": Out(mesh.nodes)}
-        super().__init__({"bus": In(RegisterBus(address_width(mesh))), "irq": Out(1), **self._own})
+        self._own = macros | enable | {"power_off": wiring.Out(mesh.nodes)}
+        super().__init__({"bus": wiring.In(RegisterBus(address_width(mesh))), "irq": wiring.Out(1), **self._own})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -144,7 +250,7 @@ class BusTop(wiring.Component):
         self._own = {
             name: member for name, member in self._core.signature.members.items() if name not in self._core.port.members
         }
-        super().__init__({**self._bus, "irq": Out(1), **self._own})
+        super().__init__({**self._bus, "irq": wiring.Out(1), **self._own})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

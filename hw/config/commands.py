@@ -11,7 +11,7 @@ from mho.hw.config.keys import ChipError, Table, as_items, shown
 from mho.macro_models.errors import nearest
 
 HANDSHAKES = ("level", "ready", "four_phase")
-"""How a command is given and ends, see :class:`mho.hw.kinds.tnsa.command_port.CommandPort`."""
+"""How a command is given and ends, see :class:`mho.hw.kinds.tnsa.pins.CommandPort`."""
 
 SOURCES = ("pos", "neg", "bl_pos", "bl_neg", "sl_pos", "sl_neg", "wl_en", "plane", "backward", "line", "first")
 """What a data word may be made of, numbers apart."""

@@ -144,6 +144,11 @@ class PulseChip(Chip):
         return ""
 
     @property
+    def float_lines(self) -> bool:
+        """Whether they float at verify reads, where they have a :attr:`bias`."""
+        return False
+
+    @property
     def source_lines(self) -> int:
         """Source lines, which cross the bit lines of a core."""
         return self.lines
@@ -163,4 +168,5 @@ class PulseChip(Chip):
             cycle_s=1e-6 / self.clock.f_clk_MHz,
             wait_s=self.programming.t_wait_s,
             bias=self.bias,
+            float_lines=self.float_lines,
         )

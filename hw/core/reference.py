@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from mho.hw.core.layout import pack_codes, unpack, unpack_inputs
 from mho.hw.core.masks import MaskFile
-from mho.hw.core.timing import Timing
+from mho.hw.core.shape import Timing
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.operation import MvmOperation
 

@@ -1,20 +1,22 @@
 """A whole core of rows that are driven and columns that are converted, all but what its kind does at the pins."""
 
 from abc import abstractmethod
-from typing import Any
+from typing import Any, NamedTuple
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 
 from mho.hw.block import Resettable
 from mho.hw.core.digital.config import RowConfig
-from mho.hw.core.digital.groups import ColumnGroups, follow_operation
+from mho.hw.core.digital.groups import ColumnGroups, ResultLayout
 from mho.hw.core.digital.loader import CodeLoader
 from mho.hw.core.digital.sequencer import PhaseSequencer
 from mho.hw.core.layout import OpLayout, WordsLayout
 from mho.hw.core.masks import MaskLayout, MaskStore
 from mho.hw.core.port import VectorPort, count_operations
-from mho.hw.core.write_verify import WritePort, WritesCells, WriteVerifyConfig
+from mho.hw.core.write_verify.config import WriteVerifyConfig
+from mho.hw.core.write_verify.engine import WritePort
+from mho.hw.core.write_verify.joined import WritesCells
 from mho.hw.macro.contract import ContractPins
 from mho.hw.ports import In, Out, array
 from mho.macro_models.integer.operation import MAX_BITS
@@ -101,12 +103,94 @@ def steps_of(cfg: RowConfig, planes: Value) -> Value:
     return digits << cfg.row_groups.bit_length() - 1 if cfg.row_groups > 1 else digits
 
 
-class RowCore(WritesCells, Resettable[Any]):
-    """Runs matrix-vector products: rows are driven step by step, columns are read in groups.
+class CoreParts(NamedTuple):
+    """What a core is made of, by the names of its modules."""
 
-    The next operation loads and the last result drains while one is at the pins. A kind says the order at the pins by
-    the ``phases`` of its configuration, which are strobes of its pins (rows change in the cycle behind one), what codes
-    are made of (:meth:`unit`), and what else is at the pins (:meth:`connect_pins`).
+    masks: Any
+    loader: Any
+    sequencer: Any
+    row_driver: Any
+    unit: Any
+
+
+class GroupedCore(WritesCells, Resettable[Any]):
+    """Runs matrix-vector products: rows are driven, and columns are read in groups.
+
+    The next operation loads and the last result drains while one is at the pins. A kind says its parts (:meth:`parts`),
+    what is between them (:meth:`connect`), and what an operation brings to the pins (:meth:`followed`). Among these are
+    ``op_id`` and ``hold``.
+    """
+
+    write = None
+    programming_enable = In(1, when=lambda self: self.write is not None, init=1)
+    verilog_name = "digital"
+    macro: Any = Out(lambda self: self.pins)
+    """The macro. Everything that it sees comes from flip-flops."""
+
+    @abstractmethod
+    def parts(self) -> CoreParts:
+        """Its parts."""
+
+    @abstractmethod
+    def connect(self, m: Module, parts: CoreParts, busy: Value) -> tuple[Value, Value]:
+        """Connect the parts; strobes of a conversion that ended, and of an operation. ``busy``: there is one."""
+
+    def connect_pins(self, m: Module, unit: Any) -> None:
+        """Connect the pins that only this kind has, and what the unit sees of them."""
+
+    @abstractmethod
+    def followed(self, parts: CoreParts) -> dict[str, Value]:
+        """What is at pins of the macro from the start of an operation to that of the next."""
+
+    def elaborate(self, platform: object) -> Any:
+        m, pins = Module(), self.macro
+        masks, loader, sequencer, _, unit = parts = self.parts()
+        for name, part in parts._asdict().items():
+            m.submodules[name] = part
+        wiring.connect(m, loader.op, wiring.flipped(self.op))
+        busy = loader.busy | sequencer.running | unit.busy
+        m.d.comb += [
+            # Masks are looked up while the codes load.
+            masks.read.eq(loader.accept), masks.wl_select.eq(loader.staged.wl_select),
+            masks.line_select.eq(loader.staged.line_select), sequencer.hold.eq(pins.hold),
+            sequencer.free.eq(unit.free), unit.finish.eq(sequencer.finish),
+        ]
+        converted, done = self.connect(m, parts, busy)
+        self._follow(m, parts)
+        self.connect_pins(m, unit)
+        count_operations(
+            m, self.status, sequencer, hold=pins.hold, busy=busy, error=loader.error, converted=converted, done=done
+        )
+        return self.resets(m)
+
+    def _follow(self, m: Module, parts: CoreParts) -> None:
+        """What goes with an operation from where it waits to the pins, and to what makes its result."""
+        cfg, loader, unit, enabled_lines = self.cfg, parts.loader, parts.unit, parts.masks.enabled
+        if cfg.column_lines > 1:  # of the lines of an output the first
+            enabled_lines = Cat(enabled_lines[cfg.column_lines * k] for k in range(cfg.outputs))
+        running = Signal(ResultLayout(cfg), reset_less=True)
+        enabled = Signal(cfg.outputs, reset_less=True)
+        words = Signal(WordsLayout(cfg.output_words), reset_less=True)
+        if cfg.ranged:
+            with m.If(loader.accept):
+                m.d.sync += words.eq(self.words)
+        else:
+            m.d.comb += words.last.eq(cfg.output_words - 1)
+        with m.If(parts.sequencer.take):
+            m.d.sync += [
+                running.out_bits.eq(loader.staged.out_bits), running.relu.eq(loader.staged.relu),
+                running.words.eq(words), enabled.eq(enabled_lines),
+                *(getattr(self.macro, name).eq(value) for name, value in self.followed(parts).items()),
+            ]
+        m.d.comb += [unit.result.eq(running), unit.enabled.eq(enabled)]
+
+
+class RowCore(GroupedCore):
+    """A core whose rows are driven step by step.
+
+    A kind says the order at the pins by the ``phases`` of its configuration, which are strobes of its pins (rows change
+    in the cycle behind one), what codes are made of (:meth:`unit`), and what else is at the pins
+    (:meth:`connect_pins`).
 
     Parameters
     ----------
@@ -120,11 +204,6 @@ class RowCore(WritesCells, Resettable[Any]):
     <the members of :func:`row_port`>
         The vector port.
     """
-
-    programming_enable = In(1, when=lambda self: self.write is not None, init=1)
-    verilog_name = "digital"
-    macro: Any = Out(lambda self: self.pins)
-    """The macro. Everything that it sees comes from flip-flops."""
 
     def __init__(self, cfg: Any, write: WriteVerifyConfig | None = None) -> None:
         self.pins, self.write = self.pins_of(cfg, write), write
@@ -145,23 +224,24 @@ class RowCore(WritesCells, Resettable[Any]):
     def unit(self) -> ColumnGroups:
         """What makes codes of the results of the macro."""
 
-    def connect_pins(self, m: Module, unit: Any) -> None:
-        """Connect the pins that only this kind has, and what :meth:`unit` sees of them."""
+    def parts(self) -> CoreParts:
+        """See :class:`GroupedCore`."""
+        cfg = self.cfg
+        sequencer = PhaseSequencer(cfg.phases, cfg.drive_steps)
+        return CoreParts(MaskStore(cfg), CodeLoader(cfg), sequencer, RowDriver(cfg), self.unit())
 
-    def elaborate(self, platform: object) -> Any:
-        m = Module()
-        cfg, pins = self.cfg, self.macro
-        loader: Any = CodeLoader(cfg)
-        unit: Any = self.unit()
-        m.submodules.masks = masks = MaskStore(cfg)
-        m.submodules.loader = loader
-        m.submodules.sequencer = sequencer = PhaseSequencer(cfg.phases, cfg.drive_steps)
-        m.submodules.row_driver = rows = RowDriver(cfg)
-        m.submodules.unit = unit
-        for inner, outer in ((masks.i, self.mask), (loader.op, self.op), (loader.i, self.i), (unit.o, self.o)):
+    def followed(self, parts: CoreParts) -> dict[str, Value]:
+        """See :class:`GroupedCore`."""
+        staged = parts.loader.staged
+        followed = {"wl_en": parts.masks.wl, "step_code": staged.step_code, "op_id": staged.op_id}
+        return {name: value for name, value in followed.items() if name in self.pins.members}
+
+    def connect(self, m: Module, parts: CoreParts, busy: Value) -> tuple[Value, Value]:
+        """See :class:`GroupedCore`."""
+        (masks, loader, sequencer, rows, unit), pins = parts, self.macro
+        for inner, outer in ((masks.i, self.mask), (loader.i, self.i), (unit.o, self.o)):
             wiring.connect(m, inner, wiring.flipped(outer))
-        staged, busy = loader.staged, loader.busy | sequencer.running | unit.busy
-        begun, planes = Signal(), Signal(4)
+        staged, begun, planes = loader.staged, Signal(), Signal(4)
         m.d.sync += begun.eq(sequencer.begins)
         full = loader.full & ~masks.busy
         if self.write is not None:
@@ -169,26 +249,14 @@ class RowCore(WritesCells, Resettable[Any]):
                 m, running=sequencer.running, hold=pins.hold, verify_valid=pins.verify_valid
             )
         m.d.comb += [
-            # Masks are looked up while the codes load.
-            masks.read.eq(loader.accept), loader.masks_ready.eq(masks.ready), masks.wl_select.eq(staged.wl_select),
-            masks.line_select.eq(staged.line_select), sequencer.full.eq(full),
+            loader.masks_ready.eq(masks.ready), sequencer.full.eq(full), loader.take.eq(sequencer.take),
             planes.eq(staged.in_bits - (staged.in_signed & (staged.in_bits != 1))),
-            sequencer.planes.eq(steps_of(cfg, planes)),
-            sequencer.hold.eq(pins.hold), sequencer.free.eq(unit.free), loader.take.eq(sequencer.take),
+            sequencer.planes.eq(steps_of(self.cfg, planes)),
             rows.load.eq(sequencer.take), rows.in_signed.eq(staged.in_signed), rows.driven.eq(masks.driven),
             rows.drive.eq(begun), rows.select.eq(sequencer.plane), rows.clear.eq(sequencer.finish),
             *(plane.eq(code) for plane, code in zip(rows.planes, loader.planes, strict=True)),
-            unit.finish.eq(sequencer.finish), pins.row_pos.eq(rows.pos), pins.row_neg.eq(rows.neg),
+            pins.row_pos.eq(rows.pos), pins.row_neg.eq(rows.neg),
             pins.plane.eq(sequencer.plane), pins.capture.eq(sequencer.capture), pins.group.eq(unit.row),
-            *(getattr(pins, phase.name).eq(getattr(sequencer, phase.name)) for phase in cfg.phases),
+            *(getattr(pins, phase.name).eq(getattr(sequencer, phase.name)) for phase in self.cfg.phases),
         ]
-        followed = {"wl_en": masks.wl, "step_code": staged.step_code, "op_id": staged.op_id}
-        follow_operation(m, self, masks, loader, sequencer, unit, {
-            name: value for name, value in followed.items() if name in self.pins.members
-        })
-        self.connect_pins(m, unit)
-        count_operations(
-            m, self.status, sequencer, hold=pins.hold, busy=busy, error=loader.error, converted=sequencer.finish,
-            done=sequencer.finish,
-        )
-        return self.resets(m)
+        return sequencer.finish, sequencer.finish

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 from amaranth.lib import data
 
@@ -14,16 +14,7 @@ CELLS, TABLES, TAGS, EXTRA = range(4)
 """Regions of the load port. The last is the kind's own."""
 
 
-class LoadShape(Protocol):
-    """What the load port needs of the configuration of an emulator."""
-
-    @property
-    def load_words(self) -> int:
-        """Words of its largest region."""
-        ...
-
-
-def index_width(cfg: LoadShape) -> int:
+def index_width(cfg: "EmulatorConfig") -> int:
     """Bits of the index of a word within a region of the load port."""
     return (cfg.load_words - 1).bit_length()
 
@@ -35,7 +26,7 @@ class LoadLayout(data.StructLayout):
     bits. Region 1: tables, that of slot 0 first. Region 2: tags of the slots, what a table is for and above it a 1.
     """
 
-    def __init__(self, cfg: LoadShape) -> None:
+    def __init__(self, cfg: "EmulatorConfig") -> None:
         super().__init__({"index": index_width(cfg), "region": 2, "data": 32})
 
 

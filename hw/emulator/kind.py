@@ -21,7 +21,7 @@ Integers = NDArray[np.int64]
 
 
 class BoardOptions(Protocol):
-    """What a board asks of an emulator; see :class:`mho.hw.board.BoardConfig`."""
+    """What a board asks of an emulator; see :class:`mho.hw.board.config.BoardConfig`."""
 
     @property
     def chip(self) -> Chip: ...

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mho.hw.config import Chip
-from mho.hw.core.shape import CoreShape
-from mho.hw.core.timing import Timing
+from mho.hw.core.shape import CoreShape, Timing
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.operation import Masks, MvmOperation
 from mho.macro_models.registry import module_of

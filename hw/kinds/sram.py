@@ -15,8 +15,8 @@ from mho.hw.core.digital.config import RowConfig
 from mho.hw.core.digital.groups import ColumnGroups, group_drain
 from mho.hw.core.digital.sequencer import Phase
 from mho.hw.core.row_core import RowCore
-from mho.hw.core.timing import Drain
-from mho.hw.core.write_verify import WriteVerifyConfig
+from mho.hw.core.shape import Drain
+from mho.hw.core.write_verify.config import WriteVerifyConfig
 from mho.hw.host.core.blocks import RowBlocks
 from mho.hw.host.core.map import core_map
 from mho.hw.kinds import Energy

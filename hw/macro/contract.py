@@ -92,6 +92,8 @@ class WritePins(Bundle):
         Source lines; None: as many.
     biased
         Cells have no transistors, so that there are no word lines, and lines that are not selected have a voltage.
+    floats
+        In verify reads these lines float.
     """
 
     write_mode = Out(1)
@@ -104,6 +106,8 @@ class WritePins(Bundle):
     bias_columns = Out(AMPLITUDE_BITS, when=lambda self: self.biased)
     """Voltages of bit lines and source lines that are not selected while a pulse is on, in steps of the pulse
     converter; in verify reads they are at 0 V. Stable from the begin of a pulse to its end."""
+    float_lines = Out(1, when=lambda self: self.floats)
+    """These lines float instead: high from ``verify`` to the cycle in which the code is taken."""
     set_pulse = Out(1)
     reset_pulse = Out(1)
     form_pulse = Out(1)
@@ -121,6 +125,9 @@ class WritePins(Bundle):
     """``verify_code`` is valid. Looked at from the end of the verify time on; a converter of fixed latency ties it
     to 1."""
 
-    def __init__(self, lines: int, verify_bits: int, columns: int | None = None, *, biased: bool = False) -> None:
-        self.lines, self.columns, self.verify_bits, self.biased = lines, columns or lines, verify_bits, biased
+    def __init__(
+        self, lines: int, verify_bits: int, columns: int | None = None, *, biased: bool = False, floats: bool = False
+    ) -> None:
+        self.lines, self.columns, self.verify_bits = lines, columns or lines, verify_bits
+        self.biased, self.floats = biased, floats
         super().__init__()

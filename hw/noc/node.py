@@ -16,8 +16,7 @@ from mho.hw.noc.ports import join_neighbours
 from mho.hw.noc.reduction.router import OperandLayout, ReductionRouter
 from mho.hw.noc.registers.node import NodeRegisters
 from mho.hw.noc.registers.packet import NODE_BITS
-from mho.hw.noc.router.route import PlaceLayout
-from mho.hw.noc.router.router import LoneRouter, Router
+from mho.hw.noc.router.router import LoneRouter, PlaceLayout, Router
 
 _INSIDE = ("place", "local_i", "local_o", "unroutable")
 """Ports of a router that lead to no neighbour and no host."""

@@ -8,11 +8,4 @@ from mho.macro_models.array.cells import analog_error
 from mho.macro_models.array.effective import effective_codes, effective_matrix
 from mho.macro_models.array.wires import Wires, ideal_matrix
 
-__all__ = [
-    "MatrixCache",
-    "Wires",
-    "analog_error",
-    "effective_codes",
-    "effective_matrix",
-    "ideal_matrix",
-]
+__all__ = ["MatrixCache", "Wires", "analog_error", "effective_codes", "effective_matrix", "ideal_matrix"]

@@ -14,13 +14,14 @@ from pathlib import Path
 from threading import Lock
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from mho.macro_models.array.effective import effective_matrix
 from mho.macro_models.array.wires import Mode, Wires, check_conductances, check_lines_on
 from mho.macro_models.errors import InputError, MhoError
 from mho.macro_models.files import ArrayFile, FileKind
 from mho.macro_models.output import write_output
+from mho.macro_models.types import Reals
 
 FOLDER_BYTES = 2 << 30
 """Most bytes of a folder."""
@@ -41,7 +42,7 @@ class SharedFolder:
     def __init__(self, path: Path, *, limit_bytes: int = FOLDER_BYTES) -> None:
         self.path, self._limit = path, limit_bytes
 
-    def find(self, name: str) -> NDArray[np.float64] | None:
+    def find(self, name: str) -> Reals | None:
         """The array of that name, or None where there is none that is whole."""
         path = self._file(name)
         if not path.exists():
@@ -53,7 +54,7 @@ class SharedFolder:
             return None
         return array if int(seal) == _seal(array) else None
 
-    def keep(self, name: str, array: NDArray[np.float64]) -> None:
+    def keep(self, name: str, array: Reals) -> None:
         """Keep an array under a name, for all processes."""
         with suppress(MhoError, OSError):
             self.path.mkdir(parents=True, exist_ok=True)
@@ -75,7 +76,7 @@ class SharedFolder:
             left -= bytes_
 
 
-def _seal(array: NDArray[np.float64]) -> int:
+def _seal(array: Reals) -> int:
     return zlib.crc32(np.ascontiguousarray(array).tobytes())
 
 LIMIT_BYTES = 64 << 20
@@ -101,7 +102,7 @@ class MatrixCache:
             raise InputError(f"limit_bytes must not be negative, not {limit_bytes!r}")
         self._limit = limit_bytes
         self.folder: SharedFolder | None = None
-        self._kept: OrderedDict[bytes, NDArray[np.float64]] = OrderedDict()
+        self._kept: OrderedDict[bytes, Reals] = OrderedDict()
         self._bytes = 0
         self._lock = Lock()
         self.hits = 0
@@ -119,7 +120,7 @@ class MatrixCache:
 
     def matrix(
         self, g_S: ArrayLike, wires: Wires, *, mode: Mode, wl: ArrayLike | None = None, backward: bool = False
-    ) -> NDArray[np.float64]:
+    ) -> Reals:
         """Do as :func:`mho.macro_models.array.effective_matrix` does, same arguments; the result is read-only."""
         g = check_conductances(g_S)
         # Rows that are off have no cells: that is all that a mask changes, so it needs no place of its own in the key.

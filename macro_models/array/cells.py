@@ -5,12 +5,13 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from mho.macro_models.array.cache import MatrixCache, SharedFolder
 from mho.macro_models.array.effective import effective_codes, effective_matrix
 from mho.macro_models.array.nonlinear.reading import Reading
 from mho.macro_models.array.wires import Mode, Wires, check_conductances, check_lines_on, ideal_matrix
+from mho.macro_models.types import Flags, Indices, Integral, Reals
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,9 +40,7 @@ def analog_error(
     want, got = ideal, effective_matrix(g, wires, mode=mode, backward=backward)
     energy = np.sum(got**2, axis=0)
     gain = np.divide(np.sum(got * want, axis=0), energy, out=np.ones_like(energy), where=energy > 0)
-    scale, rms, left = (
-        float(np.sqrt(np.sum(a**2) / a.shape[1])) for a in (want, got - want, got * gain - want)
-    )
+    scale, rms, left = (float(np.sqrt(np.sum(a**2) / a.shape[1])) for a in (want, got - want, got * gain - want))
     return AnalogError(rms=rms, relative=rms / scale if scale else 0.0, after_gain=left / scale if scale else 0.0)
 
 
@@ -59,9 +58,9 @@ def share_matrices(folder: Path | None) -> None:
 
 
 def effective_cells(
-    cells: NDArray[np.int32], lsb_uS: float, wires: Wires, wl: NDArray[np.bool_], backward: bool,
+    cells: Indices, lsb_uS: float, wires: Wires, wl: Flags, backward: bool,
     reading: Reading | None = None, mode: Mode = "voltage",
-) -> NDArray[np.integer]:
+) -> Integral:
     """Integer conductances of shape (driven, converted) that give a line its charge: at least 0.
 
     With perfect wires the codes of the cells whose word line is on. With wires the rounded effective matrix, each
@@ -87,7 +86,7 @@ def effective_cells(
         Converted lines are open, or in virtual grounds.
     """
     gated = cells if wl.all() else np.where(wl[:, None], cells, 0)
-    k: NDArray[np.integer] = gated.T if backward else gated
+    k: Integral = gated.T if backward else gated
     if wires.ideal and reading is None:
         return k
     if reading is not None or not wires.settled.ideal:
@@ -98,7 +97,7 @@ def effective_cells(
     return np.rint(k * _reached(gated.sum(axis=1 if backward else 0) * lsb_uS, wires, len(cells))).astype(np.int64)
 
 
-def _reached(line_uS: NDArray[np.float64], wires: Wires, lines: int) -> NDArray[np.float64]:
+def _reached(line_uS: Reals, wires: Wires, lines: int) -> Reals:
     """What converted lines, whose cells conduct ``line_uS``, reach in a sample of the voltage at which they settle.
 
     One exponential a line, from the reference on in each sample. Its time constant is the capacitance of a line times
@@ -125,9 +124,7 @@ class WireError:
     """In steps of a converter whose range is ``RANGE_RMS`` times that rms."""
 
 
-def wire_error(
-    wires: Wires, shape: tuple[int, int], g_min_uS: float, g_max_uS: float, bits: int
-) -> WireError:
+def wire_error(wires: Wires, shape: tuple[int, int], g_min_uS: float, g_max_uS: float, bits: int) -> WireError:
     """Error by the wires of an array of random cells, uniform in the range of targets, in its worse direction.
 
     ``shape`` is (rows, columns), ``bits`` the width of the converters' codes, the sign included. Takes seconds for 256

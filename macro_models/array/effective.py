@@ -31,6 +31,7 @@ from scipy.linalg import get_blas_funcs, get_lapack_funcs
 from mho.macro_models.array.wires import Mode, Wires, check_conductances, check_lines_on, check_mode, flip
 from mho.macro_models.errors import InputError, ToolError
 from mho.macro_models.threads import one_thread
+from mho.macro_models.types import Integers, Integral, Reals
 
 
 @dataclass(frozen=True)
@@ -41,20 +42,20 @@ class Ladder:
     unit current into node k.
     """
 
-    d: NDArray[np.float64]
+    d: Reals
     """Cells, in siemens."""
-    log_rise: NDArray[np.float64]
+    log_rise: Reals
     """A current into node k shows at node i < k by the factor ``exp(log_rise[i] - log_rise[k])``."""
-    z: NDArray[np.float64]
+    z: Reals
     """Diagonal of Z, in ohms; 0 for an open line without cells, whose voltage is not defined."""
-    foot: NDArray[np.float64]
+    foot: Reals
     """For a unit current into node k: current out of the foot, or voltage of an open foot in ohms."""
 
-    def response(self, line: int, nodes: NDArray[np.intp] | slice) -> NDArray[np.float64]:
+    def response(self, line: int, nodes: NDArray[np.intp] | slice) -> Reals:
         """Output of a line for unit voltages of its cells' other ends at ``nodes``: shape (nodes,)."""
         return self.foot[nodes, line] * self.d[nodes, line]
 
-    def admittance(self, line: int, nodes: NDArray[np.intp] | slice) -> NDArray[np.float64]:
+    def admittance(self, line: int, nodes: NDArray[np.intp] | slice) -> Reals:
         """D - D Z D at ``nodes``: what the line with its cells is to the other ends of those cells.
 
         Shape (nodes, nodes); only the lower triangle is meant.
@@ -69,7 +70,7 @@ class Ladder:
         return a
 
 
-def eliminate(d: NDArray[np.float64], r: float, r_foot: float | None) -> Ladder:
+def eliminate(d: Reals, r: float, r_foot: float | None) -> Ladder:
     """Eliminate every column of ``d``, shape (K, lines), in siemens. ``r_foot`` is ``None`` for an open foot."""
     k = d.shape[0]
     up = np.empty_like(d)  # admittance of node i with its cell and all above
@@ -110,7 +111,7 @@ def effective_matrix(
     mode: Mode,
     wl: ArrayLike | None = None,
     backward: bool = False,
-) -> NDArray[np.float64]:
+) -> Reals:
     """Exact response of every read line to every driven line.
 
     Parameters
@@ -157,15 +158,15 @@ def effective_matrix(
 
 
 def effective_codes(
-    cells: NDArray[np.integer],
+    cells: Integral,
     lsb_S: float,
     wires: Wires,
     *,
     mode: Mode,
     wl: ArrayLike | None = None,
     backward: bool = False,
-    build: Callable[..., NDArray[np.float64]] | None = None,
-) -> NDArray[np.int64]:
+    build: Callable[..., Reals] | None = None,
+) -> Integers:
     """Effective matrix in codes of the conductance grid, rounded: shape (driven, read), never negative.
 
     ``cells`` are codes of shape (N, M), ``lsb_S`` is the conductance of one code in siemens. In voltage mode the
@@ -187,9 +188,7 @@ def effective_codes(
     return np.rint(e * gated.sum(axis=1 if backward else 0)).astype(np.int64)
 
 
-def _network(
-    g: NDArray[np.float64], r_row: float, r_col: float, r_lead: float | None, r_foot: float | None
-) -> NDArray[np.float64]:
+def _network(g: Reals, r_row: float, r_col: float, r_lead: float | None, r_foot: float | None) -> Reals:
     """Effective matrix of shape (N, M) for drivers (``None``: current sources) and feet (``None``: open)."""
     driven, read = np.flatnonzero(g.any(axis=1)), np.flatnonzero(g.any(axis=0))
     if driven.size <= read.size:
@@ -201,14 +200,14 @@ def _network(
 
 
 def _sweep(
-    g: NDArray[np.float64],
+    g: Reals,
     driven: NDArray[np.intp],
     read: NDArray[np.intp],
     r_row: float,
     r_col: float,
     r_lead: float | None,
     r_foot: float | None,
-) -> NDArray[np.float64]:
+) -> Reals:
     """Walk along the driven rows from the far end to the drivers; ``driven`` and ``read`` are the lines with cells."""
     result = np.zeros(g.shape)
     if not driven.size:
@@ -230,7 +229,7 @@ def _sweep(
     return result
 
 
-def _cross(a: NDArray[np.float64], e: NDArray[np.float64], r: float) -> NDArray[np.float64]:
+def _cross(a: Reals, e: Reals, r: float) -> Reals:
     """Take outputs ``e`` (in place) and admittance ``a`` (returned) across a segment of ``r`` ohms."""
     if r == 0.0:
         return a
@@ -244,7 +243,7 @@ def _cross(a: NDArray[np.float64], e: NDArray[np.float64], r: float) -> NDArray[
     return symm(1.0, a, np.asfortranarray(np.tril(p) + np.tril(p, -1).T), lower=1)
 
 
-def _add_one(a: NDArray[np.float64]) -> None:
+def _add_one(a: Reals) -> None:
     """Add the unit matrix to ``a`` in place."""
     diagonal = np.einsum("ii->i", a)
     diagonal += 1.0

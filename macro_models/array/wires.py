@@ -16,9 +16,10 @@ from dataclasses import dataclass, fields, replace
 from typing import Literal, get_args
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from mho.macro_models.errors import InputError
+from mho.macro_models.types import Flags, Reals
 
 Mode = Literal["current", "voltage"]
 """How columns are read: as the current into a virtual ground, or as the voltage of an open line."""
@@ -28,10 +29,7 @@ Mode = Literal["current", "voltage"]
 class Wires:
     """Resistances around the cells, in ohms, finite and not negative, 0 a perfect conductor; and what lines settle in.
 
-    Raises
-    ------
-    InputError
-        If a value is negative, infinite or not a number.
+    Raises InputError if a value is negative, infinite or not a number.
     """
 
     r_row_ohm: float = 0.0
@@ -68,21 +66,15 @@ class Wires:
 
     def turned(self) -> "Wires":
         """Wires as the other direction sees them: rows and columns change places."""
-        return Wires(
-            r_row_ohm=self.r_col_ohm,
-            r_col_ohm=self.r_row_ohm,
-            r_driver_ohm=self.r_driver_ohm,
-            r_sense_ohm=self.r_sense_ohm,
-            settle_uS=self.settle_uS,
-        )
+        return replace(self, r_row_ohm=self.r_col_ohm, r_col_ohm=self.r_row_ohm)
 
 
-def flip(a: NDArray[np.float64]) -> NDArray[np.float64]:
+def flip(a: Reals) -> Reals:
     """The array of shape (N, M) seen with rows and columns exchanged, terminals at the same places: (M, N)."""
     return a[::-1, ::-1].T
 
 
-def check_conductances(g_S: ArrayLike) -> NDArray[np.float64]:
+def check_conductances(g_S: ArrayLike) -> Reals:
     """``g_S`` as a matrix of doubles; an :class:`InputError` that names the first cell that is none."""
     try:
         g = np.asarray(g_S, dtype=np.float64)
@@ -99,7 +91,7 @@ def check_conductances(g_S: ArrayLike) -> NDArray[np.float64]:
     return g
 
 
-def check_lines_on(on: ArrayLike | None, rows: int) -> NDArray[np.bool_]:
+def check_lines_on(on: ArrayLike | None, rows: int) -> Flags:
     """Mask of word lines as booleans of shape (rows,); ``None`` stands for all on."""
     if on is None:
         return np.ones(rows, dtype=np.bool_)
@@ -116,7 +108,7 @@ def check_mode(mode: str) -> Mode:
     return mode  # type: ignore[return-value]
 
 
-def ideal_matrix(g_S: ArrayLike, *, mode: Mode) -> NDArray[np.float64]:
+def ideal_matrix(g_S: ArrayLike, *, mode: Mode) -> Reals:
     """Effective matrix of perfect wires, shape (N, M): ``g`` (current), or ``g`` over its column's sum (voltage).
 
     A column without conductance reads 0 in voltage mode.

@@ -3,13 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.pulse import Polarity
-from mho.macro_models.types import Reals
-
-Places = NDArray[np.integer]
+from mho.macro_models.types import Integral, Reals
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +52,7 @@ def seen_codes(scheme: str, polarity: int, amplitude: int) -> tuple[int, int, in
     return row - columns, rows - column, rows - columns
 
 
-def pulse_energy_J(scheme: str, row: Places, column: Places, volts2_s: Reals, g_S: Reals) -> tuple[float, float]:
+def pulse_energy_J(scheme: str, row: Integral, column: Integral, volts2_s: Reals, g_S: Reals) -> tuple[float, float]:
     """Energy of pulses in ohmic cells that stay as they are, in J: in those that are meant, and in all others.
 
     Of pulses at ``row`` and ``column``, whose squares of the voltage last as long as ``volts2_s`` says, all of shape
@@ -67,13 +64,28 @@ def pulse_energy_J(scheme: str, row: Places, column: Places, volts2_s: Reals, g_
     return float((volts2_s * meant).sum()), float((volts2_s * others).sum())
 
 
+_LEAK = 1e-6
+"""Of a line that floats, to 0 V, as a part of the smallest step: without it a line without cells has no voltage."""
+
+
+def sneak_paths(g: Integral, row: int, column: int) -> int:
+    """What conducts between a row and a column while all others float, rounded: the cell, and all paths around it.
+
+    ``g`` of shape (N, M) are ohmic cells in steps of any size. Wires are perfect.
+    """
+    cells = g.astype(np.float64)
+    other = np.delete(cells, row, axis=0)
+    from_row, to_column, around = np.delete(cells[row], column), other[:, column], np.delete(other, column, axis=1)
+    rows, columns = other.sum(axis=1) + _LEAK, around.sum(axis=0) + from_row + _LEAK
+    # Voltages of the other columns, with 1 V at the row and 0 V at the column; those of the other rows follow.
+    volts = np.linalg.solve(np.diag(columns) - around.T @ (around / rows[:, None]), from_row)
+    return round(float(cells[row, column] + to_column @ (around @ volts / rows)))
+
+
 def line_voltages(shape: tuple[int, int], row: int, column: int, volts: float, scheme: str) -> tuple[Reals, Reals]:
     """Voltages of the rows (N,) and columns (M,) that put ``volts`` across one cell, NaN for lines that float.
 
-    Raises
-    ------
-    InputError
-        If there is no such cell or scheme.
+    Raises InputError if there is no such cell or scheme.
     """
     if scheme not in SCHEMES:
         raise InputError(f"scheme must be one of {', '.join(SCHEMES)}, not {scheme!r}")

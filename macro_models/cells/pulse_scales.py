@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from mho.macro_models.cells.bias import WRITES
 from mho.macro_models.devices.device import Device
@@ -22,8 +22,9 @@ from mho.macro_models.integer.pulse import (
     THRESHOLD_MAX,
     PulseLaw,
 )
+from mho.macro_models.types import Integers
 
-Cells = NDArray[np.int64]
+Cells = Integers
 
 _RATE_ONE = TABLE_STEPS << RATE_BITS
 """One in the integers of ln a."""
@@ -33,10 +34,7 @@ _RATE_ONE = TABLE_STEPS << RATE_BITS
 class PulseConfig:
     """Scales at the programming pins.
 
-    Raises
-    ------
-    InputError
-        If a value is out of range.
+    Raises InputError if a value is out of range.
     """
 
     lines: int = 256
@@ -59,6 +57,8 @@ class PulseConfig:
     """Temperature, in degrees Celsius."""
     bias: str = ""
     """Of lines that are not selected, where cells have no transistors: half (V/2) or third (V/3)."""
+    float_lines: bool = False
+    """These lines float at verify reads, which find what sneaks through other cells, too."""
 
     def __post_init__(self) -> None:
         for name, number in zip(("lines", "columns"), self.shape, strict=True):
@@ -110,10 +110,7 @@ class PulseConfig:
 def check_pulse_device(config: PulseConfig, device: Device) -> None:
     """Refuse a device whose cells cannot be programmed by pulses at these pins.
 
-    Raises
-    ------
-    InputError
-        If it has no pulse response, or one out of the range of the integers.
+    Raises InputError if it has no pulse response, or one out of the range of the integers.
     """
     law = device.pulse
     if not (law.set_rate > 0.0 and law.reset_rate > 0.0):

@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mho.macro_models.cells.bias import seen_codes
+from mho.macro_models.cells.bias import seen_codes, sneak_paths
+from mho.macro_models.cells.programming import CellDraws, stuck_cells
 from mho.macro_models.cells.pulse_scales import PulseConfig, check_pulse_device, integer_law
 from mho.macro_models.cells.settled import SettledCells
 from mho.macro_models.devices.device import Device
@@ -39,9 +40,9 @@ from mho.macro_models.integer.pulse import (
     PulseRecord,
 )
 from mho.macro_models.integer.random import NORMAL_ONE, Purpose, bits16, normal_blocks, normal_codes, philox_key
-from mho.macro_models.types import Reals
+from mho.macro_models.types import Array, Flags, Integers, Reals
 
-Cells = NDArray[np.int64]
+Cells = Integers
 
 # Steps of the draws once a cell; those of each pulse and each verify read follow.
 _SET, _RESET, _HIGH, _INITIAL, _WEAK, _FORM, _FORMED = range(PULSE_STEP)
@@ -109,11 +110,11 @@ class PulseArray:
         self.formed_g = config.conductances(law.formed_uS * np.exp(law.initial_spread * self._cell_normal(_FORMED)))
         self.formed = np.full(n, not fresh)
         initial = law.initial_uS * np.exp(law.initial_spread * self._cell_normal(_INITIAL))
-        self.stuck, value = self._stick()
+        self.stuck, value = stuck_cells(device, CellDraws(seed, core, (n,)))
         self.g = config.conductances(np.where(self.stuck, value, law.fresh_uS if fresh else initial))
         self.left = self.g.copy()
         weak = bits16(Purpose.PULSE, seed=seed, core=core, items=n, step=_WEAK) < round(law.weak_fraction * 65536)
-        self.weak: NDArray[np.bool_] = weak
+        self.weak: Flags = weak
         self.pulse_count, self.verify_count, self.waits, self.disturbed = np.zeros((4, n), dtype=np.int64)
         self.share: Reals | None = None
         self._laws: dict[tuple[int, ...], PulseLaw] = {}
@@ -123,14 +124,6 @@ class PulseArray:
         """One draw for each cell."""
         items = self.config.cells
         return normal_codes(Purpose.PULSE, seed=self._seed, core=self._core, items=items, step=step) / NORMAL_ONE
-
-    def _stick(self) -> tuple[NDArray[np.bool_], Reals]:
-        """Stuck cells and their values in uS: the same that are stuck in :mod:`mho.macro_models.cells.programming`."""
-        stuck, n = self.device.stuck, self.config.cells
-        draw = {"seed": self._seed, "core": self._core, "items": n}
-        chosen = bits16(Purpose.STUCK, **draw) < round(stuck.fraction * 65536)
-        values = np.array(stuck.values_uS)
-        return chosen, values[bits16(Purpose.STUCK_VALUE, **draw).astype(np.int64) * len(values) >> 16]
 
     @property
     def g_uS(self) -> Reals:
@@ -163,9 +156,7 @@ class PulseArray:
         Log rates and slopes (three each), spread, logarithm of the weak factor, lower end, deviation of a verify read,
         two words of the key.
         """
-        law = self.law(widths)
-        values = (*law.log_rate, *law.slope, law.spread, law.log_weak, law.low, law.verify_sigma)
-        return [value & 0xFFFFFFFF for value in (*values, *philox_key(Purpose.PULSE, self._seed, self._core))]
+        return self.law(widths).words(philox_key(Purpose.PULSE, self._seed, self._core))
 
     def pulse(self, cells: Cells, polarity: Cells, amplitude: Cells, cycles: Cells) -> None:
         """One pulse for each of ``cells``, of shape (n,), no cell twice.
@@ -228,7 +219,14 @@ class PulseArray:
         self.verify_count[cells] += 1
         # Widths do not matter to a read.
         law = self.law((1,) * len(Polarity))
-        return law.read(self.g[cells], self._draw(cells, self.verify_count[cells], VERIFY_STEP))
+        return law.read(self.seen(cells), self._draw(cells, self.verify_count[cells], VERIFY_STEP))
+
+    def seen(self, cells: Cells) -> Cells:
+        """What verify reads of ``cells``, of shape (n,), find between their lines: as :attr:`g`, without noise."""
+        if not self.config.float_lines:
+            return self.g[cells]
+        grid = self.g.reshape(self.config.shape)
+        return np.array([sneak_paths(grid, *divmod(cell, grid.shape[1])) for cell in cells.tolist()], dtype=np.int64)
 
     def relax(self, write_pass: int = 0) -> None:
         """A wait between two passes. Its number does not matter: each cell relaxes since its own last pulse."""
@@ -324,6 +322,6 @@ class PulseArray:
         self._ahead.clear()
 
 
-def _read_only(values: NDArray[Any]) -> Reals:
+def _read_only(values: Array) -> Reals:
     values.flags.writeable = False
     return values

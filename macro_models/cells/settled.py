@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mho.macro_models.cells.programming import chip_code
+from mho.macro_models.cells.programming import CellDraws
 from mho.macro_models.devices.device import Device
-from mho.macro_models.integer.random import NORMAL_ONE, NORMAL_TABLE, Purpose, bits16, normal_blocks
+from mho.macro_models.integer.random import NORMAL_ONE, Purpose, normal_blocks
+from mho.macro_models.types import Flags, Integers, Integral, Reals
 
 RELAX_STEP = 9
 """Step of the draws of purpose ``PULSE`` that say where in the distribution of its relaxation a cell is."""
@@ -24,21 +24,21 @@ class SettledCells:
     cell that has settled in the band during the waits between passes stays there.
     """
 
-    left_uS: NDArray[np.float64]
+    left_uS: Reals
     """Conductance that the last pulse of each cell left (or, without pulses, where it was found), in uS."""
-    waits: NDArray[np.integer]
+    waits: Integral
     """Waits between passes since then."""
     wait_s: float
     """Duration of one of them, in seconds."""
-    pulses: NDArray[np.integer]
+    pulses: Integral
     """Pulses of each cell so far: part of the address of its draw."""
-    moves: NDArray[np.bool_]
+    moves: Flags
     """Cells that relax; the others (stuck, not formed, dead) keep what they have."""
     seed: int
     core: int
     """The rest of the address."""
 
-    def relaxed_uS(self, device: Device, time_s: float, temp_C: float = 25.0) -> NDArray[np.float64]:
+    def relaxed_uS(self, device: Device, time_s: float, temp_C: float = 25.0) -> Reals:
         """Conductances ``time_s`` seconds after the end of the last pass, in uS, of shape (cells,).
 
         A cell has changed as the device does in the time since the cell's last pulse, of which only waits count: a
@@ -52,7 +52,8 @@ class SettledCells:
             since = int(waits) * self.wait_s + time_s
             if since <= 0.0 or not chosen.size:
                 continue
-            settled = device.settled(self.left_uS[chosen], _SettledDraws(self.seed, self.core, chosen), since, temp_C)
+            draws = CellDraws(self.seed, self.core, (int(chosen.max()) + 1,), chosen)
+            settled = device.settled(self.left_uS[chosen], draws, since, temp_C)
             if settled is not None:
                 changed[chosen] = settled
                 continue
@@ -67,9 +68,7 @@ class SettledCells:
             )
         return changed
 
-    def later_uS(
-        self, g_uS: NDArray[np.float64], device: Device, time_s: float, temp_C: float = 25.0
-    ) -> NDArray[np.float64]:
+    def later_uS(self, g_uS: Reals, device: Device, time_s: float, temp_C: float = 25.0) -> Reals:
         """Conductances ``time_s`` seconds from now of cells that hold ``g_uS`` now, in uS, of shape (cells,).
 
         What happens from now on is added: relaxation during the waits is in ``g_uS``.
@@ -77,34 +76,15 @@ class SettledCells:
         change = self.relaxed_uS(device, time_s, temp_C) - self.relaxed_uS(device, 0.0, temp_C)
         return device.read_at(np.maximum(g_uS + change, 0.0), g_uS, temp_C)
 
-    def _place(self, cells: NDArray[np.int64], device: Device, since: float, temp_C: float) -> NDArray[np.integer]:
+    def _place(self, cells: Integers, device: Device, since: float, temp_C: float) -> Integral:
         """Where in the distribution of their change ``cells`` are."""
         return device.change_codes(
             since, temp_C, lambda k: self._draw(cells, LOST_STEP + k if k else RELAX_STEP),
-            lambda: chip_code(self.seed, 1),
+            lambda: CellDraws(self.seed, self.core, ()).chip(1),
         )
 
-    def _draw(self, cells: NDArray[np.int64], step: int = RELAX_STEP) -> NDArray[np.int64]:
+    def _draw(self, cells: Integers, step: int = RELAX_STEP) -> Integers:
         """Normal codes of ``cells``: eight pulses of a cell share a block."""
         number = self.pulses[cells].astype(np.int64)
         drawn = normal_blocks(Purpose.PULSE, seed=self.seed, core=self.core, block=cells, op_id=number >> 3, step=step)
         return drawn[np.arange(len(cells)), number & 7].astype(np.int64)
-
-
-@dataclass(frozen=True, eq=False)
-class _SettledDraws:
-    """Draws of some cells, each kept for the cell's life, see :class:`mho.macro_models.devices.memory.Draws`."""
-
-    seed: int
-    core: int
-    cells: NDArray[np.int64]
-
-    def uniform(self, purpose: Purpose, step: int = 0) -> NDArray[np.uint16]:
-        items = int(self.cells.max()) + 1
-        return bits16(purpose, seed=self.seed, core=self.core, items=items, step=step)[self.cells]
-
-    def normal(self, purpose: Purpose, step: int = 0) -> NDArray[np.int16]:
-        return NORMAL_TABLE.take(self.uniform(purpose, step), mode="clip")
-
-    def chip(self, which: int) -> int:
-        return chip_code(self.seed, which)

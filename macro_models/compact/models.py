@@ -188,10 +188,7 @@ MODELS: dict[str, type[Any]] = {
 def compact_model(name: str, **constants: float) -> CompactModel:
     """A compact model by its name, with constants other than its own.
 
-    Raises
-    ------
-    InputError
-        If there is no such model or constant, or a constant has not the sign of the model's.
+    Raises InputError if there is no such model or constant, or a constant has not the sign of the model's.
     """
     if name not in MODELS:
         near = nearest(name, MODELS)

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from mho.macro_models.devices.extrapolated import outside_of_law, outside_of_published
 from mho.macro_models.devices.grid import evaluate
@@ -25,6 +25,7 @@ from mho.macro_models.devices.sections.noise import ConverterNoise, ReadNoise, T
 from mho.macro_models.devices.sections.programming import Programming, Range, Relaxation, Stuck
 from mho.macro_models.devices.sections.pulse import PulseAgreement, PulseResponse
 from mho.macro_models.devices.sections.update import Update
+from mho.macro_models.types import Integral, Reals
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +87,7 @@ class Device:
         return self.law.temp_C if self.law.model else self.relaxation.temp_C
 
     def programmed(
-        self, target_uS: NDArray[np.float64], draws: Draws, time_s: float, temp_C: float, causes: frozenset[str]
+        self, target_uS: Reals, draws: Draws, time_s: float, temp_C: float, causes: frozenset[str]
     ) -> Drawn | None:
         """Cells ``time_s`` seconds after programming, with the causes "programming" and "relaxation" or without.
 
@@ -94,9 +95,7 @@ class Device:
         """
         return None
 
-    def settled(
-        self, g_uS: NDArray[np.float64], draws: Draws, time_s: float, temp_C: float
-    ) -> NDArray[np.float64] | None:
+    def settled(self, g_uS: Reals, draws: Draws, time_s: float, temp_C: float) -> Reals | None:
         """What cells that pulses left with ``g_uS`` are ``time_s`` > 0 seconds later, in uS; None as above."""
         return None
 
@@ -119,10 +118,10 @@ class Device:
         """Largest target in uS, None if the device takes any."""
         return self.range.g_max_uS if self.range.g_max_uS > 0.0 else None
 
-    def _relative(self, g_uS: ArrayLike) -> NDArray[np.float64]:
+    def _relative(self, g_uS: ArrayLike) -> Reals:
         return np.clip(np.asarray(g_uS, dtype=np.float64) / self.relaxation.g_ref_uS, 0.0, 1.0)
 
-    def window_uS(self, target_uS: ArrayLike) -> NDArray[np.float64]:
+    def window_uS(self, target_uS: ArrayLike) -> Reals:
         """Half width of the window within which write-verify leaves a cell, in uS.
 
         The acceptance window, but not wider than the standard deviation at the first known time: a cell that is seen
@@ -138,7 +137,7 @@ class Device:
             return accept
         return np.minimum(accept, evaluate(self.relaxation.sigma_uS[0], r))
 
-    def sigma_uS(self, target_uS: ArrayLike, time_s: float, temp_C: float = 25.0) -> NDArray[np.float64]:
+    def sigma_uS(self, target_uS: ArrayLike, time_s: float, temp_C: float = 25.0) -> Reals:
         """Standard deviation around the target before the clamp at 0 uS, programming and relaxation together, in uS."""
         left = self.window_uS(target_uS)
         if self.law.model:
@@ -151,12 +150,12 @@ class Device:
             variance = variance * (1.0 - lost) + apart**2 * lost / np.maximum(1.0 - lost, 1e-9)
         return np.sqrt(variance) * self.heat.read_factor(target_uS, temp_C)
 
-    def mean_uS(self, target_uS: ArrayLike, time_s: float, temp_C: float = 25.0) -> NDArray[np.float64]:
+    def mean_uS(self, target_uS: ArrayLike, time_s: float, temp_C: float = 25.0) -> Reals:
         """Mean of g - target before the clamp at 0 uS, in uS."""
         mean, factor = self._mean_uS(target_uS, time_s, temp_C), self.heat.read_factor(target_uS, temp_C)
         return mean * factor + np.asarray(target_uS) * (factor - 1.0)
 
-    def _mean_uS(self, target_uS: ArrayLike, time_s: float, temp_C: float) -> NDArray[np.float64]:
+    def _mean_uS(self, target_uS: ArrayLike, time_s: float, temp_C: float) -> Reals:
         """The same of cells that are read at the temperature of the law."""
         if not self.law.model:
             return np.zeros(np.shape(target_uS))
@@ -167,15 +166,12 @@ class Device:
         away = self.lost_uS - np.atleast_1d(np.asarray(target_uS, dtype=np.float64))
         return (mean * (1.0 - lost) + away * lost).reshape(np.shape(target_uS))
 
-    def lost_part(self, target_uS: ArrayLike, time_s: float, temp_C: float) -> NDArray[np.float64]:
+    def lost_part(self, target_uS: ArrayLike, time_s: float, temp_C: float) -> Reals:
         """Fraction of the cells of each target that are lost after ``time_s`` seconds, of shape (targets,)."""
         targets = np.atleast_1d(np.asarray(target_uS, dtype=np.float64)).ravel()
         return np.interp(targets, self.law.levels_uS, self._lost(time_s, temp_C))
 
-    def lose(
-        self, g_uS: NDArray[np.float64], target_uS: NDArray[np.float64], time_s: float, temp_C: float,
-        codes: Callable[[], NDArray[np.integer]],
-    ) -> NDArray[np.float64]:
+    def lose(self, g_uS: Reals, target_uS: Reals, time_s: float, temp_C: float, codes: Callable[[], Integral]) -> Reals:
         """Conductances with those of lost cells in their place (see :class:`Law`).
 
         ``codes`` gives a normal code for each cell, the same for its life; it is called only if cells can be lost.
@@ -195,14 +191,14 @@ class Device:
         """Conductance of lost cells, in uS."""
         return self.heat.lost_uS if self.heat.lost_s else self.law.lost_uS
 
-    def read_at(self, g_uS: NDArray[np.float64], target_uS: NDArray[np.float64], temp_C: float) -> NDArray[np.float64]:
+    def read_at(self, g_uS: Reals, target_uS: Reals, temp_C: float) -> Reals:
         """Conductances of cells that are read at ``temp_C``, from those at the temperature of the law, in uS."""
         return g_uS * self.heat.read_factor(target_uS, temp_C) if self.heat.reversible else g_uS
 
     def change_codes(
-        self, time_s: float, temp_C: float, codes: Callable[[int], NDArray[np.integer]], chip: Callable[[], int],
-        anew: Callable[[int], NDArray[np.integer]] | None = None,
-    ) -> NDArray[np.integer]:
+        self, time_s: float, temp_C: float, codes: Callable[[int], Integral], chip: Callable[[], int],
+        anew: Callable[[int], Integral] | None = None,
+    ) -> Integral:
         """Normal codes that say where in the distribution of its change each cell is after ``time_s`` seconds.
 
         ``codes(k)`` gives number k of each cell, ``chip()`` that of the chip, all kept for its life; ``anew(k)`` is
@@ -221,7 +217,7 @@ class Device:
             return time_s
         return time_s * self.temperature.factor(temp_C, self.law.temp_C)
 
-    def _lost(self, time_s: float, temp_C: float) -> NDArray[np.float64]:
+    def _lost(self, time_s: float, temp_C: float) -> Reals:
         if self.heat.lost_s:
             return self.heat.lost_at(time_s, temp_C)
         if self.heat.lost_eV > 0.0:
@@ -230,7 +226,7 @@ class Device:
             at = self._law_time(time_s, temp_C)
         return self.law.lost_at(at, self.programming.pulse_s)
 
-    def change_quantiles(self, time_s: float, temp_C: float) -> tuple[NDArray[np.float64], float]:
+    def change_quantiles(self, time_s: float, temp_C: float) -> tuple[Reals, float]:
         """What ``time_s`` seconds at ``temp_C`` add to programmed cells, and what they keep of the programming error.
 
         Quantiles in uS, of shape (levels, nodes of the law), and a share. For devices with a law only.
@@ -242,7 +238,7 @@ class Device:
         share = self.law.kept_at(time_s, self.programming.pulse_s)
         return (change * factor, share) if self.temperature.acts_on == "change" else (change, share)
 
-    def relaxation_uS(self, target_uS: ArrayLike, time_s: float, temp_C: float = 25.0) -> NDArray[np.float64]:
+    def relaxation_uS(self, target_uS: ArrayLike, time_s: float, temp_C: float = 25.0) -> Reals:
         """Standard deviation that relaxation adds to what programming left after ``time_s`` seconds, in uS.
 
         The published spread, interpolated linearly in the logarithm of time and held after the last time, less the
@@ -254,7 +250,7 @@ class Device:
             return node_moments(change)[1].reshape(np.shape(target_uS))
         return self.relaxed_uS(target_uS, time_s, self.window_uS(target_uS))
 
-    def relaxed_uS(self, target_uS: ArrayLike, time_s: float, window_uS: NDArray[np.float64]) -> NDArray[np.float64]:
+    def relaxed_uS(self, target_uS: ArrayLike, time_s: float, window_uS: Reals) -> Reals:
         """:meth:`relaxation_uS` of a device without a law, where :meth:`window_uS` of the targets is known."""
         data = self.relaxation
         r = self._relative(target_uS)
@@ -266,9 +262,7 @@ class Device:
             total = evaluate(before, r) * (1.0 - weight) + total * weight
         return np.sqrt(np.maximum(total**2 - window_uS**2 / 3.0, 0.0)) * growth
 
-    def read_noise_uS(
-        self, g_uS: ArrayLike, time_s: float = 0.0, origin_uS: ArrayLike | None = None
-    ) -> NDArray[np.float64]:
+    def read_noise_uS(self, g_uS: ArrayLike, time_s: float = 0.0, origin_uS: ArrayLike | None = None) -> Reals:
         """Standard deviation over cells of conductance ``g_uS`` in one conversion, of all kinds of noise, in uS.
 
         Arguments as of :meth:`normal_noise_uS`.
@@ -276,15 +270,11 @@ class Device:
         normal = self.normal_noise_uS(g_uS, time_s, origin_uS)
         return np.sqrt(normal**2 + self.telegraph.variance_uS2(g_uS)) if self.telegraph.acts else normal
 
-    def law_noise_uS(
-        self, g_uS: ArrayLike, time_s: float = 0.0, origin_uS: ArrayLike | None = None
-    ) -> NDArray[np.float64]:
+    def law_noise_uS(self, g_uS: ArrayLike, time_s: float = 0.0, origin_uS: ArrayLike | None = None) -> Reals:
         """The part of it that the law of the cells has itself, in uS: none, but of other laws."""
         return np.zeros(np.shape(g_uS))
 
-    def normal_noise_uS(
-        self, g_uS: ArrayLike, time_s: float = 0.0, origin_uS: ArrayLike | None = None
-    ) -> NDArray[np.float64]:
+    def normal_noise_uS(self, g_uS: ArrayLike, time_s: float = 0.0, origin_uS: ArrayLike | None = None) -> Reals:
         """The same without what traps of single cells do (:class:`Telegraph`): what is drawn as normal noise.
 
         ``time_s`` seconds after programming, which left the cell with ``origin_uS`` (None: not known). The second

@@ -4,7 +4,7 @@ import math
 from functools import cache
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from mho.macro_models.types import Reals
 
@@ -57,7 +57,7 @@ Polynomial = tuple[float, ...]
 """Coefficients of the powers of a relative conductance, lowest first."""
 
 
-def evaluate(polynomial: Polynomial, r: NDArray[np.float64]) -> NDArray[np.float64]:
+def evaluate(polynomial: Polynomial, r: Reals) -> Reals:
     """The polynomial at each ``r``, not below 0."""
     value = np.zeros_like(r, dtype=np.float64)
     for coefficient in reversed(polynomial):

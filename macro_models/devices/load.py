@@ -85,10 +85,7 @@ def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]
 def device_from_dict(tree: Mapping[str, Any], *, where: str = "device") -> Device:
     """Build a device from nested dicts as in its file, the inverse of :meth:`Device.to_dict`.
 
-    Raises
-    ------
-    InputError
-        As in :func:`load_device`; the sentence opens with ``where``.
+    Raises InputError as in :func:`load_device`; the sentence opens with ``where``.
     """
     content = TABLE.read(f"{where}: ", tree)
     del content["schema"]
@@ -113,7 +110,5 @@ def _find(name_or_path: str | os.PathLike[str]) -> Path:
     if text not in device_names():
         near = nearest(text, device_names())
         hint = f"; did you mean {near}?" if near else ""
-        raise InputError(
-            f"device must be one of {', '.join(device_names())} or a .toml file, not {shown(text)}{hint}"
-        )
+        raise InputError(f"device must be one of {', '.join(device_names())} or a .toml file, not {shown(text)}{hint}")
     return _FOLDER / f"{text}.toml"

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.macro_models.devices.grid import number_on_grid
 from mho.macro_models.integer.random import Purpose
+from mho.macro_models.types import Integral, Reals
 
 _ANEW_STEP, _STEPS = 1 << 17, 64
 """Steps of the draws of one programming: from the first on, so many for each."""
@@ -34,11 +34,11 @@ def anew_step(cycle: int) -> int:
 class Draws(Protocol):
     """Random numbers of the cells in question, by address: equal arguments give equal numbers, one for each cell."""
 
-    def uniform(self, purpose: Purpose, step: int = 0) -> NDArray[np.integer]:
+    def uniform(self, purpose: Purpose, step: int = 0) -> Integral:
         """Integers 0..65535."""
         ...
 
-    def normal(self, purpose: Purpose, step: int = 0) -> NDArray[np.integer]:
+    def normal(self, purpose: Purpose, step: int = 0) -> Integral:
         """Standard normal codes, in units of 1 / :data:`~mho.macro_models.integer.random.NORMAL_ONE`."""
         ...
 
@@ -51,9 +51,9 @@ class Draws(Protocol):
 class Drawn:
     """Cells as drawn, arrays of the shape of their targets."""
 
-    g_uS: NDArray[np.float64]
+    g_uS: Reals
     """Conductances, in uS."""
-    origin_uS: NDArray[np.float64] | None = None
+    origin_uS: Reals | None = None
     """What programming left each cell with, in uS, where read noise goes by it; None: it goes by ``g_uS``."""
 
 
@@ -62,7 +62,7 @@ MOST_WEIGHTS = 32
 
 _MOST = 18431  # just below 4.5 standard deviations, the end of the quantile functions
 
-Codes = NDArray[np.integer]
+Codes = Integral
 
 
 def between(first: Sequence[float], second: Sequence[float], weight: float) -> tuple[float, ...]:
@@ -81,7 +81,7 @@ def mixed(weights: Sequence[float], codes: Callable[[int], Codes]) -> Codes:
     """Normal codes of cells from independent ones: ``codes(k)`` of number k, of shape (cells,)."""
     if len(weights) == 1 and weights[0] == 1.0:
         return codes(0)
-    total: NDArray[np.float64] | None = None
+    total: Reals | None = None
     for k, weight in enumerate(weights):
         if weight != 0.0:
             part = codes(k).astype(np.float64) * weight

@@ -8,10 +8,11 @@ import math
 from functools import cache
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.special import erf, erfc
 
 from mho.macro_models.integer.random import NORMAL_ONE
+from mho.macro_models.types import Reals
 
 TOP = NORMAL_ONE // 2 * 9
 """The last node, 4.5, as a normal code; the first is its opposite."""
@@ -21,7 +22,7 @@ _NEWTON = 16
 _UNIFORM = 1.3489795003921634  # makes the median of |v| of a uniform v in -1.349..1.349 that of a standard normal
 
 
-def mixture_quantile(z: ArrayLike, tail: ArrayLike, ratio: ArrayLike) -> NDArray[np.float64]:
+def mixture_quantile(z: ArrayLike, tail: ArrayLike, ratio: ArrayLike) -> Reals:
     """Quantile, in units of the core's scale, of one side of a law, at the normal variable ``z`` >= 0.
 
     A fraction ``tail`` of the cells is normal with ``ratio`` >= 1 times the scale of the others. With ``ratio`` 0 the
@@ -40,7 +41,7 @@ def mixture_quantile(z: ArrayLike, tail: ArrayLike, ratio: ArrayLike) -> NDArray
     return bounded
 
 
-def _solve(z: NDArray[np.float64], part: NDArray[np.float64], wide: NDArray[np.float64]) -> NDArray[np.float64]:
+def _solve(z: Reals, part: Reals, wide: Reals) -> Reals:
     """Where ``(1 - part) erfc(y / sqrt 2) + part erfc(y / (wide sqrt 2))`` is ``erfc(z / sqrt 2)``, by Newton's method.
 
     The root lies between z and ``wide * z``; a step that would leave what is left of this interval halves it instead.
@@ -60,13 +61,13 @@ def _solve(z: NDArray[np.float64], part: NDArray[np.float64], wide: NDArray[np.f
     return y
 
 
-def node_z(nodes: int) -> NDArray[np.float64]:
+def node_z(nodes: int) -> Reals:
     """The standard normal variable at the nodes, of shape (nodes,)."""
     return np.arange(nodes, dtype=np.float64) * (9.0 / (nodes - 1)) - 4.5
 
 
 @cache
-def _node_weights(nodes: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _node_weights(nodes: int) -> tuple[Reals, Reals]:
     """Mean of each node's hat over the standard normal variable, and of the product of two hats."""
     z = np.linspace(-4.5, 4.5, 36 * 64 + 1)
     density = np.exp(-0.5 * z * z)
@@ -75,7 +76,7 @@ def _node_weights(nodes: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]
     return density @ hats, hats.T @ (density[:, None] * hats)
 
 
-def node_moments(quantiles: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def node_moments(quantiles: Reals) -> tuple[Reals, Reals]:
     """Mean and standard deviation of quantile functions given at the nodes, of shape (..., nodes)."""
     weight, product = _node_weights(quantiles.shape[-1])
     mean = quantiles @ weight
@@ -84,14 +85,14 @@ def node_moments(quantiles: NDArray[np.float64]) -> tuple[NDArray[np.float64], N
 
 
 def two_sided(
-    shift: NDArray[np.float64],
-    low: NDArray[np.float64],
-    high: NDArray[np.float64],
-    low_tail: NDArray[np.float64],
-    high_tail: NDArray[np.float64],
-    low_ratio: NDArray[np.float64],
-    high_ratio: NDArray[np.float64],
-) -> NDArray[np.float64]:
+    shift: Reals,
+    low: Reals,
+    high: Reals,
+    low_tail: Reals,
+    high_tail: Reals,
+    low_ratio: Reals,
+    high_ratio: Reals,
+) -> Reals:
     """Quantiles at the nodes of parametric laws, from what :class:`Law` holds, each of shape (..., 1)."""
     z, middle = node_z(NODES[0]), NODES[0] // 2
     below = -low * mixture_quantile(-z[:middle], low_tail, low_ratio)
@@ -99,7 +100,7 @@ def two_sided(
     return shift + np.concatenate([below, above], axis=-1)
 
 
-def outwards(quantiles: NDArray[np.float64]) -> NDArray[np.float64]:
+def outwards(quantiles: Reals) -> Reals:
     """Quantiles at the nodes, each no nearer to the median than those between: unchanged if they do not cross."""
     middle = quantiles.shape[-1] // 2
     below = np.minimum.accumulate(quantiles[..., middle::-1], axis=-1)[..., ::-1]

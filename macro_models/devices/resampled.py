@@ -11,13 +11,12 @@ from mho.macro_models.devices.quantiles import node_moments
 from mho.macro_models.devices.sections.fit import small_sample, upwards
 from mho.macro_models.devices.sections.heat import Temperature
 from mho.macro_models.devices.sections.law import Law
-from mho.macro_models.types import Reals
+from mho.macro_models.types import Reals, Rows
 
 _MOST_SPREAD = 1.0  # of the logarithm of a deviation: how far a level with hardly a cell may move
 _LEAST_PART = 0.04  # of its variance that a change keeps in a device drawn anew
 _LARGEST_EV = 10.0
 
-Rows = tuple[tuple[float, ...], ...]
 
 
 class _Draws:

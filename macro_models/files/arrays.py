@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.macro_models.files.reading import FileKind, open_file
+from mho.macro_models.types import Array
 
 _MAGIC = b"\x93NUMPY"
 _TYPE = r"""["'][<>|=]?[?biufcSUOVmM]\d{0,6}["']"""
@@ -26,10 +26,7 @@ Check = Callable[[np.dtype[Any], tuple[int, ...]], None]
 def _header(stream: BinaryIO) -> tuple[np.dtype[Any], tuple[int, ...], str, int]:
     """Type, shape, order (C or F) of the array that follows, and the bytes that the header has.
 
-    Raises
-    ------
-    ValueError
-        If it is no header of an array of numbers, truth values or text: with a reason.
+    Raises ValueError if it is no header of an array of numbers, truth values or text: with a reason.
     """
     start = stream.read(8)
     wide = 4 if start[6:7] in (b"\x02", b"\x03") else 2
@@ -52,13 +49,10 @@ def _header(stream: BinaryIO) -> tuple[np.dtype[Any], tuple[int, ...], str, int]
     return dtype, shape, "F" if fields["fortran_order"] == "True" else "C", 8 + wide + size
 
 
-def read_array(stream: BinaryIO, size: int, check: Check | None = None) -> NDArray[Any]:
+def read_array(stream: BinaryIO, size: int, check: Check | None = None) -> Array:
     """The array of a stream that has ``size`` bytes; ``check`` may refuse its type and shape before it is read.
 
-    Raises
-    ------
-    ValueError
-        If it is none, or has more or fewer bytes than its header says: nothing is allocated then.
+    Raises ValueError if it is none, or has more or fewer bytes than its header says: nothing is allocated then.
     """
     dtype, shape, order, start = _header(stream)
     if check is not None:
@@ -79,7 +73,7 @@ def read_array(stream: BinaryIO, size: int, check: Check | None = None) -> NDArr
     return flat.reshape(shape, order=order)  # type: ignore[call-overload]
 
 
-def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, check: Check | None = None) -> NDArray[Any]:
+def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, check: Check | None = None) -> Array:
     """The array of a member of an archive; see :func:`read_array`. No more than its size as declared is unpacked."""
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise ValueError(f"{info.filename} is packed in another way than by deflate")
@@ -114,7 +108,7 @@ class ArrayFile:
         with open_file(path, kind) as (stream, size):
             yield cls(path, kind, stream, size)
 
-    def read(self, name: str | None = None) -> NDArray[Any]:
+    def read(self, name: str | None = None) -> Array:
         """The array, or the one of an ``.npz`` with this name."""
         if self._zip is None:
             return read_array(self._stream, self._size)

@@ -72,10 +72,8 @@ def reading(path: str | Path, kind: FileKind) -> Iterator[None]:
 def open_file(path: str | Path, kind: FileKind) -> Iterator[tuple[BinaryIO, int]]:
     """A file to read from, and its size; what is raised meanwhile becomes a sentence, see :func:`reading`.
 
-    Raises
-    ------
-    InputError
-        If it cannot be opened, is a pipe, a device or the like, which could go on for ever, or has too many bytes.
+    Raises InputError if it cannot be opened, is a pipe, a device or the like, which could go on for ever, or has too
+    many bytes.
     """
     with reading(path, kind):
         # Opening a pipe that nobody writes to would wait for a writer.
@@ -139,10 +137,7 @@ _DOTTED = re.compile(r"""(?<![\w"'-])(?:[\w"'-]++[ \t]*+\.[ \t]*+){16}""")
 def parse_toml(text: str, name: str) -> dict[str, Any]:
     """Parse ``text`` of the file ``name``.
 
-    Raises
-    ------
-    InputError
-        With file and line, if it is not TOML, or is nested deeper than any description is.
+    Raises InputError with file and line, if it is not TOML, or is nested deeper than any description is.
     """
     try:
         if _DOTTED.search(text):
@@ -207,10 +202,7 @@ def read_toml(path: Path, kind: FileKind) -> tuple[str, dict[str, Any]]:
 def extending(path: Path, earlier: tuple[Path, ...]) -> tuple[Path, ...]:
     """The files of a chain of ``extends``, with ``path``, which could be read.
 
-    Raises
-    ------
-    InputError
-        If the chain comes back to itself, or is too long.
+    Raises InputError if the chain comes back to itself, or is too long.
     """
     longer = (*earlier, Path(os.path.realpath(path)))
     if longer[-1] in earlier or len(longer) > _DEEPEST:

@@ -1,13 +1,15 @@
 """What a file may hold, as data: names, types, ranges and shapes are checked at one place, before anything is used.
 
 Every specification has ``read(where, value)``, which returns the value as it is kept, or raises an
-:class:`~mho.macro_models.errors.InputError` that opens with ``where``, the file and the dotted field.
+:class:`~mho.macro_models.errors.InputError` that opens with ``where``, the file and the dotted field. Types of
+what JSON holds are such specifications, too (:func:`spec_of`).
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from types import NoneType, UnionType
+from typing import Any, NotRequired, Protocol, get_args, get_origin, get_type_hints, is_typeddict
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -240,3 +242,33 @@ def shown(value: object) -> str:
     else:
         text = "a table" if isinstance(value, Mapping) else "nothing" if value is None else str(value)[:100]
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+_PLAIN: dict[object, Spec] = {
+    float: Number(-1e300, 1e300), int: Whole(-(2**63), 2**63), str: TEXT, bool: FLAG, object: Type(object, "anything"),
+}
+
+
+def spec_of(kind: Any) -> Spec:
+    """What a value of a type may be: finite numbers, whole numbers of 64 bits, and tables that may have further keys.
+
+    ``kind`` is a ``TypedDict``, a list or sequence, a pair, a mapping by names, a number, text, a truth value,
+    ``object`` for anything, or one of these or None.
+    """
+    if kind in _PLAIN:
+        return _PLAIN[kind]
+    if is_typeddict(kind):
+        hints = get_type_hints(kind, include_extras=True)
+        return Table({name: spec_of(hint) for name, hint in hints.items()}, rest=True)
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin is NotRequired:
+        return Optional(spec_of(arguments[0]))
+    if origin is UnionType:
+        return Nullable(spec_of(next(part for part in arguments if part is not NoneType)))
+    if origin is tuple:
+        return ListOf(spec_of(arguments[0]), len(arguments), len(arguments))
+    if origin in (list, Sequence):
+        return ListOf(spec_of(arguments[0]))
+    if origin in (dict, Mapping):
+        return JSON if arguments[1] is object else TableOf(spec_of(arguments[1]))
+    raise TypeError(f"no file holds {kind}")

@@ -1,8 +1,8 @@
 """What comes from others and goes into scripts and commands of other tools: names that none reads as more than that.
 
-Scripts of Yosys, OpenSTA, Tcl and the like have rules of quoting that differ, and some have none. So nothing is quoted,
-Scripts of Yosys, OpenSTA, Tcl and the like have rules of quoting that differ, or none. So nothing is quoted,
-the tool runs, and which has a plain path (:func:`plain_folder`) where the tool makes absolute ones of them.
+Scripts of Yosys, OpenSTA, Tcl and the like have rules of quoting that differ, and some have none. So nothing is quoted
+but for Make: names are checked against :data:`NAME`, and files have names of ours (:func:`plain_file`) in a folder
+where the tool runs, and which has a plain path (:func:`plain_folder`) where the tool makes absolute ones of them.
 """
 
 import re
@@ -22,10 +22,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9_./+-]+")
 def script_name(name: str, where: str) -> str:
     """The name, if it is one; ``where`` begins the sentence, as in ``cells.lib: the name of a cell``.
 
-    Raises
-    ------
-    InputError
-        If it is none.
+    Raises InputError if it is none.
     """
     if re.fullmatch(NAME, name) is None:
         raise InputError(f"{where} must be of letters, digits and _, not {name[:60]!r}")
@@ -50,10 +47,7 @@ def is_plain(path: Path) -> bool:
 def plain_folder(*first: Path) -> Path:
     """The first of some folders, and of those of the system for temporary files, whose path is plain.
 
-    Raises
-    ------
-    ToolError
-        If there is none.
+    Raises ToolError if there is none.
     """
     places: Iterable[Path] = (*first, Path(tempfile.gettempdir()), *map(Path, ("/tmp", "/var/tmp", "/dev/shm")))
     folder = next((place for place in places if is_plain(place.absolute()) and place.is_dir()), None)

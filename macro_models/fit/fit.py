@@ -13,7 +13,8 @@ from mho.macro_models.devices.sections.law import Law
 from mho.macro_models.devices.sections.noise import ConverterNoise, ReadNoise, Telegraph
 from mho.macro_models.devices.sections.programming import Programming, Range
 from mho.macro_models.errors import InputError
-from mho.macro_models.fit.heat import fit_heat, reference_temperature, usual_reading
+from mho.macro_models.fit.heat.cases import reference_temperature, usual_reading
+from mho.macro_models.fit.heat.fit import fit_heat
 from mho.macro_models.fit.law.between import with_levels_between
 from mho.macro_models.fit.law.components import kept_again
 from mho.macro_models.fit.law.errors import law_errors
@@ -24,8 +25,8 @@ from mho.macro_models.fit.reads.noise import fit_read_noise, without_noise
 from mho.macro_models.fit.record import record
 from mho.macro_models.fit.rows.law_rows import LawRows
 from mho.macro_models.fit.rows.row import ParametricRow, Row
+from mho.macro_models.fit.tables.censored import stuck_section
 from mho.macro_models.fit.tables.measurements import Measurements
-from mho.macro_models.fit.tables.stuck import stuck_section
 
 MODELS = ("auto", "parametric", "empirical")
 _PULSE_S = 1e-6
@@ -49,7 +50,7 @@ def fit_device(
     Parameters
     ----------
     data
-        See :func:`read_measurements`.
+        See :func:`read_data`.
     model
         ``"parametric"``: each side of the median is a normal core with a tail; ``"empirical"``: quantiles as measured;
         ``"auto"``: parametric, unless there are cells of two kinds at some time and target.
@@ -82,7 +83,7 @@ def fit_device(
     model, humps = _chosen_model(chosen, model)
     doubts += humps
     job = LawRows(chosen, model)
-    law = _law(job, chosen, reference, progress, source or f"{data.path.name}")
+    law = _law(job, reference, progress, source or f"{data.path.name}")
     device = Device(
         name=name, description=description or f"{model} fit of {data.path.name}",
         range=target_range(chosen, g_min_uS, g_max_uS), programming=Programming(pulse_s=_PULSE_S, source=_PULSE_SOURCE),
@@ -109,9 +110,7 @@ def _chosen_model(data: Measurements, model: str) -> tuple[str, list[str]]:
     return ("empirical" if model == "auto" else model), [f"{humps}: {consequence}"]
 
 
-def _law(
-    job: LawRows, data: Measurements, temp_C: float, progress: Callable[[int, int], None] | None, source: str
-) -> Law:
+def _law(job: LawRows, temp_C: float, progress: Callable[[int, int], None] | None, source: str) -> Law:
     """The law over level and time, and how cells keep their places in it."""
     rows, shares, times = job.fit(progress)
     of_dies = job.shares("die")

@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.macro_models.devices.device import Device
 from mho.macro_models.devices.sections.fit import Fit
@@ -25,7 +24,7 @@ from mho.macro_models.fit.law.doubts import (
 from mho.macro_models.fit.law.statistics import even_codes, rounded, summarise
 from mho.macro_models.fit.rows.law_rows import DRAWS, LawRows
 from mho.macro_models.fit.tables.measurements import Measurements
-from mho.macro_models.types import Reals
+from mho.macro_models.types import Integers, Reals, Rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +43,7 @@ class Compared:
 
 
 def compared(
-    chosen: Measurements, level: NDArray[np.int64], levels_uS: Reals, times_s: Iterable[tuple[int, float]],
+    chosen: Measurements, level: Integers, levels_uS: Reals, times_s: Iterable[tuple[int, float]],
     draw: Callable[[Reals, float], Reals], *about: Callable[[Beside], str],
 ) -> Compared:
     """A device beside the readings at times, given by their index and in seconds.
@@ -78,7 +77,7 @@ def fit_section(data: Measurements, levels_uS: Reals, beside: Compared, **more: 
         for key, name in (("mean_uS", "mean"), ("std_uS", "std"), ("beyond", "beyond"))
     }
 
-    def by_level(values: Iterable[Reals]) -> tuple[tuple[float, ...], ...]:
+    def by_level(values: Iterable[Reals]) -> Rows:
         return tuple(tuple(round(float(v), 5) for v in row) for row in values)
 
     dropped = "; ".join(f"{count} {what}" for what, count in data.dropped.items())

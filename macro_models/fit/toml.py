@@ -73,10 +73,7 @@ _KINDS = {
 def device_toml(device: Device) -> str:
     """The text of the file of a device.
 
-    Raises
-    ------
-    InputError
-        If no file can hold the device, with what is out of its range.
+    Raises InputError if no file can hold the device, with what is out of its range.
     """
     tree = device.to_dict()
     lines = [

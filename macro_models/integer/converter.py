@@ -7,14 +7,12 @@ decoded value, for n decrements that did not flip the sign; 0 stands for a line 
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, Converter, MvmOperation
+from mho.macro_models.types import Flags, Integers, Integral
 
 
-def count_decrements(
-    a: NDArray[np.integer], s_pos: NDArray[np.integer], s_neg: NDArray[np.integer], cap: int
-) -> NDArray[np.int64]:
+def count_decrements(a: Integral, s_pos: Integral, s_neg: Integral, cap: int) -> Integers:
     """Decrements that do not flip the sign, at most ``cap``.
 
     ``a`` has shape (..., lines) and is odd; steps have shape (lines,), are even and positive. Since odd is never a
@@ -24,9 +22,7 @@ def count_decrements(
     return np.minimum(np.abs(a) // step, cap).astype(np.int64)
 
 
-def search_binary(
-    a: NDArray[np.integer], s_pos: NDArray[np.integer], s_neg: NDArray[np.integer], bits: int
-) -> NDArray[np.int64]:
+def search_binary(a: Integral, s_pos: Integral, s_neg: Integral, bits: int) -> Integers:
     """Magnitude found by a non-restoring binary search of ``bits`` decrements, most significant first.
 
     Each decrement is against the sign of the charge as it is then, so for ``s_pos != s_neg`` the result differs from
@@ -43,9 +39,7 @@ def search_binary(
     return magnitude
 
 
-def decode(
-    negative: NDArray[np.bool_], n: NDArray[np.integer], enabled: NDArray[np.bool_], relu: bool
-) -> NDArray[np.int64]:
+def decode(negative: Flags, n: Integral, enabled: Flags, relu: bool) -> Integers:
     """Codes of one conversion in half steps (see the module) from signs and counts."""
     magnitude = 2 * n.astype(np.int64) + 1
     code = np.where(negative, 0 if relu else -magnitude, magnitude)
@@ -54,11 +48,11 @@ def decode(
 
 def convert(
     op: MvmOperation,
-    a: NDArray[np.integer],
-    s_pos: NDArray[np.integer],
-    s_neg: NDArray[np.integer],
-    enabled: NDArray[np.bool_],
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    a: Integral,
+    s_pos: Integral,
+    s_neg: Integral,
+    enabled: Flags,
+) -> tuple[Integers, Integers]:
     """One conversion of all lines.
 
     ``a`` has shape (..., lines). Returns the codes, of the same shape, and the decrements that the converter made,
@@ -71,9 +65,7 @@ def convert(
     return decode(a < 0, n, enabled, op.relu), steps_taken(op, a < 0, n, enabled)
 
 
-def steps_taken(
-    op: MvmOperation, negative: NDArray[np.bool_], n: NDArray[np.integer], enabled: NDArray[np.bool_]
-) -> NDArray[np.int64]:
+def steps_taken(op: MvmOperation, negative: Flags, n: Integral, enabled: Flags) -> Integers:
     """Decrements that the converter makes: a line that counted ``n`` flips at decrement ``n + 1``."""
     lead = n.shape[:-1]
     if op.converter is Converter.BINARY:
@@ -84,6 +76,6 @@ def steps_taken(
     return np.minimum(np.where(waits, n + 1, 0).max(axis=-1, initial=0), op.max_steps).astype(np.int64)
 
 
-def combine_segments(high: NDArray[np.integer], low: NDArray[np.integer]) -> NDArray[np.integer]:
+def combine_segments(high: Integral, low: Integral) -> Integral:
     """Codes of a two-segment operation, ``16 * high + low``."""
     return (high << LSB_SEGMENT_BITS) + low

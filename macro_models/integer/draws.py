@@ -9,9 +9,9 @@ b[t] = b[t-127] ^ b[t-63]. Element i of the operation has the bits 16 i to 16 i 
 from enum import IntEnum
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.macro_models.integer.random import Purpose, philox_key
+from mho.macro_models.types import Integers, Integral
 
 DRAW_WORDS, DRAW_ROUNDS, DRAW_CONSTANT, DRAW_TURNS = 4, 24, 0x9E3779B9, (8, 7)
 """Words that are mixed, how often, with what, by how much they are rotated."""
@@ -39,9 +39,7 @@ def draw_key(seed: int, core: int) -> int:
     return low | high << 32
 
 
-def draws(
-    key: int, image: int | NDArray[np.integer], number: int | NDArray[np.integer], elements: int, law: int
-) -> NDArray[np.int64]:
+def draws(key: int, image: int | Integral, number: int | Integral, elements: int, law: int) -> Integers:
     """Numbers of an operation, shape (elements,); of several images (images, elements).
 
     Parameters
@@ -72,5 +70,5 @@ def draws(
     return bits.view("<i2").astype(np.int64)
 
 
-def _rotated(word: NDArray[np.int64], turns: int) -> NDArray[np.int64]:
+def _rotated(word: Integers, turns: int) -> Integers:
     return (word << turns | word >> 32 - turns) & _WORD

@@ -9,9 +9,9 @@ from enum import IntEnum
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.macro_models.errors import InputError, check_whole
+from mho.macro_models.types import Flags
 
 MAX_BITS = 8
 """Widest input and output of one operation, in bits."""
@@ -51,11 +51,8 @@ class Converter(IntEnum):
 class MvmOperation:
     """Static parameters of one matrix-vector product, the same for every vector of a batch.
 
-    Raises
-    ------
-    InputError
-        If a value is out of range, or if ReLU is asked for inputs of two segments (each segment is
-        converted on its own, so that a sign is known only after both).
+    Raises InputError if a value is out of range, or if ReLU is asked for inputs of two segments (each segment is
+    converted on its own, so that a sign is known only after both).
     """
 
     direction: Direction = Direction.FORWARD
@@ -129,10 +126,7 @@ class MvmOperation:
 class ForwardOperation(MvmOperation):
     """Of a kind of core whose products go forward, whose converters count, and whose duration does not depend on data.
 
-    Raises
-    ------
-    InputError
-        If a value is out of range.
+    Raises InputError if a value is out of range.
     """
 
     early_stop: bool = False
@@ -156,21 +150,17 @@ MASK_SLOTS = 8
 class Masks:
     """The masks of a core, as boolean arrays; an operation selects one of eight word-line and one of eight line masks.
 
-    A single mask of shape (lines,) given for ``wl`` or ``lines`` fills all its slots.
-
-    Raises
-    ------
-    InputError
-        If a shape is wrong.
+    A single mask of shape (lines,) given for ``wl`` or ``lines`` fills all its slots. Raises InputError if a shape is
+    wrong.
     """
 
-    wl: NDArray[np.bool_]
+    wl: Flags
     """Word lines that are on, of shape (8, driven lines)."""
-    lines: NDArray[np.bool_]
+    lines: Flags
     """Converted lines that are enabled, of shape (8, converted lines)."""
-    bl_skip: NDArray[np.bool_]
+    bl_skip: Flags
     """Dead bit lines, of shape (driven lines,)."""
-    sl_skip: NDArray[np.bool_]
+    sl_skip: Flags
     """Dead source lines, of shape (converted lines,); as many as bit lines where products go both ways."""
 
     def __post_init__(self) -> None:
@@ -190,24 +180,24 @@ class Masks:
         driven, outputs = (np.ones(count, dtype=bool) for count in (lines, lines if converted is None else converted))
         return cls(driven, outputs, ~driven, ~outputs)
 
-    def without(self, driven: NDArray[np.bool_], converted: NDArray[np.bool_]) -> "Masks":
+    def without(self, driven: Flags, converted: Flags) -> "Masks":
         """These, with more lines that are dead."""
         return Masks(self.wl, self.lines, self.bl_skip | driven, self.sl_skip | converted)
 
     @property
-    def rows(self) -> NDArray[np.bool_]:
+    def rows(self) -> Flags:
         """All eighteen masks in the order of the core's registers, of shape (18, lines); of a square array."""
         return np.concatenate([self.wl, self.lines, self.bl_skip[None], self.sl_skip[None]])
 
-    def word_lines(self, op: MvmOperation) -> NDArray[np.bool_]:
+    def word_lines(self, op: MvmOperation) -> Flags:
         """Word lines that are on in an operation."""
         return self.wl[op.wl_select] & ~self.bl_skip
 
-    def driven(self, op: MvmOperation) -> NDArray[np.bool_]:
+    def driven(self, op: MvmOperation) -> Flags:
         """Driven lines that take an input; the others are driven with 0."""
         return self.word_lines(op) if op.direction is Direction.FORWARD else ~self.sl_skip
 
-    def enabled(self, op: MvmOperation) -> NDArray[np.bool_]:
+    def enabled(self, op: MvmOperation) -> Flags:
         """Lines that an operation converts; the others give 0 and early stop does not wait for them."""
         if op.direction is Direction.FORWARD:
             return self.lines[op.line_select] & ~self.sl_skip

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mho.macro_models.types import Integers
+from mho.macro_models.types import Flags, Integers
 
 AMPLITUDE_BITS = 8
 """Width of the code of a pulse's amplitude."""
@@ -139,7 +138,7 @@ class PulseLaw:
         """How far amplitudes are above thresholds; a pulse acts where that is at least 0."""
         return (amplitude << THRESHOLD_BITS) - threshold
 
-    def step(self, polarity: Integers, over: Integers, z: Integers, weak: NDArray[np.bool_]) -> Integers:
+    def step(self, polarity: Integers, over: Integers, z: Integers, weak: Flags) -> Integers:
         """Index into :data:`MOVED` for pulses ``over`` the threshold, with the normal codes ``z``."""
         slope, rate = np.array(self.slope), np.array(self.log_rate)
         log = rate[polarity] + (over * slope[polarity] >> THRESHOLD_BITS) + (z * self.spread >> DRAW_BITS)

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.random import Purpose, philox4x32, philox_key
+from mho.macro_models.types import Array, Integers
 
 ROUND_CONSTANT = 0x9E3779B9
 """2**32 by the golden ratio: an addition that keeps a hash of xorshifts from being linear."""
@@ -60,7 +61,7 @@ def xorshift(x: Any) -> Any:
     return x
 
 
-def seeds(key: int, op_id: ArrayLike) -> NDArray[np.int64]:
+def seeds(key: int, op_id: ArrayLike) -> Integers:
     """Registers at line 0 of conversions, of the shape of ``op_id``; never 0."""
     ids = np.asarray(op_id, dtype=np.uint64)
     low, high = ((ids >> np.uint64(shift) & np.uint64(0xFFFFFFFF)).astype(np.int64) for shift in (0, 32))
@@ -89,7 +90,7 @@ def _leaps(items: int) -> NDArray[np.uint32]:
     return table
 
 
-def deviates(state: NDArray[np.int64], items: int) -> NDArray[np.int16]:
+def deviates(state: Integers, items: int) -> NDArray[np.int16]:
     """Deviates of ``items`` lines from registers of shape (...): odd, of shape (..., items)."""
     low, *higher = (part[state >> 8 * byte & 0xFF] for byte, part in enumerate(_leaps(items)))
     for part in higher:
@@ -116,10 +117,7 @@ class ShiftRegister:
     def of(cls, sigma: float, *, g_bits: int, seed: int, core: int) -> "ShiftRegister":
         """From the deviation of a cell in codes, and the core of a chip.
 
-        Raises
-        ------
-        InputError
-            If the deviation is more than 7 % of the range of a cell.
+        Raises InputError if the deviation is more than 7 % of the range of a cell.
         """
         step = round(sigma / 2**g_bits * _STEP_ONE)
         if not 0 <= step < 2**STEP_BITS:
@@ -135,13 +133,13 @@ class ShiftRegister:
         """Deviates of conversions, of shape ``np.shape(op_id) + (items,)``."""
         return deviates(seeds(self.key, op_id), items)
 
-    def amplitude(self, square: NDArray[Any]) -> NDArray[np.int64]:
+    def amplitude(self, square: Array) -> Integers:
         """What multiplies the deviates of a conversion, from the sum of its squared inputs, at most 2**16 - 1."""
         # The root of an integer below 2**52 is exact where it is whole, and never rounded up to the next one.
         root = np.sqrt(np.asarray(square, dtype=np.float64) * 2.0**8).astype(np.int64)
         return self.step * root >> AMPLITUDE_SHIFT
 
-    def noise(self, square: NDArray[Any], deviate: NDArray[np.int16]) -> NDArray[np.int64]:
+    def noise(self, square: Array, deviate: NDArray[np.int16]) -> Integers:
         """Noise in units of the accumulator; the arguments broadcast."""
         shift = NOISE_SHIFT - self.g_bits
         return self.amplitude(square) * deviate + (1 << shift - 1) >> shift

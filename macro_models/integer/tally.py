@@ -3,8 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.macro_models.types import Integers
 
-def tally(codes: NDArray[np.int16], top: int) -> NDArray[np.int64]:
+
+def tally(codes: NDArray[np.int16], top: int) -> Integers:
     """How often each code from -``top`` to ``top`` is in ``codes``, (vectors, columns): (2 * top + 1,).
 
     Those beyond count as the ends.

@@ -8,11 +8,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.macro_models.integer.vector import PAD
-
-Index = NDArray[np.int32]
+from mho.macro_models.types import Flags, Indices, Integers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +35,7 @@ class Axis:
     before: int = 0
     positions: int = 1
 
-    def coordinates(self) -> NDArray[np.int64]:
+    def coordinates(self) -> Integers:
         """Coordinates that the window takes, (positions, kernel), outside of the dimension those of padding."""
         return np.arange(self.positions)[:, None] * self.stride + np.arange(self.kernel) * self.dilation - self.before
 
@@ -61,11 +59,11 @@ class Window:
         """Positions and rows."""
         return math.prod(a.positions for a in self.axes), self.channels * math.prod(a.kernel for a in self.axes)
 
-    def gives(self, patches: Index) -> bool:
+    def gives(self, patches: Indices) -> bool:
         """Whether this is the geometry of an index array of shape (positions, rows)."""
         return self.shape == patches.shape and np.array_equal(self.indices(), patches)
 
-    def indices(self) -> Index:
+    def indices(self) -> Indices:
         """Elements that each row takes at each position, (positions, rows), :data:`PAD` outside of the image.
 
         Positions and elements of the kernel are in the order of the axes, the last fastest; rows begin with channels.
@@ -85,7 +83,7 @@ class Window:
 
 
 def recover(
-    patches: Index, channels: int, positions: Sequence[int], kernel: Sequence[int], stride: Sequence[int],
+    patches: Indices, channels: int, positions: Sequence[int], kernel: Sequence[int], stride: Sequence[int],
     dilation: Sequence[int], groups: int = 1,
 ) -> Window | None:
     """The window that gives an index array of shape (positions, rows), or None if there is none.
@@ -122,7 +120,7 @@ def recover(
     return window if window.gives(patches) else None
 
 
-def _step(grid: NDArray[np.int64], real: NDArray[np.bool_], axis: int) -> int | None:
+def _step(grid: Integers, real: Flags, axis: int) -> int | None:
     """How far apart neighbours along an axis are, None where there are none."""
     low, high = (np.take(real, range(a, b), axis=axis) for a, b in ((0, real.shape[axis] - 1), (1, real.shape[axis])))
     both = low & high

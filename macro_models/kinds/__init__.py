@@ -4,13 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from mho.macro_models.devices.device import Device
 from mho.macro_models.errors import InputError, argument
 from mho.macro_models.macro import MacroConfig, MacroModel, PinLevelMacro
 from mho.macro_models.registry import discovered, module_of
+from mho.macro_models.types import Flags
 
 __all__ = ["Family", "family", "kind_names", "model_from_state", "pin_level_macro"]
 
@@ -27,7 +25,7 @@ class Family:
     """Makes the body behind the pins of a programmed core; None where a kind has none."""
     compensations: tuple[str, ...] = ("none",)
     """How drift can be compensated, ``"none"`` first; the last of them is what is done if nobody says."""
-    compensate: Callable[[Any, Any, Any, str, NDArray[np.bool_]], None] | None = None
+    compensate: Callable[[Any, Any, Any, str, Flags], None] | None = None
     """``(core now, the same core when it was programmed, one without any error, how, rows of weights that it uses)``:
     sets the registers of the core as its own command does; None where ``"none"`` is all."""
 
@@ -40,10 +38,7 @@ class Family:
     def compensation(self, how: str | None) -> str:
         """How drift is compensated if ``how`` is asked for.
 
-        Raises
-        ------
-        InputError
-            If cores of this kind cannot do that.
+        Raises InputError if cores of this kind cannot do that.
         """
         chosen = self.compensations[-1] if how is None else how
         if chosen not in self.compensations:
@@ -62,10 +57,7 @@ def kind_names() -> tuple[str, ...]:
 def family(kind: str) -> Family:
     """The family of a kind.
 
-    Raises
-    ------
-    InputError
-        If there is none of this name.
+    Raises InputError if there is none of this name.
     """
     return module_of(__name__, kind).FAMILY
 
@@ -78,10 +70,7 @@ def model_from_state(state: dict[str, Any]) -> MacroModel:
 def pin_level_macro(model: MacroModel) -> PinLevelMacro:
     """The macro of ``model`` behind its pins.
 
-    Raises
-    ------
-    InputError
-        If its kind has no body behind pins.
+    Raises InputError if its kind has no body behind pins.
     """
     make = family(model.config.kind).pin_level
     if make is None:

@@ -3,8 +3,7 @@
 from mho.macro_models.integer.pwm.calibration import COMPENSATIONS
 from mho.macro_models.kinds import Family
 from mho.macro_models.pwm.config import PwmConfig
-from mho.macro_models.pwm.model import PwmModel
-from mho.macro_models.pwm.registers import converters, restore
+from mho.macro_models.pwm.model import PwmModel, converters, restore
 
 FAMILY = Family(
     config=PwmConfig, model=PwmModel, compensations=COMPENSATIONS, compensate=PwmModel.compensate,

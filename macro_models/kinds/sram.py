@@ -1,8 +1,7 @@
 """Cores whose weights are bits: products are exact."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,14 +9,11 @@ from numpy.typing import ArrayLike, NDArray
 from mho.macro_models.arrays import product
 from mho.macro_models.cell_map import CellMap
 from mho.macro_models.devices.device import Device
-from mho.macro_models.errors import InputError
-from mho.macro_models.integer.operation import STEP_FRACTION_BITS, Direction, Masks, MvmOperation
+from mho.macro_models.integer.operation import STEP_FRACTION_BITS, Masks, MvmOperation
 from mho.macro_models.integer.sram import SramOperation, rescaled, significances
 from mho.macro_models.kinds import Family
-from mho.macro_models.macro import MvmResult
-from mho.macro_models.programmed import ConductanceGrid, ProgrammedCore
-
-Reals = NDArray[np.float64]
+from mho.macro_models.macro import MacroConfig, MacroModel, MvmResult
+from mho.macro_models.types import Array, Reals
 
 
 @dataclass(frozen=True)
@@ -48,14 +44,14 @@ class BitColumns(CellMap):
         """The largest weight."""
         return self.largest * (high - low)
 
-    def split(self, difference: NDArray[Any], low: float, high: float) -> NDArray[Any]:
+    def split(self, difference: Array, low: float, high: float) -> Array:
         """Bits of the nearest weights."""
         weights = np.clip(np.rint(np.asarray(difference) / (high - low)), -self.largest, self.largest).astype(np.int64)
         if self.bits == 1:
             return np.where(weights < 0, low, high)[None]
         return np.stack([low + (high - low) * (weights >> k & 1) for k in range(self.bits)])
 
-    def join(self, cells: NDArray[Any]) -> NDArray[Any]:
+    def join(self, cells: Array) -> Array:
         """Weights."""
         return np.tensordot(significances(self.bits), np.asarray(cells), axes=1) - float(self.bits == 1)
 
@@ -79,7 +75,7 @@ class BitColumns(CellMap):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SramConfig(ConductanceGrid):
+class SramConfig(MacroConfig):
     """What the models take from a chip description. A code of a cell is its bit."""
 
     kind: ClassVar[str] = "sram"
@@ -99,45 +95,28 @@ class SramConfig(ConductanceGrid):
     """The same."""
 
     @property
-    def lines(self) -> int:
-        """Rows."""
-        return self.rows
-
-    @property
     def cell_map(self) -> CellMap:
         """Signed weights in the cells."""
         return BitColumns(self.rows, self.columns, bits=self.weight_bits)
 
-    def inputs(self, direction: Direction) -> int:
-        """Input codes of a product: one a row."""
-        return self.rows
-
-    def load(self, g: NDArray[Any], *, axis: int, unit_uS: float = 1.0) -> NDArray[Any]:
+    def load(self, g: Array, *, axis: int, unit_uS: float = 1.0) -> Array:
         """A constant: a step code counts weights of 1."""
         return np.full(np.sum(g, axis=axis).shape, 2.0**STEP_FRACTION_BITS * self.lsb_uS / unit_uS, dtype=np.float64)
 
     def conversions(self, op: MvmOperation, codes: NDArray[np.floating]) -> list[NDArray[np.floating]]:
-        """See :func:`mho.macro_models.macro.conversions_of`: inputs as they are, whatever their bits."""
+        """See :meth:`MacroConfig.conversions`: inputs as they are, whatever their bits."""
         return [codes]
-
-    def limit(self, step_code: int) -> float | None:
-        """No sum is too large: only the code has a range."""
-        return None
 
     def active_causes(self, device: Device) -> frozenset[str]:
         """Neither wires nor converters."""
         return frozenset()
 
 
-class SramModel(ProgrammedCore[SramConfig]):
-    """One programmed core. :class:`~mho.macro_models.programmed.ProgrammedCore` has the parameters."""
+class SramModel(MacroModel):
+    """One programmed core. :class:`~mho.macro_models.macro.MacroModel` has the parameters."""
 
-    @classmethod
-    def from_state(cls, state: Mapping[str, Any]) -> "SramModel":
-        """The model that :meth:`state` described."""
-        model = cls._restored(SramConfig.from_dict(state["config"]), state)
-        model._begin()
-        return model
+    CONFIG, OPERATION = SramConfig, SramOperation
+    config: SramConfig
 
     def _begin(self) -> None:
         config = self.config
@@ -145,14 +124,8 @@ class SramModel(ProgrammedCore[SramConfig]):
         self.weights = (digits @ significances(config.weight_bits) - (config.weight_bits == 1)).astype(np.float64)
         """Weights that the bits are, of shape (rows, columns), whole numbers."""
 
-    def supports(self, op: MvmOperation) -> bool:
-        """Whether this macro carries out such operations."""
-        return isinstance(op, SramOperation)
-
     def mvm(self, op: MvmOperation, masks: Masks, x: ArrayLike, op_id: ArrayLike) -> MvmResult:
         """Matrix-vector products of a batch; see :meth:`mho.macro_models.macro.MacroModel.mvm`."""
-        if not self.supports(op):
-            raise InputError("operation must be an SramOperation for a core of kind sram")
         inputs, top = self.checked_inputs(op, masks, x), 2**op.out_bits - 1
         sums = product((inputs * masks.driven(op)).astype(np.float64), self.weights)
         codes = np.clip(rescaled(sums, op.step_code), -top, top)

@@ -78,17 +78,15 @@ def integrate_states(
 __all__ = ["pulse_shares"]
 
 
-def pulse_shares(
-    shape: tuple[int, int], wires: Wires, *, g_uS: float, volts: float, v0_V: float = 0.25, scheme: str = "half"
-) -> Reals:
+def pulse_shares(shape: tuple[int, int], wires: Wires, *, g_uS: float, volts: float, scheme: str = "half") -> Reals:
     """Part of a pulse of ``volts`` that reaches each cell, of shape (rows, columns).
 
-    Exact at nine places of an array of ``sinh`` cells of ``g_uS`` and ``v0_V``, and bilinear between. What the others
+    Exact at nine places of an array of ``sinh`` cells of ``g_uS``, and bilinear between. What the others
     see is not reduced by wires: the worst case, and nearly that of cells beside the drivers.
     """
     if wires.ideal:
         return np.ones(shape)
-    cells, law = np.full(shape, g_uS * 1e-6), Sinh(v0_V=v0_V)
+    cells, law = np.full(shape, g_uS * 1e-6), Sinh(v0_V=0.25)
 
     def share(row: int, column: int) -> float:
         point = solve_array(cells, wires, *line_voltages(shape, row, column, volts, scheme), law=law)

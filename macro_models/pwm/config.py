@@ -2,20 +2,18 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.macro_models.cell_map import CellMap
 from mho.macro_models.devices.device import Device
 from mho.macro_models.errors import InputError, check_numbers
-from mho.macro_models.integer.operation import STEP_FRACTION_BITS, Direction
+from mho.macro_models.integer.operation import STEP_FRACTION_BITS
 from mho.macro_models.integer.pwm.converter import LEVEL_BITS, LEVEL_TOP
 from mho.macro_models.integer.pwm.operation import MAGNITUDE_BITS
-from mho.macro_models.programmed import ConductanceGrid
-
-Float = NDArray[np.float64]
+from mho.macro_models.macro import MacroConfig
+from mho.macro_models.types import Array, Reals
 
 
 @dataclass(frozen=True)
@@ -38,18 +36,18 @@ class FilledDevices(CellMap):
         """The range of the devices of one sign."""
         return self.each * (high - low)
 
-    def split(self, difference: NDArray[Any], low: float, high: float) -> NDArray[Any]:
+    def split(self, difference: Array, low: float, high: float) -> Array:
         """Each sign's devices in turn take what those before could not."""
         return np.stack([
             low + np.clip(part - k * (high - low), 0.0, high - low)
             for part in (difference, -difference) for k in range(self.each)
         ])
 
-    def join(self, cells: NDArray[Any]) -> NDArray[Any]:
+    def join(self, cells: Array) -> Array:
         """Positive less negative devices."""
         return cells[: self.each].sum(axis=0) - cells[self.each :].sum(axis=0)
 
-    def reach(self, fixed: Float, low: float, high: float) -> tuple[Float, Float]:
+    def reach(self, fixed: Reals, low: float, high: float) -> tuple[Reals, Reals]:
         """See :meth:`CellMap.reach`."""
         low_cells, high_cells = np.where(np.isnan(fixed), low, fixed), np.where(np.isnan(fixed), high, fixed)
         ends = (low_cells, high_cells)
@@ -58,7 +56,7 @@ class FilledDevices(CellMap):
         )
         return low_end, high_end
 
-    def split_around(self, difference: Float, fixed: Float, low: float, high: float) -> Float:
+    def split_around(self, difference: Reals, fixed: Reals, low: float, high: float) -> Reals:
         """Sound devices make what the faulty ones leave: those of the sign that is wanted first, in turn."""
         faulty = ~np.isnan(fixed)
         cells = np.where(faulty, fixed, low)
@@ -83,13 +81,10 @@ MOST_TOP_COUNTS = 511
 
 
 @dataclass(frozen=True, kw_only=True)
-class PwmConfig(ConductanceGrid):
+class PwmConfig(MacroConfig):
     """What the models take from a chip description; every figure and its source are in the preset ``hermes-core``.
 
-    Raises
-    ------
-    InputError
-        If a value is out of range.
+    Raises InputError if a value is out of range.
     """
 
     kind: ClassVar[str] = "pwm"
@@ -162,10 +157,6 @@ class PwmConfig(ConductanceGrid):
         lines = kind(self.lines, self.lines).lines_of(self.absent_rows)
         return kind(self.lines, self.lines, tuple(lines.ravel().tolist()))
 
-    def inputs(self, direction: Direction) -> int:
-        """Input codes of a product: one a row of weights. There are only forward products."""
-        return self.lines
-
     @property
     def window_ns(self) -> float:
         """Duration of a window, in ns."""
@@ -186,7 +177,7 @@ class PwmConfig(ConductanceGrid):
         """Conductance whose current brings an oscillator to its highest frequency, at a mirror ratio of 1, in uS."""
         return self.f_max_GHz * 1e3 / self.gain_MHz_per_uA / self.v_read_V
 
-    def load(self, g: NDArray[Any], *, axis: int, unit_uS: float = 1.0) -> NDArray[Any]:
+    def load(self, g: Array, *, axis: int, unit_uS: float = 1.0) -> Array:
         """The same for all columns: :attr:`full_conductance_uS`, to which mirrors are referred."""
         shape = np.sum(g, axis=axis).shape
         return np.full(shape, self.full_conductance_uS / unit_uS, dtype=np.float64)

@@ -1,16 +1,18 @@
 """A phase-change core: devices, and the matrix-vector products that they give."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mho.macro_models.devices.device import Device
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.operation import STEP_FRACTION_BITS, Masks, MvmOperation
 from mho.macro_models.integer.pwm.calibration import (
     PRODUCT_READS,
     REFERENCE_READS,
+    REGISTERS,
     Calibration,
     Compensation,
     calibrate,
@@ -21,7 +23,6 @@ from mho.macro_models.integer.pwm.converter import (
     COUNT_BITS,
     NEGATIVE,
     POSITIVE,
-    DigitalUnits,
     Oscillators,
     Trim,
     Whole,
@@ -30,11 +31,10 @@ from mho.macro_models.integer.pwm.converter import (
 )
 from mho.macro_models.integer.pwm.operation import PwmOperation
 from mho.macro_models.integer.random import LANES, Purpose, bits_of_blocks
-from mho.macro_models.macro import MvmResult
-from mho.macro_models.programmed import ProgrammedCore
+from mho.macro_models.macro import MacroModel, MvmResult
 from mho.macro_models.pwm.config import PwmConfig
 from mho.macro_models.pwm.sensing import Key, NarrowProduct, made_oscillators
-from mho.macro_models.types import Integers, Reals
+from mho.macro_models.types import Array, Flags, Integers, Integral, Reals
 
 _BLOCK = 128  # vectors at a time
 _HALF_PHASE = float(1 << COUNT_BITS - 1)
@@ -42,34 +42,27 @@ _HALF_PHASE = float(1 << COUNT_BITS - 1)
 Counters = tuple[Whole, Whole]
 
 
-class PwmModel(ProgrammedCore[PwmConfig]):
+class PwmModel(MacroModel):
     """One programmed core. Everything random is drawn by counter: equal arguments give equal results, always.
 
     The devices are ``[driven line, column]``, of the shape of :class:`~mho.macro_models.pwm.config.FilledDevices`;
-    :class:`~mho.macro_models.programmed.ProgrammedCore` has the parameters.
+    :class:`~mho.macro_models.macro.MacroModel` has the parameters.
     """
+
+    CONFIG, OPERATION = PwmConfig, PwmOperation
+    config: PwmConfig
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> "PwmModel":
         """The model that :meth:`state` described."""
-        def held(name: str) -> NDArray[np.int32]:
-            return np.ascontiguousarray(state[name], dtype=np.int32)
-
-        calibration = Calibration(
-            trim=Trim(gain=held("trim_gain"), curve=held("trim_curve")),
-            digital=DigitalUnits(gain=held("gain"), offset=held("offset")), range_code=state["range_code"],
-        )
-        model = cls._restored(PwmConfig.from_dict(state["config"]), state)
-        model._begin(calibration)
+        registers = {name: np.ascontiguousarray(state[name], dtype=np.int32) for name in REGISTERS}
+        model = cls._restored(state)
+        model._begin(Calibration.of(registers, state["range_code"]))
         return model
 
     def state(self) -> dict[str, Any]:
         """Everything that :meth:`from_state` needs: arrays, and JSON types."""
-        trim, digital = self.calibration.trim, self.calibration.digital
-        return {
-            **super().state(), "trim_gain": trim.gain, "trim_curve": trim.curve, "gain": digital.gain,
-            "offset": digital.offset, "range_code": self.calibration.range_code,
-        }
+        return {**super().state(), **self.calibration.registers, "range_code": self.calibration.range_code}
 
     def _begin(self, calibration: Calibration | None = None) -> None:
         config, device = self.config, self.device
@@ -150,9 +143,7 @@ class PwmModel(ProgrammedCore[PwmConfig]):
             read, columns=config.lines, top=config.top_counts, windows=self.windows, gain=config.nominal_gain_code
         )
 
-    def differences(
-        self, vectors: NDArray[np.integer], step_code: int, session: int, calibration: Calibration
-    ) -> Integers:
+    def differences(self, vectors: Integral, step_code: int, session: int, calibration: Calibration) -> Integers:
         """Differences of the counters of vectors, summed over the reads of each, (vectors, columns).
 
         ``step_code`` is that of the operation; ``session`` numbers the readings of the vectors, which differ in their
@@ -172,7 +163,7 @@ class PwmModel(ProgrammedCore[PwmConfig]):
         """With all word lines on."""
         return self.key(np.ones(self.config.cell_map.shape[0], dtype=bool))
 
-    def read_vector(self, x: NDArray[np.integer], numbers: NDArray[np.uint64], step_code: int) -> Integers:
+    def read_vector(self, x: Integral, numbers: NDArray[np.uint64], step_code: int) -> Integers:
         """Differences of the counters of one vector, (reads, columns), read with ``numbers`` and all word lines on.
 
         ``step_code`` is that at the pins.
@@ -181,7 +172,7 @@ class PwmModel(ProgrammedCore[PwmConfig]):
         positive, negative = self.counters(self._whole_key(), inputs, numbers, step_code)
         return (positive - negative).astype(np.int64)
 
-    def reference_step(self, vectors: NDArray[np.integer]) -> int:
+    def reference_step(self, vectors: Integral) -> int:
         """Step code at which stored vectors are read.
 
         The least power of two at which no counter of the first eight gets beyond three quarters of a window.
@@ -195,7 +186,7 @@ class PwmModel(ProgrammedCore[PwmConfig]):
             code //= 2
         return code
 
-    def compensate(self, fresh: "PwmModel", exact: "PwmModel", how: str, rows: NDArray[np.bool_]) -> None:
+    def compensate(self, fresh: "PwmModel", exact: "PwmModel", how: str, rows: Flags) -> None:
         """Set the registers as the core's own command does; see :mod:`mho.macro_models.integer.pwm.calibration`.
 
         ``fresh`` is this core when it was programmed, ``exact`` one without any error, ``rows`` are those that hold
@@ -215,29 +206,29 @@ class PwmModel(ProgrammedCore[PwmConfig]):
             how=how, vectors=vectors, stored=stored, step_code=code, before=fresh.calibration
         )
 
-    def key(self, wl: NDArray[np.bool_]) -> Key:
+    def key(self, wl: Flags) -> Key:
         """What conversions with the word lines ``wl`` on, one a driven line, see of the array. Keys are cached."""
         on = np.array(wl, dtype=bool)
         return self.kept_key(on.tobytes(), lambda: self._make_key(on))
 
-    def _make_key(self, wl: NDArray[np.bool_]) -> Key:
+    def _make_key(self, wl: Flags) -> Key:
         cell_map = self.config.cell_map
         devices = cell_map.each
 
-        def signs(of: NDArray[Any]) -> tuple[Reals, Reals]:
+        def signs(of: Array) -> tuple[Reals, Reals]:
             on = np.where(wl[:, None], of, 0).astype(np.float64).reshape(cell_map.rows, cell_map.cells, -1)
             return on[:, :devices].sum(axis=1), on[:, devices:].sum(axis=1)
 
         variances, unit = (None, 1.0) if self._variances is None else self._variances
         return Key(signs(self.cells), None if variances is None else signs(variances), unit, self._blocks)
 
-    def charges(self, key: Key, x: NDArray[Any], op_id: NDArray[np.uint64]) -> Reals:
+    def charges(self, key: Key, x: Array, op_id: NDArray[np.uint64]) -> Reals:
         """See :meth:`Key.charges`; ``x`` holds whole numbers."""
         return key.charges(np.asarray(x, dtype=np.float64), op_id, self.config.phases, self.seed, self.core)
 
     def counters(
-        self, key: Key, x: NDArray[Any], op_id: NDArray[np.uint64], step_code: int,
-        oscillators: Oscillators | None = None, clipped: NDArray[np.bool_] | None = None,
+        self, key: Key, x: Array, op_id: NDArray[np.uint64], step_code: int,
+        oscillators: Oscillators | None = None, clipped: Flags | None = None,
     ) -> Counters:
         """Counters of both oscillators after conversions, each of shape (batch, columns of the key).
 
@@ -270,7 +261,7 @@ class PwmModel(ProgrammedCore[PwmConfig]):
 
         Duration does not depend on data: ``steps`` are 0.
         """
-        operation, inputs = self._operation(op), self.checked_inputs(op, masks, x)
+        inputs, operation = self.checked_inputs(op, masks, x), cast("PwmOperation", op)
         ids = np.broadcast_to(np.asarray(op_id, dtype=np.uint64), inputs.shape[:1])
         key, enabled = self.key(masks.word_lines(op)), masks.enabled(op)
         codes = np.empty((len(inputs), self.config.lines), dtype=np.int16)
@@ -283,19 +274,14 @@ class PwmModel(ProgrammedCore[PwmConfig]):
         return MvmResult(codes, np.zeros((len(inputs), 1), dtype=np.int64), clipped=clipped[:, enabled].sum(axis=1))
 
     def bind(
-        self, op: MvmOperation, masks: Masks, rows: NDArray[np.integer], taken: NDArray[np.integer], inputs: int,
-        columns: NDArray[np.integer],
+        self, op: MvmOperation, masks: Masks, rows: Integral, taken: Integral, inputs: int,
+        columns: Integral,
     ) -> NarrowProduct:
-        """See :func:`mho.macro_models.macro.bind`."""
-        operation = self._operation(op)
+        """See :meth:`mho.macro_models.macro.MacroModel.bind`."""
         return NarrowProduct(
-            self.counters, operation, self.key(masks.word_lines(op)), masks.enabled(op), self.trimmed,
+            self.counters, cast("PwmOperation", op), self.key(masks.word_lines(op)), masks.enabled(op), self.trimmed,
             self.calibration, rows=rows, taken=taken, inputs=inputs, columns=columns,
         )
-
-    def supports(self, op: MvmOperation) -> bool:
-        """Whether this macro carries out such operations."""
-        return isinstance(op, PwmOperation)
 
     def full_scale(self, op: MvmOperation, masks: Masks, x: ArrayLike) -> float:
         """Step code at which the largest product of a batch counts just to the end of the converter's range."""
@@ -304,7 +290,28 @@ class PwmModel(ProgrammedCore[PwmConfig]):
         full = np.abs(product).max(initial=0.0) * self.config.lsb_uS / self.config.full_conductance_uS
         return float(full) / max(op.max_steps, 1) * 2**STEP_FRACTION_BITS
 
-    def _operation(self, op: MvmOperation) -> PwmOperation:
-        if not isinstance(op, PwmOperation):
-            raise InputError("operation must be a PwmOperation for a core of kind pwm")
-        return op
+
+def converters(config: PwmConfig, device: Device, seed: int, core: int) -> dict[str, Any]:
+    """What the core's own calibration finds, as JSON types: network files keep it."""
+    empty = np.zeros(config.cell_map.shape)
+    model = PwmModel.from_measured(config, empty, device=device, seed=seed, core=core, causes=frozenset({"adc"}))
+    return {name: values.tolist() for name, values in model.calibration.registers.items()}
+
+
+def restore(model: PwmModel, registers: Mapping[str, Any]) -> None:
+    """Set the registers of a core whose converters have errors; one without is as after reset.
+
+    Raises InputError if registers are missing, or are not whole numbers of their ranges, one for each converter.
+    """
+    checked = {}
+    for name, (sides, low, high) in REGISTERS.items():
+        shape = (*sides, model.config.lines)
+        try:
+            values = np.array(registers[name])
+        except (KeyError, TypeError, ValueError):
+            values = np.zeros(0)
+        if values.shape != shape or values.dtype.kind != "i" or values.min() < low or values.max() > high:
+            raise InputError(f"calibration.converters: {name} must be whole numbers {low} to {high} of shape {shape}")
+        checked[name] = values.astype(np.int32)
+    if model.has_converter_errors:
+        model.calibration = Calibration.of(checked, model.calibration.range_code)

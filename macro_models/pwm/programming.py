@@ -11,7 +11,7 @@ from mho.macro_models.integer.pwm.programming import AMPLITUDE_TOP, DeviceRespon
 from mho.macro_models.integer.random import LANES, NORMAL_ONE, Purpose, bits16, normal_codes
 from mho.macro_models.pwm.config import PwmConfig
 from mho.macro_models.pwm.model import PwmModel
-from mho.macro_models.types import Integers
+from mho.macro_models.types import Flags, Integers, Reals
 
 _READ = 127
 """Input of a verify read."""
@@ -20,16 +20,13 @@ _READ = 127
 def device_response(config: PwmConfig, device: DriftDevice, seed: int, core: int) -> DeviceResponse:
     """How the devices of a core answer to pulses.
 
-    Raises
-    ------
-    InputError
-        If the device says nothing of pulses.
+    Raises InputError if the device says nothing of pulses.
     """
     law, shape = device.drift, config.cell_map.shape
     if law.set_uS <= 0.0 or law.melt_to <= law.melt_from:
         raise InputError(f"{device.name}: drift.set_uS, melt_from and melt_to must say what pulses do to a device")
 
-    def spread(step: int) -> NDArray[np.float64]:
+    def spread(step: int) -> Reals:
         z = normal_codes(Purpose.PULSE, seed=seed, core=core, items=shape[0] * shape[1], step=step)
         return 1.0 + law.melt_spread / NORMAL_ONE * z.reshape(shape).astype(np.float64)
 
@@ -90,7 +87,7 @@ class ProgrammedRows:
         self.step_code = verify_step_code(config, parameters)
         """Step code of the verify reads."""
 
-    def pulse(self, line: int, amplitude: Integers, on: NDArray[np.bool_]) -> None:
+    def pulse(self, line: int, amplitude: Integers, on: Flags) -> None:
         """See :class:`RowMacro`."""
         # Steps 1 to 3 are those of what a device is.
         step = 4 + int(self._pulses[line])

@@ -15,7 +15,7 @@ from mho.macro_models.integer.pwm.operation import PwmOperation
 from mho.macro_models.integer.random import LANES, NORMAL_ONE, Purpose, normal_blocks, normal_codes
 from mho.macro_models.macro import MvmResult
 from mho.macro_models.pwm.config import PwmConfig
-from mho.macro_models.types import Reals
+from mho.macro_models.types import Array, Flags, Integers, Integral, Reals
 
 _RAW_GAINS = 0.52, 4.0
 """Cut where the trim register ends: what it could not bring back is no converter."""
@@ -38,7 +38,7 @@ def made_oscillators(config: PwmConfig, seed: int, core: int) -> Oscillators:
     curvature = config.curvature + normals(Purpose.CONVERTER_CURVE, config.sigma_curvature)
     offset = normals(Purpose.CONVERTER_OFFSET, config.sigma_offset)
 
-    def fixed(values: Reals, unit: int) -> NDArray[np.int64]:
+    def fixed(values: Reals, unit: int) -> Integers:
         return np.rint(values * unit).astype(np.int64)
 
     return Oscillators(
@@ -79,7 +79,7 @@ class Key:
         assert self.variances is not None
         return self.variances[0] + self.variances[1]
 
-    def narrow(self, rows: NDArray[np.integer], taken: NDArray[np.integer], inputs: int, blocks: Any) -> "Key":
+    def narrow(self, rows: Integral, taken: Integral, inputs: int, blocks: Any) -> "Key":
         """With inputs that several ``rows`` take, ``taken`` by each, added up, and only some blocks of columns."""
         columns = lines_of(blocks)
 
@@ -124,7 +124,7 @@ class Key:
         variance *= z.reshape(variance.shape)
         return np.rint(variance, out=variance)
 
-Count = Callable[[Key, NDArray[Any], NDArray[np.uint64], int, Oscillators, NDArray[np.bool_]], tuple[Whole, Whole]]
+Count = Callable[[Key, Array, NDArray[np.uint64], int, Oscillators, Flags], tuple[Whole, Whole]]
 """Counters of conversions: (key, inputs, their numbers, step code at the pins, oscillators of the columns, which of
 them clipped)."""
 _CODES = 1 << 15  # of a block of vectors: what is alive fits into the second-level cache
@@ -140,13 +140,13 @@ class NarrowProduct:
     op, enabled, calibration
         The operation, which columns it converts, and the registers that correct converters.
     rows, taken, inputs, columns
-        As of :func:`mho.macro_models.macro.bind`.
+        As of :meth:`mho.macro_models.macro.MacroModel.bind`.
     """
 
     def __init__(
-        self, count: Count, op: PwmOperation, key: Key, enabled: NDArray[np.bool_], oscillators: Oscillators,
-        calibration: Calibration, *, rows: NDArray[np.integer], taken: NDArray[np.integer], inputs: int,
-        columns: NDArray[np.integer],
+        self, count: Count, op: PwmOperation, key: Key, enabled: Flags, oscillators: Oscillators,
+        calibration: Calibration, *, rows: Integral, taken: Integral, inputs: int,
+        columns: Integral,
     ) -> None:
         blocks = np.unique(columns // LANES).astype(np.uint64)
         lines = lines_of(blocks)
@@ -155,16 +155,14 @@ class NarrowProduct:
         self._oscillators, self._digital = oscillators.take(lines), calibration.digital.take(lines)
         self._enabled, self._pick = enabled[lines], np.searchsorted(lines, columns)
 
-    def compute(self, x: NDArray[Any], op_id: NDArray[np.uint64]) -> MvmResult:
+    def compute(self, x: Array, op_id: NDArray[np.uint64]) -> MvmResult:
         """See :meth:`mho.macro_models.macro.BoundProduct.compute`."""
         codes = np.empty((len(x), len(self._enabled)), dtype=np.int16)
         clipped = np.zeros(codes.shape, dtype=np.bool_)
         size = max(16, _CODES // len(self._enabled))
         for start in range(0, len(x), size):
             block = slice(start, start + size)
-            counted = self._count(
-                self._key, x[block], op_id[block], self._step_code, self._oscillators, clipped[block]
-            )
+            counted = self._count(self._key, x[block], op_id[block], self._step_code, self._oscillators, clipped[block])
             codes[block] = self._digital.compute(self._op, *counted, self._enabled)
         same = len(self._pick) == codes.shape[1] and bool((np.diff(self._pick) == 1).all())
         steps, beyond = np.zeros((len(x), 1), dtype=np.int64), (clipped & self._enabled)[:, self._pick].sum(axis=1)

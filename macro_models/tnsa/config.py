@@ -1,28 +1,25 @@
 """What a macro model takes from a chip description."""
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.macro_models.array.wires import Wires
 from mho.macro_models.cell_map import DifferentialPairs
 from mho.macro_models.devices.device import Device
 from mho.macro_models.errors import InputError, check_numbers
 from mho.macro_models.integer.operation import STEP_FRACTION_BITS, Direction
-from mho.macro_models.programmed import ConductanceGrid
+from mho.macro_models.macro import MacroConfig
 from mho.macro_models.tnsa.converter.neuron import Neuron
+from mho.macro_models.types import Array
 
 
 @dataclass(frozen=True, kw_only=True)
-class TnsaConfig(ConductanceGrid):
+class TnsaConfig(MacroConfig):
     """What a macro model takes from a chip description.
 
-    Raises
-    ------
-    InputError
-        If a value is out of range.
+    Raises InputError if a value is out of range.
     """
 
     kind: ClassVar[str] = "tnsa"
@@ -76,16 +73,13 @@ class TnsaConfig(ConductanceGrid):
         """Input codes of a product: one a row of weights forward, one a source line backward."""
         return self.cell_map.rows if direction is Direction.FORWARD else self.lines
 
-    def load(self, g: NDArray[Any], *, axis: int, unit_uS: float = 1.0) -> NDArray[Any]:
+    def load(self, g: Array, *, axis: int, unit_uS: float = 1.0) -> Array:
         """The sum of the conductances of a line, to which its voltage, and with it a decrement, are referred."""
         return self.load_of(g.sum(axis=axis), unit_uS=unit_uS)
 
-    def load_of(self, total: NDArray[Any], *, unit_uS: float) -> NDArray[Any]:
+    def load_of(self, total: Array, *, unit_uS: float) -> Array:
         """The same of lines of which the sums are known."""
         return np.full(total.shape, 2**STEP_FRACTION_BITS * (self.lsb_uS / unit_uS)) if self.absolute else total
-
-    def limit(self, step_code: int) -> None:
-        """An integrator takes all products that its cells can give."""
 
     def active_causes(self, device: Device) -> frozenset[str]:
         """Causes of the macro itself, "wire" and "adc", that can change anything with this device."""

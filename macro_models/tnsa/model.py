@@ -1,7 +1,5 @@
 """A transposable macro: cells, and the matrix-vector products that they give in both directions."""
 
-from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,6 +15,7 @@ from mho.macro_models.tnsa.converter.conversion import convert_charge, segment_i
 from mho.macro_models.tnsa.converter.neuron import COUNT_TOP
 from mho.macro_models.tnsa.sensed import SensedCore
 from mho.macro_models.tnsa.sensing import INPUT_TOP, Key, Product
+from mho.macro_models.types import Array, Integers, Integral, Reals
 
 _BLOCK = 128  # vectors at a time, on all lines: what is alive fits into the second-level cache
 
@@ -25,17 +24,12 @@ class TnsaModel(SensedCore):
     """One programmed core. Everything random is drawn by counter: equal arguments give equal results, always.
 
     The cells are ``[bit line, source line]``, of shape (lines, lines);
-    :class:`~mho.macro_models.programmed.ProgrammedCore` has the parameters.
+    :class:`~mho.macro_models.macro.MacroModel` has the parameters.
     """
 
-    @classmethod
-    def from_state(cls, state: Mapping[str, Any]) -> "TnsaModel":
-        """The model that :meth:`state` described."""
-        model = cls._restored(TnsaConfig.from_dict(state["config"]), state)
-        model._begin()
-        return model
+    CONFIG = TnsaConfig
 
-    def charge(self, key: Key, x: ArrayLike, op_id: ArrayLike) -> NDArray[np.int64]:
+    def charge(self, key: Key, x: ArrayLike, op_id: ArrayLike) -> Integers:
         """Charges ``A = 2 a + o + 2 noise`` of one conversion: odd integers, of shape (batch, lines).
 
         ``x`` holds the integer inputs of all physical driven lines, at most 15 in magnitude, of shape (batch, lines);
@@ -53,8 +47,8 @@ class TnsaModel(SensedCore):
         return self._charge(key, key.lines, inputs.astype(kind), ids, INPUT_TOP).astype(np.int64)
 
     def conversion(
-        self, key: Key, x_total: NDArray[np.integer], op_id: int, step_code: int, samples: int = INPUT_TOP
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        self, key: Key, x_total: Integral, op_id: int, step_code: int, samples: int = INPUT_TOP
+    ) -> tuple[Integers, Integers, Integers]:
         """One conversion of one vector with little overhead: charges, and both steps, each of shape (lines,).
 
         ``x_total`` as in :meth:`charge`, of shape (lines,), but its range is not checked; ``samples`` of all planes
@@ -82,14 +76,14 @@ class TnsaModel(SensedCore):
 
     def _charge(
         self, key: Key, product: Product, x: NDArray[np.floating], op_id: NDArray[np.uint64], x_top: int
-    ) -> NDArray[Any]:
+    ) -> Array:
         """Charges of a batch as exact integers in single or double precision, whichever holds them."""
         return key.charge(product, x, x_top, *key.draws(product, op_id, self.seed, self.core), op_id)
 
     def _converted(
         self, op: MvmOperation, key: Key, product: Product, x: NDArray[np.floating], op_id: NDArray[np.uint64],
         samples: int,
-    ) -> NDArray[Any]:
+    ) -> Array:
         """Charges for :meth:`answer_steps`: :meth:`_charge`, or :meth:`_counted` of a neuron that is not ideal."""
         if self.neuron is None:
             return self._charge(key, product, x, op_id, samples)
@@ -107,7 +101,7 @@ class TnsaModel(SensedCore):
         cap: int,
         read: NDArray[np.int16] | None,
         output: NDArray[np.int16] | None,
-    ) -> NDArray[np.float64]:
+    ) -> Reals:
         """Counts of a neuron that is not ideal, as charges for :meth:`answer_steps`, of shape (batch, lines)."""
         counter = self.counter(key, step_code)
         sampled = None
@@ -117,21 +111,9 @@ class TnsaModel(SensedCore):
         return counter.compute(charge, cap, op_id, self.seed, self.core)
 
     def mvm(self, op: MvmOperation, masks: Masks, x: ArrayLike, op_id: ArrayLike) -> MvmResult:
-        """Matrix-vector products of a batch.
+        """Matrix-vector products of a batch; see :meth:`mho.macro_models.macro.MacroModel.mvm`.
 
-        Parameters
-        ----------
-        masks
-            Masks of the core.
-        x
-            Integer codes within ``op.input_range``: of shape (batch, lines / 2) forward, (batch, lines) backward.
-        op_id
-            Number of each vector's first conversion, of shape (batch,) or one for all; a second segment has the next.
-
-        Raises
-        ------
-        InputError
-            If shapes do not fit, an input is out of range, or a binary search is asked of a neuron that is not ideal.
+        Raises InputError also if a binary search is asked of a neuron that is not ideal.
         """
         inputs = self._checked_inputs(op, masks, x)
         ids = np.broadcast_to(np.asarray(op_id, dtype=np.uint64), inputs.shape[:1])
@@ -159,17 +141,17 @@ class TnsaModel(SensedCore):
         return MvmResult(codes, steps_made)
 
     def bind(
-        self, op: MvmOperation, masks: Masks, rows: NDArray[np.integer], taken: NDArray[np.integer], inputs: int,
-        columns: NDArray[np.integer],
+        self, op: MvmOperation, masks: Masks, rows: Integral, taken: Integral, inputs: int,
+        columns: Integral,
     ) -> FoldedProduct:
-        """See :func:`mho.macro_models.macro.bind`."""
+        """See :meth:`mho.macro_models.macro.MacroModel.bind`."""
         assert op.direction is Direction.FORWARD
         enabled = masks.enabled(op)
         key = self._forward_key(masks.word_lines(op), enabled)
 
         def charge(
             key: Key, product: Product, x: NDArray[np.floating], op_id: NDArray[np.uint64], samples: int
-        ) -> NDArray[Any]:
+        ) -> Array:
             return self._converted(op, key, product, x, op_id, samples)
 
         quiet = self.neuron is None and key.quiet
@@ -201,7 +183,7 @@ class TnsaModel(SensedCore):
         full = float(largest.max()) / 16 ** (op.segments - 1) / max(op.max_steps, 1)
         return full * 2**STEP_FRACTION_BITS
 
-    def _checked_inputs(self, op: MvmOperation, masks: Masks, x: ArrayLike) -> NDArray[np.integer]:
+    def _checked_inputs(self, op: MvmOperation, masks: Masks, x: ArrayLike) -> Integral:
         if not self.supports(op):
             raise InputError("converter must be count where the neuron is not ideal, not binary")
         return self.checked_inputs(op, masks, x)

@@ -11,11 +11,12 @@ from mho.macro_models.array.nonlinear.reading import Reading
 from mho.macro_models.array.wires import Wires
 from mho.macro_models.integer.random import LANES, NORMAL_ONE, NormalsAhead, Purpose, normal_codes
 from mho.macro_models.integer.shift_register import ShiftRegister
-from mho.macro_models.programmed import ProgrammedCore
+from mho.macro_models.macro import MacroModel
 from mho.macro_models.tnsa.config import TnsaConfig
 from mho.macro_models.tnsa.converter.neuron import UNIT_STEP, Counter, Integrator
 from mho.macro_models.tnsa.sensing import Key, Steps, line_steps, lines_of, variance_unit
 from mho.macro_models.tnsa.traps import CoreTraps
+from mho.macro_models.types import Flags, Indices, Integers, Integral, Reals
 
 _STEPS = 64
 _CONVERTERS = 1024
@@ -27,21 +28,21 @@ def _of_converters(purpose: Purpose, seed: int, core: int, items: int) -> NDArra
     return normal_codes(purpose, seed=seed, core=core, items=items)
 
 
-class SensedCore(ProgrammedCore[TnsaConfig]):
+class SensedCore(MacroModel):
     """What lies between the cells of a transposable core and its conversions.
 
     The cells are ``[bit line, source line]``, of shape (lines, lines);
-    :class:`~mho.macro_models.programmed.ProgrammedCore` has the parameters.
+    :class:`~mho.macro_models.macro.MacroModel` has the parameters.
     """
+
+    config: TnsaConfig
 
     def _begin(self) -> None:
         config, device, causes = self.config, self.device, self.causes
         self.wires = config.wires if "wire" in causes else Wires()
         """Resistances around the cells that this core computes with."""
         acts = "wire" in causes and device.conduction.acts
-        self.reading = Reading(
-            conduction=device.conduction, v_V=config.v_read_V, temp_C=self.temp_C
-        ) if acts else None
+        self.reading = Reading(conduction=device.conduction, v_V=config.v_read_V, temp_C=self.temp_C) if acts else None
         """How cells are read that are not linear; None where they are."""
         self._steps: OrderedDict[tuple[int, int], tuple[Key, Steps]] = OrderedDict()
         self.register = self._shift_register()
@@ -61,7 +62,7 @@ class SensedCore(ProgrammedCore[TnsaConfig]):
             for purpose in (Purpose.READ_NOISE, Purpose.OUTPUT_NOISE)
         ]
 
-    def read_variances(self) -> tuple[NDArray[np.int64] | None, float]:
+    def read_variances(self) -> tuple[Integers | None, float]:
         """Read-noise variance of every cell, of the shape of the cells; None without such noise.
 
         They are integers in a unit that comes with them: a power of two in the square of ``1 / NORMAL_ONE`` codes, so
@@ -69,16 +70,14 @@ class SensedCore(ProgrammedCore[TnsaConfig]):
         """
         return self._variances_of(self.cells, slice(None))
 
-    def _variances_of(
-        self, cells: NDArray[np.int32], columns: slice | NDArray[np.intp]
-    ) -> tuple[NDArray[np.int64] | None, float]:
+    def _variances_of(self, cells: Indices, columns: slice | NDArray[np.intp]) -> tuple[Integers | None, float]:
         """:meth:`read_variances` of some columns, which hold ``cells``."""
         table, unit = self._read_variances
         if table is None:
             return None, unit
         return (table[cells] if self.origin is None else table[:, columns]), unit
 
-    def _make_variances(self) -> tuple[NDArray[np.int64] | None, float]:
+    def _make_variances(self) -> tuple[Integers | None, float]:
         """Of every code, or of every cell where they go by the origin, see :meth:`read_variances`."""
         if not self._cells_fluctuate:
             return None, 1.0
@@ -114,7 +113,7 @@ class SensedCore(ProgrammedCore[TnsaConfig]):
         """Whether the converters have the errors that the configuration gives them."""
         return "adc" in self.causes and self.device.converter.spread
 
-    def _converters(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    def _converters(self) -> tuple[Reals, Reals, Reals]:
         """Errors of each converter: offset in V and that of its amplifier, of shape (lines,); gains, (2, lines)."""
         n, config = self.config.lines, self.config
         offset, gain, amplifier = np.zeros(n), np.zeros((2, n)), np.zeros(n)
@@ -130,12 +129,12 @@ class SensedCore(ProgrammedCore[TnsaConfig]):
                 amplifier = config.neuron.sigma_amplifier_offset_mV * 1e-3 * z
         return offset, gain, amplifier
 
-    def key(self, backward: bool, wl: NDArray[np.bool_]) -> Key:
+    def key(self, backward: bool, wl: Flags) -> Key:
         """What conversions in one direction with the word lines ``wl`` on see of the array. Keys are cached."""
         wl = np.ascontiguousarray(wl, dtype=bool)
         return self.kept_key((bool(backward), wl.tobytes()), lambda: self._make_key(bool(backward), wl.copy()))
 
-    def _forward_key(self, wl: NDArray[np.bool_], enabled: NDArray[np.bool_]) -> Key:
+    def _forward_key(self, wl: Flags, enabled: Flags) -> Key:
         """``key(False, wl).narrow(enabled)``, of which nothing else is made where nobody asks for the whole key."""
         used = enabled.reshape(-1, LANES).any(axis=1) if len(enabled) % LANES == 0 else np.ones(1, dtype=bool)
         if self.neuron is not None or self.register is not None or used.all() or not used.any():
@@ -143,7 +142,7 @@ class SensedCore(ProgrammedCore[TnsaConfig]):
         blocks = np.flatnonzero(used).astype(np.uint64)
         return self.kept_key((False, wl.tobytes() + used.tobytes()), lambda: self._make_key(False, wl.copy(), blocks))
 
-    def _make_key(self, backward: bool, wl: NDArray[np.bool_], blocks: NDArray[np.uint64] | None = None) -> Key:
+    def _make_key(self, backward: bool, wl: Flags, blocks: NDArray[np.uint64] | None = None) -> Key:
         at = slice(None) if blocks is None else lines_of(blocks)
         cells = self.cells[:, at]
         variances, unit = self._variances_of(cells, at)
@@ -182,7 +181,7 @@ class SensedCore(ProgrammedCore[TnsaConfig]):
             blocks=blocks,
         )
 
-    def effective(self, wl: NDArray[np.bool_], backward: bool) -> NDArray[np.integer]:
+    def effective(self, wl: Flags, backward: bool) -> Integral:
         """Cells as conversions see them, see :func:`~mho.macro_models.array.cells.effective_cells`."""
         return effective_cells(self.cells, self.config.lsb_uS, self.wires, wl, backward, self.reading)
 

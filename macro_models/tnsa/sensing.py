@@ -7,7 +7,6 @@ BLAS gives the same value in whatever order it adds; otherwise in double.
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -17,6 +16,7 @@ from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, STEP_FRACTION_B
 from mho.macro_models.integer.random import LANES, NORMAL_ONE, Purpose, normal_blocks
 from mho.macro_models.integer.shift_register import ShiftRegister
 from mho.macro_models.tnsa.traps import LineTraps
+from mho.macro_models.types import Array, Flags, Indices, Integers, Reals
 
 INPUT_TOP = 2**LSB_SEGMENT_BITS - 1
 """Largest magnitude on a line in one conversion."""
@@ -31,9 +31,9 @@ _Float = NDArray[np.floating]
 class Steps:
     """Decrements of all lines for one step code: even integers, positive."""
 
-    pos: NDArray[np.int64]
+    pos: Integers
     """Taken from a positive charge, of shape (lines,)."""
-    neg: NDArray[np.int64]
+    neg: Integers
     """Taken from a negative charge, of shape (lines,)."""
     floats: dict[DTypeLike, tuple[_Float, _Float]] = field(init=False)
     equal: bool = field(init=False)
@@ -65,11 +65,11 @@ class Product:
     """Largest sum of magnitudes of a column: bounds the accumulator for inputs of magnitude 1."""
     spread: Spread | None
     """Read noise, None if there is none."""
-    inputs: tuple[NDArray[np.intp], NDArray[np.float64]]
+    inputs: tuple[NDArray[np.intp], Reals]
     """For each physical line that can be driven the input that it takes, and the factor on it: 1, -1, or 0."""
 
     @cached_property
-    def wide(self) -> NDArray[np.float64]:
+    def wide(self) -> Reals:
         """The matrix in double precision."""
         return self.matrix.astype(np.float64)
 
@@ -79,20 +79,20 @@ class Key:
     """An array in one direction with some word lines on (see the module)."""
 
     backward: bool
-    wl: NDArray[np.bool_]
+    wl: Flags
     """Word lines that are on, skipped lines taken off, of shape (lines,)."""
-    k: NDArray[np.int32]
+    k: Indices
     """Effective integer conductances, of shape (driven lines, converted lines): the cells, seen through the wires."""
-    sum_g: NDArray[np.int64]
+    sum_g: Integers
     """Sum of the cells of each converted line over the rows whose word line is on."""
-    offset: NDArray[np.int64]
+    offset: Integers
     """Offset of each line in halves of the accumulator: odd."""
-    gain: NDArray[np.float64]
+    gain: Reals
     """Relative error of the step of each line, of shape (2, lines): from a positive, from a negative charge."""
-    output_noise: NDArray[np.float64] | None
+    output_noise: Reals | None
     """Standard deviation of the converters' noise on each line in ``1 / NORMAL_ONE`` of an accumulator unit, so that
     it multiplies normal codes; None if there is none."""
-    variance: NDArray[np.float64] | None
+    variance: Reals | None
     """Read-noise variances of the cells, of shape (driven, converted), in the square of the same unit, on the grid of
     :func:`variance_unit`; None if there is none."""
     register: ShiftRegister | None = None
@@ -103,9 +103,9 @@ class Key:
     """The converted lines, where a key has not all of them: blocks of eight, as draws are made, in order."""
     whole: "Key | None" = None
     """The key of all lines, of one that has not all."""
-    inverse: NDArray[np.float64] = field(init=False)
+    inverse: Reals = field(init=False)
     """``1 / sum_g``, 0 for lines without any conductance."""
-    total: NDArray[np.float64] | None = field(init=False)
+    total: Reals | None = field(init=False)
     """Sum of the variances of each converted line."""
     offset_floats: dict[DTypeLike, _Float] = field(init=False)
     """The offsets in single and double precision."""
@@ -150,7 +150,7 @@ class Key:
         """Which lines of the core the converted lines are, as an index."""
         return slice(None) if self.blocks is None else lines_of(self.blocks)
 
-    def narrow(self, enabled: NDArray[np.bool_]) -> "Key":
+    def narrow(self, enabled: Flags) -> "Key":
         """The key of those blocks of eight lines in which a line is enabled: what they give, and no more. Cached."""
         if len(enabled) % LANES:
             return self
@@ -256,11 +256,11 @@ class Key:
         self,
         product: Product,
         x: _Float,
-        a: NDArray[np.float64],
+        a: Reals,
         read: NDArray[np.int16] | None,
         output: NDArray[np.int16] | None,
         op_id: NDArray[np.uint64],
-    ) -> NDArray[np.float64]:
+    ) -> Reals:
         """Accumulators ``a`` with the noise of their conversion, whole units, in place; the rest as :meth:`charge`."""
         trapped = None
         if self.traps is not None:
@@ -286,7 +286,7 @@ class Key:
             self._types[name] = np.float32 if self.bound(product, x_top) < SINGLE_EXACT else np.float64
         return self._types[name]
 
-    def _read_deviation(self, product: Product, x: _Float, a: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _read_deviation(self, product: Product, x: _Float, a: Reals) -> Reals:
         """Standard deviations of the charges ``a``, ``sqrt(sum_i (X_i - V)**2 var_i)`` with the settled V = a / sum_g.
 
         The variance is expanded to exact sums, ``(total * V - 2 * cross) * V + square``, and evaluated in this order
@@ -309,10 +309,7 @@ def lines_of(blocks: NDArray[np.uint64]) -> NDArray[np.intp]:
     return (blocks.astype(np.intp)[:, None] * LANES + np.arange(LANES)).reshape(-1)
 
 
-def _product(
-    k: NDArray[np.int32], square: NDArray[np.float64] | None, cross: NDArray[np.float64] | None,
-    inputs: tuple[NDArray[np.intp], NDArray[np.float64]],
-) -> Product:
+def _product(k: Indices, square: Reals | None, cross: Reals | None, inputs: tuple[NDArray[np.intp], Reals]) -> Product:
     peak = int(np.abs(k.astype(np.int64)).sum(axis=0).max(initial=0))
     kind = np.float32 if peak * INPUT_TOP < SINGLE_EXACT else np.float64
     spread = None
@@ -322,7 +319,7 @@ def _product(
     return Product(np.ascontiguousarray(k, dtype=kind), peak, spread, inputs)
 
 
-def _narrow(variance: NDArray[np.float64]) -> NDArray[np.float32]:
+def _narrow(variance: Reals) -> NDArray[np.float32]:
     alike = bool((variance == variance[:, :1]).all())
     return np.ascontiguousarray(variance[:, :1] if alike else variance, dtype=np.float32)
 
@@ -336,7 +333,7 @@ def variance_unit(top: float, lines: int) -> float:
     return 2.0 ** np.ceil(np.log2(top * lines * INPUT_TOP**2 / (0.99 * SINGLE_EXACT)))
 
 
-def line_steps(step_code: int, load: NDArray[Any], gain: NDArray[np.float64]) -> Steps:
+def line_steps(step_code: int, load: Array, gain: Reals) -> Steps:
     """Decrements of all lines: ``s = 2 * max(1, rint(step_code * 2**-14 * load * (1 + gain)))`` for each polarity."""
     ideal = step_code * 2.0**-STEP_FRACTION_BITS * load
     pos, neg = (2 * np.maximum(1, np.rint(ideal * (1.0 + side))).astype(np.int64) for side in gain)

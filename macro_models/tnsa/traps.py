@@ -6,14 +6,14 @@ is added to an accumulator is one rounded number: a batch, a single conversion a
 """
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.macro_models.cells.programming import cell_draws
+from mho.macro_models.cells.programming import CellDraws
 from mho.macro_models.devices import Device
 from mho.macro_models.integer.random import LANES, Purpose, bits_of_blocks
+from mho.macro_models.types import Array, Flags, Indices, Integers, Reals
 
 GRID = 256
 """Parts of a code in which what a trap adds is held."""
@@ -25,27 +25,27 @@ _AT_ONCE = 1 << 21  # states of a batch that are alive at the same time
 class CoreTraps:
     """Traps of all cells of a core, arrays of shape (lines, lines) as its cells."""
 
-    occupancy: NDArray[np.int64]
+    occupancy: Integers
     """Of 65536 reads, how many find the upper conductance."""
-    high: NDArray[np.int64]
+    high: Integers
     """What a cell then conducts more than on average, in 1 / :data:`GRID` codes; 0 of a cell without a trap."""
-    low: NDArray[np.int64]
+    low: Integers
     """The same of the lower conductance: at most 0."""
     seed: int
     core: int
 
     @classmethod
-    def of(cls, device: Device, cells: NDArray[np.int32], lsb_uS: float, seed: int, core: int) -> "CoreTraps | None":
+    def of(cls, device: Device, cells: Indices, lsb_uS: float, seed: int, core: int) -> "CoreTraps | None":
         """The traps of ``cells``, codes of ``lsb_uS`` each; None if there are none."""
         if not device.telegraph.acts:
             return None
-        drawn = device.telegraph.drawn(cells.astype(np.float64) * lsb_uS, cell_draws(seed, core, cells.shape))
+        drawn = device.telegraph.drawn(cells.astype(np.float64) * lsb_uS, CellDraws(seed, core, cells.shape))
         size = drawn.amplitude_uS / lsb_uS * GRID
         high = np.rint(size * (1.0 - drawn.occupancy / 65536.0)).astype(np.int64)
         low = -np.rint(size * (drawn.occupancy / 65536.0)).astype(np.int64)
         return cls(drawn.occupancy, high, low, seed, core) if (high | low).any() else None
 
-    def lines(self, backward: bool, wl: NDArray[np.bool_]) -> "LineTraps | None":
+    def lines(self, backward: bool, wl: Flags) -> "LineTraps | None":
         """What the lines of a conversion see of them; None where that is nothing."""
         gated = np.where(wl[:, None], self.high | self.low, 0) != 0
         cells = np.flatnonzero(gated)
@@ -74,9 +74,9 @@ class LineTraps:
     """Converted line of each, among those of the key."""
     lines: int
     """Converted lines of the key."""
-    occupancy: NDArray[np.int64]
-    high: NDArray[np.float64]
-    low: NDArray[np.float64]
+    occupancy: Integers
+    high: Reals
+    low: Reals
     seed: int
     core: int
     _blocks: NDArray[np.uint64] = field(init=False)
@@ -103,15 +103,12 @@ class LineTraps:
             seed=self.seed, core=self.core,
         )
 
-    def states(self, op_id: NDArray[np.uint64]) -> NDArray[np.float64]:
+    def states(self, op_id: NDArray[np.uint64]) -> Reals:
         """What each cell adds in conversions ``op_id``, of shape (..., traps), in 1 / :data:`GRID` codes."""
         bits = bits_of_blocks(Purpose.TRAP_STATE, seed=self.seed, core=self.core, block=self._blocks, op_id=op_id)
         return np.where(bits[..., self._lanes] < self.occupancy, self.high, self.low)
 
-    def noise(
-        self, inputs: tuple[NDArray[np.intp], NDArray[np.float64]], x: NDArray[Any], v: NDArray[np.float64],
-        op_id: NDArray[np.uint64],
-    ) -> NDArray[np.float64]:
+    def noise(self, inputs: tuple[NDArray[np.intp], Reals], x: Array, v: Reals, op_id: NDArray[np.uint64]) -> Reals:
         """What is added to the accumulators, whole numbers of the shape of ``v``.
 
         Parameters

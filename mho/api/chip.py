@@ -82,7 +82,8 @@ class Chip(Shown):
 
     def harden(
         self, pdk: PathLike, directory: PathLike, *, part: str = "core", module: str = "", density: float = 0.6,
-        note: Callable[[str], None] | None = None, progress: Callable[[int, int], None] | None = None,
+        activity: PathLike | None = None, products: int = 1, note: Callable[[str], None] | None = None,
+        progress: Callable[[int, int], None] | None = None,
     ) -> "Layout":
         """Make a layout; what tools say of it, and whether it is clean.
 
@@ -96,6 +97,8 @@ class Chip(Shown):
             ``"core"`` or ``"tile"``; a module in it alone.
         density
             Share of the rows that cells fill, 0.2 to 0.9.
+        activity, products
+            Waveforms of its netlist, and how many products (vectors) they have: for the energy of one.
         note, progress
             Called with what a stage that begins does, and with how many of all are done.
 
@@ -109,7 +112,8 @@ class Chip(Shown):
         from mho.sim.layout.harden import harden
 
         return harden(self.description, Path(pdk), Path(directory), part=part, module=module, density=density,
-                      note=note, progress=progress)
+                      activity=None if activity is None else Path(activity), products=products, note=note,
+                      progress=progress)
 
     def _facts(self) -> dict[str, object]:
         chip = self.description

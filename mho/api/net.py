@@ -240,7 +240,7 @@ class Net(Shown):
             )
 
     def export(self, directory: PathLike, *, name: str = "network") -> "tuple[Listing, list[str]]":
-        """Write what a host of one's own needs to run it on a chip of tiles: C arrays, a driver in C, and data.
+        """Write what a host of one's own needs to run it on a chip of tiles: C arrays, a driver in C, CMake, and data.
 
         Parameters
         ----------
@@ -260,12 +260,13 @@ class Net(Shown):
         ToolError
             If a file cannot be written.
         """
-        from mho.sim.export import c_files, data_files, list_network
+        from mho.sim.export import build_files, c_files, data_files, list_network
 
         listing = list_network(self.network)
-        texts = {file: text.encode() for file, text in c_files(listing, name).items()} | data_files(listing, name)
+        texts = {file: text.encode() for file, text in c_files(listing, name).items()}
+        texts |= data_files(listing, name) | build_files()
         try:
-            Path(directory).mkdir(parents=True, exist_ok=True)
+            (Path(directory) / "zephyr").mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InputError(f"{directory}: {error.strerror}") from None
         for file, data in texts.items():

@@ -30,7 +30,7 @@ def asm_command(source: str, output: str | None, out: Output) -> None:
     warning. Without -o it is checked only, and its sizes are printed.
     """
     from mho.hw.tile.asm import assemble_named
-    from mho.hw.tile.asm.traps import would_trap
+    from mho.hw.tile.isa.legality import would_trap
     from mho.macro_models.errors import InputError
     from mho.macro_models.output import write_output
 

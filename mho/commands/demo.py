@@ -23,33 +23,37 @@ from mho.terminal.paths import Writes
 def demo_command(output: str, limit: int | None, seeds: int, out: Output) -> None:
     """The main job on shipped data: real images through the generated Verilog.
 
-    Two classifiers are compiled for one 256x256 RRAM core. Their test images run in floating point, on the functional
-    model, and through the Verilog of the core in Verilator with the numpy model of the macro behind its pins. The
-    table says how accurate each is, and whether Verilog and model gave the same codes. Writes demo.png, demo.pdf and
-    demo.json. Without Verilator the functional part runs, and the exit code is 1.
+    Two classifiers are compiled for one 256x256 RRAM core, and one of them for a chip of four programmable tiles. Their
+    test images (100 on the tiles) run in floating point, on the functional model, and through the generated Verilog in
+    Verilator with the numpy model of the macro behind its pins. The table says how accurate each is, and whether both
+    gave the same codes. Writes demo.png, demo.pdf and demo.json. Without Verilator the functional part runs,
+    and the exit code is 1.
     """
     from mho.data import SAMPLES, load_sample
-    from mho.demo.figure import plot_demo_of
-    from mho.demo.study import HEADERS, mismatches, study
+    from mho.demo.figure import plot_demo
+    from mho.demo.study import HEADERS, TILE_IMAGES, TILES, mismatches, study
     from mho.figures.run import save_figure
 
     for name, value in (("limit", limit), ("seeds", seeds)):
         if value is not None and value < 1:
             raise InputError(f"{argument(name)} must be at least 1, not {value}")
     folder = Path(output)
-    studies = [study(load_sample(name), limit=limit, seeds=seeds, step=out.note) for name in SAMPLES]
-    out.table(HEADERS, [case.row(s.sample.title) for s in studies for case in s.cases])
+    samples = [load_sample(name) for name in SAMPLES]
+    studies = [study(sample, limit=limit, seeds=seeds, step=out.note) for sample in samples]
+    few = min(limit or TILE_IMAGES, TILE_IMAGES)
+    studies.append(study(samples[0], limit=few, seeds=seeds, step=out.note, chip=TILES))
+    out.table(HEADERS, [case.row(s.title) for s in studies for case in s.cases])
     for s in studies:
-        out.note(f"{s.sample.title}: error budget")
+        out.note(f"{s.title}: error budget")
         out.text()
-        out.text(f"error budget of {s.sample.title} (accuracy over {seeds} chips; losses in points)")
-        out.table(*s.chips.budget(s.sample.y[:limit]).table())
+        out.text(f"error budget of {s.title} (accuracy over {seeds} chips; losses in points)")
+        out.table(*s.chips.budget(s.labels).table())
     out.note("drawing")
     folder.mkdir(parents=True, exist_ok=True)
-    figure = plot_demo_of(studies, limit)
+    figure = plot_demo(studies)
     save_figure(figure, folder / "demo.png")
     save_figure(figure, folder / "demo.pdf")
-    content = {"studies": [s.to_dict(limit) for s in studies]}
+    content = {"studies": [s.to_dict() for s in studies]}
     write_output(folder / "demo.json", (json.dumps(content, indent=2, allow_nan=False) + "\n").encode())
     out.note(f"wrote demo.png, demo.pdf and demo.json to {folder}")
     out.json(content)

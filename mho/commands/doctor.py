@@ -224,7 +224,8 @@ def doctor_command(part: str | None, board: str | None, out: Output) -> None:
         }
     )
     if missing:
-        raise ToolError(f"not ready for {board or ', '.join(parts)}; to make it so: {_commands(missing)}")
+        wanting = ", ".join(dict.fromkeys(f.part for f in missing))
+        raise ToolError(f"not ready for {board or wanting}; to make it so: {_commands(missing)}")
     out.text(f"ready for {board or ' and '.join(parts)}")
 
 

@@ -69,8 +69,8 @@ def build_command(
     """Make the bitstream of a board.
 
     --chip defaults to the preset of the board (`mho fpga list`). DIR gets the bitstream, report.json (utilisation,
-    greatest frequency, hash, versions of the tools), the netlist after synthesis and the logs. If place
-    and route fails it gets the synthesis alone, in a folder of its own, and the next build begins behind that. Exit 2
+    greatest frequency, hash, versions of the tools), the netlist after synthesis and the logs. If place and route fails
+    it gets their log alone, and the next build begins behind the synthesis, which is kept in the cache. Exit 2
     if the chip does not fit, with what would; exit 1 if a tool is missing or the timing is missed.
     """
     from mho.fpga.boards import find_board
@@ -187,7 +187,7 @@ def info_command(port: str, baud: int | None, out: Output) -> None:
 
     Where that is the description of a preset, its name is given.
     """
-    from mho.fpga.backends.session import BAUD, connect_board
+    from mho.fpga.backends import BAUD, connect_board
     from mho.hw.config import load_chip, preset_names
     from mho.sim.board.driver import find_info
 

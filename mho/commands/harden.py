@@ -7,7 +7,7 @@ import click
 from mho.macro_models.errors import ToolError
 from mho.terminal.console import Output
 from mho.terminal.options import chip_argument, common_options, example
-from mho.terminal.paths import WORD, Reads, Writes
+from mho.terminal.paths import READS, WORD, Reads, Writes
 
 __all__ = ["harden_command"]
 
@@ -23,9 +23,14 @@ __all__ = ["harden_command"]
 @click.option("--module", metavar="NAME", type=WORD, default="", help="One module of it alone, as line_counters.")
 @click.option("--density", metavar="SHARE", type=float, default=0.6, show_default=True,
               help="Share of the rows that cells fill, 0.2 to 0.9.")
+@click.option("--activity", metavar="F.fst", type=READS,
+              help="Waveforms of its netlist, of mho verify core --netlist --waves: for the energy of a product.")
+@click.option("--products", type=click.IntRange(1), default=1, show_default=True, metavar="N",
+              help="How many products these have: the vectors of mho verify.")
 @common_options
 def harden_command(
-    chip: str, overrides: tuple[str, ...], pdk: str, output: str, part: str, module: str, density: float, out: Output
+    chip: str, overrides: tuple[str, ...], pdk: str, output: str, part: str, module: str, density: float,
+    activity: str | None, products: int, out: Output,
 ) -> None:
     """Make a layout: synthesis, placement, routing, GDS, design rules and layout against netlist.
 
@@ -37,7 +42,8 @@ def harden_command(
     description = load_chip(chip, overrides)
     with out.progress("hardening") as progress:
         layout = Chip(description).harden(
-            pdk, output, part=part, module=module, density=density, note=out.note, progress=progress
+            pdk, output, part=part, module=module, density=density, activity=activity, products=products,
+            note=out.note, progress=progress
         )
     out.table(("", "", ""), [
         ("outline", f"{layout.width_um:g} x {layout.height_um:g} um", f"{layout.cells:,} cells in {layout.process}"),
@@ -45,6 +51,9 @@ def harden_command(
         ("slow corner", f"{layout.slow_ns:+.3f} ns", f"at {layout.period_ns:g} ns, with extracted wires"),
         ("fast corner", f"{layout.fast_ns:+.3f} ns", "of hold"),
         ("power", f"{layout.power_mW:.3g} mW", "typical corner, a tenth of the signals changes in a cycle"),
+        *([] if layout.energy is None else [
+            ("energy", f"{layout.energy.product_pJ:.4g} pJ", f"of a product, {layout.energy.cycles:.0f} cycles"),
+        ]),
         ("routing", layout.routing, "violations"), ("antennas", layout.antennas, "nets"),
         ("limits", layout.limits, "pins beyond slew or load"),
         ("rules", sum(layout.rules.values()), ", ".join(layout.rules) or "all kept"),

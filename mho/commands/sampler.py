@@ -5,7 +5,7 @@ import click
 from mho.macro_models.output import npz_bytes, write_output
 from mho.terminal.console import Output
 from mho.terminal.options import DEVICE, chip_option, common_options, example
-from mho.terminal.paths import READS, WORD, WRITES
+from mho.terminal.paths import FIGURE, READS, WORD, WRITES
 
 
 @click.command("sampler", epilog=example("mho sampler cut.npz --chip neurram --steps 1000 --from 3 --to 0.6 -o y.npz"))
@@ -26,10 +26,12 @@ from mho.terminal.paths import READS, WORD, WRITES
 )
 @click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Which chip, and which draws.")
 @click.option("-o", "--output", metavar="Y.npz", type=WRITES, help="Write spins, energies and fields.")
+@click.option("--plot", metavar="F.png", type=FIGURE, help="Draw the energies of the chains (.png, .pdf or .svg).")
 @common_options
 def sampler_command(
     problem: str, chip: str, overrides: tuple[str, ...], steps: int, begin: float, end: float, parts: int, chains: int,
-    out_bits: int, device: str | None, time: str, seed: int, output: str | None, out: Output,
+    out_bits: int, device: str | None, time: str, seed: int, output: str | None, plot: str | None,
+    out: Output,
 ) -> None:
     """Sample spins, or find those of least energy, on cores that are used in both directions.
 
@@ -54,6 +56,13 @@ def sampler_command(
     arrays = {name: getattr(result, name) for name in ("spins", "energies", "best", "best_energies", "fields")}
     if output is not None:
         write_output(output, npz_bytes(arrays))
-        out.note(f"wrote {output}")
+    if plot is not None:
+        from mho.figures.lines import figure_of_samples
+        from mho.figures.run import save_figure
+
+        save_figure(figure_of_samples(result, f"{spins.spins} spins on {result.cores} cores, {cells.name}"), plot)
+    for path in (output, plot):
+        if path is not None:
+            out.note(f"wrote {path}")
     out.json({"problem": problem, "chip": chip, "cores": result.cores, "analog_cycles": result.analog_cycles,
               **{name: array.tolist() for name, array in arrays.items() if name.endswith("energies")}})

@@ -30,7 +30,7 @@ def export_command(network: str, output: str, name: str, out: Output) -> None:
 
     NET.mho was compiled for a chip of tiles. NAME.h and NAME.c hold words, flits, credits, scales and targets of cells
     for mho_tiles.h, the driver: load, start, send, take, interrupts, for any number of images. NAME.json and NAME.npz
-    hold the same for other languages, and say what each key is.
+    hold the same for other languages, and say what each key is. CMakeLists.txt and zephyr/module.yml build the C.
     """
     from mho.api.compile import load
 

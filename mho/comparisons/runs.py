@@ -15,10 +15,10 @@ from mho.dotted import KeyDifference, description_differences, dotted, key_diffe
 from mho.macro_models.devices.sections.fit import LEVEL_OF_CONFIDENCE, NORMAL, student
 from mho.macro_models.errors import InputError
 from mho.macro_models.files import FileKind, parse_json, read_text
-from mho.macro_models.files.schema import TEXT, ListOf, Number, Optional, Spec, Table, TableOf, Whole, shown
-from mho.macro_models.files.typed import spec_of
+from mho.macro_models.files.schema import TEXT, ListOf, Number, Optional, Spec, Table, TableOf, Whole, shown, spec_of
 from mho.macro_models.shown import Shown
 from mho.results.facts import Cost, LayerRow, Trace
+from mho.results.uncertainty import share_error
 from mho.version import JSON_FORMAT
 
 MEASURES = {"accuracy": "accuracy", "agreement": "agreement", "relative_error": "relative error"}
@@ -175,7 +175,8 @@ def _parsed(path: str, content: Content) -> Run:
     results = content["results"]
     measure = next(key for key in MEASURES if key in results[0])
     scores, images = {entry["seed"]: float(entry[measure]) for entry in results}, content["images"]
-    half = None if measure == "relative_error" else math.sqrt(max(_variance(scores, images), 0.0)) * NORMAL
+    mean = float(np.mean(list(scores.values())))
+    half = None if measure == "relative_error" else share_error(mean, images) * NORMAL
     if "uncertainty" in content:
         low, high = content["uncertainty"]["interval"]
         half = float(high - low) / 2.0
@@ -191,12 +192,6 @@ def _right(results: Sequence[Content], images: int) -> dict[int, NDArray[np.bool
     if any(len(bits) != -(-images // 8) for bits in packed.values()):
         raise ValueError
     return {seed: np.unpackbits(bits, count=images).astype(np.bool_) for seed, bits in packed.items()}
-
-
-def _variance(scores: dict[int, float], images: int) -> float:
-    """Of a share of images, with one right and one wrong added (Agresti, Coull)."""
-    padded = (float(np.mean(list(scores.values()))) * images + 1.0) / (images + 2.0)
-    return padded * (1.0 - padded) / images
 
 
 def compare(first: Run, second: Run) -> Difference:

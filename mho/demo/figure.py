@@ -1,7 +1,6 @@
 """The demo's figure: one conversion at the pins, what the core gives, and how well it does."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,13 +17,8 @@ if TYPE_CHECKING:
     from mho.demo.study import Study
 
 
-@dataclass(frozen=True, kw_only=True)
-class Accuracy:
-    """Accuracies of one network, 0..1: a name of each case to the values of its seeds."""
-
-    network: str
-    cases: Mapping[str, Sequence[float]]
-
+Accuracies = Mapping[str, Mapping[str, Sequence[float]]]
+"""By network and name of a case the values of its seeds, 0..1."""
 
 _HALF_BINS = 24
 _SHOWN = 5
@@ -126,22 +120,24 @@ def _draw_difference(axes: Axes, ideal: NDArray[np.integer], noisy: NDArray[np.i
     inset.set_title(f"difference\nσ = {difference.std():.2f}", fontsize=6, loc="center", pad=2)
 
 
-def _draw_accuracies(axes: Axes, accuracies: Sequence[Accuracy]) -> None:
-    cases = list(accuracies[0].cases)
+def _draw_accuracies(axes: Axes, accuracies: Accuracies) -> None:
+    networks = list(accuracies.values())
+    cases = list(networks[0])
     width = 0.84 / len(cases)
     for index, (case, colour) in enumerate(zip(cases, ("0.75", COLOURS[5], COLOURS[1]), strict=False)):
-        values = [100 * np.asarray(a.cases[case]) for a in accuracies]
+        values = [100 * np.asarray(network[case]) for network in networks]
         x = np.arange(len(accuracies)) + (index - (len(cases) - 1) / 2) * width
         axes.bar(x, [v.mean() for v in values], width * 0.94, color=colour, label=case)
         for position, value in zip(x, values, strict=True):
             if value.size > 1:
                 spread = np.linspace(-0.25, 0.25, value.size) * width
                 axes.plot(position + spread, value, ".", color="black", markersize=1.8)
-            axes.text(position, value.max() + 0.8, f"{value.mean():.1f}", ha="center", va="bottom", fontsize=6.5)
-    low = min(float(np.min(a.cases[c])) for a in accuracies for c in cases)
+            axes.text(position, value.max() + 0.8, f"{value.mean():.3g}", ha="center", va="bottom", fontsize=5.5)
+    low = min(float(np.min(network[case])) for network in networks for case in cases)
     axes.set_ylim(max(0.0, 10 * np.floor(10 * low - 1)), 121)
     axes.set_yticks(np.arange(axes.get_ylim()[0], 101, 10))
-    axes.set_xticks(np.arange(len(accuracies)), [a.network.replace(" ", "\n", 1) for a in accuracies])
+    names = [name.replace(" ", "\n", 2) for name in accuracies]
+    axes.set_xticks(np.arange(len(accuracies)), names, fontsize=6)
     axes.set_ylabel("accuracy (%)")
     axes.legend(loc="upper left", ncols=2, columnspacing=1.0, handlelength=1.0, borderaxespad=0.1)
 
@@ -171,62 +167,31 @@ def _draw_budget(axes: Axes, budget: Budget) -> None:
 
 
 @in_style
-def plot_demo(
-    trace: Trace,
-    layer: str,
-    codes: Mapping[str, NDArray[np.integer]],
-    budget: Budget,
-    accuracies: Sequence[Accuracy],
-) -> Figure:
-    """The whole figure, 7 inches wide.
-
-    Parameters
-    ----------
-    trace
-        One product at the macro's pins.
-    layer, codes
-        A layer in words, and its output codes, in half steps, for each case by name, the first as reference.
-    budget
-        Error budget of the first network.
-    accuracies
-        Accuracies of each network.
-    """
-    figure = new_figure(7.0, 4.8)
-    grid = figure.add_gridspec(2, 1, height_ratios=(1.1, 1.0))
-    upper, lower = figure.add_subfigure(grid[0]), figure.add_subfigure(grid[1])
-    digital, analog = upper.subplots(2, 1, height_ratios=(0.75, 1.0), sharex=True)
-    draw_trace(digital, analog, trace)
-    digital.set_title("(a) one matrix-vector product at the macro's pins")
-    left, middle, right = lower.subplots(1, 3, width_ratios=(1.15, 0.85, 1.15))
-    _draw_histogram(left, codes)
-    left.set_title(f"(b) codes of {layer}")
-    _draw_budget(middle, budget)
-    middle.set_title("(c) error budget")
-    _draw_accuracies(right, accuracies)
-    right.set_title("(d) accuracy")
-    return figure
-
-
-def plot_demo_of(studies: "Sequence[Study]", limit: int | None) -> Figure:
-    """The demo's figure from its studies; the first gives the trace, the codes and the budget."""
+def plot_demo(studies: "Sequence[Study]") -> Figure:
+    """The demo's figure, 7.2 inches wide, from its studies; the first gives the trace, the codes and the budget."""
     first = studies[0]
-    labels = first.sample.y[:limit]
     layer = next(iter(first.chips.runs[0].codes))
     functional = [c.result for c in first.cases if c.result is not None]
     ideal = next(r for r in functional if r.options.device == "ideal")
     noisy = next(r for r in functional if r.options.device != "ideal")
     name = f"{noisy.options.device}, {format_time(noisy.options.time_s)}"
-    accuracies = [
-        Accuracy(
-            network=s.sample.title,
-            cases={
-                "float": [s.case("float").accuracy],
-                "ideal": [s.case("functional, ideal").accuracy],
-                name: s.chips.accuracies(s.sample.y[:limit]).tolist(),
-            },
-        )
+    figure = new_figure(7.2, 4.8)
+    grid = figure.add_gridspec(2, 1, height_ratios=(1.1, 1.0))
+    upper, lower = figure.add_subfigure(grid[0]), figure.add_subfigure(grid[1])
+    digital, analog = upper.subplots(2, 1, height_ratios=(0.75, 1.0), sharex=True)
+    draw_trace(digital, analog, record(first.net.network, first.sample.x[0], time_s=noisy.options.time_s))
+    digital.set_title("(a) one matrix-vector product at the macro's pins")
+    left, middle, right = lower.subplots(1, 3, width_ratios=(1.1, 0.8, 1.35))
+    _draw_histogram(left, {"ideal": ideal.runs[0].codes[layer], name: noisy.runs[0].codes[layer]})
+    left.set_title("(b) codes of the first layer")
+    _draw_budget(middle, first.chips.budget(first.labels))
+    middle.set_title("(c) error budget")
+    _draw_accuracies(right, {
+        s.title: {
+            "float": [s.case("float").accuracy], "ideal": [s.case("functional, ideal").accuracy],
+            name: s.chips.accuracies(s.labels).tolist(),
+        }
         for s in studies
-    ]
-    codes = {"ideal": ideal.runs[0].codes[layer], name: noisy.runs[0].codes[layer]}
-    trace = record(first.net.network, first.sample.x[0], time_s=noisy.options.time_s)
-    return plot_demo(trace, "the first layer", codes, first.chips.budget(labels), accuracies)
+    })
+    right.set_title("(d) accuracy")
+    return figure

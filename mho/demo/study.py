@@ -1,4 +1,4 @@
-"""The main job on shipped data: trained classifiers in a core, their images through the generated Verilog."""
+"""The main job on shipped data: trained classifiers in a core and on tiles, their images through generated Verilog."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +16,9 @@ from mho.results import score
 from mho.results.result import Result
 
 CHIP = "neurram-core"
+TILES = "tnsa64-2x2"
+TILE_IMAGES = 100
+"""Of the chip of tiles, whose Verilog takes longer."""
 DEVICE = "rram-neurram"
 TIME = "1d"
 
@@ -68,10 +71,12 @@ HEADERS = (
 
 @dataclass(kw_only=True)
 class Study:
-    """Everything about one network."""
+    """Everything about one network on one chip, whose test images have ``labels``."""
 
+    title: str
     sample: Sample
     net: Net
+    labels: NDArray[np.int64]
     cases: list[Case] = field(default_factory=list)
     failure: ToolError | None = None
     """Why the co-simulation did not run."""
@@ -85,34 +90,35 @@ class Study:
         """A case by its name."""
         return next(c for c in self.cases if c.name == name)
 
-    def to_dict(self, images: int | None) -> dict[str, object]:
-        """For JSON; ``images`` is the limit that held."""
-        labels = self.sample.y[:images]
+    def to_dict(self) -> dict[str, object]:
+        """For JSON."""
         return {
-            "network": self.sample.title,
+            "network": self.title,
             "summary": self.net.summary(),
-            "cases": [case.to_dict(labels) for case in self.cases],
-            "budget": self.chips.budget(labels).to_dict(),
+            "cases": [case.to_dict(self.labels) for case in self.cases],
+            "budget": self.chips.budget(self.labels).to_dict(),
         }
 
 
 def same_codes(first: Result, second: Result) -> bool:
-    """Whether two runs gave the same codes in every layer and for every image, and took the same cycles."""
-    codes = first.codes.keys() == second.codes.keys() and all(
+    """Whether two runs gave the same codes in every layer and for every image."""
+    return first.codes.keys() == second.codes.keys() and all(
         np.array_equal(first.codes[layer], second.codes[layer]) for layer in first.codes
     )
-    return codes and bool(np.array_equal(first.cycles, second.cycles))
 
 
-def study(sample: Sample, *, limit: int | None, seeds: int, step: Callable[[str], None]) -> Study:
-    """Compile a sample's network and run it in every way; ``step`` is told what begins.
+def study(
+    sample: Sample, *, limit: int | None, seeds: int, step: Callable[[str], None], chip: str = CHIP
+) -> Study:
+    """Compile a sample's network for a preset and run it in every way; ``step`` is told what begins.
 
     Without a simulator the study ends with :attr:`Study.failure` set and the functional cases in place.
     """
     labels = sample.y[:limit]
-    step(f"{sample.title}: compiling for {CHIP}")
-    net = mho.compile(sample.model, Chip.load(CHIP), calibrate=sample.calibrate, device=DEVICE)
-    result_study = Study(sample=sample, net=net)
+    title = sample.title if chip == CHIP else f"{sample.title} on {chip}"
+    step(f"{sample.title}: compiling for {chip}")
+    net = mho.compile(sample.model, Chip.load(chip), calibrate=sample.calibrate, device=DEVICE)
+    result_study = Study(title=title, sample=sample, net=net, labels=labels)
 
     def run(**options: Any) -> Result:
         return net.run(sample.x, limit=limit, time=TIME, keep_codes=True, **options)
@@ -122,17 +128,17 @@ def study(sample: Sample, *, limit: int | None, seeds: int, step: Callable[[str]
             Case(name=name, accuracy=result.accuracy(labels), images=len(labels), result=result, same=same)
         )
 
-    step(f"{sample.title}: functional, {seeds} chips")
+    step(f"{title}: functional, {seeds} chips")
     ideal, first = run(device="ideal"), run(device=DEVICE)
     reference = score.accuracy(ideal.reference, labels)
     result_study.cases.append(Case(name="float", accuracy=reference, images=len(labels)))
     add("functional, ideal", ideal)
     add(f"functional, {DEVICE} at {TIME}, {seeds} chips", run(device=DEVICE, seeds=seeds))
     try:
-        step(f"{sample.title}: co-simulation, ideal")
+        step(f"{title}: co-simulation, ideal")
         result = run(device="ideal", backend="cosim")
         add("cosim, ideal", result, same_codes(result, ideal))
-        step(f"{sample.title}: co-simulation, {DEVICE} at {TIME}")
+        step(f"{title}: co-simulation, {DEVICE} at {TIME}")
         result = run(device=DEVICE, backend="cosim")
         add(f"cosim, {DEVICE} at {TIME}", result, same_codes(result, first))
     except ToolError as error:
@@ -142,4 +148,4 @@ def study(sample: Sample, *, limit: int | None, seeds: int, step: Callable[[str]
 
 def mismatches(studies: Sequence[Study]) -> list[str]:
     """Cases whose codes differ from those of the functional backend."""
-    return [f"{s.sample.title}, {c.name}" for s in studies for c in s.cases if c.same is False]
+    return [f"{s.title}, {c.name}" for s in studies for c in s.cases if c.same is False]

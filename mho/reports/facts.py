@@ -3,13 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NotRequired, TypedDict, cast
+from typing import NotRequired, TypedDict, get_type_hints
 
 from mho.comparisons.runs import Content, Run, read_run
 from mho.compiler.facts import Fit, LinkFlits
 from mho.macro_models.errors import InputError
 from mho.macro_models.files import FileKind, parse_json, read_text, reading
+from mho.macro_models.files.schema import FLAG, TEXT, Table, spec_of
 from mho.results.facts import Cost, LayerRow, Trace
+from mho.sim.layout.signoff import Layout
 from mho.units import format_time
 
 
@@ -98,25 +100,13 @@ class Silicon(TypedDict):
     energy: NotRequired[SiliconEnergy]
 
 
-class Routed(TypedDict):
-    """What ``mho harden`` measured of a layout: a module of the chip, which is known by its hash."""
-
-    chip: str
-    top: str
-    process: str
-    cells: int
-    width_um: float
-    height_um: float
-    utilisation: float
-    period_ns: float
-    slow_ns: float
-    fast_ns: float
-    power_mW: float
-    clean: bool
-
-
 RUN = FileKind("result of mho run", 1 << 28)
 _ROUTED = FileKind("result of mho harden", 1 << 20)
+_ROUTED_FILE = Table({
+    "chip": TEXT, "clean": FLAG,
+    **{name: spec_of(kind) for name, kind in get_type_hints(Layout).items() if kind in (str, int, float)},
+}, rest=True)
+"""What a report reads of it: figures of a module of the chip, which is known by its hash."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,7 +124,7 @@ class Facts:
     trace: Trace | None
     layers: Sequence[LayerRow]
     silicon: Silicon | None = None
-    routed: Routed | None = None
+    routed: Content | None = None
 
     @property
     def content(self) -> Content:
@@ -213,8 +203,7 @@ def with_layout(runs: Sequence[Facts], path: str) -> list[Facts]:
         If the file is not what ``mho harden --json`` writes, or no run is of its chip.
     """
     with reading(path, _ROUTED):
-        content = parse_json(read_text(Path(path), _ROUTED))
-        routed = cast("Routed", {name: kind(content[name]) for name, kind in Routed.__annotations__.items()})
+        routed = _ROUTED_FILE.read(f"{path}: ", parse_json(read_text(Path(path), _ROUTED)))
     if all(facts.content["hashes"]["chip"] != routed["chip"] for facts in runs):
         raise InputError(f"{path}: must be the layout of a chip of the runs, not of another one, {routed['chip'][:12]}")
     return [replace(facts, routed=routed) if facts.content["hashes"]["chip"] == routed["chip"] else facts

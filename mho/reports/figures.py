@@ -4,44 +4,15 @@ from collections.abc import Iterator
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from numpy.typing import NDArray
 
 from mho.figures.run import COLOURS, in_style, new_figure
 from mho.reports.facts import Facts
-from mho.reports.links import LINKS, draw_links
 from mho.reports.table import some_tiles
-
-TILE_ENERGY = (
-    "Energy of the digital part by tile",
-    "Of one input. Clock and leakage are there whatever a tile does; the rest is what its work, and its waiting, "
-    "changes. Around: what is outside the tiles.",
-)
-"""Title, and how to read it."""
-
-
-@in_style
-def draw_tile_energy(facts: Facts) -> Figure:
-    """The figure: a bar a tile, what is around the tiles last."""
-    assert facts.energy is not None
-    tiles = facts.energy["tiles"]
-    figure = new_figure(7.2, 0.7 + 0.22 * len(tiles))
-    axes, left = figure.add_subplot(), np.zeros(len(tiles))
-    still = np.array([tile["still_pJ"] for tile in tiles]) / 1000
-    memories = np.array([tile.get("memory_pJ", 0.0) for tile in tiles]) / 1000
-    changes = np.array([tile["image_pJ"] for tile in tiles]) / 1000 - still - memories
-    rows = [("clock and leakage", still, COLOURS[6]), ("changes", changes, COLOURS[1])]
-    if memories.any():
-        rows.append(("accesses to memories", memories, COLOURS[0]))
-    for label, values, colour in rows:
-        axes.barh(range(len(tiles)), values, 0.7, left=left, color=colour, label=label)
-        left += values
-    names = ["around" if tile["tile"] is None else f"tile {tile['tile']}" for tile in tiles]
-    axes.set_yticks(range(len(tiles)), names)
-    axes.invert_yaxis()
-    axes.set_xlabel("nJ an input")
-    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(rows))
-    return figure
-
 
 _WIDTH = 7.2
 _MOST_LAYERS = 12
@@ -67,7 +38,11 @@ _TEXTS = {
         "Of all images: the array converts; something else works and the array does not; nothing does. A tile whose "
         "array is always on limits the throughput.",
     ),
-    "links": LINKS,
+    "links": (
+        "Heat map of the links",
+        "Flits of one input on each link of the mesh, credits among them, as a part of what it could take meanwhile: "
+        "one a cycle. Each direction is drawn on its right-hand side; the host is at tile 0,0.",
+    ),
     "cores": (
         "Time of the cores",
         "Cycles of an input in which operations are at the pins of each macro. The longest is the least time between "
@@ -96,7 +71,11 @@ _TEXTS = {
         "Energy of the digital part by block",
         "Of one input: from the switching activity of the co-simulation, and from an average activity.",
     ),
-    "tile-energy": TILE_ENERGY,
+    "tile-energy": (
+        "Energy of the digital part by tile",
+        "Of one input. Clock and leakage are there whatever a tile does; the rest is what its work, and its waiting, "
+        "changes. Around: what is outside the tiles.",
+    ),
 }
 """Title of each figure, and how to read it."""
 _BY_ACTIVITY = ("digital", "tile-energy")
@@ -111,7 +90,7 @@ def figures_of(facts: Facts) -> Iterator[tuple[str, str, str, Figure]]:
         ("codes", any("codes" in layer for layer in facts.layers), _codes),
         ("energy", cost is not None and cost["energy"], _energy),
         ("macros", cost is not None and cost.get("macro_by_part_mm2"), _macros), ("area", facts.silicon, _area),
-        ("digital", energy, _digital), ("tile-energy", energy is not None and energy.get("tiles"), draw_tile_energy),
+        ("digital", energy, _digital), ("tile-energy", energy is not None and energy.get("tiles"), _tile_energy),
     )
     part = None if energy is None else some_tiles(energy)
     for name, numbers, draw in drawn:
@@ -169,21 +148,41 @@ def _timeline(facts: Facts) -> Figure:
     return figure
 
 
+def _stacked(names: list[str], parts: list[tuple[str, NDArray[np.float64], str, float]], unit: str) -> Figure:
+    """A bar for each name, of parts one behind the other: their names, values, colours and opacities."""
+    figure = new_figure(_WIDTH, 0.7 + 0.22 * len(names))
+    axes, left = figure.add_subplot(), np.zeros(len(names))
+    for label, values, colour, alpha in parts:
+        axes.barh(range(len(names)), values, 0.7, left=left, color=colour, alpha=alpha, label=label)
+        left += values
+    _bars(axes, names, unit)
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(parts))
+    return figure
+
+
 @in_style
 def _tiles(facts: Facts) -> Figure:
     trace = facts.trace
     assert trace is not None
     tiles, whole = trace["tiles"], trace["last"] - trace["first"]
-    figure = new_figure(_WIDTH, 0.7 + 0.22 * len(tiles))
-    axes, left = figure.add_subplot(), np.zeros(len(tiles))
-    for kind, colour, alpha in _KINDS:
-        part = np.array([100 * tile[kind] / whole for tile in tiles])
-        axes.barh(range(len(tiles)), part, 0.7, left=left, color=colour, alpha=alpha, label=kind)
-        left += part
-    _bars(axes, [f"tile {tile['tile']}" for tile in tiles], "part of the time (%)")
-    axes.set_xlim(0, 100)
-    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
+    parts = [(kind, np.array([100 * tile[kind] / whole for tile in tiles]), *style) for kind, *style in _KINDS]
+    figure = _stacked([f"tile {tile['tile']}" for tile in tiles], parts, "part of the time (%)")
+    figure.axes[0].set_xlim(0, 100)
     return figure
+
+
+@in_style
+def _tile_energy(facts: Facts) -> Figure:
+    assert facts.energy is not None
+    tiles = facts.energy["tiles"]
+    still = np.array([tile["still_pJ"] for tile in tiles]) / 1000
+    memories = np.array([tile.get("memory_pJ", 0.0) for tile in tiles]) / 1000
+    changes = np.array([tile["image_pJ"] for tile in tiles]) / 1000 - still - memories
+    parts = [("clock and leakage", still, COLOURS[6], 1.0), ("changes", changes, COLOURS[1], 1.0)]
+    if memories.any():
+        parts.append(("accesses to memories", memories, COLOURS[0], 1.0))
+    return _stacked(
+        ["around" if tile["tile"] is None else f"tile {tile['tile']}" for tile in tiles], parts, "nJ an input")
 
 
 @in_style
@@ -282,3 +281,52 @@ def _blocks(series: list[list[tuple[str, float]]], labels: list[str], unit: str)
     if len(series) > 1:
         axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(series))
     return figure
+
+
+_TILE, _SIDE, _MOST_TEXTS = 0.36, 0.09, 24
+"""Size of a tile, how far the two ways of a link are apart, links up to which numbers stand at them."""
+
+
+@in_style
+def draw_links(facts: Facts) -> Figure:
+    """Tiles as squares, the two ways of a link side by side."""
+    assert facts.cost is not None
+    mesh, tiles = facts.content["chip"]["mesh"], facts.cost["tiles"]
+    assert tiles is not None
+    interval = float(facts.cost["interval_cycles"])
+    links = [(_place(link["start"]), _place(link["end"]), 100 * link["flits"] / interval) for link in tiles["links"]]
+    columns, rows = int(mesh["columns"]), int(mesh["rows"])
+    figure = new_figure(min(7.2, 1.6 + 1.1 * columns), min(7.2, 0.5 + 1.1 * rows))
+    axes = figure.add_subplot()
+    heat = ScalarMappable(Normalize(0, max((share for _, _, share in links), default=1.0)), "YlOrRd")
+    names = {entry["tile"] for entry in tiles["tiles"]}
+    for x in range(columns):
+        for y in range(rows):
+            face = "#dddddd" if f"{x},{y}" in names else "none"
+            axes.add_patch(Rectangle((x - _TILE / 2, y - _TILE / 2), _TILE, _TILE, facecolor=face, edgecolor="#888888",
+                                     linewidth=0.6))
+            name = axes.text(x, y, f"{x},{y}", ha="center", va="center", fontsize=6)
+            if face != "none":
+                name.set_color("#333333")  # else that of the page's text
+    for (x, y), (u, v), share in links:
+        # Right of where it goes; rows go down.
+        dx, dy = u - x, v - y
+        aside, half = (-dy * _SIDE, dx * _SIDE), _TILE / 2
+        start = (x + dx * half + aside[0], y + dy * half + aside[1])
+        end = (u - dx * half + aside[0], v - dy * half + aside[1])
+        arrow = {"arrowstyle": "-|>", "color": heat.to_rgba(np.array(share)), "linewidth": 2.5, "shrinkA": 0,
+                 "shrinkB": 0, "mutation_scale": 7}
+        axes.annotate("", end, start, arrowprops=arrow)
+        if len(links) <= _MOST_TEXTS:
+            side = "center" if dx else "right" if aside[0] < 0 else "left"
+            axes.text((start[0] + end[0]) / 2 + 0.5 * aside[0], (start[1] + end[1]) / 2 + aside[1], f"{share:.3g}",
+                      ha=side, va="center", fontsize=6)
+    axes.set(xlim=(-0.5, columns - 0.5), ylim=(rows - 0.5, -0.5), aspect="equal")
+    axes.set_axis_off()
+    figure.colorbar(heat, ax=axes, label="part of the link's capacity (%)", shrink=0.8)
+    return figure
+
+
+def _place(tile: str) -> tuple[int, int]:
+    x, y = tile.split(",")
+    return int(x), int(y)

@@ -24,6 +24,9 @@ _OF_CELLS = ("programming", "relaxation", "read-noise")
 _PART_HELP = {
     "word lines": "fewer bits of the inputs: word lines switch once each plane",
     "input pulses": "fewer bits of the inputs: lines are driven once each plane",
+    "rows": "fewer bits of the inputs: rows are driven once each digit",
+    "cells": "a lower read voltage, or columns that settle faster",
+    "conversion": "fewer conversions: fewer bits of the inputs, where each of their digits is converted",
     "reset": "more rows in each conversion, or inputs in one part: this is spent once a conversion",
     "samples": "fewer bits of the inputs: samples double with each plane",
     "steps": "fewer bits of the outputs: steps of counting double with each bit",
@@ -188,8 +191,8 @@ def energy_words(facts: Facts) -> str:
             f"The macros take {bound}{format_energy(energy['total_pJ'], 4)} an input; most of it, "
             f"{largest_pJ / energy['total_pJ']:.0%}, is {name}."
         )
-        if digital is None or digital < energy["total_pJ"]:
-            parts.append(f"What would help: {_PART_HELP.get(name, 'less of it')}.")
+        if name in _PART_HELP and (digital is None or digital < energy["total_pJ"]):
+            parts.append(f"What would help: {_PART_HELP[name]}.")
         if energy["left_out"]:
             parts.append(f"Left out, since the description has no number: {', '.join(energy['left_out'])}.")
     if silicon is not None and took is not None and digital is not None:

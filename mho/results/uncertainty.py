@@ -100,6 +100,12 @@ def make_uncertainty(
     )
 
 
+def share_error(share: float, images: int) -> float:
+    """Standard error of a share of images, with one right and one wrong added (Agresti, Coull)."""
+    padded = (share * images + 1.0) / (images + 2.0)
+    return math.sqrt(padded * (1.0 - padded) / images)
+
+
 def _variance(values: Reals) -> float:
     """Variance of the mean of values."""
     return float(values.var(ddof=1)) / len(values) if len(values) > 1 else 0.0

@@ -134,8 +134,8 @@ class Fpga(BackendOptions):
     """A board at its serial line. Without noise that is drawn at every conversion."""
 
     name: ClassVar[str] = "fpga"
-    of_cores: ClassVar[str] = "mho.fpga.backends.core:FpgaBackend"
-    of_tiles: ClassVar[str] = "mho.fpga.backends.tiles:TilesFpgaBackend"
+    of_cores: ClassVar[str] = "mho.fpga.backends:FpgaBackend"
+    of_tiles: ClassVar[str] = "mho.fpga.backends:TilesFpgaBackend"
 
     port: str | None = None
     """Serial port, such as ``/dev/ttyUSB1``. There is no board without one."""

@@ -41,7 +41,7 @@ _NUMPY = "functional"
 def pulse_list(
     path: "PathLike | None", chip: Chip
 ) -> Iterator[Callable[[int, NDArray[np.void]], None] | None]:
-    """What takes the pulses of a core in their order, of type :data:`mho.hw.core.write_verify.PULSE`, and writes them.
+    """What takes the pulses of a core in their order, of type :data:`PULSE`, and writes them.
 
     The file is written whole or not at all; None without one.
 

@@ -56,8 +56,9 @@ class Samples:
 
     ``spins`` (chains, spins) int8 and ``energies`` (chains,) are those behind the last step, ``best`` and
     ``best_energies`` those of the lowest energy of each chain behind any round. ``fields`` (chains, spins) are those
-    that each spin met last, with its bias, in units of the couplings. ``cores`` are in use; ``analog_cycles`` of a step
-    are those of the array that works longest, in the mean.
+    that each spin met last, with its bias, in units of the couplings. ``trace`` (1 + rounds, chains) are the energies
+    at first and behind each round of ``steps``. ``cores`` are in use; ``analog_cycles`` of a step are those of the
+    array that works longest, in the mean.
     """
 
     spins: NDArray[np.int8]
@@ -65,6 +66,8 @@ class Samples:
     best: NDArray[np.int8]
     best_energies: Reals
     fields: Reals
+    trace: Reals
+    steps: int
     cores: int
     analog_cycles: float
 
@@ -109,7 +112,8 @@ def sample(
     still = np.broadcast_to(np.zeros(shape, bool) if clamped is None else np.asarray(clamped, bool), shape)
     rounds, numbers = moving_of(problem, fields.blocks, schedule.parts), dict.fromkeys(fields.homes, 0)
     images, turns = np.divmod(np.arange(chains), AT_ONCE)
-    best, best_energies, last_fields, cycles = spins.copy(), problem.energy(spins), np.zeros(shape), 0
+    best, trace, last_fields, cycles = spins.copy(), [problem.energy(spins)], np.zeros(shape), 0
+    best_energies = trace[0]
     for step in range(schedule.steps):
         turn, at = divmod(step, len(rounds))
         moving = rounds[at]
@@ -127,11 +131,12 @@ def sample(
         moved = np.clip((upper - lower) * (total + 1) - 1, lower, upper) if lower else np.clip(total, lower, upper)
         spins[:, every] = np.where(still[:, every], spins[:, every], moved)
         if at == len(rounds) - 1 or step + 1 == schedule.steps:
-            energies = problem.energy(spins)
-            better = energies < best_energies
-            best[better], best_energies = spins[better], np.minimum(energies, best_energies)
-    return Samples(spins=spins, energies=problem.energy(spins), best=best, best_energies=best_energies,
-                   fields=last_fields, cores=len(fields.pieces), analog_cycles=cycles / schedule.steps)
+            trace.append(problem.energy(spins))
+            better = trace[-1] < best_energies
+            best[better], best_energies = spins[better], np.minimum(trace[-1], best_energies)
+    return Samples(spins=spins, energies=trace[-1], best=best, best_energies=best_energies, fields=last_fields,
+                   trace=np.array(trace), steps=schedule.steps, cores=len(fields.pieces),
+                   analog_cycles=cycles / schedule.steps)
 
 
 def initial_spins(problem: Problem, fields: Fields, chains: int, seed: int) -> NDArray[np.int8]:

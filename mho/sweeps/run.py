@@ -14,6 +14,7 @@ from mho.hw.config import Chip
 from mho.macro_models.devices.sections.fit import NORMAL, student
 from mho.macro_models.files.memory import available_bytes
 from mho.macro_models.shown import Shown
+from mho.results.uncertainty import share_error
 from mho.sweeps.evaluate import Row, begin, evaluate
 from mho.sweeps.folder import Folder
 from mho.sweeps.search.search import chosen
@@ -64,9 +65,8 @@ def bounded_jobs(spec: Spec, limit: int | None, points: int, note: Callable[[str
 def half_interval(values: Sequence[float], images: int, *, share: bool) -> float | None:
     """Half of the 90 % interval of a mean over chips; None of a single chip whose values say nothing of their scatter.
 
-    The scatter from chip to chip (Student's t) and, of a share of a finite set of images, that of the images, with one
-    right and one wrong added (Agresti, Coull). What images do to the scatter of chips is in both: the interval is
-    rather wide than narrow.
+    The scatter from chip to chip (Student's t) and, of a share of a finite set of images, that of the images. What
+    images do to the scatter of chips is in both: the interval is rather wide than narrow.
     """
     chips = images_half = 0.0
     if len(values) > 1:
@@ -74,8 +74,7 @@ def half_interval(values: Sequence[float], images: int, *, share: bool) -> float
     elif not share:
         return None
     if share:
-        padded = (float(np.mean(values)) * images + 1.0) / (images + 2.0)
-        images_half = NORMAL * math.sqrt(padded * (1.0 - padded) / images)
+        images_half = NORMAL * share_error(float(np.mean(values)), images)
     return math.hypot(chips, images_half)
 
 

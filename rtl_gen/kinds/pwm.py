@@ -28,8 +28,9 @@ from mho.macro_models.pwm.config import PwmConfig
 from mho.macro_models.pwm.programming import verify_step_code
 from mho.macro_models.types import Integers
 from mho.rtl_gen.kinds import MacroTexts
-from mho.rtl_gen.macro.contract import connections, contract_signals, declared_ports
+from mho.rtl_gen.macro.contract import bound_nets, contract_signals, declared_ports
 from mho.rtl_gen.templates import fill, template
+from mho.rtl_gen.verilog.names import range_text
 
 WEIGHT = "512 * ((row * 5 + column * 3 + row * column) % 13 - 6)"
 """Weight of a row and a column of the model, as the code of its device; it means the same in Python and in Verilog."""
@@ -163,16 +164,13 @@ def write_pwm_contract(chip: Chip, core: str, text: str, adapter: str, name: str
     """SystemVerilog of the contract ``name`` and its binding; see :func:`mho.rtl_gen.macro.contract.write_contract`."""
     cfg = PwmCoreConfig.from_chip(chip)
     signals = {pin: at for pin, at in contract_signals(PwmPins(cfg)).items() if pin not in _UNUSED and pin != "clk"}
-    reset = "~rst_n" if chip.verilog.reset == "async_low" else "rst"
-    bound = {"clk": "clk", "in_reset": f"{reset} | soft_reset{' | test_mode' if chip.verilog.test else ''}"}
-    bound |= {pin: net for pin, net in connections(text, adapter).items() if pin in signals}
-    ports = [f"input wire {'' if width == 1 else f'[{width - 1}:0] '}{pin}" for pin, (width, _) in signals.items()]
+    ports = [f"  input wire {range_text(width)}{pin}" for pin, (width, _) in signals.items()]
     values = {
-        "NAME": name, "CORE": core, "PORTS": ",\n".join(f"  {port}" for port in ports),
+        "NAME": name, "CORE": core, "PORTS": ",\n".join(ports),
         "WINDOW": cfg.window_cycles, "CONVERT": cfg.convert_cycles, "WINDOWS": cfg.phases,
         "SINGLE": " | (verify & windows == 3'd1)" if cfg.engine else "",
         "PULSE": "    pulse_alone: assert (~pulse | (~running & ~start));\n" if cfg.engine else "",
-        "CONNECTIONS": ",\n".join(f"  .{port}({net})" for port, net in bound.items()),
+        "CONNECTIONS": bound_nets(chip, text, adapter, signals, *["test_mode"] * chip.verilog.test),
         "STABLE": "{wl_en, step_code, shift}", "STABLE_TOP": cfg.mask_lines + 18,
     }
     return fill(template("macro_contract_pwm.sv"), values)

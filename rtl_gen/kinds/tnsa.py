@@ -4,11 +4,12 @@ from mho.hw.config import SYNCHRONISER_CYCLES, Chip
 from mho.hw.core.write_verify.config import WriteVerifyConfig
 from mho.hw.kinds import core_blocks
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
-from mho.hw.kinds.tnsa.macro_pins import MacroPins
+from mho.hw.kinds.tnsa.pins import MacroPins
 from mho.macro_models.integer.operation import MvmOperation
 from mho.rtl_gen.kinds import MacroTexts
-from mho.rtl_gen.macro.contract import connections, contract_signals, declared_ports
+from mho.rtl_gen.macro.contract import bound_nets, contract_signals, declared_ports
 from mho.rtl_gen.templates import fill, template
+from mho.rtl_gen.verilog.names import range_text
 
 CELL_PYTHON = "1 + (bl * 5 + sl * 3 + bl * sl) % 13"
 """Conductance code of a cell of the model; the expression means the same in Python and in Verilog."""
@@ -70,19 +71,18 @@ def write_contract(chip: Chip, core: str, text: str, adapter: str, name: str) ->
         values["WRITE_PARAMETERS"] = "".join(f",\n  {line}" for line in extra)
         values["WRITE_PORTS"] = "".join(f",\n  {line}" for line in (*ports, "input wire programming_enable"))
         values["WRITE_BODY"] = template("macro_contract_write.sv")
-    reset = "~rst_n" if chip.verilog.reset == "async_low" else "rst"
-    manual = " | manual_active" if cfg.manual else ""
-    bound = {"clk": "clk", "in_reset": f"{reset} | soft_reset{manual}"}
-    bound |= {"in_test": "test_mode"} if chip.verilog.test else {}
-    bound |= {pin: net for pin, net in connections(text, adapter).items() if pin in pins.members and pin not in _UNUSED}
-    bound |= {"programming_enable": "programming_enable"} if pins.verify_bits is not None else {}
+    bound = bound_nets(
+        chip, text, adapter, pins.members.keys() - {*_UNUSED}, *["manual_active"] * cfg.manual,
+        beside={"in_test": "test_mode"} if chip.verilog.test else {},
+    )
+    bound += ",\n  .programming_enable(programming_enable)" * (pins.verify_bits is not None)
     values |= _late(cfg) | _off(test=chip.verilog.test)
     size = max(durations.values()).bit_length()
     durations |= {"LONGEST": max(durations.values()), "ZERO": 0, "ONE": 1, "LATE": SYNCHRONISER_CYCLES}
     values |= {key: f"{size}'d{number}" for key, number in durations.items()}
     values |= {
         "AGE": size - 1, "NAME": name, "CORE": core,
-        "CONNECTIONS": ",\n".join(f"  .{port}({net})" for port, net in bound.items()),
+        "CONNECTIONS": bound,
     }
     return fill(template("macro_contract.sv"), values)
 
@@ -121,7 +121,7 @@ _OPERATIONS = ("reset", "plane", "sample", "compare", "decrement")
 def _range(name: str, shape: object) -> str:
     if name.startswith(("write_wl", "write_bl", "write_sl")):
         return "[LINES-1:0] "
-    return f"[{shape - 1}:0] " if isinstance(shape, int) and shape > 1 else ""
+    return range_text(shape) if isinstance(shape, int) else ""
 
 
 def _model(module: str, chip: Chip) -> str:

@@ -9,7 +9,7 @@ from mho.rtl_gen.macro.contract import contract_signals, pin_signals
 from mho.rtl_gen.macro.own_files import macro_files, read_module
 from mho.rtl_gen.macro.port_map import Bit, PortMap
 from mho.rtl_gen.macro.supplies import Through, guarded, supply_nets, supply_pins
-from mho.rtl_gen.verilog.names import wrap
+from mho.rtl_gen.verilog.names import range_text, wrap
 from mho.rtl_gen.verilog.ports import Port, module_ports
 
 _SHORT = 4
@@ -110,7 +110,7 @@ def write_adapter(
         elif not value and any(bit.source == port.name for bits in ports.reads.values() for bit in bits):
             value = _net(ports, port.name)
             words.widths[value] = port.width or 1
-            wires.append(f"  wire {_range(port.width or 1)}{value};")
+            wires.append(f"  wire {range_text(port.width or 1)}{value};")
         listed.append(wrap(f".{port.name}({value})", 2))
     for signal, bits in ports.reads.items():
         if signal not in plain.values():
@@ -142,7 +142,7 @@ def _command_port(
 ) -> str:
     """The wires of commands, and what drives them."""
     internal = {name: width for name, (width, _) in inner.items() if name not in outer}
-    wires = "\n".join(f"  wire {_range(width)}{name};" for name, width in internal.items())
+    wires = "\n".join(f"  wire {range_text(width)}{name};" for name, width in internal.items())
     listed = ",\n".join(f"    .{port}({port})" for port in ("clk", reset, *members))
     return f"  // Commands stand for the strobes of the core.\n{wires}\n  {module} commands (\n{listed}\n  );"
 
@@ -184,10 +184,10 @@ def _derive(name: str, signal: str, function: str, size: int, sizes: dict[str, i
         top = f"{signal}[{width - 1}:{size}]" if width - size > 1 else f"{signal}[{size}]"
         low = f"{signal}[{size - 1}:0]" if size > 1 else f"{signal}[0]"
         return (
-            f"  // {signal} in {size} bits: the largest value where it is larger.\n  wire {_range(size)}{name};\n"
+            f"  // {signal} in {size} bits: the largest value where it is larger.\n  wire {range_text(size)}{name};\n"
             f"  assign {name} = |{top} ? {size}'d{2**size - 1} : {low};"
         )
-    lines = [f"  // Number of the selected line of {signal}: 0 where none is.", f"  wire {_range(size)}{name};"]
+    lines = [f"  // Number of the selected line of {signal}: 0 where none is.", f"  wire {range_text(size)}{name};"]
     for k in range(size):
         mask = sum(1 << line for line in range(width) if line >> k & 1)
         target = name if size == 1 else f"{name}[{k}]"
@@ -223,8 +223,4 @@ def _port(port: Port) -> str:
 
 def _header(sizes: dict[str, int], driven: set[str]) -> Iterable[str]:
     for signal, width in sizes.items():
-        yield f"  {'output' if signal in driven else 'input':<6} wire {_range(width)}{signal}"
-
-
-def _range(width: int) -> str:
-    return "" if width == 1 else f"[{width - 1}:0] "
+        yield f"  {'output' if signal in driven else 'input':<6} wire {range_text(width)}{signal}"

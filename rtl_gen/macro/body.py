@@ -8,6 +8,7 @@ from mho.hw.kinds import core_blocks
 from mho.hw.macro.contract import ContractPins
 from mho.rtl_gen.macro.contract import contract_signals
 from mho.rtl_gen.templates import fill, template
+from mho.rtl_gen.verilog.names import range_text
 
 _PINS_BITS = 8192
 """Of what one call carries: the same for macros of all sizes, since a function of C has one signature."""
@@ -33,6 +34,12 @@ _BIAS_SEEN = """\
             if (pulsing | was_pulsing)
                 mho_pulse_bias(cells, {31'd0, ~was_pulsing}, {24'd0, bias_rows}, {24'd0, bias_columns});
 """
+_FLOAT_IMPORT = """\
+    import "DPI-C" function void mho_float_lines(input chandle cells, input int floating);
+"""
+_FLOAT_SEEN = """\
+            if (verify) mho_float_lines(cells, {31'd0, float_lines});
+"""
 
 
 def pins_module(pins: ContractPins) -> str:
@@ -40,15 +47,11 @@ def pins_module(pins: ContractPins) -> str:
     return f"{pins.module}_pins"
 
 
-def _range(width: int) -> str:
-    return "" if width == 1 else f"[{width - 1}:0] "
-
-
 def _ports(pins: ContractPins, answer: str) -> str:
     signals = contract_signals(pins)
     ways = {name: "output wire" if name == "hold" else answer if driven else "input  wire"
             for name, (_, driven) in signals.items()}
-    return ",\n".join(f"    {ways[name]} {_range(width)}{name}" for name, (width, _) in signals.items())
+    return ",\n".join(f"    {ways[name]} {range_text(width)}{name}" for name, (width, _) in signals.items())
 
 
 def _seen(pins: ContractPins) -> tuple[dict[str, int], dict[str, int]]:
@@ -83,7 +86,7 @@ def _body(pins: ContractPins, module: str, shell: str) -> str:
     return fill(template("macro_python.v"), {
         "PINS": pins_module(pins), "MODULE": module, "SHELL": shell, "PORTS": _ports(pins, "output wire"),
         "CONSTANTS": "".join(f"    parameter {name} = {value};\n" for name, value in pins.constants.items()),
-        "REGISTERS": "\n".join(f"    reg {_range(width)}{name};" for name, width in (sampled | answers).items()),
+        "REGISTERS": "\n".join(f"    reg {range_text(width)}{name};" for name, width in (sampled | answers).items()),
         "ANSWERS": ", ".join(answers), "ASSIGNS": "".join(assigns), "WATCHES": watches, "ASKED": trigger,
         "INSIDE": "" if shell else _ALONE.format(pins=pins_module(pins)),
         "SAMPLES": "\n".join(f"            {shell}pins.{name} <= {name};" for name in sampled),
@@ -123,8 +126,9 @@ def _cells(pins: ContractPins) -> str:
     if pins.verify_bits is None:
         return ""
     strobes = " | ".join(name for name in pins.strobes if name not in pins.write_names)
-    biased = "bias_rows" in pins.members
+    biased, floats = "bias_rows" in pins.members, "float_lines" in pins.members
     return fill(template("macro_dpi_cells.sv"), {
         "STROBES": strobes, "VERIFY": pins.verify_bits - 1, "WORD": "write_bl" if biased else "write_wl",
-        "BIAS_IMPORT": _BIAS_IMPORT if biased else "", "BIAS_SEEN": _BIAS_SEEN if biased else "",
+        "BIAS_IMPORT": _BIAS_IMPORT * biased + _FLOAT_IMPORT * floats,
+        "BIAS_SEEN": _BIAS_SEEN * biased + _FLOAT_SEEN * floats,
     })

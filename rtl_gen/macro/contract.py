@@ -4,6 +4,7 @@ A user's macro has a module around it that is the contract's macro within, so th
 """
 
 import re
+from collections.abc import Container, Mapping
 
 from amaranth.lib import wiring
 
@@ -13,6 +14,7 @@ from mho.hw.macro.contract import ContractPins, command_members
 from mho.macro_models.errors import ToolError
 from mho.rtl_gen.macro.port_map import PortMap
 from mho.rtl_gen.templates import fill, template
+from mho.rtl_gen.verilog.names import range_text
 
 
 def contract_signals(pins: ContractPins, macro: MacroSection | None = None) -> dict[str, tuple[int, bool]]:
@@ -33,7 +35,7 @@ def declared_ports(signals: dict[str, tuple[int, bool]]) -> str:
     constant = ("hold", "verify_valid")
     return ",\n".join(
         f"  {'input  wire' if not driven else 'output wire' if name in constant else 'output reg '} "
-        f"{'' if width == 1 else f'[{width - 1}:0] '}{name}" for name, (width, driven) in signals.items()
+        f"{range_text(width)}{name}" for name, (width, driven) in signals.items()
     )
 
 
@@ -115,6 +117,19 @@ def connections(text: str, module: str) -> dict[str, str]:
     return dict(re.findall(r"\.(\w+)\((\w*)\)", instance[1]))
 
 
+def bound_nets(
+    chip: Chip, text: str, adapter: str, pins: Container[str], *off: str, beside: Mapping[str, str] = {}
+) -> str:
+    """Connections of a contract that is bound to a core of this ``text``: clock, reset, ``beside``, and some pins.
+
+    ``off``: nets at which it looks at nothing, as in reset.
+    """
+    reset = " | ".join(("~rst_n" if chip.verilog.reset == "async_low" else "rst", "soft_reset", *off))
+    nets = {pin: net for pin, net in connections(text, adapter).items() if pin in pins}
+    bound = {"clk": "clk", "in_reset": reset, **beside, **nets}
+    return ",\n".join(f"  .{port}({net})" for port, net in bound.items())
+
+
 def write_pins_contract(chip: Chip, core: str, text: str, adapter: str, name: str) -> str:
     """SystemVerilog of the contract ``name`` and its binding: no strobe in reset, and each is met.
 
@@ -127,13 +142,10 @@ def write_pins_contract(chip: Chip, core: str, text: str, adapter: str, name: st
     """
     pins = core_blocks(chip).pins
     strobes = [name for name in pins.strobes if name in pins.members]
-    reset = "~rst_n" if chip.verilog.reset == "async_low" else "rst"
-    nets = connections(text, adapter)
-    bound = {"clk": "clk", "in_reset": f"{reset} | soft_reset{' | test_mode' if chip.verilog.test else ''}"}
-    bound |= {strobe: nets[strobe] for strobe in strobes}
+    bound = bound_nets(chip, text, adapter, strobes, *["test_mode"] * chip.verilog.test)
     return fill(template("macro_contract_pins.sv"), {
         "NAME": name, "CORE": core, "PORTS": ",\n".join(f"  input wire {strobe}" for strobe in strobes),
         "STROBES": ", ".join(strobes),
         "COVERS": "\n".join(f"    {strobe}_is_met: cover ({strobe});" for strobe in strobes),
-        "CONNECTIONS": ",\n".join(f"  .{port}({net})" for port, net in bound.items()),
+        "CONNECTIONS": bound,
     })

@@ -26,7 +26,7 @@ _READ = {
 }
 """Signals that cannot be tied or left out, and why: what ... it."""
 
-_WRITE = frozenset(WritePins(1, 1).members) | frozenset(WritePins(1, 1, biased=True).members)
+_WRITE = frozenset(WritePins(1, 1).members) | frozenset(WritePins(1, 1, biased=True, floats=True).members)
 
 
 def macro_map(chip: Chip, *, own: bool = True) -> PortMap:

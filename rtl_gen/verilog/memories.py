@@ -12,6 +12,8 @@ from amaranth.hdl import ClockSignal, Instance, Shape, Value
 from amaranth.lib.memory import Memory
 
 from mho.macro_models.errors import ToolError
+from mho.rtl_gen.templates import fill, template
+from mho.rtl_gen.verilog.names import range_text
 
 
 @dataclass(frozen=True, order=True)
@@ -91,141 +93,62 @@ class MemoryPlatform:
         return Instance(f"{self.prefix}{shape.suffix}", **ports)
 
 
+_SYNCHRONOUS = (
+    "Reading is synchronous: the word appears after the clock edge at which read_enable is 1, and stays.",
+    "A read of the word that is written at the same edge gives the",
+)
+_TIMING = {
+    "asynchronous": (
+        "Reading is asynchronous: the word follows its address in the same cycle, as most SRAM macros do not.",
+        "A word that is written is read as it was until the clock edge, as it is after it.",
+    ),
+    "new": (_SYNCHRONOUS[0], f"{_SYNCHRONOUS[1]} new one."),
+    "parts": (
+        _SYNCHRONOUS[0], f"{_SYNCHRONOUS[1]} old one here; nothing relies on it but for",
+        "parts that are not written, which memories with enables of parts leave as they are. So no_rw_check tells",
+        "synthesis that block RAM needs no logic around it.",
+    ),
+    "old": (
+        _SYNCHRONOUS[0], f"{_SYNCHRONOUS[1]} old one here; nothing relies on it, which",
+        "no_rw_check tells to synthesis: block RAM needs no logic around it then.",
+    ),
+}
+"""When a word appears, and what a read of the word that is written gives."""
+
+
 def write_memory(shape: MemoryShape, prefix: str, *, test: bool = False) -> str:
     """Verilog of the wrapper of a memory. Replace the body by an SRAM macro's instance to harden the design.
 
     ``test``: it has a port for a self-test, which takes the place of both others.
     """
-    top, bits = max(shape.address_width - 1, 0), shape.width - 1
-    ports = [
-        "input  wire clk",
-        f"input  wire {_range(shape.lanes - 1)}write_enable",
-        f"input  wire {_range(top)}write_address",
-        f"input  wire {_range(bits)}write_data",
-        *(["input  wire read_enable"] if shape.registered else []),
-        f"input  wire {_range(top)}read_address",
-        f"output {'reg ' if shape.registered else 'wire'} {_range(bits)}read_data",
-        *(_test_ports(shape) if test else []),
-    ]
-    used = _TESTED if test else _PLAIN
-    lanes = []
-    for lane in range(shape.lanes):
-        low = lane * shape.granularity
-        part = f"[{low + shape.granularity - 1}:{low}]" if shape.lanes > 1 else ""
-        enable = f"{used.write}[{lane}]" if shape.lanes > 1 else used.write
-        lanes += [f"    if ({enable}) begin", f"      words[{used.to}]{part} <= {used.data}{part};", "    end"]
-    lines = [
-        f"// Memory of {shape.depth} words of {shape.width} bits: one write port, one read port.",
-        *(f"// {line}" for line in _timing(shape)),
-        "// An SRAM macro can take the place of this body. No content is relied on at power-on.",
-        f"module {prefix}{shape.suffix} (",
-        _joined(ports),
-        ");",
-        "",
-        *(["  (* no_rw_check *)"] if _unchecked(shape) else []),
-        f"  reg {_range(bits)}words [0:{shape.depth - 1}];",
-        "",
-        *(_test_wires(shape) if test else []),
-        "  always @(posedge clk) begin",
-        *lanes,
-        *_read(shape, used),
-        "endmodule",
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _joined(ports: list[str]) -> str:
-    """Ports, and remarks above them."""
-    last = len(ports) - 1
-    return "\n".join(f"  {p}{',' if k < last and not p.startswith('//') else ''}" for k, p in enumerate(ports))
-
-
-def _timing(shape: MemoryShape) -> list[str]:
-    """When a word appears, and what a read of the word that is written gives."""
-    if not shape.registered:
-        return [
-            "Reading is asynchronous: the word follows its address in the same cycle, as most SRAM macros do not.",
-            "A word that is written is read as it was until the clock edge, as it is after it.",
-        ]
-    if shape.transparent:
-        return [
-            "Reading is synchronous: the word appears after the clock edge at which read_enable is 1, and stays.",
-            "A read of the word that is written at the same edge gives the new one.",
-        ]
-    if shape.lanes > 1:
-        return [
-            "Reading is synchronous: the word appears after the clock edge at which read_enable is 1, and stays.",
-            "A read of the word that is written at the same edge gives the old one here; nothing relies on it but for",
-            "parts that are not written, which memories with enables of parts leave as they are. So no_rw_check tells",
-            "synthesis that block RAM needs no logic around it.",
-        ]
-    return [
-        "Reading is synchronous: the word appears after the clock edge at which read_enable is 1, and stays.",
-        "A read of the word that is written at the same edge gives the old one here; nothing relies on it, which",
-        "no_rw_check tells to synthesis: block RAM needs no logic around it then.",
-    ]
-
-
-def _unchecked(shape: MemoryShape) -> bool:
-    """Whether nothing that is written is relied on where a word is read and written at once."""
-    return shape.registered and not shape.transparent
-
-
-def _read(shape: MemoryShape, used: "_Ports") -> list[str]:
-    if not shape.registered:
-        return ["  end", "", f"  assign read_data = words[{used.at}];", ""]
-    lines = [f"    if ({used.read}) begin", f"      read_data <= words[{used.at}];"]
-    if shape.transparent:
-        for lane in range(shape.lanes):
-            low = lane * shape.granularity
-            part = f"[{low + shape.granularity - 1}:{low}]" if shape.lanes > 1 else ""
-            enable = f"{used.write}[{lane}]" if shape.lanes > 1 else used.write
-            lines += [
-                f"      if ({enable} && {used.to} == {used.at}) begin",
-                f"        read_data{part} <= {used.data}{part};",
-                "      end",
-            ]
-    return [*lines, "    end", "  end", ""]
-
-
-@dataclass(frozen=True)
-class _Ports:
-    """Names of what the body of a memory uses: enables, addresses and data of writing and of reading."""
-
-    write: str
-    to: str
-    data: str
-    read: str
-    at: str
-
-
-_PLAIN = _Ports("write_enable", "write_address", "write_data", "read_enable", "read_address")
-_TESTED = _Ports("any_write", "any_write_address", "any_write_data", "any_read", "any_read_address")
-
-
-def _test_ports(shape: MemoryShape) -> list[str]:
-    top = max(shape.address_width - 1, 0)
-    return [
-        "// Self-test: with bist_enable it owns the memory. A cycle writes all of a word or reads one, as above.",
-        "input  wire bist_enable", "input  wire bist_write", f"input  wire {_range(top)}bist_address",
-        f"input  wire {_range(shape.width - 1)}bist_write_data", f"output wire {_range(shape.width - 1)}bist_read_data",
-    ]
-
-
-def _test_wires(shape: MemoryShape) -> list[str]:
-    """What is in the place of both ports, and of the test port where that is enabled."""
-    top, lanes = max(shape.address_width - 1, 0), shape.lanes
-    written = f"{{{lanes}{{bist_write}}}}" if lanes > 1 else "bist_write"
-    wires = [
-        (lanes - 1, "write", written, "write_enable"), (top, "write_address", "bist_address", "write_address"),
-        (shape.width - 1, "write_data", "bist_write_data", "write_data"),
-        *([(0, "read", "~bist_write", "read_enable")] if shape.registered else []),
-        (top, "read_address", "bist_address", "read_address"),
-    ]
-    return [
-        *(f"  wire {_range(high)}any_{name} = bist_enable ? {test} : {plain};" for high, name, test, plain in wires),
-        "", "  assign bist_read_data = read_data;", "",
-    ]
+    several, registered = shape.lanes > 1, shape.registered
+    used, enable = ("any_", "any_write") if test else ("", "write_enable")
+    parts = [(f"[{k}]", f"[{(k + 1) * shape.granularity - 1}:{k * shape.granularity}]") for k in range(shape.lanes)]
+    parts = parts if several else [("", "")]
+    write, new = "", ""
+    for at, bits in parts:
+        write += (f"    if ({enable}{at}) begin\n"
+                  f"      words[{used}write_address]{bits} <= {used}write_data{bits};\n    end\n")
+        new += (f"      if ({enable}{at} && {used}write_address == {used}read_address) begin\n"
+                f"        read_data{bits} <= {used}write_data{bits};\n      end\n")
+    word, strobe = f"words[{used}read_address]", "any_read" if test else "read_enable"
+    new = new if shape.transparent else ""
+    read = f"    if ({strobe}) begin\n      read_data <= {word};\n{new}    end\n  end\n"
+    if not registered:
+        read = f"  end\n\n  assign read_data = {word};\n"
+    timing = "asynchronous" if not registered else "new" if shape.transparent else "parts" if several else "old"
+    return fill(template("memory.v"), {
+        "TIMING": "".join(f"// {line}\n" for line in _TIMING[timing]), "DEPTH": shape.depth, "WIDTH": shape.width,
+        "NAME": f"{prefix}{shape.suffix}", "READ_ENABLE": "  input  wire read_enable,\n" * registered,
+        "DRIVEN": "reg " if registered else "wire", "LAST": shape.depth - 1, "WRITE": write, "READ": read,
+        "CHECK": "  (* no_rw_check *)\n" * (registered and not shape.transparent),
+        "TEST_PORTS": template("memory_test_ports.v").rstrip("\n") if test else "",
+        "TEST_WIRES": template("memory_test_wires.v") if test else "",
+        "ALL": f"{{{shape.lanes}{{bist_write}}}}" if several else "bist_write",
+        "READ_WIRE": "  wire any_read = bist_enable ? ~bist_write : read_enable;\n" * registered,
+        "ENABLES": range_text(shape.lanes), "ADDRESS": range_text(max(shape.address_width, 1)),
+        "WORD": range_text(shape.width),
+    })
 
 
 def tied_off(texts: Mapping[str, str], shapes: Mapping[str, MemoryShape]) -> dict[str, str]:
@@ -241,7 +164,3 @@ def tied_off(texts: Mapping[str, str], shapes: Mapping[str, MemoryShape]) -> dic
         more = "".join(f"    {port}\n" for port in ports)
         changed = {module: instance.sub(lambda m, more=more: m[0] + more, text) for module, text in changed.items()}
     return changed
-
-
-def _range(high: int) -> str:
-    return f"[{high}:0] " if high else ""

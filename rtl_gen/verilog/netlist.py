@@ -112,7 +112,7 @@ def _plain(text: str) -> str:
 
 
 PERMISSION = "programming_permission"
-"""Name of the module of :class:`mho.hw.core.write_verify.ProgrammingPermission` without the prefix: the one module with
+"""Name of the module of :class:`ProgrammingPermission` without the prefix: the one module with
 registers that a pin clears."""
 
 

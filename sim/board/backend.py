@@ -5,9 +5,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mho.hw.board import BOARD_BASE, AnyConfig, BoardConfig
+from mho.hw.board.config import BOARD_BASE, BoardConfig
+from mho.hw.board.top import AnyConfig
 from mho.hw.config import Chip
-from mho.hw.core.write_verify import WriteVerifyParameters
+from mho.hw.core.write_verify.config import WriteVerifyParameters
 from mho.hw.emulator.kinds import emulator_of
 from mho.macro_models import MacroModel, Masks
 from mho.macro_models.cells.pulses import PulseArray
@@ -94,8 +95,6 @@ class FpgaSimBackend(SimulatedBoards, HostScheduled):
         ------
         InputError
             If the cores draw noise, which the emulator does not have, or there is a mesh.
-        ToolError
-            If a tool is missing or the build fails.
         """
         self.rows = chip.macro_config().cell_map.rows
         kind = emulator_of(chip)

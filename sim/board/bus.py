@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.hw.board import AnyConfig, inside
+from mho.hw.board.top import AnyConfig, inside
 from mho.hw.host.link.format import Status
 from mho.hw.host.link.tasks import Task
 from mho.macro_models.errors import ToolError
@@ -28,13 +28,7 @@ class BoardBus(Protocol):
 
 
 def board_simulator(cfg: AnyConfig) -> Path:
-    """Folder of the simulator of a board behind its bus, from the cache or built now.
-
-    Raises
-    ------
-    ToolError
-        If a tool is missing or fails.
-    """
+    """Folder of the simulator of a board behind its bus, from the cache or built now."""
     return cached_bench(
         "board", [repr(cfg), hardware_hash()],
         lambda: verilog_text(inside(cfg), "board"), top="mho_board"
@@ -101,13 +95,7 @@ class SimulatedBus:
 
 
 class BusSimulation(SimulatedBus):
-    """A running simulation of a board.
-
-    Raises
-    ------
-    ToolError
-        If a tool is missing or the build fails.
-    """
+    """A running simulation of a board."""
 
     def __init__(self, cfg: AnyConfig) -> None:
         super().__init__(board_simulator(cfg), cfg.address_width, "board")

@@ -9,19 +9,13 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mho.hw.board import (
-    BOARD_BASE,
-    BOARD_MAGIC,
-    BOARD_VERSION,
-    CORE_BASE,
-    BoardConfig,
-    TilesConfig,
-    load_base,
-    load_offset,
-)
+from mho.hw.board.config import BOARD_BASE, BOARD_MAGIC, BOARD_VERSION, CORE_BASE, BoardConfig, load_base
+from mho.hw.board.load_port import load_offset
+from mho.hw.board.tiles import TilesConfig
 from mho.hw.config import Chip
 from mho.hw.core.layout import OpLayout, pack
-from mho.hw.emulator import CoreLoads, LoadWord
+from mho.hw.emulator.config import LoadWord
+from mho.hw.emulator.kind import CoreLoads
 from mho.hw.host.core.map import MAP_VERSION
 from mho.hw.host.link.tasks import Poll, Read, Task, Write
 from mho.hw.host.registers import register_word

@@ -13,10 +13,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.hw.board import CORE_BASE, BoardConfig, load_base, load_offset
-from mho.hw.core.write_verify import PULSE, WriteVerifyConfig, WriteVerifyParameters, cycles
+from mho.hw.board.config import CORE_BASE, BoardConfig, load_base
+from mho.hw.board.load_port import load_offset
+from mho.hw.core.write_verify.config import WriteVerifyConfig, WriteVerifyParameters
+from mho.hw.core.write_verify.reference import PULSE, cycles
 from mho.hw.emulator.config import EXTRA
-from mho.hw.emulator.pulses.config import CONSTANTS, LOG, LOG_LEVEL, logged_pulses, records_from, table_words
+from mho.hw.emulator.pulses.records import CONSTANTS, LOG, LOG_LEVEL, logged_pulses, records_from, table_words
 from mho.hw.host.core.write_map import CODE_BITS, FIFO_DEPTH, RESULT_PULSES, RESULT_VALID, WORD_FLAG
 from mho.hw.host.link.tasks import Poll, Read, Task, Write
 from mho.hw.host.registers import RegisterMap, register_word

@@ -43,11 +43,6 @@ def build_bench(
         Further Verilog.
     options, fast
         As in :func:`mho.sim.build.verilate.verilate`.
-
-    Raises
-    ------
-    ToolError
-        If a tool is missing or fails.
     """
     design_ports = module_ports(text, top) or {}
     ports = {name: port.width or 1 for name, port in design_ports.items() if name != "clk"}
@@ -80,11 +75,6 @@ def cached_bench(
         Gives the Verilog. It is called only if there is something to build.
     top, sources, options, fast
         As in :func:`build_bench`.
-
-    Raises
-    ------
-    ToolError
-        If a tool is missing or fails.
     """
     return cached_build(
         kind, [*key, *bench_key(top, sources, options=options, fast=fast)],

@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from mho.hw.config import Chip
-from mho.hw.core.write_verify import CellLayout, ParameterLayout, TargetLayout, WriteVerifyConfig
+from mho.hw.core.write_verify.config import ParameterLayout, WriteVerifyConfig
+from mho.hw.core.write_verify.engine import CellLayout, TargetLayout
 from mho.hw.kinds import core_blocks
 from mho.sim.build.toolchain import HDL
 from mho.sim.kinds import body
@@ -48,7 +49,7 @@ def write_contracts(chip: Chip, sources: Sequence[Path], adapter: str, folder: P
     """
     from mho.rtl_gen.macro.contract import pin_values
     from mho.rtl_gen.macro.pin_check import macro_map
-    from mho.rtl_gen.parts.assembly import contract_texts
+    from mho.rtl_gen.parts import contract_texts
 
     modules: dict[str, str] = {}
     for path in sources:

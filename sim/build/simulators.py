@@ -149,11 +149,6 @@ def verilator_build(
         A gate-level netlist of the same top instead of the generated RTL, and the models of its cells; for one core.
     own_macro
         With the adapter of the user's own macro and, if there is one, the user's model; for one core.
-
-    Raises
-    ------
-    ToolError
-        If a tool is missing or fails.
     """
     require_cocotb()
     import cocotb_tools

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from amaranth.lib import wiring
 
-from mho.hw.chip.config import ChipParts
+from mho.hw.chip.map import ChipParts
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.rtl.tile import Tile
 from mho.rtl_gen.verilog.blocks import port_names, ports_of
@@ -250,11 +250,6 @@ class TileModels:
             All Verilog of tiles and of what is beside them, by the names of files.
         fast
             As at :func:`mho.sim.build.verilate.archive`.
-
-        Raises
-        ------
-        ToolError
-            If a tool is missing or fails.
         """
         inside, archives = written(folder, texts), list[Path]()
         for shell, name in zip(self._shells, self._names, strict=True):

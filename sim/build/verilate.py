@@ -112,13 +112,7 @@ def hardware_hash() -> str:
 
 
 def compiler_key() -> list[str]:
-    """What decides, beside the sources and the options, what program comes out.
-
-    Raises
-    ------
-    ToolError
-        If a tool is missing.
-    """
+    """What decides, beside the sources and the options, what program comes out."""
     for tool in _TOOLS:
         require_tool(tool)
     here = Path(__file__)
@@ -162,11 +156,6 @@ def verilate(
         Options of the C++ compiler and of the linker.
     fast, slow
         How the C++ compiler optimises what runs in every cycle, and what runs once.
-
-    Raises
-    ------
-    ToolError
-        If a tool is missing or fails.
     """
     options = ["--exe", "-o", "../simulator", *(["-LDFLAGS", ldflags] if ldflags else []), *options]
     objects = _make(folder, sources, top=top, name="Vtop", options=options, cflags=cflags, fast=fast, slow=slow)
@@ -185,11 +174,6 @@ def archive(
     :func:`mho.sim.build.edges.edge_sources`, whose C++ is in the archive; what it replaces is not optimised. With
     ``waves`` the model is traced and evaluated whole, so that no change of a signal is lost; see
     :mod:`mho.sim.build.edges`.
-
-    Raises
-    ------
-    ToolError
-        If a tool is missing or fails.
     """
     options = ["--output-split-cfuncs", str(PART), *(["--trace-fst"] if waves else []), *options]
 
@@ -302,13 +286,7 @@ def compile_icarus(
     folder: Path, sources: Sequence[Path], name: str, *, top: str, defines: Mapping[str, object] = {},
     options: Sequence[str] = (),
 ) -> None:
-    """Compile Verilog-2005 to the program ``folder / name`` of Icarus, with further ``options``.
-
-    Raises
-    ------
-    ToolError
-        If the tool is missing or fails.
-    """
+    """Compile Verilog-2005 to the program ``folder / name`` of Icarus, with further ``options``."""
     objects = folder / "objects"
     objects.mkdir()
     command = [

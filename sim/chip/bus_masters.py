@@ -6,8 +6,7 @@ from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, connect, flipped
 
-from mho.hw.chip.config import ChipParts
-from mho.hw.chip.map import address_width
+from mho.hw.chip.map import ChipParts, address_width
 from mho.hw.chip.tops import ChipTop
 from mho.hw.core.port import join
 from mho.hw.host.bridges.axil import AxiLite

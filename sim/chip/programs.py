@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mho.hw.chip.config import ChipParts
+from mho.hw.chip.map import ChipParts
 from mho.hw.config import Chip
 from mho.hw.noc.flit import Destinations
 from mho.hw.noc.registers.map import write_flow, write_members, write_slot

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from amaranth.lib import wiring
 
-from mho.hw.chip.config import ChipParts
+from mho.hw.chip.map import ChipParts
 from mho.hw.chip.tops import TiledChip, configurations
 from mho.hw.config import Chip
 from mho.hw.config import Chip as Description
@@ -49,11 +49,6 @@ def build_apart(kind: str, chip: Chip, make: Callable[[], wiring.Component], top
         Makes what is simulated.
     top
         Name of its module.
-
-    Raises
-    ------
-    ToolError
-        If a tool is missing or fails.
     """
     def build(folder: Path) -> None:
         modules = chip_modules(chip, make(), top, low=False)
@@ -110,11 +105,6 @@ def build_chip_bench(chip: Description, wrap: str = "none", *, short: bool = Fal
         A bus with its master in between: ``axil`` or ``wishbone``.
     short
         Built in half of the time, for what runs so shortly that speed does not matter.
-
-    Raises
-    ------
-    ToolError
-        If a tool is missing or fails.
     """
     key = [json.dumps(chip.hardware("core", "noc", "tile").to_dict(), sort_keys=True), hardware_hash()]
     if wrap != "none":

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mho.hw.chip.config import ChipParts
-from mho.hw.chip.map import tile_name
+from mho.hw.chip.map import ChipParts, tile_name
 from mho.hw.host.registers import Access, Block, Register
 from mho.hw.noc.config import MeshConfig
-from mho.hw.noc.interface.words import VALUE_BITS, Counter
+from mho.hw.noc.interface.tables import VALUE_BITS, Counter
 from mho.hw.noc.registers.packet import host_address_bits
 from mho.hw.tile.isa import DESCRIPTOR_WORDS
 

@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mho.hw.chip.config import ChipParts
-from mho.hw.chip.map import tile_name
+from mho.hw.chip.map import ChipParts, tile_name
 from mho.hw.config import Chip
 from mho.hw.host.core.write_map import RESULT_VALID, WORD_FLAG
 from mho.hw.host.registers import register_word

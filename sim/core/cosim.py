@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mho.hw.config import Chip
-from mho.hw.core.write_verify import WriteVerifyParameters
+from mho.hw.core.write_verify.config import WriteVerifyParameters
 from mho.hw.kinds import Timing, timing
 from mho.macro_models import MacroModel, Masks
 from mho.macro_models.cells.pulses import PulseArray
@@ -78,13 +78,7 @@ class CosimBackend(HostScheduled):
         self._counted = 0
 
     def open(self, chip: Chip, cores: Sequence[MacroModel]) -> None:
-        """Take a chip and its programmed cores. The process is kept where the chip is the one that it has.
-
-        Raises
-        ------
-        ToolError
-            If a tool is missing or the build fails.
-        """
+        """Take a chip and its programmed cores. The process is kept where the chip is the one that it has."""
         self.rows, self._timing = chip.macro_config().cell_map.rows, timing(chip)
         if self._core is not None and (chip != self._chip or not self._core.simulation.alive):
             self.close()
@@ -136,7 +130,7 @@ class CosimBackend(HostScheduled):
         job = write_job(self._chip, array, targets, skip, parameters, full_time=self._full_time)
         result = self._core.program(job)
         assert result.write is not None
-        return program_run(self._chip, parameters, job, result.write, result.cpu_s)
+        return program_run(self._chip, parameters, job, result.write)
 
     def program_rows(
         self, core: int, model: MacroModel, targets: NDArray[np.integer], parameters: Any, skip: NDArray[np.bool_]

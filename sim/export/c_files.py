@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mho.hw.chip.map import MAP_VERSION, QUEUE, record_words
 from mho.hw.host.core.write_map import WORD_FLAG
-from mho.hw.noc.interface.words import UNIT, credit_tag
+from mho.hw.noc.interface.tables import UNIT, credit_tag
 from mho.hw.tile.host_map import RESET, START
 from mho.macro_models.errors import InputError
 from mho.macro_models.output import npz_bytes
@@ -33,6 +33,12 @@ def c_files(listing: Listing, name: str) -> dict[str, str]:
         raise InputError(f"name must be an identifier of C with at most 64 characters, not {name!r}")
     return {f"{name}.h": _header(listing, name), f"{name}.c": "\n".join(_source(listing, name)) + "\n",
             TILES_HEADER: tile_driver()}
+
+
+def build_files() -> dict[str, bytes]:
+    """What builds all networks of a folder with CMake, alone or as a module of Zephyr, by the names of the files."""
+    return {"CMakeLists.txt": template("CMakeLists.txt").encode(),
+            "zephyr/module.yml": b"name: mho_networks\nbuild:\n  cmake: .\n"}
 
 
 def _header(listing: Listing, name: str) -> str:

@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 from mho.compiler.network import Network
 from mho.compiler.network.tiles import HeldValue
 from mho.compiler.tile.graph.host import Split
-from mho.hw.chip.config import ChipParts
-from mho.hw.chip.map import QUEUE, chip_base
-from mho.hw.core.write_verify import WriteVerifyParameters
+from mho.hw.chip.map import QUEUE, ChipParts, chip_base
+from mho.hw.core.write_verify.config import WriteVerifyParameters
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.flit import Destinations
-from mho.hw.noc.interface.words import credit_tag
+from mho.hw.noc.interface.tables import credit_tag
 from mho.hw.noc.registers.packet import NODE_BITS, host_address
 from mho.hw.tile.host_map import IMAGE_AT, REGISTERS_AT
 from mho.hw.tile.rtl.host import BUFFER, CONTROL, CORE_AT, DESCRIPTORS_AT

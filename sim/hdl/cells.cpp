@@ -37,6 +37,8 @@ struct Cells {
 using FetchDraws = int32_t (*)(int32_t macro, int32_t draw, int32_t row, int64_t block, int16_t* draws);
 // The wait before a pass; 0, or anything else if it failed.
 using Relax = int32_t (*)(int32_t macro, int32_t write_pass);
+// What a verify read of a cell finds between its lines while all others float; below 0 if it failed.
+using Sneak = int64_t (*)(int32_t macro, int32_t cell);
 
 // One pulse, as it was at the pins. Mirrored by sim/programming/shim.py.
 struct Pulse {
@@ -49,6 +51,7 @@ namespace {
 
 FetchDraws fetch_draws = nullptr;
 Relax relax = nullptr;
+Sneak sneak = nullptr;
 
 // The cells of one macro, while an array is lent to it.
 struct Array {
@@ -61,6 +64,7 @@ struct Array {
     Pulse pulse{};
     int pulse_cell = -1;
     int64_t bias[2];  // of rows and columns that are not selected
+    bool floating = false;  // they float at a verify read
     int drawn_row = -1;
     std::map<int, std::vector<std::vector<int16_t>>> drawn[2];  // by row and block; without bias, of drawn_row alone
 
@@ -203,6 +207,9 @@ void mho_pulse_bias(void* handle, int first, int rows, int columns) {
     a.bias[1] = columns;
 }
 
+// Before a verify read whose other lines may float.
+void mho_float_lines(void* handle, int floating) { static_cast<Array*>(handle)->floating = floating != 0; }
+
 int mho_verify(void* handle, const uint32_t* wl, const uint32_t* bl, const uint32_t* sl) {
     Array& a = *static_cast<Array*>(handle);
     const Cells& cells = a.cells;
@@ -210,7 +217,9 @@ int mho_verify(void* handle, const uint32_t* wl, const uint32_t* bl, const uint3
     if (cell < 0) return 0;
     const int64_t z = a.normal(kVerifyDraw, cell, ++cells.verify_count[cell]);
     const int64_t noise = z * cells.verify_sigma >> cells.verify_shift, top = cells.verify_top;
-    return int(std::clamp(rounded(cells.g[cell] * top + noise, cells.scale_bits), int64_t{0}, top));
+    const int64_t g = a.floating ? sneak(a.index, cell) : cells.g[cell];
+    if (g < 0) a.refuse("the read of a cell whose other lines float failed");
+    return int(std::clamp(rounded(g * top + noise, cells.scale_bits), int64_t{0}, top));
 }
 
 void mho_relax(void* handle, int write_pass) {
@@ -227,9 +236,10 @@ void mho_clash(void* handle) {
 int32_t mho_cells_count() { return int32_t(arrays.size()); }
 const char* mho_cells_path(int32_t macro) { return arrays.at(macro)->path.c_str(); }
 
-void mho_cells_callbacks(FetchDraws draws, Relax wait) {
+void mho_cells_callbacks(FetchDraws draws, Relax wait, Sneak read) {
     fetch_draws = draws;
     relax = wait;
+    sneak = read;
 }
 
 void mho_cells_lend(int32_t macro, const Cells* lender) {

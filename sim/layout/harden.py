@@ -1,6 +1,7 @@
 """A chip's part to a layout in a folder, stage by stage, and what was found."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from mho.macro_models.files.scripts import is_plain
 from mho.rtl_gen.templates import fill
 from mho.sim.build.toolchain import require_tool
 from mho.sim.layout.block import Block, generate_block
+from mho.sim.layout.energy import layout_energy
 from mho.sim.layout.pdk import find_pdk
 from mho.sim.layout.plan import FILES, script_settings, write_outline
 from mho.sim.layout.signoff import Layout, read_layout
@@ -21,7 +23,8 @@ _FLOW = Path(__file__).parent / "flow"
 
 def harden(
     chip: Chip, pdk_folder: Path, folder: Path, *, part: str = "core", module: str = "", density: float = 0.6,
-    note: Callable[[str], None] | None = None, progress: Callable[[int, int], None] | None = None,
+    activity: Path | None = None, products: int = 1, note: Callable[[str], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Layout:
     """Make a layout of a chip's core, of its tile, or of one module.
 
@@ -36,6 +39,8 @@ def harden(
         ``core`` or ``tile``; a module in it alone.
     density
         Share of the rows that cells fill, 0.2 to 0.9.
+    activity, products
+        Waveforms of its netlist, as of ``mho verify core --netlist``, and how many products (vectors) they have.
     note, progress
         Called with what a stage that begins does, and with how many of all are done.
 
@@ -67,7 +72,11 @@ def harden(
     process = [*chain(*views), *(whole[key] for key in FILES if whole[key])]
     stages.run(STAGES[1:], [*process, block.constraints, "settings.json"])
     outline = whole["cells"], whole["width"], whole["height"], block.period_ns
-    return read_layout(folder, block.top, pdk.name, outline, stages.seconds)
+    layout = read_layout(folder, block.top, pdk.name, outline, stages.seconds)
+    if activity is None:
+        return layout
+    energy = layout_energy(stages, block.top, activity, products, block.period_ns)
+    return replace(layout, energy=energy)
 
 
 def _write_flow(settings: Mapping[str, Any], block: Block, folder: Path) -> None:

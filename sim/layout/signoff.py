@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mho.macro_models.errors import ToolError
 from mho.macro_models.files import parse_json, reading
+from mho.sim.layout.energy import Energy
 from mho.sim.layout.plan import LAYOUT
 
 
@@ -40,6 +41,8 @@ class Layout:
     """Pins that are not where the netlist has them; empty if all are."""
     seconds: dict[str, float] = field(default_factory=dict)
     """By stage."""
+    energy: Energy | None = None
+    """By the activity of a simulation, where one was given."""
 
     @property
     def clean(self) -> bool:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.flit import Destinations
-from mho.hw.noc.interface.words import FLOWS, register_tag
+from mho.hw.noc.interface.tables import FLOWS, register_tag
 from mho.hw.noc.model import Answer, HostModel, NodeModel, TileMemory
 from mho.hw.noc.reduction.trees import Group, entries
 from mho.hw.noc.registers.packet import BURST, NODE_BITS, Burst, host_address, host_address_bits

@@ -1,6 +1,5 @@
 """The Verilog of a mesh in Verilator: traffic in, arrivals out, and whether all arrived once and in order."""
 
-import resource
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,8 +31,6 @@ class MeshRun(Delivery):
     """Flits that arrived, as 32-bit words of a :class:`mho.hw.noc.flit.BodyLayout`, of shape (ejections, words)."""
     intact: NDArray[np.bool_]
     """Whether each ejection is a flit that was sent, payload, tag and all."""
-    cpu_s: float
-    """Processor time of the simulation."""
 
 
 def payloads(cfg: MeshConfig, count: int) -> NDArray[np.uint32]:
@@ -44,26 +41,13 @@ def payloads(cfg: MeshConfig, count: int) -> NDArray[np.uint32]:
 
 
 class MeshSimulation:
-    """Simulator of a :class:`mho.hw.noc.router.network.Network`, built once and kept in the cache.
-
-    Attributes
-    ----------
-    build_cpu_s
-        Processor time that Verilator and the C++ compiler took when it was built.
-
-    Raises
-    ------
-    ToolError
-        If Verilator is missing or fails.
-    """
+    """Simulator of a :class:`mho.hw.noc.router.network.Network`, built once and kept in the cache."""
 
     def __init__(self, cfg: MeshConfig) -> None:
         self.cfg = cfg
         from mho.hw.noc.router.network import Network
 
-        folder = build_mesh(Network(cfg), "mesh_replay.cpp", _ports(cfg), registered=True)
-        self._program = folder / "simulator"
-        self.build_cpu_s = float((folder / "build.cpu").read_text())
+        self._program = build_mesh(Network(cfg), "mesh_replay.cpp", _ports(cfg), registered=True) / "simulator"
 
     def run(self, traffic: Traffic, *, cycles: int, accept: NDArray[np.bool_] | None = None) -> MeshRun:
         """Run an empty mesh until all has arrived; arguments as in :meth:`mho.hw.noc.router.model.MeshModel.run`."""
@@ -75,7 +59,7 @@ class MeshSimulation:
             np.asarray(() if accept is None else accept, dtype=np.uint8).tofile(folder / "accept")
             arguments = ["traffic", str(cycles), "accept", "result"]
             run_logged([str(self._program), *arguments], folder / "log", "the simulation of the mesh", cwd=folder)
-            ran, cpu_s = (folder / "log").read_text().split()[-2:]
+            ran = int((folder / "log").read_text().split()[-2])
             result = np.fromfile(folder / "result", dtype=np.int32)
         width = 2 + word_count(BodyLayout(self.cfg).size)
         entered, left = result[: len(order)], result[len(order) :].reshape(-1, width)
@@ -87,8 +71,8 @@ class MeshSimulation:
         sent = _bodies(self.cfg, flits)[np.where(traced, flit, 0)]
         return MeshRun(
             cycle=left[:, 0].astype(np.int64), node=left[:, 1].astype(np.int64), flit=flit, injected=injected,
-            unroutable=np.zeros(self.cfg.nodes, dtype=np.int64), cycles=int(ran), words=words,
-            intact=traced & (words == sent).all(axis=1), cpu_s=float(cpu_s),
+            unroutable=np.zeros(self.cfg.nodes, dtype=np.int64), cycles=ran, words=words,
+            intact=traced & (words == sent).all(axis=1),
         )
 
 
@@ -144,11 +128,6 @@ def build_mesh(component: wiring.Component, bench: str, ports: str, *, registere
     registered
         Put flip-flops before the inputs. Then what looks at inputs is found once a cycle, together with the rest, and
         not each time when inputs or the clock change: a mesh simulates twice as fast.
-
-    Raises
-    ------
-    ToolError
-        If Verilator is missing or fails.
     """
     texts = verilog_modules(component, "mesh")
     top = "mho_mesh"
@@ -159,14 +138,12 @@ def build_mesh(component: wiring.Component, bench: str, ports: str, *, registere
     key = [verilog, ports, hash_files([Path(__file__), HDL / bench]), *compiler_key()]
 
     def build(folder: Path) -> None:
-        start = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
         (folder / "mesh.v").write_text(verilog)
         # What there are many of stays one class: 48 copies of it would take minutes to compile.
         once = [f'no_inline -module "mho_{name}"\n' for name in _SHARED if f"mho_{name}" in texts]
         (folder / "mesh.vlt").write_text("`verilator_config\n" + "".join(once))
         (folder / "mesh_ports.h").write_text(ports)
         verilate(folder, [folder / "mesh.vlt", folder / "mesh.v", HDL / bench], top=top)
-        (folder / "build.cpu").write_text(str(resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - start))
 
     return cached_build("noc", key, build)
 

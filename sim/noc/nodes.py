@@ -114,13 +114,7 @@ class NodesRun:
 
 
 class NodesSimulation:
-    """Simulator of a :class:`mho.hw.noc.node.Mesh`, built once and kept in the cache.
-
-    Raises
-    ------
-    ToolError
-        If Verilator is missing or fails.
-    """
+    """Simulator of a :class:`mho.hw.noc.node.Mesh`, built once and kept in the cache."""
 
     def __init__(self, cfg: MeshConfig) -> None:
         self.cfg = cfg

@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.hw.config import Chip, PulseChip
-from mho.hw.core.write_verify import CellLayout, WriteVerifyConfig, WriteVerifyParameters, map_words
+from mho.hw.core.write_verify.config import WriteVerifyConfig, WriteVerifyParameters
+from mho.hw.core.write_verify.engine import CellLayout
+from mho.hw.core.write_verify.reference import map_words
 from mho.macro_models.cells.pulses import PulseArray
 from mho.macro_models.errors import InputError, ToolError
 from mho.macro_models.integer.pulse import Polarity
@@ -74,7 +76,7 @@ def check_report(
     counters
         ``sets``, ``resets`` and ``forms`` of the core.
     pulses
-        Those that were seen at its pins, of type :data:`mho.hw.core.write_verify.PULSE`.
+        Those that were seen at its pins, of type :data:`mho.hw.core.write_verify.reference.PULSE`.
     map
         Words of its fault map.
     faults
@@ -136,9 +138,7 @@ def cell_fields(cfg: WriteVerifyConfig, words: NDArray[np.uint32]) -> dict[str, 
     }
 
 
-def program_run(
-    chip: Chip, parameters: WriteVerifyParameters, job: WriteJob, outcome: WriteOutcome, cpu_s: float = 0.0
-) -> ProgramRun:
+def program_run(chip: Chip, parameters: WriteVerifyParameters, job: WriteJob, outcome: WriteOutcome) -> ProgramRun:
     """What a complete run did; ``job.array`` takes over what became of the cells.
 
     Raises
@@ -164,5 +164,4 @@ def program_run(
         counters={name: counters[name] for name in COUNTERS[:6]},
         cycles=counters["cycles_total"] + skipped,
         array=job.array,
-        cpu_s=cpu_s,
     )

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.hw.core.write_verify import PULSE
+from mho.hw.core.write_verify.reference import PULSE
 from mho.macro_models.cells.pulses import PulseArray
 
 PARAMETER_WORDS = 8
@@ -54,7 +54,7 @@ class WriteOutcome:
     counters: NDArray[np.uint64]
     """Values of :data:`COUNTERS`."""
     pulses: NDArray[np.void]
-    """Pulses as they were seen at the pins, of type :data:`mho.hw.core.write_verify.PULSE`."""
+    """Pulses as they were seen at the pins, of type :data:`mho.hw.core.write_verify.reference.PULSE`."""
     state: dict[str, Any]
     """What has changed of the cells; see :meth:`mho.macro_models.cells.pulses.PulseArray.set_state`."""
 

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from mho.compiler.network import CoreImage, Network
 from mho.hw.config import PulseChip, check_device
-from mho.hw.core.write_verify import WriteVerifyParameters, dead_lines
+from mho.hw.core.write_verify.config import WriteVerifyParameters
+from mho.hw.core.write_verify.reference import dead_lines
 from mho.macro_models.cells.pulses import PulseArray
 from mho.macro_models.devices import Device, load_device
 from mho.macro_models.devices.sections.pulse import PulseResponse
@@ -32,7 +33,7 @@ MOST_US = 1e6
 """Largest conductance that a map may have."""
 
 PulseSink = Callable[[int, NDArray[np.void]], None]
-"""Takes the pulses of a core in their order: (core, pulses of type :data:`mho.hw.core.write_verify.PULSE`)."""
+"""Takes the pulses of a core in their order: (core, pulses of type :data:`PULSE`)."""
 
 Progress = Callable[[int, int], None]
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.hw.config import Chip, PulseChip
-from mho.hw.core.write_verify import WriteVerifyParameters
+from mho.hw.core.write_verify.config import WriteVerifyParameters
 from mho.macro_models.cells.pulses import PulseArray
 from mho.macro_models.errors import InputError
 from mho.sim.programming.write_verify import Programmer, ProgramRun, reference_run, target_codes

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.hw.core.write_verify import PULSE
+from mho.hw.core.write_verify.reference import PULSE
 from mho.macro_models.cells.pulses import PulseArray
 from mho.macro_models.integer.pulse import (
     DRAW_BITS,
@@ -61,6 +61,7 @@ class _Pulse(Structure):
 
 _FETCH_DRAWS = ctypes.CFUNCTYPE(c_int32, c_int32, c_int32, c_int32, c_int64, POINTER(c_int16))
 _RELAX = ctypes.CFUNCTYPE(c_int32, c_int32, c_int32)
+_SNEAK = ctypes.CFUNCTYPE(c_int64, c_int32, c_int32)
 
 
 class _Loan:
@@ -87,7 +88,7 @@ class CellShim:
         library.mho_cells_path.restype = library.mho_cells_failure.restype = c_char_p
         library.mho_cells_pulses.restype = c_int64
         library.mho_cells_log.restype = POINTER(_Pulse)
-        self._callbacks = _FETCH_DRAWS(self._fetch_draws), _RELAX(self._relax)
+        self._callbacks = _FETCH_DRAWS(self._fetch_draws), _RELAX(self._relax), _SNEAK(self._sneak)
         library.mho_cells_callbacks(*self._callbacks)
         self._index = {library.mho_cells_path(k).decode(): k for k in range(library.mho_cells_count())}
         self._loans: dict[int, _Loan] = {}
@@ -168,3 +169,11 @@ class CellShim:
             loan.errors.append(error)
             return _FAILED
         return 0
+
+    def _sneak(self, macro: int, cell: int) -> int:
+        loan = self._loans[macro]
+        try:
+            return int(loan.array.seen(np.array([cell]))[0])
+        except BaseException as error:
+            loan.errors.append(error)
+            return _FAILED

@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mho.hw.config import Chip, PulseChip
-from mho.hw.core.write_verify import WriteVerifyParameters
+from mho.hw.core.write_verify.config import WriteVerifyParameters
 from mho.macro_models.cells.bias import pulse_energy_J
 from mho.macro_models.cells.pulses import PulseArray
 from mho.macro_models.errors import InputError
@@ -341,5 +341,5 @@ def _joined(runs: "list[ProgramRun] | tuple[ProgramRun, ...]", faults: list[Mask
         pulses=np.concatenate([run.pulses for run in runs]), codes=np.concatenate([run.codes for run in runs]),
         faults=np.stack(faults), counts=counts,
         counters={**counters, "pulsed": int((counts[-1] > 0).sum()), "faults": int(faults[-1].sum())},
-        cycles=sum(run.cycles for run in runs), array=runs[-1].array, cpu_s=sum(run.cpu_s for run in runs),
+        cycles=sum(run.cycles for run in runs), array=runs[-1].array,
     )

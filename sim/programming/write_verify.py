@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mho.hw.config import Chip, PulseChip
-from mho.hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters, cycles, program
+from mho.hw.core.write_verify.config import WriteVerifyConfig, WriteVerifyParameters
+from mho.hw.core.write_verify.reference import cycles, program
 from mho.macro_models.cells.pulses import PulseArray
 from mho.macro_models.devices.device import Device
 from mho.macro_models.errors import InputError
@@ -23,7 +24,7 @@ class ProgramRun:
     """What a run of write-verify did to a core of N lines."""
 
     pulses: NDArray[np.void]
-    """All pulses in their order, of type :data:`mho.hw.core.write_verify.PULSE`."""
+    """All pulses in their order, of type :data:`mho.hw.core.write_verify.reference.PULSE`."""
     codes: NDArray[np.int64]
     """Last verify code of each cell in each pass, shape (passes, N, N), [bit line, source line]; 0 where skipped."""
     faults: NDArray[np.bool_]
@@ -36,8 +37,6 @@ class ProgramRun:
     """Clock cycles of the run, with pulses as long as the registers say."""
     array: PulseArray
     """The cells as they are at the end of the run: ``array.relaxed_uS(time_s)`` is what they become."""
-    cpu_s: float = 0.0
-    """Processor time of the simulator, in seconds; 0 without one."""
 
     @property
     def fault_map(self) -> NDArray[np.bool_]:

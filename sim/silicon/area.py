@@ -10,7 +10,6 @@ from typing import Any
 from mho.hw.config import Chip
 from mho.hw.tile.config import TileConfig
 from mho.rtl_gen.emit import module_texts
-from mho.sim.build.toolchain import cache_folder
 from mho.sim.silicon.liberty.cell import Cells
 from mho.sim.silicon.liberty.library import Library
 from mho.sim.silicon.memories.tiling import Memories, Tiling
@@ -65,10 +64,10 @@ class Netlist:
 
 
 def synthesise(
-    modules: dict[str, str], prefix: str, timed: Library, plain: Library, folder: Path, *,
-    memories: Memories | None = None, jobs: int = 1, progress: Callable[[int, int], None] | None = None,
+    modules: dict[str, str], prefix: str, timed: Library, plain: Library, *, memories: Memories | None = None,
+    jobs: int = 1, progress: Callable[[int, int], None] | None = None,
 ) -> Netlist:
-    """Synthesise all modules, which ``folder`` keeps; of memories those that are smaller as flip-flops than as macros.
+    """Synthesise all modules, which the cache keeps; of memories those that are smaller as flip-flops than as macros.
 
     Without ``memories`` none of them is.
     """
@@ -77,7 +76,7 @@ def synthesise(
     bits = memory_bits(modules, number, prefix)
     tilings = {} if memories is None else {name: memories.tiling(name, prefix) for name in bits}
     tried = [name for name, tiling in tilings.items() if memories is not None and memories.may_be_flip_flops(tiling)]
-    synthesis = Synthesis(modules, timed, plain, folder)
+    synthesis = Synthesis(modules, timed, plain)
     names = [name for name in number if name not in bits or name in tried]
     done = {}
     with ThreadPoolExecutor(jobs) as pool:
@@ -105,17 +104,13 @@ def chip_area(
     ------
     InputError
         If the library is none, or a file of a memory.
-    ToolError
-        If Yosys is missing or fails.
     """
-    folder = cache_folder() / "silicon"
-    folder.mkdir(parents=True, exist_ok=True)
     part, what = _part(chip)
     wrap, top = ("wishbone", None) if part == "core" else ("none", "top")
     texts = module_texts(chip, wrap, part=part, top=top)
-    library = Library(liberty, folder)
+    library = Library(liberty)
     netlist = synthesise(
-        without_comments(texts), chip.verilog.prefix, library, library, folder, progress=progress,
+        without_comments(texts), chip.verilog.prefix, library, library, progress=progress,
         memories=Memories(memories, Cells(liberty)) if memories else None, jobs=os.cpu_count() or 1,
     )
     prefix = chip.verilog.prefix

@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 from mho.hw.config import Chip
 from mho.hw.kinds import core_blocks
 from mho.hw.tile.asm import assemble_named
-from mho.hw.tile.asm.traps import would_trap
 from mho.hw.tile.config import TileConfig
-from mho.hw.tile.interpreter.cores import ReferenceCore
 from mho.hw.tile.interpreter.joined import HOST, Flow, Joined, Place, Reduction, slots_of
+from mho.hw.tile.interpreter.state import ReferenceCore
 from mho.hw.tile.isa import DESCRIPTORS, STREAMS, Op, decode
-from mho.hw.tile.isa.legality import broken
+from mho.hw.tile.isa.legality import broken, would_trap
 from mho.hw.tile.isa.program import Program
 from mho.macro_models import MacroModel
 from mho.macro_models.devices import Device

@@ -14,7 +14,7 @@ from mho.compiler.program import Call, Mvm, Program
 from mho.compiler.tile.cycles import counted_images
 from mho.compiler.tile.graph.host import HostRun, Split
 from mho.compiler.types import Lanes
-from mho.hw.chip.config import ChipParts
+from mho.hw.chip.map import ChipParts
 from mho.hw.config import Chip
 from mho.hw.kinds import Timing, timing
 from mho.hw.tile.isa import Cause
@@ -109,8 +109,6 @@ class TileCosimBackend(Backend):
         ------
         InputError
             If the network has no programs.
-        ToolError
-            If a tool is missing or the build fails.
         """
         if network.tiles is None:
             raise InputError(f"{network.chip.name}: a network must hold programs of tiles to run on them")

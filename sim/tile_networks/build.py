@@ -5,7 +5,7 @@ from pathlib import Path
 
 from amaranth.lib import wiring
 
-from mho.hw.chip.config import ChipParts
+from mho.hw.chip.map import ChipParts
 from mho.hw.config import Chip
 from mho.hw.kinds import core_blocks
 from mho.hw.noc.flit import BodyLayout, FlitLayout
@@ -34,11 +34,6 @@ def build_mesh(chip: Chip, *, waves: bool = False, optimise: bool = True) -> Sim
 
     Each kind of tile is compiled once, whatever their number, and the mesh around them. With ``waves`` all of them
     write into one file, as one design would. Without ``optimise`` the build is quicker and the simulator slower.
-
-    Raises
-    ------
-    ToolError
-        If a tool is missing or fails.
     """
     require_cocotb()
     import cocotb_tools

@@ -17,7 +17,7 @@ from mho.compiler.types import Array
 from mho.hw.host.link.tasks import Task
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.flit import BodyLayout
-from mho.hw.noc.interface.words import credit_tag
+from mho.hw.noc.interface.tables import credit_tag
 from mho.hw.noc.registers.packet import host_address_bits
 from mho.sim.tile_networks.plan import STATUS_READS, WRITE, Plan, task_requests
 
@@ -104,8 +104,6 @@ class MeshResult:
     was programmed."""
     failure: str = ""
     """Why a macro model failed, nothing if all is well."""
-    cpu_s: float = 0.0
-    """Processor time of the simulator."""
 
     @property
     def outcome(self) -> Outcome:

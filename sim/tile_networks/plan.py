@@ -11,12 +11,12 @@ from mho.compiler.network.tiles import HeldValue, TileCode
 from mho.compiler.program import Program
 from mho.compiler.tile.placement.streams import boxes_of, place_of
 from mho.compiler.types import Lanes
-from mho.hw.chip.config import ChipParts
+from mho.hw.chip.map import ChipParts
 from mho.hw.host.link.tasks import Poll, Read, Task
 from mho.hw.host.link.tasks import Write as WriteTask
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.flit import Destinations
-from mho.hw.noc.interface.words import UNIT, register_tag
+from mho.hw.noc.interface.tables import UNIT, register_tag
 from mho.hw.noc.reduction.trees import Group, entries
 from mho.hw.noc.registers.map import write_entry, write_flow, write_members, write_slot
 from mho.hw.noc.registers.packet import host_address

@@ -4,7 +4,6 @@ While a job runs, cocotb sleeps until ``wake`` changes: at the end, and now and 
 """
 
 import re
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -51,7 +50,6 @@ async def _run(
         if model is not None:
             macro.put_model(model)
         macro.start(Mode.CONST if model is None else Mode.LAZY)
-    start = time.process_time()
     host.start(job)
     while True:
         await wake
@@ -65,7 +63,6 @@ async def _run(
         else:
             link.send("progress", (progress["cycles"], host.arrived()))
     result = host.finish()
-    result.cpu_s = time.process_time() - start
     result.cells = [np.zeros((0, 0), np.int64) if macro.programmed is None else macro.programmed for macro in macros]
     result.failure = next((macro.failure for macro in macros if macro.failure), "")
     return result

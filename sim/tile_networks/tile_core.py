@@ -7,8 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.hw.chip.config import ChipParts
-from mho.hw.chip.map import tile_name
+from mho.hw.chip.map import ChipParts, tile_name
 from mho.hw.config import Chip
 from mho.hw.host.core.map import check_ended, operation_tasks
 from mho.hw.host.link.tasks import Task, Write

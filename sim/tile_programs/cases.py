@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from mho.hw.tile.config import TileConfig
-from mho.hw.tile.interpreter.cores import FunctionCore
 from mho.hw.tile.interpreter.joined import Joined, Place, slots_of
+from mho.hw.tile.interpreter.state import FunctionCore
 from mho.hw.tile.isa.program import Program
 from mho.macro_models.errors import InputError
 from mho.sim.tile_programs.random_programs import alone, borderline, legal_program

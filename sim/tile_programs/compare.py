@@ -5,8 +5,7 @@ from itertools import pairwise
 
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.interpreter.state import Retired, Status
-from mho.hw.tile.interpreter.tile import TileMachine
-from mho.hw.tile.interpreter.tiles import Tiles
+from mho.hw.tile.interpreter.tiles import TileMachine, Tiles
 from mho.hw.tile.isa import DESCRIPTORS, STREAMS, Cause, Engine, Op
 from mho.sim.tile_programs.cases import Case, joined
 from mho.sim.tile_programs.simulation import TileRun

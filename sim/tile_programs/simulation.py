@@ -81,11 +81,6 @@ class TileSimulation:
     ----------
     cfg
         The tile; it gets a trace.
-
-    Raises
-    ------
-    ToolError
-        If Verilator is missing or fails.
     """
 
     def __init__(self, cfg: TileConfig) -> None:

@@ -25,7 +25,7 @@ def test_areas_of_a_small_core(tmp_path: Path) -> None:
     """Every flip-flop is there, with its area; blocks sum to the whole; memories and the macro are left out."""
     command = [
         sys.executable, "benchmarks/silicon.py", "tnsa16-core", "--liberty", str(LIBRARY), "--wrap", "none",
-        "--set", "programming.engine=false", "--no-timing", "--cache", str(tmp_path / "cache"),
+        "--set", "programming.engine=false", "--no-timing",
         "--json", str(tmp_path / "out.json"),
     ]
     printed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout

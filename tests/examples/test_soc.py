@@ -15,7 +15,7 @@ import pytest
 from numpy.typing import NDArray
 
 import mho
-from mho.hw.core.write_verify import WriteVerifyParameters
+from mho.hw.core.write_verify.config import WriteVerifyParameters
 from mho.macro_models.integer.operation import Masks, MvmOperation
 from mho.sim.embedded import FLAGS, MODULE, Behind, pulse_array
 from mho.sim.executor import build_cores
@@ -192,6 +192,20 @@ def test_computers_of_litex_run_a_tile_and_an_extension(soc: Any, tmp_path: Path
 
 
 @pytest.mark.slow
+@pytest.mark.long
+@pytest.mark.cosim("yosys", "nextpnr-ecp5", "ecppack", "verilator", "g++", "make", "riscv64-unknown-elf-gcc")
+def test_the_netlist_on_an_fpga_tells_the_classes_of_functional(soc: Any, tmp_path: Path) -> None:
+    with np.load(SOC / "half_digits.npz") as data:
+        calibrate = data["calibrate"].astype(np.float32)
+    mho.compile(SOC / "half_digits.onnx", "tnsa64-tile", calibrate=calibrate).save(tmp_path / "tile.mho")
+    command = [sys.executable, SOC / "ulx3s.py", "tile.mho", "-o", "ulx3s", "--images", "1", "--simulate"]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=3000)
+    assert run.returncode == 0, run.stderr
+    assert "equal to the functional backend, bit for bit" in run.stdout
+    assert "image 0: class 6" in run.stdout
+
+
+@pytest.mark.slow
 def test_a_peripheral_has_registers_an_interrupt_and_a_region(soc: Any, net: mho.Net, tmp_path: Path) -> None:
     """LiteX writes its Verilog and headers; nothing is simulated."""
     from litex.soc.integration.builder import Builder
@@ -207,6 +221,28 @@ def test_a_peripheral_has_registers_an_interrupt_and_a_region(soc: Any, net: mho
     verilog = (tmp_path / "gateware" / "sim.v").read_text()
     assert f"{MODULE} {MODULE}" in verilog
     assert ".wb_adr_i" in verilog
+
+
+@pytest.mark.slow
+def test_cells_in_block_ram_are_behind_the_same_registers(soc: Any, net: mho.Net, tmp_path: Path) -> None:
+    """Noise that is drawn at each conversion is refused; cells and tables are within the region."""
+    from litex.build.sim import SimPlatform
+
+    import mho.litex
+
+    platform = SimPlatform("SIM", [])
+    tile = mho.litex.EmulatedPeripheral(platform, net.chip, tmp_path / "tile")
+    plain = mho.litex.Peripheral(SimPlatform("SIM", []), net.chip, tmp_path / "plain")
+    assert (tile.top, tile.size) == (plain.top, plain.size)
+    texts = [path for path, *_ in platform.sources if "/emulated/" in path]
+    assert len(texts) == len(platform.sources)
+    assert not any("tnsa_macro" in Path(path).read_text() for path in texts)
+    still = ["read-noise"]
+    loads = tile.loads(net, seed=SEED, without=still)
+    assert all(0 <= at < at + 4 * len(words) <= tile.size for at, words in loads)
+    assert loads != tile.loads(net, seed=SEED + 1, without=still)
+    with pytest.raises(mho.InputError, match="read-noise"):
+        tile.loads(net)
 
 
 def test_a_peripheral_refuses_a_network_of_another_chip_and_pins_that_are_not_there(

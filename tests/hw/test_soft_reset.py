@@ -11,7 +11,7 @@ from amaranth.hdl._ir import Fragment
 from amaranth.lib.wiring import In
 
 from mho.hw.config import load_chip
-from mho.hw.core.write_verify import WriteVerifyConfig
+from mho.hw.core.write_verify.config import WriteVerifyConfig
 from mho.hw.emulator.kinds.tnsa import EMULATOR
 from mho.hw.emulator.kinds.tnsa.config import TnsaEmulatorConfig
 from mho.hw.host.core.write_host import WriteQueues

@@ -4,7 +4,7 @@ from typing import Any
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal
 
-from mho.hw.noc.arbiter import RoundRobin
+from mho.hw.noc.fifo import RoundRobin
 from tests.proofs.harness import Harness, State, assume, claim, constant, drive_freely, witness
 
 __all__ = ["ArbiterClaims", "turn_holds"]

@@ -8,7 +8,7 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from mho.hw.noc.arbiter import RoundRobin
+from mho.hw.noc.fifo import RoundRobin
 from mho.hw.noc.ports import WANTS, Port
 from mho.macro_models.errors import InputError, ToolError
 from tests.proofs.harness import Harness, assume, claim, convert, convert_cases, drive_freely, free, witness

@@ -11,7 +11,7 @@ import pytest
 from mho.hw.config import load_chip
 from mho.rtl_gen import generate
 from mho.rtl_gen.emit import module_texts
-from mho.rtl_gen.parts.assembly import macro_design
+from mho.rtl_gen.parts import macro_design
 from mho.rtl_gen.tapeout_files import sdc
 
 TOP = "mho_core_wb"

@@ -10,7 +10,7 @@ import pytest
 from mho.hw.config import load_chip
 from mho.hw.host.registers import Access, Register, RegisterMap
 from mho.hw.kinds import core_blocks
-from mho.hw.kinds.tnsa.host.map import tnsa_map
+from mho.hw.kinds.tnsa.registers import tnsa_map
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.registers.map import node_map
 from mho.rtl_gen import generate

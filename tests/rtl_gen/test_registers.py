@@ -10,7 +10,7 @@ from systemrdl import RDLCompiler
 from systemrdl.node import FieldNode, MemNode, RegNode
 
 from mho.hw.host.registers import Access, Field, Register, RegisterMap, Window
-from mho.hw.kinds.tnsa.host.map import tnsa_map
+from mho.hw.kinds.tnsa.registers import tnsa_map
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.registers.map import node_map
 from mho.rtl_gen.registers import c_header, markdown, overview, system_rdl

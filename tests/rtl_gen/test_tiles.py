@@ -9,7 +9,7 @@ import pytest
 from systemrdl.compiler import RDLCompiler
 from systemrdl.node import AddressableNode, AddrmapNode
 
-from mho.hw.chip.config import ChipParts
+from mho.hw.chip.map import ChipParts
 from mho.hw.config import load_chip
 from mho.rtl_gen import GenerationReport, generate
 from tests.rtl_gen.test_generate import run_bench

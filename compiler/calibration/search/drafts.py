@@ -16,7 +16,7 @@ from mho.compiler.mapping.weights import PairMap, Stack, most_slice_bits
 from mho.compiler.options import CompileOptions
 from mho.compiler.types import Float
 from mho.macro_models.integer.operation import STEP_FRACTION_BITS, MvmOperation
-from mho.macro_models.macro import conversions_of, most_steps
+from mho.macro_models.types import Indices, Integers, Integral
 
 STACKS: tuple[Stack, ...] = ("rows", "even", "copies")
 """How a weight is shared out among its cells."""
@@ -96,19 +96,19 @@ class Drafts:
             largest = max(largest, *(_largest(by_input, part, used) for part in driven))
         return largest
 
-    def _pairs(self, weight: Float, spread: NDArray[np.int32], clip: Float, bits: int, stack: Stack) -> PairMap:
+    def _pairs(self, weight: Float, spread: Indices, clip: Float, bits: int, stack: Stack) -> PairMap:
         block = self.blocks[0]
         return PairMap(
             self.parts.share(weight, spread)[self.site.stand.outputs], clip, self.chip, slices=block.slices,
             bits=bits, copies=block.copies, spread=self._inputs_of(spread), stack=stack,
         )
 
-    def _inputs_of(self, spread: NDArray[np.int32]) -> NDArray[np.int32]:
+    def _inputs_of(self, spread: Indices) -> Indices:
         """Which input each row takes, of each output that is tried where they differ."""
         inputs = self.parts.taken(spread)
         return inputs if inputs.ndim == 1 else inputs[self.site.stand.outputs]
 
-    def _arrangement(self, pairs: PairMap) -> NDArray[np.int64]:
+    def _arrangement(self, pairs: PairMap) -> Integers:
         """Where each row of a layer goes, so that faulty cells do little."""
         rows, arrangements = pairs.cells.shape[-1], []
         low, high = self.chip.cells.g_min_uS, self.chip.cells.g_max_uS
@@ -143,21 +143,21 @@ class Drafts:
             if self.bench.in_two:
                 # Segments of codes have other sums at every size, however the codes cancel.
                 codes = np.rint(np.concatenate([codes * np.float32(size) for size in SIZES], axis=1))
-            parts = conversions_of(draft.pairs.config, draft.op, codes)
+            parts = draft.pairs.config.conversions(draft.op, codes)
             if inputs is not None:
                 parts = [_among(self.layer.inputs, inputs, part) for part in parts]
             self._coded = draft.quantiser, parts
         return self._coded[1]
 
 
-def _among(inputs: int, rows: NDArray[np.integer], codes: NDArray[np.float32]) -> NDArray[np.float32]:
+def _among(inputs: int, rows: Integral, codes: NDArray[np.float32]) -> NDArray[np.float32]:
     """Codes of some inputs among those of all, of which the others are 0."""
     spread = np.zeros((inputs, codes.shape[1]), dtype=np.float32)
     spread[rows] = codes
     return spread
 
 
-def _largest(matrix: Float, codes: NDArray[np.float32], used: NDArray[np.integer]) -> float:
+def _largest(matrix: Float, codes: NDArray[np.float32], used: Integral) -> float:
     """Largest magnitude of products of codes, (inputs, samples), of which some are used, and of a last input 1.
 
     Which one it is, single precision tells well enough.
@@ -175,11 +175,11 @@ def _largest(matrix: Float, codes: NDArray[np.float32], used: NDArray[np.integer
 
 def reach_of(draft: Draft) -> float:
     """The ratio for which the largest code stands."""
-    return draft.op.step_code * 2.0**-STEP_FRACTION_BITS * (most_steps(draft.pairs.config, draft.op) + 0.5)
+    return draft.op.step_code * 2.0**-STEP_FRACTION_BITS * (draft.pairs.config.most_steps(draft.op) + 0.5)
 
 
 def with_reach(draft: Draft, reach: float) -> Draft:
     """The candidate with the converter step for which the largest code stands for the ratio ``reach``."""
-    step = reach / (most_steps(draft.pairs.config, draft.op) + 0.5)
+    step = reach / (draft.pairs.config.most_steps(draft.op) + 0.5)
     code = draft.pairs.chip.step_code(step * 2**STEP_FRACTION_BITS)
     return replace(draft, op=replace(draft.op, step_code=code))

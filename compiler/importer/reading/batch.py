@@ -64,10 +64,7 @@ def batch_axes(
 ) -> dict[str, int | None]:
     """Which dimension of each output is the batch, None where there is none.
 
-    Raises
-    ------
-    InputError
-        If the answers for a batch are others than those for each of its samples.
+    Raises InputError if the answers for a batch are others than those for each of its samples.
     """
     if not raw.batched:
         return dict.fromkeys(raw.outputs)

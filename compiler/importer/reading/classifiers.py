@@ -124,9 +124,7 @@ def _without_vectors(op: Op, graph: Graph, classes: int) -> list[Op]:
 _KEPT = frozenset(("post_transform", "prob_a", "prob_b", "rho"))
 
 
-def _of_pairs(
-    vectors: Float, coefficients: Float, counts: list[int]
-) -> Float:
+def _of_pairs(vectors: Float, coefficients: Float, counts: list[int]) -> Float:
     """Weights of the decision of each pair of classes, (features, pairs), from those of the vectors of each class."""
     starts, weights = np.cumsum([0, *counts]), []
     for i, j in combinations(range(len(counts)), 2):

@@ -80,10 +80,7 @@ def _check_calls(where: str, proto: onnx.ModelProto) -> None:
 def opset_of(where: str, proto: onnx.ModelProto) -> int:
     """The opset of ONNX's own operators.
 
-    Raises
-    ------
-    InputError
-        If it is none that is supported.
+    Raises InputError if it is none that is supported.
     """
     opset = next((o.version for o in proto.opset_import if o.domain in ("", "ai.onnx")), 1)
     if not MIN_OPSET <= opset <= MAX_OPSET:
@@ -221,10 +218,7 @@ def _check_text(where: str, message: Message) -> None:
 def external_files(path: Path) -> list[str]:
     """Names of the files beside a model that hold its weights.
 
-    Raises
-    ------
-    InputError
-        If it is no model.
+    Raises InputError if it is no model.
     """
     return [location(tensor) for tensor in external_tensors(_parse(read_file(path, MODEL), str(path)))]
 

@@ -44,10 +44,7 @@ def sentence(op: Op, reason: str) -> str:
 def read_graph(where: str, proto: onnx.ModelProto, outputs: Sequence[str], opset: int) -> Graph:
     """The graph of a model, its constants and inputs.
 
-    Raises
-    ------
-    InputError
-        If weights cannot be read or operators are unknown: all of them are named.
+    Raises InputError if weights cannot be read or operators are unknown: all of them are named.
     """
     graph = proto.graph
     if graph.sparse_initializer:
@@ -122,10 +119,7 @@ def samples(inputs: Sequence[Input], batch: int | None, rng: np.random.Generator
 def probe(graph: Graph, feeds: Mapping[str, Array]) -> tuple[Graph, Values]:
     """The graph with shapes, types, folded constants and abbreviations written out, and the values that it makes.
 
-    Raises
-    ------
-    NodeError
-        If a node cannot be carried out.
+    Raises NodeError if a node cannot be carried out.
     """
     constants, values = dict(graph.constants), {k: widen(v) for k, v in feeds.items()}
     result = replace(graph, constants=constants, ops=[], shapes={}, types={}, warnings=list(graph.warnings))

@@ -39,12 +39,7 @@ def onnx_of_torch(model: Any, inputs: Inputs) -> onnx.ModelProto:
     """What PyTorch's own exporter makes of a module as it is for inference, or of an exported program.
 
     ``inputs`` show shapes. A module is traced by TorchScript, or where that fails by ``torch.export``, which needs the
-    package onnxscript, as exported programs do.
-
-    Raises
-    ------
-    InputError
-        If PyTorch cannot export it: with its reason.
+    package onnxscript, as exported programs do. Raises InputError if PyTorch cannot export it: with its reason.
     """
     torch = sys.modules["torch"]
     with warnings.catch_warnings():

@@ -12,11 +12,9 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from mho.compiler.importer.graph import Graph, Op
-from mho.compiler.importer.values.activations import ACTIVATIONS
-from mho.compiler.importer.values.handlers import HANDLERS
-from mho.compiler.importer.values.movers import MOVERS, data_inputs
+from mho.compiler.importer.values.handlers import ACTIVATIONS, HANDLERS
+from mho.compiler.importer.values.movers import MOVERS, data_inputs, interpolates, resampling
 from mho.compiler.importer.values.products import ML_HANDLERS, parse_einsum
-from mho.compiler.importer.values.resampling import interpolates, resampling
 from mho.compiler.model.evaluated import Evaluated
 from mho.compiler.model.operators.onnx_compat import ML_DOMAIN, ml_opset
 from mho.compiler.model.operators.run import is_float_type, widen

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.compiler.importer.values.node import Node, fold, is_chain, is_positive, rectify
 from mho.compiler.model.evaluated import Evaluated
@@ -20,6 +19,7 @@ from mho.compiler.model.stages import Combine, Gather, Linear, Map, Operation
 from mho.compiler.types import Array, Float
 from mho.macro_models.integer.vector import PAD
 from mho.macro_models.integer.window import Window
+from mho.macro_models.types import Indices, Integral
 
 
 class Unsupported(ValueError):
@@ -59,7 +59,7 @@ class Flow:
         return int(np.prod(self.shape, dtype=np.int64))
 
     @property
-    def grid(self) -> NDArray[np.int32]:
+    def grid(self) -> Indices:
         """Numbers of the elements, in its shape."""
         return np.arange(self.size, dtype=np.int32).reshape(self.shape)
 
@@ -76,7 +76,7 @@ class Flow:
         """The same numbers under other dimensions."""
         return replace(self, shape=tuple(shape))
 
-    def move(self, grid: NDArray[np.integer]) -> "Flow":
+    def move(self, grid: Integral) -> "Flow":
         """Elements by their number in the shape of ``grid``; their order alone may be the same."""
         if grid.size == self.size and (grid.reshape(-1) == np.arange(self.size)).all():
             return self.with_shape(grid.shape)
@@ -130,9 +130,7 @@ class Flow:
         layer = LinearLayer(name=name, weight=weight, bias=bias, relu=False)
         return flow.then(Linear.dense(layer, patches, pad), node)
 
-    def convolve(
-        self, layer: LinearLayer, patches: NDArray[np.int32], recover: Callable[[NDArray[np.int32]], Window | None]
-    ) -> "Flow":
+    def convolve(self, layer: LinearLayer, patches: Indices, recover: Callable[[Indices], Window | None]) -> "Flow":
         """A layer at several positions; outside of the image, at :data:`PAD`, a value is 0.
 
         ``recover`` gives the geometry of patches like these, if they have one.
@@ -160,7 +158,7 @@ class Flow:
         joined = joined.astype(np.int32)
         return flow.then(Linear(layer=layer, patches=joined, pad=pad, window=recover(joined)), node)
 
-    def _source(self) -> tuple[Node, NDArray[np.int32], float]:
+    def _source(self) -> tuple[Node, Indices, float]:
         """Where the elements of the node come from: the node before a choice of elements, indices, fill."""
         op = self.node.operation
         if isinstance(op, Gather) and len(self.node.inputs) == 1 and not self.pinned:
@@ -179,7 +177,7 @@ class Flow:
             offset=np.zeros(size),
         )
 
-    def take(self, grid: NDArray[np.int32], fill: float = 0.0, like: NDArray[np.int32] | None = None) -> "Flow":
+    def take(self, grid: Indices, fill: float = 0.0, like: Indices | None = None) -> "Flow":
         """Elements by their index, :data:`PAD` for ``fill``, in the shape of ``grid``."""
         flow = self.on_chip()
         index = grid.reshape(-1).astype(np.int32)
@@ -199,7 +197,7 @@ class Flow:
         gathered = flow.then(Gather(index=index, like=like, fill=fill), shape=grid.shape)
         return replace(gathered, scale=scale, offset=offset)
 
-    def _narrower(self, index: NDArray[np.int32]) -> "Flow | None":
+    def _narrower(self, index: Indices) -> "Flow | None":
         """Elements of several nodes that are side by side, of those nodes alone that have some; None if all have.
 
         Such as the last state of a recurrent layer, taken of the states of all steps.
@@ -232,7 +230,7 @@ class Flow:
         return bool(self.offset.any() or (self.scale != 1.0).any())
 
     @property
-    def channel(self) -> NDArray[np.int32]:
+    def channel(self) -> Indices:
         """Number of the channel of each element; without further dimensions an element is a channel."""
         rest = self.rest
         return np.repeat(np.arange(rest[0] if rest else 1), max(1, int(np.prod(rest[1:])))).astype(np.int32)

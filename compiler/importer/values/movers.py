@@ -1,4 +1,4 @@
-"""Operators that only move elements, understood by running them on the numbers of the elements."""
+"""Operators that move elements or interpolate, understood by running them on numbers of elements or unit vectors."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -6,13 +6,15 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.compiler.importer.graph import Op
+from mho.compiler.importer.graph import Graph, Op
 from mho.compiler.importer.values.flow import Flow, Unsupported
 from mho.compiler.importer.values.node import Node
+from mho.compiler.importer.values.spatial import combined
 from mho.compiler.model.operators.run import is_float, run_node
 from mho.compiler.model.stages import Gather
 from mho.compiler.types import Array, Float
 from mho.macro_models.integer.vector import PAD
+from mho.macro_models.types import Flags, Integers
 
 Value = Array | Flow
 
@@ -39,10 +41,7 @@ def data_inputs(op: Op) -> tuple[int, ...]:
 def move(op: Op, inputs: Sequence[Value | None], opset: int) -> tuple[Flow, ...]:
     """What a mover makes of its elements, those of constants among them.
 
-    Raises
-    ------
-    Unsupported
-        If it computes with them.
+    Raises Unsupported if it computes with them.
     """
     positions = [k for k in data_inputs(op) if k < len(inputs)]
     numbered: list[Array | None] = [None if isinstance(x, Flow) else x for x in inputs]
@@ -106,11 +105,11 @@ def _joined(flows: Sequence[Flow], index: Array, fixed: Float) -> Flow:
     return result if uniform or not away.any() else _add_fixed(result, away, filling)
 
 
-def _add_fixed(flow: Flow, away: NDArray[np.bool_], filling: Float) -> Flow:
+def _add_fixed(flow: Flow, away: Flags, filling: Float) -> Flow:
     return flow.affine(1.0, np.where(away, filling, 0.0).reshape(flow.shape))
 
 
-def _nearest(index: Array) -> NDArray[np.int64]:
+def _nearest(index: Array) -> Integers:
     """For each element one that is there: the last before it, else the first."""
     flat = index.reshape(-1)
     present = np.flatnonzero(flat >= 0)
@@ -118,3 +117,75 @@ def _nearest(index: Array) -> NDArray[np.int64]:
         return np.zeros(len(flat), dtype=np.int64)
     at = np.maximum(np.searchsorted(present, np.arange(len(flat)), side="right") - 1, 0)
     return flat[present[at]]
+
+
+MOST_TERMS, LONGEST = 16, 512
+"""Neighbours of an element, and elements along a dimension, up to which the vector unit does it."""
+NEGLIGIBLE = 1e-9
+"""Factors below are rounding."""
+
+Factors = Float
+
+
+def interpolates(op: Op) -> bool:
+    """Whether a node is a Resize, or what it was once called, by other than the nearest."""
+    return op.kind in ("Resize", "Upsample") and op.attrs.get("mode", b"nearest") != b"nearest"
+
+
+def resampling(op: Op, graph: Graph) -> list[Factors] | None:
+    """What each element is made of along each dimension, (elements made, elements), None where that cannot be said."""
+    old_sizes, new_sizes = graph.shapes[op.inputs[0]], graph.shapes[op.outputs[0]]
+    if op.attrs.get("coordinate_transformation_mode") == b"tf_crop_and_resize" or max(*old_sizes, *new_sizes) > LONGEST:
+        return None
+    if op.attrs.get("keep_aspect_ratio_policy", b"stretch") != b"stretch":
+        return None
+    parameters = [graph.constants.get(name) for name in op.inputs[1:]]
+    last = parameters[-1] if parameters else np.asarray(op.attrs.get("scales", ()))
+    axes = [int(a) % len(old_sizes) for a in op.attrs.get("axes", range(len(old_sizes)))]
+    if last is None or len(last) != len(axes):
+        return None
+    sizes = op.attrs.get("scales") is None and last.dtype.kind in "iu"
+    factors = []
+    for axis, (before, after) in enumerate(zip(old_sizes, new_sizes, strict=True)):
+        if before == after and (axis not in axes or sizes or last[axes.index(axis)] == 1):
+            factors.append(np.eye(before))
+            continue
+        along = np.asarray([before, last[axes.index(axis)]] if sizes else [1, last[axes.index(axis)]], last.dtype)
+        factor = _along(op, graph.opset, before, along, sizes)
+        if factor.shape != (before, after):
+            return None
+        factors.append(np.where(np.abs(factor) > NEGLIGIBLE, factor, 0.0).T)
+    terms = np.prod([np.count_nonzero(f, axis=1).max() for f in factors])
+    return factors if terms <= MOST_TERMS else None
+
+
+def _along(op: Op, opset: int, count: int, along: NDArray[np.generic], sizes: bool) -> Factors:
+    """A node on unit vectors, one in each row, (elements, elements made), of two dimensions."""
+    passed = {k: v for k, v in op.attrs.items() if k not in ("axes", "scales")}
+    unit = np.eye(count)
+    if op.kind == "Upsample" or opset < 11:
+        weights = run_node(Op.make(op.kind, ["x", "s"], ["y"], **passed).proto, [unit, along], max(opset, 9))[0]
+    else:
+        names = ["x", "", "", "s"] if sizes else ["x", "", "s"]
+        inputs = [unit, None, None, along] if sizes else [unit, None, along]
+        weights = run_node(Op.make(op.kind, names, ["y"], **passed).proto, inputs, opset)[0]
+    assert weights is not None
+    return weights
+
+
+def resample(x: Flow, factors: list[Factors], shape: tuple[int, ...]) -> Flow:
+    """Sums of the neighbours of each element along all dimensions."""
+    index, factor = np.zeros((1, 1), np.int64), np.ones((1, 1))
+    for axis_factor in factors:
+        near, weight = _neighbours(axis_factor)
+        index = (index[:, None, :, None] * axis_factor.shape[1] + near[None, :, None, :])
+        factor = factor[:, None, :, None] * weight[None, :, None, :]
+        index, factor = (v.reshape(v.shape[0] * v.shape[1], -1) for v in (index, factor))
+    return combined(x.materialise(), np.where(factor == 0.0, PAD, index), factor, shape)
+
+
+def _neighbours(factors: Factors) -> tuple[Integers, Factors]:
+    """Elements that each takes and their factors, of shape (elements made, terms)."""
+    terms = int(np.count_nonzero(factors, axis=1).max())
+    near = np.argsort(factors == 0.0, axis=1, kind="stable")[:, :terms]
+    return near, np.take_along_axis(factors, near, axis=1)

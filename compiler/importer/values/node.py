@@ -69,9 +69,7 @@ def _is_join(node: Node) -> bool:
     )
 
 
-def _split(
-    node: Node, scale: Float, offset: Float
-) -> list[tuple[Node, Float, Float]]:
+def _split(node: Node, scale: Float, offset: Float) -> list[tuple[Node, Float, Float]]:
     assert isinstance(node.operation, Gather)
     order = np.argsort(node.operation.index)
     parts, first = [], 0

@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.compiler.importer.graph import Graph, Op
 from mho.compiler.importer.values.flow import Flow, Unsupported
@@ -15,14 +14,13 @@ from mho.compiler.model.layer import LinearLayer
 from mho.compiler.model.stages import Gather
 from mho.compiler.types import Array, Float
 from mho.macro_models.integer.window import Window, recover
-
-Index = NDArray[np.integer]
+from mho.macro_models.types import Indices, Integral
 
 MOST_MATRICES = 1024
 """Matrices of one node: a batch of them."""
 
 
-def products(x: Flow, grid: Index, weight: Float, name: str) -> Flow:
+def products(x: Flow, grid: Integral, weight: Float, name: str) -> Flow:
     """``weight[b] @ x[grid[b, p]]`` for every b and p, of shape (matrices, positions, outputs).
 
     ``grid`` has shape (matrices, positions, inputs), ``weight`` (matrices, outputs, inputs).
@@ -54,12 +52,12 @@ def products(x: Flow, grid: Index, weight: Float, name: str) -> Flow:
     return join([p.node for p in parts], order, parts[0])
 
 
-def _window(patches: NDArray[np.int32], positions: int) -> Window | None:
+def _window(patches: Indices, positions: int) -> Window | None:
     """The geometry of a product along one dimension: positions and inputs at equal distances, if they are."""
     return recover(patches, patches.shape[1], (positions,), (1,), (1,), (1,), 1)
 
 
-def join(nodes: Sequence[Node], grid: Index, like: Flow) -> Flow:
+def join(nodes: Sequence[Node], grid: Integral, like: Flow) -> Flow:
     """The values of several nodes, whose elements are numbered one after the other, in the order of ``grid``."""
     index = grid.reshape(-1).astype(np.int32)
     return like.then(Gather(index=index, like=index), *nodes, shape=grid.shape)

@@ -5,7 +5,6 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.compiler.importer.values.flow import Flow, Unsupported, dimensions
 from mho.compiler.importer.values.node import Node
@@ -15,8 +14,8 @@ from mho.compiler.model.stages import Combine, Maximum
 from mho.compiler.model.windows import Attributes, Windows, transposed_pads, windows
 from mho.compiler.types import Float
 from mho.macro_models.integer.vector import PAD
+from mho.macro_models.types import Flags, Indices, Integral
 
-Index = NDArray[np.int32]
 
 def _image(x: Flow) -> Flow:
     """A value of shape [batch, channels, dimensions...]."""
@@ -25,7 +24,7 @@ def _image(x: Flow) -> Flow:
     return x.on_chip()
 
 
-def _of_channel(index: Index, channel: NDArray[np.integer] | int, size: int) -> Index:
+def _of_channel(index: Indices, channel: Integral | int, size: int) -> Indices:
     """Elements of a channel of ``size``, where ``index`` counts from its start."""
     return np.where(index == PAD, PAD, index + np.asarray(channel) * size).astype(np.int32)
 
@@ -42,10 +41,7 @@ def check_convolution(
 ) -> Windows:
     """The windows of a Conv, by the shapes of its inputs.
 
-    Raises
-    ------
-    ValueError
-        If they do not fit each other.
+    Raises ValueError if they do not fit each other.
     """
     channels, *size = shape[1:]
     groups, kernel = int(attrs.get("group", 1)), list(weight[2:])
@@ -58,9 +54,7 @@ def check_convolution(
     return windows(size, kernel, attrs)
 
 
-def _convolved(
-    x: Flow, weight: Float, bias: Float | None, view: Windows, groups: int, name: str
-) -> Flow:
+def _convolved(x: Flow, weight: Float, bias: Float | None, view: Windows, groups: int, name: str) -> Flow:
     """A layer at all windows of each of the images, of shape (images, outputs, positions...)."""
     images, channels, *size = x.shape
     bias = np.zeros(len(weight)) if bias is None else bias
@@ -79,9 +73,7 @@ def _convolved(
     return convolved.move(grid)
 
 
-def transposed_convolution(
-    x: Flow, weight: Float, bias: Float | None, attrs: Attributes
-) -> Flow:
+def transposed_convolution(x: Flow, weight: Float, bias: Float | None, attrs: Attributes) -> Flow:
     """ConvTranspose: a convolution of the value with zeros between its elements, a layer for each phase of it."""
     x = _image(x)
     channels, *size = x.shape[1:]
@@ -113,7 +105,7 @@ def transposed_convolution(
     return _by_phase(x, turned, bias, index, shape, strides, groups, attrs["node"])
 
 
-def _between(index: Index, wide: Sequence[int], strides: Sequence[int], size: Sequence[int]) -> Index:
+def _between(index: Indices, wide: Sequence[int], strides: Sequence[int], size: Sequence[int]) -> Indices:
     """Elements of the value behind those of it with zeros between, which are outside."""
     real = index != PAD
     at = np.unravel_index(np.maximum(index, 0), wide)
@@ -124,7 +116,7 @@ def _between(index: Index, wide: Sequence[int], strides: Sequence[int], size: Se
 
 
 def _by_phase(
-    x: Flow, weight: Float, bias: Float | None, index: Index, shape: Sequence[int],
+    x: Flow, weight: Float, bias: Float | None, index: Indices, shape: Sequence[int],
     strides: Sequence[int], groups: int, name: str,
 ) -> Flow:
     """A layer for each phase of the positions, of those elements of the kernel that are not between elements there."""
@@ -148,7 +140,7 @@ def _by_phase(
     return join(nodes, grid, flow)
 
 
-def _pool(x: Flow, attrs: Attributes) -> tuple[Flow, Index, NDArray[np.bool_], tuple[int, ...]]:
+def _pool(x: Flow, attrs: Attributes) -> tuple[Flow, Indices, Flags, tuple[int, ...]]:
     """The value, the windows of all its channels, which of their elements count, and the shape of the result."""
     x = _image(x).materialise()
     images, channels, *size = x.shape
@@ -178,7 +170,7 @@ def average_pool(x: Flow, attrs: Attributes) -> Flow:
     return combined(x, index, factor, shape)
 
 
-def combined(x: Flow, index: Index, factor: Float, shape: tuple[int, ...], *nodes: Node) -> Flow:
+def combined(x: Flow, index: Indices, factor: Float, shape: tuple[int, ...], *nodes: Node) -> Flow:
     result = x.then(
         Combine(
             index=index.astype(np.int32),
@@ -200,7 +192,7 @@ def global_pool(x: Flow, kind: str) -> Flow:
     return (average_pool if kind == "average" else max_pool)(x, {"kernel_shape": size})
 
 
-def _reduced(x: Flow, axes: Sequence[int] | None, keepdims: bool) -> tuple[Index, tuple[int, ...]]:
+def _reduced(x: Flow, axes: Sequence[int] | None, keepdims: bool) -> tuple[Indices, tuple[int, ...]]:
     """Elements that each result is made of, (results, elements), and the shape of the results."""
     rank = len(x.shape)
     chosen = sorted(dimensions(axes, rank)) if axes is not None else list(range(rank))
@@ -231,7 +223,7 @@ def largest(x: Flow, axes: Sequence[int] | None, keepdims: bool, *, smallest: bo
     return maximum.affine(-1.0, 0.0) if smallest else maximum
 
 
-def _side_by_side(flows: Sequence[Flow]) -> tuple[list[Flow], Index, tuple[int, ...]]:
+def _side_by_side(flows: Sequence[Flow]) -> tuple[list[Flow], Indices, tuple[int, ...]]:
     """Values with nothing pending, what each result takes of each, (results, values), and the common shape."""
     flows = [f.on_chip().materialise() for f in flows]
     grids, first = [], 0

@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 
-import numpy as np
-from numpy.typing import NDArray
+from mho.macro_models.types import Indices
 
 MASKS = 8
 """Word-line masks, and masks of converted lines, that a core holds."""
@@ -52,8 +51,8 @@ class Core:
     ``spaces`` are the maximal empty rectangles.
     """
 
-    rows: NDArray[np.int32]
-    columns: NDArray[np.int32]
+    rows: Indices
+    columns: Indices
     taken: list[tuple[Rectangle, int, int]] = field(default_factory=list)
     shelves: list[list[int]] = field(default_factory=list)
     used: int = 0
@@ -221,9 +220,7 @@ class _Budget:
         return self.left >= 0
 
 
-def best_packing(
-    rectangles: Sequence[Rectangle], new: Callable[[int], Core], bound: int
-) -> tuple[Put, list[Core]]:
+def best_packing(rectangles: Sequence[Rectangle], new: Callable[[int], Core], bound: int) -> tuple[Put, list[Core]]:
     """A way of packing, and what it makes of the rectangles: shelves unless another takes fewer cores.
 
     It stops at ``bound`` cores, below which nothing can come. The way is told as what packs rectangles of the same

@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.compiler.mapping.faults import FaultMaps
 from mho.compiler.mapping.packing.pack import MASKS, SHELVES, Core, Put, Rectangle, best_packing
@@ -23,8 +22,9 @@ from mho.compiler.mapping.parts import Parts, count_parts, segments
 from mho.compiler.types import Float
 from mho.macro_models.cell_map import CellMap
 from mho.macro_models.errors import InputError
+from mho.macro_models.types import Flags, Indices, Integers
 
-SkipMaps = Mapping[int, tuple[NDArray[np.bool_], NDArray[np.bool_]]]
+SkipMaps = Mapping[int, tuple[Flags, Flags]]
 """Dead lines: core -> (bit lines, source lines), boolean arrays of one entry a line."""
 
 
@@ -33,7 +33,7 @@ class FreeLines:
 
     def __init__(self, cell_map: CellMap, skip: SkipMaps, faults: FaultMaps) -> None:
         self.cell_map, self.skip, self.faults = cell_map, skip, faults
-        self._known: dict[int, tuple[NDArray[np.int32], NDArray[np.int32]]] = {}
+        self._known: dict[int, tuple[Indices, Indices]] = {}
         for core, maps in skip.items():
             if any(np.shape(m) != (lines,) for m, lines in zip(maps, cell_map.shape, strict=True)):
                 raise InputError(
@@ -54,7 +54,7 @@ class FreeLines:
             self._known[index] = self._lines(index)
         return Core(*self._known[index])
 
-    def _lines(self, index: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    def _lines(self, index: int) -> tuple[Indices, Indices]:
         bit, source = self.cell_map.dead(self.skip.get(index))
         rows = np.flatnonzero(self.cell_map.per_row(bit) == 0).astype(np.int32)
         columns = np.flatnonzero(self.cell_map.per_column(source) == 0).astype(np.int32)
@@ -123,7 +123,7 @@ def least_cores(rectangles: Sequence[Rectangle], new: Callable[[int], Core], sha
     return max(cores, _by_functions(heights, rows, widths, columns), _by_functions(widths, columns, heights, rows))
 
 
-def _by_functions(heights: NDArray[np.int64], rows: int, widths: NDArray[np.int64], columns: int) -> int:
+def _by_functions(heights: Integers, rows: int, widths: Integers, columns: int) -> int:
     """The bound by rows: each rectangle counts as its height times a function of its width."""
     best, high = 0.0, np.where(2 * heights > rows, 1.0, 0.0)
     for image in _images(widths, columns):
@@ -131,7 +131,7 @@ def _by_functions(heights: NDArray[np.int64], rows: int, widths: NDArray[np.int6
     return int(np.ceil(best - _SLACK))
 
 
-def _images(sizes: NDArray[np.int64], whole: int) -> list[Float]:
+def _images(sizes: Integers, whole: int) -> list[Float]:
     """Images of sizes in 1..whole by dual feasible functions: of sizes that add up to ``whole`` they make at most 1."""
     share, result = sizes / whole, [sizes / whole]
     limits = np.unique(np.concatenate([sizes, whole - sizes + 1]))

@@ -86,10 +86,7 @@ def budget(work: float) -> Iterator[None]:
 def spend(work: float) -> None:
     """Takes work from the budgets in force.
 
-    Raises
-    ------
-    TooLarge
-        If there is less, before anything is done.
+    Raises TooLarge if there is less, before anything is done.
     """
     current = inner = _CURRENT.get() or Budget(MOST_WORK, MOST_WORK)
     while current is not None:
@@ -105,10 +102,7 @@ def spend(work: float) -> None:
 def check(node: onnx.NodeProto, x: Sequence[Array | None], rule: "Rule", room: float) -> Bound:
     """The bound of a node, which is refused before it is carried out: ``room`` are the elements that it may make.
 
-    Raises
-    ------
-    TooLarge
-        If it makes too much, needs too much memory meanwhile, or takes too long.
+    Raises TooLarge if it makes too much, needs too much memory meanwhile, or takes too long.
     """
     bound = rule(Taken(node, x, {a.name: helper.get_attribute_value(a) for a in node.attribute}))
     if bound.elements > min(room, 2 * MOST_ELEMENTS) or bound.scratch > 2 * MOST_OF_ALL:

@@ -51,10 +51,7 @@ def _walks(roots: Sequence[int], children: Callable[[int], Sequence[int]]) -> Wa
 def steps_of_trees(attrs: Mapping[str, Any]) -> Walks:
     """Of TreeEnsembleClassifier and TreeEnsembleRegressor, whose nodes have the numbers of a tree and a node.
 
-    Raises
-    ------
-    ValueError
-        If a walk does not end, or not soon.
+    Raises ValueError if a walk does not end, or not soon.
     """
     trees, names, modes, yes, no = (
         list(attrs.get(f"nodes_{name}", ())) for name in ("treeids", "nodeids", "modes", "truenodeids", "falsenodeids")
@@ -77,10 +74,7 @@ def steps_of_trees(attrs: Mapping[str, Any]) -> Walks:
 def steps_of_indexed_trees(attrs: Mapping[str, Any]) -> Walks:
     """Of TreeEnsemble, whose branches are numbers of nodes or of leaves. It makes each tree anew: see :func:`_walks`.
 
-    Raises
-    ------
-    ValueError
-        If a walk does not end, or not soon.
+    Raises ValueError if a walk does not end, or not soon.
     """
     yes, no, yes_leaf, no_leaf = (
         [int(v) for v in attrs.get(f"nodes_{name}", ())]

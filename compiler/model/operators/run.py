@@ -49,12 +49,7 @@ def run_node(
     """Outputs of a node of :data:`RUNNABLE` for its inputs, None where one is left out.
 
     With ``wide`` floating point is double precision, else as the inputs have it. ``room`` are the elements that they
-    may have together.
-
-    Raises
-    ------
-    ValueError
-        If it cannot be carried out or would make too much, with a reason.
+    may have together. Raises ValueError if it cannot be carried out or would make too much, with a reason.
     """
     if not runnable(node):
         raise ValueError("this operator is not supported")

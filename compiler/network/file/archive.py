@@ -49,17 +49,12 @@ def write_archive(
 ) -> None:
     """Write an archive, whole or not at all.
 
-    Raises
-    ------
-    InputError, ToolError
-        If the file cannot be written.
+    Raises InputError or ToolError if the file cannot be written.
     """
     write_output(path, archive_bytes(content, arrays, kind))
 
 
-def archive_bytes(
-    content: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], kind: ArchiveKind = NETWORK
-) -> bytes:
+def archive_bytes(content: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], kind: ArchiveKind = NETWORK) -> bytes:
     """What :func:`write_archive` writes."""
     members = {kind.index: json.dumps(content, sort_keys=True, indent=1).encode()}
     for name in sorted(arrays):
@@ -127,10 +122,7 @@ class Arrays(Mapping[str, NDArray[Any]]):
     ) -> NDArray[Any]:
         """An array of a type and shape, as :class:`~mho.macro_models.files.schema.Array` says it.
 
-        Raises
-        ------
-        InputError
-            If there is no such array, or it is another one: before it is unpacked, if its header says so.
+        Raises InputError if there is no such array, or it is another one: before it is unpacked, if its header says so.
         """
         spec, where = Array(dtype, shape, low, high), f"{self.path}: {name}"
         if name not in self:
@@ -149,10 +141,7 @@ class Arrays(Mapping[str, NDArray[Any]]):
 def read_archive(path: Path, kind: ArchiveKind = NETWORK) -> tuple[Facts, Arrays]:
     """JSON content and arrays of a file.
 
-    Raises
-    ------
-    InputError
-        If the file is missing, no such archive, cut or altered.
+    Raises InputError if the file is missing, no such archive, cut or altered.
     """
     data = read_file(path, kind)
     with reading(path, kind):
@@ -222,8 +211,6 @@ def _stages(old: list[Mapping[str, Any]], arrays: dict[str, Entry]) -> list[dict
     return stages
 
 
-def _rename(
-    moved: dict[str, Entry], before: str, after: str, arrays: dict[str, Entry]
-) -> None:
+def _rename(moved: dict[str, Entry], before: str, after: str, arrays: dict[str, Entry]) -> None:
     for name in [name for name in moved if name.startswith(before)]:
         arrays[after + name.removeprefix(before)] = moved.pop(name)

@@ -16,6 +16,7 @@ from mho.hw.config import Chip
 from mho.macro_models.files.schema import FLAG, TEXT, Choice, ListOf, Nullable, Table, Whole
 from mho.macro_models.integer.operation import MAX_BITS, MOST_OUT_BITS, STEP_WIDTH, Converter, Direction
 from mho.macro_models.integer.vector import Requantise, Root
+from mho.macro_models.types import Flags
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,11 +30,11 @@ class CoreImage:
     """
 
     targets_uS: NDArray[np.float32]
-    word_lines: NDArray[np.bool_]
-    converted_lines: NDArray[np.bool_]
-    bl_skip: NDArray[np.bool_]
-    sl_skip: NDArray[np.bool_]
-    faulty: NDArray[np.bool_] | None = None
+    word_lines: Flags
+    converted_lines: Flags
+    bl_skip: Flags
+    sl_skip: Flags
+    faulty: Flags | None = None
 
     @classmethod
     def from_placement(
@@ -65,7 +66,7 @@ def write_core(core: CoreImage, prefix: str, put: Any) -> None:
 
 def read_core(k: int, shape: tuple[int, int], arrays: Arrays) -> CoreImage:
     """Core ``k``, whose rows and columns of cells are ``shape``."""
-    def flags(name: str, *shape: int) -> NDArray[np.bool_]:
+    def flags(name: str, *shape: int) -> Flags:
         return arrays.take(f"core{k}.{name}", np.bool_, shape)
 
     driven, converted = shape

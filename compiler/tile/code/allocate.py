@@ -6,8 +6,8 @@ import numpy as np
 
 from mho.compiler.tile.code.ir import NAMED, Code, Descriptor, Repeat, SetDescriptor, TileSource
 from mho.compiler.tile.refusal import NoRoomError
+from mho.hw.tile.asm.assembler import complete
 from mho.hw.tile.asm.data import place
-from mho.hw.tile.asm.fields import complete
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.isa import (
     DESCRIPTOR_WORDS,
@@ -30,10 +30,7 @@ STEP = 8
 def allocate(source: TileSource, cfg: TileConfig) -> tuple[Program, dict[int, str]]:
     """The program of a tile, and what its streams are called, by their numbers.
 
-    Raises
-    ------
-    NoRoomError
-        If the tile has no room for it.
+    Raises NoRoomError if the tile has no room for it.
     """
     allocation = _Allocation(source)
     program = allocation.program(cfg)

@@ -90,10 +90,7 @@ class Emitter:
     def source(self) -> TileSource:
         """The whole program.
 
-        Raises
-        ------
-        NoRoomError
-            If a stage has no form on the tile: one sentence that names the layer.
+        Raises NoRoomError if a stage has no form on the tile: one sentence that names the layer.
         """
         for ring in self.placed.all_rings:
             if ring.tile == self.tile:

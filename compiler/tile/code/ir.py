@@ -3,10 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-import numpy as np
-from numpy.typing import NDArray
-
 from mho.hw.tile.isa import DESCRIPTORS, Op
+from mho.macro_models.types import Integral
 
 Fields = tuple[tuple[str, int | str], ...]
 
@@ -26,7 +24,7 @@ class Data:
 
     kind: str
     name: str
-    content: NDArray[np.integer]
+    content: Integral
 
 
 @dataclass(frozen=True)

@@ -5,19 +5,8 @@ from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mho.compiler.tile.code.ir import (
-    NAMED,
-    Code,
-    Data,
-    Descriptor,
-    Instruction,
-    Repeat,
-    SetDescriptor,
-    send,
-    vec,
-)
+from mho.compiler.tile.code.ir import NAMED, Code, Data, Descriptor, Instruction, Repeat, SetDescriptor, send, vec
 from mho.compiler.tile.lowering.operations import steps_of
 from mho.compiler.tile.lowering.vectors import Vector, VectorStep
 from mho.compiler.tile.placement.streams import Placed, Ring
@@ -26,6 +15,7 @@ from mho.hw.tile.interpreter.joined import HOST
 from mho.hw.tile.isa import DESCRIPTORS, Operand
 from mho.hw.tile.isa.window import OUTSIDE, SlidingWindow
 from mho.macro_models.integer.vector import Select
+from mho.macro_models.types import Integral
 
 LOCAL_BLOCKS = 2
 """Blocks of a ring within a node: one is sent while the next is made."""
@@ -115,7 +105,7 @@ class Writer:
             self.descriptors[kind].append(Descriptor(kind, name, content))
         return Descriptor(kind, self._known[kind, content], content)
 
-    def datum(self, kind: str, prefix: str, content: NDArray[np.integer]) -> str:
+    def datum(self, kind: str, prefix: str, content: Integral) -> str:
         """The name of parameters, bytes or a table; those that are equal are one."""
         key = content.shape, content.tobytes()
         name = self._name(kind, prefix, key, len(self.data[kind]))
@@ -130,9 +120,7 @@ class Writer:
         self._known[kind, key] = f"{prefix}{number}"
         return self._known[kind, key]
 
-    def walk(
-        self, walk: SlidingWindow, stream: str, pad: NDArray[np.integer] | None = None, *, alone: bool = True
-    ) -> str:
+    def walk(self, walk: SlidingWindow, stream: str, pad: Integral | None = None, *, alone: bool = True) -> str:
         """A walk over a stream; ``pad`` has a code for each channel that it takes.
 
         It is ``alone`` where no vector operation names it, and it may be written anew before each use.
@@ -258,12 +246,7 @@ class Writer:
         """Instructions whose descriptors beyond those that the tile has are written before each use.
 
         All of those have the last place of their kind. A walk begins anew when it is written, a product too: this is
-        for layers and windows that have one position in an image.
-
-        Raises
-        ------
-        NoRoomError
-            If others are too many.
+        for layers and windows that have one position in an image. Raises NoRoomError if others are too many.
         """
         result = list[Code]()
         for one in code:
@@ -373,8 +356,7 @@ class Writer:
     def copy(self, value: int, source: str, target: str) -> str:
         """An operation that copies a pixel of a value."""
         layout = self.graph.values[value]
-        return self.vec(
-            layout.copy, layout.image.channels, target, wide=layout.wide, a=source, a_format=layout.format)
+        return self.vec(layout.copy, layout.image.channels, target, wide=layout.wide, a=source, a_format=layout.format)
 
 
 class Body:

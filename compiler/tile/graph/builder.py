@@ -9,8 +9,15 @@ import numpy as np
 from mho.compiler.program import Call, Program, Stage
 from mho.compiler.tile.graph.graph import Graph, Node, Value
 from mho.compiler.tile.graph.host import Split, split_of
-from mho.compiler.tile.graph.images import images_of, is_sequence, is_windowed, outputs_in, single_pixels
-from mho.compiler.tile.graph.interleave import interleaved_turns, interleaved_values
+from mho.compiler.tile.graph.images import (
+    images_of,
+    interleaved_turns,
+    interleaved_values,
+    is_sequence,
+    is_windowed,
+    outputs_in,
+    single_pixels,
+)
 from mho.compiler.tile.graph.shapes import MOST_ELEMENTS, MOST_PIXELS
 from mho.compiler.tile.lowering.geometry import Image, layer_walk, pooling, turns_of
 from mho.compiler.tile.lowering.operations import steps_of, window_of
@@ -25,12 +32,7 @@ def tile_graph(program: Program, entry: Image, moved: Iterable[int] = (), apart:
     """The graph of a program whose input is ``entry``.
 
     A stage that has no form on tiles goes to the host, and so do those that are ``moved``. With stages ``apart`` a node
-    begins.
-
-    Raises
-    ------
-    InputError
-        If something has no form on tiles.
+    begins. Raises InputError if something has no form on tiles.
     """
     moved = set(moved)
     while True:

@@ -47,10 +47,7 @@ class Split:
     def of(cls, program: Program, code: TileCode) -> "Split":
         """How a program is divided whose tiles have been programmed.
 
-        Raises
-        ------
-        InputError
-            If the host is not sent what it takes, or does not send what tiles take.
+        Raises InputError if the host is not sent what it takes, or does not send what tiles take.
         """
         host = (*code.before, *code.between, *code.behind)
         if any(k >= len(program.stages) or isinstance(program.stages[k].operation, Call) for k in host):

@@ -49,10 +49,7 @@ class Shape:
 def shapes_of(net: FloatNetwork, rows: int, buffer: int) -> list[Shape]:
     """The layers of a network, for cores of so many rows and tiles of so many bytes.
 
-    Raises
-    ------
-    InputError
-        If a layer takes more at a position than a pixel has.
+    Raises InputError if a layer takes more at a position than a pixel has.
     """
     sizes = _sizes(net)
     images = images_of(net.steps, entry_image(net.steps, net.input_shape, net.features), _outputs)

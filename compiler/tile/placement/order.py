@@ -14,10 +14,10 @@ from enum import IntEnum
 from itertools import groupby
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.compiler.tile.graph.graph import Graph, Node
 from mho.hw.tile.isa.window import SlidingWindow
+from mho.macro_models.types import Integral
 
 MOST_DEPTH = 3
 """Loops within each other, without the one that never ends."""
@@ -232,7 +232,7 @@ def _in_turn(turns: Sequence[int], number: int, *, local: bool) -> list[int]:
     return np.minimum(needs, mine.sum()).tolist()
 
 
-def early(walk: SlidingWindow, needs: NDArray[np.integer], limit: int) -> NDArray[np.integer]:
+def early(walk: SlidingWindow, needs: Integral, limit: int) -> Integral:
     """Pixels that are there before each position of a layer, more than it needs.
 
     Where there are as many positions as pixels, they are made one at a position: those that the next row begins with
@@ -252,12 +252,12 @@ def early(walk: SlidingWindow, needs: NDArray[np.integer], limit: int) -> NDArra
     return np.minimum(needs, walk.image)
 
 
-def in_loops(order: Sequence[int], depth: int = MOST_DEPTH) -> Steps:
-    """The same order with what repeats in loops, at most ``depth`` within each other."""
+def in_loops(order: Sequence[int]) -> Steps:
+    """The same order with what repeats in loops."""
     runs = [(number, len(list(same))) for number, same in groupby(order)]
     steps: Steps = tuple(Loop(times, (number,)) if times > 1 else number for number, times in runs)
     # What is too long for a body may be short once it is folded itself.
-    while (folded := _folded(steps, depth)) != steps:
+    while (folded := _folded(steps, MOST_DEPTH)) != steps:
         steps = folded
     return steps
 

@@ -1,86 +1,65 @@
 """Placement on a chip with tiles: which rows and columns of which tile hold the weights of each layer.
 
 A tile puts what a walk gives into rows side by side, so a layer that is too high for a core is cut between channels of
-its input, never within the window of one. Rectangles lie on shelves, from a row and a column on at which words of codes
-begin, around lines that are dead. Parts of a layer on one tile add up in its accumulators, those on several in the
-network; so do copies of a layer in columns that are free, and slices of its weights.
+its input, never within the window of one. Parts of a layer on one tile add up in its accumulators, those on several in
+the network; so do copies of a layer in columns that are free, and slices of its weights.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import isqrt
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.compiler.mapping import Placement
 from mho.compiler.mapping.faults import FaultMaps
-from mho.compiler.mapping.packing.pack import MASKS, Rectangle
+from mho.compiler.mapping.packing.pack import Rectangle
 from mho.compiler.mapping.parts import GROUP_ROWS, Parts, segments
 from mho.compiler.mapping.weights import Block
 from mho.compiler.tile.graph.shapes import Shape
 from mho.compiler.tile.lowering.geometry import CODES_IN, CODES_OUT, rows_of
+from mho.compiler.tile.placement.free_cells import Anywhere, Dead, Shelves, Tile
+from mho.compiler.tile.placement.streams import contexts_of
 from mho.macro_models.cell_map import CellMap
 from mho.macro_models.errors import InputError
+from mho.macro_models.types import Flags
 
 MOST_TILES = 4096
 """Tiles up to which it is said how many would do."""
 MOST_PARTS = 8
 """Tiles on which parts of a layer are that have outputs of their own: all come to one tile, which takes few values."""
-Dead = tuple[NDArray[np.bool_], NDArray[np.bool_]]
+MOST_TRIED = 1 << 14
+"""Rectangles times tiles up to which places are sought wherever cells are free."""
 
 
-@dataclass
-class _Tile:
-    """``shelves`` have [first row, height, columns in use]; ``taken`` (rectangle, first row, first column).
+@dataclass(frozen=True)
+class Growth:
+    """Layers are repeated at most ``limit`` times each, until the ``error`` by copies of each is ``enough``.
 
-    ``works`` are the positions of each layer.
+    On a mesh of so many ``columns`` and ``contexts`` no more sums over tiles lack a context than without copies.
     """
 
-    dead: Dead
-    works: Sequence[int]
-    shelves: list[list[int]] = field(default_factory=list[list[int]])
-    taken: list[tuple[Rectangle, int, int]] = field(default_factory=list[tuple[Rectangle, int, int]])
+    error: Callable[[Sequence[int]], float]
+    limit: int
+    enough: float
+    columns: int
+    contexts: int
 
-    @property
-    def work(self) -> int:
-        return sum(self.works[rectangle.layer] for rectangle, _, _ in self.taken)
-
-    def put(self, piece: Rectangle) -> bool:
-        """Put a rectangle, if there is a place."""
-        rows, columns = (len(side) for side in self.dead)
-        height, width = _up(piece.height, CODES_IN), _up(piece.width, CODES_OUT)
-        if len(self.taken) == MASKS:
-            return False
-        for shelf in self.shelves:
-            # The last shelf may become higher.
-            high = rows - shelf[0] if shelf is self.shelves[-1] else shelf[1]
-            place = _free(self.dead[1], shelf[2], piece.width, CODES_OUT)
-            dead = self.dead[0][shelf[0] : shelf[0] + piece.height].any()
-            if height <= high and place + width <= columns and not dead:
-                shelf[1] = max(shelf[1], height)
-                self.taken.append((piece, shelf[0], place))
-                shelf[2] = place + width
-                return True
-        behind = max([shelf[0] + shelf[1] for shelf in self.shelves], default=0)
-        first = _free(self.dead[0], behind, piece.height, CODES_IN)
-        place = _free(self.dead[1], 0, piece.width, CODES_OUT)
-        if first + height > rows or place + width > columns:
-            return False
-        self.shelves.append([first, height, place + width])
-        self.taken.append((piece, first, place))
-        return True
-
-    def puts(self, rectangles: Sequence[Rectangle]) -> "_Tile | None":
-        """The tile with all of some rectangles, None if they do not fit."""
-        trial = _Tile(self.dead, self.works, [list(shelf) for shelf in self.shelves], list(self.taken))
-        return trial if all(trial.put(rectangle) for rectangle in rectangles) else None
+    def lacking(self, packed: Sequence[Tile]) -> int:
+        """Sums over tiles that have no context where they are."""
+        sums: dict[tuple[int, int], set[tuple[int, int]]] = {}
+        for core, tile in enumerate(packed):
+            for piece, _, _ in tile.taken:
+                place = core % self.columns, core // self.columns
+                sums.setdefault((piece.layer, piece.first_output), set()).add(place)
+        return contexts_of([sorted(places) for places in sums.values() if len(places) > 1], self.contexts).count(None)
 
 
 def place_on_tiles(
     shapes: Sequence[Shape], cell_map: CellMap, tiles: int, *, copies: int = 1, wide: bool = False,
     slices: Sequence[int] | None = None, faults: FaultMaps | None = None, skip: Mapping[int, Dead] | None = None,
+    growth: Growth | None = None,
 ) -> Placement:
     """Places layers on at most ``tiles`` tiles.
 
@@ -100,6 +79,8 @@ def place_on_tiles(
     faults, skip
         Faulty cells and dead lines of the tiles, (bit lines, source lines), by their numbers: no weight is on a dead
         line, weights live with the cells.
+    growth
+        How layers are repeated where there is no room for so many copies of all.
 
     Raises
     ------
@@ -113,12 +94,9 @@ def place_on_tiles(
     packed = _packed(sizes, tiles, 1)
     if isinstance(packed, int):
         raise InputError(_too_few(sizes, shapes[packed].name, tiles))
-    used = fewest = max(k for k, tile in enumerate(packed) if tile.taken) + 1
-    for count in range(copies, 1, -1):
-        more = _packed(replace(sizes, wide=wide), tiles if wide else used, count)
-        if not isinstance(more, int):
-            packed, used = more, max(k for k, tile in enumerate(more) if tile.taken) + 1
-            break
+    fewest = _used(packed)
+    packed = _repeated(replace(sizes, wide=wide), packed, tiles if wide else fewest, copies, growth)
+    used = _used(packed)
     blocks = [_block(k, number, *place) for k, tile in enumerate(packed[:used])
               for number, place in enumerate(tile.taken)]
     blocks.sort(key=lambda part: (part.layer, part.first, int(part.outputs[0])))
@@ -157,10 +135,10 @@ class _Sizes:
         """Columns side by side that every tile has."""
         return min(_longest(columns, CODES_OUT) for _, columns in (self.sound, *self.dead))
 
-    def tile(self, core: int) -> _Tile:
-        """An empty tile."""
+    def tiles(self, count: int, kind: type[Tile]) -> list[Tile]:
+        """Empty tiles."""
         works = [shape.walk.positions for shape in self.shapes]
-        return _Tile(self.dead[core] if core < len(self.dead) else self.sound, works)
+        return [kind(self.dead[core] if core < len(self.dead) else self.sound, works) for core in range(count)]
 
 
 def _dead_rows(cell_map: CellMap, skip: Dead | None) -> Dead:
@@ -168,23 +146,82 @@ def _dead_rows(cell_map: CellMap, skip: Dead | None) -> Dead:
     return cell_map.per_row(driven) > 0, cell_map.per_column(converted) > 0
 
 
-def _packed(sizes: _Sizes, tiles: int, copies: int) -> list[_Tile] | int:
-    """Tiles with all layers, or the number of the layer that finds no place."""
-    tiles_packed = [sizes.tile(k) for k in range(tiles)]
-    cut = [_rectangles(k, shape, sizes, copies) for k, shape in enumerate(sizes.shapes)]
+def _used(packed: Sequence[Tile]) -> int:
+    """How many of the first tiles are all that hold something."""
+    return max(k for k, tile in enumerate(packed) if tile.taken) + 1
+
+
+def _repeated(
+    sizes: _Sizes, packed: list[Tile], tiles: int, copies: int, growth: Growth | None
+) -> list[Tile]:
+    """Tiles with the layers repeated: ``packed`` is without."""
+    for count in range(copies, 1, -1):
+        more = _packed(sizes, tiles, count)
+        if not isinstance(more, int):
+            return more
+        if growth is not None:
+            return _grown(sizes, packed, tiles, growth)
+    return packed
+
+
+def _grown(sizes: _Sizes, packed: list[Tile], tiles: int, growth: Growth) -> list[Tile]:
+    """Tiles with that layer repeated once more, again and again, for which the error falls most for its cells."""
+    counts, cells = [1] * len(sizes.shapes), [s.walk.terms * s.walk.run * s.outputs // s.groups for s in sizes.shapes]
+    growing, lacking = set(range(len(counts))), growth.lacking(packed)
+    while growing and (error := growth.error(counts)) > growth.enough:
+        grown = {k: [count + (k == j) for j, count in enumerate(counts)] for k in growing}
+        gain = {k: (error - growth.error(grown[k])) / cells[k] for k in growing}
+        best = max(sorted(growing), key=lambda k: gain[k])
+        more = _packed(sizes, tiles, grown[best]) if counts[best] < growth.limit else 0
+        if isinstance(more, int) or _copies(more, best) == counts[best] or growth.lacking(more) > lacking:
+            growing.discard(best)
+        else:
+            counts, packed = grown[best], more
+    return packed
+
+
+def _copies(packed: Sequence[Tile], layer: int) -> int:
+    return next(piece.copies for tile in packed for piece, _, _ in tile.taken if piece.layer == layer)
+
+
+def _packed(sizes: _Sizes, tiles: int, copies: int | Sequence[int]) -> list[Tile] | int:
+    """Tiles with all layers, repeated so often, or the number of the layer that finds no place.
+
+    On shelves, layer by layer; else wherever cells are free, the highest rectangles first.
+    """
+    counts = [copies] * len(sizes.shapes) if isinstance(copies, int) else copies
+    cut = [_rectangles(k, shape, sizes, counts[k]) for k, shape in enumerate(sizes.shapes)]
     together = [_together(layer) for layer in cut]
+    packed = sizes.tiles(tiles, Shelves)
     if sum(map(len, together)) <= tiles:
         every = [group for layer in together for group in layer]
-        filled = [tile.puts(group) for tile, group in zip(tiles_packed, every, strict=False)]
+        filled = [tile.puts(group) for tile, group in zip(packed, every, strict=False)]
         if all(filled):
-            return [part for part in filled if part is not None] + tiles_packed[len(filled):]
+            return [part for part in filled if part is not None] + packed[len(filled):]
         if sum(map(len, cut)) <= len(every):
             return every[0][0].layer
-    for k, layer in enumerate(cut):
-        if not (_put(tiles_packed, layer) or all(_put(tiles_packed, group) for group in together[k])
-                or all(_put(tiles_packed, [part]) for part in layer)):
-            return k
-    return tiles_packed
+    refused = _put_layers(packed, cut, together)
+    if refused is None or sum(map(len, cut)) * tiles > MOST_TRIED:
+        return packed if refused is None else refused
+    packed = sizes.tiles(tiles, Anywhere)
+    order = sorted(range(len(cut)), key=lambda k: -cut[k][0].height)
+    anywhere = _put_layers(packed, [cut[k] for k in order], [together[k] for k in order])
+    return packed if anywhere is None else refused
+
+
+def _put_layers(
+    tiles: list[Tile], cut: Sequence[Sequence[Rectangle]], together: Sequence[Sequence[Sequence[Rectangle]]]
+) -> int | None:
+    """Put all layers, each on one tile if one has room; the number of the first that finds no place."""
+    for layer, groups in zip(cut, together, strict=True):
+        for pieces in ([layer], groups, [[part] for part in layer]):
+            before = list(tiles)
+            if all(_put(tiles, piece) for piece in pieces):
+                break
+            tiles[:] = before
+        else:
+            return layer[0].layer
+    return None
 
 
 def _together(layer: Sequence[Rectangle]) -> list[list[Rectangle]]:
@@ -231,19 +268,7 @@ def _least(sizes: _Sizes, low: int, high: int) -> int:
     return high
 
 
-def _up(size: int, unit: int) -> int:
-    return -(-size // unit) * unit
-
-
-def _free(dead: NDArray[np.bool_], first: int, count: int, unit: int) -> int:
-    """The first place from which on no line of some is dead; behind all of them, if there is none."""
-    at = _up(first, unit)
-    while at + count <= len(dead) and dead[at : at + count].any():
-        at = _up(at + int(np.flatnonzero(dead[at : at + count])[-1]) + 1, unit)
-    return at
-
-
-def _longest(dead: NDArray[np.bool_], unit: int) -> int:
+def _longest(dead: Flags, unit: int) -> int:
     """Lines side by side without a dead one, from a place on at which a word of codes begins."""
     starts = range(0, len(dead), unit)
     return max((int(np.argmax(np.append(dead[at:], True))) for at in starts), default=0)
@@ -285,7 +310,7 @@ def _rectangles(layer: int, shape: Shape, sizes: _Sizes, copies: int) -> list[Re
             for first, height in segments(channels, sizes.rows // terms)]
 
 
-def _put(tiles: list[_Tile], rectangles: Sequence[Rectangle]) -> bool:
+def _put(tiles: list[Tile], rectangles: Sequence[Rectangle]) -> bool:
     """Put rectangles on the tile with the least work that takes all of them."""
     for k in sorted(range(len(tiles)), key=lambda k: (tiles[k].work, k)):
         filled = tiles[k].puts(rectangles)

@@ -145,9 +145,7 @@ def _one_ring(placed: Placed, keys: Sequence[Key], spans: Spans, name: str, *, a
             for n, ring in enumerate(rings) for key in ring}
 
 
-def _in_turn(
-    lives: Sequence[tuple[int, int, int]], others: Sequence[tuple[int, int, int]], *, ahead: bool
-) -> bool:
+def _in_turn(lives: Sequence[tuple[int, int, int]], others: Sequence[tuple[int, int, int]], *, ahead: bool) -> bool:
     """Whether of two values, (made, taken first, taken last) in each image, one is gone when the other one is made.
 
     With some ``ahead`` it is enough that the one made first is taken first. The node that makes one may read the other:

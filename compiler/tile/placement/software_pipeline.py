@@ -65,9 +65,7 @@ def both_sides(members: Sequence[tuple[str, ...]], layers: Sequence[int], cut: i
     return sorted(before & behind)
 
 
-def pipeline(
-    order: Sequence[int], nodes: int, cut: int, layers: Collection[int], single: Collection[int]
-) -> Pipeline:
+def pipeline(order: Sequence[int], nodes: int, cut: int, layers: Collection[int], single: Collection[int]) -> Pipeline:
     """The order of a tile in an image with what is before node ``cut`` an image ahead.
 
     Parameters

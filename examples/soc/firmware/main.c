@@ -8,8 +8,8 @@
 #include <stdio.h>
 
 #include "board.h"
-#include "data.h"
 #include "network.h"
+#include "data.h"
 #include "mho_chip_wb.h"
 
 #define CORE(name) (network.cells[0].core + MHO_CHIP_WB_CORE_##name)
@@ -137,8 +137,10 @@ int main(void) {
   int failed;
   board_start();
   failed = mho_tiles_load(&bus, &network);
+  /* Cells in block RAM are written once, and do not answer to pulses. */
+  mho_tiles_write_all(&bus, data_loads, DATA_LOADS, data_load_words);
   if (!failed) failed = classify();
-  if (!failed) failed = program();
+  if (!failed && !DATA_LOADS) failed = program();
   printf(failed ? "failed: %d\n" : "done\n", failed);
   board_end();
   return 0;

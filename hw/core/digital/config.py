@@ -8,8 +8,7 @@ from amaranth.hdl import Module, Signal, Value, signed
 from mho.hw.core.digital.groups import ColumnGroups, group_drain
 from mho.hw.core.digital.sequencer import Phase, phase_cycles
 from mho.hw.core.layout import CODE_WIDTH
-from mho.hw.core.shape import CoreShape
-from mho.hw.core.timing import Drain, FixedTiming
+from mho.hw.core.shape import CoreShape, Drain, FixedTiming
 from mho.hw.ports import In
 from mho.macro_models.errors import check_whole
 from mho.macro_models.integer.operation import MAX_BITS, Direction, MvmOperation

@@ -1,7 +1,6 @@
 """Reads the results of a macro in groups of columns, makes codes of them, and gives these out as a stream."""
 
 from abc import abstractmethod
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed, unsigned
@@ -11,8 +10,7 @@ from amaranth.lib.memory import Memory
 from mho.hw.block import Resettable
 from mho.hw.core.counting import following, last
 from mho.hw.core.layout import CODE_WIDTH, OUTPUTS_PER_WORD, WordsLayout
-from mho.hw.core.shape import CoreShape
-from mho.hw.core.timing import Drain
+from mho.hw.core.shape import CoreShape, Drain
 from mho.hw.ports import In, Out
 
 
@@ -26,42 +24,6 @@ class ResultLayout(data.StructLayout):
 
     def __init__(self, cfg: CoreShape) -> None:
         super().__init__({"out_bits": 4, "relu": 1, "words": WordsLayout(cfg.output_words)})
-
-
-def follow_operation(
-    m: Module, core: Any, masks: Any, loader: Any, sequencer: Any, unit: Any, pins: Mapping[str, Value]
-) -> None:
-    """What goes with an operation from where it waits to the pins, and to what makes its result.
-
-    Parameters
-    ----------
-    core
-        The core, with ``cfg``, ``macro`` and, if ``cfg.ranged``, ``words``.
-    pins
-        What is at pins of the macro, from the start of an operation to that of the next.
-    """
-    cfg = core.cfg
-    running = Signal(ResultLayout(cfg), reset_less=True)
-    enabled = Signal(cfg.outputs, reset_less=True)
-    words = Signal(WordsLayout(cfg.output_words), reset_less=True)
-    if cfg.ranged:
-        with m.If(loader.accept):
-            m.d.sync += words.eq(core.words)
-    else:
-        m.d.comb += words.last.eq(cfg.output_words - 1)
-    with m.If(sequencer.take):
-        m.d.sync += [
-            running.out_bits.eq(loader.staged.out_bits), running.relu.eq(loader.staged.relu), running.words.eq(words),
-            enabled.eq(output_lines(cfg, masks.enabled)),
-            *(getattr(core.macro, name).eq(value) for name, value in pins.items()),
-        ]
-    m.d.comb += [unit.result.eq(running), unit.enabled.eq(enabled)]
-
-
-def output_lines(cfg: CoreShape, lines: Value) -> Value:
-    """Of a mask of converted lines those of the outputs: the first of the lines of each."""
-    of_output = cfg.column_lines
-    return lines if of_output == 1 else Cat(lines[of_output * k] for k in range(cfg.outputs))
 
 
 class ColumnGroups(Resettable[Any]):

@@ -45,7 +45,7 @@ class PhaseSequencer(Resettable):
     """Issues the phases of one product after another without a gap.
 
     A phase that every plane has is issued for one plane after the other, from the most significant on. After the last
-    phase one cycle (:data:`mho.hw.core.timing.OVERHEAD_CYCLES`) moves the result and takes the next product; it waits
+    phase one cycle (:data:`mho.hw.core.shape.OVERHEAD_CYCLES`) moves the result and takes the next product; it waits
     before that cycle until the last result has gone.
 
     Parameters

@@ -6,8 +6,7 @@ from amaranth.lib import data
 
 from mho.hw.config import SYNCHRONISER_CYCLES, Chip, PulseChip
 from mho.hw.config.chip import MOST_ROWS
-from mho.hw.core.shape import check_lines
-from mho.hw.core.timing import duration_bits
+from mho.hw.core.shape import check_lines, duration_bits
 from mho.hw.macro.contract import PASS_BITS, WritePins
 from mho.macro_models.errors import InputError, check_whole
 from mho.macro_models.integer.pulse import AMPLITUDE_BITS
@@ -36,7 +35,7 @@ _WIDTHS = {
 
 @dataclass(frozen=True, kw_only=True)
 class WriteVerifyConfig:
-    """Static parameters of a :class:`mho.hw.core.write_verify.WriteVerify`.
+    """Static parameters of a :class:`mho.hw.core.write_verify.engine.WriteVerify`.
 
     Raises
     ------
@@ -61,6 +60,8 @@ class WriteVerifyConfig:
     too lasts at least two cycles longer, which the durations here hold."""
     bias: str = ""
     """Of lines that are not selected, where cells have no transistors: half (V/2) or third (V/3)."""
+    float_lines: bool = False
+    """These lines float at verify reads."""
 
     def __post_init__(self) -> None:
         for number in self.shape:
@@ -97,6 +98,7 @@ class WriteVerifyConfig:
             trim=chip.core.trim,
             synchronise=synchronise,
             bias=chip.bias,
+            float_lines=chip.float_lines,
         )
 
     @property
@@ -136,7 +138,7 @@ class WriteVerifyConfig:
 
 def write_pins(cfg: WriteVerifyConfig) -> WritePins:
     """Pins of the macro of a core that programs its cells."""
-    return WritePins(cfg.lines, cfg.verify_bits, cfg.columns, biased=bool(cfg.bias))
+    return WritePins(cfg.lines, cfg.verify_bits, cfg.columns, biased=bool(cfg.bias), floats=cfg.float_lines)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -39,7 +39,7 @@ class Decision(Component[WriteVerifyConfig]):
 
     Combinational, but that ``p``, ``target`` and ``run`` must stay for a cycle before: the band, and what either pulse
     would be, are in flip-flops when the code of a read, which takes two cycles at least, comes. The numpy
-    reference is :func:`mho.hw.core.write_verify.program`.
+    reference is :func:`mho.hw.core.write_verify.reference.program`.
     """
 
     p = In(lambda self: ParameterLayout(self.cfg))

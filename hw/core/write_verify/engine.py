@@ -82,7 +82,7 @@ class WritePort(Bundle):
 class WriteVerify(Resettable[WriteVerifyConfig]):
     """Programs an array cell by cell, row by row, in several passes. See ``docs/design/write-verify.md``.
 
-    The numpy reference is :func:`mho.hw.core.write_verify.program`, which also has the cycles.
+    The numpy reference is :func:`mho.hw.core.write_verify.reference.program`, which also has the cycles.
 
     Members
     -------
@@ -186,12 +186,7 @@ class WriteVerify(Resettable[WriteVerifyConfig]):
             with m.State("Fetch"):
                 self._fetch(m, target, code)
             with m.State("Read"), m.If(last):
-                with m.If(pins.verify_valid):
-                    m.d.sync += code.eq(pins.verify_code)
-                    m.next = "Decide"
-                with m.Elif(stop):
-                    m.d.sync += self._fault.eq(1)
-                    m.next = "Report"
+                self._take(m, code)
             with m.State("Decide"):
                 self._decide(m, decision)
             with m.State("Setup"):
@@ -253,8 +248,23 @@ class WriteVerify(Resettable[WriteVerifyConfig]):
     def _read(self, m: Module) -> None:
         """The next cycle is the first of a verify read."""
         m.d.sync += [self.macro.verify.eq(1), self.status.reads.eq(self.status.reads + 1)]
+        if self.cfg.float_lines:
+            m.d.sync += self.macro.float_lines.eq(1)
         self._begin_timer(m, self._durations["verify_cycles"])
         m.next = "Read"
+
+    def _take(self, m: Module, code: Signal) -> None:
+        """The end of a verify read, if the macro answers or nobody waits any more."""
+        pins = self.macro
+        with m.If(pins.verify_valid):
+            m.d.sync += code.eq(pins.verify_code)
+            m.next = "Decide"
+        with m.Elif(self._stop):
+            m.d.sync += self._fault.eq(1)
+            m.next = "Report"
+        if self.cfg.float_lines:
+            with m.If(pins.verify_valid | self._stop):
+                m.d.sync += pins.float_lines.eq(0)
 
     def _decide(self, m: Module, decision: Decision) -> None:
         m.d.sync += self._run.eq(decision.next)

@@ -68,7 +68,7 @@ class ProgrammingIsolation(Component[WriteVerifyConfig]):
 
 
 class WritesCells(VectorMembers):
-    """Part of a core whose vector port has a :class:`mho.hw.core.write_verify.WritePort`, if ``write`` is not None.
+    """Part of a core whose vector port has a :class:`WritePort`, if ``write`` is not None.
 
     A run begins when the operation in progress has ended, and an operation begins when no run is on or waits.
     """

@@ -126,7 +126,7 @@ def program(
     cfg: WriteVerifyConfig, parameters: WriteVerifyParameters, targets: NDArray[np.integer], macro: WriteMacro,
     skip: NDArray[np.bool_] | None = None,
 ) -> WriteVerifyResult:
-    """Program an array. Bit-exact reference of :class:`mho.hw.core.write_verify.WriteVerify`.
+    """Program an array. Bit-exact reference of :class:`mho.hw.core.write_verify.engine.WriteVerify`.
 
     Parameters
     ----------

@@ -32,8 +32,9 @@ class _ArrayEmulator(RowEmulator):
             raise InputError(
                 f"the emulator has no read noise of cells: leave that cause out ({argument('without')} read-noise)"
             )
-        if model._errors is not None and (config.noise or cfg.tables == 1):
-            why = "noise of converters" if config.noise else "converters of their own for two arrays"
+        noisy = bool(config.noise or config.c_sample_fF)
+        if model._errors is not None and (noisy or cfg.tables == 1):
+            why = "noise of converters" if noisy else "converters of their own for two arrays"
             raise InputError(f"the emulator has no {why}: leave that cause out ({argument('without')} adc)")
         if "wire" in model.causes & config.active_causes(model.device):
             what = "perfect wires and clamps, and linear cells"

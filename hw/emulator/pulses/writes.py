@@ -8,10 +8,9 @@ from amaranth.lib.wiring import connect, flipped
 
 from mho.hw.block import Resettable
 from mho.hw.emulator.config import EmulatorConfig, index_width
-from mho.hw.emulator.pulses.config import CONSTANTS, LOG_LEVEL, NORMALS, cell_bits
 from mho.hw.emulator.pulses.draws import NormalDraw
 from mho.hw.emulator.pulses.law import CellLayout, PulseArithmetic, WideMultiplier
-from mho.hw.emulator.pulses.records import CellRecords
+from mho.hw.emulator.pulses.records import CONSTANTS, LOG_LEVEL, NORMALS, CellRecords, cell_bits
 from mho.hw.macro.contract import WritePins
 from mho.hw.ports import In, Out
 from mho.macro_models.integer.pulse import CONDUCTANCE_BITS, PULSE_STEP, SCALE_BITS, VERIFY_STEP, Polarity, PulseRecord
@@ -28,7 +27,7 @@ class CellWriter(Resettable[EmulatorConfig]):
     pins = In(lambda self: WritePins(self.cfg.lines, self.cfg.verify_bits))
     """As the macro sees the digital core."""
     load = In(1)
-    """Write ``load_data`` to ``load_index`` of region 3 (:mod:`mho.hw.emulator.pulses.config`), in the next cycle. Not
+    """Write ``load_data`` to ``load_index`` of region 3 (:mod:`mho.hw.emulator.pulses.records`), in the next cycle. Not
     while ``busy``."""
     load_index = In(lambda self: index_width(self.cfg))
     load_data = In(32)

@@ -14,9 +14,8 @@ from mho.hw.core.port import VectorPort
 from mho.hw.core.reference import CoreReference
 from mho.hw.core.row_core import RowCore, row_port
 from mho.hw.core.top import CoreTop
-from mho.hw.core.write_verify import WriteVerifyConfig
-from mho.hw.host.core.host import CoreAccess, CoreHost
-from mho.hw.host.core.shared_access import SharedAccess
+from mho.hw.core.write_verify.config import WriteVerifyConfig
+from mho.hw.host.core.host import CoreAccess, CoreHost, SharedAccess
 from mho.hw.host.registers import RegisterMap
 from mho.hw.macro.contract import ENABLE, ContractPins
 from mho.macro_models.integer.operation import Direction

@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from mho.hw.core.layout import OpLayout
 from mho.hw.core.shape import CoreShape
-from mho.hw.core.write_verify import WriteVerifyParameters
+from mho.hw.core.write_verify.config import WriteVerifyParameters
 from mho.hw.host.core.write_map import write_entries
 from mho.hw.host.link.tasks import Poll, Read, Task, Write
 from mho.hw.host.registers import Access, Field, Register, RegisterMap, Window, register_word

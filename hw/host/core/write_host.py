@@ -7,7 +7,8 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.fifo import SyncFIFOBuffered
 
 from mho.hw.block import Resettable
-from mho.hw.core.write_verify import CellLayout, ParameterLayout, TargetLayout, WriteVerifyConfig
+from mho.hw.core.write_verify.config import ParameterLayout, WriteVerifyConfig
+from mho.hw.core.write_verify.engine import CellLayout, TargetLayout
 from mho.hw.host.core.write_map import CODE_BITS, FIFO_DEPTH, RESULT_PULSES, RESULT_VALID, WORD_FLAG
 from mho.hw.ports import In, Out
 
@@ -63,7 +64,7 @@ def add_write_verify(m: Module, cfg: WriteVerifyConfig, bank: Any, core: Any, cl
     bank
         The :class:`mho.hw.host.bank.RegisterBank`.
     core
-        What has the members of :class:`mho.hw.core.write_verify.WritePort`, flipped.
+        What has the members of :class:`mho.hw.core.write_verify.engine.WritePort`, flipped.
     clear
         Empties the queues and forgets a stop.
     """

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 
-from mho.hw.core.write_verify import WriteVerifyParameters
+from mho.hw.core.write_verify.config import WriteVerifyParameters
 from mho.hw.host.registers import Access, Field, Register, Window
 
 FIFO_DEPTH = 64

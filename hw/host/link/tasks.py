@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -21,19 +20,6 @@ class Piece:
     reply_words: int
 
 
-class Task(Protocol):
-    """A command, of any length."""
-
-    @property
-    def size(self) -> int:
-        """Words that it moves."""
-        ...
-
-    def pieces(self, limit: Callable[[], int]) -> Iterator[Piece]:
-        """Cut into commands that each move at most as many words as ``limit()`` then says."""
-        ...
-
-
 @dataclass(frozen=True)
 class Read:
     """Read ``count`` words from ``address`` on, or all from the same address."""
@@ -44,11 +30,11 @@ class Read:
 
     @property
     def size(self) -> int:
-        """As :class:`Task`."""
+        """Words that it moves."""
         return self.count
 
     def pieces(self, limit: Callable[[], int]) -> Iterator[Piece]:
-        """As :class:`Task`."""
+        """Cut into commands that each move at most as many words as ``limit()`` then says."""
         step, first = 4 if self.increment else 0, 0
         while first < self.count:
             count, address = min(limit(), 255, self.count - first), self.address + step * first
@@ -68,11 +54,11 @@ class Write:
 
     @property
     def size(self) -> int:
-        """As :class:`Task`."""
+        """Words that it moves."""
         return np.size(self.words)
 
     def pieces(self, limit: Callable[[], int]) -> Iterator[Piece]:
-        """As :class:`Task`."""
+        """Cut into commands that each move at most as many words as ``limit()`` then says."""
         step, first = 4 if self.increment else 0, 0
         words = np.atleast_1d(np.asarray(self.words)).astype("<u4", casting="unsafe")
         while first < len(words):
@@ -94,10 +80,14 @@ class Poll:
 
     @property
     def size(self) -> int:
-        """As :class:`Task`."""
+        """Words that it moves."""
         return 1
 
     def pieces(self, limit: Callable[[], int]) -> Iterator[Piece]:
-        """As :class:`Task`."""
+        """Cut into commands that each move at most as many words as ``limit()`` then says."""
         data = encode_command(Command.POLL, self.address, self.limit, self.mask.to_bytes(4, "little"))
         yield Piece(data, self.address, 0, 1, 1)
+
+
+Task = Read | Write | Poll
+"""A command, of any length."""

@@ -1,8 +1,7 @@
 """A core whose columns share converters: its reference, its hardware, and how long its operations take."""
 
-from mho.hw.kinds.array.config import ArrayCoreConfig
+from mho.hw.kinds.array.config import ArrayCoreConfig, ArrayEnergy
 from mho.hw.kinds.array.core import ArrayBlocks
-from mho.hw.kinds.array.energy import ArrayEnergy
 
 shape = timing = ArrayCoreConfig.from_chip
 energy = ArrayEnergy.from_chip

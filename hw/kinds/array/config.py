@@ -1,13 +1,17 @@
-"""Static parameters of a core whose columns share converters."""
+"""Static parameters of a core whose columns share converters, and the energy of its operations."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from mho.hw.config import Chip
 from mho.hw.config.kinds.array import ArrayChip
 from mho.hw.core.digital.config import ColumnConverter, CountingConverter, RampConverter, RowConfig, SarConverter
 from mho.hw.core.digital.sequencer import Phase
 from mho.macro_models.integer.array.operation import ArrayOperation, Steps
-from mho.macro_models.integer.operation import MOST_OUT_BITS
+from mho.macro_models.integer.operation import MAX_BITS, MOST_OUT_BITS, Masks, MvmOperation
 
 _READ_CYCLES = 2
 """From the number of a group at the macro until its codes have been added."""
@@ -84,3 +88,87 @@ class ArrayCoreConfig(RowConfig):
     def row_groups(self) -> int:
         """Groups of rows that are driven one after the other."""
         return self.steps.row_groups
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArrayEnergy:
+    """Energy of operations: rows that are driven, codes and their sums by the description, cells by Ohm's law.
+
+    A cell takes ``V**2 G t`` of the voltage of its row's digit while it conducts; what is left to ``energy.supply_V``
+    the driver of its row takes. Where nobody says the inputs, digits are uniform, and cells those in the mean.
+    """
+
+    chip: ArrayChip
+    cfg: ArrayCoreConfig
+
+    @classmethod
+    def from_chip(cls, chip: Chip) -> "ArrayEnergy":
+        """That of a chip's description."""
+        return cls(chip=ArrayChip.of(chip), cfg=ArrayCoreConfig.from_chip(chip))
+
+    def operation(self, op: MvmOperation, masks: Masks, steps: ArrayLike) -> Mapping[str, NDArray[np.float64]]:
+        """See :class:`mho.hw.kinds.Energy`; rows are driven once for each digit that is not 0.
+
+        Names are ``rows``, ``cells``, ``drivers``, ``clamps``, ``conversion`` and ``adders``.
+        """
+        e, cfg, rows = self.chip.energy, self.cfg, int(masks.word_lines(op).sum())
+        columns, digits = int(masks.enabled(op).sum()), -(-op.planes // cfg.digit_bits)
+        conversions = columns // cfg.column_lines * cfg.codes * (cfg.steps_of(op) if cfg.digital else 1)
+        top = self._top
+        # Rows that are on are a whole number of times: of each digit one group after the other.
+        mean = (2**op.planes - 1) / 2.0 if cfg.weighted else digits * top * (2 * top + 1) / 6.0
+        window_ns = cfg.product_cycles(op) * self._cycle_ns
+        cells_pJ = self._cell_pJ * mean * rows * cfg.columns * self.chip.mean_g_uS
+        by_part = {
+            "rows": e.row_pJ * digits * rows * top / (top + 1),
+            "cells": cells_pJ,
+            "drivers": cells_pJ * self._drivers,
+            "clamps": e.clamp_uW * window_ns * columns / 1000.0,
+            "conversion": e.conversion_pJ * conversions,
+            "adders": e.add_pJ * conversions,
+        }
+        return {name: np.full(np.shape(steps)[:-1], value) for name, value in by_part.items() if value}
+
+    def weight(self, magnitude: NDArray[np.int64]) -> NDArray[np.int64]:
+        """See :class:`mho.hw.kinds.Energy`: squares of the digits, or how long a row is pulsed."""
+        if self.cfg.weighted:
+            return magnitude
+        bits = self.cfg.digit_bits
+        digits = (magnitude >> k & (1 << bits) - 1 for k in range(0, MAX_BITS, bits))
+        return sum((digit**2 for digit in digits), start=np.zeros_like(magnitude))
+
+    def inputs(
+        self, op: MvmOperation, masks: Masks, vectors: int, weights: NDArray[np.int64],
+        row_uS: NDArray[np.float64] | None,
+    ) -> Mapping[str, float]:
+        """See :class:`mho.hw.kinds.Energy`: ``cells``, ``drivers``, and ``rows`` of one bit at a time."""
+        conductance = self.cfg.columns * self.chip.mean_g_uS if row_uS is None else row_uS
+        cells_pJ, row_pJ = self._cell_pJ * float((weights * conductance).sum()), self.chip.energy.row_pJ
+        parts = {"cells": cells_pJ, "drivers": cells_pJ * self._drivers} if self._drivers else {"cells": cells_pJ}
+        return parts | {"rows": row_pJ * float(weights.sum())} if row_pJ and self._counted else parts
+
+    @property
+    def _top(self) -> int:
+        """Highest digit of a row."""
+        return 2**self.cfg.digit_bits - 1
+
+    @property
+    def _counted(self) -> bool:
+        """Whether the weight of an input is how often its row is driven."""
+        return self._top == 1 and not self.cfg.weighted
+
+    @property
+    def _drivers(self) -> float:
+        """What drivers take beside cells; of several levels that in the mean."""
+        supply, top = self.chip.energy.supply_V, self._top
+        return max(0.0, supply / self.chip.read.v_read_V * 3 * top / (2 * top + 1) - 1.0) if supply else 0.0
+
+    @property
+    def _cycle_ns(self) -> float:
+        return 1000.0 / self.chip.clock.f_clk_MHz
+
+    @property
+    def _cell_pJ(self) -> float:
+        """What 1 uS takes in a step of the lowest digit."""
+        volts, held = self.chip.read.v_read_V / self._top, self.chip.energy.conduct == "sample"
+        return volts**2 * (self.cfg.sample_cycles if held else self.cfg.phases[0].cycles) * self._cycle_ns / 1000.0

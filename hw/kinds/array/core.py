@@ -13,7 +13,7 @@ from mho.hw.config.chip import LINES
 from mho.hw.config.kinds.array import ArrayChip
 from mho.hw.core.digital.groups import ColumnGroups
 from mho.hw.core.row_core import RowCore
-from mho.hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters, write_pins
+from mho.hw.core.write_verify.config import WriteVerifyConfig, WriteVerifyParameters, write_pins
 from mho.hw.host.core.blocks import RowBlocks
 from mho.hw.host.core.map import core_map
 from mho.hw.kinds.array.config import ArrayCoreConfig

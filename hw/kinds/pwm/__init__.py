@@ -1,8 +1,7 @@
 """A phase-change core: its reference, its hardware, and how long its operations take."""
 
 from mho.hw.kinds.pwm.blocks import PwmBlocks
-from mho.hw.kinds.pwm.config import PwmCoreConfig
-from mho.hw.kinds.pwm.energy import PwmEnergy
+from mho.hw.kinds.pwm.config import PwmCoreConfig, PwmEnergy
 
 shape = timing = PwmCoreConfig.from_chip
 energy = PwmEnergy.from_chip

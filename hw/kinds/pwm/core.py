@@ -5,19 +5,18 @@ from typing import Any
 from amaranth.hdl import Module, Mux, Signal, Value, signed
 from amaranth.lib import wiring
 
-from mho.hw.block import Resettable
-from mho.hw.core.digital.groups import ColumnGroups, follow_operation
+from mho.hw.core.digital.groups import ColumnGroups
 from mho.hw.core.layout import CODE_WIDTH, OpLayout, WordsLayout
 from mho.hw.core.masks import MaskStore
-from mho.hw.core.port import VectorMembers, VectorPort, count_operations
+from mho.hw.core.port import VectorPort
+from mho.hw.core.row_core import CoreParts, GroupedCore
 from mho.hw.kinds.pwm.config import PwmCoreConfig
 from mho.hw.kinds.pwm.engine.engine import CommandEngine
 from mho.hw.kinds.pwm.engine.layout import COMMAND_MODE, Command
-from mho.hw.kinds.pwm.loader import PulseLoader, PulseModulator
+from mho.hw.kinds.pwm.loader import PulseLoader, PulseModulator, PwmSequencer
 from mho.hw.kinds.pwm.pins import PwmPins, engine_pins
-from mho.hw.kinds.pwm.sequencer import PwmSequencer
 from mho.hw.kinds.pwm.settings import COLUMN_BITS, ColumnSettings, SettingsLayout
-from mho.hw.ports import In, Out
+from mho.hw.ports import In
 from mho.macro_models.integer.pwm.converter import COUNTER_BITS, PRODUCT_BITS
 from mho.macro_models.integer.pwm.operation import MAGNITUDE_BITS
 
@@ -58,7 +57,7 @@ def pwm_port(cfg: PwmCoreConfig) -> VectorPort:
     return VectorPort(OpLayout(), SettingsLayout(cfg), words=WordsLayout(cfg.output_words) if cfg.ranged else None)
 
 
-class PwmCore(Resettable[PwmCoreConfig], VectorMembers):
+class PwmCore(GroupedCore):
     """Runs matrix-vector products on a phase-change macro.
 
     The next operation loads and the last result drains while one is at the pins.
@@ -69,55 +68,52 @@ class PwmCore(Resettable[PwmCoreConfig], VectorMembers):
         The vector port.
     """
 
-    verilog_name = "digital"
-
-    macro: Any = Out(lambda self: self.pins)
-    """The macro. Everything that it sees comes from flip-flops."""
-
     def __init__(self, cfg: PwmCoreConfig) -> None:
         self.pins = PwmPins(cfg)
         self.port = pwm_port(cfg)
         super().__init__(cfg, self.port.members)
 
-    def elaborate(self, platform: object) -> Any:
-        m = Module()
-        cfg, pins = self.cfg, self.macro
-        m.submodules.settings = settings = ColumnSettings(cfg)
-        m.submodules.masks = masks = MaskStore(cfg)
-        m.submodules.loader = loader = PulseLoader(cfg)
-        m.submodules.sequencer = sequencer = PwmSequencer(cfg)
-        m.submodules.modulator = modulator = PulseModulator(cfg)
-        m.submodules.digital_unit = unit = DigitalUnit(cfg)
-        for inner, outer in ((settings.i, self.mask), (loader.op, self.op)):
-            wiring.connect(m, inner, wiring.flipped(outer))
-        wiring.connect(m, settings.mask, masks.i)
-        busy = loader.busy | sequencer.running | unit.busy
-        m.d.comb += [
-            # Masks are looked up while the codes load.
-            masks.read.eq(loader.accept), loader.masks_ready.eq(masks.ready & settings.ready),
-            masks.wl_select.eq(loader.staged.wl_select), masks.line_select.eq(loader.staged.line_select),
-            settings.idle.eq(~busy), settings.row.eq(unit.row), loader.range_code.eq(settings.range_code),
-            modulator.load.eq(sequencer.take), modulator.begins.eq(sequencer.begins), modulator.step.eq(sequencer.step),
-            modulator.positive.eq(sequencer.positive), modulator.negative.eq(sequencer.negative),
-            modulator.index.eq(sequencer.index), sequencer.hold.eq(pins.hold),
-            unit.finish.eq(sequencer.finish), unit.columns.eq(settings.columns), sequencer.free.eq(unit.free),
-            unit.count_pos.eq(pins.count_pos), unit.count_neg.eq(pins.count_neg),
-        ]
-        follow_operation(m, self, masks, loader, sequencer, unit, {
-            "wl_en": masks.wl, "step_code": loader.step_code, "shift": loader.shift, "op_id": loader.staged.op_id,
-        })
-        if cfg.engine:
-            ends, gives = self._command(m, settings, masks, loader, sequencer, modulator, unit)
-        else:
-            ends, gives = self._plain(m, masks, loader, sequencer, modulator, unit)
-        self._connect_pins(m, settings, sequencer, modulator, unit)
-        count_operations(
-            m, self.status, sequencer, hold=pins.hold, busy=busy, error=loader.error, converted=ends, done=gives
-        )
-        return self.resets(m)
+    def parts(self) -> CoreParts:
+        """See :class:`GroupedCore`."""
+        cfg = self.cfg
+        return CoreParts(MaskStore(cfg), PulseLoader(cfg), PwmSequencer(cfg), PulseModulator(cfg), DigitalUnit(cfg))
 
-    def _plain(self, m: Module, masks: Any, loader: Any, sequencer: Any, modulator: Any, unit: Any) -> tuple[Any, Any]:
+    def followed(self, parts: CoreParts) -> dict[str, Value]:
+        """See :class:`GroupedCore`."""
+        loader = parts.loader
+        return {
+            "wl_en": parts.masks.wl, "step_code": loader.step_code, "shift": loader.shift, "op_id": loader.staged.op_id,
+        }
+
+    def connect(self, m: Module, parts: CoreParts, busy: Value) -> tuple[Value, Value]:
+        """See :class:`GroupedCore`."""
+        (masks, loader, sequencer, modulator, unit), pins = parts, self.macro
+        m.submodules.settings = settings = ColumnSettings(self.cfg)
+        wiring.connect(m, settings.i, wiring.flipped(self.mask))
+        wiring.connect(m, settings.mask, masks.i)
+        m.d.comb += [
+            loader.masks_ready.eq(masks.ready & settings.ready),
+            settings.idle.eq(~busy), settings.row.eq(unit.row), loader.range_code.eq(settings.range_code),
+            modulator.load.eq(sequencer.take), unit.columns.eq(settings.columns),
+            *(getattr(modulator, name).eq(getattr(sequencer, name))
+              for name in ("begins", "step", "positive", "negative", "index")),
+            pins.row_pos.eq(modulator.pos), pins.row_neg.eq(modulator.neg),
+            *(getattr(pins, name).eq(getattr(sequencer, name))
+              for name in ("start", "window", "device_pos", "device_neg", "capture")),
+            *(getattr(pins, name).eq(getattr(settings, name)) for name in ("trim_write", "trim_column", "trim_data")),
+        ]
+        return (self._command if self.cfg.engine else self._plain)(m, settings, parts)
+
+    def connect_pins(self, m: Module, unit: Any) -> None:
+        """Counters of the group that is read."""
+        m.d.comb += [
+            self.macro.count_row.eq(unit.row),
+            unit.count_pos.eq(self.macro.count_pos), unit.count_neg.eq(self.macro.count_neg),
+        ]
+
+    def _plain(self, m: Module, settings: Any, parts: CoreParts) -> tuple[Value, Value]:
         """Without an engine: conversions are those of products."""
+        masks, loader, sequencer, modulator, unit = parts
         for inner, outer in ((loader.i, self.i), (unit.o, self.o)):
             wiring.connect(m, inner, wiring.flipped(outer))
         m.d.comb += [
@@ -126,10 +122,9 @@ class PwmCore(Resettable[PwmCoreConfig], VectorMembers):
         ]
         return sequencer.finish, sequencer.finish
 
-    def _command(
-        self, m: Module, settings: Any, masks: Any, loader: Any, sequencer: Any, modulator: Any, unit: Any
-    ) -> tuple[Any, Any]:
+    def _command(self, m: Module, settings: Any, parts: CoreParts) -> tuple[Value, Value]:
         """With an engine: while it carries out a command, conversions, registers and both streams are its own."""
+        masks, loader, sequencer, _, unit = parts
         engine: Any = CommandEngine(self.cfg)
         m.submodules.engine = engine
         command = Signal()
@@ -153,12 +148,12 @@ class PwmCore(Resettable[PwmCoreConfig], VectorMembers):
             self.o.payload.eq(Mux(engine.o.valid, engine.o.payload, unit.o.payload)),
             *(getattr(self.macro, name).eq(getattr(engine, name)) for name in engine_pins(self.cfg)),
         ]
-        self._array(m, loader, sequencer, modulator, engine)
+        self._array(m, parts, engine)
         return sequencer.finish & ~engine.busy, (sequencer.finish & ~engine.busy) | engine.gives
 
-    def _array(self, m: Module, loader: Any, sequencer: Any, modulator: Any, engine: Any) -> None:
+    def _array(self, m: Module, parts: CoreParts, engine: Any) -> None:
         """Rows and word lines of the engine's conversions: a vector and all of them, one device, or none."""
-        cfg = self.cfg
+        cfg, (_, loader, sequencer, modulator, _) = self.cfg, parts
         cells = (cfg.cells - 1).bit_length()
         line = loader.staged.op_id[16 : 16 + (cfg.mask_lines - 1).bit_length()]
         vector = engine.busy & (loader.staged.wl_select == Command.MEASURE)
@@ -183,12 +178,3 @@ class PwmCore(Resettable[PwmCoreConfig], VectorMembers):
                     self.macro.op_id.eq(loader.staged.op_id | engine.offset),
                     self.macro.wl_en.eq(Mux(vector, (1 << cfg.mask_lines) - 1, self.macro.wl_en)),
                 ]
-
-    def _connect_pins(self, m: Module, settings: Any, sequencer: Any, modulator: Any, unit: Any) -> None:
-        pins = self.macro
-        m.d.comb += [
-            pins.row_pos.eq(modulator.pos), pins.row_neg.eq(modulator.neg), pins.count_row.eq(unit.row),
-            *(getattr(pins, name).eq(getattr(sequencer, name))
-              for name in ("start", "window", "device_pos", "device_neg", "capture")),
-            *(getattr(pins, name).eq(getattr(settings, name)) for name in ("trim_write", "trim_column", "trim_data")),
-        ]

@@ -4,22 +4,99 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from amaranth.hdl import Module
+from amaranth.hdl import Module, Mux, Value
 from amaranth.lib import wiring
 
 from mho.hw.config import Chip, PulseChip
 from mho.hw.core.port import VectorPort
-from mho.hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
+from mho.hw.core.reference import CoreReference
+from mho.hw.core.write_verify.config import WriteVerifyConfig, WriteVerifyParameters
 from mho.hw.host.core.blocks import CoreBlocks
-from mho.hw.kinds.tnsa.bring_up.manual import manual_inputs
-from mho.hw.kinds.tnsa.bring_up.trim import TrimLayout, trim_fields
+from mho.hw.kinds.tnsa.bring_up.manual import ROWS, manual_inputs
+from mho.hw.kinds.tnsa.bring_up.trim import TrimLayout, trim_fields, trimmed
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.kinds.tnsa.core import TnsaCore, tnsa_port
-from mho.hw.kinds.tnsa.host.manual_host import add_manual
-from mho.hw.kinds.tnsa.host.map import TRIM_PLACES, chip_map, tnsa_map
-from mho.hw.kinds.tnsa.inputs.loader import OpCheck
-from mho.hw.kinds.tnsa.macro_pins import MacroPins
-from mho.hw.kinds.tnsa.reference import TnsaCoreReference
+from mho.hw.kinds.tnsa.inputs import OpCheck
+from mho.hw.kinds.tnsa.pins import MacroPins
+from mho.hw.kinds.tnsa.registers import TRIM_PLACES, chip_map, tnsa_map
+from mho.macro_models.errors import InputError
+from mho.macro_models.integer.operation import MvmOperation
+
+
+class TnsaCoreReference(CoreReference):
+    """A core at transaction level. See :class:`mho.hw.core.reference.CoreReference`.
+
+    Attributes
+    ----------
+    now : TnsaCoreConfig
+        The configuration with the values that are in force, see :meth:`trim`.
+    """
+
+    def __init__(self, cfg: TnsaCoreConfig, macro: Any) -> None:
+        super().__init__(cfg, macro)
+        self.now = cfg
+        self._written: dict[str, int] = {}
+
+    @property
+    def timing(self) -> TnsaCoreConfig:
+        """Durations that are in force."""
+        return self.now
+
+    def trim(self, **values: int) -> None:
+        """Write durations and limits, by their names in the configuration: in force from the next operation on."""
+        self._written |= values
+        self.now = trimmed(self.cfg, self._written)
+
+    def operation(self, descriptor: int) -> tuple[MvmOperation, int]:
+        """See :func:`mho.hw.core.layout.unpack`; an operation beyond the limits is refused, too."""
+        op, op_id = super().operation(descriptor)
+        if not self.now.allows(op):
+            raise InputError(f"in_bits and out_bits must be at most {self.now.most_in_bits} and "
+                             f"{self.now.most_out_bits}, not {op.in_bits} and {op.out_bits}")
+        return op, op_id
+
+
+def add_manual(m: Module, bank: Any, port: Any, *, write: bool) -> None:
+    """Connect the registers of :mod:`mho.hw.kinds.tnsa.registers` with the member ``manual`` of a vector port.
+
+    Parameters
+    ----------
+    bank
+        The :class:`mho.hw.host.bank.RegisterBank`.
+    port
+        The other end of :class:`mho.hw.kinds.tnsa.bring_up.manual.ManualPort`.
+    write
+        The core programs its cells.
+    """
+    status, levels, strobes = bank.manual_status, port.levels, port.strobes
+    m.d.comb += [
+        port.request.eq(bank.manual_control.enable), status.active.eq(port.active), status.pulsing.eq(port.pulsing),
+        status.hold.eq(port.hold), levels.step_code.eq(bank.manual_amounts.step_code),
+        *(levels[name].eq(getattr(bank.manual_levels, name)) for name in ("backward", "latch", "plane", "dec_scale")),
+    ]
+    names = ["precharge", "sample", "compare", "decrement"]
+    if write:
+        names += ["verify", "pulse"]
+        m.d.comb += [
+            levels.write_mode.eq(bank.manual_levels.write_mode), levels.amplitude.eq(bank.manual_amounts.amplitude),
+            levels.pulse_cycles.eq(bank.manual_pulse_time.pulse_cycles),
+            status.verify_valid.eq(port.verify_valid), status.verify_code.eq(port.verify_code),
+        ]
+    m.d.comb += [strobes[name].eq(getattr(bank.manual_strobe, name)) for name in names]
+    row: Value | int = 0
+    word, data = bank.manual_positive.address, bank.manual_positive.data
+    for number, name in enumerate(ROWS):
+        window = getattr(bank, f"manual_{name}")
+        m.d.comb += window.ready.eq(1)
+        row = Mux(window.enable, number, row)
+        if number:
+            word, data = Mux(window.enable, window.address, word), Mux(window.enable, window.data, data)
+    enabled = [getattr(bank, f"manual_{name}").enable for name in ROWS]
+    answers = bank.manual_cmp
+    m.d.comb += [
+        port.row_enable.eq(enabled[0] | enabled[1] | enabled[2]), port.row.eq(row), port.row_word.eq(word),
+        port.row_data.eq(data), port.cmp_word.eq(answers.address), answers.data.eq(port.cmp_data), answers.ready.eq(1),
+    ]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,7 @@
 """How lines are converted: decrements one by one, or by binary search; what the rest of the core asks of either.
 
 The arithmetic is that of :func:`mho.macro_models.integer.converter.convert`, the Verilog the sequencer's and that of
-:class:`mho.hw.kinds.tnsa.results.drain.LineCounters`.
+:class:`mho.hw.kinds.tnsa.results.LineCounters`.
 """
 
 from abc import ABC, abstractmethod
@@ -30,7 +30,7 @@ class LineConverter(ABC):
 
     @abstractmethod
     def from_codes(self, op: MvmOperation, codes: NDArray[np.integer]) -> tuple[NDArray[np.int64], bool]:
-        """See :meth:`mho.hw.core.timing.Timing.most_steps`."""
+        """See :meth:`mho.hw.core.shape.Timing.most_steps`."""
 
     def always(self, op: MvmOperation, vectors: int) -> tuple[NDArray[np.int64], bool]:
         """The same of an operation that makes all its decrements."""

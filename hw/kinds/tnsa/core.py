@@ -10,14 +10,15 @@ from mho.hw.core.digital.synchroniser import Synchroniser
 from mho.hw.core.layout import OpLayout, WordsLayout
 from mho.hw.core.masks import MaskLayout, MaskStore
 from mho.hw.core.port import VectorPort, count_operations, join
-from mho.hw.core.write_verify import WritePort, WritesCells, WriteVerifyConfig
+from mho.hw.core.write_verify.config import WriteVerifyConfig
+from mho.hw.core.write_verify.engine import WritePort
+from mho.hw.core.write_verify.joined import WritesCells
 from mho.hw.kinds.tnsa.bring_up.manual import ManualPins, manual_port
 from mho.hw.kinds.tnsa.bring_up.trim import trim_port
 from mho.hw.kinds.tnsa.config import LIMITS, OPERATIONS, TnsaCoreConfig
-from mho.hw.kinds.tnsa.inputs.loader import LineRegisters, OperationLoader
-from mho.hw.kinds.tnsa.macro_pins import MacroPins
-from mho.hw.kinds.tnsa.pins import TnsaPins
-from mho.hw.kinds.tnsa.results.drain import LineCounters, ResultBank
+from mho.hw.kinds.tnsa.inputs import LineRegisters, OperationLoader
+from mho.hw.kinds.tnsa.pins import MacroPins, TnsaPins
+from mho.hw.kinds.tnsa.results import LineCounters, ResultBank
 from mho.hw.kinds.tnsa.sequencer import Sequencer
 from mho.hw.macro.contract import WritePins
 from mho.hw.ports import In, Out

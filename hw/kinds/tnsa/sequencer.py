@@ -9,12 +9,12 @@ from amaranth.lib import data
 
 from mho.hw.block import Resettable, named
 from mho.hw.core.layout import OP_ID_WIDTH
-from mho.hw.core.timing import OVERHEAD_CYCLES
+from mho.hw.core.shape import OVERHEAD_CYCLES
 from mho.hw.kinds.tnsa.bring_up.trim import DurationLayout
 from mho.hw.kinds.tnsa.config import OPERATIONS, TnsaCoreConfig, constant_name
 from mho.hw.kinds.tnsa.converters import CONVERTERS
-from mho.hw.kinds.tnsa.inputs.loader import StagedLayout
-from mho.hw.kinds.tnsa.results.drain import COUNT_BITS
+from mho.hw.kinds.tnsa.inputs import StagedLayout
+from mho.hw.kinds.tnsa.results import COUNT_BITS
 from mho.hw.ports import In, Out
 from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, STEP_WIDTH, MvmOperation
 
@@ -83,7 +83,7 @@ class Sequencer(Resettable[TnsaCoreConfig]):
     """Issues the operations of one MVM after another without a gap.
 
     Each operation lasts its number of cycles; in the last of them the next is decided. After the last operation of a
-    conversion one cycle (:data:`mho.hw.core.timing.OVERHEAD_CYCLES`) moves the result to its bank and takes the next
+    conversion one cycle (:data:`mho.hw.core.shape.OVERHEAD_CYCLES`) moves the result to its bank and takes the next
     MVM. Durations that are registers are copied when an MVM starts: what is written meanwhile counts from the next one
     on.
     """

@@ -7,13 +7,14 @@ from amaranth.lib.wiring import In, Out
 from mho.hw import ports
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.flit import Arrival, BodyLayout, Channel, FlitLayout, host_destination
-from mho.hw.noc.interface.tables import FlowTable, SlotTable
-from mho.hw.noc.interface.words import (
+from mho.hw.noc.interface.tables import (
     FLOWS,
     UNIT,
     VALUE_BITS,
     Counter,
     CreditLayout,
+    FlowTable,
+    SlotTable,
     credit_tag,
     destination_bits,
     register_tag,

@@ -6,8 +6,8 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 
-from mho.hw.noc.arbiter import RoundRobin
 from mho.hw.noc.config import LANE_BITS, MeshConfig
+from mho.hw.noc.fifo import RoundRobin
 from mho.hw.noc.flit import Channel
 from mho.hw.noc.ports import Port
 from mho.hw.ports import Component, In, Out, array

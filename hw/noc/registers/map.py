@@ -3,7 +3,7 @@
 from mho.hw.host.registers import Access, Field, Register, RegisterMap, Window
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.flit import Destinations
-from mho.hw.noc.interface.words import FLOWS, VALUE_BITS, Counter, flow_word, refuse_number, register_tag, slot_word
+from mho.hw.noc.interface.tables import FLOWS, VALUE_BITS, Counter, flow_word, refuse_number, register_tag, slot_word
 from mho.hw.noc.reduction.trees import Entry
 from mho.hw.noc.registers.packet import NODE_BITS, PAGE_BITS, page_address
 

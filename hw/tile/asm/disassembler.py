@@ -3,8 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 
-from mho.hw.tile.asm import fields as text_fields
-from mho.hw.tile.asm.assembler import OPERANDS
+from mho.hw.tile.asm.assembler import ALWAYS, OPERANDS, core_fields, plain, unpack_core
 from mho.hw.tile.isa import DESCRIPTORS, LOOP_DEPTH, PARAMETER, Cause, Command, Kind, Op, Operand, decode
 from mho.hw.tile.isa.program import Program
 
@@ -60,12 +59,12 @@ def _descriptors(program: Program, kind: str, streams: Mapping[int, str]) -> Ite
 
 
 def _items(kind: str, values: dict[str, int], streams: Mapping[int, str]) -> Iterator[str]:
-    core = text_fields.unpack_core(values) if kind == "mvm" else None
+    core = unpack_core(values) if kind == "mvm" else None
     for field in DESCRIPTORS[kind].layout.fields:
         value = values[field.name]
         if core is not None and field.name in ("op", "op_high"):
             continue
-        if value == text_fields.plain(kind, field.name) and field.name not in text_fields.ALWAYS[kind]:
+        if value == plain(kind, field.name) and field.name not in ALWAYS[kind]:
             continue
         if field.width == 1:
             yield field.name
@@ -79,7 +78,7 @@ def _items(kind: str, values: dict[str, int], streams: Mapping[int, str]) -> Ite
             yield f"{field.name} {names.get(value, value)}"
     for name, value in (core or {}).items():
         if value:
-            yield name if text_fields.core_fields()[name][1] == 1 else f"{name} {value}"
+            yield name if core_fields()[name][1] == 1 else f"{name} {value}"
 
 
 def _memories(program: Program) -> Iterator[str]:

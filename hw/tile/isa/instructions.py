@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mho.hw.tile.isa.codes import FIRST_ILLEGAL, OPCODE_LOW, Cause, Command, Engine, Op
-from mho.hw.tile.isa.fields import Field, Layout
+from mho.hw.tile.isa.descriptors import Field, Layout
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.isa import DESCRIPTORS, INSTRUCTIONS, Cause, Format, Kind, Op, Operand
-from mho.hw.tile.isa.fields import Field
+from mho.hw.tile.isa.descriptors import Field
+from mho.hw.tile.isa.program import LIMITS, Program
 from mho.hw.tile.isa.rules import RULES, STREAM_RULES, Rule, Source, Use, is_stream, is_walk
 from mho.hw.tile.isa.window import sliding_window
 
@@ -123,3 +124,25 @@ def _rules(rules: Sequence[Rule], use: Use) -> Iterator[Finding]:
 
 def _range(field: Field) -> str:
     return f"{field.name} is {field.range[0]} to {field.range[1]}"
+
+
+def would_trap(program: Program, name: str, lines: Sequence[int] = (), cfg: TileConfig = LIMITS) -> Iterator[str]:
+    """What is wrong with instructions, with the descriptors as they are at the start.
+
+    Parameters
+    ----------
+    name
+        File of the program, for the sentences.
+    lines
+        Line of the text that each word comes from; without them instructions are named by their addresses.
+    cfg
+        The tile; the largest memories by default.
+    """
+    for at, op, fields, cause in program.instructions():
+        called = "" if op is None else f" ({op.name.lower()})"
+        where = f"{name}:{lines[at]}: instruction {at}{called}" if lines else f"{name}: instruction {at}{called}"
+        if op is None or cause:
+            yield f"{where} would trap ({cause.name.lower()})"
+        if op is not None:
+            for why, _, rule in broken(op, fields, program.descriptors, cfg):
+                yield f"{where} would trap ({why.name.lower()}): it must be that {rule}"

@@ -14,17 +14,16 @@ from mho.hw.tile.config import TileConfig
 from mho.hw.tile.isa import OPCODE_LOW, Cause, Op
 from mho.hw.tile.rtl.buffer import Buffer
 from mho.hw.tile.rtl.engines.descriptors import Descriptors
-from mho.hw.tile.rtl.engines.drain import DrainRange
 from mho.hw.tile.rtl.engines.issue_queue import AGE_BITS, AGES, IMAGE_BITS, InstructionAge, PendingTrap
 from mho.hw.tile.rtl.engines.load import LoadEngine, MaskWrite
-from mho.hw.tile.rtl.engines.receive import InLayout, Receiver
+from mho.hw.tile.rtl.engines.receive import DrainRange, InLayout, Receiver
 from mho.hw.tile.rtl.engines.send import OutLayout, SendEngine
 from mho.hw.tile.rtl.engines.vector_issue import VectorIssue
 from mho.hw.tile.rtl.engines.window_arbiter import WindowArbiter
 from mho.hw.tile.rtl.host import ADDRESS_WIDTH, HostAccess
+from mho.hw.tile.rtl.layouts import DescriptorWrite, IssueLayout
 from mho.hw.tile.rtl.rings import RingScoreboard
-from mho.hw.tile.rtl.sequencer import IssueLayout, Sequencer
-from mho.hw.tile.rtl.sequencer.sequencer import DescriptorWrite
+from mho.hw.tile.rtl.sequencer.sequencer import Sequencer
 from mho.hw.tile.rtl.trace import EventLayout, connect_trace
 
 _STREAM_WORDS = 32

@@ -6,7 +6,7 @@ from amaranth.hdl import Const, Mux, Value, signed, unsigned
 from amaranth.lib import data
 
 from mho.hw.tile.isa import DESCRIPTORS, PARAMETER
-from mho.hw.tile.isa.fields import Layout
+from mho.hw.tile.isa.descriptors import Layout
 
 
 def rotated(values: Sequence[Value], by: Value) -> list[Value]:
@@ -26,6 +26,28 @@ def rows(index: Value, banks: int) -> list[Value]:
 
 
 _WORD = 32
+PC_BITS = 9
+"""Bits of the address of an instruction."""
+
+class IssueLayout(data.StructLayout):
+    """An instruction that goes to an engine: its ``word`` and its address ``pc``."""
+
+    def __init__(self) -> None:
+        super().__init__({"word": _WORD, "pc": PC_BITS})
+
+
+class TrapLayout(data.StructLayout):
+    """Why and where a tile stopped: ``cause`` (not 0 if it did), ``engine``, ``pc``, ``stream``."""
+
+    def __init__(self) -> None:
+        super().__init__({"cause": 4, "engine": 2, "pc": PC_BITS, "stream": 4})
+
+
+class DescriptorWrite(data.StructLayout):
+    """A ``word`` for descriptor memory, at ``index``."""
+
+    def __init__(self) -> None:
+        super().__init__({"index": 8, "word": _WORD})
 
 
 class WordsLayout(data.FlexibleLayout):

@@ -9,9 +9,9 @@ from amaranth.lib import data
 from mho.hw.block import Resettable
 from mho.hw.ports import Component, In, Out, array
 from mho.hw.tile.isa import OPCODE_LOW, Engine, Op
+from mho.hw.tile.rtl.layouts import IssueLayout
 from mho.hw.tile.rtl.rings import ChangedLayout
-from mho.hw.tile.rtl.sequencer import IssueLayout
-from mho.hw.tile.rtl.sequencer.decoder import field
+from mho.hw.tile.rtl.sequencer.loops import field
 
 ENGINES = tuple(engine.name.lower() for engine in Engine)
 """Channels of a trace, one for each engine."""

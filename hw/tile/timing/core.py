@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from mho.hw.core.timing import Drain
+from mho.hw.core.shape import Drain
 from mho.hw.tile.timing.clock import Clock, Notice, Process
 
 Conversions = Callable[[int, int], tuple[int, ...]]

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from mho.hw.core.timing import Drain
+from mho.hw.core.shape import Drain
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.reduction.router import queue_depth
 from mho.hw.noc.reduction.trees import Group, entries

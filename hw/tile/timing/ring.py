@@ -28,7 +28,7 @@ class Moves:
     """Changes of any ring of a tile, which are seen in the cycle behind them, and the questions of what the rings have.
 
     One question is answered a cycle. All who wait ask again when something has changed, from behind the one on who was
-    answered last (:class:`mho.hw.noc.arbiter.RoundRobin`).
+    answered last (:class:`mho.hw.noc.fifo.RoundRobin`).
 
     Attributes
     ----------

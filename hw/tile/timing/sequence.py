@@ -13,8 +13,7 @@ from mho.hw.tile.isa.rules import is_stream, is_walk
 from mho.hw.tile.timing.clock import Process
 from mho.hw.tile.timing.core import Result
 from mho.hw.tile.timing.ring import Asker, Ring
-from mho.hw.tile.timing.state import Operation, Product, TileState
-from mho.hw.tile.timing.vectors import Beats, beats_of
+from mho.hw.tile.timing.state import Beats, Operation, Product, TileState, beats_of
 from mho.hw.tile.timing.walker import LOOK_LOAD, LOOK_VECTOR, Asked
 
 _FETCH = 6

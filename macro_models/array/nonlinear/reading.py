@@ -4,14 +4,14 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from mho.macro_models.array.effective import effective_matrix
 from mho.macro_models.array.nonlinear.laws import CellLaw, Cubic, Ohmic, Sinh, Transistor
 from mho.macro_models.array.nonlinear.solve import OperatingPoint, solve_array
 from mho.macro_models.array.wires import Mode, Wires, check_conductances, check_lines_on, check_mode, ideal_matrix
 from mho.macro_models.devices.sections.conduction import Conduction
-from mho.macro_models.types import Reals
+from mho.macro_models.types import Flags, Reals
 
 _STEP = 1e-3
 """Part of the read voltage over which slopes are taken."""
@@ -29,7 +29,7 @@ class Reading:
     temp_C: float
     """Of the transistors, in degrees Celsius."""
 
-    def matrix(self, g_S: Reals, wires: Wires, *, mode: Mode, wl: NDArray[np.bool_], backward: bool) -> Reals:
+    def matrix(self, g_S: Reals, wires: Wires, *, mode: Mode, wl: Flags, backward: bool) -> Reals:
         """See :func:`read_matrix`."""
         return read_matrix(
             g_S, wires, self.conduction, self.v_V, mode=mode, wl=wl, backward=backward, temp_C=self.temp_C
@@ -111,7 +111,7 @@ def read_error(
 
 
 def _solve(
-    g: Reals, wires: Wires, conduction: Conduction, volts: Reals, tied: float, on: NDArray[np.bool_], backward: bool,
+    g: Reals, wires: Wires, conduction: Conduction, volts: Reals, tied: float, on: Flags, backward: bool,
     temp_C: float,
 ) -> OperatingPoint:
     """The array with some lines driven and the others tied to a voltage, or open."""
@@ -137,7 +137,7 @@ def _shifted(
     return replace(point, row_V=point.row_V + shift, column_V=point.column_V + shift)
 
 
-def _options(conduction: Conduction, on: NDArray[np.bool_], temp_C: float) -> dict[str, Any]:
+def _options(conduction: Conduction, on: Flags, temp_C: float) -> dict[str, Any]:
     """Law, transistor and gates as the solver takes them."""
     law: CellLaw = Ohmic()
     if conduction.v0_V > 0.0:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import splu
 
@@ -17,9 +17,9 @@ from mho.macro_models.array.nonlinear.laws import CellLaw, Ohmic, Transistor
 from mho.macro_models.array.wires import Wires, check_conductances
 from mho.macro_models.errors import InputError, ToolError
 from mho.macro_models.threads import one_thread
-from mho.macro_models.types import Reals
+from mho.macro_models.types import Flags, Integers, Reals
 
-Nodes = NDArray[np.int64]
+Nodes = Integers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,17 +32,13 @@ class Circuit:
     """The column's end."""
     middle: Nodes
     """Between a cell and its transistor; the column's end where there is none."""
-    row_lead: Nodes
-    """Of shape (N,): behind the lead of each row, and beside it ``row_foot``, its first node; -1: floats."""
-    column_lead: Nodes
-    """The same of columns."""
     resistors: tuple[Nodes, Nodes, Reals]
     """Two nodes, and siemens."""
     volts: Reals
     """Voltage of every node that is tied to one, NaN of the others."""
 
     @property
-    def free(self) -> NDArray[np.bool_]:
+    def free(self) -> Flags:
         """Nodes whose voltage is not known."""
         return np.isnan(self.volts)
 
@@ -55,7 +51,7 @@ class Circuit:
 
 
 def array_circuit(
-    cells: NDArray[np.bool_], wires: Wires, rows_V: Reals, columns_V: Reals, *, access: bool, r_supply_ohm: float
+    cells: Flags, wires: Wires, rows_V: Reals, columns_V: Reals, *, access: bool, r_supply_ohm: float
 ) -> Circuit:
     """The circuit of cells, True where there is one, of shape (N, M).
 
@@ -96,12 +92,12 @@ def array_circuit(
     tied[group[np.isfinite(merged)]] = True
     merged[~tied[group]] = 0.0
     return Circuit(
-        row=label[row], column=label[column], middle=label[middle], row_lead=label[row_lead],
-        column_lead=label[column_lead], resistors=(a, b, g), volts=merged,
+        row=label[row], column=label[column], middle=label[middle], resistors=(a, b, g),
+        volts=merged,
     )
 
 
-def _across(label: Nodes, cells: NDArray[np.bool_], *pairs: tuple[Nodes, Nodes]) -> tuple[Nodes, Nodes]:
+def _across(label: Nodes, cells: Flags, *pairs: tuple[Nodes, Nodes]) -> tuple[Nodes, Nodes]:
     """Ends of what conducts in cells that are there."""
     starts, ends = zip(*((label[a[cells]], label[b[cells]]) for a, b in pairs), strict=True)
     return np.concatenate(starts), np.concatenate(ends)
@@ -258,7 +254,7 @@ class _Newton:
             part = min(part, _GATE_STEP_V / max(np.abs(change).max(), 1e-300))
         return part
 
-    def _currents(self, volts: Reals) -> list[tuple[NDArray[np.int64], NDArray[np.int64], Reals, Reals, Reals]]:
+    def _currents(self, volts: Reals) -> list[tuple[Integers, Integers, Reals, Reals, Reals]]:
         """Of all cells, and all transistors: two nodes, current, slopes to their voltages."""
         at = self.circuit
         current, slope = self.law.current(self.g, volts[at.row] - volts[at.middle])

@@ -146,9 +146,7 @@ class DriftDevice(Device):
             )
         return notes + outside_temperatures(self.name, data.temp_C, self.temperature, self.heat, temp_C)
 
-    def programmed(
-        self, target_uS: Reals, draws: Draws, time_s: float, temp_C: float, causes: frozenset[str]
-    ) -> Drawn:
+    def programmed(self, target_uS: Reals, draws: Draws, time_s: float, temp_C: float, causes: frozenset[str]) -> Drawn:
         """See :class:`Device`."""
         g = target_uS
         if "programming" in causes and self.errs:

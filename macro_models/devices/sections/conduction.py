@@ -57,9 +57,6 @@ class Compact:
     def cell(self) -> CompactModel:
         """The model.
 
-        Raises
-        ------
-        InputError
-            If there is no such model or constant, or a constant has the wrong sign.
+        Raises InputError if there is no such model or constant, or a constant has the wrong sign.
         """
         return compact_model(self.model, **self.constants)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from scipy.special import stdtrit
 
-from mho.macro_models.types import Reals
+from mho.macro_models.types import Reals, Rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,15 +56,15 @@ class Fit:
     """The same of the device."""
     levels_uS: tuple[float, ...] = ()
     """Targets of the lists by level: each holds the readings that are nearest to it, in uS."""
-    level_n: tuple[tuple[float, ...], ...] = ()
+    level_n: Rows = ()
     """Readings at each time and level; with the next two, what figures draw as measured points."""
-    level_mean_uS: tuple[tuple[float, ...], ...] = ()
+    level_mean_uS: Rows = ()
     """Mean of g - target as measured, in uS, for each time and level."""
-    level_std_uS: tuple[tuple[float, ...], ...] = ()
+    level_std_uS: Rows = ()
     """Standard deviation of it, in uS."""
-    residual_mean_uS: tuple[tuple[float, ...], ...] = ()
+    residual_mean_uS: Rows = ()
     """Device less measurement, mean in uS, for each time and level."""
-    residual_std_uS: tuple[tuple[float, ...], ...] = ()
+    residual_std_uS: Rows = ()
     """Device less measurement, standard deviation in uS, for each time and level."""
     share_die: tuple[float, ...] = ()
     """Share of the variance that cells of a die have in common, at each time; 0 where chance explains it."""
@@ -98,7 +98,6 @@ NORMAL = 1.6448536269514722
 """Half of the interval of a normal variable with a standard error of 1."""
 _UPWARDS = 8.0  # cells
 
-Rows = tuple[tuple[float, ...], ...]
 
 
 def student(freedom: int) -> float:

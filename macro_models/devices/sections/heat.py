@@ -16,7 +16,7 @@ from mho.macro_models.constants import BOLTZMANN_EV, KELVIN
 from mho.macro_models.devices.grid import number_on_grid, on_grid
 from mho.macro_models.devices.quantiles import node_moments
 from mho.macro_models.devices.sections.law import Law
-from mho.macro_models.types import Reals
+from mho.macro_models.types import Reals, Rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +48,6 @@ REVERSIBLE = ("", "linear", "arrhenius")
 _BEYOND = 1.0  # of the distance of two temperatures: how far their trend goes on
 _SLOPES = (0.2, 2.0)  # of ln H over ln t beyond the known times
 
-Rows = tuple[tuple[float, ...], ...]
 
 
 def inverse_kT(temp_C: float) -> float:

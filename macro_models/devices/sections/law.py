@@ -13,14 +13,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from mho.macro_models.devices.grid import number_on_grid, on_grid
 from mho.macro_models.devices.memory import between
 from mho.macro_models.devices.quantiles import TOP, outwards, two_sided
 from mho.macro_models.integer.random import NORMAL_TABLE
-
-Rows = tuple[tuple[float, ...], ...]
+from mho.macro_models.types import Flags, Integers, Integral, Reals, Rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +83,7 @@ class Law:
     source: str = ""
 
     @cached_property
-    def table(self) -> NDArray[np.float64]:
+    def table(self) -> Reals:
         """Quantiles at the nodes, in uS, of shape (times, levels, nodes), on a grid of 2**-20 uS."""
         if self.model == "empirical":
             return on_grid(np.array(self.quantiles_uS, dtype=np.float64))
@@ -94,11 +93,11 @@ class Law:
         )
         return on_grid(two_sided(shift, low, high, low_tail, high_tail, low_ratio, high_ratio))
 
-    def programming(self) -> NDArray[np.float64]:
+    def programming(self) -> Reals:
         """Quantiles of what programming left, in uS, of shape (levels, nodes)."""
         return self.table[0]
 
-    def change(self, time_s: float, pulse_s: float) -> NDArray[np.float64]:
+    def change(self, time_s: float, pulse_s: float) -> Reals:
         """Quantiles of what ``time_s`` seconds added, in uS, of shape (levels, nodes).
 
         It begins with nothing at the first row and goes on after the last as before it; there quantiles that would
@@ -117,7 +116,7 @@ class Law:
         weight = min(weight, 1.0)
         return self.kept[first] * (1.0 - weight) + self.kept[second] * weight
 
-    def lost_at(self, time_s: float, pulse_s: float) -> NDArray[np.float64]:
+    def lost_at(self, time_s: float, pulse_s: float) -> Reals:
         """Fraction of cells that are lost, at each level, of shape (levels,), on a grid of 2**-16.
 
         Between and beyond the rows as :meth:`change`, or by Weibull's law where both have lost cells.
@@ -133,9 +132,7 @@ class Law:
             fraction = np.where(both, -np.expm1(-np.exp(first + (last - first) * weight)), fraction)
         return np.rint(np.clip(fraction, 0.0, 1.0) * 65536.0) / 65536.0
 
-    def is_lost(
-        self, fraction: NDArray[np.float64], target_uS: NDArray[np.float64], codes: NDArray[np.integer]
-    ) -> NDArray[np.bool_]:
+    def is_lost(self, fraction: Reals, target_uS: Reals, codes: Integral) -> Flags:
         """Which cells are lost, of the shape of ``target_uS``, with a normal code for each cell."""
         level, weight = self._level(target_uS)
         part = fraction[level]
@@ -183,18 +180,14 @@ class Law:
             weight = math.log(time_s / times[first]) / math.log(times[later] / times[first])
         return (first, later), number_on_grid(weight)
 
-    def draw(
-        self, quantiles: NDArray[np.float64], target_uS: NDArray[np.float64], codes: NDArray[np.integer]
-    ) -> NDArray[np.float64]:
+    def draw(self, quantiles: Reals, target_uS: Reals, codes: Integral) -> Reals:
         """The quantile of each cell, in uS.
 
         ``quantiles`` have shape (levels, nodes), the normal ``codes`` of the cells the shape of ``target_uS``.
         """
         return self.drawing(target_uS, codes, quantiles.shape[-1])(quantiles)
 
-    def drawing(
-        self, target_uS: NDArray[np.float64], codes: NDArray[np.integer], nodes: int
-    ) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
+    def drawing(self, target_uS: Reals, codes: Integral, nodes: int) -> Callable[[Reals], Reals]:
         """:meth:`draw` for many ``quantiles`` of as many nodes: all that the cells alone decide is done once."""
         level, weight = self._level(target_uS)
         step = 2 * TOP // (nodes - 1)
@@ -202,7 +195,7 @@ class Law:
         node, rest = at // step, (at % step) / step
         place, below_weight = level * nodes + node, 1.0 - weight
 
-        def at_level(flat: NDArray[np.float64], first: int) -> NDArray[np.float64]:
+        def at_level(flat: Reals, first: int) -> Reals:
             # Those of the level above and of the node after lie behind by a fixed number.
             left = flat[first:].take(place)
             value = flat[first + 1 :].take(place)
@@ -211,7 +204,7 @@ class Law:
             value += left
             return value
 
-        def draw(quantiles: NDArray[np.float64]) -> NDArray[np.float64]:
+        def draw(quantiles: Reals) -> Reals:
             flat = quantiles.ravel()
             value = at_level(flat, 0)
             if len(self.levels_uS) > 1:
@@ -223,14 +216,14 @@ class Law:
 
         return draw
 
-    def _level(self, target_uS: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    def _level(self, target_uS: Reals) -> tuple[Integers, Reals]:
         levels = np.array(self.levels_uS)
         if len(levels) == 1:
             return np.zeros(target_uS.shape, dtype=np.int64), np.zeros(target_uS.shape)
         k = np.clip(np.searchsorted(levels, target_uS, side="right") - 1, 0, len(levels) - 2)
         return k, np.clip((target_uS - levels[k]) / (levels[k + 1] - levels[k]), 0.0, 1.0)
 
-    def at(self, quantiles: NDArray[np.float64], target_uS: ArrayLike) -> NDArray[np.float64]:
+    def at(self, quantiles: Reals, target_uS: ArrayLike) -> Reals:
         """Quantile functions at targets, of shape (targets, nodes)."""
         target = np.atleast_1d(np.asarray(target_uS, dtype=np.float64))
         level, weight = self._level(target)

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from mho.macro_models.devices.grid import Polynomial, evaluate, exp_of, ln
 from mho.macro_models.devices.memory import Draws
 from mho.macro_models.integer.random import NORMAL_ONE, Purpose
-from mho.macro_models.types import Reals
+from mho.macro_models.types import Integers, Integral, Reals
 
 GENERATORS = ("cells", "lfsr")
 """What makes the read noise."""
@@ -77,7 +77,7 @@ class Trapped:
 
     amplitude_uS: Reals
     """Difference of the two conductances, 0 of a cell without a trap."""
-    occupancy: NDArray[np.int64]
+    occupancy: Integers
     """Of 65536 reads, how many find the upper one."""
 
 
@@ -137,7 +137,7 @@ class Telegraph:
         has = draws.uniform(Purpose.TRAP) < np.rint(self.part(g_uS) * 65536.0)
         return Trapped(np.where(has, size, 0.0), p)
 
-    def _occupancies(self, uniform: NDArray[np.integer]) -> NDArray[np.int64]:
+    def _occupancies(self, uniform: Integral) -> Integers:
         quantiles = np.array(self.occupancy)
         steps = max(len(quantiles) - 1, 1)
         at = uniform.astype(np.int64) * steps

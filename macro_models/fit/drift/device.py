@@ -1,12 +1,12 @@
-"""A device whose cells drift, from measurements."""
+"""A device whose cells drift, from measurements; and whether drift or quantiles say more of cells held out."""
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.macro_models.cells.programming import programmed
 from mho.macro_models.devices.checks import CAUSES
@@ -16,14 +16,14 @@ from mho.macro_models.devices.sections.fit import Confidence, Fit
 from mho.macro_models.devices.sections.heat import Temperature
 from mho.macro_models.devices.sections.noise import ConverterNoise, ReadNoise, Telegraph
 from mho.macro_models.devices.sections.programming import Programming
+from mho.macro_models.errors import InputError
 from mho.macro_models.fit.drift.doubts import OFF, about_all, about_course, about_drift
 from mho.macro_models.fit.drift.errors import movements
-from mho.macro_models.fit.drift.floor import Floor, find_floor
 from mho.macro_models.fit.drift.heat import drift_heat
 from mho.macro_models.fit.drift.law import DriftFit, fit_drift
-from mho.macro_models.fit.drift.lines import lines_of_cells, weight
-from mho.macro_models.fit.fit import target_range
-from mho.macro_models.fit.heat import reference_temperature, usual_reading
+from mho.macro_models.fit.drift.lines import Floor, find_floor, lines_of_cells, weight
+from mho.macro_models.fit.fit import fit_device, target_range
+from mho.macro_models.fit.heat.cases import reference_temperature, usual_reading
 from mho.macro_models.fit.law.components import (
     Component,
     endurance,
@@ -38,9 +38,9 @@ from mho.macro_models.fit.law.errors import time_intervals
 from mho.macro_models.fit.law.statistics import choose_levels, grouped, nearest_level, rounded
 from mho.macro_models.fit.reads.noise import fit_read_noise
 from mho.macro_models.fit.record import compared, fit_section
+from mho.macro_models.fit.tables.censored import stuck_section
 from mho.macro_models.fit.tables.measurements import Measurements
-from mho.macro_models.fit.tables.stuck import stuck_section
-from mho.macro_models.types import Reals
+from mho.macro_models.types import Integers, Reals
 
 _SEEN = 0.1  # part of the scatter of a level that is not the error of the lines, from which the level says something
 
@@ -74,7 +74,7 @@ def _standard(number: Reals, true: Reals, fit: DriftFit) -> Reals:
     return np.where(visible[level], away / np.maximum(true, 1e-300)[level], np.nan)
 
 
-def _of_law(standard: Reals, group: NDArray[np.int64]) -> Component:
+def _of_law(standard: Reals, group: Integers) -> Component:
     """The share in the variance without the error of the lines, of numbers whose variance without it is 1."""
     component = share_of_groups(standard, group)
     finite = standard[np.isfinite(standard)]
@@ -109,10 +109,7 @@ def drift_device(
 ) -> DriftDevice:
     """A device with the law of drift that agrees best with measured cells.
 
-    Raises
-    ------
-    InputError
-        As :func:`fit_drift`.
+    Raises InputError as :func:`fit_drift`.
     """
     chosen = of_one_temperature(data)
     limits = target_range(chosen, g_min_uS, g_max_uS)
@@ -156,9 +153,7 @@ def _with_read_noise(data: Measurements, device: DriftDevice) -> DriftDevice:
     return replace(device, read_noise=section, telegraph=noise.telegraph, fit=fit)
 
 
-def _with_floor(
-    data: Measurements, device: DriftDevice, fit: DriftFit
-) -> tuple[DriftDevice, DriftFit, Floor | None]:
+def _with_floor(data: Measurements, device: DriftDevice, fit: DriftFit) -> tuple[DriftDevice, DriftFit, Floor | None]:
     """The device with a floor and lines that end there, if there is one and it foresees more than without."""
     best, floor = (device, fit), find_floor(data, device)
     if floor is None:
@@ -195,9 +190,7 @@ def _confidence(data: Measurements, fit: DriftFit) -> Confidence:
     )
 
 
-def _record(
-    data: Measurements, chosen: Measurements, device: DriftDevice, fit: DriftFit, command: str
-) -> Fit:
+def _record(data: Measurements, chosen: Measurements, device: DriftDevice, fit: DriftFit, command: str) -> Fit:
     """Where the device comes from, and its statistics beside those of the data."""
     levels, limits = fit.levels_uS, (device.range.g_min_uS, device.range.g_max_uS)
     near, fall = nearest_level(levels, chosen.target_uS), _fall(chosen, levels)
@@ -218,7 +211,7 @@ def _record(
     )
 
 
-def _programmed_again(data: Measurements) -> NDArray[np.int64] | None:
+def _programmed_again(data: Measurements) -> Integers | None:
     """Physical cell of each reading where some were programmed repeatedly."""
     if data.body is None or len(np.unique(data.body)) == len(np.unique(data.cell)):
         return None
@@ -260,3 +253,76 @@ def held_out_score(device: Device, data: Measurements) -> float:
         apart = np.abs(drawn[:, :half] - drawn[:, half : 2 * half]).mean(axis=1)
         total += float(((near - 0.5 * apart) / size[at]).sum())
     return total / len(data.g_uS)
+
+
+LAWS = ("auto", "parametric", "empirical", "drift")
+"""What a fit may be asked for; ``auto`` is the better of drift and quantiles (:data:`mho.macro_models.fit.MODELS`)."""
+
+_FALLING = 0.8
+_ENOUGH = 60
+_MARGIN = 1.02
+"""A law of six numbers is preferred to quantiles that are better by less than this."""
+
+
+def _seems_to_drift(data: Measurements) -> bool:
+    """Whether it is worth a try: cells with names that were read at three times, most of them falling."""
+    count = np.bincount(data.cell)
+    cells = np.flatnonzero(count >= 3)
+    if len(cells) < _ENOUGH or len(np.unique(data.time_index)) < 4:
+        return False
+    _, start = np.unique(data.cell, return_index=True)
+    end = np.append(start[1:], len(data.cell)) - 1
+    fell = (data.g_uS[end] < data.g_uS[start])[np.bincount(data.cell)[data.cell[start]] >= 3]
+    return float(fell.mean()) > _FALLING
+
+
+def _judged(data: Measurements, options: dict[str, Any]) -> tuple[float, float]:
+    """Scores of drift and of quantiles, fitted without every second cell and the last time, on just these readings."""
+    last = int(data.time_index.max())
+    odd, late = data.cell % 2 == 1, data.time_index == last
+    training, held_out = data.where(~odd & ~late), data.where(odd & (data.time_index > 0))
+    training = replace(training, cell=np.unique(training.cell, return_inverse=True)[1])
+    drift = drift_device(training, **options)
+    quantiles = fit_device(training, model="parametric", **options)
+    return held_out_score(drift, held_out), held_out_score(quantiles, held_out)
+
+
+def fit_law(
+    data: Measurements, *, name: str, model: str = "auto", progress: Callable[[int, int], None] | None = None,
+    **options: Any,
+) -> Device:
+    """A device with the law that the user asks for, or of drift and quantiles the one that foresees more.
+
+    Parameters
+    ----------
+    model
+        Of :data:`LAWS`. ``auto``: where nearly all cells fall, both laws are fitted to half of the cells without their
+        last time, and compared on the other half (:func:`~mho.macro_models.fit.drift.device.held_out_score`), at the
+        temperature of the law. Drift must then follow the data at all times and temperatures.
+    options
+        As of :func:`mho.macro_models.fit.fit_device`.
+
+    Raises
+    ------
+    InputError
+        If the model is not known, or as the fits.
+    """
+    if model not in LAWS:
+        raise InputError(f"model must be one of {', '.join(LAWS)}, not {model!r}")
+    if model == "drift":
+        return drift_device(data, name=name, **options)
+    if model != "auto":
+        return fit_device(data, name=name, model=model, progress=progress, **options)
+    single = of_one_temperature(data)
+    if _seems_to_drift(single):
+        limits = {key: value for key, value in options.items() if key in ("g_min_uS", "g_max_uS")}
+        drift, quantiles = _judged(single, {"name": name, **limits})
+        if math.isfinite(drift) and drift < _MARGIN * quantiles:
+            device = drift_device(data, name=name, **options)
+            origin = (
+                f"{device.fit.source}; chosen by readings of cells and a time that were held out: error {drift:.4g} "
+                f"of a deviation, of quantiles {quantiles:.4g}"
+            )
+            if (device.temperature.acts_on or not device.heat.at_C) and follows(device):
+                return replace(device, fit=replace(device.fit, source=origin))
+    return fit_device(data, name=name, model="auto", progress=progress, **options)

@@ -67,9 +67,7 @@ def about_one_step(t_c_s: float, times_s: Reals) -> list[str]:
     ]
 
 
-def about_drift(
-    data: Measurements, device: DriftDevice, fit: DriftFit, off: list[str], certain: float
-) -> list[str]:
+def about_drift(data: Measurements, device: DriftDevice, fit: DriftFit, off: list[str], certain: float) -> list[str]:
     """Sentences of :attr:`Fit.warnings`; ``off`` and ``certain`` of the comparison with the data."""
     limits, times = (device.range.g_min_uS, device.range.g_max_uS), np.unique(data.time_index)
     doubts = [*data.notes, *about_wide_levels(data, fit.levels_uS), *about_ends(data, limits, len(fit.levels_uS))]

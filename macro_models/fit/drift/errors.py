@@ -6,12 +6,11 @@ least squares of their line, all of them with the t_c that fits best. Numbers ar
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.macro_models.devices.laws.drift import MOVABLE
 from mho.macro_models.fit.drift.law import DriftFit, LevelValues, level_values, refined_t_c
 from mho.macro_models.fit.drift.lines import lines_of_cells, weight
-from mho.macro_models.types import Reals
+from mho.macro_models.types import Flags, Integers, Reals
 
 _GROUPS = 30
 _WITHIN = 0.15  # of the logarithm of t_c
@@ -39,7 +38,7 @@ def movements(fit: DriftFit) -> tuple[tuple[str, ...], Reals, Reals]:
     return tuple(name for name, k in zip(MOVABLE, determined, strict=True) if k), errors[determined], memory
 
 
-def _jackknife(fit: DriftFit, group: NDArray[np.int64]) -> Reals:
+def _jackknife(fit: DriftFit, group: Integers) -> Reals:
     """Covariance of the numbers, by leaving out each group of cells."""
     whole, moved = _numbers(fit, np.ones(len(group), dtype=bool), None), []
     for g in range(int(group.max()) + 1):
@@ -49,7 +48,7 @@ def _jackknife(fit: DriftFit, group: NDArray[np.int64]) -> Reals:
     return (len(numbers) - 1.0) / len(numbers) * (away.T @ away)
 
 
-def _numbers(fit: DriftFit, cells: NDArray[np.bool_], whole: LevelValues | None) -> tuple[Reals, LevelValues]:
+def _numbers(fit: DriftFit, cells: Flags, whole: LevelValues | None) -> tuple[Reals, LevelValues]:
     """By how much some of the cells move the numbers away from those of all, in the order of ``MOVABLE``."""
     used, chosen = fit.readings.of(cells)
     log_g = fit.log_g[chosen]
@@ -71,9 +70,7 @@ def _numbers(fit: DriftFit, cells: NDArray[np.bool_], whole: LevelValues | None)
     return np.array([np.log(t_c), *mean, *std, noise[1], -noise[0], left]), values
 
 
-def _moved(
-    curve: tuple[float, ...], log_r: Reals, change: Reals, errors: Reals, visible: NDArray[np.bool_]
-) -> tuple[float, ...]:
+def _moved(curve: tuple[float, ...], log_r: Reals, change: Reals, errors: Reals, visible: Flags) -> tuple[float, ...]:
     """By how much changes of the levels move slope, offset and both limits of a curve.
 
     A limit moves with the levels that lie at it; without any, it is where the line ends, and moves with the line.
@@ -92,9 +89,7 @@ def _moved(
     return slope, offset, *ends
 
 
-def _line(
-    log_r: Reals, change: Reals, errors: Reals, used: NDArray[np.bool_], *, flat: bool
-) -> tuple[float, float]:
+def _line(log_r: Reals, change: Reals, errors: Reals, used: Flags, *, flat: bool) -> tuple[float, float]:
     """Slope and offset of changes of levels, by weighted least squares; no slope if ``flat``, or of two levels."""
     w = np.where(used, 1.0 / np.maximum(errors, 1e-9) ** 2, 0.0)
     if not w.sum():

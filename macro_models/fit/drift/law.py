@@ -9,14 +9,13 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import least_squares, minimize_scalar
 
 from mho.macro_models.devices.sections.drift import Drift
 from mho.macro_models.fit.drift.lines import READ_S, Lines, Readings, by_level, lines_of_cells, readings_of, weight
 from mho.macro_models.fit.law.statistics import rounded
 from mho.macro_models.fit.tables.measurements import Measurements
-from mho.macro_models.types import Reals
+from mho.macro_models.types import Flags, Reals
 
 _Choice = tuple[float, int, tuple[float, ...], tuple[float, ...]]
 """Sum of squares, free numbers, curve, errors of slope and offset."""
@@ -124,9 +123,9 @@ class DriftFit:
     log_g: Reals
     """Logarithms of the readings, freed of the bias that noise gives them."""
     values: LevelValues
-    clear: NDArray[np.bool_]
+    clear: Flags
     """Levels that say when drift begins and how large the noise is."""
-    visible: NDArray[np.bool_]
+    visible: Flags
     """Levels that say what nu is."""
     has_target: bool
 
@@ -142,7 +141,7 @@ class DriftFit:
         return np.stack([v.mean, v.std, v.mean_error, v.std_error], axis=1)
 
 
-def _badness(data: Readings, log_g: Reals, w: Reals, clear: NDArray[np.bool_], log_t_c: float) -> float:
+def _badness(data: Readings, log_g: Reals, w: Reals, clear: Flags, log_t_c: float) -> float:
     """How badly lines from ``t_c`` on follow the cells of the levels that are ``clear``."""
     levels = len(data.levels_uS)
     lines = lines_of_cells(data.cell, data.time_s, log_g, math.exp(log_t_c), w)
@@ -152,7 +151,7 @@ def _badness(data: Readings, log_g: Reals, w: Reals, clear: NDArray[np.bool_], l
     return float(np.where(clear & (freedom > 0), freedom * size, 0.0).sum())
 
 
-def _find_t_c(data: Readings, log_g: Reals, w: Reals, clear: NDArray[np.bool_]) -> tuple[float, float]:
+def _find_t_c(data: Readings, log_g: Reals, w: Reals, clear: Flags) -> tuple[float, float]:
     """t_c in seconds, and the standard error of its logarithm.
 
     The weights ``w`` are the same for all: they depend on t_c, too, but little.
@@ -174,7 +173,7 @@ def _find_t_c(data: Readings, log_g: Reals, w: Reals, clear: NDArray[np.bool_]) 
     return math.exp(best.x), math.sqrt(2.0 / bend) if bend > 0.0 else math.inf
 
 
-def refined_t_c(data: Readings, log_g: Reals, clear: NDArray[np.bool_], near_s: float, within: float) -> float:
+def refined_t_c(data: Readings, log_g: Reals, clear: Flags, near_s: float, within: float) -> float:
     """t_c in seconds of other cells of the same kind, by parabolas ``within`` so much of its logarithm."""
     w, at = weight(data.time_s, near_s), math.log(near_s)
     for _ in range(2):

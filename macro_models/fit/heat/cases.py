@@ -4,14 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.macro_models.devices.device import Device
 from mho.macro_models.devices.sections.heat import inverse_kT
 from mho.macro_models.fit.law.lost import all_lost
 from mho.macro_models.fit.law.statistics import even_codes, nearest_level
 from mho.macro_models.fit.tables.measurements import Measurements
-from mho.macro_models.types import Reals
+from mho.macro_models.types import Flags, Reals
 
 _MOST_GROUPS = 4
 _GROUP_CELLS = 40
@@ -108,7 +107,7 @@ def find_cases(data: Measurements, levels: Reals, reference_C: float) -> Cases:
     )
 
 
-def lost_readings(data: Measurements, levels_uS: Reals) -> NDArray[np.bool_]:
+def lost_readings(data: Measurements, levels_uS: Reals) -> Flags:
     """Which readings are of lost cells, those that are the targets left out."""
     later = np.flatnonzero((data.time_index > 0) | data.has_target)
     condition = np.unique(np.stack([data.temp_C, data.time_index], axis=1)[later], axis=0, return_inverse=True)[1]

@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.macro_models.devices.sections.heat import inverse_kT
 from mho.macro_models.fit.heat.cases import Cases, Prediction
-from mho.macro_models.types import Reals
+from mho.macro_models.types import Flags, Reals
 
 ENERGIES = np.linspace(0.0, 3.0, 301)
 _FINE = np.linspace(-0.012, 0.012, 25)
@@ -15,7 +14,6 @@ _PART_OF_RANGE = 0.01
 _PART_OF_STD = 0.05
 _UNKNOWN_EV = 10.0  # an error beyond which nothing is known of an energy
 
-Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,8 +35,6 @@ class Found:
     """Mean square of the residuals, in what is allowed."""
     heldout: float
     """Mean square of the residuals at temperatures that were left out."""
-    energies_without: tuple[float, ...]
-    """Energy without each temperature."""
 
 
 class Search:
@@ -66,7 +62,7 @@ class Search:
         return copy
 
     def residuals(
-        self, energies: Reals, used: Mask, moments: tuple[Reals, Reals] | None = None
+        self, energies: Reals, used: Flags, moments: tuple[Reals, Reals] | None = None
     ) -> tuple[Reals, Reals, Reals]:
         """Residuals of means and deviations in what is allowed, (energies, cases); coefficients (energies, groups).
 
@@ -100,7 +96,7 @@ class Search:
         at = c[:, self.group] * self.heat
         return np.maximum(at, -0.99) if self.reversible == "linear" else np.expm1(np.clip(at, -20.0, 20.0))
 
-    def _coefficients(self, mean: Reals, used: Mask) -> Reals:
+    def _coefficients(self, mean: Reals, used: Flags) -> Reals:
         groups = int(self.group.max(initial=0)) + 1
         c = np.zeros((len(mean), groups))
         if not self.reversible:
@@ -116,14 +112,14 @@ class Search:
                 c[:, g] += (slope[:, at] * left[:, at]).sum(axis=1) / np.maximum(power, 1e-30)
         return c
 
-    def best(self, used: Mask) -> float:
+    def best(self, used: Flags) -> float:
         """Energy with the least squares over the cases ``used``."""
         cost = self._costs(ENERGIES, used)
         near = float(ENERGIES[int(np.argmin(cost))])
         fine = np.clip(near + _FINE, 0.0, float(ENERGIES[-1]))
         return float(fine[int(np.argmin(self._costs(fine, used)))])
 
-    def _costs(self, energies: Reals, used: Mask) -> Reals:
+    def _costs(self, energies: Reals, used: Flags) -> Reals:
         mean, std, _ = self.residuals(energies, used)
         return (mean[:, used] ** 2 + std[:, used] ** 2).sum(axis=1)
 
@@ -153,10 +149,9 @@ class Search:
             heldout_std=np.exp(self.ln_std + heldout_std * self.std_scale),
             cost=float((mean**2 + std**2).mean() / 2.0),
             heldout=float((heldout_mean**2 + heldout_std**2).mean() / 2.0),
-            energies_without=tuple(without),
         )
 
-    def _error(self, energy: float, without: list[float], used: Mask) -> float:
+    def _error(self, energy: float, without: list[float], used: Flags) -> float:
         """Standard error: by linearisation with the scatter of the residuals, or by leaving out temperatures."""
         step = 0.005
         ends = np.array([max(energy - step, 0.0), energy, energy + step])

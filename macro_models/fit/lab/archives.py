@@ -30,10 +30,7 @@ Columns = Mapping[str, Sequence[Any]]
 def table_in(path: Path, data: bytes, kind: FileKind) -> list[list[str]] | None:
     """Header and rows of the table in a file, fields in plain notation; None if it is not of these formats.
 
-    Raises
-    ------
-    InputError
-        If its library is missing, or it holds something else, or too much.
+    Raises InputError if its library is missing, or it holds something else, or too much.
     """
     if data.startswith(b"\xd0\xcf\x11\xe0"):
         raise InputError(f"{path}: is a workbook of old (.xls); save it as .xlsx or CSV")
@@ -55,9 +52,7 @@ def _read(
         module = import_module(library)
     except ImportError:
         package = library.split(".")[0]
-        raise InputError(
-            f"{path}: is {name}, which {package} reads: pip install 'mho[lab]', or {_ADVICE}"
-        ) from None
+        raise InputError(f"{path}: is {name}, which {package} reads: pip install 'mho[lab]', or {_ADVICE}") from None
     with reading(path, kind):
         columns = read(path, data, module)
         if isinstance(columns, list):

@@ -79,13 +79,9 @@ def read_sheet(path: Path, data: bytes, kind: FileKind) -> Sheet:
     """Rows of a table: of text, or of a file that :mod:`.archives` knows.
 
     The delimiter is what a first line ``sep=`` says, else a tab, a semicolon, a comma or blanks, whichever the first
-    line has. Lines that begin with ``#`` are passed over. Decimal commas become points.
-
-    Raises
-    ------
-    InputError
-        If it is no text, lines differ in the number of their fields, or a comma in a number may be a decimal comma as
-        well as a mark of thousands.
+    line has. Lines that begin with ``#`` are passed over. Decimal commas become points. Raises InputError if it is no
+    text, lines differ in the number of their fields, or a comma in a number may be a decimal comma as well as a mark of
+    thousands.
     """
     rows = table_in(path, data, kind)
     if rows is not None:
@@ -127,9 +123,7 @@ def _split(path: Path, lines: Sequence[tuple[int, str]], delimiter: str | None, 
     return rows
 
 
-def _with_points(
-    path: Path, numbers: Sequence[int], rows: list[list[str]], delimiter: str | None
-) -> list[list[str]]:
+def _with_points(path: Path, numbers: Sequence[int], rows: list[list[str]], delimiter: str | None) -> list[list[str]]:
     """Decimal commas as points, where a comma does not delimit fields."""
     if delimiter == ",":
         return rows

@@ -73,9 +73,7 @@ def _filled(law: Law, new: Reals) -> Law:
     # Cores are narrow where tails are many: with those of the nearest level, both together are as wide as foreseen.
     foreseen, joined = _scales(old, new, node_moments(law.table)[1]), node_moments(filled.table)[1]
     times = np.where(np.isin(new, old), 1.0, foreseen / np.maximum(joined, _LEAST))
-    return replace(
-        filled, **{name: _rows(np.array(getattr(filled, name)) * times) for name in ("low_uS", "high_uS")}
-    )
+    return replace(filled, **{name: _rows(np.array(getattr(filled, name)) * times) for name in ("low_uS", "high_uS")})
 
 
 def _tables(old: Reals, new: Reals, quantiles: Any) -> Reals:

@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.macro_models.devices.quantiles import node_moments
 from mho.macro_models.devices.sections.law import Law
 from mho.macro_models.fit.law.components import Component, Trend
 from mho.macro_models.fit.law.statistics import grouped, moment_errors, nearest_level
 from mho.macro_models.fit.tables.measurements import Measurements
-from mho.macro_models.types import Reals
+from mho.macro_models.types import Integers, Reals
 
 _OF_TARGET, _OF_SPREAD = 0.02, 0.1  # of target and deviation: by what mean and deviation may be off
 _ERRORS, _OF_MEAN = 2.0, 3.0
@@ -90,9 +89,9 @@ class Beside:
     time_s: float
     levels_uS: Reals
     change: Reals
-    level: NDArray[np.int64]
+    level: Integers
     drawn: Reals
-    drawn_level: NDArray[np.int64]
+    drawn_level: Integers
 
     @cached_property
     def data(self) -> Reals:
@@ -105,7 +104,7 @@ class Beside:
         return grouped(self.drawn, self.drawn_level, len(self.levels_uS))
 
     @cached_property
-    def count(self) -> NDArray[np.int64]:
+    def count(self) -> Integers:
         """Readings of each level."""
         return np.bincount(self.level, minlength=len(self.levels_uS))
 

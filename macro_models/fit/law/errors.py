@@ -4,13 +4,12 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.macro_models.devices.sections.fit import NORMAL, Confidence, small_sample, student, upwards
 from mho.macro_models.fit.law.lost import all_lost
 from mho.macro_models.fit.law.statistics import nearest_level, rounded
 from mho.macro_models.fit.tables.measurements import Measurements
-from mho.macro_models.types import Reals
+from mho.macro_models.types import Flags, Integers, Reals, Rows
 
 _LEAST = 8  # readings from which on a level has errors of its own
 _PAIRS = 12
@@ -36,7 +35,7 @@ def log_spread_error(values: Reals) -> float:
     return 0.5 * small_sample(n) * math.sqrt(max(kurtosis - (n - 3.0) / n, 0.1) / (n - 1.0))
 
 
-def mean_interval(values: Reals, die: NDArray[np.int64] | None = None) -> tuple[float, float]:
+def mean_interval(values: Reals, die: Integers | None = None) -> tuple[float, float]:
     """90 % interval of the mean; of cells on several dies with the scatter of the dies, if that is larger."""
     mean, half = float(values.mean()), student(len(values) - 1) * float(values.std(ddof=1)) / math.sqrt(len(values))
     if die is not None and len(np.unique(die)) > 1:
@@ -45,7 +44,7 @@ def mean_interval(values: Reals, die: NDArray[np.int64] | None = None) -> tuple[
     return mean - half, mean + half
 
 
-def std_interval(values: Reals, die: NDArray[np.int64] | None = None) -> tuple[float, float]:
+def std_interval(values: Reals, die: Integers | None = None) -> tuple[float, float]:
     """90 % interval of the standard deviation."""
     middle = 0.5 * math.log(small_sample(len(values))) + math.log(max(float(values.std(ddof=1)), 1e-12))
     half, more = NORMAL * log_spread_error(values), float(upwards(len(values)))
@@ -55,7 +54,7 @@ def std_interval(values: Reals, die: NDArray[np.int64] | None = None) -> tuple[f
     return math.exp(middle - half), min(math.exp(min(middle + half * more, 700.0)), _MOST_US)
 
 
-def _jackknife(values: Reals, die: NDArray[np.int64]) -> float:
+def _jackknife(values: Reals, die: Integers) -> float:
     """Standard error of the logarithm of the deviation, by leaving out each die."""
     without = np.array([math.log(max(float(values[die != k].std()), 1e-12)) for k in np.unique(die)])
     return math.sqrt((len(without) - 1.0) * float(without.var()))
@@ -94,9 +93,7 @@ def law_errors(data: Measurements, levels_uS: Reals) -> Confidence:
     )
 
 
-def time_intervals(
-    data: Measurements, used: NDArray[np.int64], good: NDArray[np.bool_]
-) -> list[tuple[float, ...]]:
+def time_intervals(data: Measurements, used: Integers, good: Flags) -> list[tuple[float, ...]]:
     """Ends of the 90 % intervals of mean and deviation of g - target over all cells, for each of the times ``used``.
 
     ``good`` are the readings that count. Four lists: mean from and to, deviation from and to, in uS.
@@ -109,11 +106,11 @@ def time_intervals(
     return [rounded(column, _DIGITS) for column in zip(*rows, strict=True)]
 
 
-def _two(interval: Callable[..., tuple[float, float]], values: Reals, die: NDArray[np.int64]) -> tuple[float, float]:
+def _two(interval: Callable[..., tuple[float, float]], values: Reals, die: Integers) -> tuple[float, float]:
     return interval(values, die) if len(values) > 1 and float(np.ptp(values)) > 0.0 else (0.0, 0.0)
 
 
-def _around(values: Reals, level: NDArray[np.int64], k: int, levels: int) -> Reals:
+def _around(values: Reals, level: Integers, k: int, levels: int) -> Reals:
     """Readings of a level, about its mean; with those around it where it has few."""
     low = high = k
     while (count := int(((level >= low) & (level <= high)).sum())) < _LEAST and (low > 0 or high < levels - 1):
@@ -124,7 +121,7 @@ def _around(values: Reals, level: NDArray[np.int64], k: int, levels: int) -> Rea
     return np.concatenate([part - part.mean() if low < high else part for part in parts if part.size])
 
 
-def _die_errors(values: Reals, die: NDArray[np.int64]) -> tuple[float, float]:
+def _die_errors(values: Reals, die: Integers) -> tuple[float, float]:
     """What dies add to the standard errors of mean and log deviation of all cells."""
     names = np.unique(die)
     if len(names) < 2 or float(np.ptp(values)) <= 0.0:
@@ -136,9 +133,7 @@ def _die_errors(values: Reals, die: NDArray[np.int64]) -> tuple[float, float]:
     return math.sqrt(between / len(names)), math.sqrt(max(spread, 0.0))
 
 
-def _memory(
-    data: Measurements, change: Reals, level: NDArray[np.int64], used: NDArray[np.int64], lost: NDArray[np.bool_]
-) -> tuple[Reals, Reals]:
+def _memory(data: Measurements, change: Reals, level: Integers, used: Integers, lost: Flags) -> tuple[Reals, Reals]:
     """Correlation over cells of the changes of two times, and of their squares."""
     table = np.full((len(used), data.cells), math.nan)
     for row, index in enumerate(used):
@@ -159,5 +154,5 @@ def _memory(
     return shared[0], shared[1]
 
 
-def _rows(values: Reals) -> tuple[tuple[float, ...], ...]:
+def _rows(values: Reals) -> Rows:
     return tuple(rounded(row, _DIGITS) for row in values)

@@ -3,11 +3,10 @@
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.macro_models.fit.law.statistics import choose_levels, nearest_level
 from mho.macro_models.fit.tables.measurements import Measurements
-from mho.macro_models.types import Reals
+from mho.macro_models.types import Flags, Integers, Reals
 
 _LOW, _VALLEY = 0.15, 0.4  # of the target: a lost cell is below the first, few cells are between the two
 _FEWEST = 5
@@ -16,9 +15,7 @@ _ENOUGH = 20
 _OWN = 3.0  # lost cells at a level against which those of the levels around it count as much
 
 
-def find_lost(
-    g_uS: NDArray[np.float64], target_uS: NDArray[np.float64], level: NDArray[np.int64], levels: int
-) -> NDArray[np.bool_]:
+def find_lost(g_uS: Reals, target_uS: Reals, level: Integers, levels: int) -> Flags:
     """Which readings of one time are of lost cells: none, unless they are clearly apart from the others.
 
     They are if there are five of them, and three times as many as readings between them and the others, at levels
@@ -43,10 +40,7 @@ def find_lost(
     return low
 
 
-def all_lost(
-    g_uS: NDArray[np.float64], target_uS: NDArray[np.float64], level: NDArray[np.int64], levels: int,
-    condition: NDArray[np.int64],
-) -> NDArray[np.bool_]:
+def all_lost(g_uS: Reals, target_uS: Reals, level: Integers, levels: int, condition: Integers) -> Flags:
     """The same for readings of many conditions, numbered: where one shows lost cells, a few are known elsewhere."""
     lost = np.zeros(len(g_uS), dtype=bool)
     for k in np.unique(condition):
@@ -57,9 +51,7 @@ def all_lost(
     return lost
 
 
-def lost_fraction(
-    lost: NDArray[np.bool_], level: NDArray[np.int64], levels: int, first: int | None = None
-) -> NDArray[np.float64]:
+def lost_fraction(lost: Flags, level: Integers, levels: int, first: int | None = None) -> Reals:
     """Fraction of lost cells at each level from the level ``first`` on (that of the first lost cell), (levels,).
 
     Its own cells, with those of as many levels around it as hold twenty lost ones for a prior.

@@ -7,7 +7,7 @@ from scipy.special import ndtri
 
 from mho.macro_models.devices.memory import MOST_WEIGHTS
 from mho.macro_models.devices.quantiles import node_moments, node_z
-from mho.macro_models.types import Reals
+from mho.macro_models.types import Reals, Rows
 
 _FEWEST = 20  # cells that were read at two times from which their order is known
 _KEPT = 0.985  # correlation of normal scores from which on cells keep their rank
@@ -46,7 +46,7 @@ def scores_of(values: Reals) -> Reals:
     return scores
 
 
-def fit_memory(scores: Reals, die: Reals | None = None) -> tuple[tuple[tuple[float, ...], ...], Reals]:
+def fit_memory(scores: Reals, die: Reals | None = None) -> tuple[Rows, Reals]:
     """Weights of independent normal numbers for each time (see :mod:`mho.macro_models.devices.memory`).
 
     Parameters
@@ -95,7 +95,7 @@ def _completed(correlation: Reals) -> Reals:
     return whole
 
 
-def _weights(correlation: Reals) -> tuple[tuple[float, ...], ...]:
+def _weights(correlation: Reals) -> Rows:
     """As few numbers as meet the correlations."""
     size, vectors = np.linalg.eigh(correlation)
     size, vectors = np.maximum(size[::-1], 0.0), vectors[:, ::-1]

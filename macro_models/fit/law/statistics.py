@@ -7,11 +7,10 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from mho.macro_models.integer.random import NORMAL_ONE
-from mho.macro_models.types import Reals
+from mho.macro_models.types import Integers, Reals
 
 _WEIGHTS = np.geomspace(1e-4, 1e6, 41)
 _LEAST_KURTOSIS = 1.8  # of a uniform law
@@ -81,7 +80,7 @@ def _hats(u: Reals, weight: Reals) -> list[Reals]:
     return [*hats, *np.linalg.solve(stiff, np.broadcast_to(np.diag(weight), stiff.shape))]
 
 
-def moment_errors(change: Reals, level: NDArray[np.int64], summaries: Reals) -> tuple[Reals, Reals]:
+def moment_errors(change: Reals, level: Integers, summaries: Reals) -> tuple[Reals, Reals]:
     """Standard errors of the mean in uS and of the logarithm of the deviation of each level, of shape (levels,).
 
     ``summaries`` are those of the levels, of shape (levels, 4). The kurtosis is that of all levels together.
@@ -97,7 +96,7 @@ def moment_errors(change: Reals, level: NDArray[np.int64], summaries: Reals) -> 
 
 
 def smoothed_summaries(
-    levels_uS: Reals, summaries: Reals, change: Reals, level: NDArray[np.int64], clamp: Clamp | None = None
+    levels_uS: Reals, summaries: Reals, change: Reals, level: Integers, clamp: Clamp | None = None
 ) -> Reals:
     """Summaries of the levels (:class:`.statistics.Summary`) with mean and both deviations smoothed.
 
@@ -162,7 +161,7 @@ class Summary(NamedTuple):
     """Fraction further than three robust deviations from the median."""
 
 
-def summarise(change: NDArray[np.float64]) -> Summary:
+def summarise(change: Reals) -> Summary:
     """Summary of one sample."""
     if not change.size:
         return Summary(0.0, 0.0, 0.0, 0.0)
@@ -172,7 +171,7 @@ def summarise(change: NDArray[np.float64]) -> Summary:
     return Summary(float(change.mean()), float(change.std()), robust, beyond)
 
 
-def _median(values: NDArray[np.float64]) -> float:
+def _median(values: Reals) -> float:
     """That of numpy, which looks for what is not finite besides: there is none here."""
     half, odd = divmod(values.size, 2)
     if odd:
@@ -181,7 +180,7 @@ def _median(values: NDArray[np.float64]) -> float:
     return float((low + high) / 2.0)
 
 
-def grouped(change: NDArray[np.float64], group: NDArray[np.int64], groups: int) -> NDArray[np.float64]:
+def grouped(change: Reals, group: Integers, groups: int) -> Reals:
     """Summaries of the groups of a sample, of shape (groups, 4). A group without a reading is 0."""
     order = np.argsort(group, kind="stable")
     ends = np.searchsorted(group[order], np.arange(groups + 1))
@@ -195,7 +194,7 @@ def rounded(values: Iterable[float], digits: int = 6) -> tuple[float, ...]:
 
 
 @lru_cache(maxsize=8)
-def even_codes(items: int, which: int) -> NDArray[np.int64]:
+def even_codes(items: int, which: int) -> Integers:
     """Standard normal codes (of :mod:`mho.macro_models.integer.random`) that cover the law evenly, of shape (items,).
 
     Any run of them does, so that cells sorted by target have an even sample at each level. ``which`` is 0, 1 or 2:
@@ -213,7 +212,7 @@ _LEAST_EXACT, _FEWEST = 4, 3  # cells at a target in the mean, and at the one wi
 _CELLS = 50
 
 
-def choose_levels(target_uS: NDArray[np.float64]) -> NDArray[np.float64]:
+def choose_levels(target_uS: Reals) -> Reals:
     """Levels in uS, increasing, for cells that were programmed to ``target_uS``.
 
     The targets themselves where each was given to many cells. Else they divide the cells evenly, from the least to the
@@ -230,6 +229,6 @@ def choose_levels(target_uS: NDArray[np.float64]) -> NDArray[np.float64]:
     return levels
 
 
-def nearest_level(levels_uS: NDArray[np.float64], target_uS: NDArray[np.float64]) -> NDArray[np.int64]:
+def nearest_level(levels_uS: Reals, target_uS: Reals) -> Integers:
     """Index of the nearest level of each target."""
     return np.searchsorted((levels_uS[1:] + levels_uS[:-1]) / 2.0, target_uS)

@@ -7,13 +7,12 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.macro_models.devices.sections.noise import ReadNoise, Telegraph
 from mho.macro_models.fit.law.statistics import choose_levels, grouped, nearest_level, smoothed_summaries
 from mho.macro_models.fit.tables.bursts import Bursts
 from mho.macro_models.fit.tables.measurements import Measurements
-from mho.macro_models.types import Reals
+from mho.macro_models.types import Flags, Integers, Reals
 
 _BINS, _FEWEST = 10, 20
 _DEGREES = 3
@@ -30,7 +29,7 @@ def course(centre: Reals, variance: Reals, g_max_uS: float) -> tuple[float, ...]
     return _polynomial(x, y, error, float(np.sqrt(max(float(variance.mean()), 0.0))))
 
 
-def part_course(centre: Reals, has: NDArray[np.bool_], g_max_uS: float) -> tuple[float, ...]:
+def part_course(centre: Reals, has: Flags, g_max_uS: float) -> tuple[float, ...]:
     """Part of the bursts that have something, likewise."""
     x, part, _ = _binned(centre, has.astype(np.float64), g_max_uS)
     count = len(centre) / max(len(x), 1)
@@ -71,7 +70,7 @@ _FEW = 30
 class TwoLevels:
     """Two levels of each burst; arrays of shape (bursts,)."""
 
-    switching: NDArray[np.bool_]
+    switching: Flags
     """Whether there are two."""
     apart_uS: Reals
     """Their distance."""
@@ -116,7 +115,7 @@ def two_levels(values: Reals) -> TwoLevels:
     )
 
 
-def _slow(state: NDArray[np.bool_]) -> float:
+def _slow(state: Flags) -> float:
     """Part of the variance of states, of shape (bursts, readings), that means of bursts keep: by their correlation."""
     n = state.shape[1]
     centred = state - state.mean(axis=1, keepdims=True)
@@ -176,7 +175,7 @@ class NoiseFit:
     """Part of the variance of telegraph noise that the mean of a burst keeps."""
     warnings: tuple[str, ...]
 
-    def of_mean(self, g_uS: Reals, reads: NDArray[np.int64]) -> Reals:
+    def of_mean(self, g_uS: Reals, reads: Integers) -> Reals:
         """Variance in uS^2 of the mean of so many readings of cells of ``g_uS``."""
         r = np.clip(g_uS / self.section.g_ref_uS, 0.0, 1.0)
         white = np.maximum(np.polynomial.polynomial.polyval(r, np.array(self.section.sigma_uS)), 0.0) ** 2

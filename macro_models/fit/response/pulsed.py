@@ -16,7 +16,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.macro_models.devices.device import Device
 from mho.macro_models.devices.sections.fit import Fit
@@ -28,9 +27,9 @@ from mho.macro_models.errors import InputError
 from mho.macro_models.fit.response.identified import about_moves, agreement, moves
 from mho.macro_models.fit.response.side import PARAMETERS, SEEN, Found, Side, deviation
 from mho.macro_models.fit.response.updates import fit_updates
+from mho.macro_models.fit.tables.censored import stuck_section
 from mho.macro_models.fit.tables.pulses import LEAST_PULSES, Pulses
-from mho.macro_models.fit.tables.stuck import stuck_section
-from mho.macro_models.types import Reals
+from mho.macro_models.types import Flags, Reals
 
 _LEAST_NOISE_US = 1e-4
 _COPIES, _SEED = 8, 7
@@ -149,8 +148,7 @@ def _rounded(value: float) -> float:
 
 
 def _source(data: Pulses, up: Found, down: Found, pulse_s: float) -> str:
-    ends = [f"{name} is {'seen' if side.ended else 'extrapolated'}"
-            for name, side in (("g_high", up), ("g_low", down))]
+    ends = [f"{name} is {'seen' if side.ended else 'extrapolated'}" for name, side in (("g_high", up), ("g_low", down))]
     width = "" if data.width_is_known else f"; widths are not in the data, {pulse_s:g} s is assumed"
     return (
         f"{data.path.name}: maximum likelihood of {len(data.volts)} pulses of {data.cells} cells; {', '.join(ends)}; "
@@ -179,7 +177,7 @@ def _noise(data: Pulses) -> float:
     return max(noise_uS, _LEAST_NOISE_US)
 
 
-def _never_moved(data: Pulses, noise: float) -> NDArray[np.bool_]:
+def _never_moved(data: Pulses, noise: float) -> Flags:
     """Cells that stay where they were, though they saw pulses of both signs that move nearly all others."""
     moved = np.abs(data.after_uS - data.before_uS) > SEEN * math.sqrt(2.0) * noise
     stays = np.ones(data.cells, dtype=bool)
@@ -203,13 +201,8 @@ def add_pulses(device: Device, data: Pulses, progress: Callable[[int, int], None
     """The device with the response to the pulses of the data, and the cells that pulses do not move.
 
     Stuck cells that the device has already, from readings over time, stay. Where a response cannot be fitted, but runs
-    of identical pulses can, the device has these alone, and a warning says why.
-
-    Raises
-    ------
-    InputError
-        As in :func:`fit_pulses`, if there are no runs of identical pulses
-        either.
+    of identical pulses can, the device has these alone, and a warning says why. Raises InputError as in
+    :func:`fit_pulses`, if there are no runs of identical pulses either.
     """
     update, doubts = fit_updates(data), list[str]()
     if update.model:

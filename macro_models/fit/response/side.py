@@ -4,14 +4,13 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import log_ndtr, logsumexp
 
 from mho.macro_models.errors import InputError
 from mho.macro_models.fit.response.identified import standard_errors
 from mho.macro_models.fit.tables.pulses import Pulses
-from mho.macro_models.types import Reals
+from mho.macro_models.types import Flags, Integers, Reals
 
 _NODES = np.linspace(-3.0, 3.0, 17)
 _LOG_WEIGHTS = -0.5 * _NODES**2 - math.log(float(np.exp(-0.5 * _NODES**2).sum()))
@@ -38,10 +37,10 @@ class Terms:
     log_a: Reals
     error: Reals
     smallest: Reals
-    unseen: NDArray[np.bool_]
-    visible: NDArray[np.bool_]
-    large: NDArray[np.bool_]
-    starts: NDArray[np.int64]
+    unseen: Flags
+    visible: Flags
+    large: Flags
+    starts: Integers
     jacobian: float
 
     @property
@@ -173,7 +172,7 @@ class Side:
         self.top = float(np.max(sign * data.after_uS))
 
     @staticmethod
-    def _thinned(data: Pulses) -> NDArray[np.bool_]:
+    def _thinned(data: Pulses) -> Flags:
         """Some of the cells, so that there are not more pulses than the fit needs."""
         every = max(1, math.ceil(len(data.volts) / _MOST_PULSES))
         return data.cell % every == 0

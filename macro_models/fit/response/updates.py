@@ -5,12 +5,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
 from mho.macro_models.devices.sections.update import UPDATES, Update
 from mho.macro_models.fit.tables.pulses import Pulses
-from mho.macro_models.types import Reals
+from mho.macro_models.types import Flags, Integers, Reals
 
 _IDENTICAL = 0.9  # part of the pulses of a sign that have one amplitude
 _LEAST_RUN, _LEAST_RUNS = 6, 8
@@ -29,11 +28,11 @@ class _Runs:
 
     sign: int
     g: Reals
-    cell: NDArray[np.int64]
+    cell: Integers
     volts: float
     width_s: float
 
-    def where(self, chosen: NDArray[np.bool_]) -> "_Runs":
+    def where(self, chosen: Flags) -> "_Runs":
         return replace(self, g=self.g[chosen], cell=self.cell[chosen])
 
 

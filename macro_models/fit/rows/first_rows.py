@@ -5,12 +5,12 @@ from dataclasses import replace
 from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import erf, erfc
 
 from mho.macro_models.devices.quantiles import NODES, mixture_quantile
 from mho.macro_models.fit.law.statistics import smoothed
 from mho.macro_models.fit.rows.row import LEAST_SCALE_US, EmpiricalRow, ParametricRow, Row, quantiles
+from mho.macro_models.types import Flags, Integers, Reals
 
 _MEDIAN_Z = 0.6744897501960817
 _NORMAL = 1.0 / _MEDIAN_Z
@@ -20,7 +20,7 @@ _MODEL_ERROR = 0.03  # to how much a quantile of the law is trusted, relative, h
 
 
 @cache
-def _grid() -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+def _grid() -> tuple[Reals, Reals, Reals, Reals]:
     """Tails, ratios, medians in units of the core's scale, and logarithms of quantiles over median, of many laws."""
     tails, ratios = np.meshgrid(np.linspace(0.0, 0.9, 61) ** 2, np.geomspace(1.0, 60.0, 80), indexing="ij")
     tails, ratios = tails.ravel(), ratios.ravel()
@@ -29,7 +29,7 @@ def _grid() -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float6
 
 
 @cache
-def _light_laws() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _light_laws() -> tuple[Reals, Reals]:
     """Tails for ratio 0, and the root mean square that each gives, in units of the median."""
     z = np.linspace(0.0, 4.5, 1001)
     weight = np.exp(-0.5 * z * z)
@@ -38,7 +38,7 @@ def _light_laws() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return tails, np.sqrt((quantile**2 * weight).sum(axis=1) / weight.sum()) / _MEDIAN_Z
 
 
-def solve_tail(away: NDArray[np.float64], threshold: float) -> tuple[float, float]:
+def solve_tail(away: Reals, threshold: float) -> tuple[float, float]:
     """Tail and ratio (as in :func:`mho.macro_models.devices.quantiles.mixture_quantile`) of one side of a law.
 
     The law agrees best with the quantiles of the sample, its root mean square and the fraction of it beyond a
@@ -86,10 +86,7 @@ def empty_row(model: str, levels: int) -> Row:
     return ParametricRow(zero, zero, zero, zero, zero, zero + 1.0, zero + 1.0)
 
 
-def make_row(
-    model: str, change: NDArray[np.float64], level: NDArray[np.int64], levels_uS: NDArray[np.float64],
-    zero: NDArray[np.bool_],
-) -> Row:
+def make_row(model: str, change: Reals, level: Integers, levels_uS: Reals, zero: Flags) -> Row:
     """A row from the changes of cells in uS, each of one of the levels; ``zero`` are those that now read 0 uS."""
     levels = len(levels_uS)
     if model == "empirical":
@@ -100,9 +97,7 @@ def make_row(
     return _unhidden(row, hidden, count, levels_uS) if hidden.any() else row
 
 
-def _unhidden(
-    row: ParametricRow, hidden: NDArray[np.bool_], count: NDArray[np.int64], levels_uS: NDArray[np.float64]
-) -> ParametricRow:
+def _unhidden(row: ParametricRow, hidden: Flags, count: Integers, levels_uS: Reals) -> ParametricRow:
     """The row with sides that the clamp at 0 hides at some levels: in proportion to the upper ones, as at the others.
 
     Scales are smoothed over the levels, as nothing but the mean corrects what the upper side has by chance.
@@ -123,14 +118,14 @@ def _unhidden(
     )
 
 
-def _filled(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+def _filled(rows: Reals) -> Reals:
     """NaN rows, of levels that were not read at this time, taken from the levels around them."""
     present = np.flatnonzero(np.isfinite(rows[:, 0]))
     at = np.arange(len(rows))
     return np.stack([np.interp(at, present, column[present]) for column in rows.T], axis=1)
 
 
-def _parametric(change: NDArray[np.float64], level: NDArray[np.int64], levels: int) -> ParametricRow:
+def _parametric(change: Reals, level: Integers, levels: int) -> ParametricRow:
     count = np.bincount(level, minlength=levels)
     centre = np.full((levels, 3), math.nan)
     threshold = np.full(levels, math.nan)
@@ -145,7 +140,7 @@ def _parametric(change: NDArray[np.float64], level: NDArray[np.int64], levels: i
         threshold[k] = max(3.0 * half / _MEDIAN_Z, LEAST_SCALE_US)
     centre = _filled(centre)
     threshold = _filled(threshold[:, None])[:, 0]
-    values: dict[str, NDArray[np.float64]] = {"shift": centre[:, 0], "low": centre[:, 1], "high": centre[:, 2]}
+    values: dict[str, Reals] = {"shift": centre[:, 0], "low": centre[:, 1], "high": centre[:, 2]}
     for side in ("low", "high"):
         values.update(_shapes(side, change, level, count, values, threshold))
     return ParametricRow(**values)
@@ -153,12 +148,12 @@ def _parametric(change: NDArray[np.float64], level: NDArray[np.int64], levels: i
 
 def _shapes(
     side: str,
-    change: NDArray[np.float64],
-    level: NDArray[np.int64],
-    count: NDArray[np.int64],
-    values: dict[str, NDArray[np.float64]],
-    threshold: NDArray[np.float64],
-) -> dict[str, NDArray[np.float64]]:
+    change: Reals,
+    level: Integers,
+    count: Integers,
+    values: dict[str, Reals],
+    threshold: Reals,
+) -> dict[str, Reals]:
     """Tail of one side at each level, and the scale of its core."""
     away = (change - values["shift"][level]) * (-1.0 if side == "low" else 1.0)
     on_side = away > 0.0
@@ -176,7 +171,7 @@ def _shapes(
     return {side: scale, f"{side}_tail": tails, f"{side}_ratio": ratios}
 
 
-def _window(count: NDArray[np.int64], k: int) -> tuple[int, int]:
+def _window(count: Integers, k: int) -> tuple[int, int]:
     """Levels around ``k`` that have enough readings for the shape of a tail."""
     low = high = k
     while count[low : high + 1].sum() < _SHAPE_READINGS and (low > 0 or high < len(count) - 1):

@@ -4,7 +4,6 @@ import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.macro_models.devices.sections.law import Law
 from mho.macro_models.fit.law.components import Component, share_of_groups
@@ -24,6 +23,7 @@ from mho.macro_models.fit.law.statistics import (
 from mho.macro_models.fit.rows.first_rows import empty_row, make_row
 from mho.macro_models.fit.rows.row import EmpiricalRow, Row, quantiles
 from mho.macro_models.fit.tables.measurements import Measurements
+from mho.macro_models.types import Flags, Integers, Reals
 
 _CORRECTIONS, _SETTLING, _MATCHES = 5, 5, 3
 _SEARCHES, _TURNS = 8, 2
@@ -32,7 +32,7 @@ _ERRORS_NAMED, _ERRORS_NAMELESS = 2.5, 1.0  # and by so many standard errors
 _EXACT = 1e-5  # of the largest target: errors of programming that are the rounding of the table
 _CLAMPED = 0.002  # part of the cells that read 0 uS from which statistics are smoothed as they were without the clamp
 _GOOD = 2.5  # distance below which a shape is not improved
-Draw = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+Draw = Callable[[Reals], Reals]
 DRAWS = 60_000
 """Cells that are drawn to compare a law with the data."""
 
@@ -53,13 +53,11 @@ class LawRows:
         self.lost_uS = 0.0
         self.named = bool(np.bincount(data.cell).max() > 1)  # some cell was read twice
         self.errors = _ERRORS_NAMED if self.named else _ERRORS_NAMELESS
-        self.lost_values: list[NDArray[np.float64]] = []
+        self.lost_values: list[Reals] = []
         self.scores = np.full((0, 0), math.nan)
         self.correlation = np.full((0, 0), math.nan)
 
-    def fit(
-        self, progress: Callable[[int, int], None] | None
-    ) -> tuple[list[Row], NDArray[np.float64], NDArray[np.float64]]:
+    def fit(self, progress: Callable[[int, int], None] | None) -> tuple[list[Row], Reals, Reals]:
         """Rows, shares kept and times."""
         used = np.unique(self.data.time_index)
         later = used[used > 0]
@@ -83,7 +81,7 @@ class LawRows:
 
     def shares(self, name: str) -> list[Component]:
         """Share of the variance of each row between groups of cells: ``"die"``, or ``"body"`` programmed repeatedly."""
-        group: NDArray[np.int64] | None = getattr(self.data, name)
+        group: Integers | None = getattr(self.data, name)
         if group is None:
             return []
         of_cell = np.zeros(self.data.cells, dtype=np.int64)
@@ -92,9 +90,7 @@ class LawRows:
             return []  # each programmed once
         return [share_of_groups(scores_of(column), of_cell) for column in self.scores.T]
 
-    def _scores(
-        self, readings: Sequence[NDArray[np.bool_]], rows: list[Row], shares: list[float]
-    ) -> NDArray[np.float64]:
+    def _scores(self, readings: Sequence[Flags], rows: list[Row], shares: list[float]) -> Reals:
         """Where each cell is in each row, as normal scores, of shape (cells, rows); NaN where it was not read."""
         data = self.data
         scores = np.full((data.cells, len(rows)), math.nan)
@@ -109,7 +105,7 @@ class LawRows:
             scores[cell[read], k] = change_scores(quantiles_there, change[read])
         return scores
 
-    def _without_lost(self, index: int) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    def _without_lost(self, index: int) -> tuple[Flags, Reals]:
         """Readings of a time that are not of lost cells, and the fraction of lost cells at each level."""
         at = self.data.time_index == index
         gone = self.gone[at]
@@ -120,7 +116,7 @@ class LawRows:
         at[np.flatnonzero(at)[gone]] = False
         return at, fraction
 
-    def _programming(self, at: NDArray[np.bool_]) -> Row:
+    def _programming(self, at: Flags) -> Row:
         error = (self.data.g_uS - self.data.target_uS)[at]
         exact = _EXACT * float(self.data.target_uS.max())
         if not self.data.has_target or not error.size or float(np.abs(error).max()) <= exact:
@@ -129,7 +125,7 @@ class LawRows:
         nodes = row.table().shape[-1]
         return self._correct(row, at, lambda target: self.shape.drawing(target, even_codes(len(target), 0), nodes))[0]
 
-    def _change(self, at: NDArray[np.bool_], share: float) -> tuple[Row, float]:
+    def _change(self, at: Flags, share: float) -> tuple[Row, float]:
         """What the time of the readings ``at`` adds to what programming left, and the share of that which is kept.
 
         Drawn cells have errors of programming and changes that know nothing of each other. Where no such change agrees
@@ -142,14 +138,14 @@ class LawRows:
                 return whole, 0.0
         return row, share
 
-    def _added(self, at: NDArray[np.bool_], share: float) -> tuple[Row, bool]:
+    def _added(self, at: Flags, share: float) -> tuple[Row, bool]:
         """The row that added to a share of the error of programming agrees best, and whether it does not agree."""
         data = self.data
         error = np.nan_to_num(data.first_uS[at] - data.target_uS[at])
         change = data.g_uS[at] - data.target_uS[at] - share * error
         row = make_row(self.model, change, self.level[at], self.levels, data.g_uS[at] <= 0.0)
 
-        def drawing(target: NDArray[np.float64]) -> Draw:
+        def drawing(target: Reals) -> Draw:
             codes = even_codes(len(target), 0)
             left = self.shape.draw(self.left, target, codes) * share if data.has_target else 0.0
             added = self.shape.drawing(target, even_codes(len(target), 1), row.table().shape[-1])
@@ -157,7 +153,7 @@ class LawRows:
 
         return self._correct(row, at, drawing)
 
-    def _share_kept(self, at: NDArray[np.bool_]) -> float:
+    def _share_kept(self, at: Flags) -> float:
         """Share of the programming error that is still in the readings ``at``: 1 unless the data say otherwise."""
         data = self.data
         error, total = (data.first_uS - data.target_uS)[at], (data.g_uS - data.target_uS)[at]
@@ -172,9 +168,7 @@ class LawRows:
         deviation = math.sqrt(float(((error * (total - slope * error)) ** 2).sum())) / power
         return 1.0 if abs(slope - 1.0) < 3.0 * deviation else float(f"{min(max(slope, 0.0), 1.0):.4g}")
 
-    def _correct(
-        self, row: Row, at: NDArray[np.bool_], drawing: Callable[[NDArray[np.float64]], Draw]
-    ) -> tuple[Row, bool]:
+    def _correct(self, row: Row, at: Flags, drawing: Callable[[Reals], Draw]) -> tuple[Row, bool]:
         """Draw cells with the targets of the readings, compare, correct, again; and whether they do not agree yet.
 
         ``drawing`` gives for targets what draws their cells from the table of a row.
@@ -189,10 +183,10 @@ class LawRows:
         many, many_level = np.repeat(target, copies), np.repeat(level, copies)
         draw = drawing(many)
 
-        def free(row: Row) -> NDArray[np.float64]:
+        def free(row: Row) -> Reals:
             return draw(row.table())
 
-        def cells(row: Row) -> NDArray[np.float64]:
+        def cells(row: Row) -> Reals:
             return np.maximum(many + free(row), 0.0) - many
 
         def step(row: Row, shape: bool) -> tuple[Row, float]:
@@ -230,7 +224,7 @@ class LawRows:
         return best, _misses(all_measured, summarise(cells(best)), len(target), self.errors)
 
 
-def _parts(values: NDArray[np.float64], level: NDArray[np.int64], levels: int) -> list[NDArray[np.float64]]:
+def _parts(values: Reals, level: Integers, levels: int) -> list[Reals]:
     """Values of each level; those of a level lie together."""
     return np.split(values, np.searchsorted(level, np.arange(1, levels)))
 
@@ -272,6 +266,6 @@ def _misses(measured: Summary, drawn: Summary, n: int, errors: float) -> bool:
     return abs(drawn.std - measured.std) > _MISSED * measured.std or far > max(_MISSED * measured.beyond, resolved)
 
 
-def _centred(values: NDArray[np.float64], level: NDArray[np.int64], levels: int) -> NDArray[np.float64]:
+def _centred(values: Reals, level: Integers, levels: int) -> Reals:
     count = np.maximum(np.bincount(level, minlength=levels), 1)
     return values - (np.bincount(level, weights=values, minlength=levels) / count)[level]

@@ -9,10 +9,10 @@ from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from mho.macro_models.devices.quantiles import NODES, node_z, two_sided
+from mho.macro_models.types import Reals
 
 NODE_Z = node_z(NODES[1])
 
@@ -21,10 +21,10 @@ NODE_Z = node_z(NODES[1])
 class _Nodes:
     """Least-squares fit of a function that is linear between the nodes to a quantile function."""
 
-    z: NDArray[np.float64] = field(default_factory=lambda: np.linspace(-4.5, 4.5, 36 * 64 + 1))
+    z: Reals = field(default_factory=lambda: np.linspace(-4.5, 4.5, 36 * 64 + 1))
 
     @cached_property
-    def _normal(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    def _normal(self) -> tuple[Reals, Reals, Reals, Reals]:
         """Places among ordered cells; weighted hats, (nodes, points); scaled products of two of them; their scales."""
         density = np.exp(-0.5 * self.z * self.z)
         plain = np.maximum(0.0, 1.0 - np.abs(self.z[:, None] - NODE_Z) / (NODE_Z[1] - NODE_Z[0]))
@@ -34,7 +34,7 @@ class _Nodes:
         size = np.sqrt(np.diag(product))
         return ndtr(self.z), hats, product / np.outer(size, size), size
 
-    def fit(self, ordered: NDArray[np.float64]) -> NDArray[np.float64]:
+    def fit(self, ordered: Reals) -> Reals:
         share, hats, product, size = self._normal
         at = np.minimum((share * len(ordered)).astype(np.int64), len(ordered) - 1)
         return np.linalg.solve(product, hats @ ordered[at] / size) / size
@@ -43,7 +43,7 @@ class _Nodes:
 _FIT = _Nodes()
 
 
-def quantiles(change: NDArray[np.float64]) -> NDArray[np.float64]:
+def quantiles(change: Reals) -> Reals:
     """Quantiles of a sample at the nodes: nearest to it in the mean square, so that mean and deviation are its own."""
     if not change.size:
         return np.full(NODES[1], math.nan)
@@ -66,22 +66,22 @@ class ParametricRow:
     Corrections take summaries of each level, of shape (levels, 4), as measured and as drawn from the row.
     """
 
-    shift: NDArray[np.float64]
-    low: NDArray[np.float64]
-    high: NDArray[np.float64]
-    low_tail: NDArray[np.float64]
-    high_tail: NDArray[np.float64]
-    low_ratio: NDArray[np.float64]
-    high_ratio: NDArray[np.float64]
+    shift: Reals
+    low: Reals
+    high: Reals
+    low_tail: Reals
+    high_tail: Reals
+    low_ratio: Reals
+    high_ratio: Reals
 
-    def table(self) -> NDArray[np.float64]:
+    def table(self) -> Reals:
         """Quantiles at the nodes, in uS, of shape (levels, nodes)."""
         parts = (self.shift, self.low, self.high, self.low_tail, self.high_tail, self.low_ratio, self.high_ratio)
         return two_sided(*(part[:, None] for part in parts))
 
     def variants(self) -> "list[Row]":
         """Rows of other shapes to try."""
-        def tail(fraction: NDArray[np.float64], ratio: NDArray[np.float64], factor: float) -> NDArray[np.float64]:
+        def tail(fraction: Reals, ratio: Reals, factor: float) -> Reals:
             return np.where(ratio > 1.0, np.minimum(fraction * factor, _TAIL_MOST), fraction)
 
         return [
@@ -122,7 +122,7 @@ class ParametricRow:
                 )
         return rows
 
-    def corrected(self, measured: NDArray[np.float64], drawn: NDArray[np.float64]) -> "ParametricRow":
+    def corrected(self, measured: Reals, drawn: Reals) -> "ParametricRow":
         """The row after a correction of its shape, too."""
         moved = self.settled(measured, drawn)
         spread, core = _ratio(measured[:, 1], drawn[:, 1]), _ratio(measured[:, 2], drawn[:, 2])
@@ -133,7 +133,7 @@ class ParametricRow:
         scale = np.where(by_core, core / spread, 1.0) ** _RATE
         wider = np.where(by_core, spread / core, 1.0) ** _RATE
 
-        def further(ratio: NDArray[np.float64]) -> NDArray[np.float64]:
+        def further(ratio: Reals) -> Reals:
             return np.where(ratio > 1.0, np.clip(ratio * wider, 1.0, _RATIO_MOST), ratio)
 
         return replace(
@@ -144,7 +144,7 @@ class ParametricRow:
             high_ratio=further(self.high_ratio),
         )
 
-    def settled(self, measured: NDArray[np.float64], drawn: NDArray[np.float64]) -> "ParametricRow":
+    def settled(self, measured: Reals, drawn: Reals) -> "ParametricRow":
         """The row after a correction of mean and standard deviation alone."""
         scale = _ratio(measured[:, 1], drawn[:, 1]) ** _RATE
         shift = self.shift + _RATE * (measured[:, 0] - drawn[:, 0])
@@ -155,9 +155,9 @@ class ParametricRow:
 class EmpiricalRow:
     """Quantiles as measured, of shape (levels, nodes)."""
 
-    quantiles: NDArray[np.float64]
+    quantiles: Reals
 
-    def table(self) -> NDArray[np.float64]:
+    def table(self) -> Reals:
         return self.quantiles
 
     def variants(self) -> "list[Row]":
@@ -173,7 +173,7 @@ class EmpiricalRow:
             for beside in (lower, higher)
         ]
 
-    def matched(self, measured: NDArray[np.float64], drawn: NDArray[np.float64]) -> "EmpiricalRow":
+    def matched(self, measured: Reals, drawn: Reals) -> "EmpiricalRow":
         """The row after a correction by quantiles at the nodes, of shape (levels, nodes), as measured and as drawn."""
         usable = np.isfinite(measured[:, :1]) & (np.abs(NODE_Z) <= _MATCHED_Z)
         moved = self.quantiles + np.where(usable, _RATE * (measured - drawn), 0.0)
@@ -181,10 +181,10 @@ class EmpiricalRow:
         below = np.minimum.accumulate(moved[:, middle::-1], axis=1)[:, ::-1]
         return EmpiricalRow(np.concatenate([below, np.maximum.accumulate(moved[:, middle:], axis=1)[:, 1:]], axis=1))
 
-    def corrected(self, measured: NDArray[np.float64], drawn: NDArray[np.float64]) -> "EmpiricalRow":
+    def corrected(self, measured: Reals, drawn: Reals) -> "EmpiricalRow":
         return self.settled(measured, drawn)
 
-    def settled(self, measured: NDArray[np.float64], drawn: NDArray[np.float64]) -> "EmpiricalRow":
+    def settled(self, measured: Reals, drawn: Reals) -> "EmpiricalRow":
         middle = self.quantiles[:, len(NODE_Z) // 2, None]
         stretch = _ratio(measured[:, 1], drawn[:, 1])[:, None] ** _RATE
         shift = _RATE * (measured[:, 0] - drawn[:, 0])[:, None]
@@ -195,7 +195,7 @@ Row: TypeAlias = ParametricRow | EmpiricalRow
 """A row of a law that can be corrected."""
 
 
-def _ratio(measured: NDArray[np.float64], drawn: NDArray[np.float64]) -> NDArray[np.float64]:
+def _ratio(measured: Reals, drawn: Reals) -> Reals:
     """Quotient, kept within a factor of two; 1 where there is nothing to compare."""
     usable = (measured > LEAST_SCALE_US) & (drawn > LEAST_SCALE_US)
     quotient = np.where(usable, measured, 1.0) / np.where(usable, drawn, 1.0)

@@ -1,9 +1,9 @@
-"""Readings that are not what cells had: missing as they are small, at the end of an instrument's range, in steps."""
+"""Readings that are not what cells had (too small, at an end of the range, in steps), and cells that are stuck."""
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mho.macro_models.types import Integers, Reals
+from mho.macro_models.devices.sections.programming import Stuck
+from mho.macro_models.types import Flags, Integers, Reals
 
 _FEWEST, _PART = 8, 0.01  # readings, and their part of all, from which on they are named
 _SURE = 4.0  # standard errors (of the sum of ranks of Mann and Whitney; of a difference of two parts)
@@ -26,9 +26,7 @@ def from_zero(g_uS: Reals, target_uS: Reals | None) -> tuple[Reals, list[str]]:
     ]
 
 
-def about_unread(
-    cell: Integers, whole: NDArray[np.bool_], good: NDArray[np.bool_], target_uS: Reals | None, named: bool
-) -> list[str]:
+def about_unread(cell: Integers, whole: Flags, good: Flags, target_uS: Reals | None, named: bool) -> list[str]:
     """Names cells that have rows, those that are ``whole``, but no ``good`` reading in any of them."""
     gone, cells = np.setdiff1d(cell[whole], cell[good]), len(np.unique(cell[whole]))
     if len(gone) < max(_FEW, _FEW_PART * cells):
@@ -127,7 +125,7 @@ def about_piles(g_uS: Reals, target_uS: Reals) -> list[str]:
     return notes
 
 
-def about_worn(stuck: NDArray[np.bool_], cycles: Reals) -> list[str]:
+def about_worn(stuck: Flags, cycles: Reals) -> list[str]:
     """Whether more of the cells that were switched more often are stuck; one entry for each cell."""
     finite = np.isfinite(cycles)
     stuck, decade = stuck[finite], np.log10(1.0 + np.maximum(cycles[finite], 0.0))
@@ -145,3 +143,55 @@ def about_worn(stuck: NDArray[np.bool_], cycles: Reals) -> list[str]:
         f"{few:.2%} of the cells that were switched least are stuck, {many:.2%} of those that were switched most: "
         f"[stuck] holds the mean, {part:.2%}, whatever the number of cycles"
     ]
+
+
+_VALUES = 8
+_NOTHING, _SMALL = 0.01, 0.1  # of the largest target
+_FAR_ABOVE = 4.0  # times the conductance of a cell that is stuck at 0: a target that tells
+_STILL = 0.01  # of the largest target: what a stuck cell may move
+_AWAY = 0.25  # of the largest target: how far above its target a stuck cell is at least
+_SPREAD = 0.25  # part of the stuck cells whose targets are in the half of the targets where chance does not lead
+
+
+def find_stuck(cell: Integers, g_uS: Reals, target_uS: Reals, *, has_target: bool) -> tuple[Flags, Reals]:
+    """Readings of cells that are not stuck, and the conductance of each that is, of shape (stuck cells,).
+
+    Without targets nobody knows what a cell should have been: cells that never conduct are left out, and are not
+    called stuck. With targets, a cell is stuck if it never conducts (1 % of the largest target) though its target is
+    above 10 % of the largest, or if it hardly moves and is far above its target. A heavy tail looks alike where the
+    targets are close by, so stuck cells must be found among other targets too, or they are cells like the others.
+    """
+    cells = int(cell.max(initial=0)) + 1
+    highest, lowest, target = np.zeros(cells), np.full(cells, np.inf), np.zeros(cells)
+    np.maximum.at(highest, cell, g_uS)
+    np.minimum.at(lowest, cell, g_uS)
+    target[cell] = target_uS
+    readings = np.bincount(cell, minlength=cells)
+    if not has_target:
+        return ~(highest == 0.0)[cell], np.zeros(0)
+    top = float(target.max(initial=0.0))
+    low = (readings > 0) & (highest <= _NOTHING * top) & (target > _SMALL * top)
+    middle = float(np.median(target[(readings > 0) & (target > _SMALL * top)]))
+    if (target[low] > middle).mean() < _SPREAD if low.any() else False:
+        low[:] = False
+    if low.any():  # cells with small targets have the same
+        value = float(highest[low].max())
+        low |= (readings > 0) & (highest <= value) & (target > _FAR_ABOVE * value)
+    high = (readings > 1) & (lowest > target + _AWAY * top) & (highest - lowest <= _STILL * top)
+    if high.sum() < 2 or (target[high] < middle).mean() < _SPREAD:
+        high[:] = False
+    stuck = low | high
+    return ~stuck[cell], ((highest + lowest) / 2.0)[stuck]
+
+
+def stuck_section(values_uS: Reals, cells: int, source: str) -> Stuck:
+    """The section of a device for stuck cells of these conductances, among ``cells`` in all."""
+    if not len(values_uS):
+        return Stuck(source="no such cell in the data")
+    parts = min(len(values_uS), _VALUES)
+    values = np.quantile(values_uS, (np.arange(parts) + 0.5) / parts, method="inverted_cdf")
+    values = values[:1] if np.ptp(values) <= 1e-3 * max(float(values[-1]), 1e-3) else values
+    return Stuck(
+        fraction=float(f"{len(values_uS) / cells:.4g}"), values_uS=tuple(float(f"{v:.4g}") for v in values),
+        source=f"{source}: {len(values_uS)} of {cells} cells",
+    )

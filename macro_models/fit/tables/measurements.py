@@ -7,7 +7,6 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.macro_models.errors import InputError
 from mho.macro_models.fit.tables.bursts import Bursts, find_bursts, merge_bursts
@@ -17,11 +16,12 @@ from mho.macro_models.fit.tables.censored import (
     about_piles,
     about_unread,
     about_worn,
+    find_stuck,
     from_zero,
 )
 from mho.macro_models.fit.tables.pulses import Pulses, split_pulses
-from mho.macro_models.fit.tables.stuck import find_stuck
 from mho.macro_models.fit.tables.table import Table, kept_and_read, read_table
+from mho.macro_models.types import Flags, Integers, Reals
 
 LEAST_CELLS = 20
 _MOST_TIMES = 24
@@ -35,35 +35,35 @@ class Measurements:
 
     path: Path
     sha256: str
-    cell: NDArray[np.int64]
+    cell: Integers
     """Which programmed cell, 0..cells - 1: a physical cell at another temperature is another one."""
-    time_index: NDArray[np.int64]
+    time_index: Integers
     """Which of ``times_s``."""
-    g_uS: NDArray[np.float64]
-    target_uS: NDArray[np.float64]
+    g_uS: Reals
+    target_uS: Reals
     """Programmed value: the target, or the first reading of the cell."""
-    first_uS: NDArray[np.float64]
+    first_uS: Reals
     """First reading of the cell where it is of the first time, else NaN."""
-    temp_C: NDArray[np.float64]
+    temp_C: Reals
     """Temperature at which the cell was kept since it was programmed."""
-    read_C: NDArray[np.float64]
+    read_C: Reals
     """Temperature of the reading."""
-    times_s: NDArray[np.float64]
+    times_s: Reals
     """Times since programming, increasing; the first ends programming."""
     has_target: bool
     dropped: dict[str, int]
     """What was left out, and how often."""
-    stuck_uS: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    stuck_uS: Reals = field(default_factory=lambda: np.zeros(0))
     """Conductance of each cell that did not take its target at all; they are not among the readings."""
-    reads: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    reads: Integers = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     """From how many readings each is the mean (see :mod:`mho.macro_models.fit.tables.bursts`)."""
     bursts: Bursts | None = None
     """The readings of which there were several at one time."""
-    die: NDArray[np.int64] | None = None
+    die: Integers | None = None
     """Which die each reading is of, None where the table does not say."""
-    body: NDArray[np.int64] | None = None
+    body: Integers | None = None
     """Which physical cell, whatever the temperature and how often it was programmed."""
-    cycles: NDArray[np.float64] | None = None
+    cycles: Reals | None = None
     """How often the cell had been switched before."""
     notes: tuple[str, ...] = ()
     """What is in doubt about the readings, a sentence each."""
@@ -73,7 +73,7 @@ class Measurements:
         """Programmed cells."""
         return int(self.cell.max()) + 1
 
-    def where(self, chosen: NDArray[np.bool_]) -> "Measurements":
+    def where(self, chosen: Flags) -> "Measurements":
         """Some of the readings; cells and times keep their numbers."""
         per_reading = ("cell", "time_index", "g_uS", "target_uS", "first_uS", "temp_C", "read_C", "reads")
         factors = ("die", "body", "cycles")
@@ -82,15 +82,17 @@ class Measurements:
         return replace(self, **chosen_only)
 
 
-def read_measurements(
+def read_data(
     path: Path,
     *,
     columns: Mapping[str, str] | None = None,
     g_max_uS: float | None = None,
     temp_C: float = 25.0,
     temp_max_C: float | None = None,
-) -> Measurements:
-    """Read a table of measurements.
+) -> tuple[Measurements | None, Pulses | None]:
+    """Readings over time, and pulses with the readings around them (see :func:`split_pulses`), of a table.
+
+    Of a table with pulses either may be missing.
 
     Parameters
     ----------
@@ -107,24 +109,6 @@ def read_measurements(
     ------
     InputError
         If the table is wrong, or fewer than 20 cells are left.
-    """
-    measured, _ = read_data(path, columns=columns, g_max_uS=g_max_uS, temp_C=temp_C, temp_max_C=temp_max_C)
-    if measured is None:
-        raise InputError(f"{path}: has no readings over time, only some after pulses")
-    return measured
-
-
-def read_data(
-    path: Path,
-    *,
-    columns: Mapping[str, str] | None = None,
-    g_max_uS: float | None = None,
-    temp_C: float = 25.0,
-    temp_max_C: float | None = None,
-) -> tuple[Measurements | None, Pulses | None]:
-    """Readings over time, and pulses with the readings around them (see :func:`split_pulses`), of a table.
-
-    Parameters and errors are those of :func:`read_measurements`. Of a table with pulses either may be missing.
     """
     table = read_table(path, columns)
     cell = _cells(table, np.zeros(table.rows)) if "cell" in table.names else np.zeros(table.rows, dtype=np.int64)
@@ -197,12 +181,12 @@ def _measurements(
     )
 
 
-def _numbered(values: NDArray[np.float64]) -> NDArray[np.int64]:
+def _numbered(values: Reals) -> Integers:
     """A number for each distinct value, one for all that are missing."""
     return np.unique(np.where(np.isfinite(values), values, 0.0), return_inverse=True)[1]
 
 
-def _body(table: Table, rows: NDArray[np.int64]) -> NDArray[np.int64] | None:
+def _body(table: Table, rows: Integers) -> Integers | None:
     """Physical cell of each reading, where cells have names."""
     if "cell" not in table.names:
         return None
@@ -210,13 +194,13 @@ def _body(table: Table, rows: NDArray[np.int64]) -> NDArray[np.int64] | None:
     return np.unique(np.stack(names, axis=1), axis=0, return_inverse=True)[1].reshape(-1)
 
 
-def _refuse_few(path: Path, cell: NDArray[np.int64]) -> None:
+def _refuse_few(path: Path, cell: Integers) -> None:
     cells = len(np.unique(cell))
     if cells < LEAST_CELLS:
         raise InputError(f"{path}: a fit needs at least {LEAST_CELLS} cells, {cells} are left of the data")
 
 
-def _conductance(numbers: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
+def _conductance(numbers: Mapping[str, Reals]) -> Reals:
     if "g_uS" in numbers:
         return numbers["g_uS"]
     if "g_S" in numbers:
@@ -225,13 +209,13 @@ def _conductance(numbers: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float
         return np.where(np.isinf(numbers["r_ohm"]), math.nan, 1e6 / numbers["r_ohm"])
 
 
-def _target(numbers: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64] | None:
+def _target(numbers: Mapping[str, Reals]) -> Reals | None:
     if "g_target_uS" in numbers:
         return numbers["g_target_uS"]
     return numbers["g_target_S"] * 1e6 if "g_target_S" in numbers else None
 
 
-def _cells(table: Table, *temps: NDArray[np.float64]) -> NDArray[np.int64]:
+def _cells(table: Table, *temps: Reals) -> Integers:
     """A number for each cell of each die; every reading is a cell of its own where cells have no names."""
     if "cell" not in table.names:
         return np.arange(table.rows)
@@ -244,7 +228,7 @@ def _cells(table: Table, *temps: NDArray[np.float64]) -> NDArray[np.int64]:
     return np.unique(rows, axis=0, return_inverse=True)[1].reshape(-1)
 
 
-def _group_times(time: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def _group_times(time: Reals) -> tuple[Integers, Reals]:
     """Group reading times: exact ones if they are few, else those that lie close together in the logarithm."""
     exact, index, count = np.unique(time, return_inverse=True, return_counts=True)
     if len(exact) <= _MOST_TIMES and count.min() >= 10:
@@ -259,7 +243,7 @@ def _group_times(time: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[
     return _thin(time, np.array(edges))
 
 
-def _thin(time: NDArray[np.float64], edges: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def _thin(time: Reals, edges: Reals) -> tuple[Integers, Reals]:
     """Merge groups until there are no more than the model takes; each is called by the median of its times."""
     while True:
         index = np.clip(np.searchsorted(edges, time, side="right") - 1, 0, None)
@@ -281,14 +265,14 @@ def _rounded(time: float) -> float:
 
 
 def _programmed(
-    cell: NDArray[np.int64],
-    index: NDArray[np.int64],
-    time: NDArray[np.float64],
-    g: NDArray[np.float64],
-    target: NDArray[np.float64] | None,
+    cell: Integers,
+    index: Integers,
+    time: Reals,
+    g: Reals,
+    target: Reals | None,
     table: Table,
-    order: NDArray[np.int64],
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    order: Integers,
+) -> tuple[Reals, Reals]:
     """Programmed value of each reading, and the first reading where it ends programming. Sorted by cell and time."""
     _, start, which = np.unique(cell, return_index=True, return_inverse=True)
     first = np.where(index[start] == 0, g[start], math.nan)[which]

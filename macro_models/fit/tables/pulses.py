@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.macro_models.errors import InputError
 from mho.macro_models.fit.tables.table import Table
-from mho.macro_models.types import Reals
+from mho.macro_models.types import Flags, Integers, Reals
 
 LEAST_PULSES = 200
 _DEFAULT_NS = 1000.0
@@ -22,7 +21,7 @@ class Pulses:
 
     path: Path
     sha256: str
-    cell: NDArray[np.int64]
+    cell: Integers
     """Which cell, 0..cells - 1."""
     volts: Reals
     """Amplitude in V, positive for SET, negative for RESET."""
@@ -38,7 +37,7 @@ class Pulses:
         """Cells that were pulsed."""
         return len(self.first_uS)
 
-    def where(self, chosen: NDArray[np.bool_]) -> "Pulses":
+    def where(self, chosen: Flags) -> "Pulses":
         """Some of the pulses."""
         return Pulses(
             path=self.path, sha256=self.sha256, cell=self.cell[chosen], volts=self.volts[chosen],
@@ -47,18 +46,14 @@ class Pulses:
         )
 
 
-def split_pulses(table: Table, cell: NDArray[np.int64], g_uS: Reals) -> tuple[Pulses | None, NDArray[np.bool_]]:
+def split_pulses(table: Table, cell: Integers, g_uS: Reals) -> tuple[Pulses | None, Flags]:
     """Pulses of a table, and which of its rows are readings over time.
 
     A cell is pulsed if it has readings after at least two pulses: a row for each, with the amplitude ``pulse_V``, rows
     in the order of ``pulse_n``, or of the file without that column. A row without an amplitude, or with pulse number 0,
     is a reading before the first pulse. Of a pulsed cell, readings after the last pulse at several times are readings
-    over time as well. Rows without an amplitude of cells that are not pulsed are readings over time.
-
-    Raises
-    ------
-    InputError
-        If there are amplitudes and cells have no names.
+    over time as well. Rows without an amplitude of cells that are not pulsed are readings over time. Raises InputError
+    if there are amplitudes and cells have no names.
     """
     everything = np.ones(table.rows, dtype=bool)
     if "pulse_V" not in table.numbers:
@@ -86,9 +81,7 @@ def split_pulses(table: Table, cell: NDArray[np.int64], g_uS: Reals) -> tuple[Pu
     return _pulses(table, cell, g_uS, number, time, pulsed[cell] & (is_pulse | early)), over_time
 
 
-def _over_time(
-    cell: NDArray[np.int64], number: Reals, time: Reals, is_pulse: NDArray[np.bool_], last: Reals
-) -> NDArray[np.bool_]:
+def _over_time(cell: Integers, number: Reals, time: Reals, is_pulse: Flags, last: Reals) -> Flags:
     """Readings after the last pulse of a cell, where they are at several times."""
     final = is_pulse & (number == last[cell])
     cells = len(last)
@@ -98,9 +91,7 @@ def _over_time(
     return final & (high > low)[cell]
 
 
-def _pulses(
-    table: Table, cell: NDArray[np.int64], g_uS: Reals, number: Reals, time: Reals, chosen: NDArray[np.bool_]
-) -> Pulses:
+def _pulses(table: Table, cell: Integers, g_uS: Reals, number: Reals, time: Reals, chosen: Flags) -> Pulses:
     rows = np.flatnonzero(chosen)
     volts = np.nan_to_num(table.numbers["pulse_V"])
     volts = np.where(number == 0.0, 0.0, volts)

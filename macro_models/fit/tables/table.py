@@ -7,26 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.macro_models.errors import InputError
 from mho.macro_models.files import FileKind, read_file, unpacked
-from mho.macro_models.fit.lab import (
-    CONVERTED,
-    MISSING,
-    Sheet,
-    check_units,
-    is_number,
-    read_sheet,
-    renamed,
-    tidy,
-    unit_factor,
-    unit_row,
-)
-from mho.macro_models.types import Reals
+from mho.macro_models.fit.lab.sheet import MISSING, Sheet, is_number, read_sheet
+from mho.macro_models.fit.lab.titles import CONVERTED, check_units, renamed, tidy, unit_factor, unit_row
+from mho.macro_models.types import Flags, Integers, Reals
 
 
-def kept_and_read(body: NDArray[np.int64], time_s: Reals, temp_C: Reals, read_C: Reals | None) -> tuple[Reals, Reals]:
+def kept_and_read(body: Integers, time_s: Reals, temp_C: Reals, read_C: Reals | None) -> tuple[Reals, Reals]:
     """Temperature in degrees Celsius at which each reading's cell was kept since it was programmed, and was read at.
 
     With a column for the temperature of the reading, ``temp_C`` is that of the bake. Without one a cell that was heated
@@ -85,9 +74,9 @@ class Table:
 
     path: Path
     sha256: str
-    numbers: dict[str, NDArray[np.float64]]
+    numbers: dict[str, Reals]
     """Numeric columns, NaN where a field is empty, each of shape (rows,)."""
-    names: dict[str, NDArray[np.int64]]
+    names: dict[str, Integers]
     """Columns of names, as an integer for each distinct name, each of shape (rows,)."""
 
     @property
@@ -95,7 +84,7 @@ class Table:
         """Rows of the table."""
         return len(next(iter(self.numbers.values())))
 
-    def where(self, chosen: NDArray[np.bool_]) -> "Table":
+    def where(self, chosen: Flags) -> "Table":
         """Some of the rows."""
         return Table(
             self.path, self.sha256, {name: values[chosen] for name, values in self.numbers.items()},
@@ -106,10 +95,7 @@ class Table:
 def parse_columns(text: str) -> dict[str, str]:
     """``"t_s=time,g_S=G"`` as a mapping from what is understood to what the header says (or a number from 1).
 
-    Raises
-    ------
-    InputError
-        If a part is not of this form, or its name is not known.
+    Raises InputError if a part is not of this form, or its name is not known.
     """
     columns: dict[str, str] = {}
     for part in text.split(","):
@@ -129,10 +115,11 @@ def read_table(path: Path, columns: Mapping[str, str] | None = None) -> Table:
     ----------
     path
         The file. It is unpacked if it begins as a gzip file does. What encodings, delimiters and notations of numbers
-        it may have, :func:`mho.macro_models.fit.lab.read_sheet` says. Below the header there may be a row of units.
+        it may have, :func:`~mho.macro_models.fit.lab.sheet.read_sheet` says. Below the header may be a row of units.
     columns
         See :func:`parse_columns`. Where all are numbers, the file has no header. A conductance, resistance or current
-        called ``*`` says that the table is wide (:mod:`mho.macro_models.fit.lab.wide`); ``v_read_V`` may be a number.
+        called ``*`` says that the table is wide (:func:`~mho.macro_models.fit.lab.titles.tidy`); ``v_read_V`` may be a
+        number.
 
     Raises
     ------
@@ -252,7 +239,7 @@ def _checked(path: Path, places: dict[str, _Place], where: str, volts: bool) -> 
 
 def _measured(
     path: Path, name: str, title: str, fields: list[str], lines: Sequence[int], factor: float, kelvin: bool
-) -> NDArray[np.float64]:
+) -> Reals:
     """The numbers of a column, NaN where a field is empty or cannot have been measured."""
     values = _numbers(path, name, title, fields, lines)
     values = values - 273.15 if kelvin else values if factor == 1.0 else values * factor
@@ -269,7 +256,7 @@ def _measured(
     return np.where(wrong, math.nan, values)
 
 
-def _numbers(path: Path, name: str, title: str, fields: list[str], lines: Sequence[int]) -> NDArray[np.float64]:
+def _numbers(path: Path, name: str, title: str, fields: list[str], lines: Sequence[int]) -> Reals:
     try:
         return np.array([float(field) for field in fields])
     except ValueError:

@@ -1,12 +1,12 @@
 """One matrix-vector operation of a core whose columns share converters, and the steps in which it drives its rows."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mho.macro_models.integer.operation import MAX_BITS, MOST_OUT_BITS, ForwardOperation, MvmOperation
+from mho.macro_models.types import Array, Integers
 
 MOST_BITS = 10
 """Most bits of a converter."""
@@ -18,12 +18,7 @@ class ArrayOperation(ForwardOperation):
 
     An output is the sum of the codes of its conversions, shifted as bits of the input are, in half steps: even numbers,
     or odd ones of converters of one bit. Beyond ``-(2**out_bits - 1) .. 2**out_bits - 1`` it saturates. Products go
-    forward, and their duration does not depend on data.
-
-    Raises
-    ------
-    InputError
-        If a value is out of range.
+    forward, and their duration does not depend on data. Raises InputError if a value is out of range.
     """
 
     kind = "array"
@@ -59,7 +54,7 @@ class Steps:
         return bool(step % 2) if self.row_groups > 1 else step != self.count(op) - 1
 
 
-def driven(steps: Steps, x: NDArray[Any], step: int) -> NDArray[np.int16]:
+def driven(steps: Steps, x: Array, step: int) -> NDArray[np.int16]:
     """What rows drive in a step of inputs ``x``, of shape (..., rows), whole numbers in any type, up to 255."""
     codes = x.astype(np.int16)
     digit = np.abs(codes) >> steps.digit_bits * (step // steps.row_groups) & (1 << steps.digit_bits) - 1
@@ -68,7 +63,7 @@ def driven(steps: Steps, x: NDArray[Any], step: int) -> NDArray[np.int16]:
     return np.where(codes < 0, -digit, digit)
 
 
-def converted(charge: NDArray[np.int64], step: int, bits: int) -> NDArray[np.int64]:
+def converted(charge: Integers, step: int, bits: int) -> Integers:
     """Codes of an ideal converter, in steps: to the nearest, halves up; of one bit -1 below 0, else 0."""
     top = 1 << bits - 1
     return np.clip(charge // step if bits == 1 else (2 * charge + step) // (2 * step), -top, top - 1)

@@ -26,7 +26,7 @@ Nothing is divided: each register is the largest code whose product with one sum
 search from the highest bit down. Sums have 64 bits.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -35,6 +35,7 @@ from numpy.typing import NDArray
 from mho.macro_models.integer.pwm.converter import (
     CURVE_TRIMS,
     GAIN_BITS,
+    GAIN_MOST,
     GAIN_TRIMS,
     LEVEL_BITS,
     OFFSET_RANGE,
@@ -43,7 +44,7 @@ from mho.macro_models.integer.pwm.converter import (
     Trim,
 )
 from mho.macro_models.integer.random import Purpose, bits16
-from mho.macro_models.types import Integers
+from mho.macro_models.types import Indices, Integers, Integral
 
 REFERENCE_READS = 16
 """Conversions of a set."""
@@ -53,7 +54,13 @@ SETS = 21
 RANGE_BITS = 15
 """Fraction bits of the range register."""
 
-ReadReference = Callable[[Trim, int, int, int], tuple[NDArray[np.int64], NDArray[np.int64]]]
+REGISTERS = {
+    "trim_gain": ((2,), GAIN_TRIMS[0], GAIN_TRIMS[-1]), "trim_curve": ((2,), CURVE_TRIMS[0], CURVE_TRIMS[-1]),
+    "gain": ((), 0, GAIN_MOST), "offset": ((), *OFFSET_RANGE),
+}
+"""Registers by name: dimensions before that of the columns, least and largest."""
+
+ReadReference = Callable[[Trim, int, int, int], tuple[Integers, Integers]]
 """``(trim, u of the positive oscillators, u of the negative ones, number of the first conversion)`` to the counts of a
 set, summed, of both, each of shape (columns,)."""
 
@@ -73,6 +80,21 @@ class Calibration:
     def reset(cls, columns: int, gain: int) -> "Calibration":
         """After reset: nothing is corrected, ``gain`` is the nominal digital gain."""
         return cls(trim=Trim.reset(columns), digital=DigitalUnits.reset(columns, gain))
+
+    @property
+    def registers(self) -> dict[str, Indices]:
+        """The trims of both oscillators, digital gains and offsets, by name."""
+        return {
+            "trim_gain": self.trim.gain, "trim_curve": self.trim.curve, "gain": self.digital.gain,
+            "offset": self.digital.offset,
+        }
+
+    @classmethod
+    def of(cls, registers: Mapping[str, Indices], range_code: int = 1 << RANGE_BITS) -> "Calibration":
+        """Inverse of :attr:`registers`."""
+        trim = Trim(gain=registers["trim_gain"], curve=registers["trim_curve"])
+        digital = DigitalUnits(gain=registers["gain"], offset=registers["offset"])
+        return cls(trim=trim, digital=digital, range_code=range_code)
 
     def step_code(self, step_code: int) -> int:
         """The step code at the macro's pins for that of an operation, 1..65535."""
@@ -99,7 +121,7 @@ def calibrate(read: ReadReference, *, columns: int, top: int, windows: int, gain
     low = (top << LEVEL_BITS) // 4
     levels, number = (low, 3 * low), 0
 
-    def search(at: int, codes: range, make: Callable[[NDArray[np.int32]], Trim]) -> NDArray[np.int32]:
+    def search(at: int, codes: range, make: Callable[[Indices], Trim]) -> Indices:
         nonlocal number
         target_counts = REFERENCE_READS * windows * at >> LEVEL_BITS
         code = np.full((2, columns), codes.start, dtype=np.int32)
@@ -126,7 +148,7 @@ def calibrate(read: ReadReference, *, columns: int, top: int, windows: int, gain
     )
 
 
-def _gains(span: NDArray[np.int64], nominal: int, gain: int) -> NDArray[np.int32]:
+def _gains(span: Integers, nominal: int, gain: int) -> Indices:
     """Largest code with ``span (2 code - 1) <= 2 nominal gain``: that nearest to the nominal, from the bits down."""
     gains = np.zeros(len(span), dtype=np.int32)
     for bit in range(GAIN_BITS, -1, -1):
@@ -151,7 +173,7 @@ class Compensation:
     """What the core is given to compensate drift; see :func:`compensate`."""
 
     how: str
-    vectors: NDArray[np.integer]
+    vectors: Integral
     """The stored vectors, (vectors, rows)."""
     stored: Integers
     """What they should give, (vectors, columns)."""

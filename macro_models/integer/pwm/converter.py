@@ -23,13 +23,12 @@ point (arXiv 2402.07549). Codes are in half steps: a gain of 1 makes a step of f
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mho.macro_models.integer.pwm.operation import PwmOperation
-from mho.macro_models.types import Integers
+from mho.macro_models.types import Array, Flags, Indices, Integers, Integral, Reals
 
 GAIN_BITS = 7
 """Fraction bits of a gain."""
@@ -43,9 +42,9 @@ PRODUCT_BITS = 8
 class DigitalUnits:
     """Registers of the digital units of a core, each of shape (columns,)."""
 
-    gain: NDArray[np.int32]
+    gain: Indices
     """0..255, in 1/128."""
-    offset: NDArray[np.int32]
+    offset: Indices
     """-128..127, in half steps."""
 
     @classmethod
@@ -53,13 +52,11 @@ class DigitalUnits:
         """All columns with the code ``gain`` and no offset."""
         return cls(gain=np.full(columns, gain, dtype=np.int32), offset=np.zeros(columns, dtype=np.int32))
 
-    def take(self, columns: NDArray[np.integer]) -> "DigitalUnits":
+    def take(self, columns: Integral) -> "DigitalUnits":
         """Those of some columns."""
         return DigitalUnits(gain=self.gain[columns], offset=self.offset[columns])
 
-    def compute(
-        self, op: PwmOperation, positive: NDArray[Any], negative: NDArray[Any], enabled: NDArray[np.bool_]
-    ) -> NDArray[np.int16]:
+    def compute(self, op: PwmOperation, positive: Array, negative: Array, enabled: Flags) -> NDArray[np.int16]:
         """Codes of columns from their counters, whole numbers of shape (..., columns); 0 where a column is off."""
         code = (positive - negative) * (self.gain * 2.0**-PRODUCT_BITS)
         code += 0.5
@@ -68,7 +65,7 @@ class DigitalUnits:
         np.clip(code, 0 if op.relu else -op.top_code, op.top_code, out=code)
         return (code if enabled.all() else np.where(enabled, code, 0)).astype(np.int16)
 
-Whole = NDArray[np.float64]
+Whole = Reals
 """Whole numbers in double precision, which holds them exactly."""
 
 LEVEL_BITS = 8
@@ -98,9 +95,9 @@ PARTS = (((1, 1), (-1, -1)), ((1, -1), (-1, 1)))
 class Trim:
     """Trim registers of the oscillators, each of shape (2, columns)."""
 
-    gain: NDArray[np.int32]
+    gain: Indices
     """-64..63."""
-    curve: NDArray[np.int32]
+    curve: Indices
     """-8..7."""
 
     @classmethod
@@ -138,7 +135,7 @@ class Oscillators:
             curvature=self.curvature + _CURVE_STEP * trim.curve.astype(np.int64), offset=self.offset, top=self.top,
         )
 
-    def take(self, columns: NDArray[np.integer]) -> "Oscillators":
+    def take(self, columns: Integral) -> "Oscillators":
         """Those of some columns."""
         return Oscillators(
             gain=self.gain[:, columns], reference_gain=self.reference_gain[:, columns],
@@ -182,14 +179,14 @@ TRIM_BITS = 2 * (_GAIN + _CURVE)
 """Bits of a word."""
 
 
-def pack_trim(trim: Trim) -> NDArray[np.int64]:
+def pack_trim(trim: Trim) -> Integers:
     """Trim words of all columns, of :data:`TRIM_BITS` bits."""
     gain, curve = trim.gain.astype(np.int64) & 127, trim.curve.astype(np.int64) & 15
     sides = gain | curve << _GAIN
     return sides[0] | sides[1] << _GAIN + _CURVE
 
 
-def unpack_trim(words: NDArray[np.integer]) -> Trim:
+def unpack_trim(words: Integral) -> Trim:
     """Inverse of :func:`pack_trim`."""
     sides = np.stack([words, words >> _GAIN + _CURVE]).astype(np.int64)
     gain, curve = (sides & 127 ^ 64) - 64, (sides >> _GAIN & 15 ^ 8) - 8

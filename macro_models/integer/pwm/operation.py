@@ -16,12 +16,7 @@ class PwmOperation(ForwardOperation):
     Inputs have at most 7 bits of magnitude and take one conversion. Those of fewer bits are shifted up, so that their
     pulses are as wide as those of 8 bits and a window always lasts as long: :attr:`shift`. A product goes forward, its
     converter counts, and its duration does not depend on data. Output codes are integers in half steps within
-    ``-(2**out_bits - 1) .. 2**out_bits - 1``.
-
-    Raises
-    ------
-    InputError
-        If a value is out of range.
+    ``-(2**out_bits - 1) .. 2**out_bits - 1``. Raises InputError if a value is out of range.
     """
 
     kind = "pwm"

@@ -22,10 +22,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.macro_models.errors import check_whole
-from mho.macro_models.types import Integers
+from mho.macro_models.types import Flags, Integers
 
 AMPLITUDE_TOP = 255
 _THRESHOLD_BITS = 8
@@ -38,10 +37,7 @@ GAIN_BITS = 4
 class WriteParameters:
     """Registers of the engine.
 
-    Raises
-    ------
-    InputError
-        If a value is out of range.
+    Raises InputError if a value is out of range.
     """
 
     margin: int = 5
@@ -69,7 +65,7 @@ class WriteParameters:
 class RowMacro(Protocol):
     """What the engine drives: one macro."""
 
-    def pulse(self, line: int, amplitude: Integers, on: NDArray[np.bool_]) -> None:
+    def pulse(self, line: int, amplitude: Integers, on: Flags) -> None:
         """Pulse the devices of a driven line in the columns ``on``, all of shape (columns,)."""
         ...
 
@@ -86,12 +82,12 @@ class WriteResult:
     """Last read while a device was not done; 0 where it was left out."""
     pulses: Integers
     """Pulses of each."""
-    done: NDArray[np.bool_]
+    done: Flags
     """Whether it is where it should be; not where it was left out."""
 
 
 def write_rows(
-    macro: RowMacro, targets: Integers, parameters: WriteParameters, skip: NDArray[np.bool_] | None = None
+    macro: RowMacro, targets: Integers, parameters: WriteParameters, skip: Flags | None = None
 ) -> WriteResult:
     """Program all lines of a core, one after the other.
 

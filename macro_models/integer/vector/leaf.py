@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, MvmOperation
 from mho.macro_models.integer.vector.operations import LANE_MAX, Lanes, round_shift
+from mho.macro_models.types import Integers, Integral
 
 
 def largest_code(op: MvmOperation) -> int:
@@ -15,7 +15,7 @@ def largest_code(op: MvmOperation) -> int:
     return codes if op.segments == 1 else ((codes << LSB_SEGMENT_BITS) + codes)
 
 
-def scale_leaf(codes: NDArray[np.integer], multiplier: NDArray[np.integer], shift: int) -> Lanes:
+def scale_leaf(codes: Integral, multiplier: Integral, shift: int) -> Lanes:
     """Codes of shape (batch, columns) on the scale of the layer: ``(code * multiplier + half) >> shift``.
 
     ``multiplier`` has shape (columns,), 0..32767; ``shift`` is 0..31.
@@ -23,7 +23,7 @@ def scale_leaf(codes: NDArray[np.integer], multiplier: NDArray[np.integer], shif
     return round_shift(codes.astype(np.int64) * multiplier, shift).astype(np.int16)
 
 
-def sum_leaves(leaves: Sequence[tuple[Lanes, NDArray[np.integer]]], outputs: int) -> Lanes:
+def sum_leaves(leaves: Sequence[tuple[Lanes, Integral]], outputs: int) -> Lanes:
     """Wrapping 16-bit sums of shape (batch, outputs).
 
     Each leaf is (values of shape (batch, columns), the output that each column adds to); several columns may add to
@@ -54,7 +54,7 @@ class LeafSum:
         Of the leaves.
     """
 
-    def __init__(self, multiplier: NDArray[np.integer], outputs: NDArray[np.integer], shift: int) -> None:
+    def __init__(self, multiplier: Integral, outputs: Integral, shift: int) -> None:
         self._multiplier = multiplier.astype(np.int32)
         self._half, self._shift = np.int32((1 << shift) >> 1), np.int32(shift)
         self._outputs, turn = outputs, int(np.bincount(outputs).max(initial=1))
@@ -62,7 +62,7 @@ class LeafSum:
         tiled = np.array_equal(outputs, np.tile(np.arange(first, first + count), turn))
         self._tiles = (slice(first, first + count), turn) if tiled else None
 
-    def add(self, total: Lanes, codes: NDArray[np.integer]) -> None:
+    def add(self, total: Lanes, codes: Integral) -> None:
         """Adds the leaves of ``codes``, (batch, columns), to ``total``, (batch, outputs), with wrap-around."""
         product = codes.astype(np.int32)
         product *= self._multiplier
@@ -82,9 +82,7 @@ class LeafSum:
         total[:, target] += leaves[:, :count]
 
 
-def check_headroom(
-    leaves: Sequence[tuple[int, NDArray[np.integer], NDArray[np.integer]]], shift: int, bias: NDArray[np.integer]
-) -> NDArray[np.int64]:
+def check_headroom(leaves: Sequence[tuple[int, Integral, Integral]], shift: int, bias: Integral) -> Integers:
     """Largest magnitude that each output's lane can reach; raises ValueError if one exceeds 16 bits.
 
     Each leaf is (largest code, multipliers, outputs), of which the last two have shape (columns,).

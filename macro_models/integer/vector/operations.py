@@ -2,16 +2,17 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from mho.macro_models.types import Array, Indices, Integral
 
 PAD = -1
 """Index of an element that is outside of a value: padding."""
 
 
-def take_rows(x: NDArray[Any], patches: NDArray[np.int32], pad: NDArray[Any]) -> NDArray[Any]:
+def take_rows(x: Array, patches: Indices, pad: Array) -> Array:
     """Inputs of a layer's rows at each position, (batch, positions, rows), for values of shape (batch, elements).
 
     ``patches`` has shape (positions, rows); ``pad`` of shape (rows,) is what a row takes outside of the image.
@@ -21,9 +22,7 @@ def take_rows(x: NDArray[Any], patches: NDArray[np.int32], pad: NDArray[Any]) ->
     return with_padding(x, pads).take(index.astype(np.intp), axis=1, mode="clip")
 
 
-def padded(
-    patches: NDArray[np.int32], pad: NDArray[Any], elements: int
-) -> tuple[NDArray[Any], NDArray[np.integer]]:
+def padded(patches: Indices, pad: Array, elements: int) -> tuple[Array, Integral]:
     """What stands for padding, beyond that many elements of a value, and patches that point to it."""
     outside = patches == PAD
     if not outside.any():
@@ -33,24 +32,24 @@ def padded(
     return pads, np.where(outside, elements + which.ravel(), patches)
 
 
-def with_padding(x: NDArray[Any], pads: NDArray[Any]) -> NDArray[Any]:
+def with_padding(x: Array, pads: Array) -> Array:
     """Values of shape (batch, elements), and beyond their elements what stands for padding."""
     if not len(pads):
         return x
     return np.concatenate([x, np.broadcast_to(pads.astype(x.dtype), (len(x), len(pads)))], axis=1)
 
 
-def take_elements(x: NDArray[Any], index: NDArray[np.integer]) -> NDArray[Any]:
+def take_elements(x: Array, index: Integral) -> Array:
     """``x[:, index]`` for values of shape (batch, elements), and indices that are right."""
     return x.take(index.astype(np.intp, copy=False), axis=1, mode="clip")
 
 
-def take_vectors(values: NDArray[Any], index: NDArray[np.integer]) -> NDArray[Any]:
+def take_vectors(values: Array, index: Integral) -> Array:
     """Vectors of ``values[:, index]``, (batch * vectors, inputs), for an index of shape (vectors, inputs)."""
     return take_elements(values, index.reshape(-1)).reshape(len(values) * len(index), -1)
 
 
-def run_of(index: NDArray[np.integer]) -> NDArray[np.integer] | slice:
+def run_of(index: Integral) -> Integral | slice:
     """The same elements as a slice, whose use copies nothing, where each is the one after the last."""
     first = int(index[0]) if len(index) else 0
     if first >= 0 and np.array_equal(index, np.arange(first, first + len(index))):
@@ -68,9 +67,7 @@ SUM_MAX = 2**16 - 1
 """Largest sum of the magnitudes of the multipliers of one element: 32 bits then hold its sum of products."""
 
 
-def finish(
-    total: NDArray[np.signedinteger], shift: int, low: int, high: int, add: NDArray[np.integer] | int = 0
-) -> Lanes:
+def finish(total: NDArray[np.signedinteger], shift: int, low: int, high: int, add: Integral | int = 0) -> Lanes:
     """``clip(floor(total / 2**shift + 1/2) + add, low, high)``: the vector formula from its sum of products on."""
     return np.clip(round_shift(total, shift) + add, low, high).astype(np.int16)
 
@@ -92,7 +89,7 @@ class Requantise:
     low: int
     high: int
 
-    def compute(self, lanes: NDArray[np.integer]) -> Lanes:
+    def compute(self, lanes: Integral) -> Lanes:
         """Codes of the shape of ``lanes``."""
         return finish(lanes.astype(np.int64), self.shift, self.low, self.high)
 
@@ -135,16 +132,16 @@ class Encode:
     """
 
     offset: NDArray[np.int16]
-    multiplier: NDArray[np.int32]
+    multiplier: Indices
     shift: int
     low: int
     high: int
 
-    def compute(self, lanes: NDArray[np.integer]) -> Lanes:
+    def compute(self, lanes: Integral) -> Lanes:
         """Codes of the shape of ``lanes``, (batch, elements)."""
         return self.compute_counted(lanes)[0]
 
-    def compute_counted(self, lanes: NDArray[np.integer]) -> tuple[Lanes, int]:
+    def compute_counted(self, lanes: Integral) -> tuple[Lanes, int]:
         """The same, and how many of them would be beyond the lowest and the largest, of what is anything but 0."""
         product = (lanes.astype(np.int64) - self.offset) * self.multiplier
         low_end, high_end = self.ends
@@ -152,7 +149,7 @@ class Encode:
         return finish(product, self.shift, self.low, self.high), beyond
 
     @cached_property
-    def ends(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    def ends(self) -> tuple[Indices, Indices]:
         """Lanes between which nothing is clipped, each of shape (elements,)."""
         half, factor = (1 << self.shift) >> 1, np.maximum(self.multiplier, 1).astype(np.int64)
         low_end = -((half - (self.low << self.shift)) // factor) + self.offset
@@ -173,12 +170,12 @@ class WeightedSum:
     ``offset``, of shape (elements,), has 17 bits.
     """
 
-    index: NDArray[np.int32]
-    multiplier: NDArray[np.int32]
+    index: Indices
+    multiplier: Indices
     shift: int
-    offset: NDArray[np.int32]
+    offset: Indices
 
-    def compute(self, lanes: NDArray[np.integer]) -> Lanes:
+    def compute(self, lanes: Integral) -> Lanes:
         """Lanes of shape (batch, elements) from lanes of shape (batch, elements of all inputs)."""
         # 32 bits hold the sum of what is legal, and half of what is dropped, too.
         kind = np.int32 if 1 <= self.shift <= 15 and self._largest_sum <= SUM_MAX else np.int64
@@ -201,11 +198,11 @@ class WeightedSum:
 class Product:
     """``clip(lane[left[i]] * lane[right[i]] >> shift)`` to 16 bits; both indices have shape (elements,)."""
 
-    left: NDArray[np.int32]
-    right: NDArray[np.int32]
+    left: Indices
+    right: Indices
     shift: int
 
-    def compute(self, lanes: NDArray[np.integer]) -> Lanes:
+    def compute(self, lanes: Integral) -> Lanes:
         """Lanes of shape (batch, elements) from lanes of shape (batch, elements of all inputs)."""
         product = lanes[:, self.left].astype(np.int64) * lanes[:, self.right]
         return finish(product, self.shift, -LANE_MAX, LANE_MAX)
@@ -218,7 +215,7 @@ class Limit:
     low: NDArray[np.int16]
     high: NDArray[np.int16]
 
-    def compute(self, lanes: NDArray[np.integer]) -> Lanes:
+    def compute(self, lanes: Integral) -> Lanes:
         return np.clip(lanes, self.low, self.high).astype(np.int16)
 
 
@@ -229,11 +226,11 @@ class Table:
     ``multiplier`` (0..32767) has shape (elements,), ``entries`` (1024,).
     """
 
-    multiplier: NDArray[np.int32]
+    multiplier: Indices
     shift: int
     entries: NDArray[np.int16]
 
-    def compute(self, lanes: NDArray[np.integer]) -> Lanes:
+    def compute(self, lanes: Integral) -> Lanes:
         product = lanes.astype(np.int64) * self.multiplier
         return self.entries[finish(product, self.shift, 0, 2 * TABLE_HALF - 1, TABLE_HALF)]
 
@@ -242,7 +239,7 @@ class Table:
 class Select:
     """Lanes by their index, :data:`PAD` for ``fill``; both of shape (elements,)."""
 
-    index: NDArray[np.int32]
+    index: Indices
     fill: NDArray[np.int16]
 
     def compute(self, lanes: Lanes) -> Lanes:
@@ -253,7 +250,7 @@ class Select:
 class Largest:
     """The largest of some lanes of one unit, ``index`` of shape (elements, window)."""
 
-    index: NDArray[np.int32]
+    index: Indices
 
     def compute(self, lanes: Lanes) -> Lanes:
         result = lanes[:, self.index[:, 0]]

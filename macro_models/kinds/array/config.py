@@ -1,28 +1,28 @@
 """What the models of an array take from a chip description."""
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from math import sqrt
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mho.macro_models.array.wires import Wires
 from mho.macro_models.cell_map import CellMap, ColumnPairs, OffsetCells
+from mho.macro_models.constants import BOLTZMANN_EV, ELECTRON_C, KELVIN
 from mho.macro_models.devices.device import Device
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.array.operation import Steps, driven
-from mho.macro_models.integer.operation import MAX_BITS, STEP_FRACTION_BITS, Direction, MvmOperation
-from mho.macro_models.programmed import ConductanceGrid
+from mho.macro_models.integer.operation import MAX_BITS, STEP_FRACTION_BITS, MvmOperation
+from mho.macro_models.macro import MacroConfig
+from mho.macro_models.types import Array
 
 
 @dataclass(frozen=True, kw_only=True)
-class ArrayConfig(ConductanceGrid):
+class ArrayConfig(MacroConfig):
     """What the models take from a chip description; every figure and its source are in the preset ``array-128``.
 
-    Raises
-    ------
-    InputError
-        If a value is out of range.
+    Raises InputError if a value is out of range.
     """
 
     kind: ClassVar[str] = "array"
@@ -52,6 +52,10 @@ class ArrayConfig(ConductanceGrid):
     """Some steps are driven the other way, and their codes subtracted."""
     v_read_V: float = 0.2
     """Voltage of the highest level of a row, in V."""
+    c_sample_fF: float = 0.0
+    """Capacitor that a column is sampled on, in fF; 0: without noise."""
+    v_swing_V: float = 0.5
+    """Its voltage at the most current, in V."""
     wires: Wires = field(default_factory=Wires)
     """Resistances around the cells; that of the virtual ground of a column is ``r_sense_ohm``."""
     bits: int = 8
@@ -75,11 +79,6 @@ class ArrayConfig(ConductanceGrid):
             raise InputError(f"it must be 1 to 2**31 codes of a cell at {self.v_read_V:g} V, not {self.full_code:,}")
 
     @property
-    def lines(self) -> int:
-        """Rows."""
-        return self.rows
-
-    @property
     def cell_map(self) -> CellMap:
         """Signed weights in the cells."""
         if self.weights == "offset":
@@ -90,10 +89,6 @@ class ArrayConfig(ConductanceGrid):
     def middle(self) -> int:
         """Code of the cells of the reference column."""
         return round((self.g_min_uS + self.g_max_uS) / 2.0 / self.lsb_uS)
-
-    def inputs(self, direction: Direction) -> int:
-        """Input codes of a product: one a row."""
-        return self.rows
 
     @property
     def full_conductance_uS(self) -> float:
@@ -110,7 +105,7 @@ class ArrayConfig(ConductanceGrid):
         """Accumulated product of one conversion at the most current."""
         return round(self.full_uS / self.lsb_uS)
 
-    def load(self, g: NDArray[Any], *, axis: int, unit_uS: float = 1.0) -> NDArray[Any]:
+    def load(self, g: Array, *, axis: int, unit_uS: float = 1.0) -> Array:
         """The same for all columns: :attr:`full_uS`."""
         return np.full(np.sum(g, axis=axis).shape, self.full_uS / unit_uS, dtype=np.float64)
 
@@ -119,14 +114,14 @@ class ArrayConfig(ConductanceGrid):
         return max(1, int(np.rint(step_code * 2.0**-STEP_FRACTION_BITS * (self.full_uS / self.lsb_uS))))
 
     def conversions(self, op: MvmOperation, codes: NDArray[np.floating]) -> list[NDArray[np.floating]]:
-        """See :func:`mho.macro_models.macro.conversions_of`: the digits of all rows."""
+        """See :meth:`MacroConfig.conversions`: the digits of all rows."""
         if not self.digital:
             return [codes]
         digits = Steps(digit_bits=self.steps.digit_bits)
         return [driven(digits, codes, step).astype(codes.dtype) for step in range(digits.count(op))]
 
     def most_steps(self, op: MvmOperation) -> int:
-        """See :func:`mho.macro_models.macro.most_steps`: those of one conversion, whatever the bits of their sum."""
+        """See :meth:`MacroConfig.most_steps`: those of one conversion, whatever the bits of their sum."""
         return max(1, (1 << self.bits - 1) - 1)
 
     def limit(self, step_code: int) -> float:
@@ -134,7 +129,15 @@ class ArrayConfig(ConductanceGrid):
         steps = (1 << self.bits - 1) - 0.5 if self.bits > 1 else 1.0
         return min(steps * self.step(step_code), float(self.full_code))
 
+    def thermal_code(self, temp_C: float) -> float:
+        """Standard deviation of the noise kT/C of a conversion, as an accumulated product."""
+        if not self.c_sample_fF:
+            return 0.0
+        variance = BOLTZMANN_EV * ELECTRON_C * max(temp_C + KELVIN, 0.0) / (self.c_sample_fF * 1e-15)
+        return self.full_code * sqrt(variance) / self.v_swing_V
+
     def active_causes(self, device: Device) -> frozenset[str]:
         """Causes of the macro itself, "wire" and "adc", that can change anything with this device."""
-        errors = any((self.sigma_offset, self.sigma_gain, self.sigma_inl, self.noise)) and device.converter.spread
-        return frozenset(["adc"] * bool(errors) + ["wire"] * (not self.wires.ideal or device.conduction.acts))
+        errors = any((self.sigma_offset, self.sigma_gain, self.sigma_inl, self.noise, self.c_sample_fF))
+        errors = errors and device.converter.spread
+        return frozenset(["adc"] * errors + ["wire"] * (not self.wires.ideal or device.conduction.acts))

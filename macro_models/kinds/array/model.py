@@ -1,8 +1,7 @@
 """A programmed array, and the matrix-vector products that it gives."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from math import hypot
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,9 +16,8 @@ from mho.macro_models.integer.array.operation import ArrayOperation, converted, 
 from mho.macro_models.integer.operation import MAX_BITS, STEP_FRACTION_BITS, Masks, MvmOperation
 from mho.macro_models.integer.random import NORMAL_ONE, Purpose, normal_codes
 from mho.macro_models.kinds.array.config import ArrayConfig
-from mho.macro_models.macro import MvmResult
-from mho.macro_models.programmed import ProgrammedCore
-from mho.macro_models.types import Integers, Reals
+from mho.macro_models.macro import MacroModel, MvmResult
+from mho.macro_models.types import Array, Flags, Indices, Integers, Integral, Reals
 
 _BLOCK = 256  # vectors at a time
 _EXACT_SINGLE = 2**24
@@ -38,19 +36,15 @@ class _Key:
     variances: Reals | None
 
 
-class ArrayModel(ProgrammedCore[ArrayConfig]):
+class ArrayModel(MacroModel):
     """One programmed core. Everything random is drawn by counter: equal arguments give equal results, always.
 
     The cells are ``[row, column]``; of pairs of columns the even one counts for more.
-    :class:`~mho.macro_models.programmed.ProgrammedCore` has the parameters.
+    :class:`~mho.macro_models.macro.MacroModel` has the parameters.
     """
 
-    @classmethod
-    def from_state(cls, state: Mapping[str, Any]) -> "ArrayModel":
-        """The model that :meth:`state` described."""
-        model = cls._restored(ArrayConfig.from_dict(state["config"]), state)
-        model._begin()
-        return model
+    CONFIG, OPERATION = ArrayConfig, ArrayOperation
+    config: ArrayConfig
 
     def _begin(self) -> None:
         config, device = self.config, self.device
@@ -63,7 +57,7 @@ class ArrayModel(ProgrammedCore[ArrayConfig]):
                 )
             self._reading = Reading(conduction=device.conduction, v_V=config.v_read_V, temp_C=self.temp_C)
         self._variances, self._unit = self.variances_of_cells() or (None, 1.0)
-        self._errors = None
+        self._errors, self._thermal = None, config.thermal_code(self.temp_C)
         if "adc" in self.causes and "adc" in config.active_causes(device):
             self._errors = [
                 np.repeat(self._drawn(purpose), config.share) * sigma / NORMAL_ONE for purpose, sigma in (
@@ -81,12 +75,12 @@ class ArrayModel(ProgrammedCore[ArrayConfig]):
         """Conversions of a step: one a column of weights, of two arrays one for each, the first array's first."""
         return self.config.columns * (2 if self.config.weights == "arrays" else 1)
 
-    def key(self, wl: NDArray[np.bool_]) -> _Key:
+    def key(self, wl: Flags) -> _Key:
         """What conversions with the word lines ``wl`` on see of the array. Keys are cached."""
         on = np.array(wl, dtype=bool) if self.config.access == "transistor" else np.ones(self.config.rows, dtype=bool)
         return self.kept_key(on.tobytes(), lambda: self._make_key(on))
 
-    def _make_key(self, wl: NDArray[np.bool_]) -> _Key:
+    def _make_key(self, wl: Flags) -> _Key:
         """Cells as wires, clamps and word lines leave them, and their variances."""
         cells, weights = self.cells, self.config.weights
         if weights == "arrays":
@@ -108,7 +102,7 @@ class ArrayModel(ProgrammedCore[ArrayConfig]):
             noise = np.hstack(both) if weights == "arrays" else both[0] + both[1]
         return _Key(products, noise[:, :1] if (noise == noise[:, :1]).all() else noise)
 
-    def _reference(self) -> NDArray[np.int32]:
+    def _reference(self) -> Indices:
         """Codes of the reference column, of shape (rows, 1); its cells draw as those of a core of their own."""
         config = self.config
         if config.reference == "fixed":
@@ -119,15 +113,15 @@ class ArrayModel(ProgrammedCore[ArrayConfig]):
             temp_C=self.temp_C, causes=self.causes,
         ).g_uS)
 
-    def _effective(self, cells: NDArray[Any], wl: NDArray[np.bool_]) -> Reals:
+    def _effective(self, cells: Array, wl: Flags) -> Reals:
         """Codes of the cells of one array, whole numbers."""
         return effective_cells(
             cells, self.config.lsb_uS, self._wires, wl, False, self._reading, mode="current"
         ).astype(np.float64)
 
     def codes(
-        self, key: _Key, x: NDArray[np.integer], op_id: NDArray[np.uint64], step: int, step_code: int
-    ) -> tuple[Integers, NDArray[np.bool_]]:
+        self, key: _Key, x: Integral, op_id: NDArray[np.uint64], step: int, step_code: int
+    ) -> tuple[Integers, Flags]:
         """Codes of the conversions of a step, in steps of the converter, and which are beyond what it takes.
 
         ``x`` is what rows drive, (batch, rows), both results (batch, :attr:`conversions`).
@@ -149,8 +143,9 @@ class ArrayModel(ProgrammedCore[ArrayConfig]):
         top = 1 << config.bits - 1
         level = charge / size
         level = level * (1.0 + gain) + offset + bow * (1.0 - np.minimum(np.abs(level) / top, 1.0) ** 2)
-        if config.noise:
-            level += config.noise / NORMAL_ONE * normal_codes(
+        sigma = hypot(config.noise, self._thermal / size)
+        if sigma:
+            level += sigma / NORMAL_ONE * normal_codes(
                 Purpose.OUTPUT_NOISE, seed=self.seed, core=self.core, items=self.conversions, op_id=op_id, step=step
             )
         whole = np.floor(level if config.bits == 1 else level + 0.5)
@@ -158,8 +153,6 @@ class ArrayModel(ProgrammedCore[ArrayConfig]):
 
     def mvm(self, op: MvmOperation, masks: Masks, x: ArrayLike, op_id: ArrayLike) -> MvmResult:
         """Matrix-vector products of a batch; see :meth:`mho.macro_models.macro.MacroModel.mvm`."""
-        if not self.supports(op):
-            raise InputError("operation must be an ArrayOperation for a core of kind array")
         inputs, config = self.checked_inputs(op, masks, x), self.config
         ids = np.broadcast_to(np.asarray(op_id, dtype=np.uint64), inputs.shape[:1])
         key = self.key(masks.word_lines(op))
@@ -182,7 +175,7 @@ class ArrayModel(ProgrammedCore[ArrayConfig]):
         """Half steps that codes are: odd ones of a converter of one bit."""
         return 2 * codes + (self.config.bits == 1)
 
-    def _conversions(self, op: MvmOperation, inputs: NDArray[Any]) -> list[tuple[int, int, NDArray[np.integer]]]:
+    def _conversions(self, op: MvmOperation, inputs: Array) -> list[tuple[int, int, Integral]]:
         """(what its codes count, number, what rows drive) of all conversions of a product."""
         if not self.config.digital:
             return [(1, 0, inputs.astype(np.int64))]
@@ -191,10 +184,6 @@ class ArrayModel(ProgrammedCore[ArrayConfig]):
             sign = -1 if self.config.chop and steps.chopped(step, op) else 1
             conversions.append((sign * steps.weight(step), step, sign * driven(steps, inputs, step)))
         return conversions
-
-    def supports(self, op: MvmOperation) -> bool:
-        """Whether this macro carries out such operations."""
-        return isinstance(op, ArrayOperation)
 
     def full_scale(self, op: MvmOperation, masks: Masks, x: ArrayLike) -> float:
         """Step code at which the largest product of a conversion is just the end of the converter's range."""

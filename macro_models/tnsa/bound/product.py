@@ -7,7 +7,6 @@ converters are one more row of the matrix: the product then gives the charge its
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,22 +26,23 @@ from mho.macro_models.tnsa.converter.conversion import (
     steps_to,
 )
 from mho.macro_models.tnsa.sensing import SINGLE_EXACT, Key, Product, Spread, Steps
+from mho.macro_models.types import Array, Flags, Integers, Integral
 
 compiled: Callable[[], Callable[..., None] | None] = loops_of("mho.macro_models.tnsa.bound.read_compiled")
 
-Charge = Callable[[Key, Product, NDArray[np.floating], NDArray[np.uint64], int], NDArray[Any]]
+Charge = Callable[[Key, Product, NDArray[np.floating], NDArray[np.uint64], int], Array]
 """Charges of a batch: (key, product, inputs, numbers of the conversions, samples of each)."""
 
 
 class FoldedProduct:
-    """Forward products of one core; see :func:`mho.macro_models.macro.bind`.
+    """Forward products of one core; see :meth:`mho.macro_models.macro.MacroModel.bind`.
 
     Parameters
     ----------
     op, key, enabled, steps
         The operation, what it sees of the array, which lines of the key it converts, and their decrements.
     rows, taken, inputs, columns
-        As of :func:`~mho.macro_models.macro.bind`.
+        As of :meth:`~mho.macro_models.macro.MacroModel.bind`.
     charge, quiet
         What makes charges, and whether it draws nothing and integrates as integers do.
     noise
@@ -50,8 +50,8 @@ class FoldedProduct:
     """
 
     def __init__(
-        self, op: MvmOperation, key: Key, enabled: NDArray[np.bool_], steps: Steps, *, rows: NDArray[np.integer],
-        taken: NDArray[np.integer], inputs: int, columns: NDArray[np.integer], charge: Charge, quiet: bool,
+        self, op: MvmOperation, key: Key, enabled: Flags, steps: Steps, *, rows: Integral,
+        taken: Integral, inputs: int, columns: Integral, charge: Charge, quiet: bool,
         noise: tuple[int, int] | None = None,
     ) -> None:
         assert key.pairs is not None
@@ -66,7 +66,7 @@ class FoldedProduct:
         self._loops = _Loops.of(key, self._product, steps, noise) if counts and noise is not None else None
         self._kind = self._product.matrix.dtype if self._charges is None else self._charges.dtype
 
-    def compute(self, x: NDArray[Any], op_id: NDArray[np.uint64]) -> MvmResult:
+    def compute(self, x: Array, op_id: NDArray[np.uint64]) -> MvmResult:
         """See :meth:`mho.macro_models.macro.BoundProduct.compute`."""
         op = self._op
         codes = np.zeros((), dtype=np.int16)
@@ -79,7 +79,7 @@ class FoldedProduct:
 
     def _convert(
         self, x: NDArray[np.floating], op_id: NDArray[np.uint64], samples: int
-    ) -> tuple[NDArray[np.int16], NDArray[np.int64]]:
+    ) -> tuple[NDArray[np.int16], Integers]:
         op = self._op
         if self._charges is not None:
             codes, steps = count_steps(op, exact_product(x, self._charges), self._steps)
@@ -131,13 +131,13 @@ class _Loops:
         return codes, top
 
 
-def _fold(pairs: Product, rows: NDArray[np.integer], taken: NDArray[np.integer], inputs: int) -> Product:
+def _fold(pairs: Product, rows: Integral, taken: Integral, inputs: int) -> Product:
     """The rows of a product, those of one input added."""
     shared = np.zeros((inputs, len(rows)), dtype=pairs.matrix.dtype)
     shared[taken, np.arange(len(rows))] = 1
     alone = int(np.bincount(taken, minlength=1).max()) <= 1
 
-    def fold(matrix: NDArray[Any] | None) -> NDArray[Any] | None:
+    def fold(matrix: Array | None) -> Array | None:
         if matrix is None:
             return None
         if alone:

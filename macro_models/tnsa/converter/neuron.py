@@ -28,6 +28,7 @@ from mho.macro_models.integer.operation import MAX_BITS
 from mho.macro_models.integer.random import NORMAL_ONE
 from mho.macro_models.tnsa.converter.walk import Walk
 from mho.macro_models.tnsa.sensing import INPUT_TOP, Key, Product, Steps
+from mho.macro_models.types import Flags, Reals
 
 COUNT_TOP = 2 ** (MAX_BITS - 1) - 1
 """Largest count of a conversion."""
@@ -45,10 +46,7 @@ _WIDTH = COUNT_TOP + 2  # thresholds of a line: counts from 0, and one that noth
 class Neuron:
     """Amplifier, capacitors and per-cycle errors of the converters.
 
-    Raises
-    ------
-    InputError
-        If a value is out of range.
+    Raises InputError if a value is out of range.
     """
 
     amplifier_gain: float = 0.0
@@ -70,9 +68,7 @@ class Neuron:
 
     def __post_init__(self) -> None:
         check_numbers(self, ("c_sample_fF", "c_integrate_fF"), positive=True)
-        check_numbers(self, (
-            "amplifier_gain", "c_parasitic_fF", "sigma_amplifier_offset_mV", "comparator_noise_mV",
-        ))
+        check_numbers(self, ("amplifier_gain", "c_parasitic_fF", "sigma_amplifier_offset_mV", "comparator_noise_mV"))
         if 0.0 < self.amplifier_gain <= 1.0:
             raise InputError(f"amplifier_gain must be above 1, or 0 for infinite, not {self.amplifier_gain!r}")
         if not math.isfinite(self.injection_mV):
@@ -140,9 +136,7 @@ class Integrator:
         Temperature of the read, in degrees Celsius.
     """
 
-    def __init__(
-        self, neuron: Neuron, key: Key, offset_V: NDArray[np.float64], v_read_V: float, temp_C: float = 25.0
-    ) -> None:
+    def __init__(self, neuron: Neuron, key: Key, offset_V: Reals, v_read_V: float, temp_C: float = 25.0) -> None:
         self.key = key
         self.beta = neuron.beta
         offset_V = offset_V[key.columns]
@@ -160,20 +154,20 @@ class Integrator:
         self.grid_bits = grid_bits((key.whole or key).lines.peak)
         self.powers = _powers(self.beta, 2 * INPUT_TOP)
         self._weights = self._plane_weights()
-        self._held: dict[int, tuple[NDArray[np.float64], NDArray[np.float64] | None]] = {}
+        self._held: dict[int, tuple[Reals, Reals | None]] = {}
 
     def sample_weight(self, later: int) -> int:
         """What a sample counts that ``later`` others follow: beta**later on the grid of ``2**-grid_bits``."""
         return round(self.powers[later] * 2.0**self.grid_bits)
 
-    def _plane_weights(self) -> NDArray[np.float64]:
+    def _plane_weights(self) -> Reals:
         """Weight of each input from -15 to 15: plane k is sampled 2**k times and followed by 2**k - 1 samples."""
         planes = range(INPUT_TOP.bit_length())
         weight = [sum(self.sample_weight(j) for j in range(2**k - 1, 2 ** (k + 1) - 1)) for k in planes]
         positive = [sum(weight[k] for k in planes if x >> k & 1) for x in range(INPUT_TOP + 1)]
         return np.array([-w for w in positive[:0:-1]] + positive, dtype=np.float64)
 
-    def held(self, samples: int) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+    def held(self, samples: int) -> tuple[Reals, Reals | None]:
         """What a conversion of so many samples holds without input: charges, and the deviation of their noise."""
         entry = self._held.get(samples)
         if entry is None:
@@ -193,7 +187,7 @@ class Integrator:
         output: NDArray[np.int16] | None,
         sampled: NDArray[np.int16] | None,
         op_id: NDArray[np.uint64],
-    ) -> NDArray[np.float64]:
+    ) -> Reals:
         """Charges before the first comparison, without the comparator's offset, of shape (batch, lines).
 
         ``x``, the normal codes ``read`` and ``output`` and the numbers ``op_id`` as in :meth:`Key.charge`; ``sampled``
@@ -234,7 +228,7 @@ class Counter:
         self._first = np.stack([lines, lines + len(lines) * _WIDTH])
         self._guess_terms()
 
-    def _thresholds(self) -> NDArray[np.float64]:
+    def _thresholds(self) -> Reals:
         """Least magnitudes that reach each count, flattened from (polarity, line, count)."""
         powers = np.array(_powers(self.integrator.beta, _WIDTH))
         sums = np.concatenate([[0.0], np.cumsum(powers)[:-1]])
@@ -255,9 +249,7 @@ class Counter:
         base = np.where(base > 0.0, base, np.inf)  # such a line never flips; the table knows
         self._shift, self._scale = offset, (1.0 - beta if self._rate else 1.0) / base
 
-    def compute(
-        self, charge: NDArray[np.float64], cap: int, op_id: NDArray[np.uint64], seed: int, core: int
-    ) -> NDArray[np.float64]:
+    def compute(self, charge: Reals, cap: int, op_id: NDArray[np.uint64], seed: int, core: int) -> Reals:
         """Counts n up to ``cap`` (2**k - 1) and signs as charges ``+-(2 n + 1)`` of a converter of step UNIT_STEP.
 
         ``charge`` has shape (batch, lines), ``op_id`` (batch,). An ideal converter makes of these charges the codes and
@@ -272,7 +264,7 @@ class Counter:
         count += 1
         return np.where(negative, -count, count).astype(np.float64)
 
-    def _look_up(self, charge: NDArray[np.float64], negative: NDArray[np.bool_], cap: int) -> NDArray[np.intp]:
+    def _look_up(self, charge: Reals, negative: Flags, cap: int) -> NDArray[np.intp]:
         """Counts from the table. A logarithm guesses them; whatever it gives, the table decides."""
         assert self._table is not None
         at = np.where(negative, self._first[1], self._first[0])

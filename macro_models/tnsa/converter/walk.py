@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from mho.macro_models.compiled import loops_of
 from mho.macro_models.integer.random import Purpose, normal_blocks
+from mho.macro_models.types import Flags, Reals
 
-Counts = tuple[NDArray[np.bool_], NDArray[np.intp]]
+Counts = tuple[Flags, NDArray[np.intp]]
 
 compiled: Callable[[], Callable[..., Counts] | None] = loops_of("mho.macro_models.tnsa.converter.walk_compiled")
 """:meth:`Walk.count` in the loops that numba compiles: of the walk and the same arguments."""
@@ -30,20 +31,20 @@ class Walk:
 
     beta: float
     """What a cycle leaves of a charge."""
-    offset: NDArray[np.float64]
+    offset: Reals
     """Offset of the comparator."""
-    pos: NDArray[np.float64]
+    pos: Reals
     """Charge that a decrement adds to a line that was positive."""
-    neg: NDArray[np.float64]
+    neg: Reals
     """The same of a line that was negative."""
-    sampling: NDArray[np.float64] | None
+    sampling: Reals | None
     """Deviation of the charge that each cycle samples, for normal codes; None without."""
-    comparator: NDArray[np.float64] | None
+    comparator: Reals | None
     """Deviation of each comparison, likewise."""
     blocks: NDArray[np.uint64]
     """Numbers of the blocks of draws of each eight lines."""
 
-    def count(self, charge: NDArray[np.float64], cap: int, op_id: NDArray[np.uint64], seed: int, core: int) -> Counts:
+    def count(self, charge: Reals, cap: int, op_id: NDArray[np.uint64], seed: int, core: int) -> Counts:
         """Signs (True is negative) and decrements that did not flip them, at most ``cap``, of shape (batch, lines).
 
         ``charge`` has shape (batch, lines), ``op_id`` (batch,).
@@ -53,9 +54,7 @@ class Walk:
             return fast(self, charge, cap, op_id, seed, core)
         return self.count_in_numpy(charge, cap, op_id, seed, core)
 
-    def count_in_numpy(
-        self, charge: NDArray[np.float64], cap: int, op_id: NDArray[np.uint64], seed: int, core: int
-    ) -> Counts:
+    def count_in_numpy(self, charge: Reals, cap: int, op_id: NDArray[np.uint64], seed: int, core: int) -> Counts:
         """:meth:`count` without numba."""
         batch, lines = charge.shape
 
@@ -63,7 +62,7 @@ class Walk:
             drawn = normal_blocks(purpose, seed=seed, core=core, block=self.blocks, op_id=ids[:, None], step=step)
             return drawn.reshape(len(ids), -1)[:, :lines]
 
-        def below(state: NDArray[np.float64], ids: NDArray[np.uint64], step: int) -> NDArray[np.bool_]:
+        def below(state: Reals, ids: NDArray[np.uint64], step: int) -> Flags:
             compared = state + self.offset
             if self.comparator is not None:
                 compared += self.comparator * normals(Purpose.COMPARATOR, ids, step)

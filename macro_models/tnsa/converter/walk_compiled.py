@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from mho.macro_models.compiled import compile_loops
 from mho.macro_models.integer.random import LANES, NORMAL_TABLE, Purpose, philox_key
 from mho.macro_models.tnsa.draws_compiled import HIGH, LOW, draw
+from mho.macro_models.types import Flags, Reals
 
 _V = np.uint32
 _LEAST = 5e-324  # smallest positive number
@@ -150,8 +151,8 @@ _LOOPS: Any = compile_loops(
 
 
 def count(
-    walk: Any, charge: NDArray[np.float64], cap: int, op_id: NDArray[np.uint64], seed: int, core: int
-) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
+    walk: Any, charge: Reals, cap: int, op_id: NDArray[np.uint64], seed: int, core: int
+) -> tuple[Flags, NDArray[np.intp]]:
     batch, lines = charge.shape
     constants = np.zeros((5, LANES * len(walk.blocks)))
     for row, line in zip(constants, (walk.offset, walk.pos, walk.neg, walk.sampling, walk.comparator), strict=True):

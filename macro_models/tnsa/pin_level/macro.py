@@ -22,6 +22,7 @@ from mho.macro_models.integer.shift_register import AMPLITUDE_SHIFT, NOISE_SHIFT
 from mho.macro_models.tnsa.converter.neuron import grid_bits
 from mho.macro_models.tnsa.model import TnsaModel
 from mho.macro_models.tnsa.traps import GRID
+from mho.macro_models.types import Array, Flags, Integers, Integral, Reals
 
 
 class PinLevelTnsa:
@@ -35,26 +36,20 @@ class PinLevelTnsa:
         """Discharge the integrators and forget the last conversion."""
         lines = self._model.config.lines
         self._backward = False
-        self._wl: NDArray[np.bool_] | None = None
-        self._effective: NDArray[np.int64] | None = None
+        self._wl: Flags | None = None
+        self._effective: Integers | None = None
         self._input = np.zeros(lines, dtype=np.int64)
-        self._accumulated: NDArray[Any] = np.zeros(lines, dtype=np.int64)
+        self._accumulated: Array = np.zeros(lines, dtype=np.int64)
         self._taken = np.zeros(lines, dtype=np.int64)
-        self._noise: NDArray[np.int64] | None = None
+        self._noise: Integers | None = None
         self._negative = np.zeros(lines, dtype=bool)
 
-    def sample(
-        self, backward: bool, positive: NDArray[np.bool_], negative: NDArray[np.bool_], wl: NDArray[np.bool_]
-    ) -> None:
+    def sample(self, backward: bool, positive: Flags, negative: Flags, wl: Flags) -> None:
         """Sample the converted lines once and integrate.
 
         ``positive`` and ``negative`` are the registers of the driven lines, ``wl`` the word lines; all of shape
-        (lines,).
-
-        Raises
-        ------
-        ToolError
-            If a line is driven to both sides, or direction or word lines change within a conversion.
+        (lines,). Raises ToolError if a line is driven to both sides, or direction or word lines change within a
+        conversion.
         """
         if (positive & negative).any():
             raise ToolError(f"line {int(np.argmax(positive & negative))} is driven to both sides")
@@ -67,7 +62,7 @@ class PinLevelTnsa:
         self._input += driven
         self._accumulated += driven @ self._effective
 
-    def compare(self, latch: bool, op_id: int) -> NDArray[np.bool_]:
+    def compare(self, latch: bool, op_id: int) -> Flags:
         """Lines whose charge is negative; ``latch`` keeps them as the direction of the decrements that follow."""
         if self._noise is None:
             # Frozen from the first compare of the conversion on.
@@ -78,7 +73,7 @@ class PinLevelTnsa:
         return negative
 
     @property
-    def charge(self) -> NDArray[Any]:
+    def charge(self) -> Array:
         """Charges of all lines, odd integers: from the first compare on with the noise of the conversion."""
         noise = 0 if self._noise is None else self._noise
         return 2 * (self._accumulated + noise) + self._offset() + self._taken
@@ -89,34 +84,34 @@ class PinLevelTnsa:
         step = np.where(self._negative, neg, -pos).astype(np.int64)
         self._taken += step * 2**scale
 
-    def charge_in_steps(self, step_code: int) -> NDArray[np.float64]:
+    def charge_in_steps(self, step_code: int) -> Reals:
         """Charge of each line in decrement steps of its own polarity; 0 before the first sample."""
         if self._wl is None:
             return np.zeros(self._model.config.lines)
         pos, neg = self._steps(step_code)
         return self.charge / np.where(self.charge < 0, neg, pos)
 
-    def _steps(self, step_code: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _steps(self, step_code: int) -> tuple[Reals, Reals]:
         """What a decrement takes from a positive and from a negative charge, each of shape (lines,)."""
         config = self._model.config
         ideal = step_code * 2.0**-STEP_FRACTION_BITS * config.load_of(self._sum_g(), unit_uS=config.lsb_uS)
         pos, neg = (2 * np.maximum(1, np.rint(ideal * (1.0 + gain))) for gain in self._model.converter_gain)
         return pos, neg
 
-    def _seen(self, cells: NDArray[np.integer]) -> NDArray[np.int64]:
+    def _seen(self, cells: Integral) -> Integers:
         """Integers of the cells as [driven, converted]; those behind word lines that are off are not there."""
         assert self._wl is not None, "no sample since precharge"
         gated = np.where(self._wl[:, None], cells, 0).astype(np.int64)
         return gated.T if self._backward else gated
 
-    def _sum_g(self) -> NDArray[np.int64]:
+    def _sum_g(self) -> Integers:
         return self._seen(self._model.cells).sum(axis=0)
 
-    def _offset(self) -> NDArray[np.int64]:
+    def _offset(self) -> Integers:
         relative = self._model.converter_offset_V / self._model.config.v_read_V
         return 2 * np.rint(relative * self._sum_g()).astype(np.int64) + 1
 
-    def _read_noise(self, op_id: int) -> NDArray[np.int64]:
+    def _read_noise(self, op_id: int) -> Integers:
         if self._model.register is not None:
             return self._register_noise(op_id)
         of_cells, unit = self._model.read_variances()
@@ -130,7 +125,7 @@ class PinLevelTnsa:
         variance = ((unit * total) * v - 2.0 * (unit * cross)) * v + unit * square
         return self._draw(Purpose.READ_NOISE, np.sqrt(np.where(sum_g > 0, np.maximum(variance, 0.0), 0.0)), op_id)
 
-    def _register_noise(self, op_id: int) -> NDArray[np.int64]:
+    def _register_noise(self, op_id: int) -> Integers:
         """As a circuit makes it: the root bit by bit, the register step by step."""
         register = self._model.register
         assert register is not None
@@ -145,7 +140,7 @@ class PinLevelTnsa:
             state = xorshift(state)
         return noise
 
-    def _trap_noise(self, op_id: int) -> NDArray[np.int64]:
+    def _trap_noise(self, op_id: int) -> Integers:
         """The state of every cell that has a trap, found by this conversion."""
         traps, model = self._model.traps, self._model
         if traps is None:
@@ -156,14 +151,14 @@ class PinLevelTnsa:
         v = self._accumulated * np.where(sum_g > 0, 1.0 / np.maximum(sum_g, 1), 0.0)
         return np.rint((self._input @ state - state.sum(axis=0) * v) * (1.0 / GRID)).astype(np.int64)
 
-    def _output_noise(self, op_id: int) -> NDArray[np.int64]:
+    def _output_noise(self, op_id: int) -> Integers:
         volts = self._model.output_noise_V
         if volts == 0.0:
             return np.zeros_like(self._input)
         deviation = volts / self._model.config.v_read_V * self._sum_g() / NORMAL_ONE
         return self._draw(Purpose.OUTPUT_NOISE, deviation, op_id)
 
-    def _draw(self, purpose: Purpose, deviation: NDArray[np.float64], op_id: int) -> NDArray[np.int64]:
+    def _draw(self, purpose: Purpose, deviation: Reals, op_id: int) -> Integers:
         model = self._model
         z = normal_codes(purpose, seed=model.seed, core=model.core, items=len(deviation), op_id=op_id)
         return np.rint(deviation * z).astype(np.int64)
@@ -186,20 +181,18 @@ class PinLevelNeuron(PinLevelTnsa):
     def precharge(self) -> None:
         """Discharge the integrators and forget the last conversion."""
         super().precharge()
-        self._products: list[NDArray[np.int64]] = []
-        self._state: NDArray[Any] | None = None
+        self._products: list[Integers] = []
+        self._state: Array | None = None
         self._decrements = 0
         self._op_id = 0
 
-    def sample(
-        self, backward: bool, positive: NDArray[np.bool_], negative: NDArray[np.bool_], wl: NDArray[np.bool_]
-    ) -> None:
+    def sample(self, backward: bool, positive: Flags, negative: Flags, wl: Flags) -> None:
         """Sample the converted lines once and integrate; as :meth:`PinLevelTnsa.sample`."""
         before = self._accumulated.copy()
         super().sample(backward, positive, negative, wl)
         self._products.append(self._accumulated - before)
 
-    def compare(self, latch: bool, op_id: int) -> NDArray[np.bool_]:
+    def compare(self, latch: bool, op_id: int) -> Flags:
         """Lines whose charge is negative; ``latch`` keeps them as the direction of the decrements that follow."""
         self._op_id = op_id
         if self._state is None:
@@ -214,7 +207,7 @@ class PinLevelNeuron(PinLevelTnsa):
         return negative
 
     @property
-    def charge(self) -> NDArray[Any]:
+    def charge(self) -> Array:
         """Charges of all lines and the offset of their comparators; from the first compare on with noise."""
         return (self._integrated(noise=False) if self._state is None else self._state) + self._offset()
 
@@ -233,18 +226,18 @@ class PinLevelNeuron(PinLevelTnsa):
         return self._model.neuron
 
     @property
-    def _volt(self) -> NDArray[Any]:
+    def _volt(self) -> Array:
         return 2.0 / self._model.config.v_read_V * self._sum_g()
 
     @property
-    def _cycle(self) -> NDArray[Any]:
+    def _cycle(self) -> Array:
         return (self._model.amplifier_offset_V + self._neuron.injection_mV * 1e-3) * self._volt
 
     @property
-    def _sampling(self) -> NDArray[Any]:
+    def _sampling(self) -> Array:
         return self._neuron.sampling_at(self._model.temp_C) * self._volt / NORMAL_ONE
 
-    def _integrated(self, *, noise: bool) -> NDArray[Any]:
+    def _integrated(self, *, noise: bool) -> Array:
         """Charges after the samples since precharge."""
         assert self._effective is not None, "no sample since precharge"
         beta = self._neuron.beta

@@ -6,7 +6,7 @@ import click
 
 from mho.terminal.console import Output
 from mho.terminal.options import DEVICE, common_options, example
-from mho.terminal.paths import READS, WORD, WRITES
+from mho.terminal.paths import FIGURE, READS, WORD, WRITES
 
 if TYPE_CHECKING:
     from mho.macro_models.compact import CompactModel
@@ -23,9 +23,11 @@ if TYPE_CHECKING:
 )
 @click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="The chip, and random targets.")
 @click.option("--fresh", is_flag=True, help="Form the cells first, one by one.")
+@click.option("--plot", metavar="F.png", type=FIGURE, help="Draw the errors and the passes (.png, .pdf or .svg).")
 @common_options
 def tune_command(
-    device: str, rows: int, columns: int, targets: str | None, scheme: str, seed: int, fresh: bool, out: Output
+    device: str, rows: int, columns: int, targets: str | None, scheme: str, seed: int, fresh: bool,
+    plot: str | None, out: Output,
 ) -> None:
     """Write a crossbar without transistors in passes, and count what was disturbed.
 
@@ -57,6 +59,12 @@ def tune_command(
         f"{result.within:.2%} of cells within {result.window:.0%} of their targets, "
         f"mean error {result.mean_error:.2%}; {result.retouched} touched again, {silent} do not answer"
     )
+    if plot is not None:
+        from mho.figures.lines import figure_of_tuning
+        from mho.figures.run import save_figure
+
+        save_figure(figure_of_tuning(result, f"{result.error.shape[0]} x {result.error.shape[1]}, {scheme}"), plot)
+        out.note(f"wrote {plot}")
     out.json({
         "within": result.within, "mean_error": result.mean_error, "window": result.window, "pulses": result.pulses,
         "retouched": result.retouched, "silent": silent, "passes": [vars(each) for each in result.passes],

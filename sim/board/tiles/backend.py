@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mho.compiler.program import Program
 from mho.compiler.tile.graph.host import HostRun, Split
-from mho.hw.board import TilesConfig
+from mho.hw.board.tiles import TilesConfig
 from mho.hw.config import Chip
 from mho.hw.emulator.kinds import emulator_of
 from mho.macro_models import MacroModel, Masks
@@ -30,9 +30,9 @@ from collections.abc import Iterable
 
 from mho.compiler.network.tiles import TileCode
 from mho.compiler.program import Call
-from mho.hw.board import load_offset
-from mho.hw.emulator import CoreLoads, LoadWord
-from mho.hw.emulator.config import CELLS
+from mho.hw.board.load_port import load_offset
+from mho.hw.emulator.config import CELLS, LoadWord
+from mho.hw.emulator.kind import CoreLoads
 from mho.hw.host.link.tasks import Task
 from mho.hw.noc.registers.packet import host_address
 from mho.sim.board.driver import write_runs

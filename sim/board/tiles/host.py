@@ -12,12 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.compiler.network.tiles import TileCode
-from mho.hw.chip.config import ChipParts
-from mho.hw.chip.map import MAP_VERSION, QUEUE, WINDOW_WORDS, chip_base, record_words
+from mho.hw.chip.map import MAP_VERSION, QUEUE, WINDOW_WORDS, ChipParts, chip_base, record_words
 from mho.hw.host.link.tasks import Read, Task, Write
 from mho.hw.host.registers import register_word
 from mho.hw.noc.flit import Destinations
-from mho.hw.noc.interface.words import UNIT, credit, credit_tag
+from mho.hw.noc.interface.tables import UNIT, credit, credit_tag
 from mho.hw.noc.registers.packet import host_address
 from mho.hw.tile.host_map import RESET
 from mho.hw.tile.isa import Cause

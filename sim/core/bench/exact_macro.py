@@ -89,7 +89,7 @@ def measure_cells(core: CosimCore, config: MacroConfig) -> NDArray[np.int64]:
     ToolError
         If a code is above :data:`LARGEST` or below 0.
     """
-    lines, absent, rows = config.lines, config.cell_map.absent, []
+    lines, absent, rows = config.cell_map.shape[0], config.cell_map.absent, []
     op = MvmOperation(direction=Direction.FORWARD, in_bits=2, in_signed=True, out_bits=8, step_code=1)
     on, off = np.ones(lines, dtype=bool), np.zeros(lines, dtype=bool)
     for line in range(lines):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.hw.config import Chip, PulseChip
-from mho.hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
+from mho.hw.core.write_verify.config import WriteVerifyConfig, WriteVerifyParameters
 from mho.macro_models import MacroModel, load_device
 from mho.macro_models.cells.pulses import PulseArray
 from mho.macro_models.errors import ToolError

@@ -1,9 +1,9 @@
 """The transposable core in verification."""
 
 from mho.hw.config import Chip
-from mho.hw.core.timing import duration_bits
+from mho.hw.core.shape import duration_bits
 from mho.hw.kinds.tnsa.config import OPERATIONS, TnsaCoreConfig
-from mho.hw.kinds.tnsa.results.drain import COUNT_BITS
+from mho.hw.kinds.tnsa.results import COUNT_BITS
 from mho.macro_models.integer.operation import MvmOperation
 from mho.sim.core.kinds import SimulatedKind
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from mho.compiler.network import CoreImage, Network
 from mho.hw.config import check_device
 from mho.hw.config.kinds.pwm import PwmChip
-from mho.hw.core.write_verify import dead_lines
+from mho.hw.core.write_verify.reference import dead_lines
 from mho.hw.kinds.pwm.engine.reference import write_cycles
 from mho.macro_models.devices import Device
 from mho.macro_models.integer.pwm.programming import WriteParameters, WriteResult, write_rows

@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from mho.macro_models.errors import InputError
 from mho.macro_models.files import FileKind, decode_text, read_file, reading, unpacked
 from mho.macro_models.files.scripts import script_name
+from mho.sim.build.toolchain import cached_build
 
 LIBERTY = FileKind("Liberty file", 1 << 28)
 
@@ -197,7 +197,7 @@ _NOT_FOR_LOGIC = ("lgcp", "sighold", "dly", "antenna")
 
 
 class Library:
-    """A Liberty file, unpacked for the tools into ``folder``.
+    """A Liberty file, unpacked for the tools into the cache.
 
     Attributes
     ----------
@@ -217,7 +217,7 @@ class Library:
         If the file cannot be read, has no cells, or names that are none for a script.
     """
 
-    def __init__(self, path: Path, folder: Path) -> None:
+    def __init__(self, path: Path) -> None:
         text = liberty_text(path)
         cells = list(parse_liberty(text, str(path)).all("cell"))
         if not cells:
@@ -225,9 +225,8 @@ class Library:
         names = [script_name(" ".join(cell.names), f"{path}: the name of a cell") for cell in cells]
         self.name = path.name.removesuffix(".gz").removesuffix(".lib")
         self.hash = hashlib.sha256(text.encode()).hexdigest()[:16]
-        self.path = folder / f"{self.hash}.lib"
-        if not self.path.exists():
-            write_whole(self.path, text)
+        folder = cached_build("liberty", [text], lambda made: (made / "cells.lib").write_text(text), what="")
+        self.path = folder / "cells.lib"
         self.unused = [cell for cell in names if any(part in cell for part in _NOT_FOR_LOGIC)]
         self.driver = next((cell for cell in names if _DRIVER in cell), names[0])
         self.clock_gate = next((pins for cell in cells if (pins := _clock_gate(cell, path)) is not None), None)
@@ -242,10 +241,3 @@ def _clock_gate(cell: Group, path: Path) -> tuple[str, str, str, str] | None:
         return None
     enable, clock, out = (script_name(pin or "", f"{path}: the name of a pin of {cell.name}") for pin in pins)
     return cell.name, enable, clock, out
-
-
-def write_whole(path: Path, text: str) -> None:
-    """As a whole or not at all: others may use the same cache."""
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
-        file.write(text)
-    Path(file.name).rename(path)

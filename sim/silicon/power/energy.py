@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from mho.hw.config import Chip
 from mho.rtl_gen.emit import module_texts
-from mho.sim.build.toolchain import cache_folder
 from mho.sim.silicon.area import Netlist, synthesise
 from mho.sim.silicon.liberty.cell import Cells
 from mho.sim.silicon.liberty.library import Library
@@ -126,18 +125,14 @@ def chip_energy(
     ------
     InputError
         If library, trace or memories are none of this chip.
-    ToolError
-        If a tool is missing or fails.
     """
-    folder = cache_folder() / "silicon"
-    folder.mkdir(parents=True, exist_ok=True)
-    library = Library(liberty, folder)
+    library = Library(liberty)
     tiles = chip.tiled
     texts, prefix = (sources_of_mesh(chip), "mho_") if tiles else (module_texts(chip, "none"), chip.verilog.prefix)
     cells = Cells(liberty)
     memory_library = Memories(memories, cells) if memories else None
     netlist = synthesise(
-        without_comments(texts), prefix, library, library, folder, memories=memory_library, progress=progress,
+        without_comments(texts), prefix, library, library, memories=memory_library, progress=progress,
         jobs=os.cpu_count() or 1,
     )
     activity = read_activity(trace)

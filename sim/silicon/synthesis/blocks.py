@@ -3,11 +3,11 @@
 Area is given twice: mapped alone, without buffers, and buffered and sized by ABC, which is the netlist that is timed.
 """
 
-import hashlib
 import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import copyfile
 from typing import Any
 
 from mho.macro_models.errors import ToolError
@@ -16,8 +16,8 @@ from mho.macro_models.workspace import Workspace
 from mho.rtl_gen.templates import fill, template
 from mho.rtl_gen.verilog.module.gating import CLOCK_GATE
 from mho.sim.build.children import run_tool
-from mho.sim.build.toolchain import require_tool
-from mho.sim.silicon.liberty.library import Library, write_whole
+from mho.sim.build.toolchain import cache_folder, cached_build, require_tool, tool_version
+from mho.sim.silicon.liberty.library import Library
 
 
 def without_comments(texts: dict[str, str]) -> dict[str, str]:
@@ -90,11 +90,11 @@ class SlowPath:
     end: str
 
 
-def slowest(timed: Library, netlists: list[Path], top: str, folder: Path) -> SlowPath:
+def slowest(timed: Library, netlists: list[Path], top: str) -> SlowPath:
     """The worst path of the buffered netlist, by OpenSTA."""
     files = {f"{number}.v": path for number, path in enumerate(netlists)} | {"timed.lib": timed.path}
     reads = "\n".join(f"read_verilog {number}.v" for number in range(len(netlists)))
-    with Workspace("timing", plain_folder(folder)) as work:
+    with Workspace("timing", plain_folder(cache_folder())) as work:
         for name, path in files.items():
             (work / name).symlink_to(path.absolute())
         (work / "time.tcl").write_text(f"""read_liberty timed.lib
@@ -115,7 +115,6 @@ exit
     ends = re.findall(r"^(?:Startpoint|Endpoint): (\S+)", text, re.MULTILINE)
     if slack is None or len(ends) < 2:
         raise ToolError(f"sta found no path: {text[-300:].strip()}")
-    (folder / "slowest.txt").write_text(text)
     nets = re.findall(r"([\w/.\[\]]+)/[A-Z]\w* \(", text)
     delay = PERIOD_PS / 1000 - float(slack[1])
     start, end = (nets[0], nets[-1]) if nets else ends[:2]
@@ -163,8 +162,8 @@ class Synthesis:
         Library of the buffered netlist, and of the area without buffers.
     """
 
-    def __init__(self, modules: dict[str, str], timed: Library, plain: Library, folder: Path) -> None:
-        self.modules, self.timed, self.plain, self.folder = modules, timed, plain, folder
+    def __init__(self, modules: dict[str, str], timed: Library, plain: Library) -> None:
+        self.modules, self.timed, self.plain = modules, timed, plain
 
     def block(self, name: str) -> tuple[dict[str, Any], Path]:
         """Counts of a module, and its netlist."""
@@ -176,11 +175,9 @@ class Synthesis:
         if name.endswith(CLOCK_GATE) and gate is not None:
             text = gate_module(name, *gate)
         source = text + stubs
-        inputs = [source, self._script(name), self.plain.hash, self.timed.hash]
-        key = hashlib.sha256("\0".join(inputs).encode()).hexdigest()[:24]
-        counts, netlist = self.folder / f"{key}.json", self.folder / f"{key}.v"
-        if not (counts.exists() and netlist.exists()):
-            with Workspace("silicon", plain_folder(self.folder)) as work:
+
+        def build(folder: Path) -> None:
+            with Workspace("silicon", plain_folder(folder)) as work:
                 for kind, library in (("plain", self.plain), ("timed", self.timed)):
                     (work / f"{kind}.lib").symlink_to(library.path.absolute())
                 (work / "source.v").write_text(source)
@@ -192,9 +189,12 @@ class Synthesis:
                 except (ToolError, ValueError, LookupError) as error:
                     names = dict.fromkeys(f"{library.name}.lib" for library in (self.plain, self.timed))
                     raise ToolError(f"{' and '.join(names)}: {error}; {name} cannot be made of its cells") from None
-                write_whole(netlist, (work / "netlist.v").read_text())
-                write_whole(counts, json.dumps(by_kind))
-        return json.loads(counts.read_text()), netlist
+                copyfile(work / "netlist.v", folder / "netlist.v")
+            (folder / "counts.json").write_text(json.dumps(by_kind))
+
+        key = [source, self._script(name), self.plain.hash, self.timed.hash, tool_version("yosys")]
+        folder = cached_build("cells", key, build, what="")
+        return json.loads((folder / "counts.json").read_text()), folder / "netlist.v"
 
     def _script(self, name: str) -> str:
         """Yosys' script: one synthesis, mapped twice. Files are those of the folder where it runs."""

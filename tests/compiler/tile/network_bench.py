@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from mho.compiler import Network
 from mho.compiler.tile.programs import TilePrograms, tile_programs
+from mho.hw.kinds.tnsa.blocks import TnsaCoreReference
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
-from mho.hw.kinds.tnsa.reference import TnsaCoreReference
-from mho.hw.tile.interpreter.cores import ReferenceCore
+from mho.hw.tile.interpreter.state import ReferenceCore
 from mho.macro_models import Masks
 from mho.sim.executor import build_cores, core_masks
 from tests.compiler.importer.onnx_models import build, node

@@ -5,12 +5,12 @@ import pytest
 
 from mho.compiler.model.windows import windows
 from mho.compiler.program import Call, Layer, Mvm, run_call
+from mho.hw.kinds.tnsa.blocks import TnsaCoreReference
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
-from mho.hw.kinds.tnsa.reference import TnsaCoreReference
 from mho.hw.tile.asm import assemble
 from mho.hw.tile.config import TileConfig
-from mho.hw.tile.interpreter.cores import ReferenceCore
 from mho.hw.tile.interpreter.joined import HOST, Flow, Joined, Place, Reduction
+from mho.hw.tile.interpreter.state import ReferenceCore
 from mho.hw.tile.interpreter.tiles import Tiles
 from mho.macro_models import load_device
 from mho.macro_models.integer.operation import Masks, MvmOperation

@@ -15,9 +15,8 @@ from mho.compiler.passes import compile_tiles
 from mho.compiler.program import InputStage, OutputStage, Program, Stage
 from mho.compiler.tile import tile_code, tile_programs, with_programs
 from mho.compiler.tile.cycles import expected_cycles
-from mho.compiler.tile.gates import join_tables
 from mho.compiler.tile.graph.images import FEWEST
-from mho.compiler.tile.layers import hoist_moves
+from mho.compiler.tile.layers import hoist_moves, join_tables
 from mho.compiler.tile.programs import graph_of
 from mho.hw.config import load_chip
 from mho.macro_models.integer.vector import Encode, Select, Table

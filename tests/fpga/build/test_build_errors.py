@@ -12,7 +12,7 @@ from mho.fpga.build.build import build, synthesise
 from mho.fpga.build.report import unroutable
 from mho.fpga.config import board_config
 from mho.fpga.families import FAMILIES
-from mho.hw.board import TilesConfig
+from mho.hw.board.tiles import TilesConfig
 from mho.hw.config import load_chip
 from mho.macro_models.errors import InputError, ToolError
 
@@ -26,6 +26,7 @@ def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     monkeypatch.chdir(folder)  # where a tool is asked for its version
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}/bin{os.pathsep}/usr/bin")
+    monkeypatch.setenv("MHO_CACHE", str(folder / "cache"))
     for name in ("YOSYS", "NEXTPNR_ICE40", "ICEPACK"):
         monkeypatch.setenv(name, str(folder / name.lower()))
         write_tool(folder / name.lower(), "exit 0")
@@ -56,7 +57,7 @@ def attempt(tmp_path: Path, flow: str = "native") -> None:
         build("hx8k-breakout", SMALL, folder=tmp_path / "out", flow=flow)
     finally:
         assert {path.name for path in tmp_path.iterdir()} <= {"tools", "out"}
-        assert {path.name for path in tmp_path.glob("out/*")} <= {"synthesis"}
+        assert {path.name for path in tmp_path.glob("out/*")} <= {"place.log"}
 
 
 @pytest.mark.parametrize(
@@ -146,10 +147,9 @@ def test_a_second_try_begins_behind_the_synthesis(tools: Path, tmp_path: Path) -
     for _ in range(2):
         with pytest.raises(ToolError, match=r"^nextpnr_ice40 failed: ERROR: no$"):
             attempt(tmp_path)
-    kept = tmp_path / "out" / "synthesis"
-    assert {path.name for path in kept.iterdir()} == {
-        "top.json", "top_netlist.v", "synthesis.log", "place.log", "kept.json"
-    }
+    (kept,) = tools.glob("cache/synthesis-*")
+    assert {path.name for path in kept.iterdir()} == {"top.json", "top_netlist.v", "synthesis.log", "seal"}
+    assert (tmp_path / "out" / "place.log").read_text() == "ERROR: no\n"
     assert syntheses(tools) == 1
     (kept / "top.json").write_text("damaged")
     with pytest.raises(ToolError):
@@ -158,11 +158,10 @@ def test_a_second_try_begins_behind_the_synthesis(tools: Path, tmp_path: Path) -
     with pytest.raises(ToolError):
         build("hx8k-breakout", SMALL, folder=tmp_path / "out", flow="native", noise=True)  # another design
     assert syntheses(tools) == 3
-    (kept / "mine").touch()
     write_tool(tools / "nextpnr_ice40", f"touch top.asc\n{usage(30.0)}")
     write_tool(tools / "icepack", "echo x >top.bin")
-    build("hx8k-breakout", SMALL, folder=tmp_path / "out", flow="native")
-    assert {path.name for path in kept.iterdir()} == {"mine"}
+    build("hx8k-breakout", SMALL, folder=tmp_path / "other", flow="native")
+    assert syntheses(tools) == 3
 
 
 @pytest.mark.slow
@@ -220,8 +219,8 @@ def test_a_tool_that_fails_is_told_with_its_error(step: str, tools: Path, tmp_pa
 
 
 ABORTS = (
-    "echo $* >>{0}/calls; grep -q flow3 top.ys || touch top_netlist.v; test -f top_netlist.v || "
-    "{{ echo 'ERROR: {1}'; exit 1; }}"
+    "echo $* >>{0}/yosys-calls; touch top.json synthesis.log; grep -q flow3 top.ys || touch top_netlist.v; "
+    "test -f top_netlist.v || {{ echo 'ERROR: {1}'; exit 1; }}"
 )
 
 
@@ -241,11 +240,12 @@ def test_tiles_are_synthesised_with_the_usual_script_where_abc_fails(
     synthesise("ulx3s-85f", load_chip("ulx3s-2x2"), folder=tmp_path / "out", flow="native", note=said.append)
     assert (tmp_path / "out" / "ulx3s-85f_netlist.v").exists()
     assert said[-1] == "ABC fails with the script that looks longest; once more with its usual one ..."
-    assert len((tools / "calls").read_text().splitlines()) == 2
+    assert syntheses(tools) == 2
     write_tool(tools / "yosys", ABORTS.format(tools, "Module has no ports."))
+    other = load_chip("ulx3s-2x2", {"name": "other"})
     with pytest.raises(ToolError, match=r"^yosys failed: ERROR: Module has no ports\.$"):
-        synthesise("ulx3s-85f", load_chip("ulx3s-2x2"), folder=tmp_path / "other", flow="native", note=said.append)
-    assert len((tools / "calls").read_text().splitlines()) == 3
+        synthesise("ulx3s-85f", other, folder=tmp_path / "other", flow="native", note=said.append)
+    assert syntheses(tools) == 3
 
 
 def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from mho.fpga.build.build import BuildReport, prepare
 from mho.fpga.build.tools import tiles_at
 from mho.fpga.config import board_config
 from mho.fpga.evidence.verify import read_built, simulated_netlist
-from mho.hw.board import AnyConfig, TilesConfig
+from mho.hw.board.tiles import TilesConfig
+from mho.hw.board.top import AnyConfig
 from mho.hw.config import load_chip
 from mho.macro_models.errors import InputError
 

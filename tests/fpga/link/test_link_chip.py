@@ -4,7 +4,7 @@ import pytest
 
 from mho.fpga.link import chip as line
 from mho.fpga.link.chip import verify_line
-from mho.hw.chip.config import ChipParts
+from mho.hw.chip.map import ChipParts
 from mho.hw.chip.tops import ChipTop
 from mho.hw.config import load_chip
 from mho.sim.build.bench import cached_bench

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mho.fpga.backends.session import BAUD, connect_board
+from mho.fpga.backends import BAUD, connect_board
 from mho.fpga.link.chip import LinkBus
 from mho.fpga.link.client import LinkClient, Poll, Read, Write
 from mho.fpga.link.transport import BoardLost, BoardReset, BusFault, LinkError, SerialTransport

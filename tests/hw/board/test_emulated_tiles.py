@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from mho.hw.board import BOARD_MAGIC, TilesConfig, board_map, load_offset
-from mho.hw.board.tiles.blocks import EmulatedAccess
+from mho.hw.board.config import BOARD_MAGIC, board_map
+from mho.hw.board.load_port import load_offset
+from mho.hw.board.tiles import EmulatedAccess, TilesConfig
 from mho.hw.config import load_chip
 from mho.hw.emulator.config import CELLS, TABLES, TAGS
 from mho.hw.host.core.map import MAGIC

@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from mho.hw.board import BoardConfig, address_width, load_base, load_offset
-from mho.hw.board.load_port import LoadPort, load_address_width
+from mho.hw.board.config import BoardConfig, address_width, load_base
+from mho.hw.board.load_port import LoadPort, load_address_width, load_offset
 from mho.hw.config import load_chip
 from mho.hw.emulator.config import CELLS, EXTRA, TABLES, TAGS
 from mho.hw.emulator.kinds.tnsa.config import LINES
-from mho.hw.emulator.pulses.config import CONSTANTS, LOG, LOG_LEVEL, LOG_WINDOW, NORMALS, records_from
+from mho.hw.emulator.pulses.records import CONSTANTS, LOG, LOG_LEVEL, LOG_WINDOW, NORMALS, records_from
 from mho.macro_models.integer.pulse import RECORD_WORDS
 from tests.hw.amaranth_bench import simulate
 

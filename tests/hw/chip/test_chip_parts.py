@@ -2,7 +2,7 @@
 
 import pytest
 
-from mho.hw.chip.config import ChipParts
+from mho.hw.chip.map import ChipParts
 from mho.hw.chip.rating import tile_sizes
 from mho.hw.chip.tops import build_chip, build_tile
 from mho.hw.config import load_chip

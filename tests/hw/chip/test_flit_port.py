@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mho.hw.chip.map import QUEUE, chip_page, record_words
-from mho.hw.chip.port import FlitPort
+from mho.hw.chip.tops import FlitPort
 from mho.hw.host.registers import register_word
 from mho.hw.noc.config import MeshConfig
 from tests.hw.amaranth_bench import simulate

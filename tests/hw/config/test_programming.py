@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from mho.hw.config import ChipError, ProgrammingSection, PulseChip, load_chip, preset_names
-from mho.hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
+from mho.hw.core.write_verify.config import WriteVerifyConfig, WriteVerifyParameters
 from mho.macro_models.errors import InputError
 
 

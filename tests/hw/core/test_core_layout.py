@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mho.hw.core.layout import OpLayout, pack, unpack
-from mho.hw.kinds.tnsa.inputs.loader import OpCheck
+from mho.hw.kinds.tnsa.inputs import OpCheck
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.operation import Converter, Direction, MvmOperation
 

@@ -12,8 +12,8 @@ from mho.hw import emulator
 from mho.hw.config import load_chip
 from mho.hw.core.layout import pack, pack_inputs
 from mho.hw.core.masks import MaskFile
-from mho.hw.emulator import CoreLoads, EmulatorConfig, LoadLayout, LoadWord
-from mho.hw.emulator.config import CELLS
+from mho.hw.emulator.config import CELLS, EmulatorConfig, LoadLayout, LoadWord
+from mho.hw.emulator.kind import CoreLoads
 from mho.hw.emulator.kinds.tnsa import EMULATOR
 from mho.hw.emulator.kinds.tnsa.config import TnsaEmulatorConfig
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig

@@ -10,7 +10,7 @@ from cocotb.triggers import ReadOnly, RisingEdge, Timer
 
 from mho.hw.core.layout import OpLayout
 from mho.hw.host.registers import Register
-from mho.hw.kinds.tnsa.host.map import tnsa_map
+from mho.hw.kinds.tnsa.registers import tnsa_map
 from mho.macro_models.integer.converter import convert
 from mho.macro_models.integer.operation import Converter, Direction, MvmOperation
 from mho.rtl_gen.kinds.tnsa import cell

@@ -4,7 +4,7 @@ import cocotb
 from cocotb.triggers import FallingEdge
 
 from mho.hw.config import load_chip
-from mho.hw.kinds.tnsa.macro_pins import MacroPins
+from mho.hw.kinds.tnsa.pins import MacroPins
 from mho.macro_models.integer.operation import Direction, MvmOperation
 from tests.hw.host.bench_core import FORWARD, LINES, begin, expected, macro, vector
 

@@ -4,7 +4,7 @@ import cocotb
 from cocotb.triggers import RisingEdge
 
 from mho.hw.config import load_chip
-from mho.hw.core.write_verify import WriteVerifyParameters
+from mho.hw.core.write_verify.config import WriteVerifyParameters
 from mho.hw.host.core.write_map import WORD_FLAG
 from mho.hw.kinds.tnsa.bring_up.trim import trimmed
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig

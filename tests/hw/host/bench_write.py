@@ -8,7 +8,8 @@ import cocotb
 import numpy as np
 from cocotb.triggers import RisingEdge
 
-from mho.hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters, cycles, map_words, program
+from mho.hw.core.write_verify.config import WriteVerifyConfig, WriteVerifyParameters
+from mho.hw.core.write_verify.reference import cycles, map_words, program
 from mho.hw.host.core.write_map import FIFO_DEPTH, RESULT_PULSES, RESULT_VALID, WORD_FLAG
 from mho.hw.host.registers import Register
 from mho.macro_models.integer.pulse import Polarity

@@ -9,7 +9,7 @@ import pytest
 from cocotb_tools.runner import get_results, get_runner
 
 from mho.hw.config import load_chip
-from mho.hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
+from mho.hw.core.write_verify.config import WriteVerifyConfig, WriteVerifyParameters
 from mho.rtl_gen import emit_core
 from mho.rtl_gen.kinds.tnsa import write_macro_model
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mho.hw.board import BoardConfig
+from mho.hw.board.config import BoardConfig
 from mho.hw.chip.tops import build_tile, build_top
 from mho.hw.config import Chip, chip_from_dict
 from mho.hw.core.layout import pack, pack_inputs

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from mho.hw.noc.config import MeshConfig
-from mho.hw.noc.model import Answer, TileRegisters
+from mho.hw.noc.model import Answer, TileMemory
 from mho.hw.noc.registers.packet import BURST, NODE_BITS, Burst, host_address, host_address_bits, page_address
 from tests.hw.amaranth_bench import Bench
 
@@ -14,7 +14,7 @@ TILE_WORDS = 24
 """Words of a tile's memory; what is beyond answers with an error."""
 
 
-def serve_tile(bus: Any, tile: TileRegisters, rng: random.Random, stall: float) -> Bench:
+def serve_tile(bus: Any, tile: TileMemory, rng: random.Random, stall: float) -> Bench:
     """Endless bench that answers the requests of a register bus, sometimes late."""
 
     async def bench(ctx: Any) -> None:

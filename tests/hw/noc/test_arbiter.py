@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mho.hw.noc.arbiter import RoundRobin
+from mho.hw.noc.fifo import RoundRobin
 from tests.hw.amaranth_bench import simulate
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.flit import Destinations, host_destination
-from mho.hw.noc.interface.words import Counter, credit, credit_tag, register_tag
+from mho.hw.noc.interface.tables import Counter, credit, credit_tag, register_tag
 from mho.hw.noc.node import Mesh
 from mho.hw.noc.reduction.trees import Group, entries
 from mho.hw.noc.registers.map import counter_address, write_entry, write_flow, write_members, write_slot

@@ -19,7 +19,7 @@ from mho.hw.tile.interpreter.tiles import Tiles
 from mho.hw.tile.isa import DESCRIPTORS, Cause, Op, Operand
 from mho.hw.tile.isa.legality import refusal
 from mho.hw.tile.isa.program import Program
-from mho.hw.tile.rtl.lanes.draws import SEED_CYCLES, Draws, by_law
+from mho.hw.tile.rtl.lanes.lane import SEED_CYCLES, Draws, by_law
 from mho.macro_models.integer.draws import Law, draw_key, draws
 from mho.sim.tile_programs.random_programs import SIZES
 from mho.sim.tile_programs.verify import verify_tile

@@ -6,20 +6,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mho.hw.kinds.tnsa.blocks import TnsaBlocks
+from mho.hw.kinds.tnsa.blocks import TnsaBlocks, TnsaCoreReference
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
-from mho.hw.kinds.tnsa.reference import TnsaCoreReference
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.flit import Destinations
-from mho.hw.noc.interface.words import credit_tag
+from mho.hw.noc.interface.tables import credit_tag
 from mho.hw.noc.reduction.trees import Group, entries
 from mho.hw.noc.registers.map import write_entry, write_flow, write_members, write_slot
 from mho.hw.noc.registers.packet import host_address
 from mho.hw.tile.asm import assemble
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.host_map import program_writes
-from mho.hw.tile.interpreter.cores import ReferenceCore
 from mho.hw.tile.interpreter.joined import HOST, Flow, Joined, Place, Reduction
+from mho.hw.tile.interpreter.state import ReferenceCore
 from mho.hw.tile.interpreter.tiles import Tiles
 from mho.hw.tile.rtl.host import CONTROL
 from mho.hw.tile.rtl.tile import Tile, TileMesh

@@ -11,7 +11,7 @@ from mho.hw.tile.config import TileConfig
 from mho.hw.tile.interpreter.state import LoopStack, TrapError
 from mho.hw.tile.isa import DESCRIPTOR_WORDS, DESCRIPTORS, INSTRUCTIONS, STREAMS, Cause, Command, Op, decode, encode
 from mho.hw.tile.rtl.rings import RingScoreboard
-from mho.hw.tile.rtl.sequencer import Sequencer
+from mho.hw.tile.rtl.sequencer.sequencer import Sequencer
 from tests.hw.amaranth_bench import simulate
 from tests.hw.tile.scoreboard_model import ScoreboardModel
 
@@ -53,7 +53,7 @@ def expect(
 ) -> tuple[list[int], list[tuple[int, int]], tuple[Cause, int, int] | None, bool]:
     """Addresses that retire, writes of SET, cause, address and stream of the trap, and whether it ends otherwise.
 
-    As :class:`mho.hw.tile.interpreter.tile.TileMachine`, of which it takes the loops, with engines that only take.
+    As :class:`mho.hw.tile.interpreter.tiles.TileMachine`, of which it takes the loops, with engines that only take.
     """
     tokens, loops, pc = ScoreboardModel(streams), LoopStack(len(words)), 0
     retired: list[int] = []

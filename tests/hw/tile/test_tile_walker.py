@@ -11,7 +11,8 @@ from amaranth.lib import wiring
 from mho.hw.tile.isa import DESCRIPTORS
 from mho.hw.tile.isa.window import OUTSIDE, SlidingWindow
 from mho.hw.tile.rtl.rings import RingScoreboard
-from mho.hw.tile.rtl.windows import AddressGenerator, WalkRequest, WindowIterator
+from mho.hw.tile.rtl.windows.addresses import AddressGenerator, WalkRequest
+from mho.hw.tile.rtl.windows.iterator import WindowIterator
 from tests.hw.amaranth_bench import simulate
 
 STREAM = 5

@@ -8,8 +8,7 @@ import numpy as np
 
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.host_map import program_writes
-from mho.hw.tile.interpreter.cores import FunctionCore
-from mho.hw.tile.interpreter.state import Retired
+from mho.hw.tile.interpreter.state import FunctionCore, Retired
 from mho.hw.tile.interpreter.tiles import Tiles
 from mho.hw.tile.isa import Engine
 from mho.hw.tile.isa.program import Program

@@ -10,7 +10,7 @@ from mho.hw.tile.config import TileConfig
 from mho.hw.tile.isa import ACCUMULATORS, DESCRIPTORS, Format, Kind, Operand
 from mho.hw.tile.isa.rules import width_of
 from mho.hw.tile.isa.vector import compute, pack_parameters
-from mho.hw.tile.rtl.lanes import VectorDatapath
+from mho.hw.tile.rtl.lanes.datapath import VectorDatapath
 from tests.hw.amaranth_bench import simulate
 
 TABLE_USED = 48

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mho.hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters, program
+from mho.hw.core.write_verify.config import WriteVerifyConfig, WriteVerifyParameters
+from mho.hw.core.write_verify.reference import program
 from mho.macro_models.cells.programming import programmed
 from mho.macro_models.cells.pulses import PulseArray, PulseConfig
 from mho.macro_models.devices import Device, load_device

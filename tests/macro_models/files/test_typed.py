@@ -6,7 +6,7 @@ from typing import Any, NotRequired, TypedDict
 import pytest
 
 from mho.macro_models.errors import InputError
-from mho.macro_models.files.typed import spec_of
+from mho.macro_models.files.schema import spec_of
 
 
 class Point(TypedDict):

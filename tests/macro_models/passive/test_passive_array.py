@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from mho.macro_models.array import Wires
-from mho.macro_models.cells.bias import bias_codes, line_voltages, pulse_energy_J, seen_codes
+from mho.macro_models.array.nonlinear.laws import Ohmic
+from mho.macro_models.array.nonlinear.solve import solve_array
+from mho.macro_models.cells.bias import bias_codes, line_voltages, pulse_energy_J, seen_codes, sneak_paths
 from mho.macro_models.cells.pulses import PulseArray, PulseConfig
 from mho.macro_models.devices import load_device
 from mho.macro_models.errors import InputError
@@ -75,6 +77,24 @@ def test_wires_take_from_the_far_corner():
     assert share[31, 0] == share.max()  # beside both drivers: row at column 0, column at the last row
     assert share[0, 31] == share.min()
     assert 0.5 < share.min() < share.max() < 1.0
+
+
+def test_lines_that_float_let_currents_through_other_cells():
+    g = np.random.default_rng(2).integers(0, 1 << 20, (5, 7))
+    g[2], g[:, 3] = 0, 0  # lines without cells
+    for row, column in ((0, 0), (4, 6), (2, 3), (2, 1)):
+        point = solve_array(g * 1e-10, Wires(), *line_voltages(g.shape, row, column, 1.0, "float"), law=Ohmic())
+        assert sneak_paths(g, row, column) == pytest.approx(point.row_A[row] * 1e10, abs=0.6)
+    assert sneak_paths(g, 0, 0) > g[0, 0] + 1e5
+
+
+def test_a_verify_read_finds_what_sneaks_where_lines_float():
+    config = PulseConfig(lines=8, columns=8, verify_bits=12, g_full_scale_uS=4000.0, bias="half", float_lines=True)
+    array = PulseArray(config, device=DEVICE, seed=1)
+    array.g_uS = np.full(64, 40.0)
+    cells = np.arange(64)
+    # Beside the cell 7, 49 and 7 of the others in series.
+    assert array.verify(cells) == pytest.approx(config.codes(40.0 + 40.0 / (2 / 7 + 1 / 49)), abs=1)
 
 
 @pytest.mark.parametrize(("call", "sentence"), [

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mho.macro_models.cells.programming import cell_draws
+from mho.macro_models.cells.programming import CellDraws
 from mho.macro_models.devices import Device, device_from_dict, load_device
 from mho.macro_models.devices.sections.noise import Telegraph
 from mho.macro_models.errors import InputError
@@ -47,7 +47,7 @@ def test_a_cell_read_alone_has_two_values_and_keeps_them() -> None:
 @pytest.mark.parametrize("g", [4.0, 20.0, 40.0])
 def test_over_all_cells_the_variance_is_that_of_the_law(g: float) -> None:
     n = 400_000
-    drawn = TRAPS.drawn(np.full(n, g), cell_draws(1, 0, (n,)))
+    drawn = TRAPS.drawn(np.full(n, g), CellDraws(1, 0, (n,)))
     has, p = drawn.amplitude_uS > 0.0, drawn.occupancy / 65536.0
     assert has.mean() == pytest.approx(0.3, abs=5.0 * np.sqrt(0.21 / n))
     logs = np.log(drawn.amplitude_uS[has])

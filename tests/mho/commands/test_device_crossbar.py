@@ -14,13 +14,15 @@ from mho.macro_models.devices import device_from_dict, load_device
 def test_tune_gives_what_python_gives(tmp_path, capsys):
     np.save(tmp_path / "targets.npy", np.linspace(15.0, 90.0, 24).reshape(4, 6))
     path = str(tmp_path / "targets.npy")
-    options = ["--targets", path, "--scheme", "third", "--seed", "3", "--json", str(tmp_path / "t.json")]
+    options = ["--targets", path, "--scheme", "third", "--seed", "3", "--json", str(tmp_path / "t.json"),
+               "--plot", str(tmp_path / "t.svg")]
     assert run(["device", "tune", *options]) == 0
     result = mho.tune_crossbar(np.load(path), scheme="third", seed=3)
     told = json.loads((tmp_path / "t.json").read_text())
     assert told["within"] == result.within
     assert told["mean_error"] == pytest.approx(result.mean_error)
     assert [each["pulses"] for each in told["passes"]] == [each.pulses for each in result.passes]
+    assert f"{result.within:.2%} in the window" in (tmp_path / "t.svg").read_text()
     assert "touched again" in capsys.readouterr().out
 
 

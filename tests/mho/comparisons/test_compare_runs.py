@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mho.cli import run
-from mho.commands.compare import series_of
+from mho.commands.results import series_of
 from mho.comparisons.runs import Run, compare, costs, differing, read_run
 from mho.figures.compare import figure_of_runs
 from mho.macro_models.errors import InputError

@@ -42,13 +42,13 @@ def test_without_a_simulator_the_functional_part_is_shown(
 def test_the_demo_is_bit_equal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["demo", "-o", str(tmp_path), "--limit", "200", "--seeds", "2", "-q"]) == 0
     studies = json.loads((tmp_path / "demo.json").read_text())["studies"]
-    assert [study["network"] for study in studies] == list(SAMPLES.values())
-    for study in studies:
+    assert [study["network"] for study in studies] == [*SAMPLES.values(), "digits 8x8 on tnsa64-2x2"]
+    for study, images in zip(studies, (200, 200, 100), strict=True):
         cases = {case["name"]: case for case in study["cases"]}
         simulated = [case for name, case in cases.items() if name.startswith("cosim")]
         assert len(simulated) == 2
         assert all(case["bit_equal"] is True for case in simulated)
-        assert all(case["images"] == 200 for case in cases.values())
+        assert all(case["images"] == images for case in cases.values())
         assert cases["functional, ideal"]["accuracy"] == cases["cosim, ideal"]["accuracy"]
     digits = {case["name"]: case["accuracy"] for case in studies[0]["cases"]}
     assert abs(digits["float"] - digits["functional, ideal"]) <= 0.01

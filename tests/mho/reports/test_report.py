@@ -13,8 +13,7 @@ from mho import Chip, compile
 from mho.cli import run
 from mho.macro_models.errors import InputError
 from mho.reports.facts import read_facts, with_layout
-from mho.reports.figures import figures_of
-from mho.reports.links import draw_links
+from mho.reports.figures import draw_links, figures_of
 from mho.reports.page import figures, report_page
 from mho.reports.table import layer_table
 from mho.reports.words import accuracy_words, energy_words, layout_words, missing_words, time_words
@@ -71,6 +70,7 @@ class Page(HTMLParser):
 ROUTED: dict[str, Any] = {
     "top": "mho_core_wb", "process": "sg13g2", "cells": 1000, "width_um": 1000.0, "height_um": 500.0,
     "utilisation": 0.5, "period_ns": 10.0, "slow_ns": 2.0, "fast_ns": 0.1, "power_mW": 3.0, "clean": True,
+    "routing": 0, "antennas": 0, "limits": 0,
 }
 
 
@@ -86,7 +86,7 @@ def test_layout_is_that_of_the_chip(content: Any, tmp_path: Path) -> None:
     assert "<h3>Layout</h3>" in report_page([facts])
     assert "<h3>Layout</h3>" not in report_page(runs)
     for changed, sentence in ((routed | {"chip": "0" * 64}, "must be the layout of a chip of the runs"),
-                              ({"chip": 1}, "is no result of mho harden")):
+                              ({"chip": 1}, "layout.json: chip must be ")):
         with pytest.raises(InputError, match=sentence):
             with_layout(runs, written(tmp_path, changed, "layout.json"))
 

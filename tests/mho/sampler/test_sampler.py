@@ -167,10 +167,11 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     np.savez(tmp_path / "p.npz", J=problem.couplings, h=problem.bias)
     code = cli.run(["sampler", str(tmp_path / "p.npz"), "--chip", "tnsa16-core", "--set", "mesh.columns=2", "--set",
                     "mesh.rows=2", "--steps", "40", "--from", "5", "--to", "1", "--chains", "3", "-o",
-                    str(tmp_path / "y.npz"), "--json", "-"])
+                    str(tmp_path / "y.npz"), "--plot", str(tmp_path / "y.svg"), "--json", "-"])
     told = json.loads(capsys.readouterr().out)
     assert code == 0
     with np.load(tmp_path / "y.npz") as written:
         assert written["spins"].shape == (3, 10)
         np.testing.assert_array_equal(written["best_energies"], told["best_energies"])
+    assert "3 chains" in (tmp_path / "y.svg").read_text()
     assert cli.run(["sampler", str(tmp_path / "p.npz"), "--chip", "tnsa16-core", "--steps", "0"]) == 2

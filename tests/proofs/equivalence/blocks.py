@@ -9,7 +9,7 @@ from amaranth.hdl import ClockDomain, Instance, Module, Signal
 
 from mho.hw.chip.tops import build_chip, build_top, configurations, top_name
 from mho.hw.config import Chip
-from mho.hw.core.write_verify import ProgrammingPermission
+from mho.hw.core.write_verify.joined import ProgrammingPermission
 from mho.hw.kinds import core_blocks
 from mho.rtl_gen.emit import ADAPTER, module_texts
 from mho.rtl_gen.macro.adapter import module_name, write_stub

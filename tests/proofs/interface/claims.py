@@ -6,7 +6,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data
 
 from mho.hw.noc.interface.interface import NetworkInterface
-from mho.hw.noc.interface.words import FLOWS, UNIT, credit_tag, register_tag
+from mho.hw.noc.interface.tables import FLOWS, UNIT, credit_tag, register_tag
 from tests.proofs.harness import Harness, State, assume, claim, constant, drive_freely, witness
 
 __all__ = ["InterfaceClaims"]

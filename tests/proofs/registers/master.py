@@ -5,7 +5,7 @@ from typing import Any
 from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import data
 
-from mho.hw.noc.registers.master import RegisterMaster
+from mho.hw.noc.registers.node import RegisterMaster
 from mho.hw.noc.registers.packet import BURST, NODE_BITS, HeaderLayout, StatusLayout, burst_layout, host_address_bits
 from tests.proofs.harness import Harness, State, assume, claim, constant, drive_freely, witness
 from tests.proofs.queue import fifo_holds, word_behind

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.flit import FlitLayout
 from mho.hw.noc.ports import OPPOSITE, STEP, WANTS, Port
-from mho.hw.noc.router.route import PlaceLayout, wants
+from mho.hw.noc.router.router import PlaceLayout, wants
 from tests.proofs.harness import Harness, State, assume, claim, constant
 
 __all__ = [

@@ -5,8 +5,7 @@ from typing import Any
 from amaranth.hdl import Module, Value
 
 from mho.hw.noc.ports import Port
-from mho.hw.noc.router.route import PlaceLayout
-from mho.hw.noc.router.router import Router
+from mho.hw.noc.router.router import PlaceLayout, Router
 from tests.proofs.harness import Harness, State, assume, constant, drive_freely
 from tests.proofs.queue import Queue, input_queues
 from tests.proofs.router.routes import at_place, in_its_column, in_mesh, room, well_formed

@@ -7,7 +7,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from mho.hw.noc.arbiter import RoundRobin
+from mho.hw.noc.fifo import RoundRobin
 from mho.hw.noc.ports import TURNS, Port
 from mho.hw.noc.router.router import Router
 from tests.proofs.router.mesh import TAIL_BIT

@@ -9,7 +9,7 @@ from amaranth.lib.wiring import Out
 from mho.hw.tile.isa import STREAMS
 from mho.hw.tile.rtl.engines import vector_control
 from mho.hw.tile.rtl.engines.vector_control import VectorControl, sources
-from mho.hw.tile.rtl.lanes import VectorDatapath
+from mho.hw.tile.rtl.lanes.datapath import VectorDatapath
 from tests.proofs.harness import Harness, State, assume, claim, constant, drive_freely, free, witness
 
 __all__ = ["AnyUnit", "VectorControlClaims"]

@@ -15,8 +15,8 @@ from mho.hw.tile.rtl.engines import vector_control
 from mho.hw.tile.rtl.engines.load import LoadEngine
 from mho.hw.tile.rtl.engines.send import SendEngine
 from mho.hw.tile.rtl.engines.vector_issue import VectorIssue
-from mho.hw.tile.rtl.sequencer import IssueLayout
-from mho.hw.tile.rtl.windows import WalkRequest
+from mho.hw.tile.rtl.layouts import IssueLayout
+from mho.hw.tile.rtl.windows.addresses import WalkRequest
 from tests.proofs.harness import Harness, State, assume, claim, drive_freely, witness
 from tests.proofs.tile.execution import AnyUnit
 

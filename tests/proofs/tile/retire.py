@@ -4,7 +4,7 @@ from typing import Any
 
 from amaranth.hdl import Module, Signal, Value
 
-from mho.hw.tile.rtl.sequencer import Sequencer
+from mho.hw.tile.rtl.sequencer.sequencer import Sequencer
 from tests.proofs.harness import Harness, State, assume, claim, drive_freely, witness
 
 __all__ = ["RetireClaims"]

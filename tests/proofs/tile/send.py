@@ -7,7 +7,7 @@ from amaranth.hdl import Array, Module, Mux, Signal, Value
 
 from mho.hw.tile.isa import Op
 from mho.hw.tile.rtl.engines.send import WAITING, SendEngine
-from mho.hw.tile.rtl.sequencer.decoder import field
+from mho.hw.tile.rtl.sequencer.loops import field
 from tests.proofs.harness import Harness, State, assume, claim, constant, drive_freely, free, witness
 
 __all__ = ["SendClaims"]

@@ -5,8 +5,8 @@ from typing import Any
 from amaranth.hdl import Module, Mux, Signal, Value
 
 from mho.hw.tile.isa import OPCODE_LOW, STREAMS, Op
-from mho.hw.tile.rtl.sequencer import Sequencer
-from mho.hw.tile.rtl.sequencer.decoder import Decoder, field
+from mho.hw.tile.rtl.sequencer.loops import Decoder, field
+from mho.hw.tile.rtl.sequencer.sequencer import Sequencer
 from tests.proofs.harness import Harness, State, assume, claim, constant, drive_freely, free, witness
 
 __all__ = ["SequencerClaims"]

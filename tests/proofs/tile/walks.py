@@ -4,8 +4,9 @@ from typing import Any
 
 from amaranth.hdl import Array, Const, Module, Mux, Signal, Value, signed
 
-from mho.hw.tile.rtl.rings.scoreboard import COUNT_BITS
-from mho.hw.tile.rtl.windows import WalkRequest, WindowIterator
+from mho.hw.tile.rtl.rings import COUNT_BITS
+from mho.hw.tile.rtl.windows.addresses import WalkRequest
+from mho.hw.tile.rtl.windows.iterator import WindowIterator
 from tests.proofs.harness import Harness, State, assume, claim, constant, drive_freely, free, witness
 
 __all__ = ["WindowIteratorClaims"]

@@ -5,8 +5,7 @@ from typing import Any
 from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value, unsigned
 
 from mho.hw.tile.rtl.buffer import ADDRESS_BITS
-from mho.hw.tile.rtl.windows import AddressGenerator
-from mho.hw.tile.rtl.windows.addresses import AmongLayout, OpenLayout
+from mho.hw.tile.rtl.windows.addresses import AddressGenerator, AmongLayout, OpenLayout
 from tests.proofs.harness import Harness, State, assume, claim, constant, drive_freely, witness
 
 __all__ = ["WindowClaims"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mho.hw.config import load_chip
-from mho.hw.kinds.tnsa.macro_pins import MacroPins
+from mho.hw.kinds.tnsa.pins import MacroPins
 from mho.rtl_gen import check_macro_pins
 from mho.rtl_gen.macro.adapter import write_adapter, write_stub
 from mho.rtl_gen.macro.contract import contract_signals

@@ -21,7 +21,7 @@ from mho.hw.chip.tops import WRAPS
 from mho.hw.config import load_chip
 from mho.hw.core.masks import MaskStore
 from mho.hw.core.top import CoreTop
-from mho.hw.core.write_verify import WriteVerifyConfig
+from mho.hw.core.write_verify.config import WriteVerifyConfig
 from mho.hw.kinds.tnsa.blocks import TnsaBlocks
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.noc.config import MeshConfig
@@ -30,8 +30,8 @@ from mho.macro_models.errors import InputError, ToolError
 from mho.rtl_gen.emit import emit_block, module_texts
 from mho.rtl_gen.macro.adapter import write_stub
 from mho.rtl_gen.macro.pin_check import macro_map
+from mho.rtl_gen.tapeout_files import waivers
 from mho.rtl_gen.verilog.netlist import emit
-from mho.rtl_gen.waivers import waivers
 
 CHIP = load_chip("tnsa16-core")
 OTHER = load_chip("tnsa16-core", {"timing.t_sample_ns": 50})

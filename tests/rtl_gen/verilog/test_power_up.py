@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mho.hw.config import load_chip
-from mho.hw.kinds.tnsa.macro_pins import MacroPins
+from mho.hw.kinds.tnsa.pins import MacroPins
 from mho.rtl_gen import generate
 from tests.rtl_gen.verilog.proving import assert_proof, with_fault
 

@@ -13,7 +13,7 @@ from cocotb.utils import get_sim_time
 from numpy.typing import NDArray
 
 from mho.compiler.network import Network
-from mho.hw.board import TilesConfig
+from mho.hw.board.tiles import TilesConfig
 from mho.hw.config import Chip
 from mho.hw.host.link.tasks import Read, Task, Write
 from mho.macro_models.errors import MhoError, ToolError

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mho.compiler.network import Network
-from mho.hw.board import TilesConfig
+from mho.hw.board.tiles import TilesConfig
 from mho.hw.chip.tops import ChipTop
 from mho.macro_models.workspace import Workspace
 from mho.rtl_gen.verilog.netlist import emit

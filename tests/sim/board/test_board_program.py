@@ -7,11 +7,12 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from mho.hw.board import BoardConfig, load_base, load_offset
+from mho.hw.board.config import BoardConfig, load_base
+from mho.hw.board.load_port import load_offset
 from mho.hw.config import load_chip
-from mho.hw.core.write_verify import WriteVerifyParameters
+from mho.hw.core.write_verify.config import WriteVerifyParameters
 from mho.hw.emulator.config import EXTRA
-from mho.hw.emulator.pulses.config import LOG, LOG_DEPTH, records_from
+from mho.hw.emulator.pulses.records import LOG, LOG_DEPTH, records_from
 from mho.hw.host.core.write_map import RESULT_PULSES, RESULT_VALID
 from mho.hw.host.link.tasks import Read
 from mho.macro_models import load_device

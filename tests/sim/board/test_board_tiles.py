@@ -14,12 +14,12 @@ from mho.compiler.network import Network
 from mho.compiler.network.tiles import HeldValue
 from mho.compiler.passes import compile_tiles
 from mho.compiler.tile import tile_code, tile_programs
-from mho.hw.board import TilesConfig
+from mho.hw.board.tiles import TilesConfig
 from mho.hw.chip.map import CHIP_MAGIC, MAP_VERSION, QUEUE, chip_base, record_words
 from mho.hw.config import load_chip
 from mho.hw.host.link.tasks import Read, Write
 from mho.hw.noc.flit import Destinations
-from mho.hw.noc.interface.words import UNIT, credit, credit_tag
+from mho.hw.noc.interface.tables import UNIT, credit, credit_tag
 from mho.hw.noc.registers.packet import host_address
 from mho.hw.tile.host_map import RESET, START
 from mho.hw.tile.rtl.host import CONTROL

@@ -6,8 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mho.hw.chip.config import ChipParts
-from mho.hw.chip.map import tile_name
+from mho.hw.chip.map import ChipParts, tile_name
 from mho.hw.chip.tops import TiledChip
 from mho.hw.config import load_chip
 from mho.hw.host.registers import Access, Register

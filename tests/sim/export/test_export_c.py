@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from mho.compiler import CompileOptions, Network
 from mho.compiler.passes import compile_for_chip
-from mho.hw.board import TilesConfig
+from mho.hw.board.tiles import TilesConfig
 from mho.hw.chip.map import CHIP_MAGIC, MAP_VERSION
 from mho.hw.config import Chip, load_chip
 from mho.hw.host.link.tasks import Read, Write
-from mho.hw.noc.interface.words import UNIT
+from mho.hw.noc.interface.tables import UNIT
 from mho.macro_models.errors import InputError, ToolError
 from mho.rtl_gen.registers import TILES_HEADER
 from mho.sim.board.bus import BusSimulation

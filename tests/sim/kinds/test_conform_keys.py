@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 from jsonschema.protocols import Validator
 
-from mho.hw.board import BoardConfig
+from mho.hw.board.config import BoardConfig
 from mho.hw.config import Chip, ChipError, chip_class, chip_from_dict, json_schema, kind_names, load_chip, preset_names
 from mho.hw.config.chip import sections_of
 from mho.hw.config.keys import KeySpec, keys_of

@@ -15,6 +15,7 @@ from mho.hw.config import load_chip
 from mho.macro_models.errors import InputError, ToolError
 from mho.rtl_gen.verilog.ports import module_ports
 from mho.sim.layout import harden as harden_module
+from mho.sim.layout.energy import layout_energy
 from mho.sim.layout.harden import harden
 from mho.sim.layout.pdk import find_pdk
 from mho.sim.layout.signoff import Layout
@@ -152,7 +153,7 @@ def outputs(folder: Path, sources: list[Path], text: str) -> list[str]:
     files = [str(path) for path in (folder / "bench.v", *sources)]
     command = ["iverilog", "-g2005", "-gspecify", "-Tmax", "-s", "bench", "-o", "bench.vvp", *files]
     subprocess.run(command, cwd=folder, check=True, capture_output=True)
-    ran = subprocess.run(["vvp", "-n", "bench.vvp"], cwd=folder, check=True, capture_output=True, text=True)
+    ran = subprocess.run(["vvp", "-n", "bench.vvp", "-fst"], cwd=folder, check=True, capture_output=True, text=True)
     return re.findall("^outputs ([01]+)$", ran.stdout, re.MULTILINE)
 
 
@@ -169,6 +170,26 @@ def test_netlist_with_its_delays_does_what_the_verilog_does(hardened: tuple[Path
     assert len(set(expected)) > 80
     assert outputs(tmp_path, netlist, bench(verilog, layout.top, sdf, layout.period_ns)) == expected
     assert outputs(tmp_path, netlist, bench(verilog, layout.top, sdf, layout.period_ns / 20)) != expected
+
+
+@needs_tools
+@pytest.mark.slow
+@pytest.mark.cosim("iverilog", "verilator", "g++")
+def test_energy_is_that_of_what_the_netlist_did(hardened: tuple[Path, Layout], tmp_path: Path) -> None:
+    """More than that of the clock alone, and that of a product goes with their number."""
+    folder, layout = hardened
+    verilog, netlist = (folder / f"rtl/rtl/{BLOCK}.v").read_text(), [folder / f"{layout.top}.v", folder / "cells.v"]
+    text = bench(verilog, layout.top, None, layout.period_ns)
+    dump = f'initial begin\n    $dumpfile("{tmp_path}/trace.fst"); $dumpvars(0, bench);'
+    energy = {}
+    for work, source in (("random", text), ("still", re.sub(r"inputs = \{\$random.*?\}", "inputs = 0", text))):
+        outputs(tmp_path, netlist, source.replace("initial begin", dump, 1))
+        stages, trace = Stages(folder, {"top": layout.top}), tmp_path / "trace.fst"
+        energy[work] = [layout_energy(stages, layout.top, trace, n, layout.period_ns) for n in (1, 100)]
+        assert energy[work][0].product_pJ == pytest.approx(100 * energy[work][1].product_pJ)
+        assert energy[work][1].cycles == pytest.approx(1, abs=0.02)
+    random, still = (energy[work][1].power_mW for work in ("random", "still"))
+    assert 1.2 * still < random < 5 * layout.power_mW
 
 
 @pytest.mark.parametrize(("text", "sentence"), [

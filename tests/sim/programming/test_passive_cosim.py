@@ -17,9 +17,9 @@ pytestmark = [pytest.mark.cosim, pytest.mark.slow]
 SMALL = {"core.rows": 16, "core.columns": 16, "adc.lanes": 2}
 
 
-@pytest.mark.parametrize("scheme", ["half", pytest.param("third", marks=pytest.mark.long)])
-def test_disturbed_cells_are_those_of_the_reference(scheme):
-    chip = load_chip("passive-64", {**SMALL, "programming.bias": scheme})
+@pytest.mark.parametrize(("scheme", "floats"), [("half", True), pytest.param("third", False, marks=pytest.mark.long)])
+def test_disturbed_cells_are_those_of_the_reference(scheme, floats):
+    chip = load_chip("passive-64", {**SMALL, "programming.bias": scheme, "programming.float_lines": floats})
     models = make_models(chip, ("ideal", chip.device), seed=5)
     simulation = Simulation(verilator_build(chip), timeout_s=60)
     try:

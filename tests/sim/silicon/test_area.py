@@ -8,7 +8,6 @@ import pytest
 from mho.hw.config import load_chip
 from mho.macro_models.errors import InputError
 from mho.rtl_gen.emit import module_texts
-from mho.sim.build.toolchain import cache_folder
 from mho.sim.silicon.area import Netlist, chip_area, synthesise
 from mho.sim.silicon.liberty.library import Library
 from mho.sim.silicon.synthesis.blocks import macro_stub, tool_text, without_comments
@@ -25,11 +24,9 @@ pytestmark = [
 def made() -> tuple[Netlist, Library]:
     """A small core without bus and write-verify; its netlists are kept in the cache, as those of reports."""
     chip = load_chip("tnsa16-core", {"programming.engine": False})
-    folder = cache_folder() / "silicon"
-    folder.mkdir(parents=True, exist_ok=True)
-    library = Library(LIBRARY, folder)
+    library = Library(LIBRARY)
     modules = without_comments(module_texts(chip, "none"))
-    return synthesise(modules, chip.verilog.prefix, library, library, folder), library
+    return synthesise(modules, chip.verilog.prefix, library, library), library
 
 
 @pytest.mark.slow
@@ -54,10 +51,10 @@ def test_what_is_no_library_is_one_sentence(tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.lib"
     wrong.write_text("library (none) { }")
     with pytest.raises(InputError, match=r"wrong\.lib: must be a Liberty file with cells; none is there"):
-        Library(wrong, tmp_path)
+        Library(wrong)
     wrong.write_bytes(b"\x1f\x8b junk")
     with pytest.raises(InputError, match=r"wrong\.lib"):
-        Library(wrong, tmp_path)
+        Library(wrong)
 
 
 @pytest.mark.slow

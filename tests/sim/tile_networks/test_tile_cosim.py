@@ -18,10 +18,9 @@ from mho.compiler.tile.cycles import tile_cycles
 from mho.compiler.tile.file import tile_code
 from mho.compiler.tile.placement.software_pipeline import both_sides
 from mho.hw.config import load_chip
+from mho.hw.kinds.tnsa.blocks import TnsaCoreReference
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
-from mho.hw.kinds.tnsa.reference import TnsaCoreReference
-from mho.hw.tile.interpreter.cores import ReferenceCore
-from mho.hw.tile.interpreter.state import Retired
+from mho.hw.tile.interpreter.state import ReferenceCore, Retired
 from mho.hw.tile.isa import Engine
 from mho.macro_models import MacroModel
 from mho.macro_models.errors import ToolError

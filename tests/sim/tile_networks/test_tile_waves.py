@@ -92,7 +92,7 @@ def test_changes_are_those_of_one_design(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_a_tile_that_there_is_not_is_one_sentence() -> None:
-    from mho.hw.chip.config import ChipParts
+    from mho.hw.chip.map import ChipParts
 
     mesh = ChipParts.from_chip(load_chip("tnsa16-2x2", CHIP)).mesh
     assert traced_tiles(mesh, ["1,0", "0,0"]) == [1, 0]

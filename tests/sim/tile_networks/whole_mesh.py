@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from mho.hw.chip.config import ChipParts
+from mho.hw.chip.map import ChipParts
 from mho.hw.config import Chip
 from mho.sim.build.shells import half_period
 from mho.sim.build.simulators import Simulator

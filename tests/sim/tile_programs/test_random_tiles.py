@@ -8,7 +8,7 @@ import pytest
 
 from mho.hw.tile.asm import assemble
 from mho.hw.tile.config import TileConfig
-from mho.hw.tile.interpreter.tile import TileMachine
+from mho.hw.tile.interpreter.tiles import TileMachine
 from mho.hw.tile.isa import Cause, Op, decode
 from mho.macro_models.errors import ToolError
 from mho.sim.tile_programs.cases import random_cases

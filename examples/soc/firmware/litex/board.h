@@ -1,4 +1,4 @@
-/* The SoC of soc.py: VexRiscv, and what LiteX put around it. */
+/* The SoCs of soc.py and ulx3s.py: VexRiscv, and what LiteX put around it. */
 #ifndef BOARD_H
 #define BOARD_H
 
@@ -33,8 +33,10 @@ static inline int board_interrupt(void) { return (int)(irq_pending() >> TILE_INT
 
 static inline void board_end(void) {
   while (!uart_txempty_read()) continue;
+#ifdef CSR_END_BASE
   for (volatile int k = 0; k < 200; k++) continue; /* the simulator has printed it, too */
   end_now_write(1);
+#endif
   while (1) continue;
 }
 

@@ -93,6 +93,13 @@ class ReadSection(Section):
     r_clamp_ohm: float = key(
         0.0, "Resistance of the virtual ground of a column, in ohms.", low=0.0, high=1e5,
     )
+    c_sample_fF: float = key(
+        0.0, "Capacitor that a column is sampled or integrated on, in fF, with the thermal noise (kT/C) of the run's "
+        "temperature; 0: without.", low=0.0, high=1e9, later=True,
+    )
+    v_swing_V: float = key(
+        0.5, "Its voltage at the most current that a converter takes, in volts.", low=0.001, high=10.0, later=True,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,6 +156,10 @@ class ArrayProgrammingSection(ProgrammingSection):
     bias: str = key(
         "half", "Of lines that are not selected, where core.access is none: half, the others of a line see V/2; third, "
         "V/3, and so does the rest of the array.", choices=("half", "third"), shapes=("core",), later=True,
+    )
+    float_lines: bool = key(
+        False, "They float at verify reads, so that currents sneak through other cells; false: they are at 0 V.",
+        shapes=("core",), later=True,
     )
 
 
@@ -239,9 +250,11 @@ class ArrayChip(PulseChip):
         if core.access == "none" and self.programming.v_base_V:
             raise ChipError("programming.v_base_V", 'programming.v_base_V must be 0 where core.access = "none", as '
                             f"lines have parts of the amplitude, not {self.programming.v_base_V:g}")
-        if self.programming.engine and core.rows > LINES[1]:
-            raise ChipError("programming.engine", f"programming.engine must be false where core.rows is beyond "
-                            f"{LINES[1]}, as the engine counts no further, and not true at {core.rows}")
+        for name, is_on, whose in (("programming.engine", self.programming.engine, "the engine counts"),
+                                   ("tile.programs", self.tile.programs, "descriptors of a tile name")):
+            if is_on and core.rows > LINES[1]:
+                raise ChipError(name, f"{name} must be false where core.rows is beyond {LINES[1]}, as {whose} no "
+                                f"further, and not true at {core.rows}")
         self._check_durations()
         try:
             self.macro_config()
@@ -278,6 +291,11 @@ class ArrayChip(PulseChip):
     def bias(self) -> str:
         """See :attr:`PulseChip.bias`."""
         return self.programming.bias if self.core.access == "none" else ""
+
+    @property
+    def float_lines(self) -> bool:
+        """See :attr:`PulseChip.float_lines`."""
+        return self.programming.float_lines and self.core.access == "none"
 
     @property
     def cells_a_weight(self) -> int:
@@ -336,7 +354,8 @@ class ArrayChip(PulseChip):
             reference=self.core.reference, access=self.core.access, g_bits=self.core.g_bits,
             g_min_uS=self.cells.g_min_uS, g_max_uS=self.cells.g_max_uS, g_full_scale_uS=self.cells.g_full_scale_uS,
             steps=self.steps, chop=self.read.chop, digital=self.read.accumulate == "digital",
-            v_read_V=self.read.v_read_V, bits=adc.bits, share=adc.columns, full_scale_uA=adc.full_scale_uA,
+            v_read_V=self.read.v_read_V, c_sample_fF=self.read.c_sample_fF, v_swing_V=self.read.v_swing_V,
+            bits=adc.bits, share=adc.columns, full_scale_uA=adc.full_scale_uA,
             sigma_offset=adc.sigma_offset, sigma_gain=adc.sigma_gain, sigma_inl=adc.sigma_inl, noise=adc.noise,
             wires=Wires(
                 r_row_ohm=wires.r_row_ohm, r_col_ohm=wires.r_column_ohm, r_driver_ohm=wires.r_driver_ohm,

@@ -1,6 +1,6 @@
 """Static parameters of the emulated transposable macro, and where things are in region 3 of its load port.
 
-What region 3 has of programming by pulses: :mod:`mho.hw.emulator.pulses.config`. Besides, word lines of the tables in
+What region 3 has of programming by pulses: :mod:`mho.hw.emulator.pulses.records`. Besides, word lines of the tables in
 all slots from :data:`LINES` on, ``mask_words`` a slot; where there is noise, key and step of the shift register from
 :data:`NOISE` on.
 """
@@ -8,9 +8,9 @@ all slots from :data:`LINES` on, ``mask_words`` a slot; where there is noise, ke
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from mho.hw.core.write_verify import WriteVerifyConfig
+from mho.hw.core.write_verify.config import WriteVerifyConfig
 from mho.hw.emulator.config import EmulatorConfig
-from mho.hw.emulator.pulses.config import records_from
+from mho.hw.emulator.pulses.records import records_from
 from mho.hw.kinds.tnsa.blocks import TnsaBlocks
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.macro_models.errors import InputError

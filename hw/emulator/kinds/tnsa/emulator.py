@@ -9,7 +9,7 @@ from amaranth.lib import wiring
 from numpy.typing import NDArray
 
 from mho.hw.config import Chip
-from mho.hw.core.write_verify import WriteVerifyParameters
+from mho.hw.core.write_verify.config import WriteVerifyParameters
 from mho.hw.emulator.config import EXTRA, LoadWord
 from mho.hw.emulator.kind import BoardOptions, EmulatorKind, Integers
 from mho.hw.emulator.kinds.tnsa.config import LINES, NOISE, TnsaEmulatorConfig
@@ -17,7 +17,7 @@ from mho.hw.emulator.kinds.tnsa.macro import TnsaMacro
 from mho.hw.emulator.kinds.tnsa.serial import SerialCore
 from mho.hw.kinds import core_blocks
 from mho.hw.kinds.tnsa.blocks import TnsaBlocks
-from mho.hw.kinds.tnsa.host.map import tnsa_map
+from mho.hw.kinds.tnsa.registers import tnsa_map
 from mho.macro_models.errors import InputError, argument
 from mho.macro_models.integer.operation import STEP_WIDTH, Converter, Direction, Masks, MvmOperation
 

@@ -14,8 +14,8 @@ from mho.hw.core.port import VectorMembers
 from mho.hw.emulator.kinds.tnsa.config import TnsaEmulatorConfig
 from mho.hw.emulator.kinds.tnsa.noise import add_noise
 from mho.hw.emulator.macro import EmulatedMacro, add_with_carry
-from mho.hw.kinds.tnsa.inputs.loader import OpCheck
-from mho.hw.kinds.tnsa.results.drain import COUNT_BITS
+from mho.hw.kinds.tnsa.inputs import OpCheck
+from mho.hw.kinds.tnsa.results import COUNT_BITS
 from mho.macro_models.integer.operation import LSB_SEGMENT_BITS
 
 

@@ -9,9 +9,9 @@ from amaranth.lib.wiring import In, Out
 from mho.hw import ports
 from mho.hw.block import Resettable
 from mho.hw.core.shape import MASK_WORD
-from mho.hw.core.write_verify import WriteVerifyConfig
+from mho.hw.core.write_verify.config import WriteVerifyConfig
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
-from mho.hw.kinds.tnsa.macro_pins import MacroPins
+from mho.hw.kinds.tnsa.pins import MacroPins
 from mho.macro_models.integer.operation import STEP_WIDTH
 from mho.macro_models.integer.pulse import AMPLITUDE_BITS, Polarity
 

@@ -7,8 +7,8 @@ from typing import Any
 from amaranth.lib import data
 from amaranth.lib.wiring import In
 
-from mho.hw.core.timing import duration_bits
-from mho.hw.core.write_verify import WriteVerifyConfig
+from mho.hw.core.shape import duration_bits
+from mho.hw.core.write_verify.config import WriteVerifyConfig
 from mho.hw.kinds.tnsa.config import LIMITS, OPERATIONS, TnsaCoreConfig
 from mho.macro_models.errors import InputError
 
@@ -17,7 +17,7 @@ from mho.macro_models.errors import InputError
 class TrimField:
     """One value that can be trimmed, from ``least`` to ``most``; ``reset`` is that of the chip description.
 
-    Durations are in clock cycles, their registers :func:`mho.hw.core.timing.duration_bits` wide.
+    Durations are in clock cycles, their registers :func:`mho.hw.core.shape.duration_bits` wide.
     """
 
     name: str

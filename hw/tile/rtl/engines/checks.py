@@ -24,8 +24,8 @@ from mho.hw.tile.isa.rules import (
 )
 from mho.hw.tile.rtl.layouts import DescriptorLayout, own_wrongs
 from mho.hw.tile.rtl.rings import WRONGS
-from mho.hw.tile.rtl.sequencer.decoder import field, fields_of
-from mho.hw.tile.rtl.windows import LookLayout, WalkFaults
+from mho.hw.tile.rtl.sequencer.loops import field, fields_of
+from mho.hw.tile.rtl.windows.addresses import LookLayout, WalkFaults
 
 
 class Finding(NamedTuple):

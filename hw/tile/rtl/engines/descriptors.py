@@ -9,10 +9,9 @@ from amaranth.lib.memory import Memory
 from mho.hw.block import Resettable
 from mho.hw.ports import Bundle, In, Out, array
 from mho.hw.tile.isa import DESCRIPTOR_WORDS, DESCRIPTORS
-from mho.hw.tile.rtl.layouts import DescriptorLayout
+from mho.hw.tile.rtl.layouts import DescriptorLayout, DescriptorWrite
 from mho.hw.tile.rtl.rings import AskPort
-from mho.hw.tile.rtl.sequencer.sequencer import DescriptorWrite
-from mho.hw.tile.rtl.windows import PlaceLayout
+from mho.hw.tile.rtl.windows.addresses import PlaceLayout
 
 _INDEX = 8
 _WORD = 32

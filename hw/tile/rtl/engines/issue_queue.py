@@ -10,8 +10,8 @@ from mho.hw.ports import In, Out
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.isa import STREAMS
 from mho.hw.tile.rtl.engines.descriptors import FetchPort
-from mho.hw.tile.rtl.sequencer.sequencer import IssueLayout, TrapLayout
-from mho.hw.tile.rtl.windows import WalkPort
+from mho.hw.tile.rtl.layouts import IssueLayout, TrapLayout
+from mho.hw.tile.rtl.windows.addresses import WalkPort
 
 AGE_BITS = 5
 """Bits of the number of an instruction among those that the engines have in hand, which wraps."""

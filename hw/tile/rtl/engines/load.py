@@ -15,11 +15,9 @@ from mho.hw.tile.rtl.engines.checks import MvmCheck
 from mho.hw.tile.rtl.engines.descriptors import Fetcher
 from mho.hw.tile.rtl.engines.gather import Gather
 from mho.hw.tile.rtl.engines.issue_queue import InstructionAge, IssueQueue, IssuingEngine
-from mho.hw.tile.rtl.layouts import DescriptorLayout
-from mho.hw.tile.rtl.sequencer import IssueLayout
-from mho.hw.tile.rtl.sequencer.decoder import field
-from mho.hw.tile.rtl.sequencer.sequencer import PC_BITS
-from mho.hw.tile.rtl.windows import AddressGenerator, WalkRequest
+from mho.hw.tile.rtl.layouts import PC_BITS, DescriptorLayout, IssueLayout
+from mho.hw.tile.rtl.sequencer.loops import field
+from mho.hw.tile.rtl.windows.addresses import AddressGenerator, WalkRequest
 
 _PRODUCTS = DESCRIPTORS["mvm"].count
 _WALKS = DESCRIPTORS["walk"].count
@@ -73,7 +71,7 @@ class LoadEngine(IssuingEngine):
     add = Out(1)
     first = Out(7)
     last = Out(7)
-    """Products, as at :class:`mho.hw.tile.rtl.engines.drain.DrainRange`."""
+    """Products, as at :class:`mho.hw.tile.rtl.engines.receive.DrainRange`."""
     start = In(1)
     first_image = In(32)
     image = Out(32)

@@ -11,9 +11,9 @@ from mho.hw.ports import In, Out
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.isa import STREAMS, Op
 from mho.hw.tile.rtl.buffer import ADDRESS_BITS, ReadPort
+from mho.hw.tile.rtl.layouts import IssueLayout
 from mho.hw.tile.rtl.rings import AskPort, Change
-from mho.hw.tile.rtl.sequencer import IssueLayout
-from mho.hw.tile.rtl.sequencer.decoder import field
+from mho.hw.tile.rtl.sequencer.loops import field
 
 WAITING = 3
 """Instructions that wait behind the one that is carried out: products behind them are issued meanwhile."""

@@ -12,13 +12,11 @@ from mho.hw.ports import In, Out
 from mho.hw.tile.isa import STREAMS, Cause, Engine, Kind, Operand
 from mho.hw.tile.isa.rules import is_draw
 from mho.hw.tile.rtl.engines.issue_queue import IMAGE_BITS, InstructionAge, PendingTrap
-from mho.hw.tile.rtl.lanes import VectorDatapath
-from mho.hw.tile.rtl.lanes.datapath import DatapathPorts
-from mho.hw.tile.rtl.lanes.draws import Draws
-from mho.hw.tile.rtl.layouts import DescriptorLayout
+from mho.hw.tile.rtl.lanes.datapath import DatapathPorts, VectorDatapath
+from mho.hw.tile.rtl.lanes.lane import Draws
+from mho.hw.tile.rtl.layouts import PC_BITS, DescriptorLayout
 from mho.hw.tile.rtl.rings import AskPort, Change
-from mho.hw.tile.rtl.sequencer.sequencer import PC_BITS
-from mho.hw.tile.rtl.windows import AddressGenerator, WalkPort, WalkRequest
+from mho.hw.tile.rtl.windows.addresses import AddressGenerator, WalkPort, WalkRequest
 from mho.macro_models.integer.draws import NUMBER_BITS
 
 FLAGS = ("advance_a", "advance_b", "free_a", "free_b", "push")

@@ -14,10 +14,10 @@ from mho.hw.tile.rtl.engines.checks import SourceLayout, VecCheck
 from mho.hw.tile.rtl.engines.descriptors import Fetcher
 from mho.hw.tile.rtl.engines.issue_queue import IssueQueue, IssuingEngine
 from mho.hw.tile.rtl.engines.vector_control import FLAGS, VecLayout, VectorControl, VectorPorts, sources
+from mho.hw.tile.rtl.layouts import IssueLayout
 from mho.hw.tile.rtl.rings import AskPort
-from mho.hw.tile.rtl.sequencer import IssueLayout
-from mho.hw.tile.rtl.sequencer.decoder import field
-from mho.hw.tile.rtl.windows import WalkRequest
+from mho.hw.tile.rtl.sequencer.loops import field
+from mho.hw.tile.rtl.windows.addresses import WalkRequest
 
 _WAITING = 5
 """Instructions that are taken, the one that is carried out among them."""

@@ -7,14 +7,15 @@ from amaranth.lib import data, stream
 from amaranth.lib.wiring import connect, flipped
 
 from mho.hw.block import Resettable
-from mho.hw.noc.arbiter import RoundRobin
+from mho.hw.noc.fifo import RoundRobin
 from mho.hw.ports import In, Out, array
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.rtl.engines.checks import walk_wrongs
 from mho.hw.tile.rtl.engines.descriptors import Fetcher, FetchPort, place_at
+from mho.hw.tile.rtl.layouts import DescriptorWrite
 from mho.hw.tile.rtl.rings import AskPort, Change
-from mho.hw.tile.rtl.sequencer.sequencer import DescriptorWrite
-from mho.hw.tile.rtl.windows import WalkFaults, WalkPort, WalkRequest, WindowIterator
+from mho.hw.tile.rtl.windows.addresses import WalkFaults, WalkPort, WalkRequest
+from mho.hw.tile.rtl.windows.iterator import WindowIterator
 
 
 class WindowArbiter(Resettable[TileConfig]):

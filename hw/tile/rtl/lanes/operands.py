@@ -12,8 +12,7 @@ from mho.hw.tile.config import TileConfig
 from mho.hw.tile.isa import Format, Kind, Operand
 from mho.hw.tile.rtl.buffer import ADDRESS_BITS, BYTES, ReadPort
 from mho.hw.tile.rtl.lanes.accumulators import AT_A_TIME
-from mho.hw.tile.rtl.lanes.draws import by_law
-from mho.hw.tile.rtl.lanes.lane import StepLayout
+from mho.hw.tile.rtl.lanes.lane import StepLayout, by_law
 from mho.hw.tile.rtl.layouts import DescriptorLayout
 
 _LANE = 16

@@ -3,7 +3,7 @@
 from typing import Any
 
 from amaranth.hdl import Array, Const, Module, Mux, Signal, Value, unsigned
-from amaranth.lib import data, stream
+from amaranth.lib import stream
 from amaranth.lib.memory import Memory
 
 from mho.hw.block import Resettable
@@ -12,35 +12,11 @@ from mho.hw.tile.config import TileConfig
 from mho.hw.tile.isa import OPCODE_LOW, Cause, Engine, Op
 from mho.hw.tile.isa.rules import COUNT_RULES, SEND_RULES, Use
 from mho.hw.tile.rtl.buffer import ADDRESS_BITS
+from mho.hw.tile.rtl.layouts import PC_BITS, DescriptorWrite, IssueLayout, TrapLayout
 from mho.hw.tile.rtl.rings import WRONGS, AskPort, Change
-from mho.hw.tile.rtl.sequencer.decoder import CAUSES, Decoder, field, fields_of
-from mho.hw.tile.rtl.sequencer.loops import LoopStack
-
-PC_BITS = 9
-"""Bits of the address of an instruction."""
+from mho.hw.tile.rtl.sequencer.loops import CAUSES, Decoder, LoopStack, field, fields_of
 
 _WORD = 32
-
-
-class IssueLayout(data.StructLayout):
-    """An instruction that goes to an engine: its ``word`` and its address ``pc``."""
-
-    def __init__(self) -> None:
-        super().__init__({"word": _WORD, "pc": PC_BITS})
-
-
-class TrapLayout(data.StructLayout):
-    """Why and where a tile stopped: ``cause`` (not 0 if it did), ``engine``, ``pc``, ``stream``."""
-
-    def __init__(self) -> None:
-        super().__init__({"cause": 4, "engine": 2, "pc": PC_BITS, "stream": 4})
-
-
-class DescriptorWrite(data.StructLayout):
-    """A ``word`` for descriptor memory, at ``index``."""
-
-    def __init__(self) -> None:
-        super().__init__({"index": 8, "word": _WORD})
 
 
 class Sequencer(Resettable[TileConfig]):

@@ -10,10 +10,17 @@ from mho.hw.ports import In, Out
 from mho.hw.tile.isa.rules import walk_beyond_block
 from mho.hw.tile.rtl.buffer import ADDRESS_BITS
 from mho.hw.tile.rtl.layouts import DescriptorLayout
-from mho.hw.tile.rtl.rings import AskPort, Change, RingLayout
-from mho.hw.tile.rtl.rings.scoreboard import COUNT_BITS
-from mho.hw.tile.rtl.windows.addresses import TOTAL, Sums
-from mho.hw.tile.rtl.windows.layouts import CORNER, PIXEL, LookLayout, PlaceLayout, PlanLayout, WalkRequest
+from mho.hw.tile.rtl.rings import COUNT_BITS, AskPort, Change, RingLayout
+from mho.hw.tile.rtl.windows.addresses import (
+    CORNER,
+    PIXEL,
+    TOTAL,
+    LookLayout,
+    PlaceLayout,
+    PlanLayout,
+    Sums,
+    WalkRequest,
+)
 
 
 class WindowIterator(Resettable):
@@ -36,7 +43,7 @@ class WindowIterator(Resettable):
         The walk, which one, and, unless it ``moves`` on from where it was last, where it is: as it was when it had gone
         on, or with nothing that is kept. They stay from ``start`` to the end.
     start, todo, restart, advance, free, hasty, hold, done, wrong, later, look, plan
-        As at :class:`mho.hw.tile.rtl.windows.layouts.WalkPort`; ``start`` is a strobe.
+        As at :class:`mho.hw.tile.rtl.windows.addresses.WalkPort`; ``start`` is a strobe.
     next : Out(PlaceLayout())
         Where it is when it has gone on, until the next start.
     ask, change : Out(AskPort()), Out(stream of Change())

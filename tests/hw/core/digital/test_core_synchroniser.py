@@ -8,13 +8,13 @@ from amaranth.hdl import Value
 
 from mho.hw.config import SYNCHRONISER_CYCLES, load_chip
 from mho.hw.core.layout import pack, pack_inputs
-from mho.hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
+from mho.hw.core.write_verify.config import WriteVerifyConfig, WriteVerifyParameters
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.kinds.tnsa.core import TnsaCore
-from mho.hw.kinds.tnsa.reference import TnsaCoreReference
 from mho.macro_models.errors import InputError
 from tests.hw.amaranth_bench import collect, feed, random_inputs, random_operation, simulate
 from tests.hw.exact_array import ExactArray
+from tests.hw.kinds.tnsa.timeline import TimedReference
 
 STROBES = ("precharge", "sample", "compare", "decrement")
 
@@ -24,11 +24,11 @@ def _chip(pins: tuple[str, ...], cycles: int = 2) -> Any:
     return load_chip("tnsa16-core", {**durations, "core.synchronise": list(pins), "core.trim": False})
 
 
-def _run(cfg: TnsaCoreConfig, macro: Any, seed: int) -> tuple[dict[str, int], TnsaCoreReference]:
+def _run(cfg: TnsaCoreConfig, macro: Any, seed: int) -> tuple[dict[str, int], TimedReference]:
     """Random operations with the process that ``macro(array, pins)`` gives at the pins; checks their codes."""
     rng = np.random.default_rng(seed)
     array = ExactArray.random(16, rng)
-    reference, dut, words, wanted = TnsaCoreReference(cfg, array), TnsaCore(cfg), list[int](), list[int]()
+    reference, dut, words, wanted = TimedReference(cfg, array), TnsaCore(cfg), list[int](), list[int]()
     ops = [random_operation(rng, out_bits=int(rng.integers(1, 6))) for _ in range(8)]
     inputs = [pack_inputs(random_inputs(op, 16, rng)[0]) for op in ops]
     for op, x in zip(ops, inputs, strict=True):

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from mho.hw.core.write_verify import WriteVerifyConfig
+from mho.hw.core.write_verify.config import WriteVerifyConfig
 from mho.hw.core.write_verify.decision import Decision
 from mho.macro_models.integer.pulse import Polarity
 from tests.hw.amaranth_bench import simulate

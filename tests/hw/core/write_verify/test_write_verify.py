@@ -9,16 +9,9 @@ import pytest
 from amaranth.hdl import Value
 from numpy.typing import NDArray
 
-from mho.hw.core.write_verify import (
-    ParameterLayout,
-    WriteVerify,
-    WriteVerifyConfig,
-    WriteVerifyParameters,
-    WriteVerifyResult,
-    cycles,
-    map_words,
-    program,
-)
+from mho.hw.core.write_verify.config import ParameterLayout, WriteVerifyConfig, WriteVerifyParameters
+from mho.hw.core.write_verify.engine import WriteVerify
+from mho.hw.core.write_verify.reference import WriteVerifyResult, cycles, map_words, program
 from mho.macro_models.cells.pulses import PulseArray, PulseConfig
 from mho.macro_models.devices import Device, load_device
 from mho.macro_models.integer.pulse import Polarity

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from amaranth.hdl import Module, Signal, Value
 
-from mho.hw.core.write_verify import ParameterLayout, WriteVerifyConfig, WriteVerifyParameters, dead_lines, map_words
+from mho.hw.core.write_verify.config import ParameterLayout, WriteVerifyConfig, WriteVerifyParameters
 from mho.hw.core.write_verify.decision import RegisterCheck
+from mho.hw.core.write_verify.reference import dead_lines, map_words
 from mho.macro_models.errors import InputError
 from tests.hw.amaranth_bench import simulate
 

@@ -8,14 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mho.hw.core.write_verify import (
-    PULSE,
-    WriteVerify,
-    WriteVerifyConfig,
-    WriteVerifyParameters,
-    cycles,
-    program,
-)
+from mho.hw.core.write_verify.config import WriteVerifyConfig, WriteVerifyParameters
+from mho.hw.core.write_verify.engine import WriteVerify
+from mho.hw.core.write_verify.reference import PULSE, cycles, program
 from mho.macro_models.cells.pulses import PulseArray, PulseConfig
 from mho.macro_models.devices import load_device
 from mho.sim.build.bench import build_bench

@@ -7,13 +7,9 @@ import numpy as np
 from amaranth.hdl import Value
 from numpy.typing import NDArray
 
-from mho.hw.core.write_verify import (
-    PULSE,
-    WriteMacro,
-    WriteVerify,
-    WriteVerifyConfig,
-    WriteVerifyParameters,
-)
+from mho.hw.core.write_verify.config import WriteVerifyConfig, WriteVerifyParameters
+from mho.hw.core.write_verify.engine import WriteVerify
+from mho.hw.core.write_verify.reference import PULSE, WriteMacro
 from tests.hw.amaranth_bench import Bench, collect, feed, simulate
 
 PULSE_PINS = ("set_pulse", "reset_pulse", "form_pulse")

@@ -10,10 +10,10 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 from numpy.typing import NDArray
 
-from mho.hw.core.write_verify import WriteVerifyParameters
-from mho.hw.emulator import EmulatorConfig, LoadLayout, LoadWord
+from mho.hw.core.write_verify.config import WriteVerifyParameters
+from mho.hw.emulator.config import EmulatorConfig, LoadLayout, LoadWord
 from mho.hw.emulator.kinds.tnsa import EMULATOR
-from mho.hw.emulator.pulses.config import LOG, logged_pulses, records_from
+from mho.hw.emulator.pulses.records import LOG, logged_pulses, records_from
 from mho.macro_models.integer.pulse import RECORD_WORDS
 from mho.sim.build.bench import build_bench
 from mho.sim.build.verilate import verilog_text

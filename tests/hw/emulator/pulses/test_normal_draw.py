@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mho.hw.emulator.pulses.config import normal_words
 from mho.hw.emulator.pulses.draws import NormalDraw
+from mho.hw.emulator.pulses.records import normal_words
 from mho.macro_models.integer.random import Purpose, normal_blocks, philox_key
 from tests.hw.amaranth_bench import simulate
 from tests.hw.emulator.pulses.multiplier_bench import WithMultiplier

@@ -40,6 +40,11 @@ def test_what_it_cannot_be_is_refused(key: str, value: object, sentence: str) ->
         load_chip("array-32", {key: value})
 
 
+def test_rows_that_tiles_do_not_name_are_refused() -> None:
+    with pytest.raises(InputError, match=r"tile.programs must be false where core.rows is beyond 256, .* true at 784"):
+        load_chip("liu-2020", {"tile.programs": True})
+
+
 def test_columns_that_would_be_one_group_are_refused() -> None:
     load_chip("array-32", {"core.columns": 16})
     with pytest.raises(InputError, match=r"adc.lanes must be .* the 8 columns .*, and fewer than these, not 8"):

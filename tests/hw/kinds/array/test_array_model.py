@@ -104,6 +104,18 @@ def test_what_is_drawn_is_of_a_converter_and_of_a_conversion() -> None:
     assert np.array_equal(codes[:9], again.mvm(op, masks, x[:9], np.arange(9)).codes)
 
 
+@pytest.mark.parametrize("temp_C", [-40.0, 125.0])
+def test_thermal_noise_is_that_of_its_capacitor_at_its_temperature(temp_C: float) -> None:
+    config = ArrayConfig(rows=16, columns=16, bits=10, c_sample_fF=1.0)
+    model = ArrayModel(config, np.full(config.cell_map.shape, 5.0), device=load_device("rram-neurram"), seed=1, core=2,
+                       temp_C=temp_C, causes=frozenset({"adc"}))
+    op = replace(random_chip(1).operation(in_bits=1, in_signed=False), step_code=32, out_bits=12)
+    codes = model.mvm(op, Masks.reset(16, 32), np.zeros((1000, 16), dtype=int), np.arange(1000)).codes / 2.0
+    # Of 512 steps at 0.5 V, and of rounding; a conversion with no row driven is one.
+    wanted = 1.380649e-23 * (temp_C + 273.15) / 1e-15 * 1024.0**2 + 1 / 12
+    assert codes.var() == pytest.approx(wanted, rel=5 * (2 / codes.size) ** 0.5)
+
+
 @pytest.mark.parametrize("groups", [1, 4])
 def test_offsets_of_a_chopped_product_count_as_the_lowest_bit_at_most(groups: int) -> None:
     config = ArrayConfig(rows=32, columns=16, share=8, bits=10, sigma_offset=3.0, steps=Steps(row_groups=groups))

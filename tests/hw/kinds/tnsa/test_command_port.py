@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mho.hw.config.commands import parse_commands
-from mho.hw.kinds.tnsa.command_port import CommandPort, CommandPortConfig
+from mho.hw.kinds.tnsa.pins import CommandPort, CommandPortConfig
 from tests.hw.amaranth_bench import simulate
 
 LINES = 4

@@ -7,13 +7,13 @@ import pytest
 
 from mho.hw.core.layout import OpLayout, pack, pack_inputs
 from mho.hw.core.masks import BL_SKIP, LINE_MASK, SL_SKIP
-from mho.hw.core.timing import OVERHEAD_CYCLES
+from mho.hw.core.shape import OVERHEAD_CYCLES
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.kinds.tnsa.core import TnsaCore
-from mho.hw.kinds.tnsa.reference import TnsaCoreReference, timeline
 from mho.macro_models.integer.operation import Direction, MvmOperation
 from tests.hw.amaranth_bench import collect, feed, put, random_inputs, random_operation, simulate
 from tests.hw.exact_array import ExactArray
+from tests.hw.kinds.tnsa.timeline import TimedReference, timeline
 
 QUICK = {"reset_cycles": 1, "plane_cycles": 1, "sample_cycles": 1, "compare_cycles": 2, "decrement_cycles": 1}
 
@@ -70,11 +70,11 @@ def run_core(
 
 def prepare(
     cfg: TnsaCoreConfig, count: int, seed: int, **fixed: Any
-) -> tuple[ExactArray, TnsaCoreReference, list[int], list[int], list[int]]:
+) -> tuple[ExactArray, TimedReference, list[int], list[int], list[int]]:
     """Random operations: the macro, the reference after them, descriptors, input words, expected output words."""
     rng = np.random.default_rng(seed)
     array = ExactArray.random(cfg.lines, rng)
-    reference = TnsaCoreReference(cfg, array)
+    reference = TimedReference(cfg, array)
     descriptors, words, expected = [], [], []
     for number in range(count):
         op = random_operation(rng, **fixed)
@@ -85,7 +85,7 @@ def prepare(
     return array, reference, descriptors, words, expected
 
 
-def check_status(run: Run, reference: TnsaCoreReference, *, hold: bool = False, waits: bool = False) -> None:
+def check_status(run: Run, reference: TimedReference, *, hold: bool = False, waits: bool = False) -> None:
     status = run.status
     assert status["busy"] == 0
     assert status["error"] == reference.error
@@ -121,7 +121,7 @@ def test_every_width(direction: Direction, in_signed: bool) -> None:
     cfg = TnsaCoreConfig(lines=16, **QUICK)
     rng = np.random.default_rng(3)
     array = ExactArray.random(16, rng)
-    reference = TnsaCoreReference(cfg, array)
+    reference = TimedReference(cfg, array)
     descriptors, words, expected = [], [], []
     for in_bits in range(1, 9):
         for out_bits in range(1, 9):
@@ -169,7 +169,7 @@ def test_masks_apply_from_the_descriptor_on() -> None:
     cfg = TnsaCoreConfig(lines=16, **QUICK)
     rng = np.random.default_rng(9)
     array = ExactArray.random(16, rng)
-    reference = TnsaCoreReference(cfg, array)
+    reference = TimedReference(cfg, array)
     dut, words = TnsaCore(cfg), []
     expected: list[int] = []
     numbers = [*range(18), BL_SKIP, SL_SKIP, LINE_MASK]
@@ -223,7 +223,7 @@ def test_back_to_back_operations_keep_the_macro_busy() -> None:
     cfg = TnsaCoreConfig(lines=256)
     rng = np.random.default_rng(0)
     array = ExactArray.random(256, rng)
-    reference = TnsaCoreReference(cfg, array)
+    reference = TimedReference(cfg, array)
     descriptors, words, expected = [], [], []
     for direction in (Direction.FORWARD, Direction.BACKWARD, Direction.FORWARD, Direction.BACKWARD):
         op = MvmOperation(direction=direction, in_bits=4, out_bits=6, early_stop=False)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from mho.hw.config import load_chip
-from mho.hw.core.timing import OVERHEAD_CYCLES
+from mho.hw.core.shape import OVERHEAD_CYCLES
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.kinds.tnsa.sequencer import pin_operations
 from mho.macro_models.errors import InputError

@@ -5,15 +5,15 @@ import numpy as np
 import pytest
 
 from mho.hw.core.layout import pack, pack_inputs
-from mho.hw.core.timing import OVERHEAD_CYCLES
+from mho.hw.core.shape import OVERHEAD_CYCLES
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.kinds.tnsa.core import TnsaCore
-from mho.hw.kinds.tnsa.inputs.loader import line_levels
-from mho.hw.kinds.tnsa.reference import TnsaCoreReference
+from mho.hw.kinds.tnsa.inputs import line_levels
 from mho.hw.kinds.tnsa.sequencer import pin_operations
 from mho.macro_models.integer.operation import Converter, Direction, MvmOperation
 from tests.hw.amaranth_bench import feed, random_inputs, random_operation, simulate, value_of
 from tests.hw.exact_array import ExactArray
+from tests.hw.kinds.tnsa.timeline import TimedReference
 
 STROBES = ("precharge", "sample", "compare", "decrement")
 LINES = ("bl_pos", "bl_neg", "sl_pos", "sl_neg")
@@ -50,7 +50,7 @@ def record(cfg: TnsaCoreConfig, array: ExactArray, ops: list[MvmOperation], inpu
     return trace
 
 
-def expected_trace(cfg: TnsaCoreConfig, reference: TnsaCoreReference, ops: list[MvmOperation], inputs: list) -> Trace:
+def expected_trace(cfg: TnsaCoreConfig, reference: TimedReference, ops: list[MvmOperation], inputs: list) -> Trace:
     """The same from the reference, only of cycles with a strobe or a new plane, numbered by ``cycle``."""
     result: Trace = []
     spans = reference.timeline()
@@ -102,7 +102,7 @@ def test_order_and_cycles_at_the_pins(cfg: TnsaCoreConfig, converter: Converter)
     array = ExactArray.random(cfg.lines, rng)
     ops = [random_operation(rng, converter=converter, out_bits=int(rng.integers(1, 7))) for _ in range(12)]
     inputs = [random_inputs(op, cfg.lines, rng)[0] for op in ops]
-    reference = TnsaCoreReference(cfg, array)
+    reference = TimedReference(cfg, array)
     for op, x in zip(ops, inputs, strict=True):
         reference.run(pack(op), pack_inputs(x))
     compare_traces(record(cfg, array, ops, inputs), expected_trace(cfg, reference, ops, inputs))

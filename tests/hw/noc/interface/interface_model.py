@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.flit import host_destination
-from mho.hw.noc.interface.model import Body, Flit, TableRow, Tables
-from mho.hw.noc.interface.words import FLOWS, UNIT, VALUE_BITS, Counter, register_tag
+from mho.hw.noc.interface.tables import FLOWS, UNIT, VALUE_BITS, Counter, register_tag
+from mho.hw.noc.model import Body, Flit, TableRow, Tables
 
 
 class Tx(NamedTuple):

@@ -8,8 +8,7 @@ import pytest
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.flit import Destinations, FlitLayout, host_destination
 from mho.hw.noc.interface.interface import NetworkInterface
-from mho.hw.noc.interface.model import Body, Flit, TableRow, is_legal
-from mho.hw.noc.interface.words import (
+from mho.hw.noc.interface.tables import (
     UNIT,
     Counter,
     credit,
@@ -19,6 +18,7 @@ from mho.hw.noc.interface.words import (
     register_tag,
     slot_word,
 )
+from mho.hw.noc.model import Body, Flit, TableRow, is_legal
 from mho.macro_models.errors import InputError
 from tests.hw.amaranth_bench import simulate
 from tests.hw.noc.interface.interface_model import InterfaceModel, Pins, Tx

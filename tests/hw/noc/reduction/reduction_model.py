@@ -197,7 +197,7 @@ class ReductionModel:
 
 
 def _arbitrate(router: _Router, wanted: list[bool]) -> int:
-    """Context of the next cycle: as :class:`mho.hw.noc.arbiter.RoundRobin`, the same as before if none is wanted."""
+    """Context of the next cycle: as :class:`mho.hw.noc.fifo.RoundRobin`, the same as before if none is wanted."""
     requests = [c for c, want in enumerate(wanted) if want]
     if not requests:
         return router.turn

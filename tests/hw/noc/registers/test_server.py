@@ -8,8 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mho.hw.noc.config import MeshConfig
-from mho.hw.noc.interface.model import TableRow
-from mho.hw.noc.model import Answer, NodeModel, TileMemory
+from mho.hw.noc.model import Answer, NodeModel, TableRow, TileMemory
 from mho.hw.noc.registers.node import NodeRegisters
 from mho.hw.noc.registers.packet import Burst, page_address
 from tests.hw.amaranth_bench import simulate

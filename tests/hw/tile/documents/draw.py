@@ -5,9 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from mho.hw.tile.asm import assemble
-from mho.hw.tile.interpreter.cores import FunctionCore
 from mho.hw.tile.interpreter.joined import HOST, Flow, Joined, Place
-from mho.hw.tile.interpreter.state import Retired
+from mho.hw.tile.interpreter.state import FunctionCore, Retired
 from mho.hw.tile.interpreter.tiles import Tiles
 from mho.hw.tile.isa import Engine, Op
 from mho.hw.tile.isa.window import sliding_window

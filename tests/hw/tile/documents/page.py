@@ -6,7 +6,7 @@ from enum import IntEnum
 
 from mho.hw.tile import isa
 from mho.hw.tile.isa import DESCRIPTORS, INSTRUCTIONS, OPCODE_LOW, PARAMETER, STATUS, Op
-from mho.hw.tile.isa.fields import Field, Layout
+from mho.hw.tile.isa.descriptors import Field, Layout
 from mho.hw.tile.isa.rules import RULES
 
 __all__ = ["c_header", "reference_page"]

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from mho.hw.tile.asm import assemble
-from mho.hw.tile.interpreter.cores import FunctionCore
 from mho.hw.tile.interpreter.joined import HOST, Flow, Joined, Place, Reduction
 from mho.hw.tile.interpreter.liveness import check_liveness
+from mho.hw.tile.interpreter.state import FunctionCore
 from mho.hw.tile.interpreter.tiles import Tiles
 from mho.hw.tile.interpreter.tokens import TokenMachine
 from mho.macro_models.errors import InputError

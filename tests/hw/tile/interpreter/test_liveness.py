@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from mho.hw.tile.asm import assemble, assemble_named
-from mho.hw.tile.interpreter.cores import FunctionCore
 from mho.hw.tile.interpreter.joined import HOST, Flow, HostStep, Joined, Place, Reduction
 from mho.hw.tile.interpreter.liveness import check_liveness, check_runs
+from mho.hw.tile.interpreter.state import FunctionCore
 from mho.hw.tile.interpreter.tiles import Tiles
 from mho.macro_models.errors import InputError
 from tests.hw.tile.interpreter.networks import example, residual, residual_network

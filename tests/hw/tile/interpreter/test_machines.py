@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from mho.hw.tile.asm import assemble
-from mho.hw.tile.interpreter.cores import FunctionCore
-from mho.hw.tile.interpreter.state import Status, Wait
+from mho.hw.tile.interpreter.state import FunctionCore, Status, Wait
 from mho.hw.tile.interpreter.tiles import Tiles
 from mho.hw.tile.interpreter.tokens import TokenMachine
 from mho.hw.tile.isa import DESCRIPTOR_WORDS, Cause, Engine, Op, encode

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from mho.hw.tile.asm import assemble
-from mho.hw.tile.interpreter.cores import FunctionCore
 from mho.hw.tile.interpreter.joined import HOST, Flow, Joined, Place, Reduction
+from mho.hw.tile.interpreter.state import FunctionCore
 from mho.hw.tile.interpreter.tiles import Tiles
 from mho.macro_models.integer.vector import Requantise, Root, WeightedSum, scale_leaf, sum_leaves
 

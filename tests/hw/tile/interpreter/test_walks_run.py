@@ -4,9 +4,8 @@ import numpy as np
 
 from mho.hw.tile.asm import assemble
 from mho.hw.tile.config import TileConfig
-from mho.hw.tile.interpreter.cores import FunctionCore
 from mho.hw.tile.interpreter.joined import HOST, Flow, Joined, Place
-from mho.hw.tile.interpreter.state import Wait
+from mho.hw.tile.interpreter.state import FunctionCore, Wait
 from mho.hw.tile.interpreter.tiles import Tiles
 from mho.hw.tile.isa import DESCRIPTOR_WORDS, DESCRIPTORS, Op, Operand, encode
 from mho.hw.tile.isa.program import Program

@@ -8,7 +8,7 @@ from mho.hw.tile.isa import DESCRIPTORS, Kind, Operand
 from mho.hw.tile.isa.vector import pack_parameters
 from mho.hw.tile.timing.clock import Clock, Notice, Process
 from mho.hw.tile.timing.ring import ACKNOWLEDGES, Asker, Moves, Ring
-from mho.hw.tile.timing.vectors import beats_of
+from mho.hw.tile.timing.state import beats_of
 
 CFG = TileConfig(lines=64, lanes=4, payload_bits=64)
 

@@ -58,7 +58,8 @@ class QuadChip(Chip):
         from mho.macro_models.kinds.quad import QuadConfig
 
         return QuadConfig(
-            lines=self.lines, lsb_uS=self.cells.g_full_scale_uS / (2**self.core.g_bits - 1), full_uS=self.ramp.full_uS
+            lines=self.lines, g_bits=self.core.g_bits, g_full_scale_uS=self.cells.g_full_scale_uS,
+            full_uS=self.ramp.full_uS,
         )
 
     def sizes(self) -> list[tuple[str, str]]:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mho.hw.core.timing import Timing
+from mho.hw.core.shape import Timing
 
 
 class Ramp(Timing):

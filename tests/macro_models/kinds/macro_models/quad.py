@@ -12,7 +12,7 @@ from mho.macro_models.devices.checks import checked_causes
 from mho.macro_models.integer.converter import convert
 from mho.macro_models.integer.operation import STEP_FRACTION_BITS, Direction
 from mho.macro_models.kinds import Family
-from mho.macro_models.macro import MvmResult
+from mho.macro_models.macro import MacroConfig, MacroModel, MvmResult
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,11 @@ class TwoPairs(CellMap):
 
 
 @dataclass(frozen=True, kw_only=True)
-class QuadConfig:
+class QuadConfig(MacroConfig):
     kind: ClassVar[str] = "quad"
     lines: int
-    lsb_uS: float
+    g_bits: int
+    g_full_scale_uS: float
     full_uS: float
 
     @property
@@ -61,7 +62,7 @@ class QuadConfig:
         return frozenset()
 
 
-class QuadModel:
+class QuadModel(MacroModel):
     def __init__(self, config, target_uS, *, device, seed, core, time_s=0.0, temp_C=25.0, causes=None):
         self.config, self.device, self.seed, self.core = config, device, seed, core
         chosen = checked_causes(causes)

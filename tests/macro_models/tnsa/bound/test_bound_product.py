@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mho.macro_models import Masks, load_device, macro
 from mho.macro_models.integer.operation import Converter, Direction, MvmOperation
 from mho.macro_models.integer.vector import LeafSum, largest_code, scale_leaf, sum_leaves
-from mho.macro_models.macro import bind, constant_input
+from mho.macro_models.macro import constant_input
 from mho.macro_models.tnsa.config import TnsaConfig
 from mho.macro_models.tnsa.converter.neuron import Neuron
 from mho.macro_models.tnsa.model import TnsaModel
@@ -52,7 +52,7 @@ def test_a_bound_product_is_that_of_the_core(random_case: Callable[..., Any], se
     x = np.full((len(case.op_ids), inputs + 1), min(constant_input(op), high))
     x[:, :-1] = rng.integers(low, high + 1, (len(x), inputs))
     columns = rng.permutation(np.flatnonzero(case.masks.enabled(op)))
-    product = bind(model, op, case.masks, rows, taken, inputs + 1, columns)
+    product = model.bind(op, case.masks, rows, taken, inputs + 1, columns)
     assert not isinstance(product, macro._Whole)
     found = product.compute(x.astype(np.int16 if rng.integers(2) else np.float32), case.op_ids)
     for expected in (
@@ -75,7 +75,7 @@ def test_lines_that_are_alike_are_converted_once(seed: int, in_bits: int, relu: 
     x = np.full((9, 9), min(constant_input(op), high))
     x[:, :-1] = rng.integers(low, high + 1, (9, 8))
     rows, columns, numbers = np.arange(8), rng.permutation(16), np.arange(9, dtype=np.uint64)
-    found = bind(model, op, masks, rows, rows, 9, columns).compute(x, numbers)
+    found = model.bind(op, masks, rows, rows, 9, columns).compute(x, numbers)
     expected = macro._Whole(model, op, masks, rows, rows, columns).compute(x, numbers)
     assert np.array_equal(found.codes, expected.codes)
     assert np.array_equal(found.steps, expected.steps)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mho.hw.chip.config import ChipParts
+from mho.hw.chip.map import ChipParts
 from mho.hw.config import load_chip
 from mho.rtl_gen.verilog.ports import module_ports
 from mho.sim.build.edges import edge_sources

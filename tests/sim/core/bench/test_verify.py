@@ -10,7 +10,7 @@ from amaranth.hdl import Shape
 from amaranth.lib.wiring import In
 
 from mho.hw.config import load_chip
-from mho.hw.kinds.tnsa.macro_pins import MacroPins
+from mho.hw.kinds.tnsa.pins import MacroPins
 from mho.macro_models.errors import InputError, ToolError
 from mho.rtl_gen import emit_core
 from mho.sim.core.bench.timed import timed_netlist

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from mho.sim.build.toolchain import cache_folder
 from mho.sim.silicon.liberty.cell import Cells
 from mho.sim.silicon.liberty.library import Library
 from mho.sim.silicon.power.cell_power import Activities, PowerModel
@@ -134,18 +133,16 @@ def test_a_gated_clock_takes_energy_while_its_gate_is_open(tmp_path: Path) -> No
 def test_the_cell_for_gates_is_found_with_its_pins(tmp_path: Path) -> None:
     for text, found in ((LIBERTY, ("GATE", "EN", "CLK", "OUT")), (LIBERTY.replace("latch_posedge", "none"), None)):
         (tmp_path / "hand.lib").write_text(text)
-        assert Library(tmp_path / "hand.lib", tmp_path).clock_gate == found
+        assert Library(tmp_path / "hand.lib").clock_gate == found
 
 
 @pytest.mark.cosim("yosys", "iverilog")
 @pytest.mark.skipif(not LIBRARY.exists(), reason=f"{LIBRARY} is not there")
 def test_a_netlist_with_gates_does_as_its_module(tmp_path: Path) -> None:
     """Two gates, of which one has a reset that goes before its enable; cells are as the library says."""
-    folder = cache_folder() / "silicon"
-    folder.mkdir(parents=True, exist_ok=True)
-    library = Library(LIBRARY, folder)
+    library = Library(LIBRARY)
     assert library.clock_gate is not None
-    _, netlist = Synthesis({"dut": MODULE}, library, library, folder).block("dut")
+    _, netlist = Synthesis({"dut": MODULE}, library, library).block("dut")
     text = netlist.read_text()
     assert text.count(f"  {library.clock_gate[0]} ") == 2
     (tmp_path / "dut.v").write_text(MODULE)

@@ -13,13 +13,15 @@ from numpy.typing import NDArray
 from mho.hw.config import load_chip
 from mho.hw.core.layout import pack, pack_inputs
 from mho.hw.core.masks import MaskFile
-from mho.hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters, cycles, program
-from mho.hw.emulator import CoreLoads, EmulatedCore
+from mho.hw.core.write_verify.config import WriteVerifyConfig, WriteVerifyParameters
+from mho.hw.core.write_verify.reference import cycles, program
 from mho.hw.emulator.config import EXTRA, LoadWord
+from mho.hw.emulator.kind import CoreLoads
 from mho.hw.emulator.kinds.tnsa import EMULATOR
 from mho.hw.emulator.kinds.tnsa.config import TnsaEmulatorConfig
 from mho.hw.emulator.kinds.tnsa.emulator import line_table
-from mho.hw.emulator.pulses.config import CONSTANTS, LOG_DEPTH, records_from, table_words
+from mho.hw.emulator.macro import EmulatedCore
+from mho.hw.emulator.pulses.records import CONSTANTS, LOG_DEPTH, records_from, table_words
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.macro_models import load_device
 from mho.macro_models.cells.pulses import PulseArray

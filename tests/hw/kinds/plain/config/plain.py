@@ -73,7 +73,7 @@ class PlainChip(Chip):
 
         return PlainConfig(
             rows=self.core.rows, columns=self.core.columns, bits=self.sar.bits, middle=2 ** (self.core.g_bits - 1),
-            lsb_uS=self.cells.g_full_scale_uS / (2**self.core.g_bits - 1),
+            g_bits=self.core.g_bits, g_full_scale_uS=self.cells.g_full_scale_uS,
         )
 
     def sizes(self) -> list[tuple[str, str]]:

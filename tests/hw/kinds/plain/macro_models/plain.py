@@ -8,7 +8,7 @@ import numpy as np
 from mho.macro_models.cell_map import CellMap
 from mho.macro_models.integer.operation import STEP_FRACTION_BITS, Converter, Direction
 from mho.macro_models.kinds import Family
-from mho.macro_models.macro import MvmResult
+from mho.macro_models.macro import MacroConfig, MacroModel, MvmResult
 
 
 @dataclass(frozen=True)
@@ -35,17 +35,14 @@ class Centred(CellMap):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PlainConfig:
+class PlainConfig(MacroConfig):
     kind: ClassVar[str] = "plain"
     rows: int
     columns: int
     bits: int
-    lsb_uS: float
+    g_bits: int
+    g_full_scale_uS: float
     middle: int
-
-    @property
-    def lines(self):
-        return self.rows
 
     @property
     def cell_map(self):
@@ -65,7 +62,7 @@ class PlainConfig:
         return frozenset()
 
 
-class PlainModel:
+class PlainModel(MacroModel):
     def __init__(self, config, target_uS, *, device=None, seed=0, core=0, time_s=0.0, temp_C=25.0, causes=None):
         self.config = config
         self.cells = np.rint(np.asarray(target_uS) / config.lsb_uS).astype(np.int32)

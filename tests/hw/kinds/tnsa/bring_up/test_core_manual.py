@@ -9,17 +9,17 @@ from amaranth.hdl import Value
 
 from mho.hw.config import load_chip
 from mho.hw.core.layout import pack, pack_inputs
-from mho.hw.core.write_verify import WriteVerifyConfig, WriteVerifyParameters
+from mho.hw.core.write_verify.config import WriteVerifyConfig, WriteVerifyParameters
 from mho.hw.kinds.tnsa.bring_up.manual import ROWS
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.kinds.tnsa.core import TnsaCore, tnsa_port
-from mho.hw.kinds.tnsa.reference import TnsaCoreReference
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.operation import MvmOperation
 from mho.rtl_gen import emit_core
 from mho.rtl_gen.verilog.ports import module_ports
 from tests.hw.amaranth_bench import collect, put, random_inputs, simulate
 from tests.hw.exact_array import ExactArray
+from tests.hw.kinds.tnsa.timeline import TimedReference
 from tests.rtl_gen.verilog.proving import assert_proof, with_fault
 
 CFG = TnsaCoreConfig(
@@ -168,7 +168,7 @@ def test_it_waits_for_the_core_and_the_core_for_it() -> None:
     """Asked for while operations run, it begins when all have ended; an operation and a run that come then wait."""
     rng = np.random.default_rng(0)
     array = ExactArray.random(64, rng)
-    reference, dut = TnsaCoreReference(CFG, array), TnsaCore(CFG, WRITE)
+    reference, dut = TimedReference(CFG, array), TnsaCore(CFG, WRITE)
     op = MvmOperation(in_bits=3, out_bits=5, step_code=9, early_stop=False)
     inputs = [pack_inputs(x) for x in random_inputs(op, 64, rng, 3)]
     words: list[int] = []

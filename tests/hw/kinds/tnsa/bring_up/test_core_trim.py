@@ -7,15 +7,15 @@ import pytest
 
 from mho.hw.config import load_chip
 from mho.hw.core.layout import pack, pack_inputs
-from mho.hw.core.write_verify import WriteVerifyConfig
+from mho.hw.core.write_verify.config import WriteVerifyConfig
 from mho.hw.kinds.tnsa.bring_up.trim import TrimLayout, trim_fields, trimmed
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.kinds.tnsa.core import TnsaCore, tnsa_port
-from mho.hw.kinds.tnsa.reference import TnsaCoreReference
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.operation import MvmOperation
 from tests.hw.amaranth_bench import collect, put, random_inputs, random_operation, simulate
 from tests.hw.exact_array import ExactArray
+from tests.hw.kinds.tnsa.timeline import TimedReference
 
 CFG = TnsaCoreConfig(
     lines=16, reset_cycles=1, plane_cycles=3, sample_cycles=2, compare_cycles=2, decrement_cycles=1, trim=True
@@ -37,7 +37,7 @@ def _values(rng: np.random.Generator, cfg: TnsaCoreConfig) -> dict[str, int]:
 def test_an_operation_takes_the_durations_of_its_start(seed: int) -> None:
     rng = np.random.default_rng(seed)
     array = ExactArray.random(16, rng)
-    reference, dut = TnsaCoreReference(CFG, array), TnsaCore(CFG)
+    reference, dut = TimedReference(CFG, array), TnsaCore(CFG)
     layout = TrimLayout(CFG)
     ops = [random_operation(rng, out_bits=int(rng.integers(1, 6))) for _ in range(12)]
     inputs = [pack_inputs(random_inputs(op, 16, rng)[0]) for op in ops]
@@ -75,7 +75,7 @@ def test_an_operation_takes_the_durations_of_its_start(seed: int) -> None:
 def test_an_operation_beyond_the_limits_is_dropped() -> None:
     rng = np.random.default_rng(4)
     array = ExactArray.random(16, rng)
-    reference, dut = TnsaCoreReference(CFG, array), TnsaCore(CFG)
+    reference, dut = TimedReference(CFG, array), TnsaCore(CFG)
     layout = TrimLayout(CFG)
     words: list[int] = []
     good = MvmOperation(in_bits=3, out_bits=5, step_code=9)

@@ -1,1 +1,0 @@
-"""Registers that only a transposable core has: trim, manual mode."""

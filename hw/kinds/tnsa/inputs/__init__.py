@@ -1,1 +1,0 @@
-"""What goes into a core: the next operation with its codes, the memory of masks, the lines at the pins."""
