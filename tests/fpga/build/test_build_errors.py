@@ -92,7 +92,7 @@ def test_one_tile_has_a_place_where_several_have_none() -> None:
 
 def test_tiles_whose_buffers_do_not_fit_are_told_before_anything_is_built(tmp_path: Path) -> None:
     chip = load_chip("ulx3s-2x2", {"mesh.columns": 8, "mesh.rows": 8})
-    sentence = r"^ulx3s-2x2 is too large for ulx3s-85f: its cells and buffers need 10240 kbit of block RAM and the "
+    sentence = r"^ulx3s-2x2 is too large for ulx3s-85f: its cells and buffers need 12288 kbit of block RAM and the "
     with pytest.raises(InputError, match=sentence):
         build("ulx3s-85f", chip, folder=tmp_path / "out")
     assert not list(tmp_path.iterdir())
