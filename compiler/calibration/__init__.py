@@ -9,6 +9,4 @@ if TYPE_CHECKING:
 
 __all__ = ["Calibrated", "Calibrator"]
 
-__getattr__ = lazy_names(__name__, {
-    "mho.compiler.calibration.calibrate": ("Calibrated", "Calibrator"),
-})
+__getattr__ = lazy_names(__name__, {"mho.compiler.calibration.calibrate": ("Calibrated", "Calibrator")})

@@ -42,8 +42,6 @@ from mho.hw.config import Chip
 from mho.macro_models.devices import Device
 from mho.macro_models.integer.vector import LANE_MAX, Limit
 
-Index = NDArray[np.int64]
-
 MOST_POSITIONS = 32_768
 FEWEST_IMAGES = 64
 """Positions of all calibration images together, and images that are used whatever their size."""
@@ -203,9 +201,7 @@ class Calibrator:
         if k in self.shared:
             return self._again(k, op, value, self.shared[k])
         calls = Calls(network=self.network, layer=index, exact=bench.wanted, taken=value)
-        image, position = samples(
-            len(self.x), calls.positions, FEW_SAMPLES if is_large(bench, index) else MOST_SAMPLES
-        )
+        image, position = samples(len(self.x), calls.positions, FEW_SAMPLES if is_large(bench, index) else MOST_SAMPLES)
         site = Site(
             index=index, layer=op.layer, values=calls.sample(image, position), inputs=calls.inputs(image, position),
             wanted=calls.outputs[image, :, position], stand=bench.stand,
@@ -275,8 +271,7 @@ class Calibrator:
         linear, positions = self.network.layers[call.layer], self.network.positions[call.layer]
         if self.in_two:
             linear, positions = replace(linear, relu=False), 2 * positions
-        layer, unit = lower_last(
-            linear, draft.spread, *self._sums(call.layer, draft), uniform=self.assembly.uniform)
+        layer, unit = lower_last(linear, draft.spread, *self._sums(call.layer, draft), uniform=self.assembly.uniform)
         self.assembly.layers.append(replace(layer, positions=positions))
         runs = self.bench.bound(call, self.assembly.layers[-1], draft)
         op = self.network.steps[k].operation

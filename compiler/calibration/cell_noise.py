@@ -155,8 +155,7 @@ class CellNoise:
         if not self.matters:
             return None
         layers = range(len(self.layers))
-        reached, without = (
-            self.error([placed.of_layer(k)[0].copies for k in layers]) for placed in (placement, plain))
+        reached, without = (self.error([placed.of_layer(k)[0].copies for k in layers]) for placed in (placement, plain))
         return Redundancy(
             wanted=self.limit, without=without, reached=reached, cores=plain.cores,
             products=sum(positions[block.layer] for block in plain.blocks),

@@ -17,6 +17,7 @@ from mho.compiler.program import InputStage
 from mho.compiler.types import Float, Lanes
 from mho.hw.config import Chip
 from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, MAX_BITS
+from mho.macro_models.types import Integral
 
 TAIL = 0.95
 """Quantile of the magnitudes of an input from which on they are kept: no range is below."""
@@ -85,7 +86,7 @@ class Quantiser:
         """What the codes of ``h`` stand for."""
         return self.stage.value(self.codes(h))
 
-    def of(self, inputs: NDArray[np.integer]) -> "Quantiser":
+    def of(self, inputs: Integral) -> "Quantiser":
         """The codes of some inputs, in their order."""
         return replace(self, offset=self.offset[inputs], scale=self.scale[inputs])
 

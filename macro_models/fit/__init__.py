@@ -8,11 +8,11 @@ pulses (:mod:`.response`); :mod:`.toml` writes the device file.
 from mho.macro_models.fit.drift.device import LAWS, fit_law
 from mho.macro_models.fit.fit import MODELS, fit_device
 from mho.macro_models.fit.response.pulsed import add_pulses, pulsed_device
-from mho.macro_models.fit.tables.measurements import Measurements, read_data, read_measurements
+from mho.macro_models.fit.tables.measurements import Measurements, read_data
 from mho.macro_models.fit.tables.pulses import Pulses
 from mho.macro_models.fit.toml import device_toml
 
 __all__ = [
     "LAWS", "MODELS", "Measurements", "Pulses", "add_pulses", "device_toml", "fit_device", "fit_law", "pulsed_device",
-    "read_data", "read_measurements",
+    "read_data",
 ]

@@ -13,7 +13,8 @@ from mho.macro_models.devices.sections.law import Law
 from mho.macro_models.devices.sections.noise import ConverterNoise, ReadNoise, Telegraph
 from mho.macro_models.devices.sections.programming import Programming, Range
 from mho.macro_models.errors import InputError
-from mho.macro_models.fit.heat import fit_heat, reference_temperature, usual_reading
+from mho.macro_models.fit.heat.cases import reference_temperature, usual_reading
+from mho.macro_models.fit.heat.fit import fit_heat
 from mho.macro_models.fit.law.between import with_levels_between
 from mho.macro_models.fit.law.components import kept_again
 from mho.macro_models.fit.law.errors import law_errors
@@ -49,7 +50,7 @@ def fit_device(
     Parameters
     ----------
     data
-        See :func:`read_measurements`.
+        See :func:`read_data`.
     model
         ``"parametric"``: each side of the median is a normal core with a tail; ``"empirical"``: quantiles as measured;
         ``"auto"``: parametric, unless there are cells of two kinds at some time and target.

@@ -111,21 +111,9 @@ class TnsaModel(SensedCore):
         return counter.compute(charge, cap, op_id, self.seed, self.core)
 
     def mvm(self, op: MvmOperation, masks: Masks, x: ArrayLike, op_id: ArrayLike) -> MvmResult:
-        """Matrix-vector products of a batch.
+        """Matrix-vector products of a batch; see :meth:`mho.macro_models.macro.MacroModel.mvm`.
 
-        Parameters
-        ----------
-        masks
-            Masks of the core.
-        x
-            Integer codes within ``op.input_range``: of shape (batch, lines / 2) forward, (batch, lines) backward.
-        op_id
-            Number of each vector's first conversion, of shape (batch,) or one for all; a second segment has the next.
-
-        Raises
-        ------
-        InputError
-            If shapes do not fit, an input is out of range, or a binary search is asked of a neuron that is not ideal.
+        Raises InputError also if a binary search is asked of a neuron that is not ideal.
         """
         inputs = self._checked_inputs(op, masks, x)
         ids = np.broadcast_to(np.asarray(op_id, dtype=np.uint64), inputs.shape[:1])

@@ -11,7 +11,6 @@ from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.compiler.calibration.assembly.stage_lowering import MOST_GAIN, element_groups, lower_encode, tied
 from mho.compiler.calibration.quantisers import CodeFormat, Quantiser, Ranges, fit_quantiser
@@ -19,8 +18,7 @@ from mho.compiler.model.stages import Linear
 from mho.compiler.program import InputStage, Operation
 from mho.compiler.types import Float, Lanes
 from mho.macro_models.integer.vector import LANE_MAX, PAD
-
-Index = NDArray[np.integer]
+from mho.macro_models.types import Integral
 
 ANCHORS = ("zero", "least", "mean", "middle")
 HIDDEN_ANCHORS = ("zero", "relu")
@@ -63,7 +61,7 @@ class Carried(Protocol):
 class Value(Protocol):
     """A value while the program is built."""
 
-    def sample(self, op: Linear, image: Index, position: Index, chips: int | None = None) -> Float:
+    def sample(self, op: Linear, image: Integral, position: Integral, chips: int | None = None) -> Float:
         """Inputs of a layer at samples in the model's units, on each chip or the first: (chips, samples, inputs)."""
         ...
 
@@ -93,7 +91,7 @@ class Handed:
     anchors: tuple[str, ...]
     close: Callable[[Quantiser], tuple[Lanes, float]]
 
-    def sample(self, op: Linear, image: Index, position: Index, chips: int | None = None) -> Float:
+    def sample(self, op: Linear, image: Integral, position: Integral, chips: int | None = None) -> Float:
         return self.values[:chips, image]
 
     def taken_by(self, calls: Sequence[Linear], ranges: Float, is_first: bool) -> "Handed":
@@ -126,7 +124,7 @@ class InLanes:
     zero: Float
     append: Callable[[Operation, Sequence[int]], int]
 
-    def sample(self, op: Linear, image: Index, position: Index, chips: int | None = None) -> Float:
+    def sample(self, op: Linear, image: Integral, position: Integral, chips: int | None = None) -> Float:
         patches = op.patches[position]
         element = np.maximum(patches, 0)
         lanes = self.lanes[:chips, image[:, None], element]
@@ -181,7 +179,7 @@ class _LaneInput:
         return replace(shared, offset=shared.offset[group], scale=shared.scale[group])
 
     @cached_property
-    def _members(self) -> Index | None:
+    def _members(self) -> Integral | None:
         """Rows of each group, (groups, rows), those of small ones several times; None where each row is alone."""
         count = int(self.group.max()) + 1
         if count == len(self.group):

@@ -111,9 +111,7 @@ def _of_two(kind: str, a: Part, b: Part, append: Append) -> Part | None:
     return Part(number=number, dims=tuple(dims), lanes=_on_each(stage, lanes), unit=unit, seen=observed)
 
 
-def _of_one(
-    node: onnx.NodeProto, fixed: dict[str, Array], part: Part, opset: int, append: Append
-) -> Part | None:
+def _of_one(node: onnx.NodeProto, fixed: dict[str, Array], part: Part, opset: int, append: Append) -> Part | None:
     """A function of each element: by the table that all layers share, if there is one."""
     if node.op_type.lower() in TABLES and not fixed:
         table, unit = lower_step(Map(function=node.op_type.lower(), size=part.unit.size), part.unit, part.seen)

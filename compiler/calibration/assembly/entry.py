@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.compiler.calibration.assembly.assembly import Assembly, join
 from mho.compiler.calibration.assembly.carried import ANCHORS, Handed, InLanes, Value, input_in_lanes
@@ -19,6 +18,7 @@ from mho.compiler.model.stages import Evaluated, Gather, Linear
 from mho.compiler.program import InputStage
 from mho.compiler.types import Float, Lanes
 from mho.macro_models.integer.vector import PAD, Select
+from mho.macro_models.types import Integral
 
 FEWEST_IMAGES = 64
 """Inputs on which is seen whether lanes are faithful."""
@@ -66,7 +66,7 @@ def layers_behind(network: FloatNetwork) -> list[Linear] | None:
 
     None if anything else takes it.
     """
-    origin: dict[int, NDArray[np.integer]] = {0: np.arange(network.features)}
+    origin: dict[int, Integral] = {0: np.arange(network.features)}
     layers: list[Linear] = []
     for k, step in enumerate(network.steps):
         if origin.keys().isdisjoint(step.inputs):

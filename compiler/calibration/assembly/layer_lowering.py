@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.compiler.calibration.assembly.assembly import Assembly, beside
 from mho.compiler.calibration.assembly.carried import Encoded, InLanes
@@ -30,6 +29,7 @@ from mho.macro_models.integer.vector import (
     WeightedSum,
     largest_code,
 )
+from mho.macro_models.types import Flags, Indices, Integral
 
 ROOM = 1.02
 """Codes of the rest reach this many times as far as half a step: codes are made in integers, and round otherwise."""
@@ -72,7 +72,7 @@ class Rest:
         top = self.quantiser.format.top
         return ROOM / (2 * top if self.quantiser.format.signed else top)
 
-    def codes(self, h: Float, codes: NDArray[np.integer]) -> Lanes:
+    def codes(self, h: Float, codes: Integral) -> Lanes:
         """Codes of the rest of values ``h`` whose codes are given."""
         left = (h - self.quantiser.offset) / self.quantiser.scale - codes
         fmt = self.quantiser.format
@@ -105,7 +105,7 @@ class Rest:
         lanes.check()
         return lanes, self._coded(step, used)
 
-    def _coded(self, step: Float, used: NDArray[np.bool_]) -> Encode:
+    def _coded(self, step: Float, used: Flags) -> Encode:
         """Codes of the rest in lanes, for steps of so many lanes."""
         fmt, factor = self.quantiser.format, np.where(used, 1.0 / (self.ratio * np.where(used, step, 1.0)), 0.0)
         shift = int(np.clip(np.floor(np.log2(MULTIPLIER_MAX / max(float(factor.max(initial=0.0)), 1e-30))), 0, 31))
@@ -116,7 +116,7 @@ class Rest:
         )
 
 
-def sum_of_parts(ratio: float, bias: NDArray[np.integer]) -> WeightedSum:
+def sum_of_parts(ratio: float, bias: Integral) -> WeightedSum:
     """Lanes of a layer from those of its two calls side by side, both of which have added ``bias``, (elements,)."""
     size, fraction = len(bias), 14
     element = np.arange(size, dtype=np.int32)
@@ -162,7 +162,7 @@ def smallest_scale(products: Sequence[Product], outputs: int) -> Float:
 
 
 def lower_layer(
-    layer: LinearLayer, spread: NDArray[np.int32], products: Sequence[Product], bias: Float, following: Quantiser
+    layer: LinearLayer, spread: Indices, products: Sequence[Product], bias: Float, following: Quantiser
 ) -> Layer:
     """A layer whose outputs become input codes of ``following``.
 
@@ -182,7 +182,7 @@ def lower_layer(
 
 
 def lower_last(
-    layer: LinearLayer, spread: NDArray[np.int32], products: Sequence[Product], bias: Float, *, uniform: bool = False,
+    layer: LinearLayer, spread: Indices, products: Sequence[Product], bias: Float, *, uniform: bool = False,
 ) -> tuple[Layer, Float]:
     """The last layer, and what one unit of its lanes stands for, of shape (outputs,): ``uniform``, the same of all."""
     reach = worst_case(products, layer.outputs) + np.abs(bias)
@@ -193,7 +193,7 @@ def lower_last(
 
 def _lower(
     layer: LinearLayer,
-    spread: NDArray[np.int32],
+    spread: Indices,
     products: Sequence[Product],
     bias: Float,
     unit: Float,

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
@@ -28,6 +27,7 @@ from mho.macro_models.integer.vector import (
     Table,
     WeightedSum,
 )
+from mho.macro_models.types import Indices
 
 VectorOperation = Select | Largest | WeightedSum | Limit | Table
 Units = Float
@@ -54,7 +54,7 @@ def _shift(largest: float, top: float = MULTIPLIER_MAX) -> int:
     return int(np.clip(np.floor(np.log2(top / max(largest, 1e-300))), 0, SHIFT_MAX))
 
 
-def _multipliers(ratio: Float, shift: int) -> NDArray[np.int32]:
+def _multipliers(ratio: Float, shift: int) -> Indices:
     return np.clip(np.rint(ratio * 2.0**shift), -MULTIPLIER_MAX, MULTIPLIER_MAX).astype(np.int32)
 
 
@@ -62,7 +62,7 @@ def _lanes(value: Float, unit: Units) -> Lanes:
     return np.clip(np.rint(value / unit), -LANE_MAX, LANE_MAX).astype(np.int16)
 
 
-def tied(calls: Sequence[NDArray[np.int32]]) -> NDArray[np.int32]:
+def tied(calls: Sequence[Indices]) -> Indices:
     """Groups of the rows of a layer that share an element at some positions, of shape (rows,), numbered from 0.
 
     ``calls`` are the patches of each call, (positions, rows): each has codes of its own.
@@ -79,7 +79,7 @@ def tied(calls: Sequence[NDArray[np.int32]]) -> NDArray[np.int32]:
     return np.unique(label[:rows], return_inverse=True)[1].astype(np.int32)
 
 
-def element_groups(patches: Sequence[NDArray[np.int32]], elements: int) -> NDArray[np.int32]:
+def element_groups(patches: Sequence[Indices], elements: int) -> Indices:
     """Groups of elements of a value that one row of some layer takes in turn, of shape (elements,), from 0."""
     columns = [column[column != PAD] for call_patches in patches for column in call_patches.T]
     first = np.concatenate([np.full(len(c), c[0]) for c in columns if len(c)])
@@ -88,7 +88,7 @@ def element_groups(patches: Sequence[NDArray[np.int32]], elements: int) -> NDArr
     return connected_components(graph, directed=False)[1].astype(np.int32)
 
 
-def lower_encode(quantiser: Quantiser, patches: NDArray[np.int32], unit: Units, zero: Float) -> Encode:
+def lower_encode(quantiser: Quantiser, patches: Indices, unit: Units, zero: Float) -> Encode:
     """Input codes of a layer from the lanes of a value; ``zero`` is what lane 0 of each element stands for."""
     ratio, offset = np.zeros(len(unit)), np.zeros(len(unit))
     for row, column in enumerate(patches.T):
@@ -118,7 +118,7 @@ def equalise(op: Maximum, unit: Units) -> tuple[WeightedSum, Units] | None:
     return weighted(np.arange(size, dtype=np.int32)[:, None], unit[:, None], np.zeros(size), common[label])
 
 
-def weighted(index: NDArray[np.int32], value: Float, offset: Float, unit: Units) -> tuple[WeightedSum, Units]:
+def weighted(index: Indices, value: Float, offset: Float, unit: Units) -> tuple[WeightedSum, Units]:
     """A weighted sum, where ``value`` (elements, terms) is what one unit of each term adds."""
     ratio = np.where(index == PAD, 0.0, value / unit[:, None])
     total = float(np.abs(ratio).sum(axis=1).max(initial=0.0))
@@ -154,7 +154,7 @@ def _lower_combine(op: Combine, unit: Units, reached: Float) -> tuple[WeightedSu
     return result, _exact(result, value, shared, op.channel)
 
 
-def _exact(op: WeightedSum, value: Float, unit: Units, channel: NDArray[np.int32]) -> Units:
+def _exact(op: WeightedSum, value: Float, unit: Units, channel: Indices) -> Units:
     """Units for which the rounded multipliers of a channel fit best: of a mean, exactly."""
     if op.offset.any():
         return unit
@@ -233,7 +233,5 @@ def lower_evaluated(
     common = (float(np.abs(values).max()) or 1.0) / LANE_MAX
     ratio = unit * resolution
     shift = _shift(float(ratio.max()))
-    table = Table(
-        multiplier=_multipliers(ratio, shift), shift=shift, entries=np.rint(values / common).astype(np.int16)
-    )
+    table = Table(multiplier=_multipliers(ratio, shift), shift=shift, entries=np.rint(values / common).astype(np.int16))
     return table, np.full(op.size, common)

@@ -16,6 +16,7 @@ from mho.compiler.mapping.weights import PairMap, Stack, most_slice_bits
 from mho.compiler.options import CompileOptions
 from mho.compiler.types import Float
 from mho.macro_models.integer.operation import STEP_FRACTION_BITS, MvmOperation
+from mho.macro_models.types import Indices, Integers, Integral
 
 STACKS: tuple[Stack, ...] = ("rows", "even", "copies")
 """How a weight is shared out among its cells."""
@@ -95,19 +96,19 @@ class Drafts:
             largest = max(largest, *(_largest(by_input, part, used) for part in driven))
         return largest
 
-    def _pairs(self, weight: Float, spread: NDArray[np.int32], clip: Float, bits: int, stack: Stack) -> PairMap:
+    def _pairs(self, weight: Float, spread: Indices, clip: Float, bits: int, stack: Stack) -> PairMap:
         block = self.blocks[0]
         return PairMap(
             self.parts.share(weight, spread)[self.site.stand.outputs], clip, self.chip, slices=block.slices,
             bits=bits, copies=block.copies, spread=self._inputs_of(spread), stack=stack,
         )
 
-    def _inputs_of(self, spread: NDArray[np.int32]) -> NDArray[np.int32]:
+    def _inputs_of(self, spread: Indices) -> Indices:
         """Which input each row takes, of each output that is tried where they differ."""
         inputs = self.parts.taken(spread)
         return inputs if inputs.ndim == 1 else inputs[self.site.stand.outputs]
 
-    def _arrangement(self, pairs: PairMap) -> NDArray[np.int64]:
+    def _arrangement(self, pairs: PairMap) -> Integers:
         """Where each row of a layer goes, so that faulty cells do little."""
         rows, arrangements = pairs.cells.shape[-1], []
         low, high = self.chip.cells.g_min_uS, self.chip.cells.g_max_uS
@@ -149,14 +150,14 @@ class Drafts:
         return self._coded[1]
 
 
-def _among(inputs: int, rows: NDArray[np.integer], codes: NDArray[np.float32]) -> NDArray[np.float32]:
+def _among(inputs: int, rows: Integral, codes: NDArray[np.float32]) -> NDArray[np.float32]:
     """Codes of some inputs among those of all, of which the others are 0."""
     spread = np.zeros((inputs, codes.shape[1]), dtype=np.float32)
     spread[rows] = codes
     return spread
 
 
-def _largest(matrix: Float, codes: NDArray[np.float32], used: NDArray[np.integer]) -> float:
+def _largest(matrix: Float, codes: NDArray[np.float32], used: Integral) -> float:
     """Largest magnitude of products of codes, (inputs, samples), of which some are used, and of a last input 1.
 
     Which one it is, single precision tells well enough.

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.compiler.calibration.trials.bench import Bench
 from mho.compiler.calibration.trials.candidates import Site, Stand
 from mho.compiler.mapping import Placement
 from mho.compiler.mapping.packing.pack import MASKS
 from mho.compiler.mapping.weights import Block
+from mho.macro_models.types import Flags, Integral
 
 MOST_PRODUCTS = 12
 """Products of a layer that are tried, where those of one output are not more."""
@@ -26,7 +26,6 @@ MOST_OUTPUTS = 64
 CHIPS, FEWEST_CHIPS = 3, 2
 """Chips on which they are tried at most, a perfect one among them, one less than there are; and at least."""
 
-Index = NDArray[np.integer]
 
 
 def sampled(bench: Bench, site: Site) -> Site:
@@ -57,7 +56,7 @@ def is_large(bench: Bench, layer: int) -> bool:
     return len(bench.placement.of_layer(layer)) > MOST_PRODUCTS and not bench.network.is_chain
 
 
-def _taken(placement: Placement, layer: int) -> Index | None:
+def _taken(placement: Placement, layer: int) -> Integral | None:
     """Inputs that the blocks of a layer take: those of their parts, None for all."""
     parts = placement.parts[layer]
     if parts.count == 1:
@@ -72,13 +71,13 @@ def _place(block: Block) -> int:
     return int(block.outputs.min())
 
 
-def _choose(blocks: Sequence[Block], most_products: int) -> dict[int, Index]:
+def _choose(blocks: Sequence[Block], most_products: int) -> dict[int, Integral]:
     """Outputs that are tried, of so many products, by the first of those that their blocks make, in ascending order."""
     places = sorted({_place(b) for b in blocks})
     outputs_each = np.mean([len(np.unique(b.outputs)) for b in blocks])
     count = min(len(places), max(1, most_products * len(places) // len(blocks)), -int(-MOST_OUTPUTS // outputs_each))
     segments = {places[k * len(places) // count] for k in range(count)}
-    chosen: dict[int, Index] = {}
+    chosen: dict[int, Integral] = {}
     for block in blocks:
         if _place(block) in segments:
             outputs = np.unique(block.outputs)
@@ -87,7 +86,7 @@ def _choose(blocks: Sequence[Block], most_products: int) -> dict[int, Index]:
     return dict(sorted(chosen.items()))
 
 
-def _side_by_side(parts: Sequence[tuple[Block, NDArray[np.bool_]]], bench: Bench) -> list[Block]:
+def _side_by_side(parts: Sequence[tuple[Block, Flags]], bench: Bench) -> list[Block]:
     """Blocks of some columns of others, in the columns of as few cores as they take one after the other."""
     moved: list[Block] = []
     core, used, masks = 0, 0, 0

@@ -24,10 +24,11 @@ from mho.hw.kinds import timing
 from mho.macro_models import CAUSES, MacroModel, family
 from mho.macro_models.devices import Device, load_device
 from mho.macro_models.macro import MvmResult, constant_input
+from mho.macro_models.types import Indices, Integral
 
 Hopeless = Callable[[float, Float], bool]
 """Whether a candidate is out of the question, from its total so far and the error of each output so far."""
-_Taken = tuple[NDArray[np.int32], NDArray[np.intp]]
+_Taken = tuple[Indices, NDArray[np.intp]]
 
 _CAUSES = frozenset(CAUSES) - {"wire"}
 """What is compiled assumes perfect wires, and a matrix for every trial would take long."""
@@ -113,9 +114,7 @@ class Bench:
             self._held = Held(index, draft, stand, step, targets, chips)
         return self._held
 
-    def run(
-        self, site: Site, draft: Draft, codes: Lanes | None = None, chips: Chips | None = None
-    ) -> Trial:
+    def run(self, site: Site, draft: Draft, codes: Lanes | None = None, chips: Chips | None = None) -> Trial:
         """Tries a candidate.
 
         ``codes`` of the inputs on each chip, of shape (chips, samples, inputs), and ``chips``, the programmed models,
@@ -223,7 +222,7 @@ class Bench:
         ``inputs_of`` are those that each product takes, and which of them each of its rows.
         """
         cycles, samples = 0, np.arange(len(inputs), dtype=np.uint64) << np.uint64(OP_ID_IMAGE_SHIFT)
-        last: tuple[NDArray[np.int32], NDArray[np.float32]] | None = None
+        last: tuple[Indices, NDArray[np.float32]] | None = None
         for (mvm, half_step), (used, place) in zip(((p.mvm, p.half_step) for p in products), inputs_of, strict=True):
             masks = stand.masks[mvm.core]
             product = cores[mvm.core].bind(mvm.op, masks, mvm.rows, place, len(used) + 1, mvm.columns)
@@ -294,7 +293,7 @@ class Bench:
         return float(np.sqrt(lost / max(site.wanted.var(axis=0).mean(), 1e-300)))
 
 
-def _vectors(inputs: Lanes, used: NDArray[np.int32], constant: int) -> NDArray[np.float32]:
+def _vectors(inputs: Lanes, used: Indices, constant: int) -> NDArray[np.float32]:
     """Inputs that a product takes, and the constant last, (samples, taken inputs + 1)."""
     x = np.empty((len(inputs), len(used) + 1), dtype=np.float32)
     beside = len(used) and used[-1] - used[0] == len(used) - 1
@@ -303,7 +302,7 @@ def _vectors(inputs: Lanes, used: NDArray[np.int32], constant: int) -> NDArray[n
     return x
 
 
-def _add_columns(total: Float, outputs: NDArray[np.integer], values: Float) -> None:
+def _add_columns(total: Float, outputs: Integral, values: Float) -> None:
     """Adds columns to the outputs that they serve: (samples, outputs) from (samples, columns)."""
     first, count = int(outputs[0]), len(np.unique(outputs))
     if np.array_equal(outputs, np.tile(np.arange(first, first + count), len(outputs) // count)):

@@ -8,7 +8,6 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.compiler.calibration.assembly.carried import Value
 from mho.compiler.calibration.quantisers import Quantiser
@@ -16,8 +15,7 @@ from mho.compiler.model import FloatNetwork
 from mho.compiler.model.stages import Linear
 from mho.compiler.program import Call
 from mho.compiler.types import Float, Lanes
-
-Index = NDArray[np.int64]
+from mho.macro_models.types import Flags, Integers
 
 MOST_SAMPLES, FEW_SAMPLES = 512, 256
 """Positions of images on which a candidate is tried, and of a large layer: errors of many outputs tell more."""
@@ -25,7 +23,7 @@ MOST_SAMPLES, FEW_SAMPLES = 512, 256
 RANGE_SAMPLES, RANGE_NUMBERS = 2048, 1 << 21
 """Positions of images from which ranges come: half of them those with the largest outputs; inputs at all of them."""
 
-_Parts = Iterator[tuple[int, Linear, NDArray[np.bool_] | slice, Index, Index]]
+_Parts = Iterator[tuple[int, Linear, Flags | slice, Integers, Integers]]
 
 
 def at_all_positions(calls: Sequence[Float], outputs: int) -> Float:
@@ -67,7 +65,7 @@ class Calls:
         steps = self.network.calls[self.layer]
         return at_all_positions([self.exact[k + 1] for k in steps], self.network.layers[self.layer].outputs)
 
-    def sample(self, image: Index, position: Index, chips: int | None = None) -> Float:
+    def sample(self, image: Integers, position: Integers, chips: int | None = None) -> Float:
         """Inputs at samples on each chip, or the first ones, where they are known there: (chips, samples, inputs)."""
         parts = list(self._parts(image, position))
         if len(parts) == 1:
@@ -84,14 +82,14 @@ class Calls:
         assert samples is not None
         return samples
 
-    def inputs(self, image: Index, position: Index) -> Float:
+    def inputs(self, image: Integers, position: Integers) -> Float:
         """Inputs at samples in floating point: (samples, inputs)."""
         inputs = np.empty((len(image), self.network.layers[self.layer].inputs))
         for k, op, here, images, positions in self._parts(image, position):
             inputs[here] = self._exact(k, op, images, positions)
         return inputs
 
-    def _exact(self, k: int, op: Linear, image: Index, position: Index) -> Float:
+    def _exact(self, k: int, op: Linear, image: Integers, position: Integers) -> Float:
         rows, values = op.patches[position], [self.exact[v] for v in self.network.steps[k].inputs]
         # What is taken of each value, and not all elements of so many images.
         padded, first = np.where(rows < 0, op.pad, 0.0), 0
@@ -101,7 +99,7 @@ class Calls:
             first += value.shape[1]
         return padded
 
-    def _parts(self, image: Index, position: Index) -> _Parts:
+    def _parts(self, image: Integers, position: Integers) -> _Parts:
         """For each call its step and operation, which samples are its own, their images, and its positions of them."""
         first = 0
         for k, op in self.network.calls_of(self.layer):
@@ -110,7 +108,7 @@ class Calls:
             first += len(op.patches)
 
 
-def samples(images: int, positions: int, limit: int = MOST_SAMPLES) -> tuple[Index, Index]:
+def samples(images: int, positions: int, limit: int = MOST_SAMPLES) -> tuple[Integers, Integers]:
     """Images and positions of the samples, the same for every candidate."""
     if images * positions <= limit:
         image, position = np.divmod(np.arange(images * positions), positions)
@@ -120,7 +118,7 @@ def samples(images: int, positions: int, limit: int = MOST_SAMPLES) -> tuple[Ind
     return np.arange(count) * images // count, rng.integers(0, positions, count)
 
 
-def range_samples(outputs: Float, inputs: int) -> tuple[Index, Index]:
+def range_samples(outputs: Float, inputs: int) -> tuple[Integers, Integers]:
     """Images and positions that ranges come from, for a layer's outputs of shape (images, outputs, positions)."""
     images, _, positions = outputs.shape
     half = min(RANGE_SAMPLES, RANGE_NUMBERS // inputs) // 2
@@ -135,7 +133,9 @@ def range_samples(outputs: Float, inputs: int) -> tuple[Index, Index]:
     return image, position
 
 
-def sampled(call: Call, codes: Lanes, image: Index, position: Index, quantiser: Quantiser, values: Float) -> Lanes:
+def sampled(
+    call: Call, codes: Lanes, image: Integers, position: Integers, quantiser: Quantiser, values: Float
+) -> Lanes:
     """Codes of a layer's inputs at the samples on each chip; of other calls those of ``values``."""
     here = position < len(call.patches)
     patches = call.patches[position[here]]

@@ -16,6 +16,7 @@ from mho.compiler.types import Float
 from mho.macro_models import MacroModel, Masks
 from mho.macro_models.devices import Device
 from mho.macro_models.integer.operation import MvmOperation
+from mho.macro_models.types import Indices, Integral
 
 Kind = tuple[Device, int, float]
 """A chip: its device, its seed, the time since it was programmed."""
@@ -34,7 +35,7 @@ class Draft:
     """
 
     quantiser: Quantiser
-    spread: NDArray[np.int32]
+    spread: Indices
     pairs: PairMap
     op: MvmOperation
     faults: FaultMaps = field(default_factory=dict)
@@ -84,12 +85,10 @@ class Stand:
     masks: Sequence[Masks]
     kinds: Sequence[Kind]
     share: Float
-    outputs: NDArray[np.integer] | slice = field(default_factory=lambda: slice(None))
+    outputs: Integral | slice = field(default_factory=lambda: slice(None))
 
     @classmethod
-    def of(
-        cls, placement: Placement, kinds: Sequence[Kind], outputs: NDArray[np.integer] | slice = slice(None)
-    ) -> "Stand":
+    def of(cls, placement: Placement, kinds: Sequence[Kind], outputs: Integral | slice = slice(None)) -> "Stand":
         """With the masks of the placement and the shares of the chips, the first of which is perfect."""
         chips = len(kinds) - 1
         share = np.array([IDEAL_SHARE] + [(1.0 - IDEAL_SHARE) / chips] * chips if chips else [1.0])
@@ -112,7 +111,7 @@ class Site:
     wanted: Float
     values: Float
     stand: Stand
-    taken: NDArray[np.integer] | None = None
+    taken: Integral | None = None
 
 
 class Chips:

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import overload
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.compiler.calibration.trials.calls import at_all_positions
 from mho.compiler.model import FloatNetwork
 from mho.compiler.model.layer import LinearLayer
 from mho.compiler.types import Float
 from mho.macro_models.integer.vector import take_rows
+from mho.macro_models.types import Integers
 
 
 class Activations(Sequence[Float]):
@@ -112,7 +112,7 @@ def backward(network: FloatNetwork, values: Sequence[Float], top: Float) -> list
     return slopes
 
 
-def some_images(network: FloatNetwork, images: int, limit: int, fewest: int) -> NDArray[np.int64]:
+def some_images(network: FloatNetwork, images: int, limit: int, fewest: int) -> Integers:
     """Numbers of some images, evenly taken: fewer of a network that multiplies more."""
     count = min(int(np.clip(PRODUCTS // max(network.multiplications, 1), fewest, limit)), images)
     count = min(count, max(1, MOST_VALUES // network.elements))

@@ -8,7 +8,6 @@ squared gradient, from backward passes through the float network (:class:`Gradie
 from abc import ABC, abstractmethod
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from mho.compiler.calibration.quantisers import Quantiser
@@ -22,8 +21,9 @@ from mho.compiler.calibration.trials.influence import (
 from mho.compiler.model import FloatNetwork
 from mho.compiler.types import Float
 from mho.macro_models.integer.vector import PAD, take_rows
+from mho.macro_models.types import Indices, Integral
 
-Which = NDArray[np.integer] | slice
+Which = Integral | slice
 
 
 class Judge(ABC):
@@ -128,7 +128,7 @@ class Gradients(Judge):
         return float(np.sqrt((lost**2).mean()))
 
 
-def _rounded(values: Float, patches: NDArray[np.int32], quantiser: Quantiser) -> Float:
+def _rounded(values: Float, patches: Indices, quantiser: Quantiser) -> Float:
     """Values of shape (images, elements) as codes give them: all rows that take an element have one code of it."""
     used = patches != PAD
     row = np.zeros(values.shape[1], dtype=np.intp)

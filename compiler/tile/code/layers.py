@@ -10,8 +10,7 @@ from mho.compiler.tile.code.writer import Body, Writer
 from mho.compiler.tile.graph.graph import Node
 from mho.compiler.tile.lowering.geometry import CODES_IN, CODES_OUT, channels_of, rows_of
 from mho.compiler.tile.lowering.operations import Vector, finished_leaf, leaf, root
-from mho.compiler.tile.placement.columns import Part
-from mho.compiler.tile.placement.streams import tile_name
+from mho.compiler.tile.placement.streams import Part, tile_name
 from mho.compiler.tile.refusal import NoRoomError
 from mho.hw.config import Chip
 from mho.hw.core.layout import pack

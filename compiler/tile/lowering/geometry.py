@@ -11,26 +11,25 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.hw.tile.isa import DESCRIPTORS
 from mho.hw.tile.isa.window import OUTSIDE, SlidingWindow
 from mho.macro_models.integer.vector import PAD
 from mho.macro_models.integer.window import Axis, Window
+from mho.macro_models.types import Indices, Integers
 
 CODES_IN, CODES_OUT = 4, 2
 """Codes in a word that a core takes, and in one that it gives."""
 
 MOST_SIDE = DESCRIPTORS["walk"].layout["width"].range[1]
 """Pixels of a row, and rows of an image."""
-Index = NDArray[np.int32]
 
 
 class Taking(Protocol):
     """What takes patches: a layer of the network, or a call of the program."""
 
     @property
-    def patches(self) -> Index: ...
+    def patches(self) -> Indices: ...
 
     @property
     def window(self) -> Window | None: ...
@@ -130,13 +129,13 @@ def channels_of(walk: SlidingWindow, first: int, count: int) -> SlidingWindow:
     return replace(walk, run=count, channel=walk.channel + first)
 
 
-def rows_of(walk: SlidingWindow, first: int, count: int) -> NDArray[np.int64]:
+def rows_of(walk: SlidingWindow, first: int, count: int) -> Integers:
     """Inputs of a layer in the order in which the walk over some channels of it gives them."""
     order = np.arange(first, first + count)[None, :] * walk.terms + np.arange(walk.terms)[:, None]
     return order.ravel()
 
 
-def rows_in_turns(sizes: Sequence[tuple[int, int, int]]) -> Index:
+def rows_in_turns(sizes: Sequence[tuple[int, int, int]]) -> Indices:
     """Which elements of values side by side, each (channels, rows, width), make an image of their rows in turn."""
     starts = np.cumsum([0, *(math.prod(size) for size in sizes)])
     channels, width, rows = sizes[0][0], sizes[0][2], sum(size[1] for size in sizes)
@@ -146,7 +145,7 @@ def rows_in_turns(sizes: Sequence[tuple[int, int, int]]) -> Index:
     return rows_made.ravel()
 
 
-def turns_of(index: Index, images: Sequence[Image]) -> tuple[Image, tuple[int, ...]] | None:
+def turns_of(index: Indices, images: Sequence[Image]) -> tuple[Image, tuple[int, ...]] | None:
     """The image whose rows, or pixels if it has one row, come from several values in turn; and which pixel from which.
 
     None if ``index``, what is taken of the values side by side, does something else.
@@ -171,7 +170,7 @@ def _fields_hold(walk: SlidingWindow) -> bool:
                if field.name not in ("stream", "pad"))
 
 
-def _gives(walk: SlidingWindow, patches: Index, image: Image) -> bool:
+def _gives(walk: SlidingWindow, patches: Indices, image: Image) -> bool:
     """Whether a walk is one of this image, and takes what the index array says, (positions, inputs)."""
     if min(walk.height, walk.width) < 1 or walk.channel + walk.run > image.channels or not _fields_hold(walk):
         return False
@@ -183,7 +182,7 @@ def _gives(walk: SlidingWindow, patches: Index, image: Image) -> bool:
     return np.array_equal(element, patches[:, rows_of(walk, 0, walk.run)])
 
 
-def pooling(index: Index, image: Image) -> tuple[SlidingWindow, Image] | None:
+def pooling(index: Indices, image: Image) -> tuple[SlidingWindow, Image] | None:
     """The walk of a window that each channel has alike, and the image that it makes; None if there is none.
 
     ``index`` of shape (elements, window) says which elements of a value of ``image`` each result takes, -1 for none;

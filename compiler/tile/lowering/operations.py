@@ -5,7 +5,6 @@ from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.compiler.program import Layer, Mvm
 from mho.compiler.tile.lowering.geometry import CODES_OUT, Image
@@ -41,8 +40,9 @@ from mho.macro_models.integer.vector import (
     Table,
     WeightedSum,
 )
+from mho.macro_models.types import Integers, Integral
 
-Each = Callable[[NDArray[np.integer]], NDArray[np.int64]]
+Each = Callable[[Integral], Integers]
 
 
 def leaf(layer: Layer, mvm: Mvm, base: int, begun: set[int]) -> Vector:
@@ -87,10 +87,7 @@ def root(finish: Root) -> Vector:
 def window_of(op: Largest | WeightedSum, image: Image) -> Vector:
     """A stage that takes a window of its value: all of its terms count alike.
 
-    Raises
-    ------
-    NotAlikeError
-        If they do not.
+    Raises NotAlikeError if they do not.
     """
     if isinstance(op, Largest):
         return copied()
@@ -107,12 +104,9 @@ def window_of(op: Largest | WeightedSum, image: Image) -> Vector:
 def steps_of(operation: object, images: Sequence[Image], result: Image, *, whole: bool) -> list[VectorStep]:
     """A stage as steps at one pixel of what it makes; with ``whole`` at all of them, pixel by pixel.
 
-    Raises
-    ------
-    NotAlikeError
-        If pixels differ.
+    Raises NotAlikeError if pixels differ.
     """
-    def each(values: NDArray[np.integer]) -> NDArray[np.int64]:
+    def each(values: Integral) -> Integers:
         return each_of(values, result, whole=whole)
 
     index = getattr(operation, "index", None)
@@ -157,12 +151,12 @@ def _limit(op: Limit, way: Route, at_each: Each) -> list[VectorStep]:
     return on_each(way, lambda first, end, a, at: _limited(low[first:end], high[first:end], first, a, at))
 
 
-def _limited(low: NDArray[np.int64], high: NDArray[np.int64], first: int, a: StepOperand, at: int) -> list[VectorStep]:
+def _limited(low: Integers, high: Integers, first: int, a: StepOperand, at: int) -> list[VectorStep]:
     """Limits that elements have alike are fields; others are the constant side of a ``max``, of negatives for high."""
     count, (t0, t1, t2) = len(low), map(Temporary, range(3))
 
     def affine(
-        source: StepOperand, m: int, d: NDArray[np.int64] | int, target: StepOperand, offset: int = 0, **ends: int
+        source: StepOperand, m: int, d: Integers | int, target: StepOperand, offset: int = 0, **ends: int
     ) -> VectorStep:
         limits = {"lo": LANE_MIN, "hi": LANE_MAX, **ends}
         return VectorStep(vector=took(rows(np.full(count, m), 0, d), **limits), elements=count, a=source,

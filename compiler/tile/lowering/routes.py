@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mho.compiler.tile.lowering.geometry import Image
-from mho.macro_models.types import Integers
+from mho.macro_models.types import Integers, Integral
 
 ABSENT = -1
 
@@ -66,7 +65,7 @@ class Route:
         return [Run(a, b, int(source[a]), int(place[a])) for a, b in pairwise(edges)]
 
 
-def route(index: NDArray[np.integer], images: Sequence[Image], result: Image, *, whole: bool) -> Route:
+def route(index: Integral, images: Sequence[Image], result: Image, *, whole: bool) -> Route:
     """The route of a stage.
 
     Parameters
@@ -106,13 +105,10 @@ def route(index: NDArray[np.integer], images: Sequence[Image], result: Image, *,
     return Route(grids[0][:, 0], grids[1][:, 0], tuple(image.channels for image in images))
 
 
-def each_of(values: NDArray[np.integer], image: Image, *, whole: bool) -> Integers:
+def each_of(values: Integral, image: Image, *, whole: bool) -> Integers:
     """Parameters of the elements of a block, from those of all elements, (elements, ...).
 
-    Raises
-    ------
-    NotAlikeError
-        If those of a channel differ and a block has one pixel.
+    Raises NotAlikeError if those of a channel differ and a block has one pixel.
     """
     grid = values.astype(np.int64).reshape(image.channels, image.pixels, *values.shape[1:])
     if whole:

@@ -23,7 +23,7 @@ from mho.macro_models.fit.drift.heat import drift_heat
 from mho.macro_models.fit.drift.law import DriftFit, fit_drift
 from mho.macro_models.fit.drift.lines import Floor, find_floor, lines_of_cells, weight
 from mho.macro_models.fit.fit import fit_device, target_range
-from mho.macro_models.fit.heat import reference_temperature, usual_reading
+from mho.macro_models.fit.heat.cases import reference_temperature, usual_reading
 from mho.macro_models.fit.law.components import (
     Component,
     endurance,

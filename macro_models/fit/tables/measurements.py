@@ -82,15 +82,17 @@ class Measurements:
         return replace(self, **chosen_only)
 
 
-def read_measurements(
+def read_data(
     path: Path,
     *,
     columns: Mapping[str, str] | None = None,
     g_max_uS: float | None = None,
     temp_C: float = 25.0,
     temp_max_C: float | None = None,
-) -> Measurements:
-    """Read a table of measurements.
+) -> tuple[Measurements | None, Pulses | None]:
+    """Readings over time, and pulses with the readings around them (see :func:`split_pulses`), of a table.
+
+    Of a table with pulses either may be missing.
 
     Parameters
     ----------
@@ -107,24 +109,6 @@ def read_measurements(
     ------
     InputError
         If the table is wrong, or fewer than 20 cells are left.
-    """
-    measured, _ = read_data(path, columns=columns, g_max_uS=g_max_uS, temp_C=temp_C, temp_max_C=temp_max_C)
-    if measured is None:
-        raise InputError(f"{path}: has no readings over time, only some after pulses")
-    return measured
-
-
-def read_data(
-    path: Path,
-    *,
-    columns: Mapping[str, str] | None = None,
-    g_max_uS: float | None = None,
-    temp_C: float = 25.0,
-    temp_max_C: float | None = None,
-) -> tuple[Measurements | None, Pulses | None]:
-    """Readings over time, and pulses with the readings around them (see :func:`split_pulses`), of a table.
-
-    Parameters and errors are those of :func:`read_measurements`. Of a table with pulses either may be missing.
     """
     table = read_table(path, columns)
     cell = _cells(table, np.zeros(table.rows)) if "cell" in table.names else np.zeros(table.rows, dtype=np.int64)

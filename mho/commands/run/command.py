@@ -194,6 +194,8 @@ def _open(
     from mho.api.compile import load
     from mho.compiler import FIRST_INPUTS
 
+    if network.endswith(".s"):
+        raise InputError(f"{network}: a program of a tile is run by mho tiles")
     if not network.endswith(".onnx"):
         of_compiler = (("--chip", chip), ("--set", overrides), ("--calibrate", calibrate))
         for name, value in of_compiler:

@@ -6,9 +6,12 @@ from pathlib import Path
 from mho.hw.config import Chip
 from mho.hw.kinds import core_blocks
 from mho.macro_models.errors import InputError, ToolError
+from mho.macro_models.files import FileKind, read_text
 from mho.macro_models.files.scripts import is_plain
 from mho.rtl_gen.macro.contract import contract_signals
 from mho.rtl_gen.verilog.ports import Port, module_ports
+
+_SDF, _NETLIST = FileKind("SDF file", 1 << 29), FileKind("netlist", 1 << 29)
 
 _INPUT_ps = 300
 """From the clock to the inputs, which come from flip-flops: more than the 200 ps of a module's constraints."""
@@ -37,7 +40,7 @@ def timed_netlist(chip: Chip, netlist: Path, sdf: Path, folder: Path) -> Path:
     delays = folder / "delays.sdf"
     if not is_plain(delays):
         raise ToolError(f"{folder}: must be a path without blanks and signs but . _ + -; set TMPDIR to one")
-    text = netlist.read_text(errors="replace")
+    text = read_text(netlist, _NETLIST)
     ports = [port for port in (module_ports(text, top) or {}).values() if not port.guarded]
     text, count = re.subn(rf"^(\s*){pins.module}(?=\s+[\\\w])", rf"\1{timed}", text, flags=re.MULTILINE)
     if not ports or count != 1:
@@ -45,7 +48,7 @@ def timed_netlist(chip: Chip, netlist: Path, sdf: Path, folder: Path) -> Path:
     text = re.sub(rf"\bmodule\s+{top}\b", f"module {top}_untimed", text)
     # Icarus reads neither escaped names in SDF nor its words as pins, as hold of the macro, and stops there silently.
     text = re.sub(r"\\(\S+)(?=\s)", lambda name: re.sub(r"\W", "_", name[1]), text)
-    times = sdf.read_text(errors="replace").replace(f'(CELLTYPE "{top}")', f'(CELLTYPE "{top}_untimed")')
+    times = _delays_of(sdf, top).replace(f'(CELLTYPE "{top}")', f'(CELLTYPE "{top}_untimed")')
     times = re.sub(rf'^ \(CELL\n  \(CELLTYPE "{pins.module}"\)\n.*?^ \)\n', "", times, flags=re.MULTILINE | re.DOTALL)
     times = re.sub(r"^.*\(INTERCONNECT .*\bhold\b.*\n", "", times, flags=re.MULTILINE)
     delays.write_text(re.sub(r"\\.", "_", times))
@@ -56,6 +59,18 @@ def timed_netlist(chip: Chip, netlist: Path, sdf: Path, folder: Path) -> Path:
     written.write_text("\n".join([
         "`timescale 1ps/1ps", outer, _delayed(timed, pins.module, sides, "output", _MACRO_ps, ""), text]))
     return written
+
+
+def _delays_of(sdf: Path, top: str) -> str:
+    """The text of a file with delays. Icarus goes on without any where it is damaged, and without those of others."""
+    text = read_text(sdf, _SDF)
+    bare = re.sub(r'"[^"]*"', "", text)
+    if not re.match(r"\s*\(\s*DELAYFILE\b", bare) or "(CELL" not in bare or bare.count("(") != bare.count(")"):
+        raise InputError(f"{sdf}: must be a whole SDF file with cells, (DELAYFILE .. (CELL ..))")
+    design = re.search(r'\(\s*DESIGN\s+"([^"]*)"', text)
+    if design is not None and design[1] != top:
+        raise InputError(f"{sdf}: must have the delays of {top}, not of {design[1]!r}")
+    return text
 
 
 def _delayed(name: str, inner: str, ports: list[Port], way: str, delay_ps: int, begin: str) -> str:

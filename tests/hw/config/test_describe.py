@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from mho.hw.config import describe, load_chip, sizes, warnings
 from mho.hw.config.schema import reference_page
 
@@ -58,3 +60,14 @@ def test_a_mesh_without_tiles_is_warned_of() -> None:
     assert warnings(load_chip("tnsa16-core", {"mesh.columns": 2})) == []
     (found,) = warnings(load_chip("tnsa16-core", {"mesh.columns": 2, "mesh.payload_bits": 128}))
     assert found.startswith("mesh.payload_bits = 128: tiles take 32 or 64")
+
+
+def test_an_array_whose_lines_do_not_settle_is_warned_of() -> None:
+    keys = {"wires.r_row_ohm": 20, "wires.r_column_ohm": 20, "read.r_clamp_ohm": 300, "read.t_sample_ns": 10}
+    # A row: 128 cells of 2.1 fF behind 64 segments of 20 ohm; a column: behind 300 ohm more.
+    assert load_chip("array-128", keys).settling_ns == pytest.approx(1e-6 * 128 * 2.1 * (2 * 64 * 20 + 300))
+    assert warnings(load_chip("array-128", keys)) == []
+    (sentence,) = warnings(load_chip("array-128", keys | {"wires.c_cell_fF": 10.0}))
+    assert sentence.startswith("read.t_sample_ns = 10 takes 10 ns, 2.7 time constants of a row and a column (3.66 ns")
+    (sentence,) = warnings(load_chip("array-128", {"read.t_sample_ns": 1}))
+    assert sentence.startswith("read.t_sample_ns = 1 takes 10 ns, because an operation lasts whole cycles")

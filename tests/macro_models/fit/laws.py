@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from mho.macro_models.cells.programming import programmed
 from mho.macro_models.devices import CAUSES, Device
-from mho.macro_models.fit import fit_device, fit_law, read_measurements
+from mho.macro_models.fit import fit_device, fit_law
+from tests.macro_models.fit.reading import read_measurements
 
 Reals = NDArray[np.float64]
 Cells = dict[float, Reals]

@@ -13,11 +13,12 @@ import pytest
 
 from mho.macro_models.cells.programming import programmed
 from mho.macro_models.devices import CAUSES
-from mho.macro_models.fit import fit_device, read_measurements
+from mho.macro_models.fit import fit_device
 from mho.macro_models.fit.law.doubts import about_wide_levels
 from mho.macro_models.fit.law.statistics import choose_levels
 from mho.macro_models.fit.rows import law_rows
 from tests.macro_models.fit.laws import LAWS, compared, fitted, pcm, write
+from tests.macro_models.fit.reading import read_measurements
 
 FOR_A_RELEASE = {
     "saturating", "twenty of two kinds", "two mechanisms", "pcm by state", "stretched", "pcm, late", "collapsing",

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from mho.macro_models.cells.programming import programmed
 from mho.macro_models.devices import CAUSES, Device
-from mho.macro_models.fit import MODELS, fit_device, read_measurements
+from mho.macro_models.fit import MODELS, fit_device
 from mho.macro_models.fit.law.statistics import summarise
+from tests.macro_models.fit.reading import read_measurements
 
 ALL = frozenset(CAUSES)
 

@@ -14,11 +14,12 @@ from mho.macro_models.devices import CAUSES, Device, load_device
 from mho.macro_models.devices.quantiles import node_moments
 from mho.macro_models.devices.resampled import resampled
 from mho.macro_models.devices.sections.law import Law
-from mho.macro_models.fit import device_toml, fit_device, read_measurements
+from mho.macro_models.fit import device_toml, fit_device
 from mho.macro_models.fit.law.between import with_levels_between
 from mho.macro_models.fit.law.doubts import Beside, about_tails
 from mho.macro_models.fit.law.statistics import choose_levels, smoothed_summaries
 from mho.macro_models.fit.rows import law_rows
+from tests.macro_models.fit.reading import read_measurements
 
 Reals = NDArray[np.float64]
 TIMES = (0.0, 60.0, 86400.0)

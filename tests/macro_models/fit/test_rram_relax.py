@@ -9,8 +9,9 @@ from scipy.stats import spearmanr
 
 from mho.macro_models.cells.programming import programmed
 from mho.macro_models.devices import CAUSES, load_device
-from mho.macro_models.fit import Measurements, fit_device, read_measurements
+from mho.macro_models.fit import Measurements, fit_device
 from mho.macro_models.fit.law.statistics import summarise
+from tests.macro_models.fit.reading import read_measurements
 
 FOLDER = Path(__file__).parents[4] / "shared" / "data" / "rram-relaxation"
 RELAXATION, BAKE = FOLDER / "techC-relax.tsv.gz", FOLDER / "techA-bake.tsv.gz"

@@ -60,3 +60,9 @@ def test_wrong_words_are_one_sentence(
     assert sentence in said
     assert "Traceback" not in said
     assert not Path("y.npz").exists()
+
+
+@pytest.mark.usefixtures("x")
+def test_the_command_of_networks_names_that_of_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["run", "p.s", "--chip", "tnsa64-tile", "--input", "x.npy"]) == 2
+    assert "p.s: a program of a tile is run by mho tiles" in capsys.readouterr().err

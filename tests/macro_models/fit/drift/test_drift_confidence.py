@@ -12,12 +12,13 @@ from mho.macro_models.devices.laws.drift import DriftDevice
 from mho.macro_models.devices.resampled import resampled
 from mho.macro_models.errors import InputError
 from mho.macro_models.files import parse_toml
-from mho.macro_models.fit import device_toml, read_measurements
+from mho.macro_models.fit import device_toml
 from mho.macro_models.fit.drift.device import drift_device
 from mho.macro_models.fit.drift.errors import movements
 from mho.macro_models.fit.drift.law import fit_drift
 from mho.macro_models.fit.tables.measurements import Measurements
 from tests.macro_models.fit.drift.test_fit_drift import measured
+from tests.macro_models.fit.reading import read_measurements
 
 DAY = 86400.0
 AT_US = np.array([4.0, 12.0, 22.0])

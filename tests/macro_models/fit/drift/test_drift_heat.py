@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from mho.macro_models.cells.programming import programmed
 from mho.macro_models.devices import CAUSES, load_device
 from mho.macro_models.devices.laws.drift import DriftDevice
-from mho.macro_models.fit import device_toml, fit_law, read_measurements
+from mho.macro_models.fit import device_toml, fit_law
+from tests.macro_models.fit.reading import read_measurements
 
 Reals = NDArray[np.float64]
 TEMPS = (25.0, 60.0, 90.0, 120.0)

@@ -14,8 +14,9 @@ from mho.macro_models.devices.resampled import cycled
 from mho.macro_models.devices.sections.programming import Programming
 from mho.macro_models.errors import InputError
 from mho.macro_models.files import parse_toml
-from mho.macro_models.fit import device_toml, read_measurements
+from mho.macro_models.fit import device_toml
 from mho.macro_models.fit.drift.device import drift_device
+from tests.macro_models.fit.reading import read_measurements
 
 TIMES = (0.0, 10.0, 100.0, 1e3, 1e4, 1e5)
 CAUSES_ALL = frozenset(CAUSES)

@@ -11,11 +11,12 @@ from mho.macro_models.devices.device import Device
 from mho.macro_models.devices.laws.drift import DriftDevice
 from mho.macro_models.errors import InputError
 from mho.macro_models.files import parse_toml
-from mho.macro_models.fit import device_toml, fit_law, read_measurements
+from mho.macro_models.fit import device_toml, fit_law
 from mho.macro_models.fit.drift.device import held_out_score
 from mho.macro_models.fit.drift.doubts import OFF
 from mho.macro_models.fit.drift.law import fit_drift
 from mho.macro_models.fit.tables.measurements import Measurements
+from tests.macro_models.fit.reading import read_measurements
 
 TIMES = (0.0, 1.0, 10.0, 100.0, 1e3, 1e4, 1e5)
 LEVELS = np.geomspace(1.0, 25.0, 10)

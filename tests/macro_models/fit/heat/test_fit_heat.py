@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from mho.macro_models.cells.programming import programmed
 from mho.macro_models.devices import CAUSES, Device, load_device
-from mho.macro_models.fit import Measurements, device_toml, fit_device, read_measurements
+from mho.macro_models.fit import Measurements, device_toml, fit_device
 from mho.macro_models.fit.tables.table import kept_and_read
+from tests.macro_models.fit.reading import read_measurements
 
 ALL = frozenset(CAUSES)
 K_EV = 8.617333262e-5

@@ -14,8 +14,9 @@ from mho.macro_models.devices.resampled import cycled
 from mho.macro_models.devices.sections.law import Law
 from mho.macro_models.devices.sections.programming import Programming
 from mho.macro_models.files import parse_toml
-from mho.macro_models.fit import device_toml, fit_device, read_measurements
+from mho.macro_models.fit import device_toml, fit_device
 from mho.macro_models.fit.law.components import fit_trend, share_of_groups
+from tests.macro_models.fit.reading import read_measurements
 
 
 def test_share_of_groups_is_that_of_the_truth() -> None:

@@ -13,11 +13,12 @@ from mho.macro_models.devices.quantiles import mixture_quantile
 from mho.macro_models.devices.sections.heat import Temperature
 from mho.macro_models.devices.sections.law import Law
 from mho.macro_models.errors import InputError
-from mho.macro_models.fit import Measurements, device_toml, fit_device, read_measurements
+from mho.macro_models.fit import Measurements, device_toml, fit_device
 from mho.macro_models.fit.law.statistics import even_codes, summarise
 from mho.macro_models.fit.rows.first_rows import solve_tail
 from mho.macro_models.tnsa.config import TnsaConfig
 from mho.macro_models.tnsa.model import TnsaModel
+from tests.macro_models.fit.reading import read_measurements
 
 ALL = frozenset(CAUSES)
 MODELS = ("parametric", "empirical")

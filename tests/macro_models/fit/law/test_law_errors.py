@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from mho.macro_models.devices import Device, load_device
 from mho.macro_models.devices.resampled import resampled
 from mho.macro_models.devices.sections.fit import Confidence
-from mho.macro_models.fit import Measurements, device_toml, fit_device, read_measurements
+from mho.macro_models.fit import Measurements, device_toml, fit_device
 from mho.macro_models.fit.law.errors import law_errors, mean_interval, std_interval
 from mho.macro_models.fit.law.statistics import choose_levels
+from tests.macro_models.fit.reading import read_measurements
 
 Reals = NDArray[np.float64]
 LEVELS_US = np.array([5.0, 15.0, 25.0, 35.0])

@@ -12,8 +12,9 @@ from mho.hw.core.write_verify.reference import program
 from mho.macro_models.cells.pulses import PulseArray, PulseConfig
 from mho.macro_models.devices import Device, load_device
 from mho.macro_models.errors import InputError
-from mho.macro_models.fit import Pulses, add_pulses, device_toml, pulsed_device, read_data, read_measurements
+from mho.macro_models.fit import Pulses, add_pulses, device_toml, pulsed_device, read_data
 from mho.macro_models.integer.pulse import Polarity
+from tests.macro_models.fit.reading import read_measurements
 
 LINES = 16
 CELLS = LINES**2

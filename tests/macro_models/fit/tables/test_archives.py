@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from mho.macro_models.errors import InputError
-from mho.macro_models.fit import read_measurements
 from mho.macro_models.fit.lab import archives
 from tests.macro_models.fit.lab_files import columns, written
+from tests.macro_models.fit.reading import read_measurements
 
 
 def _same(path: Path, folder: Path) -> None:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mho.macro_models.fit import Measurements, read_measurements
+from mho.macro_models.fit import Measurements
+from tests.macro_models.fit.reading import read_measurements
 
 Reals = NDArray[np.float64]
 LEVELS = (2.0, 5.0, 12.0, 40.0)

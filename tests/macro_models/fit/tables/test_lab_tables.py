@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from mho.macro_models.errors import InputError
-from mho.macro_models.fit import fit_device, read_measurements
+from mho.macro_models.fit import fit_device
 from mho.macro_models.fit.lab.titles import CONVERTED, unit_factor
 from mho.macro_models.fit.tables.table import COLUMNS, TEXT, parse_columns, read_table
+from tests.macro_models.fit.reading import read_measurements
 
 CELLS, TIMES = 40, (0.0, 60.0, 3600.0)
 READINGS = 20.0 + 5.0 * np.random.default_rng(0).standard_normal((CELLS, len(TIMES)))

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from mho.macro_models.errors import InputError
-from mho.macro_models.fit import read_measurements
 from mho.macro_models.fit.tables.table import parse_columns, read_table
+from tests.macro_models.fit.reading import read_measurements
 
 CELLS = 30
 

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from mho.macro_models.devices import load_device
 from mho.macro_models.devices.laws.drift import DriftDevice
 from mho.macro_models.devices.sections.noise import Telegraph
-from mho.macro_models.fit import device_toml, fit_device, fit_law, read_measurements
+from mho.macro_models.fit import device_toml, fit_device, fit_law
 from mho.macro_models.fit.reads.noise import fit_read_noise
 from mho.macro_models.fit.tables.bursts import Bursts, find_bursts
+from tests.macro_models.fit.reading import read_measurements
 
 Reals = NDArray[np.float64]
 

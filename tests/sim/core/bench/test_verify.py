@@ -13,6 +13,7 @@ from mho.hw.config import load_chip
 from mho.hw.kinds.tnsa.pins import MacroPins
 from mho.macro_models.errors import InputError, ToolError
 from mho.rtl_gen import emit_core
+from mho.sim.core.bench.timed import timed_netlist
 from mho.sim.core.bench.verify import verify_core
 from mho.sim.core.bench.waves import groups
 from mho.sim.core.cosim_core import CosimCore
@@ -138,6 +139,20 @@ def test_delays_of_a_netlist_are_those_of_its_sdf(tmp_path):
         verify_core(CHIP, netlist=netlist, sdf=sdf)
     with pytest.raises(InputError, match=r"none\.sdf: must be a file"):
         verify_core(CHIP, **chosen | {"sdf": tmp_path / "none.sdf"})
+
+
+@pytest.mark.parametrize(("text", "sentence"), [
+    ("", "must be a whole SDF file"), ("junk", "must be a whole SDF file"), (LATE[:-20], "must be a whole SDF file"),
+    ('(DELAYFILE (SDFVERSION "(CELL"))', "must be a whole SDF file"),
+    (LATE.replace("(DIVIDER .)", '(DESIGN "mho_decision")'), "must have the delays of mho_core, not of 'mho_decision'"),
+])
+def test_a_file_that_has_no_delays_of_the_netlist_is_refused(tmp_path, text, sentence):
+    """Icarus would take none of them, say so in its log, and the netlist would pass."""
+    (tmp_path / "core.v").write_text("module mho_core (input clk);\n  tnsa_macro macro ();\nendmodule\n")
+    (tmp_path / "delays.sdf").write_text(text)
+    (tmp_path / "work").mkdir()
+    with pytest.raises(InputError, match=rf"delays\.sdf: {sentence}"):
+        timed_netlist(CHIP, tmp_path / "core.v", tmp_path / "delays.sdf", tmp_path / "work")
 
 
 STILL = "stands still after 0 of"
