@@ -155,8 +155,9 @@ class GroupedCore(WritesCells, Resettable[Any]):
             masks.line_select.eq(loader.staged.line_select), sequencer.hold.eq(pins.hold),
             sequencer.free.eq(unit.free), unit.finish.eq(sequencer.finish),
         ]
-        converted, done = self.connect(m, parts, busy)
         self._follow(m, parts)
+        # Behind it: what a kind connects may take the pins over from an operation.
+        converted, done = self.connect(m, parts, busy)
         self.connect_pins(m, unit)
         count_operations(
             m, self.status, sequencer, hold=pins.hold, busy=busy, error=loader.error, converted=converted, done=done
