@@ -1,3 +1,5 @@
+# amaranth: UnusedElaboratable=no
+# Descriptions are checked against the ports of command ports that are never built.
 """Pins of a transposable (TNSA) macro, as the digital core sees them, and a port of commands in their place.
 
 Every operation is a strobe of one cycle at the start of the operation; the sequencer then waits for the duration in
