@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mho.compiler import CompileOptions, Network
+from mho.compiler import CompileOptions, Network, passes
 from mho.compiler.passes import compile_for_chip, compile_tiles
 from mho.compiler.tile import tile_programs
 from mho.compiler.tile.cycles import expected_cycles
@@ -112,7 +112,7 @@ def perceptron(duplicates: int, rows: int = 5, judge: Judge | None = None) -> tu
     chip = load_chip("tnsa64-2x2", {"mesh.columns": 2, "mesh.rows": rows})
     model = build(nodes, weights, shape=("batch", 30), output=("batch", 4))
     options = CompileOptions(seeds=1, samples=8, duplicates=duplicates)
-    return compile_tiles(model, chip, calibrate=x, options=options, judge=judge), x
+    return passes._on_tiles(passes.read_job(model, chip, calibrate=x, options=options), judge), x
 
 
 def test_layers_of_one_position_are_dealt_images(tmp_path: Path) -> None:
