@@ -67,7 +67,8 @@ class BoardClock(Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        clock, raw_locked = Signal(name="board_clock"), Signal()
+        clock = Signal(name="board_clock")
+        raw_locked = Signal()
         port = platform.request(platform.default_clk, dir="-")
         m.submodules.loop = self.loop.instance(m, port, clock, raw_locked, pad=self.board.clock_at_loop)
         platform.add_clock_constraint(clock, self.wanted_hz)
@@ -75,7 +76,8 @@ class BoardClock(Component):
         m.d.comb += [ClockSignal("raw").eq(clock), ClockSignal("sync").eq(clock)]
         settled = Signal(2)
         delay = int(RESET_S * self.wanted_hz)
-        timer, reset = Signal(range(delay + 1)), Signal(init=1)
+        timer = Signal(range(delay + 1))
+        reset = Signal(init=1)
         m.d.raw += [settled.eq(Cat(raw_locked, settled)), reset.eq(timer != delay)]
         with m.If(~settled[-1]):
             m.d.raw += timer.eq(0)

@@ -77,7 +77,9 @@ class LoadPort(wiring.Component):
         """Reads of what the emulator lets be read: its word is there in the second cycle after the transfer."""
         request, response, width = self.bus.request, self.bus.response, index_width(self.cfg)
         index, region = request.p.address[:width], request.p.address[width:]
-        reads, fetching, gives = Signal(), Signal(), Signal()
+        reads = Signal()
+        fetching = Signal()
+        gives = Signal()
         m.d.comb += [
             reads.eq(~request.p.write & (region == EXTRA) & peekable(self.cfg, index)),
             self.peek.payload.eq(index), self.peek.valid.eq(request.valid & reads & ~response.valid & ~fetching),

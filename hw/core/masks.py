@@ -93,7 +93,8 @@ class MaskStore(Resettable[CoreShape]):
         m.submodules.memory = memory = Memory(
             shape=unsigned(self.cfg.mask_width), depth=MASKS * words, init=[]
         )
-        write, read = memory.write_port(), memory.read_port()
+        write = memory.write_port()
+        read = memory.read_port()
 
         # The memory has no reset, so a walk over it gives it one.
         clear = Signal.like(write.addr)

@@ -242,7 +242,9 @@ class RowCore(GroupedCore):
         (masks, loader, sequencer, rows, unit), pins = parts, self.macro
         for inner, outer in ((masks.i, self.mask), (loader.i, self.i), (unit.o, self.o)):
             wiring.connect(m, inner, wiring.flipped(outer))
-        staged, begun, planes = loader.staged, Signal(), Signal(4)
+        staged = loader.staged
+        begun = Signal()
+        planes = Signal(4)
         m.d.sync += begun.eq(sequencer.begins)
         full = loader.full & ~masks.busy
         if self.write is not None:

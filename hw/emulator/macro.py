@@ -43,8 +43,10 @@ class TableStore(Resettable[EmulatorConfig]):
         cfg, word, bits = self.cfg, self.word, self._field_bits()
         depth, fields = cfg.slots * cfg.slot_words >> bits, range(cfg.table_fields)
         m.submodules.memory = memory = Memory(shape=cfg.sum_bits * cfg.table_fields, depth=depth, init=[])
-        write, read = memory.write_port(granularity=cfg.sum_bits), memory.read_port()
-        slot, here = Signal(range(cfg.slots)), self.load & (word.region == TABLES)
+        write = memory.write_port(granularity=cfg.sum_bits)
+        read = memory.read_port()
+        slot = Signal(range(cfg.slots))
+        here = self.load & (word.region == TABLES)
         m.d.comb += [
             write.addr.eq(word.index >> bits), write.data.eq(word.data[: cfg.sum_bits].replicate(cfg.table_fields)),
             write.en.eq(Cat(here & (word.index[:bits] == field) if bits else here for field in fields)),
@@ -85,7 +87,8 @@ class CellMemory(Component[EmulatorConfig]):
             self._instantiate(m)
             return m
         m.submodules.memory = memory = Memory(shape=self.cfg.word_bits, depth=self.cfg.cell_words, init=[])
-        write, read = memory.write_port(granularity=self.cfg.chunk_bits), memory.read_port()
+        write = memory.write_port(granularity=self.cfg.chunk_bits)
+        read = memory.read_port()
         m.d.comb += [
             write.addr.eq(self.address), write.data.eq(self.value), write.en.eq(self.write),
             read.addr.eq(self.address), read.en.eq(1), self.data.eq(read.data),
@@ -199,13 +202,20 @@ class EmulatedMacro(Resettable[Any]):
         cfg = self.cfg
         # At least of one bit: a comparison of none is no Verilog.
         self.group = group = Signal(range(max(cfg.groups, 2)))
-        self.row, self._address = Signal(range(cfg.rows)), Signal(range(cfg.rows * cfg.groups))
+        self.row = Signal(range(cfg.rows))
+        self._address = Signal(range(cfg.rows * cfg.groups))
         address = self._address
         row = self.row
-        self.column, self.value = Signal(range(cfg.conversions)), Signal(signed(cfg.sum_bits))
-        self.begun, self.adding, self.held = Signal(), Signal(), Signal()
+        self.column = Signal(range(cfg.conversions))
+        self.value = Signal(signed(cfg.sum_bits))
+        self.begun = Signal()
+        self.adding = Signal()
+        self.held = Signal()
         self.level = Signal(signed(cfg.digit_bits + 1))
-        self.ready, self.idle, reads, store = Signal(), Signal(), Signal(), Signal()
+        self.ready = Signal()
+        self.idle = Signal()
+        reads = Signal()
+        store = Signal()
         m.submodules.tables = self.tables = TableStore(cfg)
         self.prepare(m)
         self._load(m)
@@ -258,13 +268,15 @@ class EmulatedMacro(Resettable[Any]):
         """The sums in their memory, a group of lanes in a word; those of the group that is added."""
         cfg, bits = self.cfg, self.cfg.sum_bits
         lane_bits = (cfg.lanes - 1).bit_length()
-        summed, recalled = Signal(cfg.lanes * bits), Signal(cfg.lanes * bits, reset_less=True)
+        summed = Signal(cfg.lanes * bits)
+        recalled = Signal(cfg.lanes * bits, reset_less=True)
         if self.by_group:
             with m.If(store):
                 m.d.sync += recalled.eq(summed)
         else:
             m.submodules.sums = sums = Memory(shape=cfg.lanes * bits, depth=max(cfg.groups, 2), init=[])
-            write, recall = sums.write_port(), sums.read_port()
+            write = sums.write_port()
+            recall = sums.read_port()
             m.d.comb += [
                 write.addr.eq(self.group), write.en.eq(store), write.data.eq(summed), recall.en.eq(1),
                 # Only while there is a sum is the group another than the first.
@@ -273,7 +285,8 @@ class EmulatedMacro(Resettable[Any]):
         totals = []
         shifts = self.shifts()
         for k in range(cfg.lanes):
-            total, before = Signal(signed(bits), name=f"total_{k}"), Signal(signed(bits), name=f"before_{k}")
+            total = Signal(signed(bits), name=f"total_{k}")
+            before = Signal(signed(bits), name=f"before_{k}")
             cell = self.cells.data.word_select(k, cfg.g_bits)
             m.d.comb += [
                 before.eq(Mux(self.begun, recalled.word_select(k, bits).as_signed(), 0)),
@@ -300,7 +313,8 @@ class EmulatedMacro(Resettable[Any]):
         cfg, word = self.cfg, self.load.p
         parts = cfg.word_bits // cfg.chunk_bits
         part_bits, stride = (parts - 1).bit_length(), 32 // cfg.chunk_cells
-        here, value = Signal(), Signal(cfg.chunk_bits)
+        here = Signal()
+        value = Signal(cfg.chunk_bits)
         m.submodules.cells = self.cells = cells = CellMemory(cfg)
         self.loads = self.load.valid & self.ready
         m.d.comb += [

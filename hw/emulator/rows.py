@@ -96,7 +96,9 @@ class RowMacro(EmulatedMacro):
             self.after_sum, self.accumulates = "Recall", False
         start, convert = pins.sample, Const(0) if cfg.each_step else pins.convert
         m.d.comb += pins.hold.eq(self.held)
-        self._convert, self._fresh, self._bank = convert, Signal(), Signal()
+        self._convert = convert
+        self._fresh = Signal()
+        self._bank = Signal()
         with m.If((start if cfg.each_step else convert) & ~self.tables.known):
             m.d.sync += self.error.eq(1)
         with m.If(self._fresh & (pins.capture | start if cfg.each_step else pins.capture)):
@@ -109,7 +111,9 @@ class RowMacro(EmulatedMacro):
 
     def add_states(self, m: Module) -> None:
         cfg, column, code_bits = self.cfg, self.column, self.cfg.code_bits
-        bit, position, candidate = Signal(range(max(code_bits, 2))), Signal(code_bits), Signal(code_bits)
+        bit = Signal(range(max(code_bits, 2)))
+        position = Signal(code_bits)
+        candidate = Signal(code_bits)
         above = Signal()
         shared = cfg.conversions // cfg.tables
         table = column >> shared.bit_length() - 1 if cfg.tables > 1 else Const(0, 1)
@@ -140,9 +144,11 @@ class RowMacro(EmulatedMacro):
         """Codes of the group at the pins, of the bank that is shown; a strobe that writes a code to the other one."""
         cfg, pins, column = self.cfg, self.pins, self.column
         lanes, rows = len(pins.codes) // cfg.code_bits, 1 << len(pins.group)
-        lane_bits, writes = (lanes - 1).bit_length(), Signal()
+        lane_bits = (lanes - 1).bit_length()
+        writes = Signal()
         m.submodules.codes = codes = Memory(shape=len(pins.codes), depth=2 * rows, init=[])
-        write, read = codes.write_port(granularity=cfg.code_bits), codes.read_port()
+        write = codes.write_port(granularity=cfg.code_bits)
+        read = codes.read_port()
         # The lowest code is half of all below 0.
         code = position ^ (1 << cfg.code_bits - 1)
         m.d.comb += [

@@ -99,7 +99,8 @@ class BusSplit(Component):
         request, response = self.bus.request, self.bus.response
         kept = Signal.like(request.p)
         # An access is under way; its region has it.
-        busy, sent = Signal(), Signal()
+        busy = Signal()
+        sent = Signal()
         inside = Signal(len(self.regions))
         nowhere = Signal()
         ready, valid, error, data = [], [busy & nowhere], [nowhere], [Const(0, 32)]

@@ -137,7 +137,8 @@ class SumGroups(ColumnGroups):
     def exact(self, m: Module, group: Value) -> list[Signal]:
         """A cycle for the shift."""
         cfg, shifted = self.cfg, list[Signal]()
-        shift, half = Signal(range(MOST_SHIFT + 1)), Signal(MOST_SHIFT)
+        shift = Signal(range(MOST_SHIFT + 1))
+        half = Signal(MOST_SHIFT)
         with m.If(self.finish):
             m.d.sync += shift.eq(0)
             for exponent in range(1, MOST_SHIFT + 1):  # the last one that is set is the highest

@@ -91,7 +91,8 @@ class FlitFifo(Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        single, nearly_full = Signal(), Signal()
+        single = Signal()
+        nearly_full = Signal()
         if self.depth == 1:
             held = Signal(self.width, reset_less=True)
             m.d.comb += [self.o.eq(held), single.eq(1), nearly_full.eq(1)]
@@ -110,7 +111,8 @@ class FlitFifo(Component):
     def _store(self, m: Module) -> tuple[Signal, Signal]:
         """The memory; places of its head and of the first free entry."""
         m.submodules.memory = memory = Memory(shape=self.width, depth=self.depth, init=[])
-        write, read = memory.write_port(), memory.read_port(domain="comb")
+        write = memory.write_port()
+        read = memory.read_port(domain="comb")
         # One a line: a signal is named by what it is assigned to, and the proofs find these two by their names.
         tail = Signal(range(self.depth))
         head = Signal(range(self.depth))

@@ -58,7 +58,8 @@ class HostPort(Component[MeshConfig]):
     def _send(self, m: Module, word: Any) -> None:
         """A register before the router: words of requests, then flits of the host."""
         cfg = self.cfg
-        held, moves = Signal(_held_layout(cfg)), Signal()
+        held = Signal(_held_layout(cfg))
+        moves = Signal()
         full = Signal()
         flit, asked = self.send.payload, Value.cast(self.send.payload)
         to = asked[-destination_bits(cfg) :]

@@ -38,7 +38,9 @@ class _Master(wiring.Component):
 
     def _begin(self, m: Module) -> tuple[Any, Value]:
         """The request at hand, which stays; and a strobe when it comes."""
-        request, access, self._busy = self.bus.request, Signal(request_layout(self.address_width)), Signal(name="busy")
+        request = self.bus.request
+        access = Signal(request_layout(self.address_width))
+        self._busy = Signal(name="busy")
         m.d.comb += request.ready.eq(~self._busy)
         with m.If(request.valid & request.ready):
             m.d.sync += [access.eq(request.p), self._busy.eq(1)]
@@ -46,7 +48,8 @@ class _Master(wiring.Component):
 
     def _end(self, m: Module, waits: Value, answered: Value, data: Value, error: Value) -> None:
         """The answer has come, which must have been wanted."""
-        response, stray = self.bus.response, Signal()
+        response = self.bus.response
+        stray = Signal()
         with m.If(answered & ~waits):
             m.d.sync += stray.eq(1)
         with m.If(answered & waits):
@@ -74,7 +77,8 @@ class AxiLiteMaster(_Master):
         m = Module()
         axi, random = self.s_axil, self._random(m)
         access, begins = self._begin(m)
-        goes_on, writes = Signal(3), self.bus.request.p.write
+        goes_on = Signal(3)
+        writes = self.bus.request.p.write
         for k, (valid, ready) in enumerate((
             (axi.awvalid, axi.awready), (axi.wvalid, axi.wready), (axi.arvalid, axi.arready),
         )):
@@ -113,7 +117,8 @@ class WishboneMaster(_Master):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        wb, random, waits = self.wb, self._random(m), Signal()
+        wb, random = self.wb, self._random(m)
+        waits = Signal()
         access, begins = self._begin(m)
         answered = wb.ack_o | wb.err_o
         with m.If(begins):

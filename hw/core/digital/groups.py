@@ -68,7 +68,9 @@ class ColumnGroups(Resettable[Any]):
 
     def _codes(self, m: Module, fields: Any, enabled: Value, group: Value) -> list[Signal]:
         """Codes of a group: half steps as far as the bits go, 0 of a column that gives none."""
-        top, live, codes = Signal(signed(CODE_WIDTH)), Signal(self.cfg.lanes), []
+        top = Signal(signed(CODE_WIDTH))
+        live = Signal(self.cfg.lanes)
+        codes = []
         m.d.comb += [top.eq((1 << fields.out_bits) - 1), live.eq(enabled.word_select(group, self.cfg.lanes))]
         for k, exact in enumerate(self.exact(m, group)):
             output = Signal(signed(CODE_WIDTH), name=f"output_{k}")
@@ -185,9 +187,13 @@ class WordRange(Resettable):
         m = Module()
         layout = WordsLayout(self.output_words)
         m.submodules.ranges = memory = Memory(shape=unsigned(layout.size), depth=_PLACES, init=[])
-        write, read = memory.write_port(), memory.read_port(domain="comb")
-        tail, head, word = Signal(range(_PLACES)), Signal(range(_PLACES)), Signal(range(self.output_words))
-        found, wanted = Signal(layout), Signal()
+        write = memory.write_port()
+        read = memory.read_port(domain="comb")
+        tail = Signal(range(_PLACES))
+        head = Signal(range(_PLACES))
+        word = Signal(range(self.output_words))
+        found = Signal(layout)
+        wanted = Signal()
         m.d.comb += [
             write.addr.eq(tail), write.data.eq(self.words.as_value()), write.en.eq(self.accept), read.addr.eq(head),
             found.eq(read.data), wanted.eq((word >= found.first) & (word <= found.last)),

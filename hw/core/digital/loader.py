@@ -28,7 +28,8 @@ def code_planes(op: MvmOperation, x: ArrayLike) -> NDArray[np.bool_]:
 
 def sign_magnitude(m: Module, code: Value, in_signed: Value, k: int) -> Signal:
     """Bits 0..6 of the magnitude of the code number ``k`` of a word, then its sign, or bit 7 if it has none."""
-    magnitude, result = Signal(8, name=f"magnitude_{k}"), Signal(8, name=f"code_{k}")
+    magnitude = Signal(8, name=f"magnitude_{k}")
+    result = Signal(8, name=f"code_{k}")
     negative = in_signed & code[7]
     m.d.comb += [magnitude.eq(code), result.eq(Cat(magnitude[:7], Mux(in_signed, negative, magnitude[7])))]
     with m.If(negative):

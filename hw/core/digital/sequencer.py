@@ -91,7 +91,9 @@ class PhaseSequencer(Resettable):
         phases, idle, finish = self.phases, 0, len(self.phases) + 1
         state = Signal(range(finish + 1))
         timer = Signal(_TIMER_BITS)
-        last, waits, again = Signal(), Signal(), Signal()
+        last = Signal()
+        waits = Signal()
+        again = Signal()
         strobes = [getattr(self, phase.name) for phase in phases]
         cycles = [named(m, f"{phase.name.upper()}_CYCLES", phase.cycles, _TIMER_BITS) for phase in phases]
         m.d.comb += [

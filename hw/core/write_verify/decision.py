@@ -98,7 +98,8 @@ class Decision(Component[WriteVerifyConfig]):
                         bound.eq(getattr(p, name)) for bound, name in zip((start, step, ceiling), names, strict=True)
                     ]
         same, reversal, top = (Signal(name=f"{what}_{name}") for what in ("same", "reversal", "top"))
-        more, amplitude = Signal(AMPLITUDE_BITS + 1, name=f"more_{name}"), Signal(AMPLITUDE_BITS, name=f"height_{name}")
+        more = Signal(AMPLITUDE_BITS + 1, name=f"more_{name}")
+        amplitude = Signal(AMPLITUDE_BITS, name=f"height_{name}")
         at_ceiling = Signal(LIMIT_BITS, name=f"at_ceiling_{name}")
         m.d.comb += [
             same.eq(run.started & (polarity == run.polarity)), reversal.eq(run.started & (polarity != run.polarity)),
@@ -119,7 +120,8 @@ class Decision(Component[WriteVerifyConfig]):
 
     def _band(self, m: Module) -> tuple[Signal, Signal]:
         """Whether the code is below the target, and whether it is in the band."""
-        low, inside = Signal(), Signal()
+        low = Signal()
+        inside = Signal()
         tolerance, target = self.p.tolerance, self.target
         least = Signal(self.cfg.verify_bits, reset_less=True)
         most = Signal(self.cfg.verify_bits + 1, reset_less=True)
@@ -175,9 +177,11 @@ class FaultMap(Resettable[WriteVerifyConfig]):
         m = Module()
         width, words = self.cfg.map_width, self.cfg.map_words
         m.submodules.memory = memory = Memory(shape=unsigned(width), depth=words, init=[])
-        write, read = memory.write_port(), memory.read_port()
+        write = memory.write_port()
+        read = memory.read_port()
         # The word is read anew where another one is asked for, or something was written.
-        at, known = Signal.like(self.addr, name="at"), Signal(name="known")
+        at = Signal.like(self.addr)
+        known = Signal()
         m.d.sync += known.eq(~write.en)
         m.d.comb += [
             read.addr.eq(self.addr), read.en.eq(~known | (self.addr != at)), self.data.eq(read.data),

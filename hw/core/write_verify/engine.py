@@ -218,7 +218,9 @@ class WriteVerify(Resettable[WriteVerifyConfig]):
         if self.cfg.bias == "half":
             m.d.sync += [pins.bias_rows.eq(amplitude >> 1), pins.bias_columns.eq(amplitude >> 1)]
             return
-        low, high, resets = Signal.like(amplitude), Signal.like(amplitude), self._run.polarity == Polarity.RESET
+        low = Signal.like(amplitude)
+        high = Signal.like(amplitude)
+        resets = self._run.polarity == Polarity.RESET
         # 171 / 512 is a third for all amplitudes, rounded down.
         m.d.comb += [low.eq((amplitude * 171) >> 9), high.eq(amplitude - low)]
         m.d.sync += [pins.bias_rows.eq(Mux(resets, high, low)), pins.bias_columns.eq(Mux(resets, low, high))]

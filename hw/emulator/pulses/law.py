@@ -44,7 +44,8 @@ class WideMultiplier(Resettable):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        a, b = Signal(signed(OPERAND_BITS), reset_less=True), Signal(signed(OPERAND_BITS), reset_less=True)
+        a = Signal(signed(OPERAND_BITS), reset_less=True)
+        b = Signal(signed(OPERAND_BITS), reset_less=True)
         m.d.sync += [a.eq(self.a), b.eq(self.b)]
         total = Const(0)
         for low in range(0, OPERAND_BITS, _PART_BITS):
@@ -121,8 +122,10 @@ class PulseArithmetic(Resettable):
             Array(constant(first + k) for k in range(len(Polarity)))[cell.polarity]
             for first in (LawWords.SLOPE, LawWords.LOG_RATE)
         )
-        over, way = Signal(signed(_VALUE_BITS + 6)), Signal(signed(CONDUCTANCE_BITS + 1))
-        log, moves = Signal(signed(_LOG_BITS)), Signal(signed(CONDUCTANCE_BITS + 1))
+        over = Signal(signed(_VALUE_BITS + 6))
+        way = Signal(signed(CONDUCTANCE_BITS + 1))
+        log = Signal(signed(_LOG_BITS))
+        moves = Signal(signed(CONDUCTANCE_BITS + 1))
         step = Signal(range(len(MOVED)))
         moved = self._table(m, step)
         self._prepare(m, constant, over, way)
@@ -192,7 +195,9 @@ class PulseArithmetic(Resettable):
         """The cell after a pulse."""
         cell = self.old
         g, flags = cell.state[:CONDUCTANCE_BITS], cell.state[CONDUCTANCE_BITS:]
-        formed, forms, acts = cell.state[FORMED_BIT], Signal(), Signal()
+        formed = cell.state[FORMED_BIT]
+        forms = Signal()
+        acts = Signal()
         m.d.comb += [
             acts.eq((over >= 0) & ~cell.state[STUCK_BIT]), forms.eq(cell.polarity == Polarity.FORM),
         ]

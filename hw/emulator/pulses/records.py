@@ -122,9 +122,13 @@ class CellRecords(Resettable[EmulatorConfig]):
         read: Any = memory.read_port()
         log: Any = SyncFIFOBuffered(width=LogLayout().size, depth=LOG_DEPTH)
         m.submodules.log = log
-        peeks, index = Signal(), self.peek.payload
-        in_records, in_log = Signal(), Signal()
-        taken, kept, fetched = Signal(32), Signal(), Signal()
+        peeks = Signal()
+        index = self.peek.payload
+        in_records = Signal()
+        in_log = Signal()
+        taken = Signal(32)
+        kept = Signal()
+        fetched = Signal()
         m.d.comb += [
             in_records.eq(index[-1]), in_log.eq(index[: len(index) - 1] >= LOG),
             self.peek.ready.eq(~in_records | ~self.busy), peeks.eq(self.peek.valid & self.peek.ready),

@@ -57,16 +57,20 @@ class CellWriter(Resettable[EmulatorConfig]):
         m = Module()
         pins = self.pins
         self._reads, self._cell = reads, cell = Signal(), Signal(cell_bits(self.cfg))
-        self._record, self._count = Signal(CellLayout()), Signal(32)
+        self._record = Signal(CellLayout())
+        self._count = Signal(32)
         self._records, self._draw, self._law = self._add_parts(m)
         records, draw, law, record = self._records, self._draw, self._law, self._record
-        pulses, before, begins = Cat(pins.set_pulse, pins.reset_pulse, pins.form_pulse), Signal(), Signal()
+        pulses = Cat(pins.set_pulse, pins.reset_pulse, pins.form_pulse)
+        before = Signal()
+        begins = Signal()
         m.d.sync += before.eq(pulses.any())
         m.d.comb += begins.eq(pulses.any() & ~before)
         arrived = self._store(m)
         # Many paths begin with ``hold``, so that it comes a cycle late. The pulse of one cycle is over then, and its
         # read has begun. A read has two cycles at least: it does not end before it is held.
-        late, verify = Signal(), Signal()
+        late = Signal()
+        verify = Signal()
         m.d.comb += verify.eq(pins.verify | late)
         with m.If(self.busy & pins.verify):
             m.d.sync += late.eq(1)
@@ -128,7 +132,9 @@ class CellWriter(Resettable[EmulatorConfig]):
         m.submodules.multiplier = multiplier = WideMultiplier()
         connect(m, flipped(self.peek), records.peek)
         # Where a word goes is known late in a cycle, and it goes to many blocks of memory.
-        load, index, data = Signal(), Signal.like(self.load_index), Signal(32)
+        load = Signal()
+        index = Signal.like(self.load_index)
+        data = Signal(32)
         m.d.sync += [load.eq(self.load), index.eq(self.load_index), data.eq(self.load_data)]
         low, fields = index[:-1], self._record
         loads = Signal()
@@ -189,8 +195,10 @@ class CellWriter(Resettable[EmulatorConfig]):
         # At least one bit, also where a word has one part.
         self._part = part = Cat(cell[place_bits : place_bits + part_bits], Const(0, 1))
         m.d.comb += self.address.eq(Cat(cell[place_bits + part_bits :], self._transposed))
-        chunk, code = Signal(cfg.chunk_bits), Signal(cfg.g_bits)
-        g, scaled = self._law.state[:CONDUCTANCE_BITS], Signal(CONDUCTANCE_BITS + cfg.g_bits - SCALE_BITS + 1)
+        chunk = Signal(cfg.chunk_bits)
+        code = Signal(cfg.g_bits)
+        g = self._law.state[:CONDUCTANCE_BITS]
+        scaled = Signal(CONDUCTANCE_BITS + cfg.g_bits - SCALE_BITS + 1)
         m.d.comb += scaled.eq(((g << cfg.g_bits) - g + (1 << SCALE_BITS - 1)) >> SCALE_BITS)
         with m.If(arrived):
             m.d.sync += [

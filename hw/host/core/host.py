@@ -49,7 +49,8 @@ class InputBuffer(Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.memory = memory = Memory(shape=32, depth=self.words, init=[])
-        write, read = memory.write_port(granularity=8), memory.read_port()
+        write = memory.write_port(granularity=8)
+        read = memory.read_port()
         fetched = Signal(range(self.words + 1))
         length = Signal.like(fetched)
         m.d.comb += [
@@ -99,7 +100,8 @@ class OutputBuffer(Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.memory = memory = Memory(shape=32, depth=self.words, init=[])
-        write, read = memory.write_port(), memory.read_port()
+        write = memory.write_port()
+        read = memory.read_port()
         place = Signal(range(self.words))
         m.d.comb += [
             self.i.ready.eq(~self.full),
@@ -298,7 +300,8 @@ class SharedAccess(ports.Component, VectorMembers):
         m = Module()
         m.submodules.host = host = CoreHost(self.blocks, shared=True)
         connect(m, flipped(self.bus), host.bus)
-        holds, mine = Signal(name="host_holds"), Signal(name="host_has")
+        holds = Signal(name="host_holds")
+        mine = Signal(name="host_has")
         m.d.comb += [
             mine.eq(host.claims | holds), host.turn.eq(self.idle & (mine | ~self.status.busy)),
             host.reset.eq(self.reset), self.irq.eq(host.irq),

@@ -126,7 +126,8 @@ class _Executor:
         self.words = Signal(16)
         self.stored = Signal(range(cfg.size + 1))
         m.submodules.reply_buffer = buffer = Memory(shape=8, depth=cfg.size, init=[])
-        self.write, self.read = buffer.write_port(), buffer.read_port()
+        self.write = buffer.write_port()
+        self.read = buffer.read_port()
         # The command that is executed. Bytes enter from above, least significant first.
         self.head = Signal(8 * COMMAND_BYTES)
         self.word = Signal(32)
@@ -209,7 +210,10 @@ class _Executor:
     def _judge(self, m: Module) -> None:
         """A new request, the last one again, or neither."""
         request = self.request
-        executing, known, repeated, following = Signal(), Signal(), Signal(), Signal()
+        executing = Signal()
+        known = Signal()
+        repeated = Signal()
+        following = Signal()
         # A cycle late: the head has been there since before the CRC, and what it is compared with even longer.
         m.d.sync += [
             self.opening.eq(request.kind == Kind.OPEN),

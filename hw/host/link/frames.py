@@ -97,7 +97,8 @@ class FrameReceiver(Component):
         m = Module()
         m.submodules.checksum = crc = Crc32()
         m.submodules.buffer = buffer = Memory(shape=8, depth=self.size, init=[])
-        write, read = buffer.write_port(), buffer.read_port()
+        write = buffer.write_port()
+        read = buffer.read_port()
         request: Any = self.request
         head = Signal(8 * REQUEST_HEAD_BYTES)
         count = Signal(range(self.size + 1))

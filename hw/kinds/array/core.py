@@ -99,8 +99,12 @@ class ShiftAdd(ColumnGroups):
         cfg = self.cfg
         width = cfg.converter.bits + 2 + (cfg.drive_steps - 1).bit_length() + cfg.digit_bits * (8 // cfg.digit_bits)
         m.submodules.sums = sums = Memory(shape=cfg.lanes * width, depth=cfg.group_rows, init=[])
-        write, read = sums.write_port(), sums.read_port()
-        first, shift, less, totals = Signal(), Signal(), Signal(), list[Signal]()
+        write = sums.write_port()
+        read = sums.read_port()
+        first = Signal()
+        shift = Signal()
+        less = Signal()
+        totals = list[Signal]()
         with m.If(self.part | self.finish):
             m.d.sync += [first.eq(self.first), shift.eq(self.shift)]
             if cfg.chop:
@@ -149,7 +153,9 @@ class ArrayCore(RowCore):
         if not cfg.digital:
             m.d.comb += unit.first.eq(1)
             return
-        begun, only, step = Signal(), Signal(), Signal.like(pins.plane)
+        begun = Signal()
+        only = Signal()
+        step = Signal.like(pins.plane)
         with m.If(pins.sample):
             m.d.sync += [begun.eq(1), only.eq(~begun), step.eq(pins.plane)]
         with m.If(unit.finish):

@@ -117,7 +117,8 @@ class ColumnSettings(Resettable[PwmCoreConfig]):
         m = Module()
         cfg = self.cfg
         m.submodules.memory = memory = Memory(shape=COLUMN_BITS * cfg.lanes, depth=cfg.group_rows, init=[])
-        write, read = memory.write_port(granularity=COLUMN_BITS), memory.read_port()
+        write = memory.write_port(granularity=COLUMN_BITS)
+        read = memory.read_port()
         address, word, internal = self.i.p.addr, self.i.p.data, Const(0)
         if cfg.engine:
             internal = self.own.valid
@@ -159,7 +160,8 @@ class ColumnSettings(Resettable[PwmCoreConfig]):
     def _keep(self, m: Module, column: Value, writes: Value, word: Value) -> None:
         """Trim words, which the macro does not give back."""
         m.submodules.trims = memory = Memory(shape=TRIM_BITS, depth=self.cfg.lines, init=[])
-        write, read = memory.write_port(), memory.read_port()
+        write = memory.write_port()
+        read = memory.read_port()
         m.d.comb += [
             write.addr.eq(column), write.data.eq(word), write.en.eq(writes), read.addr.eq(self.column),
             self.trim.eq(read.data),

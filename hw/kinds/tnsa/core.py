@@ -142,7 +142,8 @@ class TnsaCore(WritesCells, Resettable[TnsaCoreConfig]):
 
     def _pass_words(self, m: Module, loader: OperationLoader, sequencer: Sequencer, bank: ResultBank) -> None:
         """The words of an operation go with it: where it waits, at the pins, to the bank."""
-        waiting, running = Signal.like(self.words, reset_less=True), Signal.like(self.words, reset_less=True)
+        waiting = Signal.like(self.words, reset_less=True)
+        running = Signal.like(self.words, reset_less=True)
         with m.If(loader.accept):
             m.d.sync += waiting.eq(self.words)
         with m.If(sequencer.take):

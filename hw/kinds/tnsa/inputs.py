@@ -205,7 +205,8 @@ class LineRegisters(Resettable[TnsaCoreConfig]):
             sign = Mux(self.in_signed, self.planes[-1], 0)
             m.d.sync += negative.eq(sign ^ Mux(self.backward, 0, negate_odd))
 
-        positive_level, negative_level = Signal(lines, name="positive_level"), Signal(lines, name="negative_level")
+        positive_level = Signal(lines)
+        negative_level = Signal(lines)
         with m.If(self.drive):
             with m.Switch(self.select):
                 for k, plane in enumerate(planes):

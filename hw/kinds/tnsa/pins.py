@@ -189,10 +189,13 @@ class CommandPort(wiring.Component):
         m = Module()
         table = self.cfg.table
         converted = table.converted(self.cfg.lines)
-        self._fresh, self._first, self._again = Signal(name="fresh"), Signal(name="first"), Signal(name="again")
+        self._fresh = Signal(name="fresh")
+        self._first = Signal(name="first")
+        self._again = Signal(name="again")
         self._step = Signal(range(max(len(table.clear), len(table.sample), len(table.read), 2)), name="step")
         self._line = Signal(range(max(self.cfg.lines, 2)), name="line")
-        self._ends, accepted = Signal(name="ends"), Signal(name="taken")
+        self._ends = Signal(name="ends")
+        accepted = Signal(name="taken")
         answers = self.request & self.done
         m.d.comb += [
             accepted.eq({"level": ~self.request & self.done}.get(table.handshake, answers)),
@@ -291,7 +294,9 @@ class CommandPort(wiring.Component):
     def _lines(self, m: Module, arrives: Value, converted: int) -> None:
         """The code of each line, and what is left of it."""
         table = self.cfg.table
-        step, turn, reached = Signal(_SCALED), Signal(), Signal(self.cfg.lines)
+        step = Signal(_SCALED)
+        turn = Signal()
+        reached = Signal(self.cfg.lines)
         m.d.comb += [
             reached.eq(arrives << self._line),
             step.eq(Cat(Const(0, 1), self.step_code) << self.dec_scale),

@@ -170,7 +170,8 @@ class ResultBank(Resettable[TnsaCoreConfig]):
 
     def _show(self, m: Module, low: Memory, high: Memory, moving: Value, moved: Value) -> None:
         """Read word after word of a result that moves, or has moved, into the memories."""
-        low_read, high_read = low.read_port(), high.read_port()
+        low_read = low.read_port()
+        high_read = high.read_port()
         full = Signal()
         two = Signal()
         words = self.cfg.output_words
@@ -183,7 +184,9 @@ class ResultBank(Resettable[TnsaCoreConfig]):
         begins = ~word[:place_bits].any() if place_bits else C(1)
         if self.cfg.ranged:
             # The first word may be behind a row that is not in the memory yet.
-            present, first, end = ~moving | (word[place_bits:] < moved), Signal(), Signal.like(word)
+            present = ~moving | (word[place_bits:] < moved)
+            first = Signal()
+            end = Signal.like(word)
             gives, next_word, ends, begins = full & present, next_word & present, word == end, begins | first
             with m.If(self.finish & ~self.high):
                 m.d.sync += [word.eq(self.words.first), end.eq(self.words.last), first.eq(1)]

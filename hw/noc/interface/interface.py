@@ -128,7 +128,10 @@ class NetworkInterface(ports.Component[MeshConfig]):
     def _arrive(self, m: Module, flows: FlowTable, slots: SlotTable, count: dict[Counter, Signal]) -> None:
         """What comes from the router: data at once, the rest from a register."""
         body, arrives = self.eject.payload, self.eject.valid
-        word, credits, taken, lost = Signal(_WORD), Signal(), Signal(), Signal()
+        word = Signal(_WORD)
+        credits = Signal()
+        taken = Signal()
+        lost = Signal()
         is_credit, is_request = body.tag == credit_tag(self.cfg), body.tag == register_tag(self.cfg)
         m.d.comb += [
             self.eject.ready.eq(Mux(flows.clear, 0, -1)), slots.tag.eq(body.tag),
@@ -149,7 +152,8 @@ class NetworkInterface(ports.Component[MeshConfig]):
 
     def _write(self, m: Module, flows: FlowTable, slots: SlotTable, cleared: Value) -> None:
         """Rows of the tables: emptied after reset, then what is written when no credit comes."""
-        clear, ready = flows.clear, Signal()
+        clear = flows.clear
+        ready = Signal()
         row, value = Mux(clear, cleared[:-1], self.tables.row), Mux(clear, 0, self.tables.value)
         m.d.comb += [
             ready.eq(~clear & ~flows.credit), self.tables.ready.eq(ready),
@@ -161,18 +165,25 @@ class NetworkInterface(ports.Component[MeshConfig]):
 
     def _send(self, m: Module, flows: FlowTable, slots: SlotTable, count: dict[Counter, Signal]) -> None:
         """A register before the router, and what it takes."""
-        cfg, flit = self.cfg, Signal(FlitLayout(self.cfg))
-        full, ready = Signal(), self.inject.ready[0]
+        cfg = self.cfg
+        flit = Signal(FlitLayout(self.cfg))
+        full = Signal()
+        ready = self.inject.ready[0]
         if cfg.queues > 1:
             ready = Mux(flit.tag[0], self.inject.ready[1], self.inject.ready[0])
         m.d.comb += [self.inject.payload.eq(flit), self.inject.valid.eq(full)]
-        moves, flow, pending = Signal(), Signal(range(FLOWS)), self.answer.valid
+        moves = Signal()
+        flow = Signal(range(FLOWS))
+        pending = self.answer.valid
         # By itself, since a signal is named by what it is assigned to, and the proofs find it by its name.
         opened = Signal()
         first_flow = Mux(opened, flow, self.tx.payload.flow)
-        releases, sends = Signal(), Signal()
+        releases = Signal()
+        sends = Signal()
         # What the host has no room for yet: the block goes on with a credit of its own.
-        in_unit, due, ends = Signal(range(UNIT), name="in_unit"), Signal(name="unit_due"), Signal(name="unit_ends")
+        in_unit = Signal(range(UNIT))
+        due = Signal(name="unit_due")
+        ends = Signal(name="unit_ends")
         may = opened & ~due | flows.free | ~flows.known & ~flows.clear
         m.d.comb += [
             moves.eq(~full | ready), slots.slot.eq(self.release.payload), flows.flow.eq(first_flow),

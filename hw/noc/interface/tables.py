@@ -135,7 +135,8 @@ def _memory(m: Module, name: str, shape: Any, write: tuple[Value, Value, Value],
     """A memory of a row for each flow or slot: written (address, data, enable), read at once."""
     memory = Memory(shape=data.StructLayout(shape).size if isinstance(shape, dict) else shape, depth=FLOWS, init=[])
     m.submodules[name] = memory
-    port, read = memory.write_port(), memory.read_port(domain="comb")
+    port = memory.write_port()
+    read = memory.read_port(domain="comb")
     m.d.comb += [port.addr.eq(write[0]), port.data.eq(write[1]), port.en.eq(write[2]), read.addr.eq(address)]
     return read.data
 
@@ -190,7 +191,9 @@ class FlowTable(Component[MeshConfig]):
         bits = member_bits(self.cfg)
         members = _memory(m, "members", bits, (self.row, self.value[:bits], self.write_members), self.flow)
         shape = data.StructLayout({"even": bits, "odd": bits, "next_odd": 1})
-        address, before, after = Signal(_ROW), Signal(shape), Signal(shape)
+        address = Signal(_ROW)
+        before = Signal(shape)
+        after = Signal(shape)
         comes = self.credit | self.write_members
         m.d.comb += [
             address.eq(Mux(self.credit, self.credit_of.flow, Mux(self.write_members, self.row, self.flow))),

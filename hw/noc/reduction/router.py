@@ -70,11 +70,13 @@ class ReductionInput(Component[MeshConfig]):
         m.d.comb += self.i.ready.eq(room)
         tails = []
         for c in range(cfg.contexts):
-            tail, put = Signal(range(depth), name=f"tail_{c}"), self.put[c]
+            tail = Signal(range(depth), name=f"tail_{c}")
+            put = self.put[c]
             tails.append(tail)
             mine = self.i.payload.context == c if cfg.contexts > 1 else 1
             m.d.comb += put.eq(self.i.valid & mine & (1 if self.guarded else room[c]))
-            single, nearly_full = Signal(name=f"single_{c}"), Signal(name=f"nearly_full_{c}")
+            single = Signal(name=f"single_{c}")
+            nearly_full = Signal(name=f"nearly_full_{c}")
             m.d.comb += [
                 single.eq((tail - self.heads[c])[: len(tail)] == 1 if depth > 1 else 1),
                 nearly_full.eq((self.heads[c] - tail)[: len(tail)] == 1 if depth > 1 else 1),
@@ -94,7 +96,8 @@ class ReductionInput(Component[MeshConfig]):
     def _store(self, m: Module, tails: list[Signal]) -> None:
         cfg, depth = self.cfg, queue_depth(self.cfg)
         m.submodules.memory = memory = Memory(shape=cfg.payload_bits, depth=max(2, depth * cfg.contexts), init=[])
-        write, read = memory.write_port(), memory.read_port(domain="comb")
+        write = memory.write_port()
+        read = memory.read_port(domain="comb")
         m.d.comb += [
             write.addr.eq(Cat(pick(self.i.payload.context, tails), self.i.payload.context)),
             write.data.eq(self.i.payload.payload), write.en.eq(self.i.valid),
@@ -138,7 +141,8 @@ class _Context:
     """Entry of a context and where its head is."""
 
     def __init__(self, m: Module, c: int, setup: Any, depth: int) -> None:
-        self.children, self.local = Signal(_CHILDREN, name=f"children_{c}"), Signal(name=f"local_{c}")
+        self.children = Signal(_CHILDREN, name=f"children_{c}")
+        self.local = Signal(name=f"local_{c}")
         self.parent = Signal(len(Port), name=f"parent_{c}")
         self.head = Signal(range(depth), name=f"head_{c}")
         self.written = Signal(name=f"written_{c}")
@@ -218,7 +222,9 @@ class ReductionRouter(wiring.Component):
         own = Signal()  # what is added to it: the node's operand
         busy = Signal()  # the sum so far
         able, requests = zip(*(self._able(context, c, inputs) for c, context in enumerate(contexts)), strict=True)
-        goes, goes_on, following = Signal(), Signal(), Signal(range(len(contexts)))
+        goes = Signal()
+        goes_on = Signal()
+        following = Signal(range(len(contexts)))
         m.d.comb += [
             goes.eq(pick(turn, list(able)) & ~rest.any()), goes_on.eq(pick(turn, list(able)) & rest.any()),
             *(arbiter.request[c].eq(requests[c] & ~goes_on) for c in range(len(contexts))),

@@ -120,7 +120,9 @@ class NodeRegisters(Component[MeshConfig]):
         connect(m, flipped(self.request), server.request)
         connect(m, server.answer, flipped(self.answer))
         request, response = server.bus.request, server.bus.response
-        own, inside, nowhere = request.p.address[-1], Signal(), Signal()
+        own = request.p.address[-1]
+        inside = Signal()
+        nowhere = Signal()
         missing = Signal()  # an access to what is not there has its answer now
         m.d.comb += [
             inside.eq(~request.p.address[PAGE_BITS - 2 : -1].any()), nowhere.eq(Mux(own, ~inside, self.stopped)),

@@ -156,7 +156,8 @@ class InputUnit(ports.Component[MeshConfig]):
 
     def _choose(self, m: Module, able: list[Value], heads: list[Value], picked: Signal) -> None:
         """One queue a cycle goes to the outputs: one that can move, by turns if both can."""
-        last, second = Signal(), Signal()
+        last = Signal()
+        second = Signal()
         m.d.comb += [
             second.eq(Mux(last, ~able[0].any(), able[1].any())), picked.eq(Mux(second, 0b10, 0b01)),
             self.request.eq(Mux(second, able[1], able[0])), Value.cast(self.head).eq(Mux(second, heads[1], heads[0])),

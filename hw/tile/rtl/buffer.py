@@ -89,7 +89,8 @@ class Buffer(Component[TileConfig]):
 
     def _chosen(self, m: Module, ports: list[Any], name: str) -> tuple[Value, Value]:
         """Address of the first port that is valid, and whether there is one; ports learn that they are ready."""
-        address, any_valid = Signal(ADDRESS_BITS, name=f"{name}_address"), Signal(name=f"{name}_valid")
+        address = Signal(ADDRESS_BITS, name=f"{name}_address")
+        any_valid = Signal(name=f"{name}_valid")
         free = [Signal(name=f"{name}_free_{k}") for k in range(len(ports) + 1)]
         m.d.comb += [free[0].eq(1), any_valid.eq(~free[-1])]
         for k, port in enumerate(ports):
@@ -109,8 +110,11 @@ class Buffer(Component[TileConfig]):
     def _read(self, m: Module, banks: list[Any]) -> None:
         ports = self.read
         address, reads = self._chosen(m, ports, "read")
-        offset, odd, late = Signal(_OFFSET), Signal(), Signal(_OFFSET)
-        lanes, data = Signal(8 * BYTES, reset_less=True), Signal(8 * BYTES)
+        offset = Signal(_OFFSET)
+        odd = Signal()
+        late = Signal(_OFFSET)
+        lanes = Signal(8 * BYTES, reset_less=True)
+        data = Signal(8 * BYTES)
         for bank, row in zip(banks, self._rows(address), strict=True):
             m.d.comb += [bank.addr.eq(row), bank.en.eq(reads)]
         m.d.sync += [offset.eq(address[:_OFFSET]), odd.eq(address[_OFFSET]), late.eq(offset)]
@@ -126,7 +130,8 @@ class Buffer(Component[TileConfig]):
     def _write(self, m: Module, banks: list[Any]) -> None:
         ports = self.write
         address, writes = self._chosen(m, ports, "write")
-        value, count = Signal(8 * BYTES), Signal(range(BYTES + 1))
+        value = Signal(8 * BYTES)
+        count = Signal(range(BYTES + 1))
         m.d.comb += [value.eq(ports[-1].data), count.eq(ports[-1].bytes)]
         for port in reversed(ports[:-1]):
             with m.If(port.valid):
@@ -134,7 +139,8 @@ class Buffer(Component[TileConfig]):
         # Byte k of what is written goes to byte (offset + k) mod 8 of one word or the next. Where no port writes more
         # than half a word that is given twice, so that half a turn is none.
         offset, odd = address[:_OFFSET], address[_OFFSET]
-        turned, end = Signal(8 * BYTES), Signal(range(2 * BYTES))
+        turned = Signal(8 * BYTES)
+        end = Signal(range(2 * BYTES))
         around: Value = value[: 8 * self.widest].replicate(BYTES // self.widest)
         for k, bit in enumerate(offset):
             if 1 << k < self.widest:

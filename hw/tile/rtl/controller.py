@@ -154,7 +154,8 @@ class TileController(Component[TileConfig]):
         op = sequencer.issue.p.word[OPCODE_LOW:]
         engines = ((vector, op == Op.VEC), (send, op == Op.SEND), (load, (op != Op.VEC) & (op != Op.SEND)))
         # The number of the instruction that is offered; whether it would be too far from the oldest one in hand.
-        order, far = Signal(InstructionAge()), Signal()
+        order = Signal(InstructionAge())
+        far = Signal()
         # Seen a cycle later: none is issued in the cycle behind another one.
         m.d.sync += far.eq(
             Cat(one.busy & ((order.age - one.oldest)[:AGE_BITS] >= AGES - 1) for one in (load, vector)).any())
@@ -211,7 +212,8 @@ class TileController(Component[TileConfig]):
         """What the host writes into the memories of instructions and descriptors; slots of streams."""
         # Streams are in memories of the rings; a word of another descriptor waits here until that memory is free.
         to_streams = host.write[1] & (host.index < _STREAM_WORDS)
-        written, pending = Signal(DescriptorWrite(), reset_less=True), Signal()
+        written = Signal(DescriptorWrite(), reset_less=True)
+        pending = Signal()
         m.d.sync += pending.eq(host.write[1] | pending & ~descriptors.load.ready)
         with m.If(host.write[1]):
             m.d.sync += [written.index.eq(host.index), written.word.eq(host.data)]
@@ -228,7 +230,8 @@ class TileController(Component[TileConfig]):
         send: SendEngine,
     ) -> None:
         """Traps of the engines and of the watchdog; the status."""
-        idle, retired = Signal(32), Signal()
+        idle = Signal(32)
+        retired = Signal()
         engines = (load, vector, send)
         m.d.sync += retired.eq(Cat(sequencer.retire, *(engine.ends for engine in engines)).any())
         # It counts by one, so that the bit is 1 first after so many cycles; what retired is seen a cycle later. An
@@ -248,7 +251,8 @@ class TileController(Component[TileConfig]):
             m.d.comb += sequencer.trapped.eq(second.trap)
         with m.Elif(expired):
             m.d.comb += [sequencer.trapped.cause.eq(Cause.WATCHDOG), sequencer.trapped.pc.eq(sequencer.retired.pc)]
-        trap, image = sequencer.trap, Signal(IMAGE_BITS)
+        trap = sequencer.trap
+        image = Signal(IMAGE_BITS)
         m.d.comb += [
             *(host.status[name].eq(trap[name]) for name in ("cause", "engine", "pc", "stream")),
             host.status.image.eq(load.image),
@@ -262,9 +266,11 @@ class TileController(Component[TileConfig]):
     def _held(self, m: Module, name: str, engine: LoadEngine | VectorIssue, rival: LoadEngine | VectorIssue,
               reset: Value) -> data.View:
         """The trap of an engine, when the other has nothing in hand that was issued before: that may trap too."""
-        latched, trap = Signal(PendingTrap(), name=f"{name}_held"), Signal(PendingTrap(), name=f"{name}_trap")
+        latched = Signal(PendingTrap(), name=f"{name}_held")
+        trap = Signal(PendingTrap(), name=f"{name}_trap")
         # Seen a cycle later: whether nothing is older.
-        older, first = Signal(AGE_BITS, name=f"{name}_older"), Signal(name=f"{name}_first")
+        older = Signal(AGE_BITS, name=f"{name}_older")
+        first = Signal(name=f"{name}_first")
         m.d.comb += [older.eq(rival.oldest - latched.order.age), trap.order.eq(latched.order)]
         with m.If(reset):
             m.d.sync += latched.eq(0)

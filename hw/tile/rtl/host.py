@@ -127,9 +127,11 @@ class HostAccess(Component[TileConfig]):
         self._happened, self._enable, self._seen = (
             Signal(len(Event), name=name) for name in ("happened", "interrupt_enable", "seen_by_host"))
         # The first instruction was written; a program may start.
-        self._loaded, self._startable = Signal(name="loaded"), Signal(name="startable")
+        self._loaded = Signal(name="loaded")
+        self._startable = Signal(name="startable")
         request, response = self.bus.request, self.bus.response
-        word, low = request.p.address, Signal(32, reset_less=True)
+        word = request.p.address
+        low = Signal(32, reset_less=True)
         names = ("buffer", "tables", "parameters", "descriptors", "program")
         area = {name: Signal(name=f"is_{name}") for name in names}
         above: Value = word[15:].any()
@@ -138,7 +140,9 @@ class HostAccess(Component[TileConfig]):
             above = above | word[bit]
         registers = Signal()
         # What a register holds; where what is answered comes from: the buffer, the program, descriptors or that.
-        value, source, memories = Signal(32, name="value"), Signal(2), Signal()
+        value = Signal(32)
+        source = Signal(2)
+        memories = Signal()
         m.d.comb += [
             registers.eq(~above & (word[:10] < self._registers)), self.index.eq(word), self.data.eq(request.p.data),
             self.memory.p.table.eq(area["tables"]), self.memory.p.index.eq(word),
@@ -187,8 +191,11 @@ class HostAccess(Component[TileConfig]):
 
     def _interrupt(self, m: Module) -> None:
         """What has happened since the host saw it."""
-        dead, was_dead, recent = Signal(name="dead"), Signal(name="was_dead"), Signal(_SETTLES, name="recent")
-        active, happens = self.running | self.busy, Signal(len(Event))
+        dead = Signal()
+        was_dead = Signal()
+        recent = Signal(_SETTLES)
+        active = self.running | self.busy
+        happens = Signal(len(Event))
         # A trap comes some cycles behind the end of its engine: a program has ended if none is there by then.
         m.d.sync += [
             was_dead.eq(dead), recent.eq(Mux(self.reset, 0, Cat(active, recent))),

@@ -138,10 +138,19 @@ class RingScoreboard(Resettable):
 
     def elaborate(self, platform: object) -> Any:
         m = Module()
-        number, before, after = Signal(_STREAM), Signal(StateLayout()), Signal(StateLayout())
-        ring, changes, free, acks = Signal(DescriptorLayout("stream")), Signal(), Signal(), Signal()
-        owing, empty, comes, row = Signal(self.streams, name="owing"), Signal(), Signal(), Signal(_STREAM, name="row")
-        judges, wrong = Signal(), Signal(2)
+        number = Signal(_STREAM)
+        before = Signal(StateLayout())
+        after = Signal(StateLayout())
+        ring = Signal(DescriptorLayout("stream"))
+        changes = Signal()
+        free = Signal()
+        acks = Signal()
+        owing = Signal(self.streams)
+        empty = Signal()
+        comes = Signal()
+        row = Signal(_STREAM)
+        judges = Signal()
+        wrong = Signal(2)
         ports = self.change
         self._start(m, ring, empty, comes, judges, row, wrong)
         self._choose(m, changes, free, number, row, owing)
@@ -174,10 +183,12 @@ class RingScoreboard(Resettable):
         # Whoever waits for a block or room asks again only behind this.
         m.d.sync += self.moved.eq(changes)
         put = (number, after.as_value(), writes)
-        answer, answered = Signal(StateLayout()), Signal(DescriptorLayout("stream"))
+        answer = Signal(StateLayout())
+        answered = Signal(DescriptorLayout("stream"))
         odd = self.write_index[0]
         written = (self.write_index[1:], self.write_data.replicate(2), Cat(self.write & ~odd, self.write & odd))
-        filled, filled_stream = Signal(StateLayout()), Signal(DescriptorLayout("stream"))
+        filled = Signal(StateLayout())
+        filled_stream = Signal(DescriptorLayout("stream"))
         # Three copies of each memory: to change a ring, to answer a question and to fill a ring go on in one cycle.
         for name, value, at, what in (
             ("rings", before, number, put), ("asked_rings", answer, question, put),
@@ -197,9 +208,12 @@ class RingScoreboard(Resettable):
         self, m: Module, ring: data.View, empty: Signal, comes: Signal, judges: Signal, row: Signal, wrong: Signal
     ) -> None:
         """Empties one ring after the other, lets its first blocks come, and finds where it ends."""
-        left, room = Signal(8, name="left"), Signal(8, name="room")
+        left = Signal(8)
+        room = Signal(8)
         # Whether the end was beyond the buffer in a cycle before, and whether it is.
-        end, beyond, far = Signal(ADDRESS_BITS + 1, name="end"), Signal(name="beyond"), Signal()
+        end = Signal(ADDRESS_BITS + 1)
+        beyond = Signal()
+        far = Signal()
         reserved, field = own_wrongs("stream", ring)
         for _, breaks in RING_RULES:
             field |= breaks(ring)
@@ -239,7 +253,8 @@ class RingScoreboard(Resettable):
         """The stream that changes, or the first that owes an acknowledgement."""
         busy: Value = ~self.ready
         for k in range(self.changes):
-            port, blocked = self.change[k], Signal(name=f"others_{k}")
+            port = self.change[k]
+            blocked = Signal(name=f"others_{k}")
             m.d.comb += [blocked.eq(busy), port.ready.eq(~blocked)]
             busy = blocked | (port.valid if k else port.valid | self.claim)
         with m.If(~self.ready):
@@ -263,8 +278,12 @@ class RingScoreboard(Resettable):
         self, m: Module, ring: data.View, after: data.View, number: Value, writes: Value, acks: Value, owing: Signal
     ) -> None:
         """Which streams owe an acknowledgement: seen a cycle after a change, and none in the cycle after one."""
-        changed, which, remote = Signal(name="wrote"), Signal(_STREAM, name="which"), Signal(name="remote")
-        unacked, blocks_there, blocks = Signal(2, name="unacked"), Signal(8, name="there"), Signal(8, name="blocks")
+        changed = Signal(name="wrote")
+        which = Signal(_STREAM)
+        remote = Signal()
+        unacked = Signal(2)
+        blocks_there = Signal(8, name="there")
+        blocks = Signal(8)
         m.d.sync += [
             changed.eq(writes), which.eq(number), remote.eq(ring.remote), unacked.eq(after.unacked),
             blocks_there.eq(after.there), blocks.eq(ring.blocks),
@@ -293,7 +312,9 @@ class RingScoreboard(Resettable):
         """The stream that was asked for a cycle ago: round robin."""
         m.submodules.turns = turns = RoundRobin(self.asks)
         ports = self.ask
-        question, answers, news = Signal(_STREAM), Signal(self.asks, name="answers"), Signal(self.asks, name="news")
+        question = Signal(_STREAM)
+        answers = Signal(self.asks)
+        news = Signal(self.asks)
         free = ~answers & self.ready.replicate(self.asks)
         m.d.comb += turns.request.eq(Cat(port.valid & (~port.again | news[k]) for k, port in enumerate(ports)) & free)
         # What changes in the cycle of a grant is in its answer.
@@ -318,6 +339,7 @@ def _memory(m: Module, name: str, width: int, depth: int, write: Sequence[Value]
     """A memory of a row for each stream: written (address, data, enable of each half or of all), read at once."""
     memory = Memory(shape=unsigned(width), depth=depth, init=[])
     m.submodules[name] = memory
-    port, read = memory.write_port(granularity=width // len(write[2])), memory.read_port(domain="comb")
+    port = memory.write_port(granularity=width // len(write[2]))
+    read = memory.read_port(domain="comb")
     m.d.comb += [port.addr.eq(write[0]), port.data.eq(write[1]), port.en.eq(write[2]), read.addr.eq(address)]
     return read.data

@@ -156,7 +156,8 @@ class Tile(Component[TileConfig]):
 
     def _sums(self, m: Module, tile: TileController, node: Any) -> None:
         """A sum at a time, of the context that is wanted: no other is held up."""
-        flit, full = Signal(self.cfg.payload_bits, reset_less=True), Signal()
+        flit = Signal(self.cfg.payload_bits, reset_less=True)
+        full = Signal()
         with m.If(tile.reset):
             m.d.sync += full.eq(0)
         with m.Elif(node.result.valid):

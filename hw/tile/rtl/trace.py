@@ -58,7 +58,8 @@ class TraceQueue(Resettable):
     def elaborate(self, platform: object) -> Any:
         m = Module()
         places = [Signal(TakenLayout(), name=f"place_{k}", reset_less=True) for k in range(_DEPTH)]
-        count, end = Signal(range(_DEPTH + 1)), Signal(range(_DEPTH + 1))
+        count = Signal(range(_DEPTH + 1))
+        end = Signal(range(_DEPTH + 1))
         m.d.comb += [self.o.eq(places[0]), self.valid.eq(count != 0), end.eq(count - self.takes)]
         with m.If(self.takes):
             m.d.sync += [place.eq(after) for place, after in pairwise(places)]
@@ -95,10 +96,12 @@ class Trace(Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         for engine, name in zip(Engine, ENGINES, strict=True):
-            event, ends = self.event[engine], Signal(name=f"{name}_tells")
+            event = self.event[engine]
+            ends = Signal(name=f"{name}_tells")
             # What is added from then on belongs to the next one.
             begins = Signal(name=f"{name}_anew")
-            order, total = Signal(_ORDER, name=f"{name}_order"), Signal(_WORD, name=f"{name}_total")
+            order = Signal(_ORDER, name=f"{name}_order")
+            total = Signal(_WORD, name=f"{name}_total")
             m.d.comb += [
                 event.valid.eq(ends), event.order.eq(order), event.checksum.eq(total),
                 event.changed.eq(self.changed[engine]), ends.eq(self.ends[engine]), begins.eq(ends),
@@ -113,7 +116,8 @@ class Trace(Component):
                 m.d.comb += [event.pc.eq(at.pc), event.word.eq(at.word), event.image.eq(self.image)]
             else:
                 self._engine(m, engine, ends, begins)
-        last_id, load = Signal(2 * _WORD), self.event[Engine.LOAD]
+        last_id = Signal(2 * _WORD)
+        load = self.event[Engine.LOAD]
         with m.If(self.numbers):
             m.d.sync += last_id.eq(self.op_id)
         with m.If(load.word[OPCODE_LOW:] == Op.MVM):

@@ -49,12 +49,15 @@ class LineCharges(Resettable[TnsaEmulatorConfig]):
         cfg, count, bits = self.cfg, self.cfg.converters, self.cfg.step_bits
         m.submodules.rests = rests = Memory(shape=count * cfg.rest_bits, depth=max(cfg.converter_groups, 2), init=[])
         m.submodules.steps = steps = Memory(shape=count * 2 * bits, depth=max(cfg.converter_groups, 2), init=[])
-        write_rest, read_rest = rests.write_port(granularity=cfg.rest_bits), rests.read_port()
-        write_step, read_step = steps.write_port(granularity=2 * bits), steps.read_port()
+        write_rest = rests.write_port(granularity=cfg.rest_bits)
+        read_rest = rests.read_port()
+        write_step = steps.write_port(granularity=2 * bits)
+        read_step = steps.read_port()
         # A line that enters: its charge is complete a cycle later.
         line = Signal(range(cfg.lines))
         entered = Signal()
-        rest, step = Signal(signed(cfg.sum_bits + cfg.noise)), Signal(2 * bits)
+        rest = Signal(signed(cfg.sum_bits + cfg.noise))
+        step = Signal(2 * bits)
         m.d.sync += [
             entered.eq(self.enter), rest.eq(self.charge + self.offset), step.eq(Cat(self.pos, self.neg)),
             line.eq(line + entered),
@@ -83,7 +86,9 @@ class LineCharges(Resettable[TnsaEmulatorConfig]):
         """The group that is read; that which is written with its last bit for whether; what is written."""
         cfg, bits = self.cfg, self.cfg.step_bits
         group = Signal(range(max(cfg.converter_groups, 2)))
-        reading, arrived, shifted = Signal(), Signal(), Signal()
+        reading = Signal()
+        arrived = Signal()
+        shifted = Signal()
         groups = [Signal.like(group, name=f"group_{k}") for k in range(2)]
         directions = Signal(cfg.lines)
         with m.If(self.decrement):
@@ -141,7 +146,8 @@ class TnsaMacro(EmulatedMacro):
     def allowed(self, m: Module) -> Value:
         """Slots whose word lines are those that are on."""
         cfg, word = self.cfg, self.load.p
-        width, allowed = min(MASK_WORD, cfg.lines), Signal(cfg.slots)
+        width = min(MASK_WORD, cfg.lines)
+        allowed = Signal(cfg.slots)
         for slot in range(cfg.slots):
             lines = Signal(cfg.lines, name=f"lines_{slot}", reset_less=True)
             for k in range(cfg.core.mask_words):
@@ -151,7 +157,9 @@ class TnsaMacro(EmulatedMacro):
         return allowed
 
     def begins(self, m: Module) -> tuple[Value, Value]:
-        pins, plane, self._charged = self.pins, Signal(3), Signal()
+        pins = self.pins
+        plane = Signal(3)
+        self._charged = Signal()
         m.submodules.charges = self._charges = LineCharges(self.cfg)
         m.d.comb += pins.hold.eq(self.held)
         begins, self._converts = pins.sample & (~self.begun | (pins.plane != plane)), pins.compare & ~self._charged

@@ -33,7 +33,9 @@ _HALF = 12  # of the bits of the register that are counted
 def add_noise(m: Module, macro: EmulatedMacro, number: Value) -> "ConversionNoise":
     """Noise of the lines of a macro, of the conversion ``number``; its key and step know no reset."""
     m.submodules.noise = noise = ConversionNoise(macro.cfg)
-    word, key, step = macro.load.p, Signal(32, reset_less=True), Signal(STEP_BITS, reset_less=True)
+    word = macro.load.p
+    key = Signal(32, reset_less=True)
+    step = Signal(STEP_BITS, reset_less=True)
     for index, value in enumerate((key, step)):
         with m.If(macro.loads & (word.region == EXTRA) & (word.index == NOISE + index)):
             m.d.sync += value.eq(word.data)
@@ -87,10 +89,14 @@ class ConversionNoise(Resettable[TnsaEmulatorConfig]):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         squares = self._add_squares(m)
-        state, count = Signal(32), Signal(range(2 * ROUNDS))
-        square, rest = Signal(2 * ROOT_BITS), Signal(ROOT_BITS + 2)
-        root, product = Signal(ROOT_BITS), Signal(STEP_BITS + ROOT_BITS)
-        following, trial, fits = Cat(square[-2:], rest), Cat(C(1, 2), root), Signal()
+        state = Signal(32)
+        count = Signal(range(2 * ROUNDS))
+        square = Signal(2 * ROOT_BITS)
+        rest = Signal(ROOT_BITS + 2)
+        root = Signal(ROOT_BITS)
+        product = Signal(STEP_BITS + ROOT_BITS)
+        following, trial = Cat(square[-2:], rest), Cat(C(1, 2), root)
+        fits = Signal()
         m.d.comb += fits.eq(following >= trial)
         with m.FSM():
             with m.State("Idle"):
@@ -125,8 +131,12 @@ class ConversionNoise(Resettable[TnsaEmulatorConfig]):
         """Sum of the squared inputs; what there is of each input is in a memory."""
         bits = LSB_SEGMENT_BITS - 1
         m.submodules.inputs = memory = Memory(shape=bits, depth=self.cfg.lines, init=[])
-        write, read = memory.write_port(), memory.read_port()
-        row, first, squares, before = Signal.like(self.row), Signal(), Signal(_SQUARE_BITS), Signal(bits)
+        write = memory.write_port()
+        read = memory.read_port()
+        row = Signal.like(self.row)
+        first = Signal()
+        squares = Signal(_SQUARE_BITS)
+        before = Signal(bits)
         m.d.sync += row.eq(self.row)
         m.d.comb += [
             read.addr.eq(self.row), before.eq(Mux(first, 0, read.data)),
@@ -143,7 +153,8 @@ class ConversionNoise(Resettable[TnsaEmulatorConfig]):
         # Odd: the count of 24 bits goes on from the byte that is between.
         counted = sum((state[k] for k in range(LOW_BITS - 1, 32)), Const(0)) - _HALF - 1
         low = Cat(C(1, 1), state[: LOW_BITS - 1], ~state[LOW_BITS - 1])
-        deviate, product = Signal(signed(_DEVIATE_BITS)), Signal(signed(_AMPLITUDE_BITS + _DEVIATE_BITS))
+        deviate = Signal(signed(_DEVIATE_BITS))
+        product = Signal(signed(_AMPLITUDE_BITS + _DEVIATE_BITS))
         shift = NOISE_SHIFT - self.cfg.g_bits
         m.d.sync += [
             deviate.eq(Cat(low, counted[: _DEVIATE_BITS - len(low)]).as_signed()), product.eq(deviate * amplitude),

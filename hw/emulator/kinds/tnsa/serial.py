@@ -52,10 +52,19 @@ class SerialCore(EmulatedMacro, VectorMembers):
         return dict(cfg.blocks.port.members)
 
     def prepare(self, m: Module) -> None:
-        self._op, self._planes, self._two, self._high = Signal(OpLayout()), Signal(4), Signal(), Signal()
-        self._plane, self._top, self._known = Signal(2), Signal(2), Signal()
-        self._line, self._loading, self._loads = Signal(range(self.cfg.lines)), Signal(), Signal()
-        self._count, self._negative, self._ends = Signal(COUNT_BITS), Signal(), Signal()
+        self._op = Signal(OpLayout())
+        self._planes = Signal(4)
+        self._two = Signal()
+        self._high = Signal()
+        self._plane = Signal(2)
+        self._top = Signal(2)
+        self._known = Signal()
+        self._line = Signal(range(self.cfg.lines))
+        self._loading = Signal()
+        self._loads = Signal()
+        self._count = Signal(COUNT_BITS)
+        self._negative = Signal()
+        self._ends = Signal()
         self._caps = Signal(COUNT_BITS)
         m.submodules.masks = self._masks = MaskStore(self.cfg.core)
         m.d.comb += [
@@ -72,7 +81,8 @@ class SerialCore(EmulatedMacro, VectorMembers):
     def add_level(self, m: Module) -> None:
         """A bit of the magnitude that is kept of an input, with its sign; 0 of a line that is not driven."""
         m.submodules.inputs = inputs = Memory(shape=INPUT_WIDTH + 1, depth=self.cfg.lines, init=[])
-        self._inputs, read = inputs.write_port(), inputs.read_port()
+        self._inputs = inputs.write_port()
+        read = inputs.read_port()
         bit = read.data[:INPUT_WIDTH].bit_select(Cat(self._plane, self._high), 1)
         m.d.comb += [read.addr.eq(self.row), read.en.eq(1), self.level.eq(Cat(bit, bit & read.data[-1]).as_signed())]
 
@@ -80,7 +90,8 @@ class SerialCore(EmulatedMacro, VectorMembers):
         masks, op, status = self._masks, self._op, self.status
         m.submodules.check = check = OpCheck()
         connect(m, masks.i, flipped(self.mask))
-        transfer, accept = self.op.valid & self.op.ready, Signal()
+        transfer = self.op.valid & self.op.ready
+        accept = Signal()
         m.d.comb += [
             self.op.ready.eq(self.idle & masks.ready), check.op.eq(self.op.payload), accept.eq(transfer & check.legal),
             masks.read.eq(accept), masks.backward.eq(op.backward), masks.wl_select.eq(op.wl_select),
@@ -158,7 +169,8 @@ class SerialCore(EmulatedMacro, VectorMembers):
         masks, width = self._masks, self.cfg.core.mask_width
         depth = max(self.cfg.core.mask_words, 2)  # an address has a bit at least
         m.submodules.lines_on = memory = Memory(shape=2 * width, depth=depth, init=[])
-        write, read = memory.write_port(), memory.read_port()
+        write = memory.write_port()
+        read = memory.read_port()
         place = Signal(range(width))
         m.d.sync += place.eq(line)
         m.d.comb += [
@@ -170,7 +182,9 @@ class SerialCore(EmulatedMacro, VectorMembers):
     def _keep(self, m: Module, driven: Value) -> None:
         """Keep the input of a line; forward of the first or the second of a pair."""
         backward, line, loads = self._op.backward, self._line, self._loads
-        code, magnitude, negative = Signal(INPUT_WIDTH), Signal(INPUT_WIDTH), Signal()
+        code = Signal(INPUT_WIDTH)
+        magnitude = Signal(INPUT_WIDTH)
+        negative = Signal()
         m.d.comb += [
             code.eq(self.i.payload.word_select(Mux(backward, line[:2], line[1:3]), INPUT_WIDTH)),
             negative.eq(self._op.in_signed & code[-1]), magnitude.eq(Mux(negative, -code, code)),
@@ -182,11 +196,14 @@ class SerialCore(EmulatedMacro, VectorMembers):
     def _convert(self, m: Module) -> None:
         """States in which a line after the other becomes a charge, and then a code."""
         cfg, op, tables, column = self.cfg, self._op, self.tables, self.column
-        wait, search = Signal(2), Signal(range(COUNT_BITS))
-        pos, neg = Signal(cfg.step_bits), Signal(cfg.step_bits)
+        wait = Signal(2)
+        search = Signal(range(COUNT_BITS))
+        pos = Signal(cfg.step_bits)
+        neg = Signal(cfg.step_bits)
         # Half of what is left of the charge, rounded down, moved up so that a half step meets its upper part.
         rest = Signal(signed(cfg.step_bits + 1 + COUNT_BITS))
-        cap, negative = Signal(COUNT_BITS), self._negative
+        cap = Signal(COUNT_BITS)
+        negative = self._negative
         value = self.value if self._noise is None else self.value + self._noise.noise
         m.d.comb += [tables.place.eq(column), pos.eq(tables.entry[1]), neg.eq(tables.entry[2])]
         with m.State("Charge"):
@@ -198,7 +215,8 @@ class SerialCore(EmulatedMacro, VectorMembers):
         with m.State("Search"):
             upper = rest[COUNT_BITS - 1 :].as_signed()
             below, searched = upper < 0, cap[-1]
-            step, after = Signal.like(upper, name="step"), Signal.like(upper, name="after")
+            step = Signal.like(upper)
+            after = Signal.like(upper)
             up, down = Mux(negative | op.binary, neg, pos), Mux(negative & ~op.binary, neg, pos)
             # The carry completes the two's complement of a step down.
             m.d.comb += [
@@ -229,8 +247,10 @@ class SerialCore(EmulatedMacro, VectorMembers):
     def _add_codes(self, m: Module, enabled: Value) -> None:
         """The memory of codes, to which that of a line is written, with that of the MSB segment if there is one."""
         m.submodules.codes = codes = Memory(shape=signed(CODE_WIDTH), depth=self.cfg.lines, init=[])
-        self._codes, self._read = codes.write_port(), codes.read_port()
-        part, op, negative = Signal(signed(COUNT_BITS + 2)), self._op, self._negative
+        self._codes = codes.write_port()
+        self._read = codes.read_port()
+        part = Signal(signed(COUNT_BITS + 2))
+        op, negative = self._op, self._negative
         with m.If(enabled & self._known & ~(op.relu & negative)):
             # Minus an odd number is its complement but for bit 0.
             m.d.comb += part.eq(Cat(C(1, 1), self._count ^ negative.replicate(COUNT_BITS), negative).as_signed())
@@ -243,7 +263,9 @@ class SerialCore(EmulatedMacro, VectorMembers):
     def _tally_steps(self, m: Module, waits: Value) -> None:
         """Cycles that the operations at the pins of a macro would have taken, after each conversion."""
         core, op, status, caps, ends = self.cfg.core, self._op, self.status, self._caps, self._ends
-        most, found, steps = Signal(COUNT_BITS + 1), Signal(COUNT_BITS + 1), Signal(COUNT_BITS)
+        most = Signal(COUNT_BITS + 1)
+        found = Signal(COUNT_BITS + 1)
+        steps = Signal(COUNT_BITS)
         mine = Mux(waits, self._count + 1, 0)
         m.d.comb += [found.eq(Mux(mine > most, mine, most)), steps.eq(caps)]
         with m.If(op.binary):
@@ -251,7 +273,9 @@ class SerialCore(EmulatedMacro, VectorMembers):
             m.d.comb += steps.eq(sum((caps[k] for k in range(COUNT_BITS)), Const(0)))
         with m.Elif(op.early_stop & (found < caps)):
             m.d.comb += steps.eq(found)
-        fixed, taken, ended = Signal(32), Signal(COUNT_BITS), Signal()
+        fixed = Signal(32)
+        taken = Signal(COUNT_BITS)
+        ended = Signal()
         with m.Switch(self._top):
             for k in range(LSB_SEGMENT_BITS):
                 with m.Case(k):

@@ -89,7 +89,8 @@ class Calibrator(Procedure):
         self, m: Module, state: Any, place: Value, read: Value, curve: Signal, low: Signal, last: Signal
     ) -> None:
         """Add a column's counters to what there is, and decide on the last of a set."""
-        old, new = view(calibration_state(), self.state), Signal(calibration_state())
+        old = view(calibration_state(), self.state)
+        new = Signal(calibration_state())
         first = read == 0
         change = Signal(Shape(14, True))
         search = Signal()

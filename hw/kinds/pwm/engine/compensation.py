@@ -38,8 +38,10 @@ class DriftCompensator(Procedure):
         read = Signal(range(PRODUCT_READS))
         fresh = Signal(init=1)
         begun = Signal()
-        then, now = Signal(36), Signal(36)
-        drift, new = view(drift_state(), self.state), Signal(drift_state())
+        then = Signal(36)
+        now = Signal(36)
+        drift = view(drift_state(), self.state)
+        new = Signal(drift_state())
         value = Signal(Shape(16, True))
         # Without a vector since the last of these commands all sums are 0.
         sums = Signal(drift_state())
@@ -131,7 +133,9 @@ class DriftCompensator(Procedure):
         affine = self.command == Command.AFFINE
         limit, slope = (Signal(Shape(46, True), name=name) for name in ("fit_limit", "fit_slope"))
         fits = Signal()
-        gain, moved, offset = Signal(8), Signal(Shape(48, True)), Signal(Shape(48, True))
+        gain = Signal(8)
+        moved = Signal(Shape(48, True))
+        offset = Signal(Shape(48, True))
         low, highest = OFFSET_RANGE
         usual = self.cfg.gain_code
         m.d.comb += [

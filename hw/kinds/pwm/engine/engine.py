@@ -102,7 +102,8 @@ class CommandEngine(Resettable[PwmCoreConfig]):
         want: dict[str, Any] = {
             name: Signal(shape, name=f"want_{name}") for name, shape in procedure_shapes(cfg).items()}
         state = Signal(_State)
-        giving, half = Signal(), Signal()
+        giving = Signal()
+        half = Signal()
         product = Signal(Shape(2 * FACTOR_BITS, True))
         m.d.sync += product.eq(want["one"] * want["other"])
         procedures = {
@@ -110,8 +111,11 @@ class CommandEngine(Resettable[PwmCoreConfig]):
             compensator: (Command.MEASURE, Command.RANGE, Command.COLUMN, Command.AFFINE),
         }
         command = self.op.wl_select
-        write, read = memory.write_port(), memory.read_port()
-        look, proceed, ends = Signal(), Signal(), Signal()
+        write = memory.write_port()
+        read = memory.read_port()
+        look = Signal()
+        proceed = Signal()
+        ends = Signal()
         m.d.comb += [
             look.eq(state == _State.LOOK), self.busy.eq(state != _State.IDLE), read.addr.eq(self.column),
             write.addr.eq(self.column), write.data.eq(want["kept"]), write.en.eq(want["keep"] & ~giving),
@@ -187,7 +191,8 @@ class CommandEngine(Resettable[PwmCoreConfig]):
         """Results, two columns a word; whether this column's has been taken."""
         lane = self.column[: (self.cfg.lanes - 1).bit_length()]
         drift, device = view(drift_state(), stored), view(programming_state(), stored)
-        value, low = Signal(16), Signal(16)
+        value = Signal(16)
+        low = Signal(16)
         m.d.comb += value.eq(self.columns.word_select(lane, COLUMN_BITS))
         with m.Switch(self.op.wl_select):
             with m.Case(Command.MEASURE):

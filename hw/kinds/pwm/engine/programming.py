@@ -31,7 +31,8 @@ class RowProgrammer(Procedure):
         # Of the column that is looked at: it will be pulsed, the last one too.
         pulsed = Signal()
         iterations = self.writing[8:16]
-        new, stored = Signal(programming_state()), view(programming_state(), self.state)
+        new = Signal(programming_state())
+        stored = view(programming_state(), self.state)
         m.d.comb += [
             new.eq(stored), self.kept.eq(new), self.offset.eq(done), self.verify.eq(state == _State.CONVERT),
             self.convert.eq(self.verify), self.pulse.eq(state == _State.PULSE),

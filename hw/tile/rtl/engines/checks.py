@@ -182,7 +182,11 @@ class VecCheck(_Check):
     def _source(self, m: Module) -> None:
         """Rules of a source: one set of gates for both, which are asked in turn."""
         vec, walk, second = self.vec, self.walk, self.second
-        operand, lane, offset, advance, free = Signal(5), Signal(), Signal(10), Signal(), Signal()
+        operand = Signal(5)
+        lane = Signal()
+        offset = Signal(10)
+        advance = Signal()
+        free = Signal()
         forms = [vec[f"{name}_format"] == Format.LANE for name in "ab"]
         m.d.comb += [
             operand.eq(Mux(second, vec.b, vec.a)), lane.eq(Mux(second, forms[1], forms[0])),

@@ -86,11 +86,15 @@ class Descriptors(Resettable):
         m = Module()
         depth = _PLACES + PLACE_WORDS * _WALKS
         m.submodules.memory = memory = Memory(shape=unsigned(_WORD), depth=depth, init=[])
-        read, write = memory.read_port(), memory.write_port()
+        read = memory.read_port()
+        write = memory.write_port()
         # Walks that were written and have not been set back yet.
-        stale, origin = Signal(_WALKS), Signal(_WORD)
-        walk, second = Signal(range(_WALKS)), Signal()
-        renews, number = Signal(), Signal(4)
+        stale = Signal(_WALKS)
+        origin = Signal(_WORD)
+        walk = Signal(range(_WALKS))
+        second = Signal()
+        renews = Signal()
+        number = Signal(4)
         renew = (place_at(walk, second), origin)
         m.d.comb += self.ready.eq(~stale.any())
         self._fetch(m, read, renews, descriptor_at("walk", walk, 0))
@@ -195,7 +199,8 @@ class Fetcher(Resettable):
         own_words = descriptor.layout.words
         words = own_words + PLACE_WORDS * (self.kind == "walk")
         registers = [Signal(_WORD, name=f"word_{k}", reset_less=True) for k in range(words)]
-        step, arrived = Signal(range(words + 1), init=words), Signal(range(words + 1), init=words)
+        step = Signal(range(words + 1), init=words)
+        arrived = Signal(range(words + 1), init=words)
         reads = step != words
         m.d.comb += [
             self.o.as_value().eq(Cat(registers[:own_words])), self.fetch.valid.eq(reads),

@@ -43,10 +43,18 @@ class Gather(Resettable):
         with m.If(self.start):
             m.d.sync += [walk.eq(self.walk), tail.eq(self.walk.pad + self.walk.run)]
         # What is read lands where it belongs in its word: `at` is that of the word's first byte.
-        at, left, windows = Signal(signed(13)), Signal(12), Signal(4)
-        in_window, in_tail, goes, room = Signal(), Signal(), Signal(), Signal()
-        fill, count, filled = Signal(2), Signal(3), Signal(3)
-        ends, over = Signal(), Signal()
+        at = Signal(signed(13))
+        left = Signal(12)
+        windows = Signal(4)
+        in_window = Signal()
+        in_tail = Signal()
+        goes = Signal()
+        room = Signal()
+        fill = Signal(2)
+        count = Signal(3)
+        filled = Signal(3)
+        ends = Signal()
+        over = Signal()
         # How many bytes are taken: what is left of the run, and of the word.
         free = Signal(3)
         m.d.comb += [
@@ -81,8 +89,13 @@ class Gather(Resettable):
 
     def _collect(self, m: Module, goes: Value, over: Value, fill: Value, filled: Value, room: Signal) -> None:
         """Puts bytes that were read two cycles ago into words, and keeps these until they are taken."""
-        landed, late_over, late_fill, late_filled = Signal(), Signal(), Signal(2), Signal(3)
-        partial, word, full = Signal(32, reset_less=True), Signal(32), Signal()
+        landed = Signal()
+        late_over = Signal()
+        late_fill = Signal(2)
+        late_filled = Signal(3)
+        partial = Signal(32, reset_less=True)
+        word = Signal(32)
+        full = Signal()
         now, then = Cat(goes, over, fill, filled), Cat(landed, late_over, late_fill, late_filled)
         between = Signal(len(now), name="between")
         m.d.sync += [between.eq(now), then.eq(between)]
@@ -97,8 +110,11 @@ class Gather(Resettable):
         with m.If(landed):
             m.d.sync += partial.eq(word)
         m.submodules.queue = memory = Memory(shape=unsigned(33), depth=_DEPTH, init=[])
-        write, read = memory.write_port(), memory.read_port(domain="comb")
-        head, tail, waiting = Signal(range(_DEPTH)), Signal(range(_DEPTH)), Signal(range(_DEPTH + 1))
+        write = memory.write_port()
+        read = memory.read_port(domain="comb")
+        head = Signal(range(_DEPTH))
+        tail = Signal(range(_DEPTH))
+        waiting = Signal(range(_DEPTH + 1))
         goes_out = self.o.valid & self.o.ready
         m.d.comb += [
             write.addr.eq(tail), write.data.eq(Cat(word, late_over)), write.en.eq(full), read.addr.eq(head),

@@ -101,15 +101,21 @@ class LoadEngine(IssuingEngine):
         m.submodules.waiting = waiting = ProductQueue()
         m.submodules.window = window = AddressGenerator(self.cfg.buffer_bytes)
         m.submodules.gather = gather = Gather()
-        issue, walks, number = Signal(IssueLayout(), reset_less=True), self.walks, Signal(4)
+        issue = Signal(IssueLayout(), reset_less=True)
+        walks = self.walks
+        number = Signal(4)
         entry, job = waiting.i.p, waiting.o.p
         # Of the product whose codes are read, which may have gone.
-        gathered, gathered_pc = Signal(STREAMS, name="gathered"), Signal(PC_BITS)
+        gathered = Signal(STREAMS)
+        gathered_pc = Signal(PC_BITS)
         gathered_order = Signal(InstructionAge())
         connect(m, window.o, gather.term)
         connect(m, fetch.fetch, flipped(self.fetch))
-        self._commands, self._at = Signal(name="commands"), Signal(ADDRESS_BITS, name="pair_at", reset_less=True)
-        reads, self._pending, following = Signal(), Signal(name="pending"), Signal(32)
+        self._commands = Signal(name="commands")
+        self._at = Signal(ADDRESS_BITS, name="pair_at", reset_less=True)
+        reads = Signal()
+        self._pending = Signal(name="pending")
+        following = Signal(32)
         m.d.comb += [
             self.read.valid.eq(gather.read.valid | reads), gather.read.ready.eq(self.read.ready),
             self.read.address.eq(Mux(reads, self._at, gather.read.address)), gather.read.data.eq(self.read.data),
@@ -156,8 +162,10 @@ class LoadEngine(IssuingEngine):
     def _numbers(self, m: Module, fetch: Fetcher, entry: stream.Interface) -> Value:
         """Number of the next conversion of each product: kept from one to the next until they begin anew."""
         m.submodules.numbers = memory = Memory(shape=unsigned(32), depth=_PRODUCTS, init=[])
-        write, read = memory.write_port(), memory.read_port(domain="comb")
-        counted, number = Signal(_PRODUCTS), Signal(32)
+        write = memory.write_port()
+        read = memory.read_port(domain="comb")
+        counted = Signal(_PRODUCTS)
+        number = Signal(32)
         row = fetch.number[:3]
         m.d.comb += [
             read.addr.eq(row), write.addr.eq(row),
@@ -185,7 +193,10 @@ class LoadEngine(IssuingEngine):
 
     def _words(self, m: Module, gather: Gather, mvm: data.View) -> Value:
         """All words of an operation: those of the window in their place, 0 elsewhere; whether none is left."""
-        at, last, active, window = Signal(7), Signal(7), Signal(), Signal()
+        at = Signal(7)
+        last = Signal(7)
+        active = Signal()
+        window = Signal()
         first = Signal.like(mvm.i_first)
         in_window = window & (at >= first)
         m.d.comb += [
@@ -206,7 +217,10 @@ class LoadEngine(IssuingEngine):
         self, m: Module, issue: data.View, number: Signal, fetch: Fetcher, waiting: IssueQueue, reads: Signal
     ) -> None:
         """Takes an instruction that is legal."""
-        op, cause, fetched, about = self.i.p.word[OPCODE_LOW:], Signal(4), Signal(), Signal(4)
+        op = self.i.p.word[OPCODE_LOW:]
+        cause = Signal(4)
+        fetched = Signal()
+        about = Signal(4)
         m.submodules.check = check = MvmCheck(self.cfg)
         remembered, codes, stream = self._seen(m)
         m.d.comb += [
@@ -214,7 +228,8 @@ class LoadEngine(IssuingEngine):
             check.codes.eq(Mux(remembered, codes, self.look.look.codes)), check.number.eq(stream),
             check.wrong.eq(Mux(remembered, 0, self.look.look.wrong)),
         ]
-        wrong, self._left = Signal(4), Signal(12, name="pair_left")
+        wrong = Signal(4)
+        self._left = Signal(12, name="pair_left")
         m.d.comb += wrong.eq(Mux(cause != 0, cause, Mux(self.full, Cause.PRODUCT, 0)))
         with m.FSM(name="look"):
             with m.State("Idle"):
@@ -273,9 +288,13 @@ class LoadEngine(IssuingEngine):
 
     def _seen(self, m: Module) -> tuple[Value, Value, Value]:
         """Whether the walk was looked at before and nothing was wrong with it; its codes and its stream."""
-        row, looked_at, codes, number = self.look.number, Signal(_WALKS), Signal(14), Signal(4)
+        row = self.look.number
+        looked_at = Signal(_WALKS)
+        codes = Signal(14)
+        number = Signal(4)
         m.submodules.looks = memory = Memory(shape=unsigned(18), depth=_WALKS, init=[])
-        write, read = memory.write_port(), memory.read_port(domain="comb")
+        write = memory.write_port()
+        read = memory.read_port(domain="comb")
         # Most products use a walk again: what a look found is kept until its descriptor changes.
         row_known = looked_at.bit_select(row, 1)
         m.d.comb += [
@@ -307,7 +326,8 @@ class LoadEngine(IssuingEngine):
         """Carries out the oldest product."""
         job, walks = oldest.p, self.walks
         # It ends when its codes are given and its walk has gone on.
-        pending, gone = self._pending, Signal(name="gone")
+        pending = self._pending
+        gone = Signal()
         m.d.comb += self.ends.eq(pending & gone & all_given)
         with m.If(self.op.valid & self.op.ready):
             m.d.sync += [pending.eq(1), gone.eq(0)]

@@ -53,20 +53,29 @@ class Receiver(Resettable[TileConfig]):
     def elaborate(self, platform: object) -> Any:
         m = Module()
         size = self.cfg.flit_bytes
-        valid, flit = Signal(name="valid"), Signal(InLayout(self.cfg), name="flit", reset_less=True)
+        valid = Signal()
+        flit = Signal(InLayout(self.cfg), reset_less=True)
         m.submodules.slots = slots = Memory(shape=unsigned(_SLOT), depth=STREAMS, init=[])
         m.submodules.filled = filled = Memory(shape=unsigned(12), depth=STREAMS, init=[])
-        find, stream_of = slots.write_port(), slots.read_port(domain="comb")
-        put, progress = filled.write_port(), filled.read_port(domain="comb")
+        find = slots.write_port()
+        stream_of = slots.read_port(domain="comb")
+        put = filled.write_port()
+        progress = filled.read_port(domain="comb")
         clearing = Signal(range(STREAMS + 1), name="clearing", init=STREAMS)
         mapped = Signal(1 << _SLOT, name="mapped")
         # What is told of a stream is found by a search, and taken in a cycle later.
         maps = Signal(name="maps")
-        map_slot, map_stream = Signal(_SLOT, name="its_slot"), Signal(_SLOT, name="its_stream")
+        map_slot = Signal(_SLOT, name="its_slot")
+        map_stream = Signal(_SLOT, name="its_stream")
         has = mapped.bit_select(map_slot, 1)
-        left, last, soon, count = Signal(12), Signal(), Signal(), Signal(12)
+        left = Signal(12)
+        last = Signal()
+        soon = Signal()
+        count = Signal(12)
         # Which stream; where in its ring; the write.
-        here, number, payload = Signal(), Signal(_SLOT), Signal(self.cfg.payload_bits, reset_less=True)
+        here = Signal()
+        number = Signal(_SLOT)
+        payload = Signal(self.cfg.payload_bits, reset_less=True)
         m.d.sync += [
             valid.eq(self.i.valid), maps.eq(self.map), map_slot.eq(self.map_slot), map_stream.eq(self.map_stream),
             here.eq(valid & mapped.bit_select(flit.slot, 1)), self.write.valid.eq(here),
@@ -136,7 +145,8 @@ class DrainRange(Resettable[TileConfig]):
         tail, oldest = (Signal(range(PRODUCTS), name=name) for name in ("tail", "oldest"))
         count = Signal(range(PRODUCTS + 1))
         m.submodules.counted = memory = Memory(shape=unsigned(2 * _WORD), depth=PRODUCTS, init=[])
-        write, read = memory.write_port(), memory.read_port(domain="comb")
+        write = memory.write_port()
+        read = memory.read_port(domain="comb")
         first, last = read.data[:_WORD], read.data[_WORD:]
         m.d.comb += [
             write.addr.eq(tail), write.data.eq(Cat(self.first, self.last)), write.en.eq(self.add), read.addr.eq(oldest),

@@ -60,11 +60,17 @@ class SendEngine(Resettable[TileConfig]):
         m = Module()
         size, ring = self.cfg.flit_bytes, self.ask.ring
         word = Signal(32, name="word", reset_less=True)
-        at, left = Signal(ADDRESS_BITS), Signal(12)
+        at = Signal(ADDRESS_BITS)
+        left = Signal(12)
         # Blocks from the one that is sent to the end of the ring.
         behind = Signal(8, name="behind")
-        blocks, sent = Signal(8), Signal(8, name="sent")
-        sending, begins, room, none, frees = Signal(), Signal(), Signal(), Signal(), Signal(name="frees")
+        blocks = Signal(8)
+        sent = Signal(8)
+        sending = Signal()
+        begins = Signal()
+        room = Signal()
+        none = Signal()
+        frees = Signal()
         again = Signal(name="again")
         waits, waiting, theirs, reads = self._queue(m, begins)
         own_reads = Signal(STREAMS, name="own_reads")
@@ -73,7 +79,8 @@ class SendEngine(Resettable[TileConfig]):
         around, offset = behind == 1, Mux(free, 0, sent)
         oldest = free | (sent == 0)
         # Bytes of the flit that is read.
-        now, last = Signal(range(size + 1)), Signal()
+        now = Signal(range(size + 1))
+        last = Signal()
         m.d.comb += [
             self.reads.eq(own_reads | reads),
             self.ask.stream.eq(number), self.ask.again.eq(again), self.change.p.stream.eq(number),
@@ -83,7 +90,8 @@ class SendEngine(Resettable[TileConfig]):
             last.eq(left <= size), now.eq(Mux(last, left, size)),
         ]
         # A block begins, or a flit of it is read.
-        takes, reading = Signal(name="takes_block"), self.read.valid & self.read.ready
+        takes = Signal(name="takes_block")
+        reading = self.read.valid & self.read.ready
         with m.If(reading | takes):
             m.d.sync += left.eq(Mux(takes, ring.block, left - now))
         with m.If(reading | (takes & (oldest | around))):
@@ -126,15 +134,20 @@ class SendEngine(Resettable[TileConfig]):
 
     def _flits(self, m: Module, now: Value, last: Value, room: Value, none: Value) -> None:
         """Keeps flits that were read until they go; whether there is room for another one, and whether all went."""
-        landed, late, count = Signal(), Signal(), Signal.like(now)
+        landed = Signal()
+        late = Signal()
+        count = Signal.like(now)
         # What is read comes two cycles later.
         reads, then = Cat(self.read.valid & self.read.ready, last, now), Cat(landed, late, count)
         between = Signal(len(reads), name="between")
         m.d.sync += [between.eq(reads), then.eq(between)]
         flit = Cat(self.read.data.word_select(k, 8) & (count > k).replicate(8) for k in range(self.cfg.flit_bytes))
         m.submodules.queue = memory = Memory(shape=unsigned(len(flit) + 1), depth=_FLITS, init=[])
-        write, read = memory.write_port(), memory.read_port(domain="comb")
-        head, tail, waiting = Signal(range(_FLITS)), Signal(range(_FLITS)), Signal(range(_FLITS + 1))
+        write = memory.write_port()
+        read = memory.read_port(domain="comb")
+        head = Signal(range(_FLITS))
+        tail = Signal(range(_FLITS))
+        waiting = Signal(range(_FLITS + 1))
         goes = self.o.valid & self.o.ready
         m.d.comb += [
             write.addr.eq(tail), write.data.eq(Cat(flit, late)), write.en.eq(landed), read.addr.eq(head),
@@ -148,7 +161,8 @@ class SendEngine(Resettable[TileConfig]):
         places = [Signal(32, name=f"waiting_{k}", reset_less=True) for k in range(WAITING)]
         # None of a place that holds nothing.
         streams = [Signal(STREAMS, name=f"reads_{k}") for k in range(WAITING)]
-        valid, goes, reads = Signal(WAITING, name="waits"), begins, Value.cast(0)
+        valid = Signal(WAITING, name="waits")
+        goes, reads = begins, Value.cast(0)
         accepts = self.i.valid & self.i.ready
         for k, place in enumerate(places):
             takes = Signal(name=f"takes_{k}")

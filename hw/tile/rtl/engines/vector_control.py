@@ -97,7 +97,8 @@ class VectorControl(VectorPorts):
     def _draws(self, m: Module, unit: VectorDatapath) -> Draws:
         """Random numbers of the operation, by the number of its draw and that of its image."""
         m.submodules.draws = draws = Draws()
-        job, number = self.i.p, Signal(NUMBER_BITS)
+        job = self.i.p
+        number = Signal(NUMBER_BITS)
         low = self.image[:IMAGE_BITS]
         # The image may be some behind the one of what is issued now: the difference is in the low bits.
         m.d.comb += [
@@ -117,7 +118,9 @@ class VectorControl(VectorPorts):
         planned = {name: Signal(name=f"{name}_there") for name in "ab"}
         missing = {name: walk[name] & ~planned[name] for name in planned}
         # Something came or went since the first window was waited for; the block or room was not there.
-        wrong, news, again = Signal(), Signal(name="news"), Signal(name="again")
+        wrong = Signal()
+        news = Signal()
+        again = Signal()
         asks = [(stream[name], f"Ask {name}") for name in ("a", "b", "target")] + [(None, "Start")]
         self._ends = [
             *((walk[name] & flags[f"advance_{name}"], f"Leave {name}") for name in "ab"),
@@ -125,7 +128,8 @@ class VectorControl(VectorPorts):
             (flags.push, "Show"), (None, "Idle"),
         ]
         # What changes a ring is in registers: what chooses among all who do takes the time of a cycle.
-        changes, change = Signal(name="changes"), Signal(Change(), name="changed", reset_less=True)
+        changes = Signal()
+        change = Signal(Change(), name="changed", reset_less=True)
         m.d.comb += [self.change.valid.eq(changes), self.change.payload.eq(change), self.ask.again.eq(again)]
         with m.If(self.moved):
             m.d.sync += news.eq(1)
@@ -225,7 +229,8 @@ class VectorControl(VectorPorts):
         """Waits for a block, or for room, and remembers where it is."""
         # The address is kept: the ring may move before the datapath starts, but not past a block that is not given
         # back.
-        ring, at = self.ask.ring, Signal(16, name=f"{name}_at", reset_less=True)
+        ring = self.ask.ring
+        at = Signal(16, name=f"{name}_at", reset_less=True)
         m.d.comb += block.eq(at)
         good = ring.there != ring.blocks if name == "target" else ring.there != 0
         with m.State(f"Ask {name}"):

@@ -55,7 +55,8 @@ class VectorIssue(IssuingEngine, VectorPorts):
         connect(m, waiting.o, execution.i)
         join(m, wiring.Signature(VectorPorts.ports_for(self.cfg)), execution, flipped(self))
         connect(m, fetch.fetch, flipped(self.fetch))
-        issue, entry, vec = Signal(IssueLayout(), reset_less=True), waiting.i.p, fetch.o
+        issue = Signal(IssueLayout(), reset_less=True)
+        entry, vec = waiting.i.p, fetch.o
         looks = {name: Signal(SourceLayout(), name=f"look_{name}") for name in "ab"}
         walk, of_stream = sources(vec)
         # A bit for each stream: what other engines ask is whether any is read by both.
@@ -91,8 +92,10 @@ class VectorIssue(IssuingEngine, VectorPorts):
             check.block.eq(self.look_ask.ring.block), check.wrong.eq(self.look_ask.ring.wrong),
             check.a.eq(looks["a"]), check.b.eq(looks["b"]),
         ]
-        breaks, wrong = Signal(len(TARGET_RULES), name="target_breaks"), Signal(2)
-        cause, about = Signal(4), Signal(4)
+        breaks = Signal(len(TARGET_RULES), name="target_breaks")
+        wrong = Signal(2)
+        cause = Signal(4)
+        about = Signal(4)
         m.d.comb += [check.target_breaks.eq(breaks), check.target_wrong.eq(wrong)]
         with m.FSM():
             with m.State("Idle"):
@@ -115,7 +118,8 @@ class VectorIssue(IssuingEngine, VectorPorts):
                     m.next = "Judge"
             with m.State("Judge"):
                 # All products before it were issued, and the oldest one stays until this is taken.
-                drains, odd = vec.a == Operand.DRAIN, Signal()
+                drains = vec.a == Operand.DRAIN
+                odd = Signal()
                 # The core gives codes two in a word: one may be left over.
                 m.d.comb += odd.eq((vec.elements != self.codes) & (vec.elements + 1 != self.codes))
                 m.d.sync += [cause.eq(check.cause), about.eq(check.stream)]

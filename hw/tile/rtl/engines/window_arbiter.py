@@ -53,7 +53,9 @@ class WindowArbiter(Resettable[TileConfig]):
         m.submodules.turns = turns = RoundRobin(self.ports)
         ports = self.port
         # Who is served; the walk that is there, and whether the walker knows where it is.
-        owner, number, fresh = Signal(self.ports), Signal(3), Signal()
+        owner = Signal(self.ports)
+        number = Signal(3)
+        fresh = Signal()
         request = Signal(data.StructLayout({
             "number": 3, "todo": 2, "restart": 1, "advance": 1, "free": 1, "hasty": 1, "hold": 1,
         }))
@@ -61,7 +63,8 @@ class WindowArbiter(Resettable[TileConfig]):
         for name in ("fetch", "ask", "change"):
             inner = fetcher.fetch if name == "fetch" else getattr(walker, name)
             connect(m, inner, flipped(getattr(self, name)))
-        done, wrongs = Signal(), Signal(WalkFaults())
+        done = Signal()
+        wrongs = Signal(WalkFaults())
         m.d.comb += self.serves.eq(owner[1])
         m.d.comb += wrongs.eq(walk_wrongs(self.cfg, fetcher.o) | Cat(C(0, 2), walker.look.outside))
         # Those who were told to ask later, and nothing has come or gone since.
@@ -84,7 +87,8 @@ class WindowArbiter(Resettable[TileConfig]):
             walker.place.eq(fetcher.place),
             *(getattr(walker, name).eq(request[name]) for name in request.shape().members if name != "number"),
         ]
-        look, goes = request.todo == WalkRequest.LOOK, Signal(name="goes")
+        look = request.todo == WalkRequest.LOOK
+        goes = Signal()
         with m.FSM():
             with m.State("Idle"):
                 m.d.comb += turns.request.eq(waiting)

@@ -61,10 +61,13 @@ class Accumulators(Resettable):
             m.submodules[f"bank_{k}"] = memory
             write = memory.write_port()
             read = memory.read_port()
-            at, value = Signal.like(write.addr, name=f"at_{k}"), Signal(_SUM, name=f"value_{k}", reset_less=True)
-            add, start = Signal(name=f"add_{k}"), Signal(name=f"start_{k}")
+            at = Signal.like(write.addr, name=f"at_{k}")
+            value = Signal(_SUM, name=f"value_{k}", reset_less=True)
+            add = Signal(name=f"add_{k}")
+            start = Signal(name=f"start_{k}")
             # What was written in the cycle in which it was read.
-            same, written = Signal(name=f"same_{k}"), Signal(_SUM, name=f"written_{k}", reset_less=True)
+            same = Signal(name=f"same_{k}")
+            written = Signal(_SUM, name=f"written_{k}", reset_less=True)
             m.d.sync += add.eq(adding[k])
             with m.If(adding[k]):
                 m.d.sync += [
@@ -131,13 +134,15 @@ class Parameters(Component[TileConfig]):
             return m
         lanes = self.cfg.lanes
         low = (lanes - 1).bit_length()
-        first, words = Signal(low), []
+        first = Signal(low)
+        words = []
         with m.If(self.read):
             m.d.sync += first.eq(self.index[:low])
         for k, row in enumerate(rows(self.index, lanes)):
             memory = Memory(shape=unsigned(64), depth=-(-self.cfg.parameters // lanes), init=[])
             m.submodules[f"bank_{k}"] = memory
-            read, write = memory.read_port(), memory.write_port()
+            read = memory.read_port()
+            write = memory.write_port()
             m.d.comb += [
                 read.addr.eq(row), read.en.eq(self.read & ~self.write),
                 write.addr.eq(self.write_index[low:]), write.data.eq(self.write_data),
@@ -154,7 +159,8 @@ class Parameters(Component[TileConfig]):
         for k, port in enumerate(self.o):
             memory = Memory(shape=unsigned(64), depth=self.cfg.parameters, init=[])
             m.submodules[f"copy_{k}"] = memory
-            read, write = memory.read_port(), memory.write_port()
+            read = memory.read_port()
+            write = memory.write_port()
             m.d.comb += [
                 read.addr.eq(self.index + k), read.en.eq(self.read & ~self.write), port.as_value().eq(read.data),
                 write.addr.eq(self.write_index), write.data.eq(self.write_data), write.en.eq(self.write),

@@ -129,7 +129,9 @@ class VectorDatapath(DatapathPorts):
         self._sum(m, operands, accumulators, lanes, stages, enable)
         y = self._look_up(m, lanes, enable, stages[-2].valid & stages[-2].last)
         # Where nothing is under way, nothing is clocked.
-        running, idle, under_way = Signal(), Signal(), Signal()
+        running = Signal()
+        idle = Signal()
+        under_way = Signal()
         self._give(m, accumulators, lanes, self._last(m, stages, enable), enable, y, under_way)
         in_stages = Cat(stage.valid for stage in stages).any()
         m.d.comb += [
@@ -149,7 +151,8 @@ class VectorDatapath(DatapathPorts):
     def _stages(self, m: Module, operands: Operands, parameters: Parameters, enable: Value) -> list[Any]:
         """What goes along with the operands through the lanes; numbers of the first parameters and sums of a group."""
         job, beat = self.job, operands.o.p
-        first, total = Signal(INDEX_BITS), Signal(8)
+        first = Signal(INDEX_BITS)
+        total = Signal(8)
         # Parameters go by elements, not by terms: they move on with the last term of a group.
         ends = enable & operands.o.valid & beat.step.last
         stages: list[Any] = [Signal(StageLayout(self.cfg), name=f"stage_{k + 1}") for k in range(_LATE)]
@@ -171,7 +174,8 @@ class VectorDatapath(DatapathPorts):
 
     def _last(self, m: Module, stages: list[Any], enable: Value) -> Any:
         """The stage of the results, which is among them from now on."""
-        looks_up, late = self.job.kind == Kind.TABLE, Signal(StageLayout(self.cfg), name="stage_table")
+        looks_up = self.job.kind == Kind.TABLE
+        late = Signal(StageLayout(self.cfg), name="stage_table")
         last = Signal(StageLayout(self.cfg), name="stage_last")
         m.d.comb += last.eq(Mux(looks_up, late, stages[-1]))
         with m.If(enable):
@@ -183,7 +187,8 @@ class VectorDatapath(DatapathPorts):
         self, m: Module, operands: Operands, parameters: Parameters, lanes: list[Lane], stage: data.View, enable: Value
     ) -> None:
         """Operands, with the parameters that were read for them, into the lanes."""
-        job, beat = self.job, Signal(BeatLayout(self.cfg), reset_less=True)
+        job = self.job
+        beat = Signal(BeatLayout(self.cfg), reset_less=True)
         with m.If(enable):
             m.d.sync += beat.eq(operands.o.payload)
             # Nothing comes: a bubble must not end or begin a sum.
@@ -220,7 +225,8 @@ class VectorDatapath(DatapathPorts):
     def _look_up(self, m: Module, lanes: list[Any], enable: Value, comes: Value) -> list[Value]:
         """Results of the lanes; of a table what stands there, an edge later, read where a result comes."""
         m.submodules.tables = memory = Memory(shape=unsigned(16), depth=TABLES * TABLE_ENTRIES, init=[])
-        read, write = memory.read_port(), memory.write_port()
+        read = memory.read_port()
+        write = memory.write_port()
         looks_up = self.job.kind == Kind.TABLE
         m.d.comb += [
             # The address is taken before the register of the result: so a table costs one edge, not two.
@@ -229,7 +235,8 @@ class VectorDatapath(DatapathPorts):
             write.addr.eq(self.memory.p.index), write.data.eq(self.memory.p.data[32:]),
             write.en.eq(self.memory.valid & self.memory.p.table),
         ]
-        entry, y = Signal(16, name="looked_up", reset_less=True), [lane.y.as_unsigned() for lane in lanes]
+        entry = Signal(16, name="looked_up", reset_less=True)
+        y = [lane.y.as_unsigned() for lane in lanes]
         with m.If(enable):
             m.d.sync += entry.eq(read.data)
         return [Mux(looks_up, entry, y[0]), *y[1:]]
@@ -239,8 +246,10 @@ class VectorDatapath(DatapathPorts):
         under_way: Value,
     ) -> None:
         """Results to the accumulators or the buffer."""
-        job, address = self.job, Signal(ADDRESS_BITS)
-        to_sums, gives = Signal(name="to_sums"), Signal()
+        job = self.job
+        address = Signal(ADDRESS_BITS)
+        to_sums = Signal()
+        gives = Signal()
         wide, narrow = Cat(y)[:64], Cat(result[:8] for result in y)
         m.d.comb += [
             gives.eq(stage.valid & stage.last), accumulators.valid.eq(gives & to_sums),

@@ -34,10 +34,13 @@ class Draws(Resettable):
 
     def elaborate(self, platform: object) -> Any:
         m = Module()
-        state, step = Signal(DRAW_WORDS * _WORD, reset_less=True), Signal(range(SEED_CYCLES + 1), init=SEED_CYCLES)
+        state = Signal(DRAW_WORDS * _WORD, reset_less=True)
+        step = Signal(range(SEED_CYCLES + 1), init=SEED_CYCLES)
         first, second, last = (state.word_select(k, _WORD) for k in (0, 1, 3))
         # One of them is mixed in, or none: a bit each, in registers, so that a bit of all takes few gates.
-        turn, comes, mixed = Signal(DRAW_WORDS), Signal(_WORD), Signal(_WORD)
+        turn = Signal(DRAW_WORDS)
+        comes = Signal(_WORD)
+        mixed = Signal(_WORD)
         words = (self.key[:_WORD], self.key[_WORD:], self.image, self.number)
         each = [word & bit.replicate(_WORD) for word, bit in zip(words, turn, strict=True)]
         mixed_in = each[0] | each[1] | each[2] | each[3]
@@ -147,13 +150,16 @@ class Lane(Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        difference, factor = Signal(signed(17), reset_less=True), Signal(signed(16), reset_less=True)
+        difference = Signal(signed(17), reset_less=True)
+        factor = Signal(signed(16), reset_less=True)
         kept_bits = _SUM if self.sums else _KEPT
         product = Signal(signed(33), reset_less=True)
-        total, shifted = Signal(signed(_SUM), reset_less=True), Signal(signed(kept_bits + 1), reset_less=True)
+        total = Signal(signed(_SUM), reset_less=True)
+        shifted = Signal(signed(kept_bits + 1), reset_less=True)
         result = Signal(signed(kept_bits + 1), reset_less=True)
         offset_x, scale = self._operand(m, difference, factor)
-        y, before = Signal(signed(16)), Signal(_SUM)
+        y = Signal(signed(16))
+        before = Signal(_SUM)
         added = Cat(total) & (~self.begins).replicate(_SUM)
         if self.sums:
             added |= Cat(self.init) & (self.begins & self.goes_on).replicate(_SUM)
@@ -204,7 +210,9 @@ class Lane(Component):
 
     def _clipped(self, m: Module, result: Value, late: tuple[Value, Value]) -> Value:
         """The result within its limits; bits above those of a lane are looked at first."""
-        low, above, under, over = result[:16].as_signed(), result[15:], Signal(), Signal()
+        low, above = result[:16].as_signed(), result[15:]
+        under = Signal()
+        over = Signal()
         far, negative = late
         fits, below = ~far & (above.all() | ~above.any()), Mux(far, negative, result[-1])
         m.d.comb += [under.eq(Mux(fits, low < self.lo, below)), over.eq(Mux(fits, low > self.hi, ~below))]
@@ -213,8 +221,12 @@ class Lane(Component):
     def _operand(self, m: Module, difference: Value, factor: Value) -> tuple[Value, Value]:
         """What is multiplied with what."""
         last_x = Signal(signed(16), reset_less=True)
-        c, scale, offset_x = Signal(signed(16)), Signal(signed(16)), Signal(signed(17))
-        affine, compares, grows = Signal(), Signal(), Signal()
+        c = Signal(signed(16))
+        scale = Signal(signed(16))
+        offset_x = Signal(signed(17))
+        affine = Signal()
+        compares = Signal()
+        grows = Signal()
         # A maximum is a sum too: of the first operand, and of what a later one is above those before, which is held.
         m.d.comb += [
             affine.eq(~(self.maximum | self.product)), compares.eq(self.maximum & ~self.step.first),

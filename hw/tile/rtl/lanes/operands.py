@@ -86,11 +86,15 @@ class Operands(Resettable[TileConfig]):
     def elaborate(self, platform: object) -> Any:
         m = Module()
         job = self.job
-        second, opening = self.second, Signal()
-        source, form = Signal(5), Signal(2)
+        second = self.second
+        opening = Signal()
+        source = Signal(5)
+        form = Signal(2)
         self._source = source
-        goes, ends = Signal(), Signal()
-        count, wrap = Signal(range(self.cfg.lanes + 1)), Signal()
+        goes = Signal()
+        ends = Signal()
+        count = Signal(range(self.cfg.lanes + 1))
+        wrap = Signal()
         beat = Signal(BeatLayout(self.cfg))
         m.d.comb += [source.eq(Mux(second, job.b, job.a)), form.eq(Mux(second, job.b_format, job.a_format))]
         is_walk = source[4] & ~source[3]
@@ -105,7 +109,9 @@ class Operands(Resettable[TileConfig]):
             beat.step.hold.eq(product & ~second), beat.step.blank.eq(none), beat.second.eq(second),
             beat.count.eq(count), beat.wrap.eq(wrap),
         ]
-        last_group, pairs, left = Signal(), Signal(), Signal(11)
+        last_group = Signal()
+        pairs = Signal()
+        left = Signal(11)
         numbers = self._draws(m, goes & (source == Operand.DRAW), count, form) if self.cfg.draws else []
         words, words_valid, words_left = self._words(m, second, goes & ~second, count, last_group, pairs, left)
         at = self._groups(m, goes & ends, opening & ~second, count, wrap, words_left, last_group, pairs, left)
@@ -142,7 +148,8 @@ class Operands(Resettable[TileConfig]):
         job, lanes = self.job, self.cfg.lanes
         period_left = Signal(11)
         at = {name: Signal(11, name=f"{name}_at") for name in "ab"}
-        whole, kept_count = Signal(range(lanes + 1)), Signal.like(count)
+        whole = Signal(range(lanes + 1))
+        kept_count = Signal.like(count)
         in_memory = ~job.a[4] | ~job.a[3]
         narrow = ((job.a_format == Format.LANE) & in_memory) | (job.b_format == Format.LANE) | job.wide
         sums = job.add | Cat(place == Operand.ACCUMULATORS for place in (job.a, job.b, job.target)).any()
@@ -192,10 +199,15 @@ class Operands(Resettable[TileConfig]):
         job, flit = self.job, self.cfg.payload_bits // _LANE
         widest = max(flit, min(self.cfg.lanes, _PAIR))
         is_drain, of_words = job.a == Operand.DRAIN, self._of_words(job.a)
-        used, left = Signal(range(widest)), Signal(range(widest + 1))
-        word, valid, done = Signal(widest * _LANE), Signal(), Signal()
+        used = Signal(range(widest))
+        left = Signal(range(widest + 1))
+        word = Signal(widest * _LANE)
+        valid = Signal()
+        done = Signal()
         # The first word of two, which waits for the other.
-        half, second_half, alone = Signal(32, reset_less=True), Signal(), Signal()
+        half = Signal(32, reset_less=True)
+        second_half = Signal()
+        alone = Signal()
         m.d.comb += [
             alone.eq(~pairs | (elements <= 2)),
             word.eq(Mux(
@@ -246,8 +258,13 @@ class Operands(Resettable[TileConfig]):
     ) -> tuple[Value, list[Value]]:
         """Whether operands are there that were read two cycles ago, or others of a cycle ago, and what they are."""
         # One of them at most; words are 0 where there are none, so that all is or.
-        landed, of_lanes, of_codes, of_sums, with_sign = Signal(2), Signal(), Signal(), Signal(), Signal()
-        late, was = Signal(_LANE * len(words), reset_less=True), Signal.like(form, name="form_read")
+        landed = Signal(2)
+        of_lanes = Signal()
+        of_codes = Signal()
+        of_sums = Signal()
+        with_sign = Signal()
+        late = Signal(_LANE * len(words), reset_less=True)
+        was = Signal.like(form, name="form_read")
         m.d.sync += [
             landed.eq(Cat(self._reads, goes & ~in_memory)), was.eq(form),
             of_lanes.eq(self._reads & (was == Format.LANE)), of_codes.eq(self._reads & (was != Format.LANE)),
@@ -277,12 +294,14 @@ class Operands(Resettable[TileConfig]):
     def _queue(self, m: Module, goes: Value, beat: data.View, landed: tuple[Value, list[Value]]) -> Value:
         """Keeps beats until the lanes take them; whether there is room for another one."""
         room = Signal(range(_DEPTH + 1), init=_DEPTH)
-        head, tail = Signal(range(_DEPTH)), Signal(range(_DEPTH))
+        head = Signal(range(_DEPTH))
+        tail = Signal(range(_DEPTH))
         waiting = Signal(range(_DEPTH + 1))
         entry = Signal(BeatLayout(self.cfg))
         late, read_late = (Signal(BeatLayout(self.cfg), name=name, reset_less=True) for name in ("late", "read_late"))
         m.submodules.queue = memory = Memory(shape=unsigned(BeatLayout(self.cfg).size), depth=_DEPTH, init=[])
-        write, read = memory.write_port(), memory.read_port(domain="comb")
+        write = memory.write_port()
+        read = memory.read_port(domain="comb")
         with m.If(goes):
             m.d.sync += late.eq(beat)
         (read_lands, lands), operands = landed
@@ -302,7 +321,8 @@ class Operands(Resettable[TileConfig]):
 
     def _address(self, m: Module, source: Value, second: Value, at: dict[str, Signal], form: Value) -> None:
         """Where the elements at hand are in the buffer, or among the accumulators."""
-        base, element = Signal(ADDRESS_BITS), Signal(11)
+        base = Signal(ADDRESS_BITS)
+        element = Signal(11)
         m.d.comb += [
             base.eq(Mux(source[4], self.term.p.address, Mux(second, self.b_block, self.a_block))),
             element.eq(Mux(second, at["b"], at["a"])),

@@ -110,7 +110,8 @@ class LoopStack(Resettable):
         m = Module()
         # How many are open; the innermost one is the last row that is in use.
         depth = Signal(range(LOOP_DEPTH + 1))
-        inner, last = Signal(LoopLayout()), Signal()
+        inner = Signal(LoopLayout())
+        last = Signal()
         body = Cat(self.first, self.last, self.endless)
         goes_on = self.ends & self.again & ~self.push
         bodies = _rows(m, "bodies", depth, body, depth, self.push)
@@ -138,7 +139,8 @@ def _rows(m: Module, name: str, depth: Value, data: Value, row: Value, writes: V
     """A row for each loop: what the innermost one has."""
     memory = Memory(shape=unsigned(len(data)), depth=LOOP_DEPTH, init=[])
     m.submodules[name] = memory
-    write, read = memory.write_port(), memory.read_port(domain="comb")
+    write = memory.write_port()
+    read = memory.read_port(domain="comb")
     m.d.comb += [
         write.addr.eq(row), write.data.eq(data), write.en.eq(writes), read.addr.eq(depth - 1),
     ]

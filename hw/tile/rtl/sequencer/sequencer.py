@@ -73,14 +73,24 @@ class Sequencer(Resettable[TileConfig]):
         m.submodules.decoder = decoder = Decoder()
         # Address of what comes next; of the instruction at hand and of its last word; the instruction; what is left of
         # its words or blocks.
-        pc, at, last = Signal(PC_BITS + 1), Signal(PC_BITS), Signal(PC_BITS + 1)
-        word, left = Signal(_WORD, reset_less=True), Signal(8)
-        op, dead = word[OPCODE_LOW : OPCODE_LOW + 4], Signal()
-        fetch, address, place = Signal(), Signal(PC_BITS + 1), Signal(8, name="place", reset_less=True)
-        self._own, stops = Signal(TrapLayout(), name="own_trap", reset_less=True), Signal()
+        pc = Signal(PC_BITS + 1)
+        at = Signal(PC_BITS)
+        last = Signal(PC_BITS + 1)
+        word = Signal(_WORD, reset_less=True)
+        left = Signal(8)
+        op = word[OPCODE_LOW : OPCODE_LOW + 4]
+        dead = Signal()
+        fetch = Signal()
+        address = Signal(PC_BITS + 1)
+        place = Signal(8, reset_less=True)
+        self._own = Signal(TrapLayout(), name="own_trap", reset_less=True)
+        stops = Signal()
         # What was decoded is illegal by its own bits; something changes a ring, in this cycle and in the next one.
-        self._illegal, changes, self._changes = Signal(), Signal(name="changes"), Signal()
-        self._wrong, self._runs_out = Signal(len(CAUSES), name="its_wrongs"), Signal(name="runs_out")
+        self._illegal = Signal()
+        changes = Signal()
+        self._changes = Signal()
+        self._wrong = Signal(len(CAUSES), name="its_wrongs")
+        self._runs_out = Signal(name="runs_out")
         # That is known, or no engine has taken the instruction before it is.
         self._judged = Signal(name="judged")
         # The program has run off its end.
@@ -193,7 +203,8 @@ class Sequencer(Resettable[TileConfig]):
     def _memory(self, m: Module, fetch: Value, address: Value) -> Value:
         """The word that was fetched last."""
         m.submodules.instructions = memory = Memory(shape=unsigned(_WORD), depth=self.cfg.instructions, init=[])
-        read, write = memory.read_port(), memory.write_port()
+        read = memory.read_port()
+        write = memory.write_port()
         m.d.comb += [
             read.addr.eq(Mux(self.look, self.write_index, address)), read.en.eq((fetch & ~self.write) | self.look),
             self.seen.eq(read.data), write.addr.eq(self.write_index),
@@ -267,7 +278,8 @@ class Sequencer(Resettable[TileConfig]):
 
     def _loop(self, m: Module, word: Value, at: Value, pc: Signal, last: Signal, loops: LoopStack) -> None:
         """Opens a loop, or passes it."""
-        body, number, times = field(word, Op.LOOP, "body"), field(word, Op.LOOP, "reg"), Signal(16)
+        body, number = field(word, Op.LOOP, "body"), field(word, Op.LOOP, "reg")
+        times = Signal(16)
         end = Signal(PC_BITS + 1)
         m.d.comb += [
             times.eq(field(word, Op.LOOP, "n")), end.eq(at + body), loops.first.eq(at + 1), loops.last.eq(end),
@@ -356,13 +368,16 @@ class Sequencer(Resettable[TileConfig]):
 
         Whether it is legal is asked at once, what is there when the engines are idle: SEND may wait for ever.
         """
-        ring, answered, again = self.ask.ring, Signal(), Signal(name="again")
+        ring = self.ask.ring
+        answered = Signal()
+        again = Signal()
         use = Use(Op.WAIT, {"n": left}, self.cfg, streams={"stream": ring})
         breaks = {rule.cause: rule.breaks(use) for rule in COUNT_RULES}
         m.d.sync += [answered.eq(0), again.eq(0)]
         with m.State("Ask"):
             # Of something to be made: what fits; else what is there.
-            makes, fits = (op == Op.ROOM) | (op == Op.PUSH), Signal()
+            makes = (op == Op.ROOM) | (op == Op.PUSH)
+            fits = Signal()
             m.d.comb += [
                 self.ask.valid.eq(~dead & (self.idle | ~answered)), fits.eq(ring.there + left <= ring.blocks),
             ]

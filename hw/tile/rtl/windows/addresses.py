@@ -168,9 +168,12 @@ class AddressGenerator(Resettable):
         m.d.sync += begins.eq(self.opens)
         opened, at_hand = self._which(m, begins)
         opening, plan = self._kept(m, "plan", OpenLayout(self.bits), self.opens, opened, at_hand)
-        ends, anew, goes = Signal(), Signal(), begins | self.o.ready
+        ends = Signal()
+        anew = Signal()
+        goes = begins | self.o.ready
         columns_go, rows_go = goes, goes & (begins | ends)
-        moves, falls = Signal(), Signal()
+        moves = Signal()
+        falls = Signal()
         next_column, column = self._kept(m, "column", AmongLayout(), columns_go, at_hand, at_hand)
         next_line, line = self._kept(m, "line", AmongLayout(), rows_go, at_hand, at_hand)
         next_at, at = self._kept(m, "at", unsigned(self.bits), moves, at_hand, at_hand)
@@ -202,14 +205,16 @@ class AddressGenerator(Resettable):
 
     def _kept(self, m: Module, name: str, shape: Any, writes: Value, to: Value, at_hand: Value) -> tuple[Any, Any]:
         """What is written of a window when it ``writes``, and what was written last of the one at hand."""
-        after, now = Signal(shape, name=f"{name}_after"), Signal(shape, name=name, reset_less=True)
+        after = Signal(shape, name=f"{name}_after")
+        now = Signal(shape, name=name, reset_less=True)
         if self.count == 1:
             with m.If(writes):
                 m.d.sync += now.eq(after)
             return after, now
         bits = len(Value.cast(now))
         m.submodules[name] = memory = Memory(shape=unsigned(bits), depth=self.count, init=[])
-        write, read = memory.write_port(), memory.read_port(domain="comb")
+        write = memory.write_port()
+        read = memory.read_port(domain="comb")
         m.d.comb += [
             write.addr.eq(to), write.data.eq(after), write.en.eq(writes), read.addr.eq(at_hand),
             Value.cast(now).eq(read.data),
@@ -263,11 +268,14 @@ class Sums:
 
     def __init__(self, m: Module, number: Value, bits: int) -> None:
         self._m = m
-        self.total, times = Signal(TOTAL, name="total"), Signal(_TIMES, name="times")
+        self.total = Signal(TOTAL, name="total")
+        times = Signal(_TIMES)
         factor = Signal(TOTAL, name="factor", reset_less=True)
-        self.adds_row, self.ready = Signal(name="adds_row"), Signal(name="ready")
+        self.adds_row = Signal(name="adds_row")
+        self.ready = Signal(name="ready")
         # What is loaded: all three, or all but the total.
-        self._loads, self._goes_on = Signal(name="loads"), Signal(name="goes_on")
+        self._loads = Signal(name="loads")
+        self._goes_on = Signal(name="goes_on")
         self._total, self._factor, self._times = (
             Signal(len(register), name=f"next_{register.name}") for register in (self.total, factor, times))
         m.d.comb += self.ready.eq(times == 0)
@@ -288,7 +296,8 @@ class Sums:
             ("column_step", bits), ("size", bits + 1), ("end", bits + 1),
         ):
             m.submodules[name] = memory = Memory(shape=unsigned(width), depth=_WALKS, init=[])
-            write, read = memory.write_port(), memory.read_port(domain="comb")
+            write = memory.write_port()
+            read = memory.read_port(domain="comb")
             m.d.comb += [read.addr.eq(number), write.addr.eq(number), write.data.eq(self.total)]
             self.kept[name], self.keeps[name] = read.data, write.en
 

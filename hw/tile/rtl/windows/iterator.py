@@ -77,7 +77,8 @@ class WindowIterator(Resettable):
 
     def elaborate(self, platform: object) -> Any:
         m = Module()
-        walk, at, ring = self.walk, self.next, Signal(RingLayout())
+        walk, at = self.walk, self.next
+        ring = Signal(RingLayout())
         # It waits for a block that was not there.
         self._again = again = Signal(name="again")
         with m.If(self.ask.ready):
@@ -93,14 +94,19 @@ class WindowIterator(Resettable):
         # What columns, and then rows, are looked at with; whether one was in the image; the first and last such column.
         self._any = {side: Signal(name=f"{side}_any") for side in "xy"}
         self._columns = {which: Signal(PIXEL, name=f"x_{which}", reset_less=True) for which in ("first", "last")}
-        self._at, self._left, self._step = Signal(signed(CORNER), name="at"), Signal(5, name="left"), Signal(4)
-        self._size, self._inside = Signal(PIXEL), Signal()
+        self._at = Signal(signed(CORNER), name="at")
+        self._left = Signal(5, name="left")
+        self._step = Signal(4)
+        self._size = Signal(PIXEL)
+        self._inside = Signal()
         m.d.comb += self._inside.eq(_inside(self._at, self._size))
         self._oldest = Signal(TOTAL, name="oldest", reset_less=True)
-        behind, plans = Signal(8, name="behind"), Signal(name="plans")
+        behind = Signal(8)
+        plans = Signal()
         asks = self._stream(m)
         # Blocks from the oldest one that is there to the oldest pixel, before which the others are given back.
-        self._begins, self._back = Signal(COUNT_BITS), Signal(signed(COUNT_BITS))
+        self._begins = Signal(COUNT_BITS)
+        self._back = Signal(signed(COUNT_BITS))
         m.d.comb += [self._begins.eq(at.origin - ring.freed), self._back.eq(self._begins + self._oldest)]
         with m.FSM():
             with m.State("Idle"):
@@ -140,7 +146,8 @@ class WindowIterator(Resettable):
 
     def _stream(self, m: Module) -> Value:
         """Asks for the stream of a walk that is looked at; whether that still is to be answered."""
-        walk, ring, asks = self.walk, self.ask.ring, Signal(name="asks_stream")
+        walk, ring = self.walk, self.ask.ring
+        asks = Signal(name="asks_stream")
         with m.If(asks):
             m.d.comb += self.ask.valid.eq(1)
             m.d.sync += [
@@ -281,7 +288,8 @@ class WindowIterator(Resettable):
 
     def _wait(self, m: Module, ring: data.View, behind: Signal) -> None:
         """Until the last pixel of the window is there."""
-        less, far = Signal(COUNT_BITS), Signal()
+        less = Signal(COUNT_BITS)
+        far = Signal()
         # `less`: blocks up to the last pixel, without that; more than a ring can have if it is `far`.
         m.d.comb += [less.eq(self._begins + self._total), far.eq(less[8:].any())]
         with m.State("Wait"):
