@@ -53,10 +53,11 @@ def delivered() -> int:
 def end(code: int) -> NoReturn:
     """End the process; nothing more is to be interrupted."""
     delivered()
-    try:
-        sys.stdout.flush()
-    except Exception:  # it was said, or its reader went away; Python is not to try again
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    for number, stream in ((1, sys.stdout), (2, sys.stderr)):
+        try:
+            stream.flush()
+        except Exception:  # it was said, or its reader went away; Python is not to try again
+            os.dup2(os.open(os.devnull, os.O_WRONLY), number)
     if interrupted():
         # Python would end itself by the signal where a KeyboardInterrupt came through ``exec``, and what foreign code
         # does at the end may crash where that code was interrupted.

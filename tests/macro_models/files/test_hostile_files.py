@@ -214,7 +214,7 @@ def test_extends_that_leads_nowhere(load: Callable[[Path], object], tmp_path: Pa
     for target, sentence in (
         ("pipe.toml", r"pipe\.toml: is no regular file"), ("/dev/zero.toml", "No such file"),
         ("zero.toml", r"zero\.toml: is no regular file"), ("loop.toml", "too many levels|Too many levels"),
-        ("nul\\u0000.toml", "embedded null byte"), ("x" * 300 + ".toml", "File name too long"),
+        ("nul\\u0000.toml", "embedded null (byte|character)"), ("x" * 300 + ".toml", "File name too long"),
     ):
         (tmp_path / "zero.toml").unlink(missing_ok=True)
         (tmp_path / "zero.toml").symlink_to("/dev/zero")
