@@ -140,12 +140,9 @@ class WriteVerify(Resettable[WriteVerifyConfig]):
         self._run = run = Signal(RunLayout())
         self._fault = Signal()
         self._timer = timer = Signal(_TIMER_BITS)
-        target = Signal(cfg.verify_bits)
-        code = Signal(cfg.verify_bits)
-        last = Signal()
-        timed = Signal()
-        self._stop = stop = Signal()
-        self._disabled = disabled = Signal()
+        target, code = (Signal(cfg.verify_bits, name=name) for name in ("target", "code"))
+        last, timed = (Signal(name=name) for name in ("last", "timed"))
+        self._stop, self._disabled = stop, disabled = [Signal(name=name) for name in ("stop", "disabled")]
         m.d.comb += [
             # A run that was disabled once does not go on: what it then did not see at the pins is not known.
             disabled.eq(~self.enabled | (status.busy & status.error)),

@@ -152,11 +152,8 @@ class Sequencer(Resettable[TnsaCoreConfig]):
         self._carry = Signal()
         m.d.sync += self._carry.eq(self.op_id[: OP_ID_WIDTH // 2].all())
         last = Signal()
-        m.d.comb += [
-            last.eq(ends & ~self.hold),
-            # A binary search scales down to 0; while counting the scale stays 0.
-            self.scale.eq(self.dec_scale),
-        ]
+        # A binary search scales down to 0; while counting the scale stays 0.
+        m.d.comb += [last.eq(ends & ~self.hold), self.scale.eq(self.dec_scale)]
         # A strobe lasts one cycle, whatever the duration of its operation.
         m.d.sync += [self.precharge.eq(0), self.sample.eq(0), self.compare.eq(0), self.decrement.eq(0)]
         # The timer counts the cycles that are left with this one, which needs no adder at its input; that this is the

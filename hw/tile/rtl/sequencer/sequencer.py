@@ -73,22 +73,16 @@ class Sequencer(Resettable[TileConfig]):
         m.submodules.decoder = decoder = Decoder()
         # Address of what comes next; of the instruction at hand and of its last word; the instruction; what is left of
         # its words or blocks.
-        pc = Signal(PC_BITS + 1)
+        pc, last, address = (Signal(PC_BITS + 1, name=name) for name in ("pc", "last", "address"))
         at = Signal(PC_BITS)
-        last = Signal(PC_BITS + 1)
         word = Signal(_WORD, reset_less=True)
         left = Signal(8)
         op = word[OPCODE_LOW : OPCODE_LOW + 4]
-        dead = Signal()
-        fetch = Signal()
-        address = Signal(PC_BITS + 1)
+        dead, fetch, stops = (Signal(name=name) for name in ("dead", "fetch", "stops"))
         place = Signal(8, reset_less=True)
         self._own = Signal(TrapLayout(), name="own_trap", reset_less=True)
-        stops = Signal()
         # What was decoded is illegal by its own bits; something changes a ring, in this cycle and in the next one.
-        self._illegal = Signal()
-        changes = Signal()
-        self._changes = Signal()
+        self._illegal, changes, self._changes = (Signal(name=name) for name in ("illegal", "changes", "changes_next"))
         self._wrong = Signal(len(CAUSES), name="its_wrongs")
         self._runs_out = Signal(name="runs_out")
         # That is known, or no engine has taken the instruction before it is.
