@@ -165,7 +165,8 @@ def _tiles(facts: Facts) -> Figure:
     trace = facts.trace
     assert trace is not None
     tiles, whole = trace["tiles"], trace["last"] - trace["first"]
-    parts = [(kind, np.array([100 * tile[kind] / whole for tile in tiles]), *style) for kind, *style in _KINDS]
+    parts = [(kind, np.array([100 * tile[kind] / whole for tile in tiles], float), colour, alpha)
+             for kind, colour, alpha in _KINDS]
     figure = _stacked([f"tile {tile['tile']}" for tile in tiles], parts, "part of the time (%)")
     figure.axes[0].set_xlim(0, 100)
     return figure
