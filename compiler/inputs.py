@@ -68,15 +68,12 @@ Source = str | Path | Array
 def load_inputs(source: Source | Mapping[str, Source] | NamedInputs) -> Inputs:
     """Inputs of a model: an array as :func:`load_input` gives it, or several by name.
 
+    Raises InputError as :func:`load_input`.
+
     Parameters
     ----------
     source
         What :func:`load_input` reads; an ``.npz`` file of several arrays; or such sources by name.
-
-    Raises
-    ------
-    InputError
-        As :func:`load_input`.
     """
     if isinstance(source, NamedInputs):
         return source
@@ -97,18 +94,15 @@ def load_inputs(source: Source | Mapping[str, Source] | NamedInputs) -> Inputs:
 def load_input(source: Source, key: str | None = None) -> NDArray[np.float32]:
     """An array of inputs as float32, of shape (samples, ...).
 
+    Raises InputError if there is no such file or key, or the array holds objects or text, is empty, a scalar, or has
+    NaN or infinite values.
+
     Parameters
     ----------
     source
         A ``.npy`` file, ``"file.npz:key"``, or an array.
     key
         Which array of an ``.npz``, where ``source`` does not say it.
-
-    Raises
-    ------
-    InputError
-        If there is no such file or key, or the array holds objects or text, is empty, a scalar, or has NaN or
-        infinite values.
     """
     if isinstance(source, np.ndarray):
         return _check(source, "the input array")

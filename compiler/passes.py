@@ -99,6 +99,9 @@ def compile_for_chip(
 
     With ``tile.programs`` the network holds the programs of its tiles; else a host schedules the products of its cores.
 
+    Raises InputError if the model, the inputs or an option is wrong, or something has no form on the tiles: one
+    sentence.
+
     Parameters
     ----------
     model
@@ -118,11 +121,6 @@ def compile_for_chip(
         Inputs of the model that are constants, and whole shapes of inputs, by name.
     progress
         Called with (layers calibrated, layers).
-
-    Raises
-    ------
-    InputError
-        If the model, the inputs or an option is wrong, or something has no form on the tiles: one sentence.
     """
     if not chip.tile.programs and options is not None and options.duplicates > 1:
         raise InputError(f"compile option {argument('duplicates')} must be 1 where a host schedules the cores, not "

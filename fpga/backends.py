@@ -45,10 +45,7 @@ _T = TypeVar("_T")
 def connect_board(port: str, baud: int = BAUD, *, transport: Transport | None = None) -> LinkClient:
     """A session with a board.
 
-    Raises
-    ------
-    InputError, ToolError
-        If the port cannot be opened, or no board answers.
+    Raises InputError or ToolError if the port cannot be opened, or no board answers.
     """
     if not port:
         raise InputError("port must be the name of a serial port such as /dev/ttyUSB1, not ''")
@@ -185,12 +182,8 @@ class FpgaBackend(SerialBackend, HostScheduled):
     def open(self, chip: Chip, cores: Sequence[MacroModel]) -> None:
         """Take a chip and its programmed cores; they are loaded when they are needed.
 
-        Raises
-        ------
-        InputError
-            If the cores draw noise, which the emulator does not have.
-        ToolError
-            If there is no board, or it was built from another chip description.
+        Raises InputError if the cores draw noise, which the emulator does not have. Raises ToolError if there is no
+        board, or it was built from another chip description.
         """
         self.rows = chip.macro_config().cell_map.rows
         self._driver = self._programmer = None
@@ -200,10 +193,7 @@ class FpgaBackend(SerialBackend, HostScheduled):
     def mvm(self, core: int, op: MvmOperation, masks: Masks, x: NDArray[np.integer], op_id: ArrayLike) -> BackendResult:
         """Run ``op`` on a batch; see :class:`mho.sim.backend.Backend`.
 
-        Raises
-        ------
-        ToolError
-            If the board is lost and does not come back, or comes back as another one.
+        Raises ToolError if the board is lost and does not come back, or comes back as another one.
         """
         if self._driver is None:
             raise RuntimeError("The backend must be open.")
@@ -217,12 +207,8 @@ class FpgaBackend(SerialBackend, HostScheduled):
     ) -> ProgramRun:
         """Program cells by the core's engine on the board; see :class:`mho.sim.programming.write_verify.Programmer`.
 
-        Raises
-        ------
-        InputError
-            If the core on the board does not program its cells.
-        ToolError
-            If the board is lost and does not come back, or contradicts what was seen at the pins of its core.
+        Raises InputError if the core on the board does not program its cells. Raises ToolError if the board is lost and
+        does not come back, or contradicts what was seen at the pins of its core.
         """
         if self._chip is None or self._info is None or self._driver is None:
             raise RuntimeError("The backend must be open.")

@@ -14,10 +14,7 @@ def board_config(board: str, chip: Chip | None = None, *, noise: bool = False) -
 
     With ``noise`` it has a shift register for read noise.
 
-    Raises
-    ------
-    InputError
-        If there is no such board, or the chip cannot be put on it.
+    Raises InputError if there is no such board, or the chip cannot be put on it.
     """
     plan = find_board(board).plan
     chip = load_chip(plan.chip) if chip is None else chip

@@ -43,6 +43,9 @@ def load(
 ) -> LoadReport:
     """Load a bitstream with openFPGALoader, named by ``OPENFPGALOADER`` or on the PATH.
 
+    Raises InputError if the file is not a bitstream for this board, or was altered since it was built. Raises ToolError
+    if the loader is missing, there is no board, it is another one, or the user may not use it.
+
     Parameters
     ----------
     flash
@@ -53,13 +56,6 @@ def load(
         ``HOST:PORT`` of a server of the remote-bitbang protocol that has the board.
     note
         Called with a line at each step.
-
-    Raises
-    ------
-    InputError
-        If the file is not a bitstream for this board, or was altered since it was built.
-    ToolError
-        If the loader is missing, there is no board, it is another one, or the user may not use it.
     """
     board = find_board(board_name)
     data = check_bitstream(board, file)
@@ -86,10 +82,7 @@ def load(
 def check_bitstream(board: Board, path: Path) -> bytes:
     """Read a bitstream for a board.
 
-    Raises
-    ------
-    InputError
-        If there is no such file, it is no bitstream, or one for another device.
+    Raises InputError if there is no such file, it is no bitstream, or one for another device.
     """
     try:
         data = path.read_bytes()

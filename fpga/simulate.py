@@ -34,10 +34,7 @@ def pins_simulator(cfg: AnyConfig) -> Path:
 def check_link(path: Path) -> None:
     """Refuse a name for the link to a terminal that somebody else has: all but a link that an ended simulation left.
 
-    Raises
-    ------
-    InputError
-        If there is such a file, or no folder for it.
+    Raises InputError if there is such a file, or no folder for it.
     """
     if not path.parent.is_dir():
         raise InputError(f"{path}: the folder {str(path.parent)!r} does not exist")
@@ -50,6 +47,9 @@ def check_link(path: Path) -> None:
 class BoardTerminal:
     """A pseudo-terminal with a simulated board behind it. Time passes for the board while there is something to do.
 
+    Raises InputError if something else has the name of the link. Raises ToolError if a tool is missing, the build
+    fails, or the link cannot be made.
+
     Parameters
     ----------
     link
@@ -59,13 +59,6 @@ class BoardTerminal:
     ----------
     path
         Name of the terminal.
-
-    Raises
-    ------
-    InputError
-        If something else has the name of the link.
-    ToolError
-        If a tool is missing, the build fails, or the link cannot be made.
     """
 
     def __init__(self, cfg: AnyConfig, link: Path | None = None) -> None:

@@ -154,6 +154,8 @@ class MacroModel:
 
     A kind has ``_begin``, which is called when everything below is set.
 
+    Raises InputError if an argument is not as above.
+
     Parameters
     ----------
     config
@@ -172,11 +174,6 @@ class MacroModel:
         Temperature in degrees Celsius; :meth:`Device.warnings` says what the device makes of it.
     causes
         Imperfections that are switched on, of :data:`~mho.macro_models.devices.CAUSES`; all if not given.
-
-    Raises
-    ------
-    InputError
-        If an argument is not as above.
     """
 
     CONFIG: ClassVar[type[Any]]
@@ -326,6 +323,8 @@ class MacroModel:
     def mvm(self, op: MvmOperation, masks: Masks, x: ArrayLike, op_id: ArrayLike) -> MvmResult:
         """Matrix-vector products of a batch.
 
+        Raises InputError if shapes do not fit, or an input is out of range.
+
         Parameters
         ----------
         masks
@@ -334,11 +333,6 @@ class MacroModel:
             Integer codes within ``op.input_range``, of shape (batch, inputs of the direction).
         op_id
             Number of each vector's first conversion, of shape (batch,) or one for all; a second segment has the next.
-
-        Raises
-        ------
-        InputError
-            If shapes do not fit, or an input is out of range.
         """
         raise NotImplementedError
 

@@ -41,12 +41,7 @@ def npz_bytes(arrays: Mapping[str, Any]) -> bytes:
 def check_output(path: PathLike) -> None:
     """Refuse a file that cannot be written later, before the work begins.
 
-    Raises
-    ------
-    InputError
-        If it is a folder, or in one that does not exist.
-    ToolError
-        If it may not be written there.
+    Raises InputError if it is a folder, or in one that does not exist. Raises ToolError if it may not be written there.
     """
     temporary = None
     try:

@@ -62,19 +62,14 @@ _UNOWNED_S = 3600.0
 class Workspace:
     """A temporary folder of this process.
 
+    Raises OSError if it cannot be made in ``parent``. Raises ToolError if it cannot be made where nothing was said.
+
     Parameters
     ----------
     kind
         What it is called.
     parent
         Where it is made; the folder of the system for such things if nothing is said.
-
-    Raises
-    ------
-    OSError
-        If it cannot be made in ``parent``.
-    ToolError
-        If it cannot be made where nothing was said.
     """
 
     def __init__(self, kind: str, parent: Path | None = None) -> None:

@@ -40,6 +40,8 @@ def macro_of(
 ) -> "MacroModel":
     """A programmed core: what stands behind the pins.
 
+    Raises InputError if the shape is wrong, or a name or a value is unknown.
+
     Parameters
     ----------
     chip
@@ -50,11 +52,6 @@ def macro_of(
         Of its cells, as at :meth:`mho.Net.run`; None: the chip's device, all causes.
     seed, core
         Which chip, and which core of it: randomness is drawn by these and by the number of each operation.
-
-    Raises
-    ------
-    InputError
-        If the shape is wrong, or a name or a value is unknown.
     """
     from mho.hw.config import check_device, default_device
     from mho.macro_models.kinds import family

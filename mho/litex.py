@@ -142,19 +142,15 @@ class Peripheral(LiteXModule):
         Cells that the processor programs are pulsed, and products see what became of them. One chip of a simulation
         can have this; flags for the compiler and the linker go into the environment, where LiteX takes them.
 
+        Raises InputError if the network is for another chip, or as at :meth:`mho.Net.run`. Raises ToolError if this
+        Python has no shared library.
+
         Parameters
         ----------
         network
             Compiled for this chip.
         cells, device, seed, time, temp
             As at :meth:`mho.Net.run`.
-
-        Raises
-        ------
-        InputError
-            If the network is for another chip, or as at :meth:`mho.Net.run`.
-        ToolError
-            If this Python has no shared library.
         """
         net = self._compiled(network)
         path = self.directory / "behind.mho"
@@ -198,10 +194,8 @@ class EmulatedPeripheral(Peripheral):
     ) -> list[tuple[int, list[int]]]:
         """What the emulator holds: runs of words, each with the byte of its first; arguments as of :meth:`mho.Net.run`.
 
-        Raises
-        ------
-        InputError
-            If the network is for another chip, or cells have what no emulator has, such as noise of reads.
+        Raises InputError if the network is for another chip, or cells have what no emulator has, such as noise of
+        reads.
         """
         net = self._compiled(network).network
         assert net.tiles is not None

@@ -11,10 +11,7 @@ _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "y": 365.25 * 86400.
 def parse_time(time: str | float) -> float:
     """A time since programming in seconds: a number of seconds, or ``"90s"``, ``"10m"``, ``"1h"``, ``"1d"``, ``"10y"``.
 
-    Raises
-    ------
-    InputError
-        If it is negative, not finite or has no unit that is known.
+    Raises InputError if it is negative, not finite or has no unit that is known.
     """
     if isinstance(time, str):
         match = re.fullmatch(r"\s*(\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+)\s*([a-z]?)\s*", time)

@@ -81,6 +81,8 @@ def emit_core(
 ) -> list[Path]:
     """Write only the Verilog of a chip, for a simulator.
 
+    Raises InputError if there is no such wrap, or the chip has no such part.
+
     Parameters
     ----------
     folder
@@ -97,11 +99,6 @@ def emit_core(
     -------
     list of Path
         The files, that of the top first. ``tnsa_macro`` is not among them.
-
-    Raises
-    ------
-    InputError
-        If there is no such wrap, or the chip has no such part.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)

@@ -46,15 +46,12 @@ def yours_once_changed(path: str) -> bool:
 class SharedFolder:
     """A folder that is to be written, as it is now.
 
+    Raises InputError if it holds something, but was not written by an earlier run.
+
     Parameters
     ----------
     output
         The folder; it need not be there.
-
-    Raises
-    ------
-    InputError
-        If it holds something, but was not written by an earlier run.
     """
 
     def __init__(self, output: Path) -> None:
@@ -72,15 +69,12 @@ class SharedFolder:
     def write(self, texts: Mapping[str, str]) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
         """Write files, the report among them, so that the folder is as before or as it shall be.
 
+        Raises InputError if something of the user is where a file of ours belongs, or the folder cannot be written.
+
         Returns
         -------
         kept, replaced
             Paths of what is the user's; of files of ours that had been changed, with the paths of their texts.
-
-        Raises
-        ------
-        InputError
-            If something of the user is where a file of ours belongs, or the folder cannot be written.
         """
         theirs, replaced = self._sort(texts)
         output = self.output

@@ -91,6 +91,9 @@ def generate(
 ) -> GenerationReport:
     """Write Verilog, black boxes, registers and the files that a tape-out flow wants.
 
+    Raises InputError if an option is wrong, the chip has no such part, the macro's pins do not fit, or the folder is
+    somebody else's, has a file of its user where one of ours belongs, or cannot be written.
+
     Parameters
     ----------
     output_dir
@@ -109,12 +112,6 @@ def generate(
         Put before the name of every other module (default: the chip's).
     tile
         Which tile is the part ``tile``, ``"column,row"`` (default: ``"0,0"``), of a chip with several kinds of them.
-
-    Raises
-    ------
-    InputError
-        If an option is wrong, the chip has no such part, the macro's pins do not fit, or the folder is somebody else's,
-        has a file of its user where one of ours belongs, or cannot be written.
     """
     prefix = chip.verilog.prefix if prefix is None else prefix
     part = part or default_part(chip)

@@ -190,10 +190,7 @@ def _tiles(mesh: MeshConfig) -> str:
 def which_tile(chip: Chip, tile: str) -> tuple[int, str]:
     """Number of the tile ``"column,row"`` of a chip, and the word for its kind in names of modules.
 
-    Raises
-    ------
-    InputError
-        If the chip has no such tile.
+    Raises InputError if the chip has no such tile.
     """
     number = tile_number(chip, tile)
     return number, tiles_of(chip)[number].verilog_word
@@ -265,10 +262,7 @@ def default_part(chip: Chip) -> str:
 def part_wrap(part: str, wrap: str | None) -> str:
     """The bus around a part, which is Wishbone for a core and a chip unless another is asked for.
 
-    Raises
-    ------
-    InputError
-        If there is no such part, or it has no bus.
+    Raises InputError if there is no such part, or it has no bus.
     """
     if part not in PARTS:
         raise InputError(f"part must be one of {', '.join(PARTS)}, not {part!r}")
@@ -287,10 +281,7 @@ def part_texts(
 ) -> dict[str, str]:
     """Texts of all files of a part, by path in the folder ``output``.
 
-    Raises
-    ------
-    InputError
-        If the chip has no such part, or the name of the top is that of another module.
+    Raises InputError if the chip has no such part, or the name of the top is that of another module.
     """
     if part == "noc":
         return noc_texts(chip, name, prefix)

@@ -62,10 +62,7 @@ class Behind:
     def sources(self, chip: Chip, folder: Path) -> list[Path]:
         """SystemVerilog and C++ beside the generated Verilog of a chip, some of it written into ``folder``.
 
-        Raises
-        ------
-        ToolError
-            If this Python has no library that a program can load.
+        Raises ToolError if this Python has no library that a program can load.
         """
         from find_libpython import find_libpython
 

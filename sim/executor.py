@@ -80,11 +80,8 @@ def build_cores(
     With ``cells`` they are exactly those, relaxed since they were programmed; ``seed`` is theirs. ``compensation`` is
     what the cores do against drift, :attr:`mho.macro_models.kinds.Family.compensations`; None: the most that they can.
 
-    Raises
-    ------
-    InputError
-        If the device is unknown, the cells were programmed for another network, or cores of this kind do not compensate
-        drift in this way.
+    Raises InputError if the device is unknown, the cells were programmed for another network, or cores of this kind do
+    not compensate drift in this way.
     """
     if device is None or isinstance(device, str):
         device = network.device if device is None else load_device(device)
@@ -149,6 +146,8 @@ def execute(
 ) -> Execution:
     """Runs inputs through a network on one chip.
 
+    Raises InputError if the inputs are not what the model takes.
+
     Parameters
     ----------
     network, backend
@@ -168,11 +167,6 @@ def execute(
         Images in flight at once, at most. It changes nothing but memory.
     progress
         Called with (images done, images).
-
-    Raises
-    ------
-    InputError
-        If the inputs are not what the model takes.
     """
     x = check_shape(load_inputs(x), network.model)
     device = network.device if device is None else load_device(device) if isinstance(device, str) else device

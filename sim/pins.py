@@ -80,10 +80,7 @@ class PinBody(ABC):
         Called at the end of a cycle in which a strobe of the contract was 1, or in which one of its watched pins or
         pulses was another than in the cycle before.
 
-        Raises
-        ------
-        ToolError
-            If the pins are not as the contract wants them.
+        Raises ToolError if the pins are not as the contract wants them.
         """
 
     def finish(self, result: Any, conversions: int) -> None:

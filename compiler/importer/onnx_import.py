@@ -56,6 +56,9 @@ def import_onnx(
 ) -> FloatNetwork:
     """Reads a network from a file, from its bytes or from a loaded model.
 
+    Raises InputError if the model cannot be read or uses what is not supported: one sentence that names the file, the
+    node and the operator.
+
     Parameters
     ----------
     model
@@ -68,12 +71,6 @@ def import_onnx(
         Whole shapes of inputs, by name, where the file leaves them open; None: those of ``x``.
     x
         Inputs, of shape (samples, ...), on which the network is compared with the model; random ones otherwise.
-
-    Raises
-    ------
-    InputError
-        If the model cannot be read or uses what is not supported: one sentence that names the file, the node and the
-        operator.
     """
     where, proto = load(model)
     shapes = shapes_of(proto, x, frozen or {}) | dict(shapes or {})

@@ -145,6 +145,8 @@ def tile_cycles(
 ) -> TileCycles:
     """The cycles of certain images one behind the other, on certain cores.
 
+    Raises ValueError if the network has no programs, or they get stuck.
+
     Parameters
     ----------
     network
@@ -155,11 +157,6 @@ def tile_cycles(
         The network's input, (images, elements), and the numbers of the images, one behind the other.
     run
         Images of the run, those that are given again and again; 0: each of them once.
-
-    Raises
-    ------
-    ValueError
-        If the network has no programs, or they get stuck.
     """
     code = network.tiles
     if code is None:

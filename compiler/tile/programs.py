@@ -61,6 +61,8 @@ def tile_programs(
 ) -> TilePrograms:
     """The programs of a network that was compiled for tiles, proven not to get stuck.
 
+    Raises InputError if something has no form on tiles, or does not fit; one sentence.
+
     Parameters
     ----------
     network
@@ -71,11 +73,6 @@ def tile_programs(
         Whether the host gets every value too, as tests want it, or which of them.
     ahead
         Tiles some of whose nodes are an image ahead; those that the network says, if it is None.
-
-    Raises
-    ------
-    InputError
-        If something has no form on tiles, or does not fit; one sentence.
     """
     programs = try_programs(network, image=image, watched=watched, ahead=ahead)
     if isinstance(programs, Refusal):

@@ -139,10 +139,7 @@ class Board:
     def make_platform(self) -> Any:
         """A fresh Amaranth platform.
 
-        Raises
-        ------
-        ToolError
-            If amaranth-boards is missing.
+        Raises ToolError if amaranth-boards is missing.
         """
         module, name = self.platform.split(":")
         try:

@@ -165,6 +165,9 @@ def build(
 ) -> BuildReport:
     """Make a bitstream.
 
+    Raises InputError if the chip does not fit, with what would fit. Raises ToolError if a tool is missing or fails, or
+    the timing is missed.
+
     Parameters
     ----------
     chip
@@ -179,13 +182,6 @@ def build(
         Of :data:`mho.fpga.build.tools.FLOWS`.
     note
         Called with a line at each step.
-
-    Raises
-    ------
-    InputError
-        If the chip does not fit, with what would fit.
-    ToolError
-        If a tool is missing or fails, or the timing is missed.
     """
     board = find_board(board_name)
     cfg = board_config(board_name, chip, noise=noise)
@@ -206,10 +202,7 @@ def synthesise(
 ) -> None:
     """Only the netlist, as ``NAME_netlist.v`` in ``folder``, which is made; as :func:`build` in all else.
 
-    Raises
-    ------
-    InputError, ToolError
-        As in :func:`build`.
+    Raises InputError or ToolError as in :func:`build`.
     """
     board = find_board(board_name)
     cfg = board_config(board_name, chip)

@@ -95,12 +95,7 @@ def find_toolchain(board: Board, flow: str = "auto") -> Toolchain:
     In the flow ``auto`` a variable of the environment with the name of a tool (``YOSYS``, ``NEXTPNR_ICE40``,
     ``ICEPACK``, ``NEXTPNR_ECP5``, ``ECPPACK``) goes before the tool of that name, as in Amaranth's own scripts.
 
-    Raises
-    ------
-    InputError
-        If there is no such flow.
-    ToolError
-        If a tool is missing, with the package that has it.
+    Raises InputError if there is no such flow. Raises ToolError if a tool is missing, with the package that has it.
     """
     if flow not in FLOWS:
         raise InputError(f"tools must be one of {', '.join(FLOWS)}, not {flow!r}")

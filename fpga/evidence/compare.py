@@ -49,10 +49,7 @@ def power_up(line: PinsTransport) -> PinsTransport:
 def compare_operations(cfg: BoardConfig, line: PinsTransport, *, vectors: int = 4, seed: int = 0) -> Evidence:
     """Load a programmed core, run operations of its kind on it, compare each code with the backend ``functional``.
 
-    Raises
-    ------
-    ToolError
-        If one differs.
+    Raises ToolError if one differs.
     """
     chip, rng = cfg.chip, np.random.default_rng(seed)
     core, (rows, columns) = _random_core(chip, rng, seed), chip.macro_config().cell_map.shape
@@ -77,17 +74,14 @@ def compare_operations(cfg: BoardConfig, line: PinsTransport, *, vectors: int = 
 def compare_writes(line: PinsTransport, stimulus: WriteStimulus) -> ProgramRun:
     """Let the core program its cells by write-verify, compare every pulse and cell with the numpy model.
 
+    Raises ToolError if anything differs.
+
     Parameters
     ----------
     line
         The pins of a board whose core programs its cells.
     stimulus
         What to program.
-
-    Raises
-    ------
-    ToolError
-        If anything differs.
     """
     board = FpgaBackend("simulation", transport=line)
     board.open(stimulus.chip, [])
@@ -112,15 +106,12 @@ def compare_network(
 
     ``options`` are those of :func:`mho.sim.executor.execute`; causes must be among those frozen at programming.
 
+    Raises ToolError if one differs.
+
     Returns
     -------
     NDArray
         The outputs.
-
-    Raises
-    ------
-    ToolError
-        If one differs.
     """
     expected = execute(network, FunctionalBackend(), x, **options).outputs
     backend = FpgaBackend if network.tiles is None else TilesFpgaBackend
@@ -134,10 +125,7 @@ def compare_network(
 def compare_tiles(cfg: TilesConfig, line: PinsTransport, *, images: int = 2, seed: int = 0) -> Evidence:
     """Run a network of two layers, programmed a day ago, on the tiles of a board; as :func:`compare_network`.
 
-    Raises
-    ------
-    ToolError
-        If an output differs.
+    Raises ToolError if an output differs.
     """
     rng = np.random.default_rng(seed)
     network = _perceptron(cfg.chip, rng)

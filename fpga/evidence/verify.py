@@ -58,10 +58,7 @@ def bitstream_netlist(board: Board, bitstream: Path, constraints: Path) -> str:
 
     Cells that icebox does not know, the SPRAM of a UP5K, would be missing.
 
-    Raises
-    ------
-    InputError
-        If the device is another one.
+    Raises InputError if the device is another one.
     """
     if not unpacks(board):
         raise InputError(f"only a bitstream of an iCE40HX8K can be turned back to a netlist, not one of {board.device}")
@@ -183,6 +180,9 @@ def verify(
 ) -> Verification:
     """Make the netlist of a board, and its bitstream, and compare what they do with the numpy models.
 
+    Raises InputError if the chip does not fit, or ``built`` holds something else. Raises ToolError if a tool is missing
+    or fails, the timing is missed, or anything differs.
+
     Parameters
     ----------
     chip
@@ -198,13 +198,6 @@ def verify(
         Folder of a build of this chip for this board, which then is not built again.
     note
         Called with a line at each step.
-
-    Raises
-    ------
-    InputError
-        If the chip does not fit, or ``built`` holds something else.
-    ToolError
-        If a tool is missing or fails, the timing is missed, or anything differs.
     """
     board = find_board(board_name)
     chip = load_chip(*SMALL) if chip is None else chip
@@ -232,10 +225,8 @@ def verify(
 def read_built(board: Board, cfg: AnyConfig, folder: Path) -> BuildReport:
     """The report in a folder of :func:`mho.fpga.build.build.build`, with the bitstream and the netlist beside it.
 
-    Raises
-    ------
-    InputError
-        If nothing was built there, it is something else than ``cfg`` for ``board``, or it is not what was built.
+    Raises InputError if nothing was built there, it is something else than ``cfg`` for ``board``, or it is not what was
+    built.
     """
     try:
         report = BuildReport(**parse_json((folder / "report.json").read_text(encoding="utf-8")))

@@ -35,10 +35,7 @@ class Ecp5Loop:
     def find(cls, given_hz: int, wanted_hz: int) -> "Ecp5Loop":
         """Dividers for exactly ``wanted_hz``.
 
-        Raises
-        ------
-        InputError
-            If there are none.
+        Raises InputError if there are none.
         """
         for reference in range(1, 9):
             feedback = wanted_hz * reference / given_hz

@@ -30,10 +30,7 @@ class GowinLoop:
     def find(cls, given_hz: int, wanted_hz: int) -> "GowinLoop":
         """Dividers for exactly ``wanted_hz``.
 
-        Raises
-        ------
-        InputError
-            If there are none.
+        Raises InputError if there are none.
         """
         for reference in range(1, 65):
             feedback = wanted_hz * reference / given_hz

@@ -30,10 +30,7 @@ class Ice40Loop:
     def find(cls, given_hz: int, wanted_hz: int) -> "Ice40Loop":
         """Dividers for exactly ``wanted_hz``.
 
-        Raises
-        ------
-        InputError
-            If there are none.
+        Raises InputError if there are none.
         """
         for divr in range(16):
             for divq in range(1, 7):

@@ -87,19 +87,15 @@ def verify_line(
 
     A bit of the line lasts 8 cycles.
 
+    Raises InputError if the chip has other tiles. Raises ToolError if anything is not as expected, or a tool is missing
+    or fails.
+
     Parameters
     ----------
     chip
         A chip of at least three tiles, or of one.
     accesses, seed, progress
         As of :func:`mho.sim.chip.verify.verify_chip`.
-
-    Raises
-    ------
-    InputError
-        If the chip has other tiles.
-    ToolError
-        If anything is not as expected, or a tool is missing or fails.
     """
     parts = require_tiles(chip)
     line, numbers = PinsTransport(_build(chip, parts), _UART), count(1)

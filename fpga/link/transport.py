@@ -151,10 +151,7 @@ class Transport(Protocol):
     def reopen(self) -> None:
         """Forget what has come; open the line again if it was lost.
 
-        Raises
-        ------
-        ToolError
-            If that is not possible (yet).
+        Raises ToolError if that is not possible (yet).
         """
         ...
 
@@ -180,19 +177,15 @@ def _ports() -> str:
 class SerialTransport:
     """A serial port, also a pseudo-terminal; nobody else can open it at the same time.
 
+    Raises InputError if the rate is not possible. Raises ToolError if there is no such port, it is in use, or the user
+    may not open it.
+
     Parameters
     ----------
     port
         Its name: ``/dev/ttyUSB1``, ``COM3``.
     baud
         Bits per second.
-
-    Raises
-    ------
-    InputError
-        If the rate is not possible.
-    ToolError
-        If there is no such port, it is in use, or the user may not open it.
     """
 
     def __init__(self, port: str, baud: int = 1_000_000) -> None:

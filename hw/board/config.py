@@ -21,10 +21,7 @@ from mho.macro_models.errors import InputError
 class BoardParts(ABC):
     """What every board has of its configuration, whatever is emulated on it: the serial line, and what emulates a core.
 
-    Raises
-    ------
-    InputError
-        If a value is out of range, or the parts do not fit together.
+    Raises InputError if a value is out of range, or the parts do not fit together.
     """
 
     chip: Chip

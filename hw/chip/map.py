@@ -172,10 +172,7 @@ class ChipParts:
     def from_chip(cls, chip: Chip) -> "ChipParts":
         """The parts of a chip.
 
-        Raises
-        ------
-        InputError
-            If it has one core, thus no tiles, or its tiles cannot be built.
+        Raises InputError if it has one core, thus no tiles, or its tiles cannot be built.
         """
         mesh = MeshConfig.from_chip(chip)
         return cls(
@@ -207,15 +204,12 @@ class ChipParts:
 def tiles_of(chip: Chip, *, copies: bool = False) -> tuple[TileConfig, ...]:
     """The tiles of a chip, row by row; those of another kind than the first have a word for that.
 
+    Raises InputError if a tile cannot be built.
+
     Parameters
     ----------
     copies
         As at :class:`mho.hw.tile.config.TileConfig`.
-
-    Raises
-    ------
-    InputError
-        If a tile cannot be built.
     """
     tiles = [replace(tile, copies=copies) for tile in TileConfig.of_tiles(chip).values()]
     return tuple(replace(tile, verilog_word=_word(tile, tiles[0])) for tile in tiles)

@@ -207,10 +207,7 @@ def _bridge(wrap: str, width: int, line: UartConfig | None) -> Any:
 def serial_line(chip: Description) -> UartConfig:
     """The serial line of a top behind one: 8 data bits, no parity, 1 stop bit, at one of :data:`BAUDS`.
 
-    Raises
-    ------
-    InputError
-        If the clock is too slow.
+    Raises InputError if the clock is too slow.
     """
     hz = round(1e6 * chip.clock.f_clk_MHz)
     for baud in BAUDS:
@@ -313,10 +310,7 @@ def _beside_bus(bridge: Any) -> dict[str, Any]:
 def top_name(wrap: str, part: str = "core") -> str:
     """Name of the top module of a core or a chip, without the prefix.
 
-    Raises
-    ------
-    InputError
-        If there is no such wrap.
+    Raises InputError if there is no such wrap.
     """
     if wrap not in WRAPS:
         raise InputError(f"wrap must be one of {', '.join(WRAPS)}, not {wrap!r}")
@@ -336,10 +330,7 @@ def configurations(chip: Description, part: str = "chip", wrap: str = "none") ->
 def build_tile(chip: Description, number: int = 0) -> wiring.Component:
     """A tile of ``chip`` with its macro, by its ``number``, row by row.
 
-    Raises
-    ------
-    InputError
-        If the chip has one core, thus no tiles.
+    Raises InputError if the chip has one core, thus no tiles.
     """
     parts = ChipParts.from_chip(chip)
     return Tile(parts.tiles[number], parts.mesh, parts.core, outside=False)
@@ -348,10 +339,7 @@ def build_tile(chip: Description, number: int = 0) -> wiring.Component:
 def build_chip(chip: Description, wrap: str = "wishbone", *, outside: bool = False) -> wiring.Component:
     """All tiles of ``chip`` behind the bus ``wrap``; ``none``: the streams of :class:`mho.hw.noc.host_port.HostPort`.
 
-    Raises
-    ------
-    InputError
-        If there is no such wrap, or the chip has one core, thus no tiles.
+    Raises InputError if there is no such wrap, or the chip has one core, thus no tiles.
     """
     top_name(wrap)
     parts = ChipParts.from_chip(chip)
@@ -363,10 +351,7 @@ def build_chip(chip: Description, wrap: str = "wishbone", *, outside: bool = Fal
 def build_top(chip: Description, wrap: str = "wishbone") -> wiring.Component:
     """The top of ``chip`` behind the bus ``wrap``: ``none``, ``wishbone``, ``axil`` or ``uart``.
 
-    Raises
-    ------
-    InputError
-        If there is no such wrap, or the chip has more than one core.
+    Raises InputError if there is no such wrap, or the chip has more than one core.
     """
     top_name(wrap)
     if chip.cores != 1:

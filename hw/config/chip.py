@@ -152,10 +152,8 @@ class VerilogSection(Section):
 class Chip(ABC):
     """A chip of any kind, complete and checked.
 
-    Raises
-    ------
-    ChipError
-        If a value is out of range or values contradict each other (an :class:`~mho.macro_models.errors.InputError`).
+    Raises ChipError if a value is out of range or values contradict each other (an
+    :class:`~mho.macro_models.errors.InputError`).
     """
 
     name: str = key(
@@ -199,10 +197,7 @@ class Chip(ABC):
     def of(cls, chip: "Chip") -> Self:
         """``chip``, which has to be of this kind.
 
-        Raises
-        ------
-        InputError
-            If it is not: what asks for it knows no other kind.
+        Raises InputError if it is not: what asks for it knows no other kind.
         """
         if not isinstance(chip, cls):
             default_kind = cls().core.kind

@@ -127,10 +127,7 @@ class CommandTable:
 def parse_commands(table: Table, path: str) -> CommandTable:
     """Read the table; ``path`` names it in sentences.
 
-    Raises
-    ------
-    ChipError
-        If a key is unknown or missing, or a value is wrong.
+    Raises ChipError if a key is unknown or missing, or a value is wrong.
     """
     entries = (*_RUNS, *_NUMBERS, "handshake")
     for name in table:

@@ -12,10 +12,7 @@ if TYPE_CHECKING:
 def default_device(chip: Chip) -> "Device":
     """Load the device that the chip names; the path of a file is relative to the chip's file.
 
-    Raises
-    ------
-    InputError
-        If there is no such device.
+    Raises InputError if there is no such device.
     """
     from mho.macro_models import load_device
 

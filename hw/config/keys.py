@@ -57,10 +57,7 @@ class KeySpec:
     def normalise(self, path: str, value: object) -> Any:
         """Check ``value`` and return it as it is stored (whole numbers of a float key as float, lists as tuples).
 
-        Raises
-        ------
-        ChipError
-            If the type or the range is wrong: "X must be A to B, not V".
+        Raises ChipError if the type or the range is wrong: "X must be A to B, not V".
         """
         result = value
         kind = cast("type[object]", type(self.default))

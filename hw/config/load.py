@@ -138,10 +138,7 @@ def preset_names() -> list[str]:
 def preset_text(name: str) -> str:
     """The commented TOML file of a preset.
 
-    Raises
-    ------
-    InputError
-        If there is no such preset.
+    Raises InputError if there is no such preset.
     """
     return read_text(_preset_path(name), CHIP)
 
@@ -183,10 +180,7 @@ def load_chip(name_or_path: str | os.PathLike[str], overrides: Mapping[str, obje
 def parse_override(text: str) -> tuple[str, object]:
     """Read ``KEY=VALUE``: the value is TOML (``6``, ``12.5``, ``true``, ``"text"``), or a string without quotes.
 
-    Raises
-    ------
-    InputError
-        If there is no ``=``, or no key before it.
+    Raises InputError if there is no ``=``, or no key before it.
     """
     dotted, equals, value = text.partition("=")
     dotted, value = dotted.strip(), value.strip()

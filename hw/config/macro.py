@@ -23,10 +23,7 @@ EDGES = ("left", "right", "bottom", "top")
 class MacroSection:
     """``[macro]``: module, sources, pins and supplies of a user's own macro.
 
-    Raises
-    ------
-    ChipError
-        If the module is missing or a value has the wrong form.
+    Raises ChipError if the module is missing or a value has the wrong form.
     """
 
     module: str = key(
@@ -132,10 +129,7 @@ class MacroSection:
     def open_bits(self, signal: str, width: int) -> set[int]:
         """Bits of a signal that reach no pin, or come from none, although others do.
 
-        Raises
-        ------
-        ChipError
-            If widths of its pins would have to be known.
+        Raises ChipError if widths of its pins would have to be known.
         """
         parts = [part for part in self.connections.get(signal, ()) if part.constant is None]
         of_parts = [bits for part in parts if (bits := _open_bits(part, width)) is not None]

@@ -139,10 +139,7 @@ def _positive(size: int) -> int:
 def parse_slice(text: str) -> tuple[str, int | None, int | None]:
     """Name and range of ``PIN``, ``PIN[3]`` or ``PIN[7:0]``.
 
-    Raises
-    ------
-    ValueError
-        If it is none of these.
+    Raises ValueError if it is none of these.
     """
     match = re.fullmatch(_SLICE, text)
     if match is None:
@@ -158,10 +155,7 @@ def parse_pins(value: object, path: str) -> tuple[PinConnection, ...]:
     ``"reverse(PIN)"``, ``"binary(ROW)"``, ``"binary(ROW, ENABLE)"``, ``"saturate(PIN)"``, a list of these for a signal
     that drives several pins, or a constant.
 
-    Raises
-    ------
-    ChipError
-        If it is none of these; ``path`` names the key.
+    Raises ChipError if it is none of these; ``path`` names the key.
     """
     if type(value) is int and value >= 0:
         return (PinConnection(constant=value),)

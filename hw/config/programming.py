@@ -128,10 +128,7 @@ class PulseChip(Chip):
     def of(cls, chip: Chip) -> Self:
         """``chip``, if it is one.
 
-        Raises
-        ------
-        InputError
-            If it is not.
+        Raises InputError if it is not.
         """
         if not isinstance(chip, cls):
             kind = chip.core.kind

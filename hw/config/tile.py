@@ -55,10 +55,7 @@ class TileSection(Section):
     def check_places(self, columns: int, rows: int) -> None:
         """Check that ``at`` names tiles of a mesh, each once.
 
-        Raises
-        ------
-        ChipError
-            If it does not.
+        Raises ChipError if it does not.
         """
         named: dict[tuple[int, int], str] = {}
         for place in self.at:

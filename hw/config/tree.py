@@ -18,10 +18,7 @@ Place = Callable[[str], str]
 def class_of(tree: Table, place: Place, kind: str = DEFAULT_KIND) -> type[Chip]:
     """Class of the chip that a file describes; ``kind`` is that of a file that does not say one.
 
-    Raises
-    ------
-    InputError
-        If there is no such kind.
+    Raises InputError if there is no such kind.
     """
     core = as_table(tree.get("core")) or {}
     try:
@@ -99,10 +96,7 @@ def merge(base: Tree, over: Table) -> Tree:
 def build_chip(tree: Table, chip: type[Chip], place: Place, folder: Path | None = None) -> Chip:
     """Chip of a tree that :func:`check_tree` has seen.
 
-    Raises
-    ------
-    InputError
-        If values contradict each other; the sentence opens with the place of one of them.
+    Raises InputError if values contradict each other; the sentence opens with the place of one of them.
     """
     values = {name: value for name, value in tree.items() if name not in ("schema", "extends")}
     classes = sections_of(chip)
@@ -116,10 +110,7 @@ def build_chip(tree: Table, chip: type[Chip], place: Place, folder: Path | None 
 def chip_from_dict(content: object, *, origin: str = "chip description") -> Chip:
     """Inverse of :meth:`Chip.to_dict`, as strict as the loader of files.
 
-    Raises
-    ------
-    InputError
-        If a key is unknown or a value is wrong; ``origin`` opens the sentence.
+    Raises InputError if a key is unknown or a value is wrong; ``origin`` opens the sentence.
     """
     tree = as_table(content)
     if tree is None:

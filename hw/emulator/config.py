@@ -54,10 +54,7 @@ SPRAM_WIDTH = 16
 class EmulatorConfig(ABC):
     """Static parameters of an :class:`mho.hw.emulator.macro.EmulatedMacro`.
 
-    Raises
-    ------
-    InputError
-        If a value is out of range.
+    Raises InputError if a value is out of range.
     """
 
     blocks: CoreBlocks

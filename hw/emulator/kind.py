@@ -64,10 +64,7 @@ class EmulatorKind(ABC):
     def config(self, board: BoardOptions, *, ranged: bool = False) -> Any:
         """Configuration for the core of a board, or with ``ranged`` in a tile; of as many lanes as there are at most.
 
-        Raises
-        ------
-        InputError
-            If emulators of the kind do not have what is asked for.
+        Raises InputError if emulators of the kind do not have what is asked for.
         """
         chip = board.chip
         if board.noise and not self.noisy:

@@ -21,6 +21,8 @@ from mho.macro_models.integer.operation import MAX_BITS, Masks, MvmOperation
 class RowEmulatorConfig(EmulatorConfig):
     """Static parameters of a :class:`mho.hw.emulator.rows.RowMacro`, of a :class:`mho.hw.core.row_core.RowCore`.
 
+    Raises InputError if a value is out of range.
+
     Parameters
     ----------
     blocks, conversions, g_bits, digit_bits, lanes, slots
@@ -33,11 +35,6 @@ class RowEmulatorConfig(EmulatorConfig):
         Each step that rows are driven in is converted; else all are, at the strobe ``convert``.
     tables
         Thresholds of so many converters are held; each has as many columns beside each other.
-
-    Raises
-    ------
-    InputError
-        If a value is out of range.
     """
 
     code_bits: int

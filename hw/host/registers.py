@@ -141,10 +141,7 @@ class RegisterMap:
     ``lock`` names the register whose one field locks others while it is 1. ``verilog_word`` is in the names of modules,
     where a design has several maps.
 
-    Raises
-    ------
-    ValueError
-        If entries overlap, are not aligned to words, lie outside the space, or share a name.
+    Raises ValueError if entries overlap, are not aligned to words, lie outside the space, or share a name.
     """
 
     name: str
@@ -209,10 +206,8 @@ class Block:
 class AddressMap:
     """Blocks in a space of ``2**address_width`` bytes; those whose maps have one name have one map.
 
-    Raises
-    ------
-    ValueError
-        If blocks overlap or lie outside, are not aligned to their size, share a name, or maps of one name differ.
+    Raises ValueError if blocks overlap or lie outside, are not aligned to their size, share a name, or maps of one name
+    differ.
     """
 
     name: str

@@ -23,10 +23,7 @@ output, as XY routing wants it of somebody beyond that corner."""
 class MeshConfig:
     """Static parameters of a mesh.
 
-    Raises
-    ------
-    InputError
-        If a value is out of range.
+    Raises InputError if a value is out of range.
     """
 
     columns: int = 8
@@ -59,10 +56,7 @@ class MeshConfig:
     def from_chip(cls, chip: Chip) -> "MeshConfig":
         """The mesh of a chip of tiles.
 
-        Raises
-        ------
-        InputError
-            If the chip has one core that is no tile, thus no mesh.
+        Raises InputError if the chip has one core that is no tile, thus no mesh.
         """
         mesh = chip.mesh
         if not chip.tiled:
@@ -78,10 +72,7 @@ class MeshConfig:
     def of_network(cls, chip: Chip) -> "MeshConfig":
         """The network on chip of a chip of several tiles.
 
-        Raises
-        ------
-        InputError
-            If the chip has one core, thus no network.
+        Raises InputError if the chip has one core, thus no network.
         """
         if chip.cores == 1:
             raise InputError(_no_network(chip))

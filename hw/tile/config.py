@@ -14,10 +14,7 @@ from mho.macro_models.errors import InputError, argument
 class TileConfig:
     """Static parameters of a tile.
 
-    Raises
-    ------
-    InputError
-        If a value is out of range.
+    Raises InputError if a value is out of range.
     """
 
     lines: int = 256
@@ -64,10 +61,7 @@ class TileConfig:
     def from_chip(cls, chip: Chip, column: int = 0, row: int = 0) -> "TileConfig":
         """The tile of a chip at a column and row.
 
-        Raises
-        ------
-        InputError
-            If a tile cannot have cores of this size or flits of this width.
+        Raises InputError if a tile cannot have cores of this size or flits of this width.
         """
         mesh, tile, core = chip.mesh, chip.tile.of(column, row), shape(chip)
         if mesh.payload_bits not in TILE_FLITS:
@@ -83,10 +77,7 @@ class TileConfig:
     def of_tiles(cls, chip: Chip) -> dict[str, "TileConfig"]:
         """All tiles of a chip, row by row, by their names ``"column,row"``.
 
-        Raises
-        ------
-        InputError
-            As at :meth:`from_chip`.
+        Raises InputError as at :meth:`from_chip`.
         """
         return {f"{column},{row}": cls.from_chip(chip, column, row)
                 for row in range(chip.mesh.rows) for column in range(chip.mesh.columns)}
@@ -120,10 +111,7 @@ class TileConfig:
 def tile_number(chip: Chip, tile: str) -> int:
     """Number of the tile ``"column,row"`` of a chip, row by row.
 
-    Raises
-    ------
-    InputError
-        If the chip has no such tile.
+    Raises InputError if the chip has no such tile.
     """
     names = list(TileConfig.of_tiles(chip))
     if tile not in names:

@@ -57,6 +57,8 @@ _STATE = {
 class PulseArray:
     """Cells of one core behind its programming pins; cell ``bit line * source lines + source line``.
 
+    Raises InputError if the device has no pulse response, or one out of the range of the verify reads.
+
     Parameters
     ----------
     config
@@ -87,11 +89,6 @@ class PulseArray:
         How often each cell was moved by a pulse for another one, of shape (cells,), int64.
     share
         Part of a pulse that reaches each cell when it is selected, of shape (cells,); None: all of it.
-
-    Raises
-    ------
-    InputError
-        If the device has no pulse response, or one out of the range of the verify reads.
     """
 
     def __init__(self, config: PulseConfig, *, device: Device, seed: int, core: int = 0, fresh: bool = False) -> None:

@@ -58,6 +58,8 @@ def drive(
 ) -> Reals:
     """States of cells at ``times_s``, seconds from the start of the waveform, increasing, at least 0.
 
+    Raises InputError if a state or a time is out of range.
+
     Parameters
     ----------
     model
@@ -75,11 +77,6 @@ def drive(
     -------
     NDArray
         Of shape (times, cells), 0..1.
-
-    Raises
-    ------
-    InputError
-        If a state or a time is out of range.
     """
     x, times = np.atleast_1d(np.asarray(start, dtype=np.float64)).copy(), np.atleast_1d(np.asarray(times_s, np.float64))
     if x.ndim != 1 or not ((x >= 0.0) & (x <= 1.0)).all():

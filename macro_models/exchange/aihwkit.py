@@ -129,6 +129,8 @@ def import_aihwkit(
 ) -> tuple[Device, tuple[str, ...]]:
     """A device with the law of one of aihwkit, and a sentence for each thing that is lost.
 
+    Raises InputError if the text is none of these, or its law has none here that is equal.
+
     Parameters
     ----------
     text
@@ -136,11 +138,6 @@ def import_aihwkit(
         Python dict with its arguments and ``"class"``. It is read, not run.
     g_min_uS, g_max_uS
         Conductances that stand for the ends of a device's weights; ``g_max`` of a noise model is its own.
-
-    Raises
-    ------
-    InputError
-        If the text is none of these, or its law has none here that is equal.
     """
     kind, arguments = _parsed(text, where)
     if kind == "PCMLikeNoiseModel":

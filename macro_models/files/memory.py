@@ -60,6 +60,8 @@ def _groups() -> list[int]:
 def check_memory(needed: float, what: str, instead: str) -> None:
     """Refuse work before it begins.
 
+    Raises InputError if more is needed than is available, with both.
+
     Parameters
     ----------
     needed
@@ -68,11 +70,6 @@ def check_memory(needed: float, what: str, instead: str) -> None:
         The subject of the sentence, as in ``"seeds of 4294967296"``.
     instead
         What would be right.
-
-    Raises
-    ------
-    InputError
-        If more is needed than is available, with both.
     """
     free = available_bytes()
     if needed > free:

@@ -47,6 +47,8 @@ def fit_device(
 ) -> Device:
     """Fit a device to measured cells.
 
+    Raises InputError if the model is not known, or the data have one time only and no targets.
+
     Parameters
     ----------
     data
@@ -60,11 +62,6 @@ def fit_device(
         Arrhenius' law from elsewhere; by default it is fitted where the data have several temperatures.
     progress
         Called with (rows done, rows).
-
-    Raises
-    ------
-    InputError
-        If the model is not known, or the data have one time only and no targets.
     """
     if model not in MODELS:
         raise InputError(f"model must be {', '.join(MODELS[:-1])} or {MODELS[-1]}, not {model!r}")

@@ -136,10 +136,7 @@ def compare_devices(first: Device, second: Device, temp_C: float | None = None) 
     The interval of a difference is that of devices which the same two measurements could as well have given
     (:func:`mho.macro_models.devices.resampled.resampled`), drawn for both apart.
 
-    Raises
-    ------
-    InputError
-        If there is no target that both take.
+    Raises InputError if there is no target that both take.
     """
     temp_C = first.data_temp_C if temp_C is None else temp_C
     targets = _targets(first, second)

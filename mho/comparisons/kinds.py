@@ -16,10 +16,7 @@ _TOML = FileKind("TOML file", 1 << 24)
 def one_kind(paths: Sequence[str]) -> str:
     """The kind of all of them, of :data:`KINDS`.
 
-    Raises
-    ------
-    InputError
-        If they are not all of one, or a name is none that is known.
+    Raises InputError if they are not all of one, or a name is none that is known.
     """
     kinds = [kind_of(path) for path in paths]
     for path, kind in zip(paths, kinds, strict=True):
@@ -33,10 +30,7 @@ def one_kind(paths: Sequence[str]) -> str:
 def kind_of(path: str) -> str:
     """The kind of one: a preset and a shipped device by name, a TOML file by its sections, all else is a run.
 
-    Raises
-    ------
-    InputError
-        If it is neither a name that is known nor a file.
+    Raises InputError if it is neither a name that is known nor a file.
     """
     from mho.hw.config import preset_names
     from mho.macro_models.devices import device_names

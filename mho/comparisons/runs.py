@@ -139,10 +139,7 @@ def compare_runs(first: Run, second: Run) -> RunComparison:
 def read_run(path: str) -> Run:
     """A run from the file that ``mho run --json`` wrote.
 
-    Raises
-    ------
-    InputError
-        If it is no such file.
+    Raises InputError if it is no such file.
     """
     try:
         text = read_text(Path(path), _RUN)
@@ -201,10 +198,7 @@ def compare(first: Run, second: Run) -> Difference:
     chip each, the images are, if the files say which were right: the exact test of McNemar, with the interval of
     Agresti and Min (2005). Else the intervals of both add up as squares.
 
-    Raises
-    ------
-    InputError
-        If they were scored by different measures.
+    Raises InputError if they were scored by different measures.
     """
     if first.measure != second.measure:
         raise InputError(

@@ -64,12 +64,8 @@ def new_figure(width: float, height: float) -> Figure:
 def save_figure(figure: Figure, path: str | os.PathLike[str], *, dpi: int = 200) -> None:
     """Write a figure in the format that the end of the name says.
 
-    Raises
-    ------
-    InputError
-        If Matplotlib does not know that format.
-    InputError, ToolError
-        If the file cannot be written.
+    Raises InputError if Matplotlib does not know that format. Raises InputError or ToolError if the file cannot be
+    written.
     """
     kind = Path(path).suffix.removeprefix(".").lower()
     if kind not in figure.canvas.get_supported_filetypes():

@@ -186,10 +186,7 @@ class Facts:
 def read_facts(paths: Sequence[str]) -> list[Facts]:
     """The runs of some files, called by their names without folder and suffix.
 
-    Raises
-    ------
-    InputError
-        If one is not what ``mho run --json`` writes.
+    Raises InputError if one is not what ``mho run --json`` writes.
     """
     return [facts_of(read_run(path)) for path in paths]
 
@@ -197,10 +194,7 @@ def read_facts(paths: Sequence[str]) -> list[Facts]:
 def with_layout(runs: Sequence[Facts], path: str) -> list[Facts]:
     """The runs, of which those of its chip have the layout of a file.
 
-    Raises
-    ------
-    InputError
-        If the file is not what ``mho harden --json`` writes, or no run is of its chip.
+    Raises InputError if the file is not what ``mho harden --json`` writes, or no run is of its chip.
     """
     with reading(path, _ROUTED):
         routed = _ROUTED_FILE.read(f"{path}: ", parse_json(read_text(Path(path), _ROUTED)))

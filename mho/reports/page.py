@@ -61,10 +61,7 @@ _STYLE = Path(__file__).parent / "page.css.txt"
 def report_page(runs: Sequence[Facts]) -> str:
     """The page of some runs, the first words of which say what limits each.
 
-    Raises
-    ------
-    InputError
-        If a run has other figures than ``mho run --json`` writes.
+    Raises InputError if a run has other figures than ``mho run --json`` writes.
     """
     title = runs[0].title if len(runs) == 1 else f"{len(runs)} runs"
     parts = [

@@ -18,10 +18,7 @@ def is_classifier(outputs: NDArray[np.generic]) -> bool:
 def choose(outputs: Mapping[str, NDArray[np.generic]], name: str | None) -> str:
     """The output that is scored: the one of ``name``, else the first of classes, else the first.
 
-    Raises
-    ------
-    InputError
-        If there is none of that name.
+    Raises InputError if there is none of that name.
     """
     if name is not None and name not in outputs:
         raise InputError(f"{argument('score')} must be one of the outputs {', '.join(outputs)}, not {name!r}")
@@ -43,10 +40,7 @@ def accuracy(outputs: NDArray[np.generic], labels: ArrayLike) -> float:
 
     ``labels`` has shape (images,) and holds integers.
 
-    Raises
-    ------
-    InputError
-        If the labels do not fit the outputs.
+    Raises InputError if the labels do not fit the outputs.
     """
     truth = np.asarray(labels)
     if truth.ndim != 1 or not np.issubdtype(truth.dtype, np.integer):

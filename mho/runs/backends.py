@@ -155,10 +155,7 @@ BackendLike = str | BackendOptions
 def backend_of(backend: BackendLike, options: Mapping[str, object] | None = None) -> BackendOptions:
     """A backend with its options; of one by its name ``options`` (None: not chosen) are those.
 
-    Raises
-    ------
-    InputError
-        If there is no such backend, or it does not take an option.
+    Raises InputError if there is no such backend, or it does not take an option.
     """
     if isinstance(backend, BackendOptions):
         return backend

@@ -146,10 +146,7 @@ def team(
 ) -> AbstractContextManager[Workers]:
     """Processes that take passes of ``job``.
 
-    Raises
-    ------
-    InputError
-        If they do not fit the memory.
+    Raises InputError if they do not fit the memory.
     """
     check_processes(jobs, pass_bytes(job.network, len(job.x)))
     return workers(jobs, _begin, (job, tuple(causes), images_kept, backend), copies=True)

@@ -46,10 +46,7 @@ _MOST_DRAWS = 10_000
 def select_causes(without: Collection[str], only: Collection[str]) -> tuple[str, ...]:
     """The causes that stay on, in their usual order.
 
-    Raises
-    ------
-    InputError
-        If a cause is unknown, or both are given.
+    Raises InputError if a cause is unknown, or both are given.
     """
     for name in (*without, *only):
         if name not in CAUSES:
@@ -208,10 +205,7 @@ def _draws(job: Job, seeds: int | None, draws: int | None, backend: str) -> int:
 def _images_kept(network: Network, images: int, seeds: int, keep_codes: bool | None) -> int:
     """Of how many images of each seed codes are kept.
 
-    Raises
-    ------
-    InputError
-        If all of them are wanted, and do not fit the memory.
+    Raises InputError if all of them are wanted, and do not fit the memory.
     """
     from mho.sim.account import code_bytes
 

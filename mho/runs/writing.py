@@ -45,10 +45,7 @@ def pulse_list(
 
     The file is written whole or not at all; None without one.
 
-    Raises
-    ------
-    InputError, ToolError
-        If the file cannot be written.
+    Raises InputError or ToolError if the file cannot be written.
     """
     if path is None:
         yield None
@@ -180,10 +177,7 @@ def _check_writer(network: Network, *, backend: BackendOptions, pulses: bool, la
 def _board_chip(chip: Chip, changed: Chip) -> Chip:
     """The chip that a board was built from, whose registers can be those of ``changed``.
 
-    Raises
-    ------
-    InputError
-        If that is programmed by other hardware.
+    Raises InputError if that is programmed by other hardware.
     """
     for name, spec in keys_of(ProgrammingSection).items():
         built, value = (getattr(PulseChip.of(description).programming, name) for description in (chip, changed))
@@ -213,10 +207,7 @@ def _changed(network: Network, overrides: Mapping[str, object] | Iterable[str]) 
 def read_conductances(source: "ArrayLike | PathLike", cores: int) -> list[NDArray[np.floating]]:
     """Maps of the cores, from an array or a file: a list of arrays of shape (N, N) that are not checked further.
 
-    Raises
-    ------
-    InputError
-        If it cannot be read, holds no numbers, or has no axis for the cores where there are several.
+    Raises InputError if it cannot be read, holds no numbers, or has no axis for the cores where there are several.
     """
     if isinstance(source, str | os.PathLike):
         text, _, key = os.fspath(source).partition(".npz:")

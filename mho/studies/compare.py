@@ -21,15 +21,12 @@ def compare(
 ) -> "RunComparison | ChipDifference | DeviceDifference":
     """Set two runs, two chips or two devices side by side: what differs, by how much, and whether by chance.
 
+    Raises InputError if they are not of one kind, or cannot be compared.
+
     Parameters
     ----------
     first, second
         Results, or files that ``save_json`` or ``mho run --json`` wrote; chips or devices, or their names or files.
-
-    Raises
-    ------
-    InputError
-        If they are not of one kind, or cannot be compared.
     """
     from mho.comparisons.descriptions import compare_chips, compare_devices
     from mho.comparisons.kinds import KINDS, kind_of

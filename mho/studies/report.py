@@ -25,6 +25,9 @@ def report(
 ) -> list[dict[str, str]]:
     """Write one self-contained HTML page of runs: what limits accuracy, time and energy, and what would help.
 
+    Raises InputError if one is no run, or a file cannot be read. Raises ToolError if the page cannot be written, or a
+    tool fails.
+
     Parameters
     ----------
     results
@@ -42,13 +45,6 @@ def report(
     Returns
     -------
     For each run ``run``, ``title``, ``accuracy``, ``time`` and ``energy`` as the page says them in words.
-
-    Raises
-    ------
-    InputError
-        If one is no run, or a file cannot be read.
-    ToolError
-        If the page cannot be written, or a tool fails.
     """
     from mho.reports.facts import facts_of
 

@@ -72,6 +72,9 @@ def sweep(
 ) -> Sweep:
     """Run combinations of chips, devices, networks, seeds, times and temperatures, or the best of them.
 
+    Raises InputError if the file is wrong, or there is no memory for as many processes. Raises ToolError if none of the
+    rows has a result.
+
     Parameters
     ----------
     spec
@@ -85,13 +88,6 @@ def sweep(
         Called with (rows done, rows at most).
     note
         Called with sentences about memory, and with warnings.
-
-    Raises
-    ------
-    InputError
-        If the file is wrong, or there is no memory for as many processes.
-    ToolError
-        If none of the rows has a result.
     """
     work, rows, out = load_spec(Path(spec)), Folder(Path(folder)), Silent()
     say = note or (lambda sentence: None)

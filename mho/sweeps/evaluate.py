@@ -39,10 +39,7 @@ def begin(spec: Spec) -> None:
 def evaluate(point: Point) -> Row:
     """The row of a point.
 
-    Raises
-    ------
-    ToolError
-        If something failed that is not of the point.
+    Raises ToolError if something failed that is not of the point.
     """
     spec: Spec = _state["spec"]
     row: Row = {"point": point.name, **point.design.columns(), "seed": point.seed}

@@ -24,15 +24,12 @@ _ROW = FileKind("row of a sweep", 1 << 20)
 class Folder:
     """Where a sweep keeps its rows.
 
+    Raises InputError or ToolError if it cannot be written.
+
     Parameters
     ----------
     path
         Made if it is not there.
-
-    Raises
-    ------
-    InputError, ToolError
-        If it cannot be written.
     """
 
     def __init__(self, path: Path) -> None:
@@ -48,10 +45,7 @@ class Folder:
     def taken(self) -> Iterator[None]:
         """Nobody else writes to the folder meanwhile; who held it and was killed holds it no more.
 
-        Raises
-        ------
-        InputError
-            If another process has it.
+        Raises InputError if another process has it.
         """
         with (self.path / ".lock").open("w") as handle:
             try:

@@ -41,17 +41,14 @@ def point_bytes(spec: Spec) -> int:
 def bounded_jobs(spec: Spec, limit: int | None, points: int, note: Callable[[str], None]) -> int:
     """Processes of a sweep; says what they take.
 
+    Raises InputError if there is no memory for as many as are asked for, or for one.
+
     Parameters
     ----------
     asked
         As many; None: one for each processor, as far as the memory allows.
     points
         Rows that are to be done at most.
-
-    Raises
-    ------
-    InputError
-        If there is no memory for as many as are asked for, or for one.
     """
     if limit is not None:
         check_jobs(limit)

@@ -24,10 +24,7 @@ BACKEND = Word(names=_backends)
 def named(values: tuple[str, ...], option: str) -> list[tuple[str, str]]:
     """Pairs of NAME=VALUE.
 
-    Raises
-    ------
-    InputError
-        If one has no name or no value.
+    Raises InputError if one has no name or no value.
     """
     pairs = []
     for text in values:
@@ -41,10 +38,7 @@ def named(values: tuple[str, ...], option: str) -> list[tuple[str, str]]:
 def read_shape(text: str) -> list[int]:
     """Whole numbers with commas between.
 
-    Raises
-    ------
-    InputError
-        If they are none.
+    Raises InputError if they are none.
     """
     if not all(part.isdecimal() and len(part) < 10 for part in text.split(",")):
         raise InputError(f"--input-shape must be NAME=N,... with whole numbers, 0 for the batch, not {text!r}")

@@ -139,10 +139,7 @@ class Word(click.ParamType):
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """As it is.
 
-        Raises
-        ------
-        InputError
-            If it holds bytes that are no text.
+        Raises InputError if it holds bytes that are no text.
         """
         try:
             value.encode()
@@ -194,12 +191,8 @@ class _Place:
 def check_paths(ctx: click.Context) -> None:
     """Compare every output of a command with every input and every other output, and look whether it can be written.
 
-    Raises
-    ------
-    InputError
-        If two are one file, by whatever names, or the name of an output is wrong.
-    ToolError
-        If an output cannot be written.
+    Raises InputError if two are one file, by whatever names, or the name of an output is wrong. Raises ToolError if an
+    output cannot be written.
     """
     places = list(_places(ctx))
     if any(isinstance(place.kind, Writes) and place.status for place in places):

@@ -39,6 +39,8 @@ def convert(
     Its ranges, steps and cells are those that the compiler found; weights, biases and ranges are parameters. Everything
     between layers is the program's, too: normalisations are folded into layers, so that nothing of ``module`` remains.
 
+    Raises InputError if the chip's cores are of a kind that has no form here, or as :func:`mho.compile`.
+
     Parameters
     ----------
     module, chip, calibrate, options
@@ -49,11 +51,6 @@ def convert(
         Since programming: seconds, or a number with s, m, h, d or y.
     layers
         Slices of layers by their names, as in ``{"fc1": {"slices": 2}}``.
-
-    Raises
-    ------
-    InputError
-        If the chip's cores are of a kind that has no form here, or as :func:`mho.compile`.
     """
     description = chip_description(chip)
     kinds = kinds_with_products()

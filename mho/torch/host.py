@@ -50,10 +50,7 @@ OPERATORS: dict[str, Callable[[list[torch.Tensor], dict[str, Any]], torch.Tensor
 class HostModule(Module):
     """A step of the host, one sample by itself, mapped over the batch.
 
-    Raises
-    ------
-    InputError
-        If it has an operator without a form here.
+    Raises InputError if it has an operator without a form here.
     """
 
     def __init__(self, op: Host) -> None:

@@ -91,10 +91,7 @@ class AnalogNetwork(Module):
     def layer(self, name: str) -> AnalogLayer:
         """The layer of a report's name, or of the module that it was made of, as in ``"fc1"``.
 
-        Raises
-        ------
-        InputError
-            If there is none.
+        Raises InputError if there is none.
         """
         return self.layers[self.names.index(layer_name(self.names, name))]
 
@@ -183,10 +180,7 @@ class AnalogNetwork(Module):
 def layer_name(names: Sequence[str], name: str) -> str:
     """The report's name of a layer, by it or by that of the module that it was made of.
 
-    Raises
-    ------
-    InputError
-        If there is none.
+    Raises InputError if there is none.
     """
     dotted = "/" + name.replace(".", "/") + "/"
     for known in names:

@@ -70,9 +70,6 @@ class MacroTexts:
 def macro_texts_of(chip: Chip) -> MacroTexts:
     """What is generated around the macro of a chip.
 
-    Raises
-    ------
-    InputError
-        If macros of its kind are modelled, but not generated.
+    Raises InputError if macros of its kind are modelled, but not generated.
     """
     return module_of(__name__, chip.core.kind).TEXTS

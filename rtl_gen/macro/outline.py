@@ -46,10 +46,7 @@ class Outline:
 def macro_outline(chip: Chip, ports: PortMap) -> Outline:
     """Outline of the macro: as ``[macro]`` says, else with inputs on the left, outputs on the right and room for all.
 
-    Raises
-    ------
-    ChipError
-        If a side has a pin that is none, or the outline has no room for the pins of an edge.
+    Raises ChipError if a side has a pin that is none, or the outline has no room for the pins of an edge.
     """
     macro = chip.macro or MacroSection(module=module_name(chip))
     supplies, listed = hard_ports(chip, ports)

@@ -53,10 +53,7 @@ def pass_through(
 
     ``resets`` are ports of ``inner``, which is one then, that the module around it has anyway.
 
-    Raises
-    ------
-    InputError
-        If a module uses one of the names for something else.
+    Raises InputError if a module uses one of the names for something else.
     """
     changed, names = dict(texts), [inner] if isinstance(inner, str) else list(inner)
     for name in names:

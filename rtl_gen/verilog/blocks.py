@@ -49,10 +49,7 @@ _PORTS: "WeakKeyDictionary[wiring.Component, _Ports]" = WeakKeyDictionary()
 def ports_of(component: wiring.Component) -> _Ports:
     """Ports of a component, all that its signature has: name in Verilog, value, direction.
 
-    Raises
-    ------
-    ToolError
-        If a name says nothing, or is none in Verilog.
+    Raises ToolError if a name says nothing, or is none in Verilog.
     """
     if component not in _PORTS:
         _PORTS[component] = tuple(_ports_of(component))

@@ -20,10 +20,7 @@ _Field = tuple[tuple[Any, ...], Any, int, int]
 def lower(design: Any) -> _nir.Netlist:
     """The netlist of a design, as ``amaranth.hdl._ir.build_netlist`` gives it.
 
-    Raises
-    ------
-    CombinationalCycle
-        If a bit depends on itself.
+    Raises CombinationalCycle if a bit depends on itself.
     """
     netlist = _Netlist()
     with _unchecked_values():

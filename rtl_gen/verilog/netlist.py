@@ -125,6 +125,9 @@ def emit(
     A module has all ports of its component's signature and, if it has registers, ``clk`` and ``rst``. Its name and its
     text depend on its component's class, what that was made with, ``configs``, ``prefix`` and ``reset_low`` alone.
 
+    Raises InputError if the name of the top is that of an inner module. Raises ToolError if the design holds something
+    that cannot be written as Verilog here, or that would be lost in it.
+
     Parameters
     ----------
     name
@@ -142,13 +145,6 @@ def emit(
         have the blocks of :func:`mho.hw.block.clock_by`.
     test_ports
         Memories have a port for a self-test, which is tied off.
-
-    Raises
-    ------
-    InputError
-        If the name of the top is that of an inner module.
-    ToolError
-        If the design holds something that cannot be written as Verilog here, or that would be lost in it.
     """
     gate = f"{prefix}{CLOCK_GATE}" if clock_gates else ""
     with _uncollected():

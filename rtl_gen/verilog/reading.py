@@ -24,10 +24,7 @@ from mho.rtl_gen.verilog.rtlil import Assign, Case, Cell, Const, Module, Process
 def read_netlist(design: Any, name: str) -> tuple[Module, dict[str, Any]]:
     """The one module of a design (an Amaranth ``Design``), and its signals by their wires.
 
-    Raises
-    ------
-    ToolError
-        If the design holds something that cannot be written as Verilog here, or nothing but wires.
+    Raises ToolError if the design holds something that cannot be written as Verilog here, or nothing but wires.
     """
     netlist = lower(design)
     if len(netlist.modules) != 1:

@@ -31,12 +31,7 @@ def check_arrays(name: str) -> None:
 def open_arrays(name: str) -> ArrayLibrary | None:
     """The library of that name, ``torch`` or ``torch:cuda:1``; None of numpy itself.
 
-    Raises
-    ------
-    InputError
-        If there is none, or no such device.
-    ToolError
-        If it is not installed.
+    Raises InputError if there is none, or no such device. Raises ToolError if it is not installed.
     """
     check_arrays(name)
     if name == "numpy":

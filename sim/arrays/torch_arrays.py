@@ -12,17 +12,13 @@ from mho.macro_models.errors import InputError, ToolError, argument
 class TorchArrays:
     """See :class:`mho.macro_models.arrays.ArrayLibrary`.
 
+    Raises InputError if there is no such device, or it has no doubles, in which not all sums would be exact. Raises
+    ToolError if PyTorch is not installed.
+
     Parameters
     ----------
     device
         As PyTorch calls it; empty: a GPU if there is one, else the CPU.
-
-    Raises
-    ------
-    InputError
-        If there is no such device, or it has no doubles, in which not all sums would be exact.
-    ToolError
-        If PyTorch is not installed.
     """
 
     def __init__(self, device: str = "") -> None:

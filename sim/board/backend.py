@@ -91,10 +91,7 @@ class FpgaSimBackend(SimulatedBoards, HostScheduled):
 
         Without cores nothing is built before there are cells to be programmed.
 
-        Raises
-        ------
-        InputError
-            If the cores draw noise, which the emulator does not have, or there is a mesh.
+        Raises InputError if the cores draw noise, which the emulator does not have, or there is a mesh.
         """
         self.rows = chip.macro_config().cell_map.rows
         kind = emulator_of(chip)
@@ -124,12 +121,8 @@ class FpgaSimBackend(SimulatedBoards, HostScheduled):
     ) -> ProgramRun:
         """Program cells by the core's engine on the board; see :class:`mho.sim.programming.write_verify.Programmer`.
 
-        Raises
-        ------
-        InputError
-            If the chip has no engine.
-        ToolError
-            If a tool is missing, the build fails, or the core contradicts what was seen at its pins.
+        Raises InputError if the chip has no engine. Raises ToolError if a tool is missing, the build fails, or the core
+        contradicts what was seen at its pins.
         """
         if self._chip is None:
             raise RuntimeError("The backend must be open.")

@@ -75,10 +75,7 @@ class SimulatedBus:
     ) -> list[NDArray[np.uint32]]:
         """Execute accesses in their order; the words that each of them read.
 
-        Raises
-        ------
-        ToolError
-            If an access failed, or the simulation ended.
+        Raises ToolError if an access failed, or the simulation ended.
         """
         cut = [list(task.pieces(lambda: _MOST)) for task in tasks]
         status, done, words = self.request(b"".join(piece.data for pieces in cut for piece in pieces))

@@ -98,10 +98,7 @@ class BoardInfo:
 def read_info(bus: BoardBus, where: str, base: int = BOARD_BASE) -> BoardInfo:
     """Ask a board what it is, whose registers begin at ``base``.
 
-    Raises
-    ------
-    ToolError
-        If it is no board of this kind, or of another version.
+    Raises ToolError if it is no board of this kind, or of another version.
     """
     words, digest = bus.execute([Read(base, 4), Read(base + _HASH, 8)])
     identity, emulator, geometry, clock = (int(word) for word in words)
@@ -129,10 +126,7 @@ _TILES_BASES = range(22, 30)
 def find_info(bus: BoardBus, where: str) -> BoardInfo:
     """As :func:`read_info`, of a board with one core or with tiles, whatever their number.
 
-    Raises
-    ------
-    ToolError
-        As there.
+    Raises ToolError as there.
     """
     try:
         return read_info(bus, where)
@@ -146,6 +140,9 @@ def find_info(bus: BoardBus, where: str) -> BoardInfo:
 class BoardDriver:
     """Runs operations of one programmed core after the other on a board, loading what they need.
 
+    Raises InputError if a core is noisy in a way that the emulator does not have; the sentence says how to switch that
+    off.
+
     Parameters
     ----------
     bus
@@ -158,11 +155,6 @@ class BoardDriver:
         Called with (words loaded, words) while cells are loaded.
     guard
         Calls what is idempotent: again, after :meth:`forget`, where it failed and the board can be had back.
-
-    Raises
-    ------
-    InputError
-        If a core is noisy in a way that the emulator does not have; the sentence says how to switch that off.
     """
 
     def __init__(
@@ -214,10 +206,7 @@ class BoardDriver:
     def mvm(self, core: int, op: MvmOperation, masks: Masks, x: NDArray[np.integer], op_id: ArrayLike) -> BackendResult:
         """Run ``op`` on a batch, as in :meth:`mho.sim.backend.Backend.mvm`.
 
-        Raises
-        ------
-        ToolError
-            If the board failed.
+        Raises ToolError if the board failed.
         """
         ids = np.broadcast_to(np.asarray(op_id, dtype=np.uint64), len(x))
         chunks = (slice(first, first + _CHUNK) for first in range(0, len(x), _CHUNK))

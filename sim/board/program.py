@@ -59,6 +59,8 @@ class _Levels(NamedTuple):
 class BoardProgrammer:
     """Programs the cells of cores on a board: a :class:`mho.sim.programming.write_verify.Programmer`.
 
+    Raises InputError if the core on the board does not program its cells.
+
     Parameters
     ----------
     bus
@@ -69,11 +71,6 @@ class BoardProgrammer:
         Calls what is idempotent: again, after :meth:`forget`, where it failed and the board can be had back.
     looks
         How often a request reads what waits, where requests take less time than a cell.
-
-    Raises
-    ------
-    InputError
-        If the core on the board does not program its cells.
     """
 
     def __init__(
@@ -102,10 +99,7 @@ class BoardProgrammer:
     ) -> ProgramRun:
         """Program cells; see :class:`mho.sim.programming.write_verify.Programmer`. ``core`` is that of ``array``.
 
-        Raises
-        ------
-        ToolError
-            If the board failed, or what the core says of itself contradicts what was seen at its pins.
+        Raises ToolError if the board failed, or what the core says of itself contradicts what was seen at its pins.
         """
         words = target_words(self._write, targets, skip, WORD_FLAG)
         widths = [int(getattr(parameters, f"{kind}_cycles")) for kind in KINDS]

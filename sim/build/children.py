@@ -74,6 +74,8 @@ def run_tool(
 ) -> int:
     """Run a tool in ``folder``, which also takes its temporary files, to its end.
 
+    Raises GivenUp if it is hopeless. Raises ToolError if it does not end in time, or cannot be started.
+
     Parameters
     ----------
     log
@@ -89,13 +91,6 @@ def run_tool(
     -------
     int
         The exit code.
-
-    Raises
-    ------
-    GivenUp
-        If it is hopeless.
-    ToolError
-        If it does not end in time, or cannot be started.
     """
     name = Path(command[0]).name
     end = time.monotonic() + (math.inf if timeout is None else timeout)

@@ -24,10 +24,7 @@ _DECLARED = "\n#include <string>\nstd::string mho_scope(const char* name);\nexte
 def name_scopes(objects: Path, name: str) -> None:
     """Have the scopes of the model ``name`` named anew and its clock shared, in what Verilator wrote to ``objects``.
 
-    Raises
-    ------
-    ToolError
-        If scopes or clock were not found, as with another Verilator.
+    Raises ToolError if scopes or clock were not found, as with another Verilator.
     """
     texts = {path: path.read_text("utf-8") for path in sorted(objects.glob(f"{name}__Trace__*.cpp"))}
     clocks = {code for text in texts.values() for code in _CLOCK.findall(text)}

@@ -85,10 +85,7 @@ def cache_error(folder: Path, error: OSError) -> ToolError:
 def require_tool(name: str) -> str:
     """Path of an executable.
 
-    Raises
-    ------
-    ToolError
-        If it is missing, with the command that installs it.
+    Raises ToolError if it is missing, with the command that installs it.
     """
     path = shutil.which(name)
     if path is None:
@@ -106,10 +103,7 @@ def require_cocotb() -> None:
 def tool_version(name: str) -> str:
     """First line of ``name --version`` (``-V`` for Icarus).
 
-    Raises
-    ------
-    ToolError
-        If it is missing, also where it was there before.
+    Raises ToolError if it is missing, also where it was there before.
     """
     return _version(require_tool(name), "-V" if name in ("iverilog", "vvp") else "--version")
 
@@ -146,10 +140,7 @@ def cached_build(
     If it raises, its logs are kept as ``failed-...`` beside the cache and nothing else is. What is built is announced
     (:func:`building_told`) as ``what``; not where that is empty.
 
-    Raises
-    ------
-    ToolError
-        If the cache cannot be written.
+    Raises ToolError if the cache cannot be written.
     """
     name = f"{kind}-{hashlib.sha256(chr(10).join(key).encode()).hexdigest()[:20]}"
     root = cache_folder()
@@ -252,12 +243,8 @@ def nearby(sources: Sequence[Path], folder: Path, root: Path) -> list[str]:
 def run_logged(command: Sequence[str], log: Path, what: str, *, cwd: Path | None = None) -> None:
     """Run a tool with its output appended to ``log``.
 
-    Raises
-    ------
-    ToolError
-        If it fails; the log is kept in the cache folder and named in the sentence.
-    OSError
-        If it fails because no space is left.
+    Raises ToolError if it fails; the log is kept in the cache folder and named in the sentence. Raises OSError if it
+    fails because no space is left.
     """
     with log.open("a") as handle:
         handle.write(f"$ {' '.join(command)}\n")

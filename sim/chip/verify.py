@@ -80,6 +80,9 @@ def verify_chip(
 ) -> ChipReport:
     """Run programs, random accesses and write-verify on the Verilog of a chip.
 
+    Raises InputError if the chip has other tiles. Raises ToolError if anything is not as expected, or a tool is missing
+    or fails.
+
     Parameters
     ----------
     chip
@@ -92,13 +95,6 @@ def verify_chip(
         Of all that is random.
     progress
         Called with the accesses that are done, and all.
-
-    Raises
-    ------
-    InputError
-        If the chip has other tiles.
-    ToolError
-        If anything is not as expected, or a tool is missing or fails.
     """
     parts = require_tiles(chip)
     bus = ChipSimulation(chip, wrap, short=accesses <= SHORT)
@@ -117,10 +113,8 @@ def verify_chip(
 def require_tiles(chip: Chip) -> ChipParts:
     """Parts of a chip.
 
-    Raises
-    ------
-    InputError
-        If it has too few tiles for two programs and one tile without, and is not one that runs its program.
+    Raises InputError if it has too few tiles for two programs and one tile without, and is not one that runs its
+    program.
     """
     if chip.cores <= IDLE and not (chip.tiled and chip.cores == 1):
         raise InputError(f"{chip.name}: mesh must have at least {IDLE + 1} tiles for this, or one with tile.programs, "
@@ -134,15 +128,12 @@ def run_programs(
 ) -> tuple[int, int]:
     """Programs, random accesses beside them, and the end of the programs.
 
+    Raises ToolError if anything is not as expected.
+
     Returns
     -------
     tuple
         Accesses that had to be errors; images that were made.
-
-    Raises
-    ------
-    ToolError
-        If anything is not as expected.
     """
     start_programs(bus, programs)
     errors = with_traffic(bus, programs.parts, accesses, seed=seed, progress=progress, counted=programs.counted)

@@ -13,6 +13,8 @@ from mho.sim.pins import HandlePins, PinBody
 def behind_pins(macro: Any, model: Any, *, kind: str = "tnsa") -> Any:
     """Answer for a macro from now on, in a test under cocotb, in any simulator.
 
+    Raises InputError if there is no such macro, or no kind that answers strobes.
+
     Parameters
     ----------
     macro
@@ -30,11 +32,6 @@ def behind_pins(macro: Any, model: Any, *, kind: str = "tnsa") -> Any:
     -------
     cocotb.task.Task
         Ends with the test, or when it is cancelled: then another model may take its place.
-
-    Raises
-    ------
-    InputError
-        If there is no such macro, or no kind that answers strobes.
     """
     kind = model.config.kind if hasattr(model, "config") else kind
     if kind not in kinds_with_bodies():

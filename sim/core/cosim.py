@@ -27,6 +27,8 @@ from mho.sim.programming.write_verify import ProgramRun
 class CosimBackend(HostScheduled):
     """Runs operations through the RTL, in one simulator process that is kept until :meth:`close`.
 
+    Raises InputError if one of these is asked for.
+
     Parameters
     ----------
     mode
@@ -40,11 +42,6 @@ class CosimBackend(HostScheduled):
         at the pins and stand for what the registers say: nothing happens meanwhile.
     waves_tiles, trace, threads
         For networks on tiles alone: refused.
-
-    Raises
-    ------
-    InputError
-        If one of these is asked for.
     """
 
     name = "cosim"
@@ -118,12 +115,8 @@ class CosimBackend(HostScheduled):
 
         Pulses are those that were seen at the macro's pins.
 
-        Raises
-        ------
-        InputError
-            If the chip has no engine.
-        ToolError
-            If what the core says of itself contradicts what was seen at its pins.
+        Raises InputError if the chip has no engine. Raises ToolError if what the core says of itself contradicts what
+        was seen at its pins.
         """
         if self._core is None or self._chip is None:
             raise RuntimeError("The backend must be open.")
@@ -140,10 +133,7 @@ class CosimBackend(HostScheduled):
         Arguments and the first result are those of the kind's integer reference, the first is the number of the core;
         the second result is the codes of the cells behind the pins.
 
-        Raises
-        ------
-        InputError
-            If the core has no engine.
+        Raises InputError if the core has no engine.
         """
         if self._core is None or self._chip is None:
             raise RuntimeError("The backend must be open.")

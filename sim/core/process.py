@@ -41,6 +41,9 @@ class CoreStuck(ToolError):
 class Simulation:
     """A running simulator that serves batches (:mod:`mho.sim.core.simulator.server`).
 
+    Raises ToolError if the simulator does not start, crashes, hangs or gives results that are not possible; names the
+    log.
+
     Parameters
     ----------
     simulator
@@ -51,11 +54,6 @@ class Simulation:
         FST file that holds the trace once the simulation has ended, however it ended.
     arguments
         Of the simulator, further ones.
-
-    Raises
-    ------
-    ToolError
-        If the simulator does not start, crashes, hangs or gives results that are not possible; names the log.
     """
 
     server = "mho.sim.core.simulator.server"
@@ -105,12 +103,7 @@ class Simulation:
     def run_together(self, batches: Sequence[Batch]) -> list[BatchResult]:
         """Run batches of different cores at once, until all of them have ended.
 
-        Raises
-        ------
-        CoreStuck
-            If a core got stuck.
-        ToolError
-            If a macro model failed, or the simulator went away.
+        Raises CoreStuck if a core got stuck. Raises ToolError if a macro model failed, or the simulator went away.
         """
         self._send("run", list(batches))
         results: list[BatchResult] = self._expect("result")[1]

@@ -24,10 +24,7 @@ from mho.sim.export.listing import TAG_AT, Listing, Put, Taken
 def c_files(listing: Listing, name: str) -> dict[str, str]:
     """Texts of ``name.h``, ``name.c`` and the driver, C99 without warnings, by the names of the files.
 
-    Raises
-    ------
-    InputError
-        If the name is no identifier.
+    Raises InputError if the name is no identifier.
     """
     if not re.fullmatch(r"[A-Za-z]\w{0,63}", name, re.ASCII):
         raise InputError(f"name must be an identifier of C with at most 64 characters, not {name!r}")

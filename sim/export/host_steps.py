@@ -62,6 +62,8 @@ def host_functions(
 ) -> HostFunctions:
     """The host's part of a program.
 
+    Raises InputError if a step has no form in C: one sentence that names it.
+
     Parameters
     ----------
     split
@@ -72,11 +74,6 @@ def host_functions(
         Elements of these values.
     chip
         For sentences.
-
-    Raises
-    ------
-    InputError
-        If a step has no form in C: one sentence that names it.
     """
     last = len(split.program.stages)
     behind = sorted({*split.between, *split.behind}) if split.behind else []

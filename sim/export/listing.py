@@ -210,10 +210,7 @@ class Listing:
 def list_network(network: Network) -> Listing:
     """What a host does to run a network.
 
-    Raises
-    ------
-    InputError
-        If it has no programs, its host does what has no form in C, or gets more than there is room for.
+    Raises InputError if it has no programs, its host does what has no form in C, or gets more than there is room for.
     """
     name, code = network.chip.name, network.tiles
     if code is None:

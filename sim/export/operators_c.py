@@ -65,10 +65,7 @@ class Value:
 def operators_in_c(step: Evaluated, code: Code, source: str) -> str:
     """Writes the operators of a step, which takes an array of doubles; returns the name of the array that it makes.
 
-    Raises
-    ------
-    NoFormError
-        If an operator has no form in C, with its name.
+    Raises NoFormError if an operator has no form in C, with its name.
     """
     graph = step.proto.graph
     opset = next(o.version for o in step.proto.opset_import if o.domain in ("", "ai.onnx"))

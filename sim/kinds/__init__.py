@@ -46,10 +46,7 @@ class Body:
 def body(chip: "Chip") -> Body:
     """What stands behind the pins of the macros of a chip.
 
-    Raises
-    ------
-    InputError
-        If cores of its kind are modelled, but not simulated.
+    Raises InputError if cores of its kind are modelled, but not simulated.
     """
     if chip.core.kind not in discovered(__name__):
         raise InputError(f"{chip.name}: cores of kind {chip.core.kind} have a model, but no body in a simulation")

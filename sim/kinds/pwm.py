@@ -44,17 +44,14 @@ class Conversion(Structure):
 class Evaluator:
     """Answers the conversions of one macro model.
 
+    Raises ValueError if pulses are none of a product.
+
     Parameters
     ----------
     model
         The programmed macro. Its trim registers are from now on those at the pins.
     record
         The shim's ``Conversion``.
-
-    Raises
-    ------
-    ValueError
-        If pulses are none of a product.
     """
 
     def __init__(self, model: PwmModel, record: Any) -> None:

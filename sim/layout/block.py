@@ -60,10 +60,7 @@ class Block:
 def generate_block(chip: Chip, folder: Path, *, part: str, module: str) -> Block:
     """Write the Verilog of a chip's part into ``folder/rtl``; what is made of it: its top, or a module.
 
-    Raises
-    ------
-    InputError
-        If the part is none of the chip, or has no such module.
+    Raises InputError if the part is none of the chip, or has no such module.
     """
     report = generate(chip, folder / "rtl", part=part)
     names = [file.path for file in report.files]

@@ -29,12 +29,7 @@ class Energy:
 def layout_energy(stages: Stages, top: str, trace: Path, products: int, period_ns: float) -> Energy:
     """Energy of each of ``products`` in a trace of the block's netlist, ``TOP.v``.
 
-    Raises
-    ------
-    InputError
-        If the trace has not the cells of the netlist.
-    ToolError
-        If OpenROAD fails.
+    Raises InputError if the trace has not the cells of the netlist. Raises ToolError if OpenROAD fails.
     """
     folder = stages.folder
     cells = {name.removeprefix("\\"): _PIN.findall(pins)

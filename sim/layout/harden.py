@@ -28,6 +28,9 @@ def harden(
 ) -> Layout:
     """Make a layout of a chip's core, of its tile, or of one module.
 
+    Raises InputError if the part, the module, the density or the PDK is none. Raises ToolError if a tool is missing or
+    fails.
+
     Parameters
     ----------
     pdk_folder
@@ -43,13 +46,6 @@ def harden(
         Waveforms of its netlist, as of ``mho verify core --netlist``, and how many products (vectors) they have.
     note, progress
         Called with what a stage that begins does, and with how many of all are done.
-
-    Raises
-    ------
-    InputError
-        If the part, the module, the density or the PDK is none.
-    ToolError
-        If a tool is missing or fails.
     """
     if not 0.2 <= density <= 0.9:
         raise InputError(f"--density must be 0.2 to 0.9, not {density:g}")

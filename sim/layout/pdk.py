@@ -52,10 +52,7 @@ class Pdk:
     def file(self, path: str, folder: Path) -> Path:
         """A file of the PDK; one that is packed is unpacked into a folder.
 
-        Raises
-        ------
-        InputError
-            If it is not there, or is larger than 1 GiB.
+        Raises InputError if it is not there, or is larger than 1 GiB.
         """
         plain, packed = self.folder / path, self.folder / f"{path}.gz"
         if plain.is_file():
@@ -71,12 +68,8 @@ class Pdk:
 def find_pdk(folder: Path) -> Pdk:
     """The process whose PDK is in a folder: by ``mho.toml`` there, else by the settings whose files are there.
 
-    Raises
-    ------
-    InputError
-        If there is none, or settings are wrong.
-    ToolError
-        If the folder's path is none for scripts.
+    Raises InputError if there is none, or settings are wrong. Raises ToolError if the folder's path is none for
+    scripts.
     """
     folder = folder.absolute()
     if not folder.is_dir():

@@ -70,10 +70,7 @@ STAGES = (
 def openroad() -> list[str]:
     """How OpenROAD runs a script of Python: as a package, or as a program.
 
-    Raises
-    ------
-    ToolError
-        If it is neither.
+    Raises ToolError if it is neither.
     """
     if importlib.util.find_spec("openroad") is not None:
         return [sys.executable]
@@ -106,10 +103,7 @@ class Stages:
     def run(self, stages: Sequence[Stage], inputs: Sequence[str]) -> None:
         """Run stages whose inputs, beside their scripts and what stages before them wrote, are files.
 
-        Raises
-        ------
-        ToolError
-            If a tool is missing or fails: with its log, and the last thing that it said.
+        Raises ToolError if a tool is missing or fails: with its log, and the last thing that it said.
         """
         digest = hashlib.sha256(self._key.encode())
         for path in inputs:

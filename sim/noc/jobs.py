@@ -29,6 +29,8 @@ def run_jobs(
 ) -> list[Row]:
     """Random jobs, each checked, with at least so many flits and operands in all: what each of them was.
 
+    Raises ToolError as :func:`check_job`, or if the mesh stands still before everything was sent.
+
     Parameters
     ----------
     flits
@@ -39,11 +41,6 @@ def run_jobs(
         Flits and operands of a job: its tables are drawn anew, and the mesh starts from reset.
     progress
         Called with the flits and operands of each job.
-
-    Raises
-    ------
-    ToolError
-        As :func:`check_job`, or if the mesh stands still before everything was sent.
     """
     rows: list[Row] = []
     left = flits
@@ -170,11 +167,8 @@ def _random_request(cfg: MeshConfig, rng: np.random.Generator) -> tuple[bool, Bu
 def check_job(cfg: MeshConfig, job: Job, run: NodesRun) -> tuple[int, int]:
     """Flits delivered and sums, if each is right.
 
-    Raises
-    ------
-    ToolError
-        If a flit was lost, doubled, changed, out of order or at the wrong node or slot; if a sum is not that of the
-        operands of the same number; or if an answer to the host or a word of a tile is not that of the model.
+    Raises ToolError if a flit was lost, doubled, changed, out of order or at the wrong node or slot; if a sum is not
+    that of the operands of the same number; or if an answer to the host or a word of a tile is not that of the model.
     """
     mesh = f"a mesh of {cfg.columns} x {cfg.rows}"
     sent = job.tx.node * FLOWS + job.tx.number

@@ -125,10 +125,7 @@ class NodesSimulation:
     def run(self, job: Job, *, cycles: int = 1_000_000) -> NodesRun:
         """Set up the mesh, then run until nothing moves.
 
-        Raises
-        ------
-        ToolError
-            If a node could not send all that it has, or the simulation fails.
+        Raises ToolError if a node could not send all that it has, or the simulation fails.
         """
         cfg = self.cfg
         streams = job.operands.node * cfg.contexts + job.operands.number

@@ -80,6 +80,9 @@ def verify_noc(
 ) -> NocReport:
     """Run random traffic through the Verilog of a mesh: of its routers alone, and of all of it.
 
+    Raises ToolError if anything differs from the model, is lost, doubled, changed or out of order, a sum is wrong, a
+    latency or a rate is not that of an empty mesh; or if a tool is missing or fails.
+
     Parameters
     ----------
     cfg
@@ -90,12 +93,6 @@ def verify_noc(
         Of all that is random.
     progress
         Called with the flits that are done, and all.
-
-    Raises
-    ------
-    ToolError
-        If anything differs from the model, is lost, doubled, changed or out of order, a sum is wrong, a latency or a
-        rate is not that of an empty mesh; or if a tool is missing or fails.
     """
     report = NocReport(mesh=cfg)
     count = min(CASE_FLITS, flits)
@@ -124,10 +121,7 @@ def verify_noc(
 def check_random(simulation: MeshSimulation, flits: int, *, seed: int = 0) -> Iterator[tuple[Case, NDArray[np.int64]]]:
     """Random traffic of each of :data:`CASES` between bare routers: what it was, and its sorted latencies.
 
-    Raises
-    ------
-    ToolError
-        If a cycle differs from the model's, or a flit is lost, doubled, changed or out of order.
+    Raises ToolError if a cycle differs from the model's, or a flit is lost, doubled, changed or out of order.
     """
     cfg, model = simulation.cfg, MeshModel(simulation.cfg)
     for number, (name, load, multicast, stall) in enumerate(CASES):
@@ -150,10 +144,7 @@ def check_random(simulation: MeshSimulation, flits: int, *, seed: int = 0) -> It
 def check_pairs(simulation: MeshSimulation) -> int:
     """Number of pairs of nodes, if a flit between any of them, alone in the mesh, takes hops + 1 cycles.
 
-    Raises
-    ------
-    ToolError
-        If one takes another time, or does not arrive.
+    Raises ToolError if one takes another time, or does not arrive.
     """
     cfg = simulation.cfg
     source, node = (side.ravel() for side in np.indices((cfg.nodes, cfg.nodes)))

@@ -53,10 +53,7 @@ def target_words(
 ) -> NDArray[np.uint32]:
     """Targets of one pass in the order of the cells, of shape (cells,), with bit ``flag`` for those to leave alone.
 
-    Raises
-    ------
-    ValueError
-        If they do not fit the core.
+    Raises ValueError if they do not fit the core.
     """
     words = np.asarray(targets).reshape(-1).astype(np.uint32)
     if words.size != cfg.cells or words.max() >= 2**cfg.verify_bits:
@@ -71,6 +68,8 @@ def check_report(
 ) -> None:
     """Compare what a core says of itself with what was seen of it.
 
+    Raises ToolError if they contradict each other.
+
     Parameters
     ----------
     counters
@@ -81,11 +80,6 @@ def check_report(
         Words of its fault map.
     faults
         Cells that were given up according to the results of its last pass, of shape (N, N).
-
-    Raises
-    ------
-    ToolError
-        If they contradict each other.
     """
     kinds = np.bincount(pulses["polarity"], minlength=len(Polarity)).tolist()
     if [counters[f"{kind}s"] for kind in KINDS] != kinds:
@@ -105,10 +99,7 @@ def write_job(
 ) -> WriteJob:
     """What the simulator needs to program ``array``; arguments of :class:`mho.sim.programming.write_verify.Programmer`.
 
-    Raises
-    ------
-    InputError
-        If the chip has no engine.
+    Raises InputError if the chip has no engine.
     """
     check_engine(chip, "in a simulation of the RTL")
     cfg = WriteVerifyConfig.from_chip(chip)
@@ -141,10 +132,7 @@ def cell_fields(cfg: WriteVerifyConfig, words: NDArray[np.uint32]) -> dict[str, 
 def program_run(chip: Chip, parameters: WriteVerifyParameters, job: WriteJob, outcome: WriteOutcome) -> ProgramRun:
     """What a complete run did; ``job.array`` takes over what became of the cells.
 
-    Raises
-    ------
-    ToolError
-        If what the core says of itself contradicts what was seen at its pins.
+    Raises ToolError if what the core says of itself contradicts what was seen at its pins.
     """
     cfg = WriteVerifyConfig.from_chip(chip)
     fields = cell_fields(cfg, outcome.cells.reshape(-1, *cfg.shape))

@@ -202,10 +202,7 @@ class Cells(Shown):
     def save(self, path: str | Path) -> None:
         """Write the file, whole or not at all.
 
-        Raises
-        ------
-        InputError
-            If it cannot be written.
+        Raises InputError if it cannot be written.
         """
         content = {
             "format": FORMAT,
@@ -230,10 +227,7 @@ class Cells(Shown):
     def load(cls, path: str | Path) -> "Cells":
         """Read a file that :meth:`save` wrote.
 
-        Raises
-        ------
-        InputError
-            If it is missing, cut, altered, of another version, or no such file at all.
+        Raises InputError if it is missing, cut, altered, of another version, or no such file at all.
         """
         content, arrays = read_archive(Path(path), _KIND)
         if content.get("format") != FORMAT:

@@ -43,15 +43,12 @@ def with_pulse_law(device: Device, law: Device | None = None) -> tuple[Device, s
 
     What the device itself says in ``[pulse]``, as the fraction of weak cells, is kept.
 
+    Raises InputError if the other device has none.
+
     Parameters
     ----------
     law
         Whose answer to take. None: the device's own, or else that of :data:`PULSE_LAW`.
-
-    Raises
-    ------
-    InputError
-        If the other device has none.
     """
     response = device.pulse
     if law is None:
@@ -102,6 +99,8 @@ def program_network(
     (:mod:`mho.sim.programming.tuning`), which also finds those that do not move, and the fault map is what is outside
     of the window.
 
+    Raises InputError if the device does not fit the chip. Raises ToolError if the simulator fails.
+
     Parameters
     ----------
     device
@@ -118,13 +117,6 @@ def program_network(
         Is given the pulses of each core after the core is done.
     progress
         Called with (cores done, cores).
-
-    Raises
-    ------
-    InputError
-        If the device does not fit the chip.
-    ToolError
-        If the simulator fails.
     """
     chip = PulseChip.of(network.chip)
     check_device(chip, device)
@@ -233,11 +225,8 @@ def measured_cells(
     Cells of lines that read :data:`NOTHING` are dead, too. Dead cells, and cells further than :data:`FAR_OFF`
     acceptances from their targets, are the fault map. ``where`` opens the sentence of an error.
 
-    Raises
-    ------
-    InputError
-        If there are not as many maps as cores, a shape is wrong, a conductance is negative or infinite, every cell of
-        a core is dead, or a map is in siemens or transposed by all appearance: with the numbers.
+    Raises InputError if there are not as many maps as cores, a shape is wrong, a conductance is negative or infinite,
+    every cell of a core is dead, or a map is in siemens or transposed by all appearance: with the numbers.
     """
     chip = PulseChip.of(network.chip)
     check_device(chip, device)

@@ -45,10 +45,7 @@ def form_cells(
 ) -> Preparation:
     """Forms the cells of ``array``, which changes, but those of ``skip``, of shape (N, N), in one run.
 
-    Raises
-    ------
-    InputError
-        If the device says nothing about forming.
+    Raises InputError if the device says nothing about forming.
     """
     law = array.device.pulse
     if not (law.form_threshold_V > 0.0 and law.formed_uS > 0.0):

@@ -49,10 +49,7 @@ _PUBLISHED = {
 class TuningConfig:
     """How cells are tuned.
 
-    Raises
-    ------
-    InputError
-        If a value is out of range.
+    Raises InputError if a value is out of range.
     """
 
     window: float = 0.05
@@ -137,6 +134,8 @@ def tune(
 ) -> Tuning:
     """Tune the cells of ``array``, which stands for those of ``core`` and changes, in ``programming.passes`` at most.
 
+    Raises InputError if a target is not positive, beyond the reads, or the shape does not fit.
+
     Parameters
     ----------
     targets_uS
@@ -144,11 +143,6 @@ def tune(
         alone.
     programmer
         What runs the engine: an open backend; without one, the numpy reference.
-
-    Raises
-    ------
-    InputError
-        If a target is not positive, beyond the reads, or the shape does not fit.
     """
     targets, shape = np.asarray(targets_uS, dtype=np.float64), array.config.shape
     chosen = np.full(shape, True) if skip is None else ~np.asarray(skip)

@@ -71,10 +71,7 @@ class Programmer(Protocol):
 def target_codes(chip: Chip, targets_uS: ArrayLike) -> NDArray[np.int64]:
     """Verify codes of target conductances in uS, of the same shape.
 
-    Raises
-    ------
-    InputError
-        If a target is no number or beyond 0 to ``cells.g_full_scale_uS``.
+    Raises InputError if a target is no number or beyond 0 to ``cells.g_full_scale_uS``.
     """
     targets = np.asarray(targets_uS, dtype=np.float64)
     top = chip.cells.g_full_scale_uS
@@ -128,6 +125,8 @@ def program_core(
 ) -> ProgramRun:
     """Program a core to conductances.
 
+    Raises InputError if a target is out of range or the device has no pulse response.
+
     Parameters
     ----------
     core, seed
@@ -144,11 +143,6 @@ def program_core(
         What runs the algorithm: an open backend; without one, the numpy reference.
     array
         Cells that were formed, programmed or measured before; without them new ones.
-
-    Raises
-    ------
-    InputError
-        If a target is out of range or the device has no pulse response.
     """
     targets = target_codes(chip, targets_uS)
     shape = PulseChip.of(chip).pulse_config().shape

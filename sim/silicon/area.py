@@ -100,10 +100,7 @@ def chip_area(
 
     Memories are on macros of ``memories`` or flip-flops, without any they are counted in bits. The macro is left out.
 
-    Raises
-    ------
-    InputError
-        If the library is none, or a file of a memory.
+    Raises InputError if the library is none, or a file of a memory.
     """
     part, what = _part(chip)
     wrap, top = ("wishbone", None) if part == "core" else ("none", "top")

@@ -42,11 +42,8 @@ JOB = Table({
 class TileJob:
     """Tiles of a chip with programs, and what joins them.
 
-    Raises
-    ------
-    InputError
-        If the chip has no such tiles, a program is too large for its tile, conductances have the wrong shape, or
-        nothing goes to the host.
+    Raises InputError if the chip has no such tiles, a program is too large for its tile, conductances have the wrong
+    shape, or nothing goes to the host.
     """
 
     chip: Chip

@@ -48,6 +48,9 @@ def run_job(
 ) -> JobResult:
     """Run programs on images.
 
+    Raises InputError if an input is missing, has another type or does not fill blocks; if the programs can get stuck or
+    trap. Raises ToolError if the backend gives something else than the interpreter.
+
     Parameters
     ----------
     inputs
@@ -57,13 +60,6 @@ def run_job(
         Of the cells; ``seed`` of what programs draw, too.
     backend
         What carries them out beside the interpreter: None for the interpreter alone.
-
-    Raises
-    ------
-    InputError
-        If an input is missing, has another type or does not fill blocks; if the programs can get stuck or trap.
-    ToolError
-        If the backend gives something else than the interpreter.
     """
     job = job.keyed(seed)
     streams = job.inputs()

@@ -105,10 +105,7 @@ class TileCosimBackend(Backend):
     def open_network(self, network: "Network", cores: Sequence[MacroModel]) -> None:
         """Take a network and its programmed cores; the process is kept where the chip has the same tiles.
 
-        Raises
-        ------
-        InputError
-            If the network has no programs.
+        Raises InputError if the network has no programs.
         """
         if network.tiles is None:
             raise InputError(f"{network.chip.name}: a network must hold programs of tiles to run on them")
@@ -135,10 +132,8 @@ class TileCosimBackend(Backend):
     ) -> Lanes:
         """Run the programs on a batch of images; see :class:`mho.sim.backend.Backend`.
 
-        Raises
-        ------
-        ToolError
-            If a tile traps, the mesh stands still, or results are not those that follow from the codes of the cores.
+        Raises ToolError if a tile traps, the mesh stands still, or results are not those that follow from the codes of
+        the cores.
         """
         values = self.run_values(program, masks, lanes, images, account)
         assert self._code is not None
@@ -178,17 +173,14 @@ class TileCosimBackend(Backend):
     ) -> tuple[Plan, MeshResult]:
         """Run the programs on images, whoever wrote them: what the host did, and what came.
 
+        Raises ToolError if a tile traps or the mesh stands still.
+
         Parameters
         ----------
         masks, entries, first, awaited
             As of :func:`mho.sim.tile_networks.plan.make_plan`.
         answer
             Makes what the host makes on the way; None: nothing.
-
-        Raises
-        ------
-        ToolError
-            If a tile traps or the mesh stands still.
         """
         assert self._simulation is not None
         assert self._chip is not None
@@ -241,12 +233,8 @@ class TileCosimBackend(Backend):
 
         As :meth:`mho.sim.core.cosim.CosimBackend.program_rows`.
 
-        Raises
-        ------
-        InputError
-            If the cores have no engine.
-        ToolError
-            If what the core does is not what its model does, or the simulator fails.
+        Raises InputError if the cores have no engine. Raises ToolError if what the core does is not what its model
+        does, or the simulator fails.
         """
         if self._simulation is None or self._chip is None:
             raise RuntimeError("The backend must be open.")
@@ -322,10 +310,7 @@ def check_codes(
 
     ``times`` are those of the cores.
 
-    Raises
-    ------
-    ToolError
-        If they differ.
+    Raises ToolError if they differ.
     """
 
     def product(call: Call, mvm: Mvm, rows: Lanes, op_id: NDArray[np.uint64]) -> Lanes:

@@ -48,10 +48,7 @@ class MeshCores:
     ) -> Operated:
         """See :class:`mho.sim.core.commands.CommandedCore`; a host makes no pauses.
 
-        Raises
-        ------
-        ToolError
-            If the tile refuses an operation, or the simulator fails.
+        Raises ToolError if the tile refuses an operation, or the simulator fails.
         """
         words = TileCore(self, self._chip, core).operate(descriptors, inputs, settings).words
         assert self._result is not None
@@ -72,6 +69,8 @@ _PER_WORD = 2
 class SeenCodes:
     """The codes of all products of a run.
 
+    Raises ToolError if a core gave other words than its operations have.
+
     Parameters
     ----------
     program
@@ -80,11 +79,6 @@ class SeenCodes:
         Number of the first image, and how many there were.
     ops, words
         Of each core the numbers of its operations, in their order, and the words of results that it gave.
-
-    Raises
-    ------
-    ToolError
-        If a core gave other words than its operations have.
     """
 
     def __init__(

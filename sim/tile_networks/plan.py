@@ -132,6 +132,8 @@ def make_plan(
 ) -> Plan:
     """The plan of a run.
 
+    Raises InputError if the host would get more values than there are tags.
+
     Parameters
     ----------
     code
@@ -150,11 +152,6 @@ def make_plan(
     watchdog
         For a host that takes what comes when it likes: each unit of a block for it waits for its credit, and a program
         in which nothing retires for ``2**watchdog`` cycles ends. Without one the host takes whatever comes at once.
-
-    Raises
-    ------
-    InputError
-        If the host would get more values than there are tags.
     """
     mesh, images = parts.mesh, len(entries[0])
     nodes = {tile: tile_node(mesh, tile) for tile in code.programs}

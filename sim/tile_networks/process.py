@@ -25,6 +25,8 @@ class MeshSimulation(Simulation):
     def run_mesh(self, job: MeshJob, hear: Callable[[int, list[int]], None], answer: Answer = _nothing) -> MeshResult:
         """Run a job to its end.
 
+        Raises ToolError if a macro model failed, or the simulator went away.
+
         Parameters
         ----------
         job
@@ -33,11 +35,6 @@ class MeshSimulation(Simulation):
             Is told cycles, and flits that have come of each sink, now and then.
         answer
             What the host makes on the way: flits of sources, by their numbers, from words of flits of sinks.
-
-        Raises
-        ------
-        ToolError
-            If a macro model failed, or the simulator went away.
         """
         self._send("mesh", job)
         while True:

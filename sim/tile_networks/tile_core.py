@@ -52,10 +52,7 @@ class CoreTasks:
     def results(self, answers: NDArray[np.uint32]) -> NDArray[np.uint32]:
         """Results, (operations, words), from all words that these accesses read.
 
-        Raises
-        ------
-        ToolError
-            If the tile has refused an operation.
+        Raises ToolError if the tile has refused an operation.
         """
         operations = answers.reshape(-1, 1 + self.cfg.output_words)
         for number, status in enumerate(operations[:, 0].tolist()):
@@ -87,10 +84,7 @@ class TileCore(CoreTasks):
     ) -> Operated:
         """See :class:`mho.sim.core.commands.CommandedCore`; a host makes no pauses.
 
-        Raises
-        ------
-        ToolError
-            If the tile refuses an operation.
+        Raises ToolError if the tile refuses an operation.
         """
         answers = self._bus.execute(self.tasks(descriptors, inputs, settings))
         return Operated(words=self.results(np.concatenate(answers)))

@@ -16,10 +16,7 @@ from mho.sim.tile_networks.plan import Plan
 def traced_tiles(mesh: MeshConfig, names: Sequence[str]) -> list[int]:
     """Numbers of tiles that are given as ``"C,R"``, column and row.
 
-    Raises
-    ------
-    InputError
-        If the mesh has no such tile.
+    Raises InputError if the mesh has no such tile.
     """
     columns, rows = mesh.columns, mesh.rows
     nodes = []

@@ -136,6 +136,8 @@ def verify_tile(
 ) -> TileReport:
     """Run random programs until so many instructions retired and so many programs trapped.
 
+    Raises ToolError if something differs, or Verilator is missing.
+
     Parameters
     ----------
     instructions, traps
@@ -146,11 +148,6 @@ def verify_tile(
         Where a program that fails is written, as a text.
     progress
         Is told how many instructions and traps are done, of how many.
-
-    Raises
-    ------
-    ToolError
-        If something differs, or Verilator is missing.
     """
     least_traps = traps if traps is not None else instructions // 10
     simulation, report, number = TileSimulation(cfg), TileReport(cfg=cfg), 0

@@ -68,6 +68,8 @@ class Route:
 def route(index: Integral, images: Sequence[Image], result: Image, *, whole: bool) -> Route:
     """The route of a stage.
 
+    Raises NotAlikeError if pixels differ.
+
     Parameters
     ----------
     index
@@ -76,11 +78,6 @@ def route(index: Integral, images: Sequence[Image], result: Image, *, whole: boo
         Images of the values, and of what is made. One of a single pixel may serve all pixels of it.
     whole
         Whether a block has all pixels, else one.
-
-    Raises
-    ------
-    NotAlikeError
-        If pixels differ.
     """
     bases = np.cumsum([0, *(image.elements for image in images)])
     if index.max(initial=-1) >= bases[-1]:

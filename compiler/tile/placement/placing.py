@@ -66,6 +66,8 @@ def place_on_tiles(
     One rectangle a tile where there are enough; else each layer goes to the tile with the least work that takes it
     whole, or is divided.
 
+    Raises InputError if the layers do not fit; one sentence that names the layer.
+
     Parameters
     ----------
     shapes, cell_map, tiles
@@ -81,11 +83,6 @@ def place_on_tiles(
         line, weights live with the cells.
     growth
         How layers are repeated where there is no room for so many copies of all.
-
-    Raises
-    ------
-    InputError
-        If the layers do not fit; one sentence that names the layer.
     """
     faults = {} if faults is None else faults
     skip = {**{core: (part.rows, part.columns) for core, part in faults.items()}, **(skip or {})}

@@ -53,10 +53,7 @@ WRONG: Mapping[Path, str] = MappingProxyType(_WRONG)
 def find_board(name: str) -> Board:
     """The board of that name.
 
-    Raises
-    ------
-    InputError
-        If there is none; if a file of that name is wrong, with the reason.
+    Raises InputError if there is none; if a file of that name is wrong, with the reason.
     """
     if name in BOARDS:
         return BOARDS[name]

@@ -15,10 +15,7 @@ def kind_names() -> tuple[str, ...]:
 def chip_class(kind: object = DEFAULT_KIND) -> type[Chip]:
     """Class of the chips of a kind.
 
-    Raises
-    ------
-    ChipError
-        If there is none of this name.
+    Raises ChipError if there is none of this name.
     """
     spec = KeySpec(default=DEFAULT_KIND, doc="", choices=kind_names())
     return module_of(__name__, spec.normalise("core.kind", kind)).CHIP

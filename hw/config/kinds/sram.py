@@ -64,10 +64,8 @@ class SramEnergySection(EnergySection):
 class SramChip(Chip):
     """A chip of digital arrays, complete and checked.
 
-    Raises
-    ------
-    ChipError
-        If a value is out of range or values contradict each other (an :class:`~mho.macro_models.errors.InputError`).
+    Raises ChipError if a value is out of range or values contradict each other (an
+    :class:`~mho.macro_models.errors.InputError`).
     """
 
     operation_type = SramOperation

@@ -11,10 +11,7 @@ __all__ = ["emulator_of"]
 def emulator_of(chip: Chip) -> EmulatorKind:
     """The emulator of the cores of a chip.
 
-    Raises
-    ------
-    InputError
-        If there is none of their kind.
+    Raises InputError if there is none of their kind.
     """
     names, kind = discovered(__name__), chip.core.kind
     if kind not in names:

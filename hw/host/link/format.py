@@ -182,10 +182,7 @@ def _unescape(raw: bytes) -> bytes | None:
 class LinkConfig:
     """Static parameters of the device's end of the link.
 
-    Raises
-    ------
-    ValueError
-        If a parameter is out of its range.
+    Raises ValueError if a parameter is out of its range.
     """
 
     size: int = 512

@@ -25,10 +25,7 @@ FRAME_BITS = 10
 class UartConfig:
     """Static parameters of a serial line.
 
-    Raises
-    ------
-    ValueError
-        If a bit would be shorter or longer.
+    Raises ValueError if a bit would be shorter or longer.
     """
 
     clock_hz: int

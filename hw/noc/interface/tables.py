@@ -78,10 +78,7 @@ def credit(flow: int, parity: int) -> int:
 def flow_word(cfg: MeshConfig, to: Destinations | None, slot: int) -> int:
     """Row of a flow: nodes and the slot of all of them, or the host (``None``) and a tag that it knows.
 
-    Raises
-    ------
-    InputError
-        If the slot is out of range.
+    Raises InputError if the slot is out of range.
     """
     refuse_number("slot", slot, register_tag(cfg))
     return slot << _SET_BITS | (1 << 20 if to is None else to.pack(cfg))
@@ -90,10 +87,7 @@ def flow_word(cfg: MeshConfig, to: Destinations | None, slot: int) -> int:
 def slot_word(cfg: MeshConfig, sender: int | None, flow: int, *, in_use: bool = True) -> int:
     """Row of a slot: who sends there, a node or the host (``None``), and the number of its flow there.
 
-    Raises
-    ------
-    InputError
-        If a number is out of range.
+    Raises InputError if a number is out of range.
     """
     refuse_number("flow", flow, FLOWS)
     if sender is not None:

@@ -72,6 +72,8 @@ def edges(cfg: MeshConfig, group: Group) -> set[Edge]:
 def entries(cfg: MeshConfig, groups: Sequence[Group]) -> dict[tuple[int, int], Entry]:
     """Entries of all routers that have a part.
 
+    Raises InputError if a group does not fit the mesh, or two do not fit one context.
+
     Parameters
     ----------
     groups
@@ -81,11 +83,6 @@ def entries(cfg: MeshConfig, groups: Sequence[Group]) -> dict[tuple[int, int], E
     -------
     dict
         By node and context.
-
-    Raises
-    ------
-    InputError
-        If a group does not fit the mesh, or two do not fit one context.
     """
     check_schedule(cfg, groups)
     table: dict[tuple[int, int], Entry] = {}

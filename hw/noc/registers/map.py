@@ -101,10 +101,7 @@ def _row(map: RegisterMap, table: str, row: int) -> int:
 def write_flow(cfg: MeshConfig, flow: int, to: Destinations | None, slot: int) -> Write:
     """Where a flow goes: nodes and the slot of all of them, or the host (``None``).
 
-    Raises
-    ------
-    InputError
-        If flow or slot are out of range.
+    Raises InputError if flow or slot are out of range.
     """
     refuse_number("flow", flow, FLOWS)
     return _row(node_map(cfg), "flow", flow), flow_word(cfg, to, slot)
@@ -113,10 +110,7 @@ def write_flow(cfg: MeshConfig, flow: int, to: Destinations | None, slot: int) -
 def write_members(cfg: MeshConfig, flow: int, members: int) -> Write:
     """How many members of a flow give credits; its next block is an even one, and has all credits.
 
-    Raises
-    ------
-    InputError
-        If a number is out of range.
+    Raises InputError if a number is out of range.
     """
     refuse_number("flow", flow, FLOWS)
     refuse_number("members", members, cfg.nodes + 1)
@@ -126,10 +120,7 @@ def write_members(cfg: MeshConfig, flow: int, members: int) -> Write:
 def write_slot(cfg: MeshConfig, slot: int, sender: int | None, flow: int, *, in_use: bool = True) -> Write:
     """Who sends to a slot: a node, or the host (``None``), and the number of its flow there.
 
-    Raises
-    ------
-    InputError
-        If a number is out of range.
+    Raises InputError if a number is out of range.
     """
     refuse_number("slot", slot, register_tag(cfg))
     return _row(node_map(cfg), "slot", slot), slot_word(cfg, sender, flow, in_use=in_use)
@@ -138,10 +129,7 @@ def write_slot(cfg: MeshConfig, slot: int, sender: int | None, flow: int, *, in_
 def write_entry(cfg: MeshConfig, context: int, entry: Entry) -> Write:
     """What the node's router does in a context of the reduction.
 
-    Raises
-    ------
-    InputError
-        If the context is out of range.
+    Raises InputError if the context is out of range.
     """
     refuse_number("context", context, cfg.contexts)
     return _row(node_map(cfg), "reduction", context), entry.pack()

@@ -114,10 +114,7 @@ def assemble(text: str, name: str = "program.s") -> Program:
 def assemble_named(text: str, name: str = "program.s") -> Assembled:
     """The program of a text, with names and lines for those who read messages about it.
 
-    Raises
-    ------
-    InputError
-        As :func:`assemble`.
+    Raises InputError as :func:`assemble`.
     """
     assembler = _Assembler(Source(name, text))
     program = assembler.run()

@@ -62,11 +62,8 @@ class Place:
 class Joined:
     """Tiles by name, and what joins them.
 
-    Raises
-    ------
-    InputError
-        If a name is unknown, a flow or member is there twice, a slot has no stream or two senders, or the host takes
-        what is not sent to it.
+    Raises InputError if a name is unknown, a flow or member is there twice, a slot has no stream or two senders, or the
+    host takes what is not sent to it.
     """
 
     tiles: Mapping[str, Place]

@@ -18,20 +18,14 @@ class Core(Protocol):
     def product(self, op: int, op_id: int, first: int, codes: NDArray[np.uint8]) -> NDArray[np.integer]:
         """All output codes of an operation; ``codes`` are the bytes of its input words from word ``first`` on.
 
-        Raises
-        ------
-        InputError
-            If the operation is illegal: the tile traps.
+        Raises InputError if the operation is illegal: the tile traps.
         """
         ...
 
     def write_masks(self, block: bytes) -> None:
         """Writes a block of masks, pairs of 32-bit words: address and data.
 
-        Raises
-        ------
-        InputError
-            If the core has none, or the block no whole pairs: the tile traps.
+        Raises InputError if the core has none, or the block no whole pairs: the tile traps.
         """
         ...
 

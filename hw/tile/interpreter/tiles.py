@@ -217,10 +217,7 @@ class Tiles(Machine[TileMachine]):
 
         A block is bytes, or an array of int8 or uint8 (a byte an element) or int16 (two, the lower one first).
 
-        Raises
-        ------
-        InputError
-            If the stream is not remote and legal, or a block has not its size or another type.
+        Raises InputError if the stream is not remote and legal, or a block has not its size or another type.
         """
         size = self.tiles[tile].rings[stream]["block"]
         contents = [_bytes_of(block, stream, tile) for block in blocks]

@@ -72,10 +72,7 @@ class Program:
     def for_images(self, images: int) -> "Program":
         """The same for a run of so many images: register 1 has one less, if it counts them.
 
-        Raises
-        ------
-        InputError
-            If they are more than a register counts.
+        Raises InputError if they are more than a register counts.
         """
         if not self.counts:
             return self
@@ -123,10 +120,7 @@ class Program:
     def unpack(cls, text: bytes, name: str = "program") -> "Program":
         """The program of a file, called ``name`` in messages.
 
-        Raises
-        ------
-        InputError
-            If it is none, of another version, cut or altered.
+        Raises InputError if it is none, of another version, cut or altered.
         """
         sections = _sections(text, name)
         words = {tag: tuple(np.frombuffer(sections.get(tag, b""), "<u4").tolist())

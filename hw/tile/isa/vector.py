@@ -52,10 +52,7 @@ def pack_parameters(
 ) -> NDArray[np.uint64]:
     """Words of the parameter memory, of the shape of all arguments together.
 
-    Raises
-    ------
-    ValueError
-        If a value does not fit its field.
+    Raises ValueError if a value does not fit its field.
     """
     values = {"m": m, "c": c, "d": d, "target": target, "valid": valid, "start": start}
     word = np.zeros(np.broadcast_shapes(*(np.shape(v) for v in values.values())), dtype=np.uint64)

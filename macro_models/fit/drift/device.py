@@ -293,6 +293,8 @@ def fit_law(
 ) -> Device:
     """A device with the law that the user asks for, or of drift and quantiles the one that foresees more.
 
+    Raises InputError if the model is not known, or as the fits.
+
     Parameters
     ----------
     model
@@ -301,11 +303,6 @@ def fit_law(
         temperature of the law. Drift must then follow the data at all times and temperatures.
     options
         As of :func:`mho.macro_models.fit.fit_device`.
-
-    Raises
-    ------
-    InputError
-        If the model is not known, or as the fits.
     """
     if model not in LAWS:
         raise InputError(f"model must be one of {', '.join(LAWS)}, not {model!r}")

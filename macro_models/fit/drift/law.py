@@ -214,17 +214,14 @@ def level_values(data: Readings, lines: Lines, g_ref_uS: float, has_target: bool
 def fit_drift(data: Measurements, g_ref_uS: float, floor_uS: float = 0.0, above_uS: float = 0.0) -> DriftFit:
     """The law of drift of measured cells of one temperature.
 
+    Raises InputError if fewer than ten cells were read at three times.
+
     Parameters
     ----------
     g_ref_uS
         Conductance at which r is 1.
     floor_uS, above_uS
         Least conductance of a cell, and up to where a reading may be of it: it then ends the line of the cell.
-
-    Raises
-    ------
-    InputError
-        If fewer than ten cells were read at three times.
     """
     used = readings_of(data, above_uS)
     t_c = float(np.median(used.time_s[used.time_s > 0.0]))

@@ -207,6 +207,9 @@ def tidy(
 ) -> tuple[list[str], list[list[str]], list[int], dict[str, str]]:
     """A table with one reading in each row: header, rows, their lines, and the columns that are named.
 
+    Raises InputError if the table is wide by all appearance and nobody said in what unit its readings are, or its
+    columns are neither times nor cells.
+
     Parameters
     ----------
     header, rows, numbers
@@ -215,12 +218,6 @@ def tidy(
         What the user named. A conductance (or resistance, or current) called :data:`ANY` makes the table a wide one.
     known
         Titles that are understood, by their columns.
-
-    Raises
-    ------
-    InputError
-        If the table is wide by all appearance and nobody said in what unit its readings are, or its columns are neither
-        times nor cells.
     """
     of = [name for name in _READINGS if columns.get(name) == ANY]
     named = set(by_name.values())

@@ -58,17 +58,14 @@ class PulseFit:
 def fit_pulses(data: Pulses, pulse_s: float, progress: Callable[[int, int], None] | None = None) -> PulseFit:
     """Fit the response to pulses.
 
+    Raises InputError if there are fewer than 200 pulses, or too few of one sign that move cells.
+
     Parameters
     ----------
     pulse_s
         Width of pulse to which the rates refer, in seconds.
     progress
         Called with (steps done, steps).
-
-    Raises
-    ------
-    InputError
-        If there are fewer than 200 pulses, or too few of one sign that move cells.
     """
     if len(data.volts) < LEAST_PULSES:
         raise InputError(
@@ -241,15 +238,12 @@ def pulsed_device(
 ) -> Device:
     """A device that is known by its response to pulses alone: nothing changes after programming.
 
+    Raises InputError as in :func:`add_pulses`, or if the range is empty.
+
     Parameters
     ----------
     g_min_uS, g_max_uS
         Range of targets, in uS; by default what the cells went through, less the ends that not all of them reach.
-
-    Raises
-    ------
-    InputError
-        As in :func:`add_pulses`, or if the range is empty.
     """
     bare = Device(
         name=name, description=description or f"response to pulses of {data.path.name}",

@@ -94,6 +94,8 @@ def read_data(
 
     Of a table with pulses either may be missing.
 
+    Raises InputError if the table is wrong, or fewer than 20 cells are left.
+
     Parameters
     ----------
     path, columns
@@ -104,11 +106,6 @@ def read_data(
         Temperature of the readings where the table has no column for it, in degrees Celsius.
     temp_max_C
         Readings at higher temperatures are left out.
-
-    Raises
-    ------
-    InputError
-        If the table is wrong, or fewer than 20 cells are left.
     """
     table = read_table(path, columns)
     cell = _cells(table, np.zeros(table.rows)) if "cell" in table.names else np.zeros(table.rows, dtype=np.int64)

@@ -111,6 +111,8 @@ def parse_columns(text: str) -> dict[str, str]:
 def read_table(path: Path, columns: Mapping[str, str] | None = None) -> Table:
     """Read a table.
 
+    Raises InputError if the file cannot be read, a column is missing, a field is no number, or a unit is not plausible.
+
     Parameters
     ----------
     path
@@ -120,11 +122,6 @@ def read_table(path: Path, columns: Mapping[str, str] | None = None) -> Table:
         See :func:`parse_columns`. Where all are numbers, the file has no header. A conductance, resistance or current
         called ``*`` says that the table is wide (:func:`~mho.macro_models.fit.lab.titles.tidy`); ``v_read_V`` may be a
         number.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read, a column is missing, a field is no number, or a unit is not plausible.
     """
     data = read_file(path, _KIND)
     sheet = read_sheet(path, unpacked(path, data, _KIND), _KIND)

@@ -109,10 +109,7 @@ class Space:
 def parts(spec: Spec, design: Design) -> tuple[Chip, Device, dict[str, Any]]:
     """Chip, device and options of the compiler.
 
-    Raises
-    ------
-    InputError
-        If there is no such chip, or it cannot have such a device.
+    Raises InputError if there is no such chip, or it cannot have such a device.
     """
     axes = dict(design.axes)
     options = {name.removeprefix("compile."): value for name, value in axes.items() if name.startswith("compile.")}

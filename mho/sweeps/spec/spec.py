@@ -130,10 +130,7 @@ class Spec:
     def device(self, name: str | None, chip: Chip) -> Device:
         """A device of the file, or that of the chip.
 
-        Raises
-        ------
-        InputError
-            If there is none.
+        Raises InputError if there is none.
         """
         return default_device(chip) if name is None else self.models[name]  # type: ignore[return-value]
 

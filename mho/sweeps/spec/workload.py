@@ -38,10 +38,7 @@ class Workload:
 def load_workload(path: Path, name: str, table: Mapping[str, Any]) -> Workload:
     """What the table ``networks.NAME`` of the file ``path`` names.
 
-    Raises
-    ------
-    InputError
-        If a file cannot be read, or labels do not fit.
+    Raises InputError if a file cannot be read, or labels do not fit.
     """
     where, images = f"{path}: networks.{name}", table.get("images")
     if "sample" in table:

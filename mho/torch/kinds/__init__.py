@@ -13,9 +13,6 @@ def kinds_with_products() -> tuple[str, ...]:
 def product_of(kind: str) -> Any:
     """Class of the products of a kind.
 
-    Raises
-    ------
-    InputError
-        If there is none.
+    Raises InputError if there is none.
     """
     return module_of(__name__, kind).PRODUCT

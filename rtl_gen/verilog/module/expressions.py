@@ -223,10 +223,7 @@ def conditional(condition: Expression, yes: Expression, no: Expression) -> Expre
 def operator(cell: Cell, read: Read) -> Expression:
     """Expression of an operator cell, of the width of its output.
 
-    Raises
-    ------
-    ToolError
-        If the cell has no Verilog here.
+    Raises ToolError if the cell has no Verilog here.
     """
     kind = cell.type
     size = cell.number("Y_WIDTH", cell.number("WIDTH", 1))

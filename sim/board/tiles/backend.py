@@ -73,10 +73,7 @@ def board_loads(
 ) -> Mapping[int, list[Task]]:
     """Accesses before the programs start, by node: what the emulators hold.
 
-    Raises
-    ------
-    InputError
-        If a core needs more tables than its emulator holds.
+    Raises InputError if a core needs more tables than its emulator holds.
     """
     mesh, emulator, base = cfg.parts.mesh, cfg.emulator, cfg.load_base
     tasks: dict[int, list[Task]] = {}
@@ -128,12 +125,8 @@ class BoardTilesBackend(Backend):
     def open_network(self, network: "Network", cores: Sequence[MacroModel]) -> None:
         """Take a network and its programmed cores.
 
-        Raises
-        ------
-        InputError
-            If the network has no programs, or the cores draw noise that the emulator does not have.
-        ToolError
-            If there is no board, or it was built from another chip description.
+        Raises InputError if the network has no programs, or the cores draw noise that the emulator does not have.
+        Raises ToolError if there is no board, or it was built from another chip description.
         """
         if network.tiles is None:
             raise InputError(f"{network.chip.name}: a network must hold programs of tiles to run on them")
@@ -171,10 +164,7 @@ class BoardTilesBackend(Backend):
     ) -> NDArray[np.int16]:
         """Run the programs on a batch of images; see :class:`mho.sim.backend.Backend`.
 
-        Raises
-        ------
-        ToolError
-            If a tile traps, the board stands still, or results are not those of the models of the cores.
+        Raises ToolError if a tile traps, the board stands still, or results are not those of the models of the cores.
         """
         if self._code is None:
             raise RuntimeError("The backend must be open.")
@@ -198,6 +188,8 @@ class BoardTilesBackend(Backend):
     ) -> dict[int, NDArray[np.int16]]:
         """Run the programs on images: all values that the host gets, by their numbers, each (images, elements).
 
+        Raises ToolError if a tile traps or the board stands still.
+
         Parameters
         ----------
         masks, entries, first, awaited
@@ -206,11 +198,6 @@ class BoardTilesBackend(Backend):
             What the core of a node is asked for.
         answer
             Makes what the host makes on the way.
-
-        Raises
-        ------
-        ToolError
-            If a tile traps or the board stands still.
         """
         assert self._code is not None
         assert self._cfg is not None

@@ -123,6 +123,9 @@ class TilesHost:
     ) -> list[Words]:
         """Payloads of each sink of a plan, (flits, words).
 
+        Raises InputError if the host gets more values than the chip has room for. Raises ToolError if a tile traps, the
+        chip stands still or drops a flit, or the bus fails.
+
         Parameters
         ----------
         plan, code
@@ -133,13 +136,6 @@ class TilesHost:
             Is told words that were written, and all, before anything is sent.
         answer
             What the host makes on the way: flits of sources, by their numbers, from words of flits of sinks.
-
-        Raises
-        ------
-        InputError
-            If the host gets more values than the chip has room for.
-        ToolError
-            If a tile traps, the chip stands still or drops a flit, or the bus fails.
         """
         sinks = {sink.tag: self._sink(sink, code) for sink in plan.sinks}
         spare = QUEUE - sum(2 * sink.unit for sink in plan.sinks)

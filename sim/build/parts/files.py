@@ -30,10 +30,7 @@ def edge_files(
 ) -> dict[str, str]:
     """C++ files by name, the header ``NAME__Edge.h`` among them.
 
-    Raises
-    ------
-    UnknownFormError
-        If anything in the model's code is not known.
+    Raises UnknownFormError if anything in the model's code is not known.
     """
     outside, members = signatures(code), members_of(header)
     phases = [[parse_function(*function, outside) for function in phase.items()] for phase in phases_found]

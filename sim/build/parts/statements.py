@@ -95,10 +95,7 @@ def signatures(code: str) -> dict[str, list[bool]]:
 def parse_function(name: str, body: str, outside: Mapping[str, list[bool]]) -> Function:
     """Parse the text between the braces of a function.
 
-    Raises
-    ------
-    UnknownFormError
-        If anything in it is not known.
+    Raises UnknownFormError if anything in it is not known.
     """
     head, types, text = _split(body)
     if not types:

@@ -84,10 +84,7 @@ def _segments(op: MvmOperation, x: NDArray[np.integer]) -> list[NDArray[np.int64
 def measure_cells(core: CosimCore, config: MacroConfig) -> NDArray[np.int64]:
     """Conductance codes of the cells behind the pins, one bit line at a time: ``[bit line, source line]``.
 
-    Raises
-    ------
-    ToolError
-        If a code is above :data:`LARGEST` or below 0.
+    Raises ToolError if a code is above :data:`LARGEST` or below 0.
     """
     lines, absent, rows = config.cell_map.shape[0], config.cell_map.absent, []
     op = MvmOperation(direction=Direction.FORWARD, in_bits=2, in_signed=True, out_bits=8, step_code=1)
@@ -112,10 +109,7 @@ def require_programmed(
 ) -> str:
     """Whether the cells that were programmed are those that multiply, all [bit line, source line]: how, in words.
 
-    Raises
-    ------
-    ToolError
-        If they are not, or next to none was programmed.
+    Raises ToolError if they are not, or next to none was programmed.
     """
     if done[present].mean() < 0.5:
         given_up = int((present & ~done).sum())

@@ -29,10 +29,7 @@ MOST_JITTER = 8
 def measured_macro(chip: Chip, core: CosimCore) -> ExactMacro:
     """The reference of the macro behind the pins of ``core``: its cells, as products of single lines give them.
 
-    Raises
-    ------
-    ToolError
-        If a cell is out of the range in which it can be measured.
+    Raises ToolError if a cell is out of the range in which it can be measured.
     """
     config = chip.macro_config()
     cells = measure_cells(core, config)
@@ -44,10 +41,7 @@ def measured_macro(chip: Chip, core: CosimCore) -> ExactMacro:
 def require_products(chip: Chip, macro: ExactMacro | MacroModel) -> None:
     """Refuses a verification in which lines would give no product but 0: whatever is wrong there would not be seen.
 
-    Raises
-    ------
-    ToolError
-        If no product of a line was another.
+    Raises ToolError if no product of a line was another.
     """
     lines = chip.macro_config().cell_map.absent
     for axis, (name, absent) in enumerate(zip(("bit line", "source line"), lines, strict=True)):
@@ -90,11 +84,8 @@ class Programming:
     def check_pulses(self) -> None:
         """One pulse of each power of two as its amplitude, of each kind, on every second cell of some bit lines.
 
-        Raises
-        ------
-        ToolError
-            If cells change that get no pulse, none of those that get one does, a pulse does the opposite of what its
-            kind says, or a larger amplitude does much less.
+        Raises ToolError if cells change that get no pulse, none of those that get one does, a pulse does the opposite
+        of what its kind says, or a larger amplitude does much less.
         """
         chip = self.chip
         before, again = self._read(), self._read()
@@ -118,16 +109,13 @@ class Programming:
     def program(self, before: ExactMacro | MacroModel) -> tuple[ExactMacro | MacroModel | None, int, str]:
         """Program random codes by write-verify and compare them with what multiplies.
 
+        Raises ToolError if what is programmed is not what multiplies.
+
         Returns
         -------
         tuple
             The reference of the programmed macro, None where verify codes are not its cells; how many cells reached
             their targets; and how verify codes and products agree.
-
-        Raises
-        ------
-        ToolError
-            If what is programmed is not what multiplies.
         """
         return self._program_measured(before) if isinstance(before, ExactMacro) else self._program_given()
 

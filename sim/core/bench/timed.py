@@ -23,12 +23,8 @@ _MACRO_ps = 1000
 def timed_netlist(chip: Chip, netlist: Path, sdf: Path, folder: Path) -> Path:
     """Write a netlist of the chip's core with its delays into ``folder``; its top is that of the core.
 
-    Raises
-    ------
-    InputError
-        If a file is missing, the netlist has no such top or macro, or the macro is the user's own.
-    ToolError
-        If the path of the folder cannot stand in Verilog.
+    Raises InputError if a file is missing, the netlist has no such top or macro, or the macro is the user's own. Raises
+    ToolError if the path of the folder cannot stand in Verilog.
     """
     pins = core_blocks(chip).pins
     top, timed = f"{chip.verilog.prefix}core", f"{pins.module}_timed"

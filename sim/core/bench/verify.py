@@ -62,6 +62,10 @@ def verify_core(
     its kind, also after write-verify has programmed them (in Verilator). Otherwise our model stands behind the user's
     pins.
 
+    Raises InputError if the simulator is unknown, a file is missing, the pins of the macro do not fit, or the netlist
+    has not the ports of the chip's core. Raises ToolError if anything differs, with all that reproduces it; or if a
+    tool is missing or fails.
+
     Parameters
     ----------
     simulator
@@ -77,14 +81,6 @@ def verify_core(
         FST file; a GTKWave save file with the signals in groups is written beside it.
     devices
         Devices of the macros; those of the kind if None.
-
-    Raises
-    ------
-    InputError
-        If the simulator is unknown, a file is missing, the pins of the macro do not fit, or the netlist has not the
-        ports of the chip's core.
-    ToolError
-        If anything differs, with all that reproduces it; or if a tool is missing or fails.
     """
     if simulator not in SIMULATORS:
         raise InputError(f"simulator must be one of {', '.join(SIMULATORS)}, not {simulator!r}")

@@ -122,15 +122,12 @@ def check_run(
 ) -> tuple[ProgramRun, CoreRun | None]:
     """Program through the RTL, with the operation ``beside`` in the same batch, and compare with the reference.
 
+    Raises ToolError if anything differs.
+
     Returns
     -------
     tuple
         What the RTL did: the run, and the operation.
-
-    Raises
-    ------
-    ToolError
-        If anything differs.
     """
     job = stimulus.job()
     pauses: dict[str, Any] = {
@@ -151,10 +148,7 @@ def check_run(
 def require_same(stimulus: WriteStimulus, run: ProgramRun, *, cycles: bool = True) -> None:
     """Compare a run with the reference: pulses, codes, faults, counters, cells to the last bit, and ``cycles``.
 
-    Raises
-    ------
-    ToolError
-        If anything differs.
+    Raises ToolError if anything differs.
     """
     expected = stimulus.expected()
     for name in ("pulses", "codes", "faults", "counts", "counters", *(["cycles"] if cycles else [])):
@@ -167,10 +161,7 @@ def require_same(stimulus: WriteStimulus, run: ProgramRun, *, cycles: bool = Tru
 def check_stop(core: CosimCore, stimulus: WriteStimulus, stop_after: int) -> WriteOutcome:
     """Stop a run after some results, and compare all until then with the reference.
 
-    Raises
-    ------
-    ToolError
-        If anything differs.
+    Raises ToolError if anything differs.
     """
     expected = stimulus.expected()
     outcome = core.program(stimulus.job(stop_after=stop_after), gap=stimulus.gap, stall=stimulus.stall).write

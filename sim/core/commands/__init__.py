@@ -98,10 +98,7 @@ def users_check(chip: Chip) -> Callable[..., int] | None:
 def row_programmer(chip: Chip) -> Callable[..., Any]:
     """What has a core program its cells by rows: (core, index, model, targets, parameters, skip) to what they became.
 
-    Raises
-    ------
-    InputError
-        If cores of this chip do not.
+    Raises InputError if cores of this chip do not.
     """
     commands = _commands_of(chip)
     if commands is None:

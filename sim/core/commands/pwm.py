@@ -145,6 +145,8 @@ def check_commands(
 ) -> dict[str, int]:
     """Run random commands through the RTL, and compare every word with the reference.
 
+    Raises ToolError if anything differs.
+
     Parameters
     ----------
     index, model
@@ -154,11 +156,6 @@ def check_commands(
     -------
     dict
         How many of each command, by name; none if the core takes no commands.
-
-    Raises
-    ------
-    ToolError
-        If anything differs.
     """
     if not takes_commands(chip):
         return {}
@@ -181,15 +178,12 @@ def check_users(chip: Chip, core: CommandedCore, model: PwmModel, seed: int) -> 
     What reference currents count and how far a pulse goes is the macro's own: its larger amplitudes must leave less, in
     the columns that they are for, and half of the devices must come to targets between the most and the least.
 
+    Raises ToolError if anything is otherwise.
+
     Returns
     -------
     int
         Devices that were programmed.
-
-    Raises
-    ------
-    ToolError
-        If anything is otherwise.
     """
     _compare(chip, core, 0, PwmModel.from_state(model.state()), None, seed, calibrate=False)
     lines = np.random.default_rng([seed, 0x9C]).permutation(model.config.cell_map.shape[0])[:_LINES].tolist()
@@ -281,6 +275,8 @@ def program_lines(
 ) -> tuple[WriteResult, NDArray[np.int64]]:
     """Have a core calibrate itself and program all driven lines, by its own commands.
 
+    Raises ToolError if calibration finds other registers than the model has.
+
     Parameters
     ----------
     core
@@ -294,11 +290,6 @@ def program_lines(
     -------
     tuple
         What the words of the core say was done, and the codes of the devices behind the pins.
-
-    Raises
-    ------
-    ToolError
-        If calibration finds other registers than the model has.
     """
     file, cfg, commands = core.settings, core.cfg, Commands()
     code = verify_step_code(model.config, parameters)

@@ -32,17 +32,13 @@ def write(
 ) -> Cells:
     """Programs every core of a network, all driven lines one after the other.
 
+    Raises InputError if the device does not fit the chip, or says nothing of pulses, or the core has no engine. Raises
+    ToolError if the simulator fails.
+
     Parameters
     ----------
     programmer, source
         What programs a core, and its name; the integer reference if None.
-
-    Raises
-    ------
-    InputError
-        If the device does not fit the chip, or says nothing of pulses, or the core has no engine.
-    ToolError
-        If the simulator fails.
     """
     chip = PwmChip.of(network.chip)
     check_device(chip, device)

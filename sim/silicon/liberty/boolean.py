@@ -73,10 +73,7 @@ class Truth:
 def truth(text: str) -> Truth:
     """The table of an expression: ``!`` or ``'`` binds most, then ``^``, ``*`` or ``&`` or nothing, ``+`` or ``|``.
 
-    Raises
-    ------
-    ValueError
-        If it is none, or larger than any is.
+    Raises ValueError if it is none, or larger than any is.
     """
     if len(text) > _LONGEST or _TOKEN.sub("", text).strip():
         raise ValueError(f"{text[:60]!r} is no Boolean expression")

@@ -76,10 +76,7 @@ class Cell:
 class Cells:
     """The cells of a Liberty file by their names, each read when it is asked for.
 
-    Raises
-    ------
-    InputError
-        If the file is none.
+    Raises InputError if the file is none.
     """
 
     def __init__(self, path: Path) -> None:

@@ -60,10 +60,7 @@ class Group:
 def liberty_text(path: Path) -> str:
     """Text of a file, as it is or packed by gzip.
 
-    Raises
-    ------
-    InputError
-        If it cannot be read.
+    Raises InputError if it cannot be read.
     """
     return decode_text(path, unpacked(path, read_file(path, LIBERTY), LIBERTY), LIBERTY)
 
@@ -71,10 +68,7 @@ def liberty_text(path: Path) -> str:
 def parse_liberty(text: str, origin: str) -> Group:
     """The group ``library`` of a text.
 
-    Raises
-    ------
-    InputError
-        If the text, which came from ``origin``, has none, or more than any has.
+    Raises InputError if the text, which came from ``origin``, has none, or more than any has.
     """
     with reading(origin, LIBERTY):
         return _parsed(_COMMENT.sub(lambda match: _JOINED.sub(" ", match[1] or " "), text), origin)
@@ -199,6 +193,8 @@ _NOT_FOR_LOGIC = ("lgcp", "sighold", "dly", "antenna")
 class Library:
     """A Liberty file, unpacked for the tools into the cache.
 
+    Raises InputError if the file cannot be read, has no cells, or names that are none for a script.
+
     Attributes
     ----------
     name
@@ -210,11 +206,6 @@ class Library:
     clock_gate
         The first cell that gates a clock whose edges rise, and its pins of enable, clock and gated clock, if there is
         one that needs no other.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read, has no cells, or names that are none for a script.
     """
 
     def __init__(self, path: Path) -> None:

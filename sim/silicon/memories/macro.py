@@ -73,10 +73,7 @@ class MemoryMacro:
 def read_memory_macros(path: Path) -> list[MemoryMacro]:
     """The memories of a Liberty file.
 
-    Raises
-    ------
-    InputError
-        If it is none, has no memory, or does not say what is needed of one.
+    Raises InputError if it is none, has no memory, or does not say what is needed of one.
     """
     library = parse_liberty(liberty_text(path), str(path))
     cells = [cell for cell in library.all("cell") if cell.first("memory") is not None]

@@ -189,10 +189,7 @@ _MOST_BITS = 8192
 class Memories:
     """The macros that a user names, beside the flip-flops of a library.
 
-    Raises
-    ------
-    InputError
-        If a file is no Liberty file of memories.
+    Raises InputError if a file is no Liberty file of memories.
     """
 
     def __init__(self, files: Sequence[Path], cells: Cells) -> None:
@@ -203,10 +200,7 @@ class Memories:
     def tiling(self, module: str, prefix: str) -> Tiling | None:
         """Macros of a memory; None where it must be flip-flops.
 
-        Raises
-        ------
-        InputError
-            If it is too large for these.
+        Raises InputError if it is too large for these.
         """
         shape = Shape.of(module, prefix)
         tiling = cheapest(shape, self.macros)

@@ -54,10 +54,7 @@ class Activity:
     def below(self, children: Sequence[str], further: Sequence[str] = ()) -> str:
         """Path of the first scope that has scopes of these names, all of ``children`` and, if given, one of ``some``.
 
-        Raises
-        ------
-        InputError
-            If there is none.
+        Raises InputError if there is none.
         """
         for scope in sorted(self.scopes, key=lambda path: (path.count("."), path)):
             if scope and all(f"{scope}.{child}" in self.scopes for child in children) and (
@@ -75,12 +72,8 @@ def read_activity(trace: Path) -> Activity:
     FST is read by GTKWave's reader, which trusts what it reads, VCD by one that does not; both in a process with limits
     of memory and time.
 
-    Raises
-    ------
-    InputError
-        If it is none, is damaged, or takes more memory or time than is allowed.
-    ToolError
-        If a compiler is missing, or Verilator, with which the reader comes.
+    Raises InputError if it is none, is damaged, or takes more memory or time than is allowed. Raises ToolError if a
+    compiler is missing, or Verilator, with which the reader comes.
     """
     with open_file(trace, TRACE) as (_, size):
         seconds = _LEAST_S + size // _BYTES_A_SECOND
@@ -161,10 +154,7 @@ class Traced:
 def find_design(netlist: Netlist, activity: Activity) -> Traced:
     """Where a trace has the design; of a chip of tiles it may have waves of some tiles alone.
 
-    Raises
-    ------
-    InputError
-        If the trace is of another design, or has no cycles.
+    Raises InputError if the trace is of another design, or has no cycles.
     """
     instances = instance_paths(netlist)
     parts = [path for path, module in instances.items() if path and "/" not in path and not module.endswith(ADAPTER)]

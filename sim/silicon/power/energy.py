@@ -121,10 +121,7 @@ def chip_energy(
     of all, of each of ``blocks`` and of each of ``tiles``. Where the trace has some tiles of a chip alone, all of these
     are of those tiles and of what is around the tiles; ``unseen_tiles`` names the others.
 
-    Raises
-    ------
-    InputError
-        If library, trace or memories are none of this chip.
+    Raises InputError if library, trace or memories are none of this chip.
     """
     library = Library(liberty)
     tiles = chip.tiled

@@ -124,10 +124,7 @@ exit
 def tool_text(command: list[str], folder: Path) -> str:
     """What a command prints in ``folder``.
 
-    Raises
-    ------
-    ToolError
-        If the tool is missing, or fails: with the last thing that it said.
+    Raises ToolError if the tool is missing, or fails: with the last thing that it said.
     """
     require_tool(command[0])
     log = folder / f"{command[0]}.log"

@@ -33,10 +33,8 @@ _MAX_CYCLES = 65_535
 class ArrayChip(PulseChip):
     """A chip of arrays, complete and checked.
 
-    Raises
-    ------
-    ChipError
-        If a value is out of range or values contradict each other (an :class:`~mho.macro_models.errors.InputError`).
+    Raises ChipError if a value is out of range or values contradict each other (an
+    :class:`~mho.macro_models.errors.InputError`).
     """
 
     operation_type = ArrayOperation

@@ -46,10 +46,8 @@ _MAX_CYCLES = 65_535
 class PwmChip(Chip):
     """A chip of phase-change cores, complete and checked.
 
-    Raises
-    ------
-    ChipError
-        If a value is out of range or values contradict each other (an :class:`~mho.macro_models.errors.InputError`).
+    Raises ChipError if a value is out of range or values contradict each other (an
+    :class:`~mho.macro_models.errors.InputError`).
     """
 
     operation_type = PwmOperation

@@ -45,10 +45,8 @@ _MAX_CYCLES = 65_535
 class TnsaChip(PulseChip):
     """A chip of transposable cores, complete and checked.
 
-    Raises
-    ------
-    ChipError
-        If a value is out of range or values contradict each other (an :class:`~mho.macro_models.errors.InputError`).
+    Raises ChipError if a value is out of range or values contradict each other (an
+    :class:`~mho.macro_models.errors.InputError`).
     """
 
     core: TnsaCoreSection = field(default_factory=TnsaCoreSection)

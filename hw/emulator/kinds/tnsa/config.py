@@ -26,6 +26,8 @@ class TnsaEmulatorConfig(EmulatorConfig):
 
     Its memory has the cells ``[bit line, source line]`` and, behind them, their transpose.
 
+    Raises InputError if a value is out of range.
+
     Parameters
     ----------
     blocks, conversions, g_bits, lanes, slots, noise
@@ -34,11 +36,6 @@ class TnsaEmulatorConfig(EmulatorConfig):
         The digital part of the core is serial, too (:class:`mho.hw.emulator.kinds.tnsa.serial.SerialCore`).
     converters
         Lines that take a decrement in one cycle: a power of two, 2 to the number of lines.
-
-    Raises
-    ------
-    InputError
-        If a value is out of range.
     """
 
     serial: bool = False

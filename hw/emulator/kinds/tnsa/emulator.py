@@ -100,10 +100,7 @@ class TnsaEmulator(EmulatorKind):
     def table(self, cfg: TnsaEmulatorConfig, model: Any, op: MvmOperation, masks: Masks) -> Integers:
         """Four words a line: half its offset, its half steps, nothing.
 
-        Raises
-        ------
-        InputError
-            If an offset exceeds the read voltage, which is more than the emulator has bits for.
+        Raises InputError if an offset exceeds the read voltage, which is more than the emulator has bits for.
         """
         key = model.key(op.direction is Direction.BACKWARD, masks.word_lines(op))
         steps = model.steps(key, op.step_code)
@@ -153,10 +150,7 @@ def line_table(
 
     A step beyond every charge is limited, which changes no code.
 
-    Raises
-    ------
-    InputError
-        If an offset is beyond what all cells of a line add.
+    Raises InputError if an offset is beyond what all cells of a line add.
     """
     half = (np.asarray(offset, dtype=np.int64) - 1) // 2
     limit = cfg.lines * (2**cfg.g_bits - 1)
