@@ -56,10 +56,7 @@ class MacroConfig:
     def check_grid(self) -> None:
         """Refuse a grid whose fields are out of range or order.
 
-        Raises
-        ------
-        InputError
-            Naming the field.
+        Raises InputError, naming the field.
         """
         if not 2 <= self.g_bits <= 16:
             raise InputError(f"g_bits must be between 2 and 16, not {self.g_bits!r}")

@@ -48,10 +48,7 @@ Outcome = tuple[Made | None, Failure | None]
 def check_processes(jobs: int, each: int) -> None:
     """Refuse so many processes of so many bytes each if there is no memory for them.
 
-    Raises
-    ------
-    InputError
-        Saying what they take and what there is.
+    Raises InputError, saying what they take and what there is.
     """
     check_memory(jobs * each, f"{jobs} processes", f"take fewer {argument('jobs')} or images")
 
@@ -70,10 +67,7 @@ def processors() -> int:
 def check_jobs(jobs: int) -> None:
     """Refuse a number of processes.
 
-    Raises
-    ------
-    InputError
-        Naming the option, the number and what would be right.
+    Raises InputError, naming the option, the number and what would be right.
     """
     if not 1 <= jobs <= MOST_JOBS:
         raise InputError(f"{argument('jobs')} must be between 1 and {MOST_JOBS}, not {jobs}")

@@ -135,10 +135,7 @@ def of_all(each: NDArray[np.int64], own: NDArray[np.intp], images: int) -> NDArr
 def check_threads(options: Mapping[str, Any]) -> None:
     """Refuse a number of threads, the option ``threads``, that there cannot be.
 
-    Raises
-    ------
-    InputError
-        Naming it.
+    Raises InputError, naming it.
     """
     threads = options.get("threads", 1)
     if not isinstance(threads, int) or not 1 <= threads <= MOST_THREADS:
@@ -164,10 +161,7 @@ class Backend(ABC):
     def check(cls, options: dict[str, Any]) -> None:
         """Refuse values of its options, before anything is computed.
 
-        Raises
-        ------
-        InputError
-            Naming the option, its value and what would be right.
+        Raises InputError, naming the option, its value and what would be right.
         """
         return
 

@@ -27,10 +27,7 @@ def _buffer_bits(cfg: AnyConfig) -> int:
 def check_memory(board: Board, cfg: AnyConfig) -> None:
     """Refuse what can be seen not to fit before it is built: cells, and buffers of tiles, that the memory cannot hold.
 
-    Raises
-    ------
-    InputError
-        With the sizes that fit.
+    Raises InputError with the sizes that fit.
     """
     emulator = cfg.emulator
     spram = emulator.memory == "spram"

@@ -43,6 +43,8 @@ class LinkClient:
     After any failure but :class:`BusFault` it is unknown whether the last request was executed; the session is then
     closed, and :meth:`open` begins another.
 
+    Raises LinkError from all methods, if the board is lost, was reset, or an access failed.
+
     Parameters
     ----------
     transport
@@ -53,11 +55,6 @@ class LinkClient:
         Seconds after which the first request is sent again, beside its time on the line; later ones as answers come.
     nonce
         Gives the numbers of sessions, of 32 bits, never the same twice.
-
-    Raises
-    ------
-    LinkError
-        From all methods, if the board is lost, was reset, or an access failed.
     """
 
     def __init__(
@@ -141,15 +138,12 @@ class LinkClient:
     def execute(self, tasks: Iterable[Task], *, progress: Progress | None = None) -> list[NDArray[np.uint32]]:
         """Execute commands in their order, in as few requests as hold them.
 
+        Raises BusFault if an access failed; those after it were not done. It has what those before it have read.
+
         Returns
         -------
         list of NDArray
             The words that each command read.
-
-        Raises
-        ------
-        BusFault
-            If an access failed; those after it were not done. It has what those before it have read.
         """
         if self._session is None:
             raise LinkError(f"{self.transport.name}: no session is open")

@@ -10,6 +10,8 @@ from mho.sim.build.bench import Bench
 class PinsTransport:
     """A line to the pins of a simulation.
 
+    Raises ToolError from all methods, if the simulation ended.
+
     Parameters
     ----------
     folder
@@ -18,11 +20,6 @@ class PinsTransport:
         Clock and rate of the line.
     to_device, to_host
         What the line does to the bytes.
-
-    Raises
-    ------
-    ToolError
-        From all methods, if the simulation ended.
     """
 
     name = "simulation"

@@ -150,10 +150,7 @@ class EmulatedBlocks(CoreBlocks):
     def pins(self) -> NoReturn:
         """There are none.
 
-        Raises
-        ------
-        InputError
-            Always.
+        Raises InputError always.
         """
         raise _PINLESS
 

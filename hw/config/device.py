@@ -31,10 +31,7 @@ def check_device(chip: Chip, device: "Device") -> None:
     Weights are mapped to the range of the chip, and the statistics of a device are fitted on its own range, so two
     ranges that differ would give numbers that belong to neither.
 
-    Raises
-    ------
-    InputError
-        Naming both ranges. A device without a range of its own (``ideal``) fits every chip.
+    Raises InputError, naming both ranges. A device without a range of its own (``ideal``) fits every chip.
     """
     low, high = getattr(device, "g_min_uS", None), getattr(device, "g_max_uS", None)
     if low is None or high is None:

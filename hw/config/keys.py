@@ -111,10 +111,7 @@ def keys_of(section: object) -> dict[str, KeySpec]:
 def check_section(section: object, prefix: str) -> None:
     """Normalise every key of a new section in place; ``prefix`` is ``"adc."`` or empty at the top.
 
-    Raises
-    ------
-    ChipError
-        On the first wrong value.
+    Raises ChipError on the first wrong value.
     """
     for name, spec in keys_of(section).items():
         # Frozen dataclasses set their own fields this way.

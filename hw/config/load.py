@@ -146,6 +146,9 @@ def preset_text(name: str) -> str:
 def load_chip(name_or_path: str | os.PathLike[str], overrides: Mapping[str, object] | Iterable[str] = ()) -> Chip:
     """Load a chip: a preset by its name, or a TOML file by its path.
 
+    Raises InputError if the file cannot be read, or anything in it is unknown, out of range or contradictory. The
+    sentence opens with file and line, or with ``--set``.
+
     Parameters
     ----------
     name_or_path
@@ -153,12 +156,6 @@ def load_chip(name_or_path: str | os.PathLike[str], overrides: Mapping[str, obje
     overrides
         Values that replace those of the file: ``{"adc.bits": 6}``, or assignments as the command line takes them,
         ``["adc.bits=6"]``.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read, or anything in it is unknown, out of range or contradictory. The sentence opens
-        with file and line, or with ``--set``.
     """
     path = _find(name_or_path)
     places: dict[str, str] = {}

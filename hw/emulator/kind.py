@@ -93,10 +93,7 @@ class EmulatorKind(ABC):
     def check(self, cfg: Any, model: Any) -> None:
         """Refuse a programmed core whose codes the emulator would not give.
 
-        Raises
-        ------
-        InputError
-            Saying how to get one without.
+        Raises InputError, saying how to get one without.
         """
 
     @property

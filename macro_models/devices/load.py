@@ -25,6 +25,9 @@ def device_names() -> list[str]:
 def load_device(name_or_path: str | os.PathLike[str], overrides: Mapping[str, object] | None = None) -> Device:
     """Load a device: a shipped one by its name, or a TOML file by its path.
 
+    Raises InputError if the file cannot be read, or a key is unknown, missing or out of range. The sentence opens with
+    the file and names the dotted field, or with the override.
+
     Parameters
     ----------
     name_or_path
@@ -32,12 +35,6 @@ def load_device(name_or_path: str | os.PathLike[str], overrides: Mapping[str, ob
         ``extends = "rram-neurram"`` (or a path from its own folder) and then only what differs.
     overrides
         Values that replace those of the file, as in ``{"read_noise.source": "our bench"}``.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read, or a key is unknown, missing or out of range. The sentence opens with the file and
-        names the dotted field, or with the override.
     """
     path = _find(name_or_path)
     tree = _load_tree(path, ())

@@ -53,10 +53,7 @@ class BackendOptions:
     def check(self) -> None:
         """Refuse values, before anything is computed.
 
-        Raises
-        ------
-        InputError
-            Naming the option, its value and what would be right.
+        Raises InputError, naming the option, its value and what would be right.
         """
         self._implementation().check(self.chosen)
 

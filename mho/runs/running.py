@@ -62,10 +62,7 @@ def check_options(
 ) -> tuple[str, ...]:
     """Refuse options that no run can take, before anything is computed; returns the causes that stay on.
 
-    Raises
-    ------
-    InputError
-        Naming the option, its value and what would be right.
+    Raises InputError, naming the option, its value and what would be right.
     """
     parse_time(time)
     if seeds is not None and seeds < 1:

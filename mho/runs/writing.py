@@ -76,10 +76,7 @@ def check_program_options(
 ) -> None:
     """Refuse options that do not go together, before anything is computed.
 
-    Raises
-    ------
-    InputError
-        Naming the option, its value and what would be right.
+    Raises InputError, naming the option, its value and what would be right.
     """
     if seed is not None and not 0 <= seed < 2**32:
         raise InputError(f"{argument('seed')} must be between 0 and 2**32 - 1, not {seed}")
@@ -159,10 +156,7 @@ def program_net(
 def _check_writer(network: Network, *, backend: BackendOptions, pulses: bool, law: bool, form: bool) -> None:
     """Refuse what cells have that are pulsed one by one.
 
-    Raises
-    ------
-    InputError
-        Naming the option.
+    Raises InputError, naming the option.
     """
     options = {argument("pulses"): pulses, argument("pulse_law"): law, argument("form"): form}
     kind = network.chip.core.kind

@@ -156,6 +156,8 @@ def run_sweep(
 ) -> Sweep:
     """Run what is not there yet, and return all rows.
 
+    Raises MhoError if something failed that is not of a point. What is done is kept.
+
     Parameters
     ----------
     spec, folder
@@ -166,11 +168,6 @@ def run_sweep(
         Opens workers that call a function first; None: processes of this machine.
     progress
         Called with (rows done, rows at most).
-
-    Raises
-    ------
-    MhoError
-        If something failed that is not of a point. What is done is kept.
     """
     space, by_design = Space(spec), {}
     opened = workers(jobs, begin, (spec,)) if open_workers is None else open_workers(begin, (spec,))

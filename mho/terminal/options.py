@@ -48,10 +48,7 @@ def read_shape(text: str) -> list[int]:
 def parse_slices(text: str) -> int | dict[str, int] | None:
     """``none``, a number for all layers, or ``LAYER=N,...``.
 
-    Raises
-    ------
-    InputError
-        If it is none of those. The compiler checks the numbers and the names.
+    Raises InputError if it is none of those. The compiler checks the numbers and the names.
     """
     if text == "none":
         return None

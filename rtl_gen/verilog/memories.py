@@ -53,11 +53,8 @@ class MemoryPlatform:
 
     ``shapes`` collects the memories that the design uses.
 
-    Raises
-    ------
-    ToolError
-        From the elaboration, if a memory has contents at power-on, several ports or several clocks: an SRAM macro has
-        none of that.
+    Raises ToolError from the elaboration, if a memory has contents at power-on, several ports or several clocks: an
+    SRAM macro has none of that.
     """
 
     def __init__(self, prefix: str) -> None:

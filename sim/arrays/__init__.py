@@ -16,10 +16,7 @@ LIBRARIES: Mapping[str, str] = MappingProxyType({"torch": "mho.sim.arrays.torch_
 def check_arrays(name: str) -> None:
     """Refuse a library that there is not.
 
-    Raises
-    ------
-    InputError
-        With those that there are.
+    Raises InputError with those that there are.
     """
     if name != "numpy" and (not isinstance(name, str) or name.partition(":")[0] not in LIBRARIES):
         names = ["numpy", *LIBRARIES]

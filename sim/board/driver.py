@@ -71,10 +71,7 @@ class BoardInfo:
     def check(self, chip: Chip, where: str) -> None:
         """Refuse a board that was not made from ``chip``.
 
-        Raises
-        ------
-        ToolError
-            Naming ``where`` the board is, and both hashes.
+        Raises ToolError, naming ``where`` the board is, and both hashes.
         """
         if self.sha256 != chip.sha256:
             raise ToolError(

@@ -98,6 +98,8 @@ class Until(IntEnum):
 class Bench:
     """A running simulation of a design.
 
+    Raises ToolError from all methods, if the simulation ended.
+
     Parameters
     ----------
     folder
@@ -109,11 +111,6 @@ class Bench:
     ----------
     ports
         Bits of each port.
-
-    Raises
-    ------
-    ToolError
-        From all methods, if the simulation ended.
     """
 
     def __init__(self, folder: Path, *, reset_cycles: int = 4) -> None:

@@ -120,15 +120,12 @@ def build_chip_bench(chip: Description, wrap: str = "none", *, short: bool = Fal
 class ChipSimulation(SimulatedBus):
     """A running simulation of a chip, as a :class:`ChipBus`.
 
+    Raises ToolError from all methods, if a tool is missing or fails, or the simulation ended.
+
     Parameters
     ----------
     wrap, short
         As of :func:`build_chip_bench`.
-
-    Raises
-    ------
-    ToolError
-        From all methods, if a tool is missing or fails, or the simulation ended.
     """
 
     def __init__(self, chip: Description, wrap: str = "none", *, short: bool = False) -> None:

@@ -202,11 +202,8 @@ def members(cfg: MeshConfig, traffic: Traffic) -> NDArray[np.bool_]:
 def check_delivery(cfg: MeshConfig, traffic: Traffic, run: MeshRun) -> int:
     """Number of deliveries, if each is right.
 
-    Raises
-    ------
-    ToolError
-        If a flit was lost, doubled, changed or delivered to a node that is no member; or if two flits of a source with
-        the same tag came to a node in another order than they were sent in. The first is named.
+    Raises ToolError if a flit was lost, doubled, changed or delivered to a node that is no member; or if two flits of a
+    source with the same tag came to a node in another order than they were sent in. The first is named.
     """
 
     def refuse(what: str, at: int) -> None:
@@ -239,10 +236,7 @@ def check_delivery(cfg: MeshConfig, traffic: Traffic, run: MeshRun) -> int:
 def check_equal(cfg: MeshConfig, run: Delivery, model: Delivery) -> None:
     """Compare a run with that of the model in every cycle.
 
-    Raises
-    ------
-    ToolError
-        If a flit left its source or arrived in another cycle than in the model. The first is named.
+    Raises ToolError if a flit left its source or arrived in another cycle than in the model. The first is named.
     """
     mesh = f"a mesh of {cfg.columns} x {cfg.rows}"
     differs = run.injected != model.injected

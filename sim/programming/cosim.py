@@ -39,10 +39,7 @@ def shortened(parameters: WriteVerifyParameters) -> WriteVerifyParameters:
 def check_engine(chip: Chip, where: str) -> None:
     """Refuse a chip whose core does not program its cells; ``where`` it was to do so.
 
-    Raises
-    ------
-    InputError
-        Naming the key.
+    Raises InputError, naming the key.
     """
     if not PulseChip.of(chip).programming.engine:
         raise InputError(f"{chip.name}: programming.engine must be true to program cells {where}")

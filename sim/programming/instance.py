@@ -163,10 +163,7 @@ class Cells(Shown):
     def check_network(self, network: Network) -> None:
         """Refuse cells that were programmed for another network.
 
-        Raises
-        ------
-        InputError
-            Naming the file.
+        Raises InputError, naming the file.
         """
         self.check_chip(network.chip)
         if self.network != network_hash(network):
@@ -178,10 +175,7 @@ class Cells(Shown):
     def check_chip(self, chip: Chip) -> None:
         """Refuse cells of a chip with other arrays.
 
-        Raises
-        ------
-        InputError
-            Naming the file, and what differs.
+        Raises InputError, naming the file, and what differs.
         """
         if self.chip.lines != chip.lines:
             raise InputError(

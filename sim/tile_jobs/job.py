@@ -187,17 +187,14 @@ class TileJob:
 def read_job(path: str | Path, chip: Chip) -> TileJob:
     """A job of a TOML file, or of one program: then on tile 0,0, all that it sends goes to the host.
 
+    Raises InputError, naming the file, the field, and what would be right.
+
     Parameters
     ----------
     path
         ``JOB.toml``; or a program, as text or as ``mho asm`` writes it. Files that a job names lie beside it.
     chip
         What it runs on.
-
-    Raises
-    ------
-    InputError
-        Naming the file, the field, and what would be right.
     """
     path = Path(path)
     if path.suffix != ".toml":

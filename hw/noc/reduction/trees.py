@@ -109,10 +109,7 @@ def check_schedule(cfg: MeshConfig, groups: Sequence[Group]) -> None:
     Two groups of a context must not share a channel, a node's operand or result, nor a router, which has one entry a
     context.
 
-    Raises
-    ------
-    InputError
-        Naming the groups and what they share.
+    Raises InputError, naming the groups and what they share.
     """
     for group in groups:
         _check_group(cfg, group)

@@ -103,10 +103,7 @@ class Assembled(NamedTuple):
 def assemble(text: str, name: str = "program.s") -> Program:
     """The program of a text; ``name`` is that of the file, for messages.
 
-    Raises
-    ------
-    InputError
-        Naming the line, what is wrong, and what would be right.
+    Raises InputError, naming the line, what is wrong, and what would be right.
     """
     return assemble_named(text, name).program
 

@@ -15,10 +15,7 @@ from mho.hw.tile.isa.vector import pack_parameters
 def place(sizes: Sequence[int], fixed: Sequence[int | None], step: int, limit: int) -> list[int]:
     """The first address of each region, in order; ``fixed`` ones stay where they are and may lie over each other.
 
-    Raises
-    ------
-    ValueError
-        With the number of the region for which there is no place below ``limit``.
+    Raises ValueError with the number of the region for which there is no place below ``limit``.
     """
     starts, ends = _taken([(at, at + size) for at, size in zip(fixed, sizes, strict=True) if at is not None and size])
     # Of each size nothing is free below the last one's place, so that many regions take no long search.

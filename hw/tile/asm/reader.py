@@ -57,10 +57,7 @@ class Source:
     def fail(self, line: int, sentence: str) -> NoReturn:
         """Refuse a line.
 
-        Raises
-        ------
-        InputError
-            Naming the line.
+        Raises InputError, naming the line.
         """
         raise InputError(f"{self.name}:{line}: {sentence}")
 

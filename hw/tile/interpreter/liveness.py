@@ -41,6 +41,9 @@ def runs_of(period: int) -> range:
 def check_liveness(joined: Joined, given: Rings | None = None, limit: int = MOST, period: int = 1) -> int:
     """Refuse programs that can get stuck.
 
+    Raises InputError, naming the rings that are too small and the number of blocks that would do; or who waits for
+    what, if none would; or what is left over of an image.
+
     Parameters
     ----------
     joined
@@ -56,12 +59,6 @@ def check_liveness(joined: Joined, given: Rings | None = None, limit: int = MOST
     -------
     int
         Instructions of one image, of ``period`` ones in the mean.
-
-    Raises
-    ------
-    InputError
-        Naming the rings that are too small and the number of blocks that would do; or who waits for what, if none
-        would; or what is left over of an image.
     """
     machine = TokenMachine(joined, grow=True)
     states, fired = list[Any](), list[int]()

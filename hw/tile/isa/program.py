@@ -89,10 +89,7 @@ class Program:
     def check(self, cfg: TileConfig, name: str = "program") -> None:
         """Refuse a program that a tile cannot hold.
 
-        Raises
-        ------
-        InputError
-            Naming what is too large.
+        Raises InputError, naming what is too large.
         """
         for what, size, limit in (
             ("instructions", len(self.words), cfg.instructions), ("parameters", len(self.parameters), cfg.parameters),

@@ -120,6 +120,8 @@ def _typical(values: Reals) -> float:
 def check_units(path: Path, numbers: Mapping[str, Reals], titles: Mapping[str, str], stated: frozenset[str]) -> None:
     """Refuse columns whose numbers belong to another unit.
 
+    Raises InputError with the column, a number of it, and how to name it.
+
     Parameters
     ----------
     numbers
@@ -128,11 +130,6 @@ def check_units(path: Path, numbers: Mapping[str, Reals], titles: Mapping[str, s
         What the file calls them.
     stated
         Columns whose unit the file says apart from their name: these are believed.
-
-    Raises
-    ------
-    InputError
-        With the column, a number of it, and how to name it.
     """
 
     def refuse(name: str, why: str) -> None:

@@ -138,10 +138,7 @@ class Spec:
 def load_spec(path: Path) -> Spec:
     """Read and check the file of a sweep, and all files that it names.
 
-    Raises
-    ------
-    InputError
-        One sentence with file, field, value and what would be right.
+    Raises InputError: one sentence with file, field, value and what would be right.
     """
     _, tree = read_toml(path, _KIND)
     tables = _FILE.read(f"{path}: ", tree)

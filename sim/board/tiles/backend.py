@@ -115,10 +115,7 @@ class BoardTilesBackend(Backend):
     def open(self, chip: Chip, cores: Sequence[MacroModel]) -> None:
         """Refuse: a run needs the programs of a network.
 
-        Raises
-        ------
-        InputError
-            Always.
+        Raises InputError always.
         """
         raise InputError(f"{chip.name}: a board with tiles runs the programs of a network and nothing else")
 
