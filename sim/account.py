@@ -42,36 +42,25 @@ class CodeSpread:
 
 @dataclass(frozen=True, kw_only=True)
 class LayerFigures:
-    """Figures of a layer over all images of a run.
-
-    Attributes
-    ----------
-    columns
-        Columns that its products convert, at each of ``positions`` of an image.
-    least, largest
-        Output codes, in half steps.
-    saturated
-        Share of codes at the end of the converter's range, 0..1; of two segments, of the high one.
-    clipped, inputs
-        How many of its inputs were beyond what its input codes reach.
-    limited
-        How many of its outputs the converters clipped before there was a code, where models say that.
-    codes
-        How its codes spread over the converter's range.
-    energy_pJ
-        Energy of the macros for all images, by what takes it; empty where the description knows none.
-    """
+    """Figures of a layer over all images of a run."""
 
     columns: int
+    """Columns that its products convert, at each of ``positions`` of an image."""
     positions: int
     least: int
     largest: int
+    """Output codes, in half steps."""
     saturated: float
+    """Share of codes at the end of the converter's range, 0..1; of two segments, of the high one."""
     clipped: int
     inputs: int
+    """How many of its inputs were beyond what its input codes reach."""
     limited: int
+    """How many of its outputs the converters clipped before there was a code, where models say that."""
     codes: CodeSpread
+    """How its codes spread over the converter's range."""
     energy_pJ: Mapping[str, float]
+    """Energy of the macros for all images, by what takes it; empty where the description knows none."""
 
 
 class _LayerAccount:

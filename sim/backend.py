@@ -54,29 +54,20 @@ class BackendResult:
 
 @dataclass(frozen=True, kw_only=True)
 class Observed:
-    """What a simulator or a board showed of itself while a run went on; None: it does not show that.
-
-    Attributes
-    ----------
-    clock_MHz
-        Of the design: as the chip says, or as a board says of itself.
-    cycles
-        Clock cycles that were counted in the hardware: of the core's own counters, of the simulated mesh, or of the
-        simulated board since its reset; on a board those in which operations were at the pins of its macro.
-    waves
-        The file into which waveforms were written.
-    port, baud
-        Serial port of the board, and its rate.
-    reloads
-        Times that a board was lost, found again and loaded once more.
-    """
+    """What a simulator or a board showed of itself while a run went on; None: it does not show that."""
 
     clock_MHz: float
+    """Of the design: as the chip says, or as a board says of itself."""
     cycles: int | None = None
+    """Clock cycles that were counted in the hardware: of the core's own counters, of the simulated mesh, or of the
+    simulated board since its reset; on a board those in which operations were at the pins of its macro."""
     waves: Path | None = None
+    """The file into which waveforms were written."""
     port: str | None = None
     baud: int | None = None
+    """Serial port of the board, and its rate."""
     reloads: int | None = None
+    """Times that a board was lost, found again and loaded once more."""
 
 
 class Account(Protocol):

@@ -49,39 +49,27 @@ class HeldValue:
 
 @dataclass(frozen=True, kw_only=True)
 class TileCode:
-    """All that tiles are loaded with for a network.
-
-    Attributes
-    ----------
-    programs
-        By tile, ``column,row``; the number of the first image is 0.
-    flows, reductions
-        What joins them.
-    given
-        The remote streams that the host sends every pixel of a value to: (tile, stream, value).
-    inputs
-        How they hold it, by the numbers of values: 0 is the network's input, others the host makes of it.
-    values
-        What the host gets, by the numbers of values: who sends it, in which flow, and how it is held.
-    before, between, behind
-        Stages that the host does before it sends, with what it got and sends again, and with what it got at last.
-    instructions
-        Instructions of all tiles for one image.
-    ahead
-        Tiles that do some of their nodes for the next image: the first node for which they do not.
-    """
+    """All that tiles are loaded with for a network."""
 
     programs: Mapping[str, Program]
+    """By tile, ``column,row``; the number of the first image is 0."""
     flows: Sequence[Flow]
     reductions: Sequence[Reduction]
+    """What joins them."""
     given: Sequence[tuple[str, int, int]]
+    """The remote streams that the host sends every pixel of a value to: (tile, stream, value)."""
     inputs: Mapping[int, HeldValue]
+    """How they hold it, by the numbers of values: 0 is the network's input, others the host makes of it."""
     values: Mapping[int, tuple[str, int, HeldValue]]
+    """What the host gets, by the numbers of values: who sends it, in which flow, and how it is held."""
     before: Sequence[int]
     behind: Sequence[int]
     instructions: int
+    """Instructions of all tiles for one image."""
     between: Sequence[int] = ()
+    """Stages that the host does ``before`` it sends, ``between``, with what it got and sends again, and ``behind``."""
     ahead: Mapping[str, int] = field(default_factory=dict)
+    """Tiles that do some of their nodes for the next image: the first node for which they do not."""
 
     def joined(self, cfgs: Mapping[str, TileConfig]) -> Joined:
         """The tiles for the interpreter, of some sizes, without cores."""

@@ -18,20 +18,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class BackendOptions:
-    """What a user may choose of a backend; None: not chosen. The fields of each class are its options.
-
-    Members
-    -------
-    name
-        What users call it.
-    of_cores, of_tiles
-        ``module:class`` of what runs products of single cores, and of what runs networks that are programs of tiles;
-        without the second the first does, and the host schedules their products. Both take the same options.
-    """
+    """What a user may choose of a backend; None: not chosen. The fields of each class are its options."""
 
     name: ClassVar[str]
+    """What users call it."""
     of_cores: ClassVar[str]
     of_tiles: ClassVar[str] = ""
+    """``module:class`` of what runs products of single cores, and of what runs networks that are programs of tiles;
+    without the second the first does, and the host schedules their products. Both take the same options."""
 
     @property
     def chosen(self) -> dict[str, object]:

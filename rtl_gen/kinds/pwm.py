@@ -99,20 +99,15 @@ class IdealMacro:
 
     Reference currents count their quarters of the highest frequency, less the last two bits of the column. A device
     counts 255 less the amplitude of its last pulse, whatever the step code.
-
-    Attributes
-    ----------
-    config, calibration, windows
-        What commands need of a macro, see :class:`mho.hw.kinds.pwm.engine.reference.CommandReference`.
-    cells
-        Counts of the devices, ``[driven line, column]``.
     """
 
     config: PwmConfig
     weights: Integers
     cells: Integers
+    """Counts of the devices, ``[driven line, column]``."""
     windows: int
     calibration: object = None
+    """What commands need of a macro, see :class:`mho.hw.kinds.pwm.engine.reference.CommandReference`."""
 
     @classmethod
     def from_chip(cls, chip: Chip) -> "IdealMacro":

@@ -41,17 +41,7 @@ _HASH = 0x020
 
 @dataclass(frozen=True, kw_only=True)
 class BoardInfo:
-    """What a board says of itself.
-
-    Attributes
-    ----------
-    sha256
-        Hash of the chip description that it was made from.
-    columns, rows
-        Of its tiles; 1 or 0 of a board with one core.
-    tiled
-        Whether it has tiles, of which one may be all.
-    """
+    """What a board says of itself."""
 
     version: int
     core_version: int
@@ -64,9 +54,12 @@ class BoardInfo:
     noise: bool
     clock_hz: int
     sha256: str
+    """Hash of the chip description that it was made from."""
     columns: int = 1
     rows: int = 1
+    """Of its tiles; 1 or 0 of a board with one core."""
     tiled: bool = False
+    """Whether it has tiles, of which one may be all."""
 
     def check(self, chip: Chip, where: str) -> None:
         """Refuse a board that was not made from ``chip``.

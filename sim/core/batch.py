@@ -48,48 +48,34 @@ class Outcome(IntEnum):
 
 @dataclass(kw_only=True)
 class Batch:
-    """What goes into the core.
-
-    Attributes
-    ----------
-    ops, masks, inputs
-        Descriptors of shape (operations, OP_WORDS), (address, data) of mask words, words of the input stream; uint32.
-    outputs
-        Words that are expected on the output stream.
-    operations
-        How often ``done`` is expected.
-    segments
-        Conversions of an operation.
-    core
-        Index of the macro model behind the pins.
-    instance
-        Which of the simulated cores runs it.
-    patience
-        Cycles without any progress after which the core counts as stuck.
-    gap, stall, hold
-        Of 256 cycles, how many are idle on the inputs, on the output, and frozen by the macro, at random.
-    keep_charges
-        Return the charges of each conversion at its first compare.
-    write
-        A run of write-verify that begins meanwhile.
-    """
+    """What goes into the core."""
 
     ops: NDArray[np.uint32]
     masks: NDArray[np.uint32]
     inputs: NDArray[np.uint32]
+    """Descriptors of shape (operations, OP_WORDS), (address, data) of mask words, words of the input stream; uint32."""
     outputs: int
+    """Words that are expected on the output stream."""
     operations: int
+    """How often ``done`` is expected."""
     segments: int = 1
+    """Conversions of an operation."""
     core: int = 0
+    """Index of the macro model behind the pins."""
     instance: int = 0
+    """Which of the simulated cores runs it."""
     mode: Mode = Mode.LAZY
     patience: int = 200_000
+    """Cycles without any progress after which the core counts as stuck."""
     seed: int = 1
     gap: int = 0
     stall: int = 0
     hold: int = 0
+    """Of 256 cycles, how many are idle on the inputs, on the output, and frozen by the macro, at random."""
     keep_charges: bool = False
+    """Return the charges of each conversion at its first compare."""
     write: WriteJob | None = None
+    """A run of write-verify that begins meanwhile."""
 
     def __post_init__(self) -> None:
         # C++ takes them as they lie.

@@ -100,23 +100,16 @@ class SinkPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What the host does.
-
-    Attributes
-    ----------
-    parts, tiles
-        Sizes, and the tiles that have a program, as nodes.
-    requests
-        Address, data and kind, of shape (requests, 3); the last are the reads of the end.
-    sources, sinks
-        What it sends and gets.
-    """
+    """What the host does."""
 
     parts: ChipParts
     tiles: tuple[int, ...]
+    """Sizes, and the tiles that have a program, as nodes."""
     requests: NDArray[np.uint32]
+    """Address, data and kind, of shape (requests, 3); the last are the reads of the end."""
     sources: tuple[SourcePlan, ...]
     sinks: tuple[SinkPlan, ...]
+    """What it sends and gets."""
 
 
 def tile_node(mesh: MeshConfig, tile: str) -> int:

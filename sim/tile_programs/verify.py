@@ -88,26 +88,19 @@ _CHANGED = 24
 
 @dataclass(kw_only=True)
 class TileReport:
-    """What was run and found right.
-
-    Attributes
-    ----------
-    programs, instructions, traps
-        Programs; instructions that retired in the interpreter; programs that trapped.
-    cycles, simulation_s
-        Cycles of the simulator, loading and reading included, and its processor time.
-    opcodes, causes
-        Instructions that retired by name; programs by why they stopped: a cause, ``ended``, ``waited``.
-    """
+    """What was run and found right."""
 
     cfg: TileConfig
     programs: int = 0
     instructions: int = 0
     traps: int = 0
+    """Programs; instructions that retired in the interpreter; programs that trapped."""
     cycles: int = 0
     simulation_s: float = 0.0
+    """Cycles of the simulator, loading and reading included, and its processor time."""
     opcodes: Counter[str] = field(default_factory=Counter)
     causes: Counter[str] = field(default_factory=Counter)
+    """Instructions that retired by name; programs by why they stopped: a cause, ``ended``, ``waited``."""
 
     def add(self, result: Expected) -> None:
         """A program that did in the tile what it did in the interpreter."""

@@ -30,18 +30,13 @@ class Between:
 
 @dataclass(frozen=True, kw_only=True)
 class Split:
-    """How a program is divided.
-
-    Attributes
-    ----------
-    before, between, behind
-        Stages of the host, in order: before the tiles, between two layers on them, and behind.
-    """
+    """How a program is divided."""
 
     program: Program
     before: tuple[int, ...] = ()
     between: tuple[int, ...] = ()
     behind: tuple[int, ...] = ()
+    """Stages of the host, in order: before the tiles, between two layers on them, and behind."""
 
     @classmethod
     def of(cls, program: Program, code: TileCode) -> "Split":

@@ -25,56 +25,39 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """An instruction without data.
-
-    Attributes
-    ----------
-    op, trap, about
-        What it is; the cause for which it is refused when it is issued, and the stream concerned.
-    guard
-        Streams, a bit each: while the send engine reads one of them, the instruction waits.
-    windows
-        Walks whose window it reads.
-    needs, rooms
-        Blocks that must be there, and places that must be free, by stream.
-    codes
-        Codes of the product that it issues.
-    drains
-        Elements that it takes of the oldest product, none if it does not.
-    lanes
-        Context and lanes of a sum that it takes.
-    takes, shows
-        Blocks that it gives back and makes.
-    advances
-        Walks that go on, each with whether it frees.
-    restarts
-        Walk that returns to position 0.
-    send
-        What it hands to the send engine.
-    loop
-        Body, and how often: None for ever, negative for a host register.
-    words
-        Words that follow it.
-    """
+    """An instruction without data."""
 
     op: Op
     trap: Cause = Cause.NONE
     about: int = 0
+    """What it is; the cause for which it is refused when it is issued, and the stream concerned."""
     guard: int = 0
+    """Streams, a bit each: while the send engine reads one of them, the instruction waits."""
     windows: tuple[int, ...] = ()
+    """Walks whose window it reads."""
     needs: Pairs = ()
     rooms: Pairs = ()
+    """Blocks that must be there, and places that must be free, by stream."""
     codes: int = 0
+    """Codes of the product that it issues."""
     drains: int | None = None
+    """Elements that it takes of the oldest product, none if it does not."""
     lanes: tuple[int, int] | None = None
+    """Context and lanes of a sum that it takes."""
     takes: Pairs = ()
     shows: Pairs = ()
+    """Blocks that it gives back and makes."""
     advances: Pairs = ()
+    """Walks that go on, each with whether it frees."""
     restarts: int | None = None
+    """Walk that returns to position 0."""
     send: Send | None = None
+    """What it hands to the send engine."""
     loop: tuple[int, int | None] | None = None
+    """Body, and how often: None for ever, negative for a host register."""
     first: int = 0
     words: int = 0
+    """Words that follow it."""
 
     def misses_product(self, waiting: Sequence[int]) -> bool:
         """Whether its product is one too many, or it drains what is not there; codes of products that wait."""

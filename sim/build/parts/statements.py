@@ -30,26 +30,18 @@ class UnknownFormError(Exception):
 
 @dataclass(frozen=True)
 class Leaf:
-    """A statement without others in it.
-
-    Attributes
-    ----------
-    text
-        The statement, on one line.
-    reads, writes
-        Names of members, and of locals with the function before them.
-    whole
-        Whether all of what it writes is written; ``word``: the word that is, if it is one of several.
-    effect
-        It calls something outside of the model.
-    """
+    """A statement without others in it."""
 
     text: str
+    """The statement, on one line."""
     reads: frozenset[str]
     writes: frozenset[str]
+    """Names of members, and of locals with the function before them."""
     whole: bool = True
+    """Whether all of what it writes is written; ``word``: the word that is, if it is one of several."""
     word: int | None = None
     effect: bool = False
+    """It calls something outside of the model."""
 
 
 @dataclass(frozen=True)

@@ -23,33 +23,24 @@ _LAST_CYCLE = 1500
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class WriteStimulus:
-    """One run with random targets, cells and parameters.
-
-    Attributes
-    ----------
-    seed, number
-        What it was made from.
-    parameters, targets, skip
-        As :class:`mho.sim.programming.write_verify.Programmer` takes them.
-    fresh
-        The cells have not been formed.
-    gap, stall, hold
-        Random pauses of the streams and of the macro, in 256ths of the cycles.
-    start_after
-        Cycles from the begin of the batch to the start.
-    """
+    """One run with random targets, cells and parameters."""
 
     chip: Chip
     seed: int
     number: int
+    """What it was made from."""
     parameters: WriteVerifyParameters
     targets: NDArray[np.int64]
     skip: NDArray[np.bool_]
+    """As :class:`mho.sim.programming.write_verify.Programmer` takes them."""
     fresh: bool
+    """The cells have not been formed."""
     gap: int
     stall: int
     hold: int
+    """Random pauses of the streams and of the macro, in 256ths of the cycles."""
     start_after: int
+    """Cycles from the begin of the batch to the start."""
 
     def __str__(self) -> str:
         pauses = f"gap {self.gap}, stall {self.stall}, hold {self.hold}, start after {self.start_after}"

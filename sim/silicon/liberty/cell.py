@@ -36,36 +36,25 @@ class CellPower:
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """A standard cell.
-
-    Attributes
-    ----------
-    inputs
-        Capacitance of each in F.
-    outputs
-        Function of each, of inputs and the state ``IQ``; None where the file gives none.
-    transitions
-        Tables of the transition of each output by what drives it.
-    powers
-        Energies in units of the library; their conditions are of inputs, the state ``IQ``, and ``MOVES``.
-    leakage, leakages
-        Leakage in W, by default and while something is true.
-    clocks, data
-        Pins of a clock; what the state becomes, None for cells without one.
-    gates_clock
-        It gates a clock: its output is a clock while its enable, held from before the edge, is 1.
-    """
+    """A standard cell."""
 
     name: str
     inputs: dict[str, float]
+    """Capacitance of each in F."""
     outputs: dict[str, Truth | None]
+    """Function of each, of inputs and the state ``IQ``; None where the file gives none."""
     transitions: dict[str, tuple[tuple[str, Lookup], ...]]
+    """Tables of the transition of each output by what drives it."""
     powers: tuple[CellPower, ...]
+    """Energies in units of the library; their conditions are of inputs, the state ``IQ``, and ``MOVES``."""
     leakage: float
     leakages: tuple[tuple[Truth, float], ...]
+    """Leakage in W, by default and while something is true."""
     clocks: frozenset[str]
     data: Truth | None
+    """Pins of a clock; what the state becomes, None for cells without one."""
     gates_clock: bool
+    """It gates a clock: its output is a clock while its enable, held from before the edge, is 1."""
 
     @property
     def pins(self) -> list[str]:

@@ -35,32 +35,23 @@ class MemoryPort:
 
 @dataclass(frozen=True, kw_only=True)
 class MemoryMacro:
-    """A memory macro.
-
-    Attributes
-    ----------
-    depth, width
-        Words, and bits a word.
-    granularity
-        Bits that one bit of the write mask covers; ``width`` without a mask.
-    area, leakage
-        um2 and W.
-    ports
-        One or several, those of a self-test left out.
-    data, address, mask
-        J of a change of a pin of each.
-    """
+    """A memory macro."""
 
     name: str
     depth: int
     width: int
+    """Words, and bits a word."""
     granularity: int
+    """Bits that one bit of the write mask covers; ``width`` without a mask."""
     area: float
     leakage: float
+    """um2 and W."""
     ports: tuple[MemoryPort, ...]
+    """One or several, those of a self-test left out."""
     data: float
     address: float
     mask: float
+    """J of a change of a pin of each."""
 
     @property
     def pair(self) -> tuple[MemoryPort, MemoryPort] | None:
