@@ -5,7 +5,14 @@ from collections.abc import Iterator, Mapping
 from mho.hw.chip.map import CHIP_MAGIC, MAP_VERSION, QUEUE, chip_page
 from mho.hw.config import Chip
 from mho.hw.core.write_verify.config import WriteVerifyParameters
-from mho.hw.host.core.write_map import RESULT_PULSES, RESULT_VALID, WORD_FLAG, write_entries
+from mho.hw.host.core.write_map import (
+    CELL_LOW,
+    RESET_BIT,
+    RESULT_PULSES,
+    RESULT_VALID,
+    WORD_FLAG,
+    write_entries,
+)
 from mho.hw.host.registers import Access, AddressMap, PlacedField, Register, RegisterMap, Window
 from mho.hw.kinds import core_blocks
 from mho.hw.noc.config import MeshConfig
@@ -181,7 +188,11 @@ def c_driver(chip: Chip, name: str) -> str:
     blocks, config = core_blocks(chip), chip.macro_config()
     windows = {entry.name for entry in blocks.registers.windows}
     programs, manual = "targets" in windows, "manual_cmp" in windows
-    parts = {"driver_write": programs, "driver_manual": manual, "driver_manual_write": programs and manual}
+    pulses = programs and "blind" in {field.name for entry in blocks.registers.registers for field in entry.fields}
+    parts = {
+        "driver_write": programs, "driver_blind": pulses, "driver_manual": manual,
+        "driver_manual_write": programs and manual,
+    }
     values = {
         "MORE": "".join(template(f"{part}.h") for part, is_part in parts.items() if is_part)
                 + macro_texts_of(chip).driver(chip),
@@ -189,7 +200,9 @@ def c_driver(chip: Chip, name: str) -> str:
         "LINES": f"{chip.lines}u", "OUTPUTS": f"{blocks.cfg.outputs}u", "OUT_BITS": chip.operation_type.most_out_bits,
         "MASK_WORDS": f"{blocks.cfg.mask_words}u",
         "FORWARD": f"{config.inputs(Direction.FORWARD)}u", "BACKWARD": f"{config.inputs(Direction.BACKWARD)}u",
-        "FLAG": str(WORD_FLAG), "VALID": str(RESULT_VALID), "PULSES": str(RESULT_PULSES),
+        "FLAG": str(WORD_FLAG), "RESET_BIT": str(RESET_BIT), "CELL": str(CELL_LOW),
+        "COLUMN_BITS": str((blocks.cfg.columns - 1).bit_length()), "VALID": str(RESULT_VALID),
+        "PULSES": str(RESULT_PULSES),
     }
     text = fill(template("driver.h"), values)
     # The header of the registers is called after the top as it is.

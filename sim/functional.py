@@ -22,7 +22,7 @@ from mho.macro_models.integer.operation import MvmOperation
 from mho.macro_models.macro import MvmResult
 from mho.sim.arrays import check_arrays, open_arrays
 from mho.sim.backend import Account, BackendResult, HostScheduled, check_threads, of_all
-from mho.sim.programming.write_verify import ProgramRun, reference_run
+from mho.sim.programming.write_verify import ProgramRun, PulseRun, reference_pulses, reference_run
 
 KEPT_CELLS = 1 << 22
 """Pairs of cells of a program whose products are kept ready from batch to batch."""
@@ -84,6 +84,11 @@ class FunctionalBackend(HostScheduled):
         self.rows = chip.macro_config().cell_map.rows
         self._chip = chip
         self._cores = list(cores)
+        self._bound_to = None
+
+    def put_core(self, core: int, model: MacroModel) -> None:
+        """Have a core hold other cells from now on."""
+        self._cores[core] = model
         self._bound_to = None
 
     def mvm(self, core: int, op: MvmOperation, masks: Masks, x: NDArray[np.integer], op_id: ArrayLike) -> BackendResult:
@@ -198,6 +203,14 @@ class FunctionalBackend(HostScheduled):
         if self._chip is None:
             raise RuntimeError("The backend must be open.")
         return reference_run(self._chip, array, targets, skip, parameters)
+
+    def pulse(
+        self, core: int, array: PulseArray, records: NDArray[np.void], parameters: WriteVerifyParameters
+    ) -> PulseRun:
+        """Give pulses to listed cells; see :class:`mho.sim.programming.write_verify.Pulser`."""
+        if self._chip is None:
+            raise RuntimeError("The backend must be open.")
+        return reference_pulses(self._chip, array, records, parameters)
 
     def close(self) -> None:
         """Forget the cores."""

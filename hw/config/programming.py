@@ -32,6 +32,10 @@ class ProgrammingSection:
         True, "The core has the write-verify engine and the macro its pins; false: cells are programmed from outside.",
         shapes=("core", "emulator"),
     )
+    pulses: bool = key(
+        False, "The engine can also give pulses to listed cells without reading them, for learning on the chip.",
+        shapes=("core", "emulator"), later=True,
+    )
     accept_uS: float = key(
         1.0, "Half width of the band around the target in which a cell is done, in microsiemens.", low=0.0, high=1000.0
     )

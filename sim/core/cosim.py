@@ -20,8 +20,8 @@ from mho.sim.core.batch import Mode
 from mho.sim.core.commands import row_programmer
 from mho.sim.core.cosim_core import CosimCore
 from mho.sim.core.process import Simulation
-from mho.sim.programming.cosim import program_run, write_job
-from mho.sim.programming.write_verify import ProgramRun
+from mho.sim.programming.cosim import program_run, pulse_job, pulse_run, write_job
+from mho.sim.programming.write_verify import ProgramRun, PulseRun
 
 
 class CosimBackend(HostScheduled):
@@ -87,6 +87,12 @@ class CosimBackend(HostScheduled):
         for index, model in enumerate(cores):
             self._core.simulation.put_core(index, model)
 
+    def put_core(self, core: int, model: MacroModel) -> None:
+        """Have a core hold other cells from now on."""
+        if self._core is None:
+            raise RuntimeError("The backend must be open.")
+        self._core.simulation.put_core(core, model)
+
     def mvm(self, core: int, op: MvmOperation, masks: Masks, x: NDArray[np.integer], op_id: ArrayLike) -> BackendResult:
         """Run ``op`` on a batch; see :class:`mho.sim.backend.Backend`.
 
@@ -124,6 +130,27 @@ class CosimBackend(HostScheduled):
         result = self._core.program(job)
         assert result.write is not None
         return program_run(self._chip, parameters, job, result.write)
+
+    def pulse(
+        self, core: int, array: PulseArray, records: NDArray[np.void], parameters: WriteVerifyParameters
+    ) -> PulseRun:
+        """Give pulses by the engine in the RTL; see :class:`mho.sim.programming.write_verify.Pulser`.
+
+        Pulses are those that were seen at the macro's pins.
+
+        Raises
+        ------
+        InputError
+            If the chip has no engine for that.
+        ToolError
+            If the core counts other pulses than were seen.
+        """
+        if self._core is None or self._chip is None:
+            raise RuntimeError("The backend must be open.")
+        job = pulse_job(self._chip, array, records, parameters, full_time=self._full_time)
+        result = self._core.program(job)
+        assert result.write is not None
+        return pulse_run(self._chip, job, result.write)
 
     def program_rows(
         self, core: int, model: MacroModel, targets: NDArray[np.integer], parameters: Any, skip: NDArray[np.bool_]

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from mho.hw.config import Chip, PulseChip
 from mho.hw.core.write_verify.config import WriteVerifyConfig, WriteVerifyParameters
 from mho.hw.core.write_verify.engine import CellLayout
-from mho.hw.core.write_verify.reference import map_words
+from mho.hw.core.write_verify.reference import check_records, map_words
 from mho.macro_models.cells.pulses import PulseArray
 from mho.macro_models.errors import InputError, ToolError
 from mho.macro_models.integer.pulse import Polarity
 from mho.sim.programming.job import COUNTERS, PARAMETER_WORDS, WriteJob, WriteOutcome
-from mho.sim.programming.write_verify import ProgramRun
+from mho.sim.programming.write_verify import ProgramRun, PulseRun, check_pulses
 
 SHORT_PULSE = 3
 """Cycles at the pins of a pulse that is not simulated in full."""
@@ -78,11 +78,15 @@ def check_report(
     faults
         Cells that were given up according to the results of its last pass, of shape (N, N).
     """
+    _check_counts(chip, counters, pulses)
+    if map != map_words(WriteVerifyConfig.from_chip(chip), faults):
+        raise ToolError(f"{chip.name}: the fault map of the core must be that of its results")
+
+
+def _check_counts(chip: Chip, counters: dict[str, int], pulses: NDArray[np.void]) -> None:
     kinds = np.bincount(pulses["polarity"], minlength=len(Polarity)).tolist()
     if [counters[f"{kind}s"] for kind in KINDS] != kinds:
         raise ToolError(f"{chip.name}: the core must count the pulses that were seen at its pins, {kinds}")
-    if map != map_words(WriteVerifyConfig.from_chip(chip), faults):
-        raise ToolError(f"{chip.name}: the fault map of the core must be that of its results")
 
 
 def write_job(
@@ -102,14 +106,13 @@ def write_job(
     cfg = WriteVerifyConfig.from_chip(chip)
     run = parameters if full_time else shortened(parameters)
     words = target_words(cfg, targets, skip, cfg.verify_bits)
-    packed = run.pack(cfg).to_bytes(4 * PARAMETER_WORDS, "little")
     pins, widths = (np.array([getattr(p, f"{kind}_cycles") for kind in KINDS]) for p in (run, parameters))
     read = (parameters.confirmations + 1) * (cfg.verify_cycles + 1)
     cell = (parameters.max_pulses + 1) * (cfg.setup_cycles + int(pins.max()) + read)
     return WriteJob(
         array=array,
         targets=words,
-        parameters=np.frombuffer(packed, dtype="<u4").astype(np.uint32),
+        parameters=_packed(cfg, run),
         pins=pins,
         widths=widths,
         passes=parameters.passes,
@@ -117,6 +120,57 @@ def write_job(
         wait_skipped=parameters.wait_cycles - run.wait_cycles,
         longest_cycles=cfg.map_words + max(cell, run.wait_cycles),
     )
+
+
+def _packed(cfg: WriteVerifyConfig, parameters: WriteVerifyParameters) -> NDArray[np.uint32]:
+    packed = parameters.pack(cfg).to_bytes(4 * PARAMETER_WORDS, "little")
+    return np.frombuffer(packed, dtype="<u4").astype(np.uint32)
+
+
+def record_words(cfg: WriteVerifyConfig, records: NDArray[np.void], flag: int) -> NDArray[np.uint32]:
+    """Words of the records of a blind run, and of its end, of shape (records + 1,); bit ``flag`` is that of the end."""
+    check_records(cfg, records)
+    count, reset, col, row = (records[name].astype(np.uint32) for name in ("count", "polarity", "col", "row"))
+    words = count | reset << flag + 1 | col << flag + 2 | row << flag + 2 + cfg.cell_bits[0]
+    return np.append(words, np.uint32(1 << flag)).astype(np.uint32)
+
+
+def pulse_job(
+    chip: Chip, array: PulseArray, records: NDArray[np.void], parameters: WriteVerifyParameters, *,
+    full_time: bool = False,
+) -> WriteJob:
+    """What the simulator needs for a blind run; arguments of :class:`mho.sim.programming.write_verify.Pulser`.
+
+    Raises
+    ------
+    InputError
+        If the chip has no engine for that.
+    """
+    check_pulses(chip)
+    cfg, parameters = WriteVerifyConfig.from_chip(chip), replace(parameters, blind=True)
+    run = parameters if full_time else shortened(parameters)
+    pins, widths = (np.array([getattr(p, f"{kind}_cycles") for kind in KINDS]) for p in (run, parameters))
+    return WriteJob(
+        array=array, targets=record_words(cfg, records, cfg.verify_bits), parameters=_packed(cfg, run), pins=pins,
+        widths=widths, passes=1, map_words=cfg.map_words, wait_skipped=0,
+        longest_cycles=sum(cfg.shape) + int(records["count"].max(initial=0)) * (cfg.setup_cycles + int(pins.max())),
+    )
+
+
+def pulse_run(chip: Chip, job: WriteJob, outcome: WriteOutcome) -> PulseRun:
+    """What a blind run did; ``job.array`` takes over what became of the cells.
+
+    Raises
+    ------
+    ToolError
+        If the core counts other pulses than were seen at its pins.
+    """
+    counters = {name: int(value) for name, value in zip(COUNTERS, outcome.counters, strict=True)}
+    _check_counts(chip, counters, outcome.pulses)
+    job.array.set_state(outcome.state)
+    kinds = np.bincount(outcome.pulses["polarity"], minlength=len(Polarity))
+    skipped = int((kinds * (job.widths - job.pins)).sum())
+    return PulseRun(pulses=outcome.pulses, cycles=counters["cycles_total"] + skipped)
 
 
 def cell_fields(cfg: WriteVerifyConfig, words: NDArray[np.uint32]) -> dict[str, NDArray[np.int64]]:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mho.hw.config import Chip, PulseChip
 from mho.hw.core.write_verify.config import WriteVerifyConfig, WriteVerifyParameters
-from mho.hw.core.write_verify.reference import cycles, program
+from mho.hw.core.write_verify.reference import blind_cycles, cycles, give_pulses, program
 from mho.macro_models.cells.pulses import PulseArray
 from mho.macro_models.devices.device import Device
 from mho.macro_models.errors import InputError
@@ -66,6 +66,62 @@ class Programmer(Protocol):
             Cells to leave alone, of the same shape.
         """
         ...
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PulseRun:
+    """What a blind run did to a core."""
+
+    pulses: NDArray[np.void]
+    """All pulses in their order, of type :data:`mho.hw.core.write_verify.reference.PULSE`."""
+    cycles: int
+    """Clock cycles of the run, with pulses as long as the registers say."""
+
+
+class Pulser(Protocol):
+    """What gives pulses to listed cells of cores without reading them: a backend that is open."""
+
+    def pulse(
+        self, core: int, array: PulseArray, records: NDArray[np.void], parameters: WriteVerifyParameters
+    ) -> PulseRun:
+        """Give pulses to ``array``, which stands for the cells of ``core`` and is changed.
+
+        Parameters
+        ----------
+        records
+            Of type :data:`mho.hw.core.write_verify.reference.RECORD`; least time is lost where they are sorted by row.
+        parameters
+            ``set_start``, ``reset_start`` are the amplitudes, ``set_cycles``, ``reset_cycles`` the widths.
+
+        Raises
+        ------
+        InputError
+            If the engine gives no such pulses.
+        """
+        ...
+
+
+def check_pulses(chip: Chip) -> None:
+    """Refuse a chip whose engine gives no pulses to listed cells.
+
+    Raises
+    ------
+    InputError
+        Naming the key.
+    """
+    programming = PulseChip.of(chip).programming
+    if not (programming.engine and programming.pulses):
+        raise InputError(f"{chip.name}: programming.engine and programming.pulses must be true for blind pulses")
+
+
+def reference_pulses(
+    chip: Chip, array: PulseArray, records: NDArray[np.void], parameters: WriteVerifyParameters
+) -> PulseRun:
+    """What the numpy reference does; see :class:`Pulser`."""
+    check_pulses(chip)
+    cfg = WriteVerifyConfig.from_chip(chip)
+    pulses = give_pulses(cfg, parameters, records, array)
+    return PulseRun(pulses=pulses, cycles=blind_cycles(cfg, records, pulses))
 
 
 def target_codes(chip: Chip, targets_uS: ArrayLike) -> NDArray[np.int64]:

@@ -81,11 +81,12 @@ def test_ip_xact_says_the_same(map: RegisterMap) -> None:
 @pytest.mark.cosim("gcc")
 @pytest.mark.parametrize(("programs", "manual"), [(True, True), (False, True), (True, False), (False, False)])
 def test_driver_is_plain_c(programs: bool, manual: bool, tmp_path: Path) -> None:
-    chip = load_chip("tnsa16-core", {"programming.engine": programs, "core.manual": manual})
+    keys = {"programming.engine": programs, "core.manual": manual, "programming.pulses": manual}
+    chip = load_chip("tnsa16-core", keys)
     (tmp_path / "My_core.h").write_text(c_header(core_blocks(chip).registers, "My_core"))
     (tmp_path / "driver.h").write_text(text := c_driver(chip, "My_core"))
     assert "@" not in text
-    assert ("put_target" in text) == programs
+    assert ("put_target" in text, "put_pulses" in text) == (programs, programs and manual)
     assert ("manual_begin" in text, "manual_pulse" in text) == (manual, manual and programs)
     (tmp_path / "main.c").write_text('#include "driver.h"\n#include "driver.h"\nint main(void) { return 0; }\n')
     gcc = shutil.which("gcc") or "gcc"

@@ -1,6 +1,7 @@
 """Static parameters of write-verify, and the values of its registers."""
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
+from typing import Any
 
 from amaranth.lib import data
 
@@ -19,6 +20,9 @@ COUNT_BITS = 16
 
 MAP_WORD = 32
 """Bits of a word of the fault map; a map of 16 source lines has words of 16."""
+
+CELL_BITS = 18
+"""Bits of a cell in a record of a blind run."""
 
 COARSEST_uS = 0.25
 """Largest step of the verify converter: an eighth of the width of the usual band."""
@@ -62,10 +66,17 @@ class WriteVerifyConfig:
     """Of lines that are not selected, where cells have no transistors: half (V/2) or third (V/3)."""
     float_lines: bool = False
     """These lines float at verify reads."""
+    pulses: bool = False
+    """A run may be blind: pulses for listed cells, without reads."""
 
     def __post_init__(self) -> None:
         for number in self.shape:
             check_lines(number, MOST_ROWS)
+        if self.pulses and sum(self.cell_bits) > CELL_BITS:
+            raise InputError(
+                f"programming.pulses must be false for {self.shape[0]} x {self.shape[1]} cells, not true: a record has "
+                f"{CELL_BITS} bits for a cell"
+            )
         durations = [(name, self.least(name), 65535) for name in ("setup_cycles", "verify_cycles")]
         for name, low, high in (("verify_bits", 8, 12), *durations):
             check_whole(name, getattr(self, name), low, high)
@@ -99,6 +110,7 @@ class WriteVerifyConfig:
             synchronise=synchronise,
             bias=chip.bias,
             float_lines=chip.float_lines,
+            pulses=programming.pulses,
         )
 
     @property
@@ -119,6 +131,12 @@ class WriteVerifyConfig:
     def cells(self) -> int:
         """Cells of the array."""
         return self.shape[0] * self.shape[1]
+
+    @property
+    def cell_bits(self) -> tuple[int, int]:
+        """Bits of the numbers of a source line and of a bit line."""
+        rows, columns = self.shape
+        return (columns - 1).bit_length(), (rows - 1).bit_length()
 
     @property
     def map_width(self) -> int:
@@ -176,6 +194,8 @@ class WriteVerifyParameters:
         Pulses at the ceiling, since the last reversal, after which it is given up, 0..255.
     max_pulses
         Pulses in one pass after which it is given up, 0..65535. 0: read all cells, change none.
+    blind
+        A run of pulses for listed cells, of amplitudes ``set_start`` and ``reset_start``, without reads.
 
     Raises
     ------
@@ -203,6 +223,7 @@ class WriteVerifyParameters:
     max_reversals: int = 30
     max_at_ceiling: int = 30
     max_pulses: int = 500
+    blind: bool = False
 
     def __post_init__(self) -> None:
         for name in (f.name for f in fields(self)):
@@ -229,7 +250,7 @@ class WriteVerifyParameters:
         """
         programming = PulseChip.of(chip).programming
         step = chip.cells.g_full_scale_uS / (2**programming.verify_bits - 1)
-        values: dict[str, int] = {}
+        values: dict[str, Any] = {}
         for kind in ("set", "reset", "form"):
             values[f"{kind}_start"] = programming.amplitude(getattr(programming, f"{kind}_start_V"))
             values[f"{kind}_ceiling"] = programming.amplitude(getattr(programming, f"{kind}_ceiling_V"))
@@ -258,8 +279,11 @@ class WriteVerifyParameters:
         """
         if self.tolerance >= 2**cfg.verify_bits:
             raise InputError(f"tolerance must be below {2**cfg.verify_bits}, not {self.tolerance}")
-        values: dict[int | str, int] = {name: int(value) for name, value in asdict(self).items()}
-        return ParameterLayout(cfg).const(values).as_bits()
+        if self.blind and not cfg.pulses:
+            raise InputError("programming.pulses must be true for a run of pulses alone, not false")
+        layout = ParameterLayout(cfg)
+        values: dict[int | str, int] = {name: int(getattr(self, str(name))) for name in layout.members}
+        return layout.const(values).as_bits()
 
 
 def _late(synchronise: tuple[str, ...]) -> dict[str, bool]:
@@ -284,4 +308,4 @@ class ParameterLayout(data.StructLayout):
     """Layout of :class:`WriteVerifyParameters`, least significant field first."""
 
     def __init__(self, cfg: WriteVerifyConfig) -> None:
-        super().__init__({"tolerance": cfg.verify_bits, **_WIDTHS})
+        super().__init__({"tolerance": cfg.verify_bits, **_WIDTHS, **({"blind": 1} if cfg.pulses else {})})

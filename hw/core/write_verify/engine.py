@@ -4,8 +4,9 @@ from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import data, stream
 
 from mho.hw import ports
-from mho.hw.block import Resettable, named
+from mho.hw.block import named
 from mho.hw.core.counting import tally
+from mho.hw.core.write_verify.blind import BlindRuns
 from mho.hw.core.write_verify.config import COUNT_BITS, ParameterLayout, WriteVerifyConfig, write_pins
 from mho.hw.core.write_verify.decision import Decision, FaultMap, RegisterCheck, RunLayout
 from mho.hw.macro.contract import PASS_BITS
@@ -16,10 +17,17 @@ _TIMER_BITS = 32
 
 
 class TargetLayout(data.StructLayout):
-    """Verify code that a cell shall have. A cell with ``skip`` is left alone."""
+    """Verify code that a cell shall have. A cell with ``skip`` is left alone.
+
+    With ``cfg.pulses`` it is a record of a blind run (``p.blind``), too: ``code`` pulses (0 counts as 1), RESET ones
+    with ``reset``, for the cell at ``row`` (bit line) and ``col`` (source line); ``skip`` ends the run.
+    """
 
     def __init__(self, cfg: WriteVerifyConfig) -> None:
-        super().__init__({"code": cfg.verify_bits, "skip": 1})
+        col, row = cfg.cell_bits
+        super().__init__({
+            "code": cfg.verify_bits, "skip": 1, **({"reset": 1, "col": col, "row": row} if cfg.pulses else {}),
+        })
 
 
 class CellLayout(data.StructLayout):
@@ -79,7 +87,7 @@ class WritePort(Bundle):
         super().__init__()
 
 
-class WriteVerify(Resettable[WriteVerifyConfig]):
+class WriteVerify(BlindRuns):
     """Programs an array cell by cell, row by row, in several passes. See ``docs/design/write-verify.md``.
 
     The numpy reference is :func:`mho.hw.core.write_verify.reference.program`, which also has the cycles.
@@ -187,14 +195,12 @@ class WriteVerify(Resettable[WriteVerifyConfig]):
             with m.State("Decide"):
                 self._decide(m, decision)
             with m.State("Setup"):
-                with m.If(disabled):
-                    m.d.sync += self._fault.eq(1)
-                    m.next = "Report"
-                with m.Elif(last):
-                    self._pulse(m)
+                self._settle(m, last)
             with m.State("Pulse"), m.If(last | disabled):
                 m.d.sync += [pins.set_pulse.eq(0), pins.reset_pulse.eq(0), pins.form_pulse.eq(0)]
-                self._read(m)
+                self._after_pulse(m)
+            if cfg.pulses:
+                self._add_blind_states(m)
             with m.State("Report"):
                 self._report(m)
             with m.State("Wait"):
@@ -225,12 +231,15 @@ class WriteVerify(Resettable[WriteVerifyConfig]):
     def _begin(self, m: Module) -> None:
         """Start a run."""
         status = self.status
-        m.d.comb += self._faults.clear.eq(1)
         counters = (status.write_pass, status.sets, status.resets, status.forms, status.reads, status.pulsed,
                     status.faults, status.cycles_total, status.cycles_hold, *self._full)
         m.d.sync += [counter.eq(0) for counter in counters]
         m.d.sync += [duration.eq(getattr(self, name)) for name, duration in self._held.items()]
-        m.next = "Clear"
+        if self.cfg.pulses:
+            self._begin_blind(m)
+        else:
+            m.d.comb += self._faults.clear.eq(1)
+            m.next = "Clear"
 
     def _fetch(self, m: Module, target: Signal, code: Signal) -> None:
         """Take the target of the next cell."""
@@ -275,6 +284,17 @@ class WriteVerify(Resettable[WriteVerifyConfig]):
         with m.Else():
             self._begin_timer(m, self._durations["setup_cycles"])
             m.next = "Setup"
+
+    def _settle(self, m: Module, last: Value) -> None:
+        """What follows the setup time of a pulse."""
+        with m.If(self._disabled):
+            m.d.sync += self._fault.eq(1)
+            m.next = "Report"
+            if self.cfg.pulses:
+                with m.If(self.p.blind):
+                    m.next = "Record"  # where the run ends, without a result
+        with m.Elif(last):
+            self._pulse(m)
 
     def _begin_timer(self, m: Module, cycles: Value) -> None:
         """The next cycle is the first of so many, which are one at least."""

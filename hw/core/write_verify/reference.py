@@ -23,6 +23,10 @@ PULSE = np.dtype([
 """One pulse: number of the pass, bit line, source line, :class:`Polarity`, amplitude code, width in cycles."""
 
 
+RECORD = np.dtype([("row", np.uint16), ("col", np.uint16), ("polarity", np.uint8), ("count", np.uint16)])
+"""Pulses of a blind run for one cell: bit line, source line, :class:`Polarity` (SET or RESET), how many, from 1 up."""
+
+
 class WriteMacro(Protocol):
     """What is programmed. Cells are flattened indices ``row * columns + col`` of shape (n,), no cell twice in a call.
 
@@ -155,6 +159,64 @@ def program(
             for name in ("codes", "faults", "counts", "reads")
         },
     )
+
+
+def give_pulses(
+    cfg: WriteVerifyConfig, parameters: WriteVerifyParameters, records: NDArray[np.void], macro: WriteMacro
+) -> NDArray[np.void]:
+    """A blind run. Bit-exact reference of :class:`mho.hw.core.write_verify.blind.BlindRuns`.
+
+    Amplitudes are ``set_start`` and ``reset_start`` of ``parameters``, widths ``set_cycles`` and ``reset_cycles``.
+
+    Parameters
+    ----------
+    records
+        Of type :data:`RECORD`, in the order in which they are given.
+
+    Returns
+    -------
+    numpy.ndarray
+        All pulses in their order, of type :data:`PULSE`.
+    """
+    check_records(cfg, records)
+    kinds = ("set", "reset")
+    start, width = (np.array([getattr(parameters, f"{kind}_{what}") for kind in kinds]) for what in ("start", "cycles"))
+    each = np.repeat(records, records["count"])
+    pulses = np.zeros(len(each), dtype=PULSE)
+    for name in ("row", "col", "polarity"):
+        pulses[name] = each[name]
+    pulses["amplitude"], pulses["cycles"] = start[each["polarity"]], width[each["polarity"]]
+    cell = each["row"].astype(np.int64) * cfg.shape[1] + each["col"]
+    order = np.argsort(cell, kind="stable")
+    # Which pulse of its cell each is; where cells see each other's pulses, all in turn.
+    turn = np.empty(len(cell), dtype=np.int64)
+    turn[order] = np.arange(len(cell)) - np.searchsorted(cell[order], cell[order])
+    for now in range(len(cell)) if cfg.bias else range(int(turn.max(initial=-1)) + 1):
+        at = [now] if cfg.bias else np.flatnonzero(turn == now)
+        macro.pulse(cell[at], *(pulses[name][at].astype(np.int64) for name in ("polarity", "amplitude", "cycles")))
+    return pulses
+
+
+def check_records(cfg: WriteVerifyConfig, records: NDArray[np.void]) -> None:
+    """Refuse records that a blind run cannot have.
+
+    Raises
+    ------
+    ValueError
+        Saying what they must be.
+    """
+    (rows, columns), most = cfg.shape, 2**cfg.verify_bits - 1
+    fits = (records["row"] < rows) & (records["col"] < columns) & (records["polarity"] <= Polarity.RESET)
+    if not (cfg.pulses and np.all(fits & (records["count"] >= 1) & (records["count"] <= most))):
+        raise ValueError(f"Records must be 1 to {most} SET or RESET pulses each of one of {rows} x {columns} cells")
+
+
+def blind_cycles(cfg: WriteVerifyConfig, records: NDArray[np.void], pulses: NDArray[np.void]) -> int:
+    """Cycles from the start of a blind run to its end, if nothing makes it wait; ``pulses`` as it gave them."""
+    lines = np.stack([records["row"], records["col"]]).astype(np.int64)
+    walk = np.diff(lines, axis=1, prepend=0) % np.array(cfg.shape)[:, None]
+    pulsing = len(pulses) * cfg.setup_cycles + int(pulses["cycles"].sum(dtype=np.int64))
+    return 1 + 2 * len(records) + int(walk.max(axis=0).sum()) + pulsing
 
 
 def _in_order(outcome: _Pass, number: int, columns: int) -> NDArray[np.void]:

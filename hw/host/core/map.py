@@ -141,7 +141,7 @@ def _write_counters() -> tuple[Register, ...]:
 def core_map(
     shape: CoreShape, sha256: str = "0" * 64, *, doc: str, docs: Mapping[str, str] = MappingProxyType({}),
     more: Sequence[Register | Window] = (), parameters: WriteVerifyParameters | None = None, products: bool = True,
-    lock: str | None = None, roomy: bool = False,
+    lock: str | None = None, roomy: bool = False, pulses: bool = False,
 ) -> RegisterMap:
     """Registers of a core. Every address is the same for every size of the core.
 
@@ -161,6 +161,8 @@ def core_map(
         See :class:`RegisterMap`.
     roomy
         Its masks need more room: the windows of codes are behind, and addresses have more bits.
+    pulses
+        Runs of write-verify may be blind.
     """
     input_at, output_at, width = (0x2000, 0x2400, 14) if roomy else (0x800, 0xC00, ADDRESS_WIDTH)
     mvms = Field(name="value", width=32, doc="Operations since reset.")
@@ -188,7 +190,7 @@ def core_map(
     ]
     entries = [_documented(entry, docs) for entry in common]
     if parameters is not None:
-        registers, windows = write_entries(shape.columns, parameters, _write_counters())
+        registers, windows = write_entries(shape.columns, parameters, _write_counters(), pulses=pulses)
         entries += [*registers, *windows]
     entries = sorted([*entries, *more], key=lambda entry: entry.address)
     return RegisterMap(

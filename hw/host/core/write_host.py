@@ -43,7 +43,8 @@ class WriteQueues(Resettable[WriteVerifyConfig]):
         result = CellLayout(self.cfg)(results.r_data)
         bits = self.cfg.verify_bits
         m.d.comb += [
-            targets.w_data.eq(Cat(self.put_data[:bits], self.put_data[WORD_FLAG])), targets.w_en.eq(self.put),
+            targets.w_data.eq(Cat(self.put_data[:bits], self.put_data[WORD_FLAG:][: len(target_bits) - bits])),
+            targets.w_en.eq(self.put),
             target_bits.eq(targets.r_data), target.valid.eq(targets.r_rdy), targets.r_en.eq(target.ready),
             self.room.eq(FIFO_DEPTH - targets.level),
             results.w_data.eq(cell_bits), results.w_en.eq(cell.valid), cell.ready.eq(results.w_rdy),

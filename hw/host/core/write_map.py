@@ -20,6 +20,10 @@ RESULT_VALID = 13
 RESULT_PULSES = 16
 """Lowest bit of the number of pulses in a result."""
 
+RESET_BIT, CELL_LOW = 13, 14
+"""Of a record of a blind run in the place of a target: its polarity, and the lowest bit of its cell, source line
+first. Bits 11:0 are how many pulses, :data:`WORD_FLAG` ends the run."""
+
 _SOURCE = {"tolerance": CODE_BITS, "confirmations": 2, "form": 1, "passes": 4}
 _DOCS = {
     "tolerance": "Half width of the band around a target, in verify codes.",
@@ -29,13 +33,14 @@ _DOCS = {
     "max_reversals": "Changes of polarity in one pass after which a cell is given up.",
     "max_at_ceiling": "Pulses at the ceiling after which a cell is given up.",
     "max_pulses": "Pulses in one pass after which a cell is given up. 0: read all cells, change none.",
+    "blind": "1: the run gives the pulses that records list in `targets`, and reads nothing.",
     "start": "Amplitude of the first pulse, and after a reversal, in steps of the pulse converter.",
     "step": "Increment from one pulse to the next.",
     "ceiling": "Largest amplitude, at least the first.",
 }
 
 
-def _parameters(p: WriteVerifyParameters) -> tuple[Register, ...]:
+def _parameters(p: WriteVerifyParameters, *, pulses: bool) -> tuple[Register, ...]:
     values = {name: int(value) for name, value in asdict(p).items()}
 
     def field(name: str, width: int, doc: str) -> Field:
@@ -55,10 +60,11 @@ def _parameters(p: WriteVerifyParameters) -> tuple[Register, ...]:
         return Register(name=f"{kind}_width", address=address, fields=(width,), doc=doc, locked=True)
 
     limits = plain({"max_reversals": 8, "max_at_ceiling": 8, "max_pulses": 16})
+    source = _SOURCE | ({"blind": 1} if pulses else {})
     wait = field("wait_cycles", 32, "Clock cycles.")
     return (
         Register(
-            name="write_run", address=0x0A0, fields=plain(_SOURCE),
+            name="write_run", address=0x0A0, fields=plain(source),
             doc="Parameters of a run. None may be written while `write_status.busy`; after reset they are those of the "
             "chip description.",
         ),
@@ -109,7 +115,7 @@ def _counters() -> tuple[Register, ...]:
 
 
 def write_entries(
-    columns: int, parameters: WriteVerifyParameters, counters: tuple[Register, ...]
+    columns: int, parameters: WriteVerifyParameters, counters: tuple[Register, ...], *, pulses: bool = False
 ) -> tuple[tuple[Register, ...], tuple[Window, ...]]:
     """Registers and windows of write-verify.
 
@@ -121,12 +127,18 @@ def write_entries(
         Values after reset.
     counters
         Registers of the counters of 48 bits, which come behind the others.
+    pulses
+        Runs may be blind.
     """
+    record = (
+        f" With `blind` records of pulses: how many in bits {CODE_BITS - 1}:0, bit {WORD_FLAG} ends the run, bit "
+        f"{RESET_BIT} is RESET, source line and bit line from bit {CELL_LOW} up, each as wide as the core has lines."
+    ) if pulses else ""
     targets = Window(
         name="targets", address=0x700, words=FIFO_DEPTH, access=Access.W,
         doc=f"Targets of all cells, row by row, once for each pass: verify code in bits {CODE_BITS - 1}:0, bit "
         f"{WORD_FLAG} leaves the cell alone. Whole words only. Every word of the window is the same queue of "
-        f"{FIFO_DEPTH} targets, so that blocks can be copied.",
+        f"{FIFO_DEPTH} targets, so that blocks can be copied.{record}",
     )
     results = Window(
         name="results", address=0x900, words=FIFO_DEPTH, access=Access.R,
@@ -139,4 +151,4 @@ def write_entries(
         doc="Row `fault_row` of the fault map, source line 0 in bit 0 of the first word: cells that were given up in "
         "the last pass that reached them.",
     )
-    return (*_commands(), *_parameters(parameters), *_counters(), *counters), (targets, results, faults)
+    return (*_commands(), *_parameters(parameters, pulses=pulses), *_counters(), *counters), (targets, results, faults)

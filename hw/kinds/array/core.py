@@ -191,6 +191,6 @@ class ArrayBlocks(RowBlocks):
         registers = core_map(
             cfg, chip.sha256, doc="One array whose columns share converters.", docs=_DOCS, products=not tiled,
             parameters=WriteVerifyParameters.from_chip(chip) if engine else None,
-            roomy=chip.lines > LINES[1],
+            roomy=chip.lines > LINES[1], pulses=ArrayChip.of(chip).programming.pulses,
         )
         return cls(cfg=cfg, registers=registers, write=WriteVerifyConfig.from_chip(chip) if engine else None)

@@ -120,7 +120,7 @@ class TnsaBlocks(CoreBlocks):
         """A core of no description; without ``products`` one in a tile."""
         return cls(cfg=cfg, write=write, registers=tnsa_map(
             cfg.lines, parameters=None if write is None else WriteVerifyParameters(), trim=trim_fields(cfg, write),
-            products=products, manual=cfg.manual,
+            products=products, manual=cfg.manual, pulses=write is not None and write.pulses,
         ))
 
     def digital(self) -> wiring.Component:

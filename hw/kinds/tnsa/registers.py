@@ -178,12 +178,13 @@ def chip_map(chip: Chip, *, products: bool = True) -> RegisterMap:
     engine = chip.programming.engine
     parameters = WriteVerifyParameters.from_chip(chip) if engine else None
     trim = trim_fields(TnsaCoreConfig.from_chip(chip), WriteVerifyConfig.from_chip(chip) if engine else None)
-    return tnsa_map(chip.lines, chip.sha256, parameters, trim, products=products, manual=chip.core.manual)
+    return tnsa_map(chip.lines, chip.sha256, parameters, trim, products=products, manual=chip.core.manual,
+                    pulses=chip.programming.pulses)
 
 
 def tnsa_map(
     lines: int, sha256: str = "0" * 64, parameters: WriteVerifyParameters | None = _USUAL,
-    trim: Sequence[TrimField] = _TRIM, *, products: bool = True, manual: bool = False,
+    trim: Sequence[TrimField] = _TRIM, *, products: bool = True, manual: bool = False, pulses: bool = False,
 ) -> RegisterMap:
     """Registers of a core of ``lines`` lines; what is not said here is as at :func:`mho.hw.host.core.map.core_map`.
 
@@ -198,5 +199,5 @@ def tnsa_map(
     return core_map(
         TnsaCoreConfig(lines=lines), sha256, doc="One transposable core.", docs=_DOCS, parameters=parameters,
         more=(*trim_entries(trim), *(manual_entries(lines, write=write) if manual else ())), products=products,
-        lock=LOCK if trim else None,
+        lock=LOCK if trim else None, pulses=pulses,
     )

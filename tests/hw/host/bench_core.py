@@ -17,7 +17,7 @@ from mho.rtl_gen.kinds.tnsa import cell
 from tests.sim.chip.masters import AxiLiteHost, WishboneHost
 
 LINES = 16
-MAP = tnsa_map(LINES, manual=True)
+MAP = tnsa_map(LINES, manual=True, pulses=True)
 PERIOD_NS = 10
 CELLS = np.array([[cell(bl, sl) for sl in range(LINES)] for bl in range(LINES)])
 

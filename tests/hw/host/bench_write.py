@@ -9,10 +9,11 @@ import numpy as np
 from cocotb.triggers import RisingEdge
 
 from mho.hw.core.write_verify.config import WriteVerifyConfig, WriteVerifyParameters
-from mho.hw.core.write_verify.reference import cycles, map_words, program
+from mho.hw.core.write_verify.reference import RECORD, blind_cycles, cycles, give_pulses, map_words, program
 from mho.hw.host.core.write_map import FIFO_DEPTH, RESULT_PULSES, RESULT_VALID, WORD_FLAG
 from mho.hw.host.registers import Register
 from mho.macro_models.integer.pulse import Polarity
+from mho.sim.programming.cosim import record_words
 from tests.hw.host.bench_core import CELLS, FORWARD, LINES, MAP, Host, begin, expected, vector
 
 CFG = WriteVerifyConfig(lines=LINES, **json.loads(os.environ["MHO_WRITE"]))
@@ -164,3 +165,28 @@ async def test_start_stop_and_what_is_refused(dut) -> None:
     assert all(result >> RESULT_VALID & 1 and result >> RESULT_PULSES == 0 for result in results)
     await host.write("control", 2)
     assert await levels(host) == (FIFO_DEPTH, 0)
+
+
+@cocotb.test(timeout_time=5, timeout_unit="ms")
+async def test_listed_cells_get_pulses_without_reads(dut) -> None:
+    host = await begin(dut)
+    blind = replace(SHORT, blind=True)
+    await parameters(host, blind)
+    records = np.array([(0, 3, 0, 2), (5, 0, 1, 1), (5, 9, 0, 3), (15, 15, 1, 4)], dtype=RECORD)
+    cells = IdealCells()
+    pulses = give_pulses(CFG, blind, records, cells)
+    await host.write("write_control", 1)
+    for word in record_words(CFG, records, WORD_FLAG).tolist():
+        await host.write("targets", word)
+    while (await flags(host))["busy"]:
+        pass
+    kinds = np.bincount(pulses["polarity"], minlength=3)
+    assert [await host.read(f"write_{name}") for name in ("sets", "resets", "forms")] == kinds.tolist()
+    assert await host.read("write_reads") == 0
+    assert await host.read("write_cycles_total_low") >= blind_cycles(CFG, records, pulses)
+    CELLS[:] = cells.code.reshape(LINES, LINES)
+    x = vector(FORWARD, 6)
+    await host.describe(FORWARD)
+    await host.give(x.tolist())
+    await host.start()
+    assert await host.take() == expected(FORWARD, x)

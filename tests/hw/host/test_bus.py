@@ -13,14 +13,14 @@ from mho.hw.core.write_verify.config import WriteVerifyConfig, WriteVerifyParame
 from mho.rtl_gen import emit_core
 from mho.rtl_gen.kinds.tnsa import write_macro_model
 
-BENCHES = {"bench_core": 9, "bench_manual": 3, "bench_write": 3, "bench_trim": 4, "bench_ring": 1}
+BENCHES = {"bench_core": 9, "bench_manual": 3, "bench_write": 4, "bench_trim": 4, "bench_ring": 1}
 """Tests of each."""
 SHORT = ("bench_core", "bench_ring")
 """What reaches every register; the rest lies behind the registers and is the same at every bus."""
 
 
 def _run(wrap: str, simulator: str, folder: Path, benches: Sequence[str] = tuple(BENCHES)) -> None:
-    chip = load_chip("tnsa16-core", {"core.manual": True, "verilog.test": True})
+    chip = load_chip("tnsa16-core", {"core.manual": True, "verilog.test": True, "programming.pulses": True})
     sources = emit_core(chip, folder / "rtl", wrap)
     model = folder / "tnsa_macro.v"
     model.write_text(write_macro_model("tnsa_macro", chip.lines, chip.programming.verify_bits))
@@ -36,7 +36,8 @@ def _run(wrap: str, simulator: str, folder: Path, benches: Sequence[str] = tuple
     environment = {
         "COCOTB_REWRITE_ASSERTION_FILES": "*bench_*.py",
         "MHO_WRAP": wrap, "MHO_HASH": chip.sha256[:8], "MHO_PARAMETERS": json.dumps(parameters),
-        "MHO_WRITE": json.dumps({"setup_cycles": write.setup_cycles, "verify_cycles": write.verify_cycles}),
+        "MHO_WRITE": json.dumps({"setup_cycles": write.setup_cycles, "verify_cycles": write.verify_cycles,
+                                 "pulses": write.pulses}),
     }
     results = runner.test(
         hdl_toplevel=top, test_module=",".join(f"tests.hw.host.{name}" for name in benches), build_dir=folder,

@@ -7,6 +7,7 @@ import pytest
 
 from mho.hw.config import load_chip
 from mho.hw.core.write_verify.config import WriteVerifyParameters
+from mho.hw.core.write_verify.reference import RECORD
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.macro_models import load_device
 from mho.macro_models.cells.pulses import PulseArray
@@ -19,7 +20,7 @@ from mho.sim.core.cosim import CosimBackend
 from mho.sim.core.cosim_core import CosimCore
 from mho.sim.core.process import Simulation
 from mho.sim.functional import FunctionalBackend
-from mho.sim.programming.write_verify import program_core
+from mho.sim.programming.write_verify import program_core, reference_pulses
 
 pytestmark = [pytest.mark.cosim, pytest.mark.slow]
 
@@ -161,3 +162,28 @@ def test_a_core_of_64_lines_within_a_microsiemens():
     np.testing.assert_array_equal(run.g_uS, expected.g_uS)
     assert run.cycles == expected.cycles
     assert (abs(run.g_uS - targets) <= 1.0).mean() >= 0.99
+
+
+def test_blind_pulses_through_the_verilog_and_beside_write_verify():
+    chip = load_chip("tnsa16-core", {"programming.pulses": True})
+    rng, parameters = np.random.default_rng(3), WriteVerifyParameters.from_chip(chip)
+    records = np.zeros(40, dtype=RECORD)
+    for name, top in (("row", 16), ("col", 16), ("polarity", 2), ("count", 5)):
+        records[name] = rng.integers(0, top, len(records))
+    records["count"] += 1
+    arrays = [PulseArray(chip.pulse_config(), device=DEVICE, seed=2) for _ in range(2)]
+    runs = []
+    backend = CosimBackend(timeout_s=60)
+    try:
+        for array, programmer in zip(arrays, (FunctionalBackend(), backend), strict=True):
+            programmer.open(chip, make_models(chip, ("ideal",), seed=5))
+            program_core(chip, 0, DEVICE, 2, np.full((16, 16), 20.0), programmer=programmer, array=array)
+            runs.append([programmer.pulse(0, array, part, parameters) for part in np.array_split(records, 2)])
+    finally:
+        backend.close()
+    for reference, seen in zip(*runs, strict=True):
+        np.testing.assert_array_equal(seen.pulses, reference.pulses)
+        assert seen.cycles == reference.cycles
+    np.testing.assert_array_equal(arrays[0].g, arrays[1].g)
+    with pytest.raises(InputError, match=r"programming\.engine and programming\.pulses must be true for blind pulses"):
+        reference_pulses(CHIP, arrays[0], records, parameters)

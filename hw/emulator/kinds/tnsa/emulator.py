@@ -35,7 +35,8 @@ class TnsaEmulator(EmulatorKind):
         cfg = replace(blocks.cfg, trim=False, manual=False)
         write = None if blocks.write is None else replace(blocks.write, trim=False)
         parameters = None if write is None else WriteVerifyParameters.from_chip(chip)
-        registers = tnsa_map(chip.lines, chip.sha256, parameters, (), products=not ranged)
+        pulses = write is not None and write.pulses
+        registers = tnsa_map(chip.lines, chip.sha256, parameters, (), products=not ranged, pulses=pulses)
         return TnsaBlocks(cfg=cfg, write=write, registers=registers)
 
     def fields(self, chip: Chip, core: Any) -> dict[str, Any]:

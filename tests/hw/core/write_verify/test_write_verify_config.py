@@ -13,7 +13,7 @@ from mho.hw.core.write_verify.reference import dead_lines, map_words
 from mho.macro_models.errors import InputError
 from tests.hw.amaranth_bench import simulate
 
-CFG = WriteVerifyConfig(lines=16)
+CFG = WriteVerifyConfig(lines=16, pulses=True)
 
 
 @pytest.mark.parametrize(
