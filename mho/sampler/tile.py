@@ -1,6 +1,7 @@
-"""A chain as the program of one tile: a bipartite problem that one core holds, at one temperature."""
+"""Chains as the program of one tile, of a problem that one core holds: bipartite at one temperature, or annealed."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mho.compiler.tile.lowering.geometry import CODES_IN, CODES_OUT
 from mho.hw.config import Chip
@@ -8,9 +9,10 @@ from mho.hw.tile.asm.assembler import assemble_named
 from mho.hw.tile.interpreter.joined import HOST, Flow
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.operation import Direction
+from mho.sampler.annealer import amplitudes_of, annealing_text
 from mho.sampler.fields import Fields, ScaledProduct
 from mho.sampler.problem import Problem
-from mho.sampler.run import Schedule, amplitude_of
+from mho.sampler.run import AT_ONCE, Schedule, amplitude_of, initial_spins
 from mho.sim.tile_jobs.job import TileJob
 
 # An image is two chains, which take turns: a ring has what is of the first one, then what is of the second one. Of the
@@ -57,17 +59,45 @@ _DRAW = ("vec draw_{}: a accumulators, b draw, b_format signed, target {}, eleme
 def chain_job(problem: Problem, chip: Chip, fields: Fields, schedule: Schedule) -> TileJob:
     """Programs with which a run gives the spins of :func:`mho.sampler.run.sample`, an image two chains.
 
-    The host sends the visible spins of the beginning of both, a byte each, to the stream ``visible_in`` of tile 0,0,
-    and gets all spins of each, the visible ones first.
+    The host sends what :func:`chain_inputs` says, and gets all spins of both chains, the visible ones first.
 
     Raises
     ------
     InputError
         If tiles of the chip do not draw, more than one core holds the problem, or the schedule is another one.
     """
-    if not chip.tile.draws or problem.symmetric or len(fields.pieces) > 1:
-        raise InputError(f"{chip.name}: a chain of a tile takes tile.draws = true and a bipartite problem on one core, "
+    if not chip.tile.draws or len(fields.pieces) > 1:
+        raise InputError(f"{chip.name}: a chain of a tile takes tile.draws = true and a problem on one core, "
                          f"not on {len(fields.pieces)}")
+    text = annealing_text(problem, fields, schedule) if problem.symmetric else _gibbs_text(problem, fields, schedule)
+    program, names, _ = assemble_named(text)
+    return TileJob(
+        chip=chip, programs={"0,0": program}, streams={"0,0": {name: number for number, name in names.items()}},
+        flows=[Flow(sender="0,0", number=0, to=(HOST,))], conductances={"0,0": fields.targets_uS[0].astype(np.float64)})
+
+
+def chain_inputs(
+    problem: Problem, fields: Fields, schedule: Schedule, *, chains: int, seed: int
+) -> dict[str, NDArray[np.generic]]:
+    """What the host sends so that chains begin as those of :func:`mho.sampler.run.sample`; an even number of them.
+
+    By streams, of shape (images, elements): the spins of the beginning of two chains, a byte each, of a bipartite
+    problem the visible ones alone; amplitudes of a symmetric one, in lanes.
+
+    Raises
+    ------
+    InputError
+        If the schedule's amplitudes are no lanes.
+    """
+    images, spins = chains // AT_ONCE, initial_spins(problem, fields, chains, seed)
+    if problem.symmetric:
+        return {"0,0:spins_in": spins.reshape(images, -1),
+                "0,0:amplitudes": amplitudes_of(problem, fields, schedule, images)}
+    return {"0,0:visible_in": spins[:, : len(problem.couplings)].reshape(images, -1)}
+
+
+def _gibbs_text(problem: Problem, fields: Fields, schedule: Schedule) -> str:
+    """Hidden and visible spins in turn, at one temperature."""
     if schedule.steps % 2 or schedule.steps < 4 or schedule.begin != schedule.end:
         raise InputError(f"a chain of a tile takes 4, 6, .. steps at one temperature, not {schedule.steps} from "
                          f"{schedule.begin:g} to {schedule.end:g}")
@@ -79,12 +109,8 @@ def chain_job(problem: Problem, chip: Chip, fields: Fields, schedule: Schedule) 
         *(_DRAW.format(name, target, count, moving, count) for name, target, count, moving in (
             ("hidden", "hidden", hidden, "hidden"), ("visible", "visible", visible, "visible"),
             ("last", "spins", visible, "visible")))]
-    text = _PROGRAM.format(visible=visible, hidden=hidden, spins=visible + hidden, rounds=schedule.steps // 2 - 1,
+    return _PROGRAM.format(visible=visible, hidden=hidden, spins=visible + hidden, rounds=schedule.steps // 2 - 1,
                            again=_AGAIN, last=_LAST, declarations="\n".join(declarations))
-    program, names, _ = assemble_named(text)
-    return TileJob(
-        chip=chip, programs={"0,0": program}, streams={"0,0": {name: number for number, name in names.items()}},
-        flows=[Flow(sender="0,0", number=0, to=(HOST,))], conductances={"0,0": fields.targets_uS[0].astype(np.float64)})
 
 
 def _side(name: str, product: ScaledProduct, inputs: int, bias: np.ndarray, amplitude: int) -> str:

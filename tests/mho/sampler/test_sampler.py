@@ -14,8 +14,7 @@ from mho.macro_models.devices import load_device
 from mho.macro_models.errors import InputError
 from mho.sampler import Problem, Samples, Schedule, load_problem, sample
 from mho.sampler.fields import Fields, pieces_of
-from mho.sampler.run import initial_spins
-from mho.sampler.tile import chain_job
+from mho.sampler.tile import chain_inputs, chain_job
 from mho.sim.tile_jobs.run import run_job
 
 IDEAL = load_device("ideal")
@@ -153,13 +152,34 @@ def test_a_tile_has_the_same_spins(visible: int, hidden: int, bits: int) -> None
     given: dict[str, Any] = {"device": device, "seed": 3, "time_s": 86_400.0}
     result = sample(problem, chip, schedule, chains=6, out_bits=bits, **given)
     fields = Fields(problem, chip, out_bits=bits, **given)
-    first = initial_spins(problem, fields, 6, 3)[:, :visible].reshape(3, -1)
-    found = run_job(chain_job(problem, chip, fields, schedule), {"": first}, **given).outputs["0,0:0"]
+    first = chain_inputs(problem, fields, schedule, chains=6, seed=3)
+    found = run_job(chain_job(problem, chip, fields, schedule), first, **given).outputs["0,0:0"]
     np.testing.assert_array_equal(found.reshape(6, -1), result.spins)
     assert 0.2 < result.spins.mean() < 0.8
     for wrong, sentence in ((Schedule(steps=3), "not 3 from 1 to 1"), (Schedule(steps=4, end=2.0), "one temperature")):
         with pytest.raises(InputError, match=sentence):
             chain_job(problem, chip, fields, wrong)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("spins", "parts", "begin", "end", "steps"), [(26, 8, 5.0, 0.4, 128), (9, 2, 2.0, 2.0, 6)])
+def test_a_tile_anneals_as_the_model_does(spins: int, parts: int, begin: float, end: float, steps: int) -> None:
+    """A symmetric problem with biases, by the interpreter: levels of amplitudes as data, parts in turn."""
+    problem, device = symmetric(spins, 2, 0.7), load_device("rram-neurram")
+    chip = load_chip("tnsa64-2x2", {"tile.draws": True})
+    schedule = Schedule(steps=steps, begin=begin, end=end, parts=parts)
+    given: dict[str, Any] = {"device": device, "seed": 5, "time_s": 86_400.0}
+    result = sample(problem, chip, schedule, chains=4, **given)
+    fields = Fields(problem, chip, out_bits=4, **given)
+    first = chain_inputs(problem, fields, schedule, chains=4, seed=5)
+    found = run_job(chain_job(problem, chip, fields, schedule), first, **given).outputs["0,0:0"]
+    np.testing.assert_array_equal(found.reshape(4, -1), result.spins)
+    odd = Schedule(steps=steps + 1, begin=begin, end=end, parts=parts)
+    hot = Schedule(steps=steps, begin=1e6, end=1e6, parts=parts)
+    with pytest.raises(InputError, match=rf"a multiple of .* {parts} parts, not {steps + 1}"):
+        chain_job(problem, chip, fields, odd)
+    with pytest.raises(InputError, match=r"temperatures on a tile must be below .*, not 1e\+06"):
+        chain_inputs(problem, fields, hot, chains=4, seed=5)
 
 
 def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
