@@ -63,8 +63,8 @@ DEFAULT_KIND = "tnsa"
 LINES, LINE_STEP = (16, 256), 8
 """Fewest and most lines of a core each way, and in which steps."""
 
-MOST_ROWS = 1024
-"""Most rows of a kind that says so: its columns are 256 at most all the same."""
+FEWEST_LINES, MOST_ROWS = 8, 1024
+"""Fewest lines, and most rows, of a kind that says so: its columns are 256 at most all the same."""
 
 SYNCHRONISER_CYCLES = 2
 """Latency of a synchroniser at an input of the core: two flip-flops."""
@@ -188,8 +188,8 @@ class Chip(ABC):
         if high > top:
             sentence = f"cells.g_max_uS must be at most cells.g_full_scale_uS = {top:g}, not {high:g}"
             raise ChipError("cells.g_max_uS", sentence)
-        if self.lines % LINE_STEP or not LINES[0] <= self.lines <= self.most_lines:
-            legal = f"{LINES[0]} to {self.most_lines} in steps of {LINE_STEP}"
+        if self.lines % LINE_STEP or not self.least_lines <= self.lines <= self.most_lines:
+            legal = f"{self.least_lines} to {self.most_lines} in steps of {LINE_STEP}"
             raise ChipError("core.lines", f"core.lines must be {legal}, not {self.lines}")
         self.tile.check_places(self.mesh.columns, self.mesh.rows)
 
@@ -208,6 +208,9 @@ class Chip(ABC):
     @abstractmethod
     def lines(self) -> int:
         """Physical lines on each side of a core's array."""
+
+    least_lines: ClassVar[int] = LINES[0]
+    """Fewest :attr:`lines`."""
 
     most_lines: ClassVar[int] = LINES[1]
     """Most :attr:`lines`."""

@@ -105,15 +105,15 @@ MASK_WORD = 32
 """Bits of a word of the mask stream."""
 
 
-def check_lines(lines: int, most: int = LINES[1]) -> None:
-    """Refuse what no core has: 16 to ``most`` lines each way in steps of 8.
+def check_lines(lines: int, least: int = LINES[0], most: int = LINES[1]) -> None:
+    """Refuse what no core has: ``least`` to ``most`` lines each way in steps of 8.
 
     Raises
     ------
     InputError
         If ``lines`` is something else.
     """
-    check_whole("lines", lines, LINES[0], most)
+    check_whole("lines", lines, least, most)
     if lines % LINE_STEP:
         raise InputError(f"lines must be a multiple of {LINE_STEP}, not {lines}")
 

@@ -37,7 +37,7 @@ class SramCoreConfig(RowConfig):
     Parameters
     ----------
     lines, columns
-        Rows, and columns of bits: 16 to 256, multiples of 8.
+        Rows, and columns of bits: 8 to 256, multiples of 8.
     column_lines
         Bits of a weight.
     lanes

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from mho.hw.config import TILE_FLITS, Chip
-from mho.hw.config.chip import MOST_ROWS
+from mho.hw.config.chip import FEWEST_LINES, MOST_ROWS
 from mho.hw.core.layout import INPUTS_PER_WORD, OUTPUTS_PER_WORD
 from mho.hw.core.shape import check_lines
 from mho.hw.kinds import shape
@@ -18,7 +18,7 @@ class TileConfig:
     """
 
     lines: int = 256
-    """Lines of its core each way, 16 to 1024 in steps of 8: at most ``lines / 4`` words of input codes and ``lines /
+    """Lines of its core each way, 8 to 1024 in steps of 8: at most ``lines / 4`` words of input codes and ``lines /
     2`` words of output codes an operation."""
     lanes: int = 4
     """Elements that the vector unit takes a cycle: 2, 4 or 8. Bits do not depend on it."""
@@ -48,7 +48,7 @@ class TileConfig:
     """In the names of modules, of a chip with tiles of several kinds: what tells this one from the first."""
 
     def __post_init__(self) -> None:
-        check_lines(self.lines, MOST_ROWS)
+        check_lines(self.lines, FEWEST_LINES, MOST_ROWS)
         _among("lanes", self.lanes, (2, 4, 8))
         _among("payload_bits", self.payload_bits, (32, 64, 128))
         _among("contexts", self.contexts, (0, 1, 2, 4))

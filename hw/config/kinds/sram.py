@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from mho.hw.config.chip import LINE_STEP, LINES, CellsSection, Chip, CoreSection, Section
+from mho.hw.config.chip import FEWEST_LINES, LINE_STEP, LINES, CellsSection, Chip, CoreSection, Section
 from mho.hw.config.cost import EnergySection, energy_key
 from mho.hw.config.keys import ChipError, key
 from mho.macro_models.integer.operation import MAX_BITS
@@ -24,8 +24,8 @@ class SramCoreSection(CoreSection):
     """What to say of keys that do not exist and that somebody looks for."""
     g_bits: ClassVar[int] = 1  # pyright: ignore[reportIncompatibleVariableOverride]
     kind: str = key("sram", "Kind of macro: bits, whose products are exact.", choices=("sram",), shapes=("core",))
-    rows: int = key(64, "Rows, in steps of 8.", low=LINES[0], high=LINES[1], shapes=("core", "tile"))
-    columns: int = key(256, "Columns of bits, in steps of 8.", low=LINES[0], high=LINES[1], shapes=("core", "tile"))
+    rows: int = key(64, "Rows, in steps of 8.", low=FEWEST_LINES, high=LINES[1], shapes=("core", "tile"))
+    columns: int = key(256, "Columns of bits, in steps of 8.", low=FEWEST_LINES, high=LINES[1], shapes=("core", "tile"))
     weight_bits: int = key(
         4, "Bits of a weight, the sign included; of one bit it is -1 or 1.", low=1, high=8, shapes=("core", "tile")
     )
@@ -69,6 +69,7 @@ class SramChip(Chip):
     """
 
     operation_type = SramOperation
+    least_lines = FEWEST_LINES
 
     device: str = key(
         "ideal", "Device of the cells unless a command names another: its name, or the path of its TOML file.",

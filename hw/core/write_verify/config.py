@@ -6,7 +6,7 @@ from typing import Any
 from amaranth.lib import data
 
 from mho.hw.config import SYNCHRONISER_CYCLES, Chip, PulseChip
-from mho.hw.config.chip import MOST_ROWS
+from mho.hw.config.chip import FEWEST_LINES, MOST_ROWS
 from mho.hw.core.shape import check_lines, duration_bits
 from mho.hw.macro.contract import PASS_BITS, WritePins
 from mho.macro_models.errors import InputError, check_whole
@@ -71,7 +71,7 @@ class WriteVerifyConfig:
 
     def __post_init__(self) -> None:
         for number in self.shape:
-            check_lines(number, MOST_ROWS)
+            check_lines(number, FEWEST_LINES, MOST_ROWS)
         if self.pulses and sum(self.cell_bits) > CELL_BITS:
             raise InputError(
                 f"programming.pulses must be false for {self.shape[0]} x {self.shape[1]} cells, not true: a record has "

@@ -24,7 +24,7 @@ class ArrayCoreConfig(RowConfig):
     operation_type = ArrayOperation
 
     lines: int
-    """Rows: 16 to 256, a multiple of 8."""
+    """Rows: 8 to 256, a multiple of 8."""
     columns: int = 128  # pyright: ignore[reportIncompatibleMethodOverride]
     """Columns of cells, the same."""
     column_lines: int = 2

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from mho.hw.config.chip import LINE_STEP, LINES, MOST_ROWS, Chip
+from mho.hw.config.chip import FEWEST_LINES, LINE_STEP, LINES, MOST_ROWS, Chip
 from mho.hw.config.keys import ChipError
 from mho.hw.config.kinds.array.costs import array_costs
 from mho.hw.config.kinds.array.sections import (
@@ -38,7 +38,7 @@ class ArrayChip(PulseChip):
     """
 
     operation_type = ArrayOperation
-    most_lines = MOST_ROWS
+    least_lines, most_lines = FEWEST_LINES, MOST_ROWS
 
     core: ArrayCoreSection = field(default_factory=ArrayCoreSection)  # pyright: ignore[reportIncompatibleVariableOverride]
     input: InputSection = field(default_factory=InputSection)

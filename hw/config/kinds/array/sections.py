@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from mho.hw.config.chip import LINES, MOST_ROWS, CoreSection, Section
+from mho.hw.config.chip import FEWEST_LINES, LINES, MOST_ROWS, CoreSection, Section
 from mho.hw.config.cost import AreaSection, EnergySection, area_key, energy_key
 from mho.hw.config.keys import key
 from mho.hw.config.programming import ProgrammingSection
@@ -24,8 +24,10 @@ class ArrayCoreSection(CoreSection):
     kind: str = key(
         "array", "Kind of macro: an array whose columns share converters.", choices=("array",), shapes=("core",)
     )
-    rows: int = key(128, "Rows, in steps of 8.", low=LINES[0], high=MOST_ROWS, shapes=("core", "tile"))
-    columns: int = key(128, "Columns of cells, in steps of 8.", low=LINES[0], high=LINES[1], shapes=("core", "tile"))
+    rows: int = key(128, "Rows, in steps of 8.", low=FEWEST_LINES, high=MOST_ROWS, shapes=("core", "tile"))
+    columns: int = key(
+        128, "Columns of cells, in steps of 8.", low=FEWEST_LINES, high=LINES[1], shapes=("core", "tile")
+    )
     weights: str = key(
         "pairs", "A signed weight: pairs of columns, which a converter takes the difference of; arrays, of which each "
         "has a converter for its column and the core subtracts codes; offset, one cell about the middle of its range "

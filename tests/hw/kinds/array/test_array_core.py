@@ -30,6 +30,7 @@ def test_durations_follow_the_description() -> None:
 
 @pytest.mark.parametrize(("key", "value", "sentence"), [
     ("core.columns", 36, "core.columns must be in steps of 8, not 36"),
+    ("core.rows", 0, "core.rows must be an integer 8 to 1024, not 0"),
     ("adc.columns", 32, "adc.columns must be a divisor of the 16 columns of weights of a core, not 32"),
     ("input.drive", "pulse", r"input.drive must be .* unless input.bits = 1 and read.accumulate = .analog., not"),
     ("core.rows", 264, "programming.engine must be false where core.rows is beyond 256, .* not true at 264"),
@@ -60,7 +61,8 @@ def checked(chip: Chip, operations: int, simulator: str = "verilator") -> None:
 @pytest.mark.slow
 @pytest.mark.cosim
 @pytest.mark.parametrize("keys", [
-    {}, {"core.rows": 24, "core.columns": 48}, {"core.rows": 264, "programming.engine": False, "read.chop": False},
+    {}, {"core.rows": 8, "core.columns": 8, "adc.columns": 4, "adc.lanes": 2}, {"core.rows": 24, "core.columns": 48},
+    {"core.rows": 264, "programming.engine": False, "read.chop": False},
 ])
 def test_its_verilog_is_its_model(keys: dict[str, object]) -> None:
     checked(load_chip("array-32", keys), 16)
@@ -71,6 +73,18 @@ def test_its_verilog_is_its_model(keys: dict[str, object]) -> None:
 @pytest.mark.parametrize("accumulate", ["digital", "analog"])
 def test_its_verilog_is_its_model_in_icarus(accumulate: str) -> None:
     checked(load_chip("array-32", {"read.accumulate": accumulate}), 4, "icarus")
+
+
+@pytest.mark.long
+@pytest.mark.cosim("verilator", "iverilog", "vvp", "cocotb")
+@pytest.mark.parametrize("weights", ["pairs", "offset", "arrays"])
+@pytest.mark.parametrize(("rows", "columns"), [(8, 256), (256, 8), (24, 8), (40, 136)])
+def test_long_and_narrow_arrays(rows: int, columns: int, weights: str) -> None:
+    outputs = columns if weights == "offset" else columns // 2
+    few = {"adc.columns": 4, "adc.lanes": 2} if outputs % 8 else {}
+    chip = load_chip("array-32", few | {"core.rows": rows, "core.columns": columns, "core.weights": weights})
+    checked(chip, 12)
+    checked(chip, 4, "icarus")
 
 
 @pytest.mark.long

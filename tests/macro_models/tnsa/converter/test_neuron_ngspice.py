@@ -56,8 +56,8 @@ def transient(neuron: Neuron, offset_V: float, inputs: list[float], folder: Path
     for k in range(len(inputs)):
         deck += [f"meas tran v{k} find v(o) at={(k + 1) * CYCLE - 1.5e-9!r}", f"print v{k}"]
     (folder / "neuron.cir").write_text("\n".join([*deck, "quit", ".endc", ".end", ""]))
-    command = ["ngspice", "-b", "-n", "neuron.cir"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=folder, check=False)
+    command = ["sh", "-c", "ulimit -t 120; exec ngspice -b -n neuron.cir"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
     found = dict(re.findall(r"^(v\d+) = (\S+)$", done.stdout, re.MULTILINE))
     assert len(found) == len(inputs), done.stdout + done.stderr
     return np.array([float(found[f"v{k}"]) for k in range(len(inputs))])
