@@ -145,6 +145,10 @@ class Processes:
                 ) from None
             waiting = [number for number in waiting if number not in done]
 
+    def begin(self, function: Callable[[Task], object], tasks: Sequence[Task]) -> None:
+        """Have tasks done meanwhile for what they leave: nobody hears of results or errors."""
+        self._open().hand_over(function, tasks)
+
     def _open(self) -> "_Pool":
         if self._pool is None:
             self._pool = _Pool(self._jobs, self._begin, self._arguments, self._start)
@@ -207,6 +211,12 @@ class _Pool:
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
         self._begun = True
+
+    def hand_over(self, function: Callable[[Task], object], tasks: Sequence[Task]) -> None:
+        """Have tasks done."""
+        self.begin()
+        for task in tasks:
+            self._pool.submit(guarded, function, task)
 
     def run(
         self, function: Callable[[Task], Made], tasks: Sequence[Task], numbers: Sequence[int]

@@ -1,6 +1,7 @@
 """``mho demo``: the main job on shipped data."""
 
 import json
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -31,17 +32,21 @@ def demo_command(output: str, limit: int | None, seeds: int, out: Output) -> Non
     """
     from mho.data import SAMPLES, load_sample
     from mho.demo.figure import plot_demo
-    from mho.demo.study import HEADERS, TILE_IMAGES, TILES, mismatches, study
+    from mho.demo.study import CHIP, HEADERS, TILE_IMAGES, TILES, build_simulator, mismatches, study
     from mho.figures.run import save_figure
+    from mho.workers import Processes
 
     for name, value in (("limit", limit), ("seeds", seeds)):
         if value is not None and value < 1:
             raise InputError(f"{argument(name)} must be at least 1, not {value}")
     folder = Path(output)
     samples = [load_sample(name) for name in SAMPLES]
-    studies = [study(sample, limit=limit, seeds=seeds, step=out.note) for sample in samples]
     few = min(limit or TILE_IMAGES, TILE_IMAGES)
-    studies.append(study(samples[0], limit=few, seeds=seeds, step=out.note, chip=TILES))
+    # Who comes to a simulator waits for the process that builds it, or builds it where that failed.
+    with closing(Processes(2)) as builders:
+        builders.begin(build_simulator, (TILES, CHIP))
+        studies = [study(sample, limit=limit, seeds=seeds, step=out.note) for sample in samples]
+        studies.append(study(samples[0], limit=few, seeds=seeds, step=out.note, chip=TILES))
     out.table(HEADERS, [case.row(s.title) for s in studies for case in s.cases])
     for s in studies:
         out.note(f"{s.title}: error budget")

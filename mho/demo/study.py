@@ -146,6 +146,18 @@ def study(
     return result_study
 
 
+def build_simulator(preset: str) -> None:
+    """Build the simulator in which networks on a preset run, into the cache."""
+    from mho.sim.build.simulators import verilator_build
+    from mho.sim.tile_networks.build import build_mesh
+
+    chip = Chip.load(preset).description
+    if chip.tile.programs:
+        build_mesh(chip)
+    else:
+        verilator_build(chip.core_alone)
+
+
 def mismatches(studies: Sequence[Study]) -> list[str]:
     """Cases whose codes differ from those of the functional backend."""
     return [f"{s.title}, {c.name}" for s in studies for c in s.cases if c.same is False]

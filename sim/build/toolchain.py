@@ -137,8 +137,8 @@ def cached_build(
     """Folder that holds what ``build`` wrote for this ``key``, building it unless it is there already, undamaged.
 
     ``build`` gets a temporary folder, which is sealed and renamed when it returns; a second process waits.
-    If it raises, its logs are kept as ``failed-...`` beside the cache and nothing else is. What is built is announced
-    (:func:`building_told`) as ``what``; not where that is empty.
+    If it raises, its logs are kept as ``failed-...`` beside the cache and nothing else is. What is built, here or there,
+    is announced (:func:`announced_builds`) as ``what``; not where that is empty.
 
     Raises ToolError if the cache cannot be written.
     """
@@ -149,12 +149,12 @@ def cached_build(
         with suppress(OSError):
             os.utime(target / _SEAL)
         return target
+    if what:
+        announce_build(what)
     try:
         root.mkdir(parents=True, exist_ok=True)
         with _locked(root / f".{name}.lock"), Workspace(kind, root) as work:
             if not _intact(target):
-                if what:
-                    announce_build(what)
                 part = work / name
                 part.mkdir()
                 build(part)
