@@ -137,8 +137,8 @@ def cached_build(
     """Folder that holds what ``build`` wrote for this ``key``, building it unless it is there already, undamaged.
 
     ``build`` gets a temporary folder, which is sealed and renamed when it returns; a second process waits.
-    If it raises, its logs are kept as ``failed-...`` beside the cache and nothing else is. What is built, here or there,
-    is announced (:func:`announced_builds`) as ``what``; not where that is empty.
+    If it raises, its logs are kept as ``failed-...`` beside the cache and nothing else is. What is built, here or by
+    another process, is announced (:func:`announced_builds`) as ``what``; not where that is empty.
 
     Raises ToolError if the cache cannot be written.
     """
