@@ -17,7 +17,7 @@ from tools import Figures, options, tell
 from mho.hw.config import Chip, load_chip
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.macro_models import Masks
-from mho.macro_models.integer.operation import MvmOperation
+from mho.macro_models.integer.tnsa.operation import TnsaOperation
 from mho.sim.build.simulators import verilator_build
 from mho.sim.build.toolchain import tool_version
 from mho.sim.core.batch import Mode
@@ -26,7 +26,7 @@ from mho.sim.core.cosim_core import CosimCore
 from mho.sim.core.process import Simulation
 
 FASTEST = {f"timing.t_{name}_ns": 0 for name in ("reset", "plane", "sample", "compare", "decrement")}
-OPERATION = MvmOperation(in_bits=4, out_bits=8, step_code=40, early_stop=False)
+OPERATION = TnsaOperation(in_bits=4, out_bits=8, step_code=40, early_stop=False)
 
 
 class Work:

@@ -1,14 +1,15 @@
 """Bits of an operation's descriptor."""
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
+from amaranth.hdl import Value
 from amaranth.lib import data
 from numpy.typing import ArrayLike, NDArray
 
 from mho.macro_models.errors import InputError
-from mho.macro_models.integer.operation import STEP_WIDTH, Converter, Direction, MvmOperation
+from mho.macro_models.integer.operation import STEP_WIDTH, MvmOperation
 
 OP_ID_WIDTH = 64
 """Width of the number of a conversion, {image, static operation}."""
@@ -17,7 +18,8 @@ OP_ID_WIDTH = 64
 class OpLayout(data.StructLayout):
     """Layout of an :class:`MvmOperation` and its number, least significant field first.
 
-    ``mode`` must be 0. Other values are reserved for the recurrent direction, activation and stochastic sampling.
+    ``mode`` must be 0, the other values are reserved. ``backward``, ``binary`` and ``early_stop`` are a kind's own:
+    what its operation has under these names, or 0 (:attr:`MvmOperation.reserved`).
     """
 
     def __init__(self) -> None:
@@ -49,17 +51,19 @@ def pack(op: MvmOperation, op_id: int = 0) -> int:
     """
     if not 0 <= op_id < 2**OP_ID_WIDTH:
         raise InputError(f"op_id must be between 0 and 2**{OP_ID_WIDTH} - 1, not {op_id!r}")
-    return OpLayout().const({
-        "backward": int(op.direction), "in_bits": op.in_bits, "in_signed": op.in_signed, "out_bits": op.out_bits,
-        "binary": op.converter is Converter.BINARY, "relu": op.relu, "early_stop": op.early_stop,
-        "wl_select": op.wl_select, "line_select": op.line_select, "step_code": op.step_code, "mode": 0, "op_id": op_id,
-    }).as_bits()
+    layout = OpLayout()
+    return layout.const({**{name: int(getattr(op, name, 0)) for name, _ in layout}, "op_id": op_id}).as_bits()
+
+
+def unreserved(op: Any, kind: type[MvmOperation]) -> list[Value]:
+    """Whether the bits of a descriptor are 0 that no operation of a kind has."""
+    return [~op[name] for name in kind.reserved]
 
 
 Operation = TypeVar("Operation", bound=MvmOperation)
 
 
-def unpack(descriptor: int, kind: type[Operation] = MvmOperation) -> tuple[Operation, int]:
+def unpack(descriptor: int, kind: type[Operation]) -> tuple[Operation, int]:
     """The operation and its number from a descriptor. Inverse of :func:`pack`; ``kind`` is its class.
 
     Raises
@@ -70,19 +74,7 @@ def unpack(descriptor: int, kind: type[Operation] = MvmOperation) -> tuple[Opera
     fields = OpLayout().from_bits(descriptor)
     if fields["mode"] != 0:
         raise InputError(f"mode must be 0, the others are reserved, not {fields['mode']!r}")
-    op = kind(
-        direction=Direction(fields["backward"]),
-        in_bits=fields["in_bits"],
-        in_signed=bool(fields["in_signed"]),
-        out_bits=fields["out_bits"],
-        converter=Converter.BINARY if fields["binary"] else Converter.COUNT,
-        relu=bool(fields["relu"]),
-        early_stop=bool(fields["early_stop"]),
-        wl_select=fields["wl_select"],
-        line_select=fields["line_select"],
-        step_code=fields["step_code"],
-    )
-    return op, fields["op_id"]
+    return kind.from_bits({name: fields[name] for name, _ in fields.shape()}), fields["op_id"]
 
 
 INPUTS_PER_WORD, INPUT_WIDTH = 4, 8

@@ -1,12 +1,13 @@
-"""One matrix-vector operation of a transposable core: what is asked, by which masks, without any hardware.
+"""One matrix-vector operation of a core: what is asked, by which masks, without any hardware.
 
 The same object configures the numpy models, the RTL reference, the RTL (packed by ``mho.hw.core``) and the
 compiler, so a legal operation has one definition.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from enum import IntEnum
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -38,25 +39,15 @@ class Direction(IntEnum):
     """Source lines are driven, bit lines are converted."""
 
 
-class Converter(IntEnum):
-    """How the charge of a line becomes a code."""
-
-    COUNT = 0
-    """One decrement at a time until the sign flips (the number of steps depends on data)."""
-    BINARY = 1
-    """Binary search: one decrement for each magnitude bit, halved from bit to bit."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class MvmOperation:
-    """Static parameters of one matrix-vector product, the same for every vector of a batch.
+    """Static parameters of one matrix-vector product, the same for every vector of a batch: what all kinds have.
 
-    Raises InputError if a value is out of range, or if ReLU is asked for inputs of two segments (each segment is
-    converted on its own, so that a sign is known only after both).
+    A kind has a class of its own, with fields of its own behind these. Raises InputError if a value is out of range.
     """
 
-    direction: Direction = Direction.FORWARD
-    """Driven side."""
+    direction: Direction = field(default=Direction.FORWARD, init=False)
+    """Driven side; a kind whose products go both ways takes it as an argument."""
     in_bits: int = 4
     """1..8. A signed n-bit input is sign and magnitude, -(2**(n-1) - 1) .. 2**(n-1) - 1, driven in n - 1 magnitude
     planes; a signed 1-bit input is bipolar (-1 or +1, and 0 for a line that is not driven), driven in one plane. An
@@ -64,23 +55,21 @@ class MvmOperation:
     in_signed: bool = True
     """Whether inputs are signed."""
     out_bits: int = 8
-    """1..8, the sign included: the converter makes at most ``2**(out_bits - 1) - 1`` decrements."""
-    converter: Converter = Converter.COUNT
-    """Counting or binary search."""
+    """1..8, the sign included."""
     relu: bool = False
-    """The converter emits 0 for a negative line, and counting does not wait for it."""
-    early_stop: bool = True
-    """Counting ends when every enabled line has flipped. Without it every operation takes the worst case."""
+    """A negative output is 0."""
     wl_select: int = 0
     line_select: int = 0
     """Which of the eight word-line masks and of the eight masks of converted lines apply, 0..7."""
     step_code: int = 256
     """Converter step, 1..65535, in V_read / 2**14 at the integrator."""
 
-    planes_at_once: ClassVar[int] = LSB_SEGMENT_BITS
-    """Magnitude planes of one conversion; a kind that takes more has a class of its own."""
+    planes_at_once: ClassVar[int] = MAX_BITS
+    """Most magnitude planes of an input of one conversion."""
     most_out_bits: ClassVar[int] = MAX_BITS
-    """Most bits of an output, at most 15; a kind that gives more has a class of its own."""
+    """Most bits of an output, at most 15."""
+    reserved: ClassVar[tuple[str, ...]] = ("backward", "binary")
+    """Bits of a descriptor that are 0: those that no field of the kind has."""
 
     def __post_init__(self) -> None:
         check_whole("in_bits", self.in_bits, 1, MAX_BITS)
@@ -88,10 +77,40 @@ class MvmOperation:
         check_whole("wl_select", self.wl_select, 0, 7)
         check_whole("line_select", self.line_select, 0, 7)
         check_whole("step_code", self.step_code, 1, 2**STEP_WIDTH - 1)
-        if self.relu and self.segments > 1:
-            raise InputError(
-                f"relu must be off for inputs of two segments ({self.planes} magnitude planes), not {self.relu!r}"
-            )
+
+    @classmethod
+    def from_bits(cls, bits: Mapping[str, int]) -> Self:
+        """The operation whose fields are the bits of a descriptor, by their names.
+
+        Raises InputError if there is none.
+        """
+        for name in cls.reserved:
+            if bits[name]:
+                raise InputError(f"{name} must be 0 for cores of this kind, not {bits[name]!r}")
+        values: dict[str, Any] = {
+            entry.name: type(entry.default)(bits[entry.name]) for entry in fields(cls) if entry.name in bits
+        }
+        return cls(**values)
+
+    @classmethod
+    def of(cls, op: "MvmOperation") -> Self:
+        """``op``, which has to be an operation of this kind; raises InputError if it is not."""
+        if not isinstance(op, cls):
+            raise InputError(f"operation must be a {cls.__name__}, not a {type(op).__name__}")
+        return op
+
+    def facing(self, direction: Direction) -> Self:
+        """The operation in another direction; raises InputError if products of the kind do not go that way."""
+        if direction is self.direction:
+            return self
+        if "backward" in self.reserved:
+            raise InputError("direction must be forward for cores of this kind, not backward")
+        return replace(self, direction=direction)
+
+    @property
+    def backward(self) -> bool:
+        """Whether source lines are driven."""
+        return self.direction is Direction.BACKWARD
 
     @property
     def planes(self) -> int:
@@ -100,19 +119,17 @@ class MvmOperation:
 
     @property
     def segments(self) -> int:
-        """Conversions of one operation: 2 where the input has more than four magnitude planes, else 1."""
-        return 2 if self.planes > self.planes_at_once else 1
+        """Conversions of one operation."""
+        return len(self.segment_planes)
 
     @property
     def segment_planes(self) -> tuple[int, ...]:
         """Planes of each conversion in the order in which they run, most significant segment first."""
-        if self.segments == 1:
-            return (self.planes,)
-        return (self.planes - LSB_SEGMENT_BITS, LSB_SEGMENT_BITS)
+        return (self.planes,)
 
     @property
     def max_steps(self) -> int:
-        """Most decrements of one counting conversion, and the largest count: ``2**(out_bits - 1) - 1``."""
+        """The largest count of a converter: ``2**(out_bits - 1) - 1``."""
         return 2 ** (self.out_bits - 1) - 1
 
     @property
@@ -120,26 +137,6 @@ class MvmOperation:
         """Smallest and largest input code."""
         top = 2**self.planes - 1
         return (-top if self.in_signed else 0), top
-
-
-@dataclass(frozen=True, kw_only=True)
-class ForwardOperation(MvmOperation):
-    """Of a kind of core whose products go forward, whose converters count, and whose duration does not depend on data.
-
-    Raises InputError if a value is out of range.
-    """
-
-    early_stop: bool = False
-
-    kind: ClassVar[str]
-    """Of the core."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.direction is not Direction.FORWARD:
-            raise InputError(f"direction must be forward for a core of kind {self.kind}, not backward")
-        if self.converter is not Converter.COUNT:
-            raise InputError(f"converter must be count for a core of kind {self.kind}, not binary")
 
 
 MASK_SLOTS = 8

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mho.macro_models.integer.operation import MAX_BITS, MOST_OUT_BITS, ForwardOperation
+from mho.macro_models.integer.operation import MOST_OUT_BITS, MvmOperation
 from mho.macro_models.types import Array, Integers
 
 MOST_SHIFT = 15
@@ -12,7 +12,7 @@ MOST_SHIFT = 15
 
 
 @dataclass(frozen=True, kw_only=True)
-class SramOperation(ForwardOperation):
+class SramOperation(MvmOperation):
     """Static parameters of one product; see :class:`MvmOperation`.
 
     An output is the exact sum of inputs times weights in steps of a power of two, to the nearest half step: the step
@@ -20,8 +20,6 @@ class SramOperation(ForwardOperation):
     and their duration does not depend on data. Raises InputError if a value is out of range.
     """
 
-    kind = "sram"
-    planes_at_once = MAX_BITS
     most_out_bits = MOST_OUT_BITS
 
 

@@ -5,9 +5,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mho.macro_models.errors import InputError
-from mho.macro_models.integer.converter import combine_segments
-from mho.macro_models.integer.operation import STEP_FRACTION_BITS, Converter, Direction, Masks, MvmOperation
+from mho.macro_models.integer.operation import STEP_FRACTION_BITS, Masks, MvmOperation
 from mho.macro_models.integer.random import Purpose, philox_key
+from mho.macro_models.integer.tnsa.converter import combine_segments
+from mho.macro_models.integer.tnsa.operation import TnsaOperation
 from mho.macro_models.macro import MvmResult
 from mho.macro_models.tnsa.bound.product import FoldedProduct
 from mho.macro_models.tnsa.config import TnsaConfig
@@ -115,13 +116,13 @@ class TnsaModel(SensedCore):
 
         Raises InputError also if a binary search is asked of a neuron that is not ideal.
         """
+        op = TnsaOperation.of(op)
         inputs = self._checked_inputs(op, masks, x)
         ids = np.broadcast_to(np.asarray(op_id, dtype=np.uint64), inputs.shape[:1])
-        backward = op.direction is Direction.BACKWARD
-        key, enabled = self.key(backward, masks.word_lines(op)), masks.enabled(op)
+        key, enabled = self.key(op.backward, masks.word_lines(op)), masks.enabled(op)
         key = key.narrow(enabled)
         steps, enabled = self.answer_steps(key, op.step_code), enabled[key.columns]
-        if backward and masks.sl_skip.any():
+        if op.backward and masks.sl_skip.any():
             inputs = np.where(masks.sl_skip, 0, inputs)
         product = key.lines if key.pairs is None else key.pairs
         codes = np.zeros((len(inputs), len(enabled)), dtype=np.int16)
@@ -145,7 +146,8 @@ class TnsaModel(SensedCore):
         columns: Integral,
     ) -> FoldedProduct:
         """See :meth:`mho.macro_models.macro.MacroModel.bind`."""
-        assert op.direction is Direction.FORWARD
+        op = TnsaOperation.of(op)
+        assert not op.backward
         enabled = masks.enabled(op)
         key = self._forward_key(masks.word_lines(op), enabled)
 
@@ -170,13 +172,12 @@ class TnsaModel(SensedCore):
 
     def supports(self, op: MvmOperation) -> bool:
         """Whether this macro carries out such operations: a neuron that is not ideal only counts."""
-        return self.neuron is None or op.converter is Converter.COUNT
+        return self.neuron is None or not TnsaOperation.of(op).binary
 
     def full_scale(self, op: MvmOperation, masks: Masks, x: ArrayLike) -> float:
         """Step code at which the largest product of a batch counts just to the end of the converter's range."""
-        inputs, backward = np.asarray(x), op.direction is Direction.BACKWARD
-        key = self.key(backward, masks.word_lines(op))
-        driven = inputs if backward else np.stack([inputs, -inputs], axis=2).reshape(len(inputs), -1)
+        inputs, key = np.asarray(x), self.key(op.backward, masks.word_lines(op))
+        driven = inputs if op.backward else np.stack([inputs, -inputs], axis=2).reshape(len(inputs), -1)
         load = self.config.load_of(key.sum_g, unit_uS=self.config.lsb_uS)
         largest = np.abs(driven @ key.k.astype(np.int64)) / np.maximum(load, 1)
         # The lines of an MSB segment carry a sixteenth of the input.

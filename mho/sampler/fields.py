@@ -15,7 +15,7 @@ from mho.hw.kinds import timing
 from mho.macro_models import MacroModel, Masks, family
 from mho.macro_models.devices import Device, load_device
 from mho.macro_models.errors import InputError
-from mho.macro_models.integer.operation import Direction, ForwardOperation, MvmOperation
+from mho.macro_models.integer.operation import Direction, MvmOperation
 from mho.macro_models.integer.vector import scale_leaf
 from mho.sampler.problem import Problem, Reals
 
@@ -103,10 +103,11 @@ class Fields:
     def __init__(
         self, problem: Problem, chip: Chip, *, device: Device, seed: int, time_s: float, out_bits: int
     ) -> None:
-        if issubclass(chip.operation_type, ForwardOperation):
+        if "backward" in chip.operation_type.reserved:
             raise InputError(f"a sampler takes cores whose products go both ways, not core.kind {chip.core.kind}")
         config, model = chip.macro_config(), family(chip.core.kind).model
         self._map, self._timing, self._lines = config.cell_map, timing(chip), chip.lines
+        self._operation_type = chip.operation_type
         self.blocks, self.pieces = pieces_of(problem, self._map.rows, self._map.columns)
         if len(self.pieces) > chip.cores:
             raise InputError(f"{chip.name}: a chip must have {len(self.pieces)} cores for {problem.spins} spins, not "
@@ -137,7 +138,8 @@ class Fields:
     ) -> ScaledProduct:
         """Steps and scales with which a product of ideal cells gives its part of the field best."""
         forward, x, masks = direction is _FORWARD, self._inputs(piece, direction, states), Masks.reset(self._lines)
-        op = MvmOperation(direction=direction, in_bits=1, in_signed=bool((states < 0).any()), out_bits=out_bits)
+        make = self._operation_type
+        op = make(in_bits=1, in_signed=bool((states < 0).any()), out_bits=out_bits).facing(direction)
         op = replace(op, step_code=int(np.clip(np.ceil(core.full_scale(op, masks, x)), 1, 65535)))
         lines = np.arange(len(piece.columns))[None] if forward else self._map.lines_of(np.arange(len(piece.rows)))
         # Forward each row drives both of its lines, with opposite signs.

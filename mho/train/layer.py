@@ -7,7 +7,7 @@ import numpy as np
 from mho.hw.config import Chip
 from mho.macro_models import MacroModel, Masks, family
 from mho.macro_models.devices.device import Device
-from mho.macro_models.integer.operation import STEP_FRACTION_BITS, Direction, MvmOperation
+from mho.macro_models.integer.operation import STEP_FRACTION_BITS, Direction
 from mho.macro_models.types import Integers, Integral, Reals
 from mho.sim.backend import HostScheduled
 from mho.sim.programming.write_verify import Pulser
@@ -80,8 +80,8 @@ class CellLayer:
         self._load = {d: self._config.load(np.array([[load]]), axis=0, unit_uS=1.0)[0] for d, load in zip(
             Direction, loads, strict=True)}
         self._ops = {
-            Direction.FORWARD: MvmOperation(in_bits=bits, in_signed=False, out_bits=bits),
-            Direction.BACKWARD: MvmOperation(direction=Direction.BACKWARD, in_bits=bits, out_bits=bits),
+            d: chip.operation_type(in_bits=bits, in_signed=d is Direction.BACKWARD, out_bits=bits).facing(d)
+            for d in Direction
         }
         self._number = 0
 

@@ -16,7 +16,7 @@ from mho.api.chip import Chip
 from mho.api.device import Device
 from mho.hw.config import check_device
 from mho.macro_models.errors import InputError, argument
-from mho.macro_models.integer.operation import Direction, ForwardOperation
+from mho.macro_models.integer.operation import Direction
 from mho.macro_models.types import Integers, Reals
 from mho.runs.backends import BackendOptions, Functional
 from mho.sim.programming.write_verify import check_pulses
@@ -73,7 +73,7 @@ class Perceptron:
         rate: float = 0.1, reach: float = 2.0, seed: int = 0,
     ) -> None:
         description, model = chip.description, device.model
-        if issubclass(description.operation_type, ForwardOperation):
+        if "backward" in description.operation_type.reserved:
             raise InputError(f"learning takes cores whose products go both ways, not core.kind {description.core.kind}")
         check_pulses(description)
         check_device(description, model)

@@ -5,7 +5,7 @@ from mho.hw.core.write_verify.config import WriteVerifyConfig
 from mho.hw.kinds import core_blocks
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.kinds.tnsa.pins import MacroPins
-from mho.macro_models.integer.operation import MvmOperation
+from mho.macro_models.integer.tnsa.operation import TnsaOperation
 from mho.rtl_gen.kinds import MacroTexts
 from mho.rtl_gen.macro.contract import bound_nets, contract_signals, declared_ports
 from mho.rtl_gen.templates import fill, template
@@ -132,5 +132,5 @@ TEXTS = MacroTexts(
     # A step code of about a fifth of the range of the sums, so that codes spread.
     model=_model, contract=write_contract, bench="bench", written="bench_program", step_code=lambda chip: 288,
     products=template("products_tnsa.py"), values=lambda chip: {"CELL": CELL_PYTHON},
-    operation=lambda chip, in_bits, out_bits: MvmOperation(in_bits=in_bits, out_bits=out_bits),
+    operation=lambda chip, in_bits, out_bits: TnsaOperation(in_bits=in_bits, out_bits=out_bits),
 )

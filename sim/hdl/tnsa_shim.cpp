@@ -7,7 +7,7 @@
 // PIN_LEVEL  every strobe is handed to a function of the model: slow, and the truth for the lazy mode.
 // CONST  the comparator never flips: the bare speed of the RTL.
 //
-// Everything is integer arithmetic (macro_models/integer/converter.py), so all answers are bit-exact.
+// Everything is integer arithmetic (macro_models/integer/tnsa/converter.py), so all answers are bit-exact.
 #include <cstdint>
 #include <cstring>
 #include <memory>

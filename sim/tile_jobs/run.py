@@ -199,5 +199,5 @@ def _operations(job: TileJob, node: int) -> list[MvmOperation]:
         for descriptor in job.descriptors_of_products(tile):
             # A descriptor that is illegal is one that no instruction uses, or that traps.
             with suppress(InputError):
-                operations.append(unpack(descriptor)[0])
+                operations.append(unpack(descriptor, job.chip.operation_type)[0])
     return one_for_each_table(operations)

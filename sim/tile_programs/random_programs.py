@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mho.hw.core.layout import pack
+from mho.hw.core.layout import OpLayout
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.interpreter.joined import HOST, Flow, Joined, Place, Reduction, slots_of
 from mho.hw.tile.interpreter.state import Core
@@ -31,7 +31,6 @@ from mho.hw.tile.isa.legality import refusal
 from mho.hw.tile.isa.program import Program
 from mho.hw.tile.isa.rules import is_stream, is_walk, width_of
 from mho.hw.tile.isa.vector import pack_parameters
-from mho.macro_models.integer.operation import Converter, Direction, MvmOperation
 
 SIZES = TileConfig(lines=64, buffer_kib=4, parameters=64, instructions=128)
 """The tile of random programs."""
@@ -207,11 +206,12 @@ class _Draw:
         first, words, last = self._int(0, self.cfg.output_words - 4), self.cfg.input_words, self.cfg.output_words - 1
         backward = self.rng.random() < 0.7
         segments = self.rng.random() < 0.2
-        op = pack(MvmOperation(
-            direction=Direction(int(backward)), in_bits=self._int(6, 8) if segments else self._int(1, 4),
-            in_signed=bool(self._int(0, 1)), out_bits=self._int(1, 8), converter=Converter.COUNT,
-            relu=bool(self._int(0, 1)) and not segments, early_stop=bool(self._int(0, 1)),
-            wl_select=self._int(0, 7), line_select=self._int(0, 7), step_code=self._int(1, 2**16 - 1)))
+        op = OpLayout().const({
+            "backward": backward, "in_bits": self._int(6, 8) if segments else self._int(1, 4),
+            "in_signed": self._int(0, 1), "out_bits": self._int(1, 8),
+            "relu": self._int(0, 1) and not segments, "early_stop": self._int(0, 1),
+            "wl_select": self._int(0, 7), "line_select": self._int(0, 7), "step_code": self._int(1, 2**16 - 1),
+        }).as_bits()
         return {"operation": self._int(0, 2**32 - 1), "op": op & 0xFFFFFFFF, "op_high": op >> 32 & 63,
                 "conversions": self._int(1, 9), "i_first": self._int(0, 1),
                 "i_last": (words if backward else words // 2) - 1, "o_first": first, "o_last": self._int(first, last)}

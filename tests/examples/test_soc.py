@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 import mho
 from mho.hw.core.write_verify.config import WriteVerifyParameters
-from mho.macro_models.integer.operation import Masks, MvmOperation
+from mho.macro_models.integer.operation import Masks
+from mho.macro_models.integer.tnsa.operation import TnsaOperation
 from mho.sim.embedded import FLAGS, MODULE, Behind, pulse_array
 from mho.sim.executor import build_cores
 from mho.sim.export import list_network
@@ -184,7 +185,7 @@ def test_computers_of_litex_run_a_tile_and_an_extension(soc: Any, tmp_path: Path
         bus, extension, array = map(int, cycles[2])
         assert bus - array > 3 * (extension - array)
         (model,) = build_cores(mho.load(tmp_path / "core.mho").network, seed=0, time_s=TIME_S)
-        op = MvmOperation(step_code=300)
+        op = TnsaOperation(step_code=300)
         codes = model.mvm(op, Masks.reset(64), (np.arange(32) * 5 % 15 - 7)[None], np.uint64(1)).codes[0]
         said = re.search(r"results([-\d ]+)", run.stdout)
         assert said is not None

@@ -15,7 +15,8 @@ from mho.fpga.simulate import BoardTerminal, check_link
 from mho.hw.config import Chip, load_chip
 from mho.macro_models import Masks, load_device
 from mho.macro_models.errors import InputError, ToolError
-from mho.macro_models.integer.operation import Direction, MvmOperation
+from mho.macro_models.integer.operation import Direction
+from mho.macro_models.integer.tnsa.operation import TnsaOperation
 from mho.macro_models.tnsa.config import TnsaConfig
 from mho.macro_models.tnsa.model import TnsaModel
 from mho.sim.board.driver import read_info
@@ -24,7 +25,10 @@ from mho.sim.functional import FunctionalBackend
 from tests.sim.board.test_board_program import same_run
 
 CHIP = load_chip("tnsa16-core")
-OPS = (MvmOperation(), MvmOperation(direction=Direction.BACKWARD, step_code=300), MvmOperation(in_bits=8, step_code=60))
+OPS = (
+    TnsaOperation(), TnsaOperation(direction=Direction.BACKWARD, step_code=300),
+    TnsaOperation(in_bits=8, step_code=60),
+)
 MASKS = Masks.reset(16)
 
 

@@ -10,7 +10,8 @@ from amaranth.lib import stream
 from amaranth.sim import Simulator
 from numpy.typing import NDArray
 
-from mho.macro_models.integer.operation import Converter, Direction, MvmOperation
+from mho.macro_models.integer.operation import Direction, MvmOperation
+from mho.macro_models.integer.tnsa.operation import Converter, TnsaOperation
 
 __all__ = [
     "PERIOD",
@@ -148,7 +149,7 @@ def random_operation(rng: np.random.Generator, **fixed: Any) -> MvmOperation:
         "line_select": int(rng.integers(8)),
         "step_code": int(2 ** rng.uniform(0, 8)),
     } | fixed
-    op = MvmOperation(**fields)
+    op = TnsaOperation(**fields)
     if "relu" in fixed or op.segments > 1:
         return op
     return replace(op, relu=bool(rng.integers(2)))

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.macro_models.integer.converter import combine_segments, convert
 from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, Direction, Masks, MvmOperation
+from mho.macro_models.integer.tnsa.converter import combine_segments, convert
 from tests.hw.amaranth_bench import Bench, bits_of, value_of
 
 

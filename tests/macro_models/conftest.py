@@ -13,7 +13,8 @@ from mho.macro_models.array import Wires
 from mho.macro_models.devices import Device, device_from_dict, load_device
 from mho.macro_models.devices.sections.noise import Telegraph
 from mho.macro_models.errors import InputError
-from mho.macro_models.integer.operation import Converter, Direction, MvmOperation
+from mho.macro_models.integer.operation import Direction, MvmOperation
+from mho.macro_models.integer.tnsa.operation import Converter, TnsaOperation
 from mho.macro_models.tnsa.config import TnsaConfig
 from mho.macro_models.tnsa.model import TnsaModel
 
@@ -42,7 +43,7 @@ def noisy_device() -> Device:
 def random_operation(rng: np.random.Generator) -> MvmOperation:
     while True:
         try:
-            return MvmOperation(
+            return TnsaOperation(
                 direction=Direction(int(rng.integers(2))),
                 in_bits=int(rng.integers(1, 9)),
                 in_signed=bool(rng.integers(2)),

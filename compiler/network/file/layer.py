@@ -1,7 +1,8 @@
 """Layers of a program, and cores, in a network file."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,8 @@ from mho.compiler.network.file.stages import CODE, COUNT, SHIFT, factors, indice
 from mho.compiler.program import Layer, Mvm
 from mho.compiler.types import Facts, Float
 from mho.hw.config import Chip
-from mho.macro_models.files.schema import FLAG, TEXT, Choice, ListOf, Nullable, Table, Whole
-from mho.macro_models.integer.operation import MAX_BITS, MOST_OUT_BITS, STEP_WIDTH, Converter, Direction
+from mho.macro_models.files.schema import FLAG, JSON, TEXT, Choice, ListOf, Nullable, Spec, Table, Whole
+from mho.macro_models.integer.operation import MAX_BITS, MOST_OUT_BITS, STEP_WIDTH, MvmOperation
 from mho.macro_models.integer.vector import Requantise, Root
 from mho.macro_models.types import Flags
 
@@ -86,18 +87,8 @@ def write_layer(layer: Layer, prefix: str, put: Any) -> Facts:
     for k, m in enumerate(layer.mvms):
         for name in ("rows", "columns", "outputs", "multiplier"):
             put(f"{prefix}.mvm{k}.{name}", getattr(m, name))
-        op = {
-            "direction": m.op.direction.name,
-            "in_bits": m.op.in_bits,
-            "in_signed": m.op.in_signed,
-            "out_bits": m.op.out_bits,
-            "converter": m.op.converter.name,
-            "relu": m.op.relu,
-            "early_stop": m.op.early_stop,
-            "wl_select": m.op.wl_select,
-            "line_select": m.op.line_select,
-            "step_code": m.op.step_code,
-        }
+        named = {entry.name: getattr(m.op, entry.name) for entry in fields(m.op)}
+        op = {**_ABSENT, **{name: value.name if isinstance(value, Enum) else value for name, value in named.items()}}
         mvms.append({"core": m.core, "operation": m.operation, "first": m.first, "op": op})
     q = layer.root.requantise
     return {
@@ -122,8 +113,7 @@ def read_layer(k: int, entry: Mapping[str, Any], arrays: Arrays, chip: Chip, cor
         fields = {name: spec.read(arrays, f"layer{k}.mvm{j}.{name}", at) for name, spec in _PRODUCT.items()}
         Whole(0, cores - 1).read(f"{where}.mvms[{j}].core", m["core"])
         Whole(0, len(spread) - at["taken"]).read(f"{where}.mvms[{j}].first", m["first"])
-        op = {**m["op"], "direction": Direction[m["op"]["direction"]], "converter": Converter[m["op"]["converter"]]}
-        op = chip.operation_type(**op)
+        op = _read_operation(f"{arrays.path}: layers[{k}].mvms[{j}].op", m["op"], chip.operation_type)
         mvms.append(Mvm(core=m["core"], operation=m["operation"], first=m["first"], op=op, **fields))
     q = entry["requantise"]
     root = Root(
@@ -135,21 +125,39 @@ def read_layer(k: int, entry: Mapping[str, Any], arrays: Arrays, chip: Chip, cor
         shift=entry["shift"], root=root, positions=entry["positions"],
     )
 
+
+def _read_operation(where: str, entry: Mapping[str, Any], kind: type[MvmOperation]) -> MvmOperation:
+    """An operation, which has the fields of its kind."""
+    specs, names = dict(_OPERATION), dict[str, Mapping[str, Enum]]()
+    for known in fields(kind):
+        if isinstance(known.default, Enum):
+            names[known.name] = type(known.default).__members__ if known.init else {known.default.name: known.default}
+            specs[known.name] = Choice(tuple(names[known.name]))
+        elif isinstance(known.default, bool):
+            specs[known.name] = FLAG
+        specs.setdefault(known.name, Whole())
+    read = Table(specs).read(where, entry)
+    values: dict[str, Any] = {name: names[name][value] if name in names else value for name, value in read.items()}
+    return kind(**{known.name: values[known.name] for known in fields(kind) if known.init})
+
+
+_ABSENT = {"converter": "COUNT", "early_stop": False}
+"""What the format says of kinds whose operations have no such field."""
 _WIDE = 2**31
 RANGE = {"low": CODE, "high": CODE}
 _PRODUCT = {
     "rows": indices("taken", 0, "core_rows"), "columns": indices("columns", 0, "core_columns"),
     "outputs": indices("columns", 0, "outputs"), "multiplier": factors("columns"),
 }
-_OPERATION = Table({
-    "direction": Choice(tuple(Direction.__members__)), "in_bits": Whole(1, MAX_BITS), "in_signed": FLAG,
-    "out_bits": Whole(1, MOST_OUT_BITS), "converter": Choice(tuple(Converter.__members__)), "relu": FLAG,
-    "early_stop": FLAG, "wl_select": Whole(0, 7), "line_select": Whole(0, 7), "step_code": Whole(1, 2**STEP_WIDTH - 1),
-})
+_OPERATION: dict[str, Spec] = {
+    **{name: Choice((value,)) for name, value in _ABSENT.items()},
+    "in_bits": Whole(1, MAX_BITS), "out_bits": Whole(1, MOST_OUT_BITS), "wl_select": Whole(0, 7),
+    "line_select": Whole(0, 7), "step_code": Whole(1, 2**STEP_WIDTH - 1),
+}
 LAYER = Table({
     "name": TEXT, "inputs": COUNT, "outputs": COUNT, "shift": SHIFT, "positions": COUNT, "relu": FLAG,
     "requantise": Nullable(Table({"shift": SHIFT, **RANGE})),
     "mvms": ListOf(
-        Table({"core": Whole(), "operation": Whole(0, _WIDE), "first": Whole(), "op": _OPERATION}), least=1
+        Table({"core": Whole(), "operation": Whole(0, _WIDE), "first": Whole(), "op": JSON}), least=1
     ),
 })

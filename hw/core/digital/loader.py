@@ -1,5 +1,7 @@
 """Loads the next operation while the last one runs: its descriptor, and its codes as planes of sign and magnitude."""
 
+from functools import reduce
+from operator import and_
 from typing import Any, TypeVar
 
 import numpy as np
@@ -8,7 +10,7 @@ from amaranth.lib import stream
 from numpy.typing import ArrayLike, NDArray
 
 from mho.hw.block import Resettable
-from mho.hw.core.layout import INPUT_WIDTH, INPUTS_PER_WORD, OpLayout
+from mho.hw.core.layout import INPUT_WIDTH, INPUTS_PER_WORD, OpLayout, unreserved
 from mho.hw.core.shape import CoreShape
 from mho.hw.ports import Component, In, Out, array
 from mho.macro_models.integer.operation import MAX_BITS, MvmOperation
@@ -64,10 +66,10 @@ class RowOpCheck(Component):
         fits = op.out_bits <= self.out_bits if self.out_bits < 2 ** len(op.out_bits) - 1 else Const(1)
         m.d.comb += [
             self.planes.eq(op.in_bits - (op.in_signed & (op.in_bits != 1))),
-            self.legal.eq(
-                (self.planes != 0) & (self.planes <= self.in_planes) & (op.out_bits != 0)
-                & fits & (op.step_code != 0) & (op.mode == 0) & ~op.backward & ~op.binary
-            ),
+            self.legal.eq(reduce(and_, (
+                self.planes != 0, self.planes <= self.in_planes, op.out_bits != 0, fits, op.step_code != 0,
+                op.mode == 0, *unreserved(op, MvmOperation),
+            ))),
         ]
         return m
 

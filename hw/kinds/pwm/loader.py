@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mho.hw.block import Resettable, named
 from mho.hw.core.digital.loader import CodeLoader
-from mho.hw.core.layout import INPUT_WIDTH, OpLayout
+from mho.hw.core.layout import INPUT_WIDTH, OpLayout, unreserved
 from mho.hw.kinds.pwm.config import PwmCoreConfig
 from mho.hw.kinds.pwm.engine.layout import COMMAND_MODE, Bank, Command
 from mho.hw.ports import Component, In, Out, array
@@ -62,10 +62,10 @@ class PwmOpCheck(Component):
         mode = product | (command & well_formed) if self.commands else product
         m.d.comb += [
             planes.eq(op.in_bits - (op.in_signed & (op.in_bits != 1))), self.shift.eq(MAGNITUDE_BITS - planes),
-            self.legal.eq(
-                (planes != 0) & (planes <= MAGNITUDE_BITS) & (op.out_bits != 0) & (op.out_bits <= MAX_BITS)
-                & (op.step_code != 0) & mode & ~op.backward & ~op.binary
-            ),
+            self.legal.eq(reduce(and_, (
+                planes != 0, planes <= MAGNITUDE_BITS, op.out_bits != 0, op.out_bits <= MAX_BITS, op.step_code != 0,
+                mode, *unreserved(op, PwmOperation),
+            ))),
             self.codes.eq(product | (op.wl_select == Command.MEASURE)),
         ]
         return m

@@ -20,7 +20,7 @@ from mho.hw.kinds.tnsa.inputs import OpCheck
 from mho.hw.kinds.tnsa.pins import MacroPins
 from mho.hw.kinds.tnsa.registers import TRIM_PLACES, chip_map, tnsa_map
 from mho.macro_models.errors import InputError
-from mho.macro_models.integer.operation import MvmOperation
+from mho.macro_models.integer.tnsa.operation import TnsaOperation
 
 
 class TnsaCoreReference(CoreReference):
@@ -47,7 +47,7 @@ class TnsaCoreReference(CoreReference):
         self._written |= values
         self.now = trimmed(self.cfg, self._written)
 
-    def operation(self, descriptor: int) -> tuple[MvmOperation, int]:
+    def operation(self, descriptor: int) -> tuple[TnsaOperation, int]:
         """See :func:`mho.hw.core.layout.unpack`; an operation beyond the limits is refused, too."""
         op, op_id = super().operation(descriptor)
         if not self.now.allows(op):

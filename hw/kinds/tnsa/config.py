@@ -13,6 +13,7 @@ from mho.hw.core.shape import OVERHEAD_CYCLES, CoreShape, Drain, Timing, check_l
 from mho.hw.kinds.tnsa.converters import CONVERTERS
 from mho.macro_models.errors import check_whole
 from mho.macro_models.integer.operation import MAX_BITS, Direction, Masks, MvmOperation
+from mho.macro_models.integer.tnsa.operation import TnsaOperation
 
 OPERATIONS = ("reset_cycles", "plane_cycles", "sample_cycles", "compare_cycles", "decrement_cycles")
 """Durations of the operations at the pins of a product."""
@@ -59,6 +60,8 @@ class TnsaCoreConfig(CoreShape, Timing):
     InputError
         If a value is out of range.
     """
+
+    operation_type = TnsaOperation
 
     lines: int = 256
     reset_cycles: int = 10
@@ -150,11 +153,13 @@ class TnsaCoreConfig(CoreShape, Timing):
 
     def worst_steps(self, op: MvmOperation) -> NDArray[np.int64]:
         """All decrements that the converters can make."""
-        return np.full(op.segments, CONVERTERS[op.converter].most(op), dtype=np.int64)
+        line = TnsaOperation.of(op)
+        return np.full(op.segments, CONVERTERS[line.converter].most(line), dtype=np.int64)
 
     def most_steps(self, op: MvmOperation, codes: NDArray[np.integer]) -> tuple[NDArray[np.int64], bool]:
         """See :meth:`mho.hw.core.shape.Timing.most_steps`."""
-        return CONVERTERS[op.converter].from_codes(op, codes)
+        line = TnsaOperation.of(op)
+        return CONVERTERS[line.converter].from_codes(line, codes)
 
 
 @dataclass(frozen=True, kw_only=True)

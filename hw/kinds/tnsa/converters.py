@@ -1,7 +1,7 @@
 """How lines are converted: decrements one by one, or by binary search; what the rest of the core asks of either.
 
-The arithmetic is that of :func:`mho.macro_models.integer.converter.convert`, the Verilog the sequencer's and that of
-:class:`mho.hw.kinds.tnsa.results.LineCounters`.
+The arithmetic is that of :func:`mho.macro_models.integer.tnsa.converter.convert`, the Verilog the sequencer's and that
+of :class:`mho.hw.kinds.tnsa.results.LineCounters`.
 """
 
 from abc import ABC, abstractmethod
@@ -11,7 +11,8 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, Converter, MvmOperation
+from mho.macro_models.integer.operation import LSB_SEGMENT_BITS
+from mho.macro_models.integer.tnsa.operation import Converter, TnsaOperation
 
 
 class LineConverter(ABC):
@@ -21,7 +22,7 @@ class LineConverter(ABC):
     """Whether each compare is the direction of the decrements that follow, and not the first alone."""
 
     @abstractmethod
-    def most(self, op: MvmOperation) -> int:
+    def most(self, op: TnsaOperation) -> int:
         """The most decrements of one conversion."""
 
     @abstractmethod
@@ -29,10 +30,10 @@ class LineConverter(ABC):
         """Binary weight of decrement ``k`` of so many."""
 
     @abstractmethod
-    def from_codes(self, op: MvmOperation, codes: NDArray[np.integer]) -> tuple[NDArray[np.int64], bool]:
+    def from_codes(self, op: TnsaOperation, codes: NDArray[np.integer]) -> tuple[NDArray[np.int64], bool]:
         """See :meth:`mho.hw.core.shape.Timing.most_steps`."""
 
-    def always(self, op: MvmOperation, vectors: int) -> tuple[NDArray[np.int64], bool]:
+    def always(self, op: TnsaOperation, vectors: int) -> tuple[NDArray[np.int64], bool]:
         """The same of an operation that makes all its decrements."""
         return np.full((vectors, op.segments), self.most(op), dtype=np.int64), True
 
@@ -42,7 +43,7 @@ class CountingConverter(LineConverter):
 
     latches = False
 
-    def most(self, op: MvmOperation) -> int:
+    def most(self, op: TnsaOperation) -> int:
         """The largest count."""
         return op.max_steps
 
@@ -50,7 +51,7 @@ class CountingConverter(LineConverter):
         """All have the same."""
         return 0
 
-    def from_codes(self, op: MvmOperation, codes: NDArray[np.integer]) -> tuple[NDArray[np.int64], bool]:
+    def from_codes(self, op: TnsaOperation, codes: NDArray[np.integer]) -> tuple[NDArray[np.int64], bool]:
         """A code +-(2 n + 1) of one segment is of a line that flipped at decrement n + 1.
 
         Of two segments, 16 hi + lo, it bounds the high one.
@@ -69,7 +70,7 @@ class BinarySearch(LineConverter):
 
     latches = True
 
-    def most(self, op: MvmOperation) -> int:
+    def most(self, op: TnsaOperation) -> int:
         """One for each bit of the magnitude."""
         return op.out_bits - 1
 
@@ -77,7 +78,7 @@ class BinarySearch(LineConverter):
         """From the highest bit down."""
         return decrements - 1 - k
 
-    def from_codes(self, op: MvmOperation, codes: NDArray[np.integer]) -> tuple[NDArray[np.int64], bool]:
+    def from_codes(self, op: TnsaOperation, codes: NDArray[np.integer]) -> tuple[NDArray[np.int64], bool]:
         """It makes always as many."""
         return self.always(op, len(codes))
 

@@ -12,7 +12,8 @@ from mho.hw.core.digital.loader import CodeLoader, code_planes
 from mho.hw.core.layout import OpLayout
 from mho.hw.kinds.tnsa.config import LIMITS, TnsaCoreConfig
 from mho.hw.ports import Component, In, Out, array
-from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, MAX_BITS, Direction, Masks, MvmOperation
+from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, MAX_BITS, Direction, Masks
+from mho.macro_models.integer.tnsa.operation import TnsaOperation
 
 
 class OpCheck(Component):
@@ -66,7 +67,7 @@ class StagedLayout(data.StructLayout):
         super().__init__({"op": OpLayout(), "planes": 4, "two": 1})
 
 
-def staged_planes(op: MvmOperation, x: ArrayLike) -> NDArray[np.bool_]:
+def staged_planes(op: TnsaOperation, x: ArrayLike) -> NDArray[np.bool_]:
     """Reference of the planes of :class:`OperationLoader`, shape (8, lines); bits above ``op.planes`` are theirs too.
 
     ``x`` is one vector: (lines // 2,) codes forward, (lines,) backward.
@@ -146,7 +147,7 @@ class OperationLoader(CodeLoader[TnsaCoreConfig]):
                             ]
 
 
-def line_levels(op: MvmOperation, masks: Masks, x: ArrayLike) -> NDArray[np.int8]:
+def line_levels(op: TnsaOperation, masks: Masks, x: ArrayLike) -> NDArray[np.int8]:
     """Levels of the driven lines, +1, 0 or -1, for each plane from the most significant: shape (op.planes, lines).
 
     Reference of :class:`LineRegisters`. ``x`` is one vector: (lines // 2,) codes forward, (lines,) backward.

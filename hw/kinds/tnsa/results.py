@@ -25,7 +25,7 @@ class LineCounters(Resettable[TnsaCoreConfig]):
     number of decrements before that one does not have; in a binary search the bit that was tried. ``removed[k]`` says
     which lines have lost bit k, so that a step is one operation on a vector for each bit, and a line has flipped if it
     has lost any. The count is ``cap & ~removed``. Results stay until the next ``latch``. The numpy reference is
-    :func:`mho.macro_models.integer.converter.convert`.
+    :func:`mho.macro_models.integer.tnsa.converter.convert`.
     """
 
     cmp = In(lambda self: self.cfg.lines)

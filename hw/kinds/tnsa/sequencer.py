@@ -16,7 +16,8 @@ from mho.hw.kinds.tnsa.converters import CONVERTERS
 from mho.hw.kinds.tnsa.inputs import StagedLayout
 from mho.hw.kinds.tnsa.results import COUNT_BITS
 from mho.hw.ports import In, Out
-from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, STEP_WIDTH, MvmOperation
+from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, STEP_WIDTH
+from mho.macro_models.integer.tnsa.operation import TnsaOperation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +39,7 @@ class PinOperation:
     """Binary weight of a decrement."""
 
 
-def pin_operations(cfg: TnsaCoreConfig, op: MvmOperation, steps: Sequence[int]) -> list[PinOperation]:
+def pin_operations(cfg: TnsaCoreConfig, op: TnsaOperation, steps: Sequence[int]) -> list[PinOperation]:
     """Operations at the pins of one MVM, for the decrements made in each segment. Reference of :class:`Sequencer`."""
     result = []
     cycle = 0
@@ -51,7 +52,7 @@ def pin_operations(cfg: TnsaCoreConfig, op: MvmOperation, steps: Sequence[int]) 
 
 
 def _conversion(
-    cfg: TnsaCoreConfig, op: MvmOperation, planes: int, steps: int
+    cfg: TnsaCoreConfig, op: TnsaOperation, planes: int, steps: int
 ) -> Iterator[tuple[str, int, dict[str, Any]]]:
     """Name, duration and fields of each operation of one conversion."""
     converter = CONVERTERS[op.converter]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.macro_models.integer.operation import MAX_BITS, MOST_OUT_BITS, ForwardOperation, MvmOperation
+from mho.macro_models.integer.operation import MOST_OUT_BITS, MvmOperation
 from mho.macro_models.types import Array, Integers
 
 MOST_BITS = 10
@@ -13,7 +13,7 @@ MOST_BITS = 10
 
 
 @dataclass(frozen=True, kw_only=True)
-class ArrayOperation(ForwardOperation):
+class ArrayOperation(MvmOperation):
     """Static parameters of one product; see :class:`MvmOperation`.
 
     An output is the sum of the codes of its conversions, shifted as bits of the input are, in half steps: even numbers,
@@ -21,8 +21,6 @@ class ArrayOperation(ForwardOperation):
     forward, and their duration does not depend on data. Raises InputError if a value is out of range.
     """
 
-    kind = "array"
-    planes_at_once = MAX_BITS
     most_out_bits = MOST_OUT_BITS
 
 

@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 
 from mho.macro_models.errors import InputError
-from mho.macro_models.integer.operation import ForwardOperation
+from mho.macro_models.integer.operation import MvmOperation
 
 MAGNITUDE_BITS = 7
 """Bits of a pulse width: with the sign 8. A window has ``2**MAGNITUDE_BITS`` widths."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class PwmOperation(ForwardOperation):
+class PwmOperation(MvmOperation):
     """Static parameters of one product; see :class:`MvmOperation`.
 
     Inputs have at most 7 bits of magnitude and take one conversion. Those of fewer bits are shifted up, so that their
@@ -19,7 +19,6 @@ class PwmOperation(ForwardOperation):
     ``-(2**out_bits - 1) .. 2**out_bits - 1``. Raises InputError if a value is out of range.
     """
 
-    kind = "pwm"
     planes_at_once = MAGNITUDE_BITS
 
     def __post_init__(self) -> None:

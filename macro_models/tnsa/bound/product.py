@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from mho.macro_models.arrays import multiplied
 from mho.macro_models.arrays import product as exact_product
 from mho.macro_models.compiled import loops_of
-from mho.macro_models.integer.converter import combine_segments
-from mho.macro_models.integer.operation import Converter, MvmOperation
 from mho.macro_models.integer.random import NORMAL_TABLE
+from mho.macro_models.integer.tnsa.converter import combine_segments
+from mho.macro_models.integer.tnsa.operation import Converter, TnsaOperation
 from mho.macro_models.macro import MvmResult
 from mho.macro_models.tnsa.converter.conversion import (
     convert_charge,
@@ -50,7 +50,7 @@ class FoldedProduct:
     """
 
     def __init__(
-        self, op: MvmOperation, key: Key, enabled: Flags, steps: Steps, *, rows: Integral,
+        self, op: TnsaOperation, key: Key, enabled: Flags, steps: Steps, *, rows: Integral,
         taken: Integral, inputs: int, columns: Integral, charge: Charge, quiet: bool,
         noise: tuple[int, int] | None = None,
     ) -> None:
@@ -115,7 +115,7 @@ class _Loops:
         return cls(loops, key, product, steps, draws)
 
     def run(
-        self, op: MvmOperation, x: NDArray[np.floating], op_id: NDArray[np.uint64]
+        self, op: TnsaOperation, x: NDArray[np.floating], op_id: NDArray[np.uint64]
     ) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
         """Codes, (batch, lines), and the largest magnitude of each vector."""
         a, spread = exact_product(x, self._product.matrix), self._product.spread

@@ -1,4 +1,4 @@
-"""The converter of :mod:`mho.macro_models.integer.converter` on charges held in floating point, for speed.
+"""The converter of :mod:`mho.macro_models.integer.tnsa.converter` on charges held in floating point, for speed.
 
 Every function here gives what the integer reference gives; the comments say why floating point is exact.
 """
@@ -6,13 +6,14 @@ Every function here gives what the integer reference gives; the comments say why
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.macro_models.integer.converter import convert
-from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, Converter, MvmOperation
+from mho.macro_models.integer.operation import LSB_SEGMENT_BITS
+from mho.macro_models.integer.tnsa.converter import convert
+from mho.macro_models.integer.tnsa.operation import Converter, TnsaOperation
 from mho.macro_models.tnsa.sensing import Steps
 from mho.macro_models.types import Flags, Integers
 
 
-def segment_inputs(op: MvmOperation, x: NDArray[np.floating]) -> tuple[NDArray[np.floating], ...]:
+def segment_inputs(op: TnsaOperation, x: NDArray[np.floating]) -> tuple[NDArray[np.floating], ...]:
     """Inputs of each conversion of an operation: sign and magnitude, most significant segment first."""
     if op.segments == 1:
         return (x,)
@@ -21,7 +22,7 @@ def segment_inputs(op: MvmOperation, x: NDArray[np.floating]) -> tuple[NDArray[n
 
 
 def convert_charge(
-    op: MvmOperation, charge: NDArray[np.floating], steps: Steps, enabled: Flags
+    op: TnsaOperation, charge: NDArray[np.floating], steps: Steps, enabled: Flags
 ) -> tuple[NDArray[np.int16], Integers]:
     """Codes of one conversion, of shape (batch, lines), and its decrements, of shape (batch,).
 
@@ -37,7 +38,7 @@ def convert_charge(
     return codes, steps_taken(op, codes)
 
 
-def count_steps(op: MvmOperation, charge: NDArray[np.floating], steps: Steps) -> tuple[NDArray[np.int16], Integers]:
+def count_steps(op: TnsaOperation, charge: NDArray[np.floating], steps: Steps) -> tuple[NDArray[np.int16], Integers]:
     """:func:`convert_charge` of lines that are all enabled; ``charge`` is written to."""
     # A charge is odd and a step even, so that the quotient is never whole and its floor gives both polarities: n and
     # -n - 1. The floor of a rounded quotient is exact: |A| / s stays away from the integers by at least 1 / s, and
@@ -58,12 +59,12 @@ def count_steps(op: MvmOperation, charge: NDArray[np.floating], steps: Steps) ->
     return codes, steps_taken(op, codes)
 
 
-def steps_taken(op: MvmOperation, codes: NDArray[np.int16]) -> Integers:
+def steps_taken(op: TnsaOperation, codes: NDArray[np.int16]) -> Integers:
     """Decrements of a conversion: as in the reference, from the codes, of which ``2 n + 1`` took ``n + 1``."""
     return steps_to(op, np.maximum(codes.max(axis=1), -codes.min(axis=1)))
 
 
-def steps_to(op: MvmOperation, top: NDArray[np.int16]) -> Integers:
+def steps_to(op: TnsaOperation, top: NDArray[np.int16]) -> Integers:
     """Decrements of conversions by the largest magnitude of their codes."""
     if op.converter is Converter.BINARY:
         return np.full(top.shape, op.out_bits - 1, dtype=np.int64)

@@ -8,8 +8,8 @@ ground), one cycle takes the integrator from v to
 
 where V_in is the settled line while it integrates and -s V_dec while it counts down; v = V_os A / (1 + A) after reset.
 An ideal neuron has beta = 1 and nothing but V_in. Everything here is in charges as in
-:mod:`mho.macro_models.integer.converter`, that is ``2 sum_g v / (alpha V_read)``: alpha drops out but for the start and
-the comparator.
+:mod:`mho.macro_models.integer.tnsa.converter`, that is ``2 sum_g v / (alpha V_read)``: alpha drops out but for the
+start and the comparator.
 
 A sample that j others follow counts beta**j. These weights are rounded to a grid of integers, so that the sum over
 lines is exact whatever its order; all that follows is done line by line in a fixed order of ``+ - * /`` and

@@ -8,8 +8,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from mho.macro_models import MacroConfig, Masks
 from mho.macro_models.errors import ToolError
-from mho.macro_models.integer.converter import combine_segments, convert
-from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, STEP_FRACTION_BITS, Converter, Direction, MvmOperation
+from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, STEP_FRACTION_BITS, Direction, MvmOperation
+from mho.macro_models.integer.tnsa.converter import combine_segments, convert
+from mho.macro_models.integer.tnsa.operation import TnsaOperation
 from mho.macro_models.macro import MvmResult
 from mho.sim.core.cosim_core import CosimCore
 
@@ -39,7 +40,7 @@ class ExactMacro:
 
     def supports(self, op: MvmOperation) -> bool:
         """Whether the macro carries out such operations."""
-        return self.binary or op.converter is Converter.COUNT
+        return self.binary or not TnsaOperation.of(op).binary
 
     def _held(self, op: MvmOperation, masks: Masks) -> NDArray[np.int64]:
         """Cells that are on, ``[driven line, converted line]``."""
@@ -66,7 +67,7 @@ class ExactMacro:
         half = np.rint(op.step_code * 2.0**-STEP_FRACTION_BITS * self.load(op, masks))
         step = 2 * np.maximum(1, half).astype(np.int64)
         parts = [
-            convert(op, 2 * self.products(op, masks, part) + 1, step, step, masks.enabled(op))
+            convert(TnsaOperation.of(op), 2 * self.products(op, masks, part) + 1, step, step, masks.enabled(op))
             for part in _segments(op, np.asarray(x))
         ]
         codes = parts[0][0] if len(parts) == 1 else combine_segments(parts[0][0], parts[1][0])
@@ -87,7 +88,7 @@ def measure_cells(core: CosimCore, config: MacroConfig) -> NDArray[np.int64]:
     Raises ToolError if a code is above :data:`LARGEST` or below 0.
     """
     lines, absent, rows = config.cell_map.shape[0], config.cell_map.absent, []
-    op = MvmOperation(direction=Direction.FORWARD, in_bits=2, in_signed=True, out_bits=8, step_code=1)
+    op = TnsaOperation(direction=Direction.FORWARD, in_bits=2, in_signed=True, out_bits=8, step_code=1)
     on, off = np.ones(lines, dtype=bool), np.zeros(lines, dtype=bool)
     for line in range(lines):
         x = np.zeros((1, config.inputs(Direction.FORWARD)), dtype=np.int64)

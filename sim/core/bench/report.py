@@ -1,10 +1,13 @@
 """What a verification of a core ran and found equal."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import Field, dataclass, field, fields
+from enum import Enum
+from typing import Any
 
 import numpy as np
 
+from mho.macro_models.integer.operation import MvmOperation
 from mho.sim.core.bench.stimulus import Stimulus
 from mho.sim.core.cosim_core import CoreRun
 
@@ -47,9 +50,8 @@ class VerifyReport:
             "direction": op.direction.name.lower(),
             "input": f"{op.in_bits} bit {'signed' if op.in_signed else 'unsigned'}",
             "output": f"{op.out_bits} bit",
-            "converter": op.converter.name.lower(),
-            "relu": "on" if op.relu else "off",
-            "early stop": "on" if op.early_stop else "off",
+            "relu": _shown(op.relu),
+            **{entry.name.replace("_", " "): _shown(getattr(op, entry.name)) for entry in _own_fields(op)},
             "pauses": " and ".join(n for n in ("gap", "stall", "hold") if getattr(stimulus, n)) or "none",
             "masks": "some lines off" if _masked(stimulus) else "all lines on",
         }.items():
@@ -79,6 +81,16 @@ class VerifyReport:
             values = ", ".join(f"{value} {count}" for value, count in sorted(counter.items()))
             rows.append(f"  {name + ':':<12} {values}")
         return "\n".join(rows)
+
+
+def _own_fields(op: MvmOperation) -> list[Field[Any]]:
+    """Fields that the operations of its kind alone have."""
+    common = {entry.name for entry in fields(MvmOperation)}
+    return [entry for entry in fields(op) if entry.name not in common]
+
+
+def _shown(value: Any) -> str:
+    return value.name.lower() if isinstance(value, Enum) else {True: "on", False: "off"}.get(value, str(value))
 
 
 def _masked(stimulus: Stimulus) -> bool:

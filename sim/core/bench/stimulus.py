@@ -11,6 +11,7 @@ from mho.hw.config import Chip
 from mho.macro_models import MacroModel, Masks, family, load_device
 from mho.macro_models.cell_map import CellMap
 from mho.macro_models.integer.operation import STEP_FRACTION_BITS, STEP_WIDTH, Direction, MvmOperation
+from mho.macro_models.integer.tnsa.operation import TnsaOperation
 from mho.sim.core.kinds import kind_of
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def make_whole_stimulus(
     """A stimulus on all lines that there are."""
     rng, config = np.random.default_rng([seed, direction, 0x7E58]), model.config
     masks = Masks.reset(*config.cell_map.shape).without(*config.cell_map.absent)
-    op = replace(chip.operation(in_bits=min(4, chip.input_bits), in_signed=True), direction=direction)
+    op = chip.operation(in_bits=min(4, chip.input_bits), in_signed=True).facing(direction)
     top = op.input_range[1]
     x = rng.integers(-top, top + 1, (2, config.inputs(direction)))
     return Stimulus(
@@ -113,7 +114,7 @@ def make_tied_stimulus(model: "ExactMacro", seed: int) -> Stimulus | None:
     """
     config = model.config
     masks = Masks.reset(*config.cell_map.shape)
-    op = MvmOperation(direction=Direction.FORWARD, in_bits=4, in_signed=True, out_bits=8, step_code=_HALF_STEP)
+    op = TnsaOperation(direction=Direction.FORWARD, in_bits=4, in_signed=True, out_bits=8, step_code=_HALF_STEP)
     # Of one in four the half is above an even number; of the smallest one step less is most.
     shows = (model.cells % 4 == 1) & (model.cells > 1)
     if not shows.any() or np.ptp(model.load(op, masks)) == 0:

@@ -13,7 +13,7 @@ from mho.hw.config import Chip
 from mho.hw.kinds import core_blocks, timing
 from mho.macro_models import MacroModel, Masks, load_device
 from mho.macro_models.errors import InputError, ToolError
-from mho.macro_models.integer.operation import Direction, MvmOperation
+from mho.macro_models.integer.operation import Direction
 from mho.macro_models.workspace import Workspace
 from mho.sim.build.simulators import SHELL_DEPTH, icarus_build, verilator_build
 from mho.sim.core.batch import Mode
@@ -309,7 +309,7 @@ class _Bench:
         mode = Mode.PIN_LEVEL if self.icarus else Mode.LAZY
         sums = []
         for direction, vector in ((Direction.FORWARD, x), (Direction.BACKWARD, y)):
-            op = MvmOperation(direction=direction, in_bits=4, out_bits=4, step_code=64)
+            op = self.chip.operation_type(in_bits=4, out_bits=4, step_code=64).facing(direction)
             run = self.core.run(op, masks, vector, 1, core=ideal[0], mode=mode, keep_charges=True)
             sums.append((run.charges[0] - 1) // 2)  # an ideal converter's offset is 1
         driven = np.stack([x[0], -x[0]], axis=1).reshape(-1)

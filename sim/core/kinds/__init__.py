@@ -47,7 +47,7 @@ class SimulatedKind:
             try:
                 return self.operation(**{
                     entry.name: self._random(rng, entry.name, entry.default, output) for entry in fields(self.operation)
-                    if entry.name != "step_code"
+                    if entry.init and entry.name != "step_code"
                 })
             except InputError:
                 continue  # fields that exclude each other

@@ -24,5 +24,4 @@ class _Settings(MaskImage):
 
 KIND = SimulatedKind(
     operation=PwmOperation, image=_Settings, devices=("ideal", "pcm-generic", "pcm-hermes-1dev"),
-    fixed={"early_stop": (False,)},
 )

@@ -4,7 +4,7 @@ from mho.hw.config import Chip
 from mho.hw.core.shape import duration_bits
 from mho.hw.kinds.tnsa.config import OPERATIONS, TnsaCoreConfig
 from mho.hw.kinds.tnsa.results import COUNT_BITS
-from mho.macro_models.integer.operation import MvmOperation
+from mho.macro_models.integer.tnsa.operation import TnsaOperation
 from mho.sim.core.kinds import SimulatedKind
 
 
@@ -26,6 +26,6 @@ def _timer_bits(chip: Chip) -> int:
 
 
 KIND = SimulatedKind(
-    operation=MvmOperation, devices=("ideal", "rram-neurram"), fixed={"early_stop": (False, True, True, True)},
+    operation=TnsaOperation, devices=("ideal", "rram-neurram"), fixed={"early_stop": (False, True, True, True)},
     pin_level=True, groups=_groups, measured=True,
 )

@@ -11,7 +11,8 @@ from mho.compiler.mapping import place
 from mho.hw.config import Chip, load_chip
 from mho.macro_models import Masks, family, load_device
 from mho.macro_models.errors import InputError
-from mho.macro_models.integer.operation import Direction, MvmOperation
+from mho.macro_models.integer.operation import Direction
+from mho.macro_models.integer.tnsa.operation import TnsaOperation
 from mho.macro_models.pwm.config import PwmConfig
 
 STROBES = """
@@ -122,7 +123,7 @@ def test_cells_that_are_not_there_hold_nothing(causes: frozenset[str] | None, tm
     assert not model.cells[:, 160:].any()
     assert model.cells[:96, :160].all()
     masks = Masks.reset(256).without(*config.cell_map.absent)
-    op = MvmOperation(direction=Direction.BACKWARD, in_bits=4, out_bits=8, step_code=20)
+    op = TnsaOperation(direction=Direction.BACKWARD, in_bits=4, out_bits=8, step_code=20)
     codes = model.mvm(op, masks, np.full((1, 256), 7), 0).codes
     assert codes[0, :96].all()
     assert not codes[0, 96:].any()

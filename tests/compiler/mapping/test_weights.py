@@ -24,7 +24,7 @@ from mho.compiler.program import DITHER, row_codes
 from mho.hw.config import Chip, load_chip
 from mho.macro_models import Masks, load_device
 from mho.macro_models.cell_map import DifferentialPairs
-from mho.macro_models.integer.operation import MvmOperation
+from mho.macro_models.integer.tnsa.operation import TnsaOperation
 from mho.macro_models.tnsa.model import TnsaModel
 
 CHIP = load_chip("tnsa16-core")
@@ -75,7 +75,7 @@ def test_codes_times_their_value_are_the_product() -> None:
     targets = np.full((16, 16), CHIP.cells.g_min_uS, dtype=np.float32)
     pairs.fill(targets, block)
     sums = column_loads(targets, block.rows, block.columns, CHIP)
-    op = MvmOperation(in_bits=5, out_bits=8, step_code=900)
+    op = TnsaOperation(in_bits=5, out_bits=8, step_code=900)
     model = TnsaModel(CHIP.macro_config(), targets, device=load_device("ideal"), seed=0, core=0)
     codes = model.mvm(op, Masks.reset(16), x[None], 0).codes[0, block.columns]
     assert 20 < np.abs(codes).min() < np.abs(codes).max() < 255
@@ -97,7 +97,7 @@ def test_dither_rounds_the_average_of_copies_finer() -> None:
         assert (spread == DITHER).sum() == dither
         pairs = PairMap(share_weights(weight, spread), np.ones(3), CHIP)
         targets = np.full((16, 16), CHIP.cells.g_min_uS, dtype=np.float32)
-        op = MvmOperation(in_bits=5, out_bits=6, step_code=6000)
+        op = TnsaOperation(in_bits=5, out_bits=6, step_code=6000)
         Draft(cast(Quantiser, None), spread, pairs, op).fill(targets, block)
         model = TnsaModel(CHIP.macro_config(), targets, device=load_device("ideal"), seed=0, core=0)
         masks = Masks.reset(16)
@@ -204,5 +204,5 @@ def test_stacked_cells_have_less_noise_where_the_middle_of_the_range_scatters(st
 
 def test_a_dither_row_takes_a_constant_in_each_segment() -> None:
     spread, codes = np.array([0, 0, 1, DITHER], dtype=np.int32), np.array([[3, -7]], dtype=np.int16)
-    assert row_codes(codes, spread, MvmOperation(in_bits=5)).tolist() == [[3, 3, -7, 1]]
-    assert row_codes(codes, spread, MvmOperation(in_bits=8)).tolist() == [[3, 3, -7, 17]]
+    assert row_codes(codes, spread, TnsaOperation(in_bits=5)).tolist() == [[3, 3, -7, 1]]
+    assert row_codes(codes, spread, TnsaOperation(in_bits=8)).tolist() == [[3, 3, -7, 17]]

@@ -13,13 +13,14 @@ from mho.hw.tile.interpreter.joined import HOST, Flow, Joined, Place, Reduction
 from mho.hw.tile.interpreter.state import ReferenceCore
 from mho.hw.tile.interpreter.tiles import Tiles
 from mho.macro_models import load_device
-from mho.macro_models.integer.operation import Masks, MvmOperation
+from mho.macro_models.integer.operation import Masks
+from mho.macro_models.integer.tnsa.operation import TnsaOperation
 from mho.macro_models.integer.vector import Requantise, Root
 from mho.macro_models.tnsa.config import TnsaConfig
 from mho.macro_models.tnsa.model import TnsaModel
 
 CFG = TileConfig(lines=16)
-OP = MvmOperation(in_bits=4, in_signed=True, out_bits=6, step_code=60)
+OP = TnsaOperation(in_bits=4, in_signed=True, out_bits=6, step_code=60)
 SHIFT, OUTPUTS, IMAGES, FIRST = 3, 16, 3, 70
 MEMBER = """
 stream in: block 4, blocks 8, remote

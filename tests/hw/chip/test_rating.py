@@ -14,7 +14,8 @@ from mho.hw.kinds import energy, timing
 from mho.macro_models import family
 from mho.macro_models.devices import load_device
 from mho.macro_models.errors import InputError
-from mho.macro_models.integer.operation import Converter, Direction, Masks, MvmOperation
+from mho.macro_models.integer.operation import Direction, Masks, MvmOperation
+from mho.macro_models.integer.tnsa.operation import Converter, TnsaOperation
 
 GIVEN = {"energy.source": "a test", "energy.word_line_pJ": 3, "energy.input_pulse_pJ": 5, "energy.reset_pJ": 7,
          "energy.sample_pJ": 11, "energy.step_pJ": 13}
@@ -43,7 +44,7 @@ def test_energy_counts_lines_planes_and_steps(direction: Direction) -> None:
     on = np.arange(16) < 10
     converted = np.arange(16) % 2 == 0
     masks = Masks(on, converted, np.arange(16) == 3, np.arange(16) == 4)
-    op = MvmOperation(in_bits=7, out_bits=5, direction=direction)
+    op = TnsaOperation(in_bits=7, out_bits=5, direction=direction)
     steps = np.array([[3, 15], [0, 1]])
     word_lines = 9
     driven, converters = (9, 7) if direction is Direction.FORWARD else (15, 5)
@@ -61,12 +62,12 @@ def test_what_is_not_known_is_left_out() -> None:
     model = energy(chip)
     assert model is not None
     assert chip.energy.missing == ("reset_pJ",)
-    assert "reset" not in model.operation(MvmOperation(), Masks.reset(16), np.zeros((1, 1)))
+    assert "reset" not in model.operation(TnsaOperation(), Masks.reset(16), np.zeros((1, 1)))
 
 
 def test_two_operations_a_product_of_a_weight() -> None:
     chip = load_chip("tnsa16-2x2", GIVEN | {"area.macro_mm2": 0.5, "area.source": "a test"})
-    op = MvmOperation(in_bits=4, out_bits=6)
+    op = TnsaOperation(in_bits=4, out_bits=6)
     rated = rate(chip, "some", op)
     operations = 2 * 8 * 16
     seconds = timing(chip).worst_cycles(op) / 100e6
@@ -76,11 +77,11 @@ def test_two_operations_a_product_of_a_weight() -> None:
 
 
 @pytest.mark.parametrize("op", [
-    MvmOperation(in_bits=4, out_bits=6, step_code=3000),
-    MvmOperation(in_bits=4, out_bits=6, step_code=9000, relu=True),
-    MvmOperation(in_bits=4, out_bits=4, step_code=900, early_stop=False),
-    MvmOperation(in_bits=4, out_bits=6, step_code=3000, converter=Converter.BINARY),
-    MvmOperation(in_bits=7, out_bits=5, step_code=2000),
+    TnsaOperation(in_bits=4, out_bits=6, step_code=3000),
+    TnsaOperation(in_bits=4, out_bits=6, step_code=9000, relu=True),
+    TnsaOperation(in_bits=4, out_bits=4, step_code=900, early_stop=False),
+    TnsaOperation(in_bits=4, out_bits=6, step_code=3000, converter=Converter.BINARY),
+    TnsaOperation(in_bits=7, out_bits=5, step_code=2000),
 ], ids=["count", "relu", "constant", "binary", "segments"])
 def test_steps_follow_from_codes(op: MvmOperation) -> None:
     """Exactly those that the model counts, or a bound where two segments cannot be told apart."""
@@ -100,7 +101,7 @@ def test_steps_follow_from_codes(op: MvmOperation) -> None:
 
 def test_a_weight_of_two_columns_is_one_product(monkeypatch: pytest.MonkeyPatch) -> None:
     chip = load_chip("tnsa16-core")
-    op = MvmOperation(in_bits=4, out_bits=6)
+    op = TnsaOperation(in_bits=4, out_bits=6)
     monkeypatch.setattr("mho.hw.chip.rating.signal_to_noise_dB", lambda *_: 0.0)
     full = rate(chip, "", op)
     held = SimpleNamespace(cell_map=SimpleNamespace(rows=8, columns=8, shape=(16, 16)))
@@ -122,7 +123,7 @@ def test_a_precision_is_rated_by_its_signal_to_noise_ratio(preset: str, least: f
 
 def test_a_bit_of_the_converter_is_six_dB() -> None:
     chip = load_chip("tnsa64-core")
-    found = [rate(chip, "", MvmOperation(in_bits=4, out_bits=bits)).snr_dB for bits in range(3, 9)]
+    found = [rate(chip, "", TnsaOperation(in_bits=4, out_bits=bits)).snr_dB for bits in range(3, 9)]
     assert all(4.0 < more - less < 7.5 for less, more in pairwise(found))
 
 

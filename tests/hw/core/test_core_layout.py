@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 from mho.hw.core.layout import OpLayout, pack, unpack
 from mho.hw.kinds.tnsa.inputs import OpCheck
 from mho.macro_models.errors import InputError
-from mho.macro_models.integer.operation import Converter, Direction, MvmOperation
+from mho.macro_models.integer.operation import Direction, MvmOperation
+from mho.macro_models.integer.tnsa.operation import Converter, TnsaOperation
 
 
 def operation(**fields: Any) -> MvmOperation | None:
     try:
-        return MvmOperation(**fields)
+        return TnsaOperation(**fields)
     except InputError:
         return None
 
@@ -36,11 +37,11 @@ operations = st.builds(
 
 @given(op=operations, op_id=st.integers(0, 2**64 - 1))
 def test_descriptor_holds_the_whole_operation(op: MvmOperation, op_id: int) -> None:
-    assert unpack(pack(op, op_id)) == (op, op_id)
+    assert unpack(pack(op, op_id), TnsaOperation) == (op, op_id)
 
 
 def test_fields_lie_where_the_contract_says() -> None:
-    op = MvmOperation(direction=Direction.BACKWARD, in_bits=3, in_signed=False, out_bits=5, step_code=0x1234)
+    op = TnsaOperation(direction=Direction.BACKWARD, in_bits=3, in_signed=False, out_bits=5, step_code=0x1234)
     fields = [(1, 1), (3, 4), (0, 1), (5, 4), (0, 1), (0, 1), (1, 1), (0, 3), (0, 3), (0x1234, 16), (0, 3), (77, 64)]
     expected = shift = 0
     for value, width in fields:
@@ -68,7 +69,7 @@ def test_legal_descriptors_are_the_operations_that_exist() -> None:
             legal = bool(ctx.get(dut.legal))
             counts[legal] += 1
             try:
-                op, _ = unpack(OpLayout().const(fields).as_bits())
+                op, _ = unpack(OpLayout().const(fields).as_bits(), TnsaOperation)
             except InputError:
                 assert not legal, fields
             else:
@@ -82,9 +83,26 @@ def test_legal_descriptors_are_the_operations_that_exist() -> None:
 
 def test_number_must_have_64_bits() -> None:
     with pytest.raises(InputError, match=r"^op_id must be between 0 and 2\*\*64 - 1, not -1$"):
-        pack(MvmOperation(), -1)
+        pack(TnsaOperation(), -1)
 
 
 def test_reserved_modes_are_refused() -> None:
     with pytest.raises(InputError, match=r"^mode must be 0, the others are reserved, not 2$"):
-        unpack(pack(MvmOperation()) | 2 << OpLayout()["mode"].offset)
+        unpack(pack(TnsaOperation()) | 2 << OpLayout()["mode"].offset, TnsaOperation)
+
+
+@pytest.mark.parametrize("name", MvmOperation.reserved)
+def test_bits_that_no_field_has_are_refused(name: str) -> None:
+    op = MvmOperation(in_bits=8, out_bits=3)
+    early = 1 << OpLayout()["early_stop"].offset
+    assert unpack(pack(op) | early, MvmOperation) == (op, 0)
+    with pytest.raises(InputError, match=rf"^{name} must be 0 for cores of this kind, not 1$"):
+        unpack(pack(op) | 1 << OpLayout()[name].offset, MvmOperation)
+
+
+def test_products_face_where_their_kind_goes() -> None:
+    assert pack(TnsaOperation().facing(Direction.BACKWARD)) == pack(TnsaOperation(direction=Direction.BACKWARD))
+    with pytest.raises(InputError, match=r"^direction must be forward for cores of this kind, not backward$"):
+        MvmOperation().facing(Direction.FORWARD).facing(Direction.BACKWARD)
+    with pytest.raises(InputError, match=r"^operation must be a TnsaOperation, not a MvmOperation$"):
+        TnsaOperation.of(MvmOperation())

@@ -7,6 +7,7 @@ from mho.hw.core.masks import BL_SKIP, SL_SKIP, MaskFile, MaskStore
 from mho.hw.core.shape import MASKS
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.macro_models.integer.operation import Masks, MvmOperation
+from mho.macro_models.integer.tnsa.operation import TnsaOperation
 from tests.hw.amaranth_bench import put, random_operation, simulate, value_of
 
 
@@ -53,7 +54,7 @@ def test_look_up_matches_the_reference(lines: int) -> None:
 def test_addresses_behind_the_last_mask_are_ignored() -> None:
     cfg = TnsaCoreConfig(lines=16)
     dut = MaskStore(cfg)
-    op = MvmOperation()
+    op = TnsaOperation()
 
     async def bench(ctx: Any) -> None:
         for addr in range(MASKS * cfg.mask_words, 32):
@@ -66,7 +67,7 @@ def test_addresses_behind_the_last_mask_are_ignored() -> None:
 def test_reset_restores_the_defaults() -> None:
     cfg = TnsaCoreConfig(lines=64)
     dut = MaskStore(cfg)
-    op = MvmOperation()
+    op = TnsaOperation()
 
     async def bench(ctx: Any) -> None:
         for mask in (0, 8, BL_SKIP, SL_SKIP):

@@ -11,8 +11,9 @@ from cocotb.triggers import ReadOnly, RisingEdge, Timer
 from mho.hw.core.layout import OpLayout
 from mho.hw.host.registers import Register
 from mho.hw.kinds.tnsa.registers import tnsa_map
-from mho.macro_models.integer.converter import convert
-from mho.macro_models.integer.operation import Converter, Direction, MvmOperation
+from mho.macro_models.integer.operation import Direction, MvmOperation
+from mho.macro_models.integer.tnsa.converter import convert
+from mho.macro_models.integer.tnsa.operation import Converter, TnsaOperation
 from mho.rtl_gen.kinds.tnsa import cell
 from tests.sim.chip.masters import AxiLiteHost, WishboneHost
 
@@ -130,8 +131,10 @@ async def begin(dut) -> Host:
     return host
 
 
-FORWARD = MvmOperation(direction=Direction.FORWARD, in_bits=4, out_bits=8, step_code=730)
-BACKWARD = MvmOperation(direction=Direction.BACKWARD, in_bits=4, out_bits=6, step_code=2780, converter=Converter.BINARY)
+FORWARD = TnsaOperation(direction=Direction.FORWARD, in_bits=4, out_bits=8, step_code=730)
+BACKWARD = TnsaOperation(
+    direction=Direction.BACKWARD, in_bits=4, out_bits=6, step_code=2780, converter=Converter.BINARY
+)
 
 
 @cocotb.test(timeout_time=1, timeout_unit="ms")
@@ -167,7 +170,7 @@ async def test_masks(dut) -> None:
     await host.write("masks", wl, word=3)
     await host.write("masks", lines, word=8 + 5)
     for direction in Direction:
-        op = MvmOperation(direction=direction, step_code=1024, wl_select=3, line_select=5)
+        op = TnsaOperation(direction=direction, step_code=1024, wl_select=3, line_select=5)
         x = vector(op, 9)
         await host.describe(op)
         await host.give(x)
@@ -178,7 +181,7 @@ async def test_masks(dut) -> None:
 @cocotb.test(timeout_time=1, timeout_unit="ms")
 async def test_next_vector_is_written_while_one_runs(dut) -> None:
     host = await begin(dut)
-    slow = MvmOperation(direction=Direction.FORWARD, in_bits=4, out_bits=8, step_code=1, early_stop=False)
+    slow = TnsaOperation(direction=Direction.FORWARD, in_bits=4, out_bits=8, step_code=1, early_stop=False)
     x = [vector(slow, seed) for seed in range(3)]
     await host.describe(slow)
     await host.give(x[0])
@@ -232,7 +235,7 @@ async def test_illegal_operation_is_dropped(dut) -> None:
 @cocotb.test(timeout_time=1, timeout_unit="ms")
 async def test_start_too_early_is_told(dut) -> None:
     host = await begin(dut)
-    slow = MvmOperation(direction=Direction.FORWARD, step_code=1, early_stop=False)
+    slow = TnsaOperation(direction=Direction.FORWARD, step_code=1, early_stop=False)
     x = vector(slow, 4)
     await host.describe(slow)
     await host.give(x)

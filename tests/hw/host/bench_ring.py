@@ -5,7 +5,8 @@ from cocotb.triggers import FallingEdge
 
 from mho.hw.config import load_chip
 from mho.hw.kinds.tnsa.pins import MacroPins
-from mho.macro_models.integer.operation import Direction, MvmOperation
+from mho.macro_models.integer.operation import Direction
+from mho.macro_models.integer.tnsa.operation import TnsaOperation
 from tests.hw.host.bench_core import FORWARD, LINES, begin, expected, macro, vector
 
 DRIVEN = [
@@ -31,7 +32,7 @@ async def test_with_the_pin_the_macro_is_held_and_the_digital_side_sees_itself(d
     dut.test_mode.value = 1
     moved: set[str] = set()
     looking = cocotb.start_soon(watch(dut, moved))
-    op = MvmOperation(direction=Direction.FORWARD, in_bits=4, out_bits=6, step_code=3, wl_select=2, early_stop=False)
+    op = TnsaOperation(direction=Direction.FORWARD, in_bits=4, out_bits=6, step_code=3, wl_select=2, early_stop=False)
     await host.describe(op)
     await host.give(vector(op, 3))
     await host.start()

@@ -9,11 +9,12 @@ from mho.hw.host.core.write_map import WORD_FLAG
 from mho.hw.kinds.tnsa.bring_up.trim import trimmed
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.macro_models.integer.operation import Direction, MvmOperation
+from mho.macro_models.integer.tnsa.operation import TnsaOperation
 from tests.hw.host.bench_core import FORWARD, Host, begin, expected, macro, vector
 from tests.hw.host.bench_write import parameters
 
 CORE = TnsaCoreConfig.from_chip(load_chip("tnsa16-core"))
-SLOW = MvmOperation(direction=Direction.FORWARD, in_bits=3, out_bits=4, step_code=1, early_stop=False)
+SLOW = TnsaOperation(direction=Direction.FORWARD, in_bits=3, out_bits=4, step_code=1, early_stop=False)
 TIMES = {"precharge": "reset_cycles", "plane": "plane_cycles", "sample": "sample_cycles", "compare": "compare_cycles",
          "decrement": "decrement_cycles"}
 

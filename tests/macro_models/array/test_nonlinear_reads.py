@@ -7,7 +7,8 @@ from mho.macro_models import CAUSES, Masks, load_device
 from mho.macro_models.array import Wires, effective_matrix
 from mho.macro_models.array.nonlinear.reading import read_error, read_matrix
 from mho.macro_models.devices.sections.conduction import Conduction
-from mho.macro_models.integer.operation import Direction, MvmOperation
+from mho.macro_models.integer.operation import Direction
+from mho.macro_models.integer.tnsa.operation import TnsaOperation
 from mho.macro_models.tnsa.config import TnsaConfig
 from mho.macro_models.tnsa.model import TnsaModel
 
@@ -93,7 +94,7 @@ def test_a_core_with_nonlinear_cells():
     assert (k != off.effective(wl, False)).any()
     again = TnsaModel.from_state(model(bent).state())
     np.testing.assert_array_equal(again.effective(wl, False), k)
-    op = MvmOperation(direction=Direction.FORWARD)
+    op = TnsaOperation(direction=Direction.FORWARD)
     x = np.random.default_rng(2).integers(op.input_range[0], op.input_range[1] + 1, (5, 8))
     codes = model(bent).mvm(op, MASKS, x, 0).codes
     np.testing.assert_array_equal(again.mvm(op, MASKS, x, 0).codes, codes)

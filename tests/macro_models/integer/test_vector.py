@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from mho.macro_models.integer.operation import MvmOperation
+from mho.macro_models.integer.tnsa.operation import TnsaOperation
 from mho.macro_models.integer.vector import (
     LANE_MAX,
     MULTIPLIER_MAX,
@@ -108,10 +109,10 @@ def test_root(relu: bool, requantise: Requantise | None) -> None:
 @pytest.mark.parametrize(
     ("op", "largest"),
     [
-        (MvmOperation(in_bits=4, out_bits=8), 255),
-        (MvmOperation(in_bits=4, out_bits=6), 63),
-        (MvmOperation(in_bits=8, out_bits=8), 16 * 255 + 255),
-        (MvmOperation(in_bits=8, out_bits=1), 17),
+        (TnsaOperation(in_bits=4, out_bits=8), 255),
+        (TnsaOperation(in_bits=4, out_bits=6), 63),
+        (TnsaOperation(in_bits=8, out_bits=8), 16 * 255 + 255),
+        (TnsaOperation(in_bits=8, out_bits=1), 17),
     ],
 )
 def test_largest_code(op: MvmOperation, largest: int) -> None:
@@ -218,7 +219,7 @@ def test_root_counts_what_is_too_large(total: np.ndarray, bias: np.ndarray, shif
 def test_leaves_of_many_columns_are_those_of_each(count: int, turns: int, shift: int, seed: int) -> None:
     """Of any codes and multipliers, whose sums wrap around."""
     rng = np.random.default_rng(seed)
-    top = largest_code(MvmOperation(in_bits=8))
+    top = largest_code(TnsaOperation(in_bits=8))
     codes = rng.integers(-top, top + 1, (7, count * turns)).astype(np.int16)
     multiplier = rng.integers(0, 2**15, count * turns)
     first = int(rng.integers(0, 3))

@@ -87,7 +87,7 @@ def test_a_file_cannot_change_the_kind_of_what_it_extends(tmp_path: Path) -> Non
 def test_a_network_is_compiled_and_runs(chip_path: Path, model: bytes, tmp_path: Path) -> None:
     network = compile_model(model, load_chip(chip_path), calibrate=X, device="ideal", options=ONE_PART)
     mvms = [mvm for layer in network.layers for mvm in layer.mvms]
-    assert {type(mvm.op).__name__ for mvm in mvms} == {"QuadOperation"}
+    assert {type(mvm.op).__name__ for mvm in mvms} == {"MvmOperation"}
     assert all(mvm.op.segments == 1 for mvm in mvms)
     assert network.cores[0].targets_uS.shape == (64, 64)
     found = execute(network, FunctionalBackend(), X)

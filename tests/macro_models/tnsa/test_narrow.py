@@ -8,8 +8,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mho.macro_models.integer.operation import Converter
 from mho.macro_models.integer.random import LANES
+from mho.macro_models.integer.tnsa.operation import Converter
 from mho.macro_models.tnsa.converter.neuron import Neuron
 from mho.macro_models.tnsa.model import TnsaModel
 

@@ -15,8 +15,9 @@ from mho.macro_models import CAUSES, Masks, load_device
 from mho.macro_models.array import Wires
 from mho.macro_models.devices import Device
 from mho.macro_models.errors import InputError
-from mho.macro_models.integer.converter import combine_segments, convert
-from mho.macro_models.integer.operation import Direction, MvmOperation
+from mho.macro_models.integer.operation import Direction
+from mho.macro_models.integer.tnsa.converter import combine_segments, convert
+from mho.macro_models.integer.tnsa.operation import TnsaOperation
 from mho.macro_models.tnsa.config import TnsaConfig
 from mho.macro_models.tnsa.model import TnsaModel
 
@@ -24,12 +25,12 @@ SEEDS = st.integers(0, 2**32 - 1)
 IDEAL = load_device("ideal")
 
 
-def physical(op: MvmOperation, x: NDArray[np.int64]) -> NDArray[np.int64]:
+def physical(op: TnsaOperation, x: NDArray[np.int64]) -> NDArray[np.int64]:
     """Inputs on the driven lines: forward the pair (code, negative)."""
     return x if op.direction is Direction.BACKWARD else np.stack([x, -x], axis=-1).reshape(len(x), -1)
 
 
-def segments(op: MvmOperation, x: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+def segments(op: TnsaOperation, x: NDArray[np.int64]) -> list[NDArray[np.int64]]:
     if op.segments == 1:
         return [x]
     return [np.sign(x) * (np.abs(x) >> 4), np.sign(x) * (np.abs(x) & 15)]
@@ -87,7 +88,7 @@ def test_largest_sums_are_exact(direction: Direction, in_bits: int, g_bits: int)
     target = np.full((256, 256), 50.0)
     target[1::2, ::3] = 0.0
     model = TnsaModel(config, target, device=IDEAL, seed=0, core=0)
-    op = MvmOperation(direction=direction, in_bits=in_bits, in_signed=False, step_code=16384)
+    op = TnsaOperation(direction=direction, in_bits=in_bits, in_signed=False, step_code=16384)
     width = 256 if direction is Direction.BACKWARD else 128
     x = np.full((2, width), 2**in_bits - 1)
     x[1, ::5] = 3
@@ -228,7 +229,7 @@ def test_a_line_without_conductance_reads_one(noisy_device: Device) -> None:
     config = TnsaConfig(lines=16, sigma_offset_mV=5.0)
     model = TnsaModel.from_measured(config, measured, device=noisy_device, seed=0, core=0)
     x = np.random.default_rng(0).integers(-7, 8, (50, 8))
-    result = model.mvm(MvmOperation(step_code=1), Masks.reset(16), x, np.arange(50))
+    result = model.mvm(TnsaOperation(step_code=1), Masks.reset(16), x, np.arange(50))
     assert (result.codes[:, 3] == 1).all()
     assert not (result.codes[:, 4] == 1).any()
 
@@ -247,7 +248,7 @@ def test_keys_are_cached_and_bounded() -> None:
 
 def test_an_empty_batch_is_legal() -> None:
     model = TnsaModel(TnsaConfig(lines=16), np.full((16, 16), 20.0), device=IDEAL, seed=0, core=0)
-    result = model.mvm(MvmOperation(), Masks.reset(16), np.zeros((0, 8), dtype=int), 0)
+    result = model.mvm(TnsaOperation(), Masks.reset(16), np.zeros((0, 8), dtype=int), 0)
     assert result.codes.shape == (0, 16)
     assert result.steps.shape == (0, 1)
 
@@ -305,13 +306,13 @@ def test_wrong_configuration(change: dict[str, Any], sentence: str) -> None:
 )
 def test_wrong_inputs(x: NDArray[Any], sentence: str) -> None:
     with pytest.raises(InputError) as failure:
-        build().mvm(MvmOperation(), Masks.reset(4), x, 0)
+        build().mvm(TnsaOperation(), Masks.reset(4), x, 0)
     assert str(failure.value) == sentence
 
 
 def test_wrong_masks_and_charges() -> None:
     with pytest.raises(InputError, match=r"^masks must be for \(4, 4\) lines, not \(8, 8\)$"):
-        build().mvm(MvmOperation(), Masks.reset(8), np.zeros((1, 2), dtype=int), 0)
+        build().mvm(TnsaOperation(), Masks.reset(8), np.zeros((1, 2), dtype=int), 0)
     model = build()
     with pytest.raises(InputError, match=r"magnitudes up to 15, not shape \(1, 4\) and magnitude 16$"):
         model.charge(model.key(False, np.ones(4, dtype=bool)), np.full((1, 4), -16), 0)

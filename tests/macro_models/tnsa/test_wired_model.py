@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from mho.macro_models import CAUSES, Masks, load_device
 from mho.macro_models.array import Wires, effective_codes, effective_matrix
 from mho.macro_models.devices import Device
-from mho.macro_models.integer.operation import Direction, MvmOperation
+from mho.macro_models.integer.operation import Direction
+from mho.macro_models.integer.tnsa.operation import TnsaOperation
 from mho.macro_models.tnsa.config import TnsaConfig
 from mho.macro_models.tnsa.model import TnsaModel
 from mho.macro_models.tnsa.sensing import INPUT_TOP, SINGLE_EXACT
@@ -97,7 +98,7 @@ def test_state_keeps_the_wires() -> None:
     again = TnsaModel.from_state({**json.loads(json.dumps(state)), "cells": array.copy()})
     assert again.config == model.config
     x = np.random.default_rng(0).integers(-7, 8, (5, 32))
-    op, masks = MvmOperation(), Masks.reset(64)
+    op, masks = TnsaOperation(), Masks.reset(64)
     assert np.array_equal(again.mvm(op, masks, x, 0).codes, model.mvm(op, masks, x, 0).codes)
 
 

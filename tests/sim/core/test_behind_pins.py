@@ -13,7 +13,7 @@ import mho
 from mho.cosim import macro_of
 from mho.hw.config import load_chip
 from mho.macro_models import Masks
-from mho.macro_models.integer.operation import MvmOperation
+from mho.macro_models.integer.tnsa.operation import TnsaOperation
 from mho.rtl_gen.macro.body import python_body
 
 ROOT = Path(__file__).parents[3]
@@ -68,7 +68,7 @@ def test_the_page_works_in_icarus_and_codes_are_those_of_the_model(folder: Path)
     model = macro_of("tnsa16-core", targets, device="rram-neurram", time="1d", seed=3)
     all_lines, none = np.ones(16, bool), np.zeros(16, bool)
     wanted = model.mvm(
-        MvmOperation(in_bits=4, in_signed=True, out_bits=8, step_code=512), Masks(all_lines, all_lines, none, none),
+        TnsaOperation(in_bits=4, in_signed=True, out_bits=8, step_code=512), Masks(all_lines, all_lines, none, none),
         np.array([[3, -1, 0, 7, 0, 0, 2, -5]]), 0)
     assert codes == wanted.codes[0].tolist()
 

@@ -7,7 +7,7 @@ import pytest
 
 from mho.hw.config import load_chip
 from mho.macro_models.errors import ToolError
-from mho.macro_models.integer.operation import MvmOperation
+from mho.macro_models.integer.tnsa.operation import TnsaOperation
 from mho.sim.build.simulators import icarus_build, verilator_build
 from mho.sim.core.batch import Mode
 from mho.sim.core.bench.stimulus import make_models, make_stimulus
@@ -86,7 +86,7 @@ def test_one_process_serves_another_set_of_cores(cosim, functional):
 @pytest.mark.slow
 def test_large_batch(cosim, functional, models):
     rng = np.random.default_rng(0)
-    op = MvmOperation(step_code=300)
+    op = TnsaOperation(step_code=300)
     x, ids = rng.integers(-7, 8, (3000, 8)), np.arange(3000, dtype=np.uint64) << np.uint64(32)
     stimulus = make_stimulus(models, 0, 0)
     assert same(cosim.mvm(1, op, stimulus.masks, x, ids), functional.mvm(1, op, stimulus.masks, x, ids))

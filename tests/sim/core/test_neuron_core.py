@@ -5,7 +5,7 @@ import pytest
 
 from mho.hw.config import load_chip
 from mho.macro_models import Masks
-from mho.macro_models.integer.operation import MvmOperation
+from mho.macro_models.integer.tnsa.operation import TnsaOperation
 from mho.sim.core.bench.stimulus import make_models
 from mho.sim.core.bench.verify import verify_core
 from mho.sim.core.cosim import CosimBackend
@@ -29,7 +29,7 @@ def test_backends_agree() -> None:
     backends = functional, cosim = FunctionalBackend(), CosimBackend()
     models = make_models(chip, ["rram-neurram"], 5)
     rng = np.random.default_rng(6)
-    op, masks = MvmOperation(in_bits=6, out_bits=7, step_code=300), Masks.reset(chip.lines)
+    op, masks = TnsaOperation(in_bits=6, out_bits=7, step_code=300), Masks.reset(chip.lines)
     x, ids = rng.integers(-31, 32, (10, chip.lines // 2)), rng.integers(0, 2**63, 10, dtype=np.uint64)
     try:
         for backend in backends:

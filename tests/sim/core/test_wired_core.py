@@ -7,7 +7,8 @@ import pytest
 
 from mho.hw.config import Chip, load_chip
 from mho.macro_models import Masks
-from mho.macro_models.integer.operation import Direction, MvmOperation
+from mho.macro_models.integer.operation import Direction
+from mho.macro_models.integer.tnsa.operation import TnsaOperation
 from mho.sim.core.bench.stimulus import make_models
 from mho.sim.core.bench.verify import verify_core
 from mho.sim.core.cosim import CosimBackend
@@ -49,7 +50,7 @@ def test_backends_agree(backends: tuple[Chip, FunctionalBackend, CosimBackend], 
         masks = Masks.reset(chip.lines)
         masks.wl[1] = rng.random(chip.lines) < 0.7
         for select in (0, 1):
-            op = MvmOperation(direction=direction, in_bits=4, out_bits=6, step_code=150, wl_select=select)
+            op = TnsaOperation(direction=direction, in_bits=4, out_bits=6, step_code=150, wl_select=select)
             x, ids = rng.integers(-7, 8, (8, width)), rng.integers(0, 2**63, 8, dtype=np.uint64)
             expected, found = (b.mvm(core, op, masks, x, ids) for b in (functional, cosim))
             assert np.array_equal(found.codes, expected.codes)

@@ -7,7 +7,8 @@ from mho.hw.core.layout import OpLayout, pack, pack_codes, pack_inputs, unpack_c
 from mho.hw.core.masks import MaskFile
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.macro_models import Masks
-from mho.macro_models.integer.operation import Converter, Direction, MvmOperation
+from mho.macro_models.integer.operation import Direction
+from mho.macro_models.integer.tnsa.operation import Converter, TnsaOperation
 from mho.sim.core.words import MaskImage, input_words, op_words, output_codes, reserved_words
 
 
@@ -16,7 +17,7 @@ from mho.sim.core.words import MaskImage, input_words, op_words, output_codes, r
     st.integers(0, 7), st.integers(1, 65535), st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=4),
 )
 def test_descriptors_are_those_of_the_core(direction, in_bits, in_signed, out_bits, converter, select, step, ids):
-    op = MvmOperation(
+    op = TnsaOperation(
         direction=direction, in_bits=in_bits, in_signed=in_signed, out_bits=out_bits, converter=converter,
         wl_select=select, line_select=7 - select, step_code=step,
     )
@@ -25,7 +26,7 @@ def test_descriptors_are_those_of_the_core(direction, in_bits, in_signed, out_bi
 
 
 def test_a_reserved_descriptor_differs_in_its_mode_alone():
-    op = MvmOperation()
+    op = TnsaOperation()
     (words,) = reserved_words(op)
     packed = int.from_bytes(words.astype("<u4").tobytes(), "little")
     assert packed ^ pack(op, 0) == 1 << OpLayout()["mode"].offset
@@ -53,7 +54,7 @@ def test_written_words_bring_the_core_to_the_masks(seed, lines):
         masks = Masks(
             rng.random((8, lines)) < 0.5, rng.random((8, lines)) < 0.5, rng.random(lines) < 0.1, rng.random(lines) < 0.1
         )
-        op = MvmOperation(wl_select=int(rng.integers(8)), line_select=int(rng.integers(8)))
+        op = TnsaOperation(wl_select=int(rng.integers(8)), line_select=int(rng.integers(8)))
         for address, word in image.update(op, masks).tolist():
             core.write(address, word)
         held = core.as_masks()

@@ -11,6 +11,7 @@ from mho.hw.core.layout import unpack
 from mho.macro_models import load_device
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.draws import Law, draw_key, draws
+from mho.macro_models.integer.tnsa.operation import TnsaOperation
 from mho.sim.board.tiles.backend import TilesFpgaSimBackend
 from mho.sim.tile_jobs.job import TileJob, read_job
 from mho.sim.tile_jobs.run import all_lines, run_job
@@ -86,7 +87,7 @@ def drawing(folder: Path) -> TileJob:
 def lanes_of(job: TileJob) -> np.ndarray:
     """What the first tile sends, computed once more from the conductances: products, leaf, root."""
     model = job.models(load_device("ideal"), 0, 0.0, None)[0]
-    op, _ = unpack(job.descriptors_of_products("0,0")[0])
+    op, _ = unpack(job.descriptors_of_products("0,0")[0], TnsaOperation)
     numbers = np.arange(3, dtype=np.uint64) << np.uint64(32)
     codes = model.mvm(op, all_lines(job), X.astype(np.int64), numbers).codes[:, :8]
     return ((codes.astype(np.int64) * 64 + 2) >> 2) + 3 - np.arange(8)

@@ -18,7 +18,8 @@ from mho.hw.config.kinds.tnsa.sections import (
     WiresSection,
 )
 from mho.hw.config.programming import PulseChip
-from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, Converter, MvmOperation
+from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, MvmOperation
+from mho.macro_models.integer.tnsa.operation import Converter, TnsaOperation
 
 if TYPE_CHECKING:
     from mho.macro_models.tnsa.config import TnsaConfig
@@ -48,6 +49,8 @@ class TnsaChip(PulseChip):
     Raises ChipError if a value is out of range or values contradict each other (an
     :class:`~mho.macro_models.errors.InputError`).
     """
+
+    operation_type = TnsaOperation
 
     core: TnsaCoreSection = field(default_factory=TnsaCoreSection)
     read: ReadSection = field(default_factory=ReadSection)
@@ -164,9 +167,9 @@ class TnsaChip(PulseChip):
         """Most input bits of an operation."""
         return self.adc.input_bits
 
-    def operation(self, *, in_bits: int, in_signed: bool, out_bits: int | None = None) -> MvmOperation:
+    def operation(self, *, in_bits: int, in_signed: bool, out_bits: int | None = None) -> TnsaOperation:
         """An operation as the compiler starts from it; see :meth:`mho.hw.config.Chip.operation`."""
-        return MvmOperation(
+        return TnsaOperation(
             in_bits=in_bits, in_signed=in_signed, out_bits=min(out_bits or self.adc.bits, self.adc.bits),
             converter=Converter[self.adc.converter.upper()], early_stop=self.adc.early_stop,
         )
@@ -180,7 +183,7 @@ class TnsaChip(PulseChip):
         for out_bits, in_bits in _RATED:
             if in_bits > self.input_bits:
                 continue
-            op = MvmOperation(in_bits=in_bits, converter=Converter[self.adc.converter.upper()])
+            op = TnsaOperation(in_bits=in_bits, converter=Converter[self.adc.converter.upper()])
             segment_bits = out_bits - LSB_SEGMENT_BITS * (op.segments - 1)
             if segment_bits <= self.adc.bits:
                 rated.append((f"{in_bits}-bit inputs, {out_bits}-bit outputs", replace(op, out_bits=segment_bits)))

@@ -19,7 +19,8 @@ from mho.hw.kinds import core_blocks
 from mho.hw.kinds.tnsa.blocks import TnsaBlocks
 from mho.hw.kinds.tnsa.registers import tnsa_map
 from mho.macro_models.errors import InputError, argument
-from mho.macro_models.integer.operation import STEP_WIDTH, Converter, Direction, Masks, MvmOperation
+from mho.macro_models.integer.operation import STEP_WIDTH, Direction, Masks, MvmOperation
+from mho.macro_models.integer.tnsa.operation import Converter, TnsaOperation
 
 
 class TnsaEmulator(EmulatorKind):
@@ -52,12 +53,12 @@ class TnsaEmulator(EmulatorKind):
         """Converters are in the tables."""
         return super().frozen | {"adc"}
 
-    def operations(self, chip: Chip, model: Any, masks: Masks) -> Sequence[MvmOperation]:
+    def operations(self, chip: Chip, model: Any, masks: Masks) -> Sequence[TnsaOperation]:
         """Both directions, one and two segments, both converters, word lines and lines that are off."""
         return (
-            MvmOperation(), MvmOperation(direction=Direction.BACKWARD, step_code=300, wl_select=1),
-            MvmOperation(in_bits=8, step_code=50, line_select=3),
-            MvmOperation(in_bits=2, out_bits=6, converter=Converter.BINARY, relu=True, wl_select=5),
+            TnsaOperation(), TnsaOperation(direction=Direction.BACKWARD, step_code=300, wl_select=1),
+            TnsaOperation(in_bits=8, step_code=50, line_select=3),
+            TnsaOperation(in_bits=2, out_bits=6, converter=Converter.BINARY, relu=True, wl_select=5),
         )
 
     def check(self, cfg: TnsaEmulatorConfig, model: Any) -> None:
@@ -103,7 +104,7 @@ class TnsaEmulator(EmulatorKind):
 
         Raises InputError if an offset exceeds the read voltage, which is more than the emulator has bits for.
         """
-        key = model.key(op.direction is Direction.BACKWARD, masks.word_lines(op))
+        key = model.key(op.backward, masks.word_lines(op))
         steps = model.steps(key, op.step_code)
         return line_table(cfg, key.offset, steps.pos, steps.neg)
 

@@ -20,7 +20,7 @@ class LineCharges(Resettable[TnsaEmulatorConfig]):
     """Half charges of the lines with their half steps, in a memory.
 
     With the charge ``A = 2 r + 1`` and the even step ``s = 2 t`` all is integer: the sign of A is that of r, and a
-    decrement takes t from r (:func:`mho.macro_models.integer.converter.convert`).
+    decrement takes t from r (:func:`mho.macro_models.integer.tnsa.converter.convert`).
 
     A decrement goes through the groups of ``cfg.converters`` lines one after the other. A line that has changed its
     sign since the latch keeps its charge: further decrements in the same direction would not change its sign.

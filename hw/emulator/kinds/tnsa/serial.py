@@ -27,7 +27,7 @@ class SerialCore(EmulatedMacro, VectorMembers):
     In halves of the charge ``A = 2 r + 1`` and of the even step ``s = 2 t`` all is integer: the sign of A is that of r,
     and a decrement takes t from r. A binary search that always steps towards zero finds ``floor(|A| / s)``, limited to
     the bits that it searches, if the steps of both signs are equal: so counting is the search with the step of the
-    sign, and a binary search is the one with both (:func:`mho.macro_models.integer.converter.convert`).
+    sign, and a binary search is the one with both (:func:`mho.macro_models.integer.tnsa.converter.convert`).
 
     Members
     -------

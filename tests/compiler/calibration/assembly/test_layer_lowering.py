@@ -14,7 +14,7 @@ from mho.compiler.calibration.assembly.layer_lowering import (
 from mho.compiler.calibration.quantisers import CodeFormat, Quantiser
 from mho.compiler.model.layer import LinearLayer
 from mho.compiler.program import Mvm
-from mho.macro_models.integer.operation import MvmOperation
+from mho.macro_models.integer.tnsa.operation import TnsaOperation
 from mho.macro_models.integer.vector import LANE_MAX, MULTIPLIER_MAX, largest_code
 
 OUTPUTS = 3
@@ -22,7 +22,7 @@ OUTPUTS = 3
 
 def product(seed: int) -> Product:
     """Two columns for each output, one core."""
-    rng, op = np.random.default_rng(seed), MvmOperation(in_bits=4, out_bits=6)
+    rng, op = np.random.default_rng(seed), TnsaOperation(in_bits=4, out_bits=6)
     columns = np.arange(2 * OUTPUTS, dtype=np.int32)
     mvm = Mvm(
         core=0, operation=0, op=op, first=0, rows=np.arange(2, dtype=np.int32), columns=columns,

@@ -10,7 +10,8 @@ from mho.hw.core.masks import BL_SKIP, LINE_MASK, SL_SKIP
 from mho.hw.core.shape import OVERHEAD_CYCLES
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.kinds.tnsa.core import TnsaCore
-from mho.macro_models.integer.operation import Direction, MvmOperation
+from mho.macro_models.integer.operation import Direction
+from mho.macro_models.integer.tnsa.operation import TnsaOperation
 from tests.hw.amaranth_bench import collect, feed, put, random_inputs, random_operation, simulate
 from tests.hw.exact_array import ExactArray
 from tests.hw.kinds.tnsa.timeline import TimedReference, timeline
@@ -201,13 +202,13 @@ def test_masks_apply_from_the_descriptor_on() -> None:
 def test_illegal_descriptors_are_dropped_and_reported() -> None:
     cfg = TnsaCoreConfig(lines=16, **QUICK)
     array, reference, descriptors, words, expected = prepare(cfg, 6, seed=11)
-    good = pack(MvmOperation())
+    good = pack(TnsaOperation())
     layout = OpLayout()
     illegal = [
         good | 5 << layout["mode"].offset,
         good & ~(0xFFFF << layout["step_code"].offset),
         good & ~(0xF << layout["out_bits"].offset),
-        pack(MvmOperation(in_bits=8)) | 1 << layout["relu"].offset,
+        pack(TnsaOperation(in_bits=8)) | 1 << layout["relu"].offset,
     ]
     assert run_core(cfg, array, descriptors, words, len(expected)).status["error"] == 0
     mixed = [item for pair in zip(descriptors, [*illegal, illegal[0], illegal[1]], strict=True) for item in pair]
@@ -226,7 +227,7 @@ def test_back_to_back_operations_keep_the_macro_busy() -> None:
     reference = TimedReference(cfg, array)
     descriptors, words, expected = [], [], []
     for direction in (Direction.FORWARD, Direction.BACKWARD, Direction.FORWARD, Direction.BACKWARD):
-        op = MvmOperation(direction=direction, in_bits=4, out_bits=6, early_stop=False)
+        op = TnsaOperation(direction=direction, in_bits=4, out_bits=6, early_stop=False)
         x = pack_inputs(random_inputs(op, 256, rng)[0])
         descriptors.append(pack(op))
         words += x
@@ -269,5 +270,5 @@ def test_pins_come_from_flip_flops() -> None:
 def test_timeline_of_one_operation() -> None:
     cfg = TnsaCoreConfig(lines=16, **QUICK)
     # Two words of codes, but six reads of masks and their latency: the start is in cycle 6.
-    (span,) = timeline(cfg, [MvmOperation(in_bits=2, out_bits=1)], [[0]])
+    (span,) = timeline(cfg, [TnsaOperation(in_bits=2, out_bits=1)], [[0]])
     assert (span.taken, span.finished, span.cycles) == (6, 12, 5 + OVERHEAD_CYCLES)

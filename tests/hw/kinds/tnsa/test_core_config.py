@@ -6,7 +6,7 @@ from mho.hw.core.shape import OVERHEAD_CYCLES
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.kinds.tnsa.sequencer import pin_operations
 from mho.macro_models.errors import InputError
-from mho.macro_models.integer.operation import MvmOperation
+from mho.macro_models.integer.tnsa.operation import TnsaOperation
 from tests.hw.amaranth_bench import random_operation
 
 DURATION = {
@@ -46,7 +46,7 @@ def test_refuses_what_is_out_of_range(fields: dict, sentence: str) -> None:
 
 
 def test_published_conversion_takes_2120_ns_at_100_MHz() -> None:
-    op = MvmOperation(in_bits=4, out_bits=6)
+    op = TnsaOperation(in_bits=4, out_bits=6)
     assert TnsaCoreConfig().analog_cycles(op, [31]) == 212
 
 
@@ -69,4 +69,4 @@ def test_cycles_are_the_sum_of_the_operations_at_the_pins() -> None:
 
 def test_steps_need_a_column_for_each_segment() -> None:
     with pytest.raises(ValueError, match=r"^Steps must have shape \(\.\.\., 2\), not \(3, 1\)$"):
-        TnsaCoreConfig().cycles(MvmOperation(in_bits=8), np.zeros((3, 1)))
+        TnsaCoreConfig().cycles(TnsaOperation(in_bits=8), np.zeros((3, 1)))

@@ -5,13 +5,13 @@ import pytest
 
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.kinds.tnsa.results import LineCounters
-from mho.macro_models.integer.converter import convert
-from mho.macro_models.integer.operation import Converter, MvmOperation
+from mho.macro_models.integer.tnsa.converter import convert
+from mho.macro_models.integer.tnsa.operation import Converter, TnsaOperation
 from tests.hw.amaranth_bench import bits_of, random_operation, simulate, value_of
 
 
 async def convert_in_hardware(
-    ctx: Any, dut: LineCounters, op: MvmOperation, charge: np.ndarray, s_pos: np.ndarray, s_neg: np.ndarray
+    ctx: Any, dut: LineCounters, op: TnsaOperation, charge: np.ndarray, s_pos: np.ndarray, s_neg: np.ndarray
 ) -> int:
     """Play macro and sequencer for one conversion; returns the decrements."""
     binary = op.converter is Converter.BINARY

@@ -6,7 +6,7 @@ import pytest
 from mho.hw.core.layout import pack_codes, unpack_codes
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.kinds.tnsa.results import ResultBank
-from mho.macro_models.integer.converter import combine_segments, decode
+from mho.macro_models.integer.tnsa.converter import combine_segments, decode
 from tests.hw.amaranth_bench import collect, simulate, value_of
 
 

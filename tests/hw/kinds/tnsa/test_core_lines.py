@@ -5,7 +5,8 @@ import pytest
 
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.kinds.tnsa.inputs import LineRegisters, line_levels, staged_planes
-from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, Direction, Masks, MvmOperation
+from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, Direction, Masks
+from mho.macro_models.integer.tnsa.operation import TnsaOperation
 from tests.hw.amaranth_bench import bits_of, random_inputs, random_operation, simulate, value_of
 
 
@@ -66,6 +67,6 @@ def test_weighted_levels_are_the_input() -> None:
 
 
 def test_a_bipolar_input_drives_one_plane() -> None:
-    op = MvmOperation(direction=Direction.BACKWARD, in_bits=1)
+    op = TnsaOperation(direction=Direction.BACKWARD, in_bits=1)
     levels = line_levels(op, Masks.reset(16), np.array([-1, 0, 1] + [0] * 13))
     np.testing.assert_array_equal(levels[:, :3], [[-1, 0, 1]])

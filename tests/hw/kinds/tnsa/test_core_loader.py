@@ -6,7 +6,8 @@ import pytest
 from mho.hw.core.layout import OpLayout, pack, pack_inputs, unpack_inputs
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.kinds.tnsa.inputs import OperationLoader, staged_planes
-from mho.macro_models.integer.operation import Direction, MvmOperation
+from mho.macro_models.integer.operation import Direction
+from mho.macro_models.integer.tnsa.operation import TnsaOperation
 from tests.hw.amaranth_bench import bits_of, feed, random_inputs, random_operation, simulate
 
 
@@ -38,7 +39,7 @@ def test_planes_match_the_reference(lines: int, gap: int) -> None:
 
 
 def test_codes_out_of_range_keep_the_low_bits_of_their_magnitude() -> None:
-    op = MvmOperation(in_bits=4)
+    op = TnsaOperation(in_bits=4)
     planes = staged_planes(op, np.array([-128, 127, -9, 8, 0, 0, 0, 0]))
     low = (planes[: op.planes, ::2] * 2 ** np.arange(op.planes)[:, None]).sum(axis=0)
     np.testing.assert_array_equal(low[:4], [0, 7, 1, 0])
@@ -57,14 +58,14 @@ def test_an_illegal_descriptor_is_dropped_alone() -> None:
                 break
         assert [ctx.get(plane) for plane in dut.planes[:3]] == [0xFFFF, 0, 0]
 
-    illegal = pack(MvmOperation()) | 1 << OpLayout()["mode"].offset
-    simulate(dut, watch, feed(dut.op, [illegal, illegal, pack(MvmOperation())]), feed(dut.i, pack_inputs(np.ones(8))))
+    illegal = pack(TnsaOperation()) | 1 << OpLayout()["mode"].offset
+    simulate(dut, watch, feed(dut.op, [illegal, illegal, pack(TnsaOperation())]), feed(dut.i, pack_inputs(np.ones(8))))
     assert seen == [(0, 1), (0, 1), (1, 0)]
 
 
 @pytest.mark.parametrize("in_signed", [False, True])
 def test_words_hold_the_codes(in_signed: bool) -> None:
-    op = MvmOperation(direction=Direction.BACKWARD, in_bits=8, in_signed=in_signed)
+    op = TnsaOperation(direction=Direction.BACKWARD, in_bits=8, in_signed=in_signed)
     low, high = op.input_range
     x = np.random.default_rng(0).integers(low, high + 1, 64)
     np.testing.assert_array_equal(unpack_inputs(op, pack_inputs(x)), x)

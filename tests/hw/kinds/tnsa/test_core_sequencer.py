@@ -10,7 +10,8 @@ from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.kinds.tnsa.core import TnsaCore
 from mho.hw.kinds.tnsa.inputs import line_levels
 from mho.hw.kinds.tnsa.sequencer import pin_operations
-from mho.macro_models.integer.operation import Converter, Direction, MvmOperation
+from mho.macro_models.integer.operation import Direction
+from mho.macro_models.integer.tnsa.operation import Converter, TnsaOperation
 from tests.hw.amaranth_bench import feed, random_inputs, random_operation, simulate, value_of
 from tests.hw.exact_array import ExactArray
 from tests.hw.kinds.tnsa.timeline import TimedReference
@@ -24,7 +25,7 @@ UNEVEN = TnsaCoreConfig(lines=16, reset_cycles=4, plane_cycles=3, sample_cycles=
 Trace = list[dict[str, int]]
 
 
-def record(cfg: TnsaCoreConfig, array: ExactArray, ops: list[MvmOperation], inputs: list, **pins: Any) -> Trace:
+def record(cfg: TnsaCoreConfig, array: ExactArray, ops: list[TnsaOperation], inputs: list, **pins: Any) -> Trace:
     """Values of the pins in each cycle, from the first precharge to the end of the last result."""
     dut = TnsaCore(cfg)
     trace: Trace = []
@@ -50,7 +51,7 @@ def record(cfg: TnsaCoreConfig, array: ExactArray, ops: list[MvmOperation], inpu
     return trace
 
 
-def expected_trace(cfg: TnsaCoreConfig, reference: TimedReference, ops: list[MvmOperation], inputs: list) -> Trace:
+def expected_trace(cfg: TnsaCoreConfig, reference: TimedReference, ops: list[TnsaOperation], inputs: list) -> Trace:
     """The same from the reference, only of cycles with a strobe or a new plane, numbered by ``cycle``."""
     result: Trace = []
     spans = reference.timeline()
@@ -124,7 +125,7 @@ def test_hold_stretches_an_operation_and_nothing_else() -> None:
 
 
 def test_example_of_a_conversion() -> None:
-    op = MvmOperation(in_bits=3, out_bits=3, converter=Converter.BINARY)
+    op = TnsaOperation(in_bits=3, out_bits=3, converter=Converter.BINARY)
     names = [item.name for item in pin_operations(QUICK, op, [2])]
     assert names == (
         ["precharge", "plane", "sample", "sample", "plane", "sample", "compare"] + 2 * ["decrement", "compare"]
@@ -134,7 +135,7 @@ def test_example_of_a_conversion() -> None:
 
 
 def test_two_segments_follow_each_other_after_the_overhead() -> None:
-    op = MvmOperation(in_bits=8, out_bits=1)
+    op = TnsaOperation(in_bits=8, out_bits=1)
     starts = [item.cycle for item in pin_operations(QUICK, op, [0, 0]) if item.name == "precharge"]
     # Three planes of the MSB segment: 1 + 3 + 7 samples + 2.
     assert starts == [0, 13 + OVERHEAD_CYCLES]

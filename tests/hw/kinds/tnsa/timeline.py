@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mho.hw.core.shape import OVERHEAD_CYCLES
 from mho.hw.kinds.tnsa.blocks import TnsaCoreReference
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
-from mho.macro_models.integer.operation import MvmOperation
+from mho.macro_models.integer.tnsa.operation import TnsaOperation
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Span:
 
 
 def timeline(
-    cfg: TnsaCoreConfig | Sequence[TnsaCoreConfig], ops: Sequence[MvmOperation], steps: Sequence[Sequence[int]]
+    cfg: TnsaCoreConfig | Sequence[TnsaCoreConfig], ops: Sequence[TnsaOperation], steps: Sequence[Sequence[int]]
 ) -> list[Span]:
     """When operations run if no stream ever waits and the macro does not hold.
 
@@ -62,11 +62,11 @@ class TimedReference(TnsaCoreReference):
 
     def __init__(self, cfg: TnsaCoreConfig, macro: Any) -> None:
         super().__init__(cfg, macro)
-        self.ops: list[MvmOperation] = []
+        self.ops: list[TnsaOperation] = []
         self.steps: list[NDArray[np.int64]] = []
         self._cfgs: list[TnsaCoreConfig] = []
 
-    def count(self, op: MvmOperation, steps: NDArray[np.int64]) -> None:
+    def count(self, op: TnsaOperation, steps: NDArray[np.int64]) -> None:
         super().count(op, steps)
         self.ops.append(op)
         self._cfgs.append(self.now)

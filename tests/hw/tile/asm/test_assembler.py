@@ -9,6 +9,7 @@ from mho.hw.tile.asm import assemble
 from mho.hw.tile.isa import DESCRIPTORS, Op, decode, encode
 from mho.hw.tile.isa.vector import Parameters
 from mho.macro_models.errors import InputError
+from mho.macro_models.integer.tnsa.operation import TnsaOperation
 
 PERCEPTRON = """
 ; a layer of 16 inputs and 8 outputs
@@ -44,7 +45,7 @@ def test_a_program_by_hand():
     assert program.descriptor("stream", 1)["base"] == 48
     assert program.descriptor("walk", 0)["run"] == 16
     mvm = program.descriptor("mvm", 0)
-    op, _ = unpack(mvm["op"] | mvm["op_high"] << 32)
+    op, _ = unpack(mvm["op"] | mvm["op_high"] << 32, TnsaOperation)
     assert (op.in_bits, op.out_bits, op.step_code, op.in_signed, op.relu) == (4, 6, 300, True, False)
     root = program.descriptor("vec", 1)
     assert (root["lo"], root["hi"], root["period"], root["b"], root["a_format"]) == (0, 32767, 1, 31, 2)

@@ -10,13 +10,6 @@ from mho.macro_models.integer.operation import MvmOperation
 
 
 @dataclass(frozen=True, kw_only=True)
-class QuadOperation(MvmOperation):
-    """An operation that takes all planes in one conversion."""
-
-    planes_at_once = 8
-
-
-@dataclass(frozen=True, kw_only=True)
 class QuadCoreSection(CoreSection):
     """``[core]``: one core of four cells a weight."""
 
@@ -38,7 +31,6 @@ class RampSection(Section):
 class QuadChip(Chip):
     """A chip of such cores."""
 
-    operation_type = QuadOperation
     core: QuadCoreSection = field(default_factory=QuadCoreSection)
     ramp: RampSection = field(default_factory=RampSection)
 
@@ -50,9 +42,9 @@ class QuadChip(Chip):
     def input_bits(self) -> int:
         return 8
 
-    def operation(self, *, in_bits: int, in_signed: bool, out_bits: int | None = None) -> QuadOperation:
+    def operation(self, *, in_bits: int, in_signed: bool, out_bits: int | None = None) -> MvmOperation:
         bits = min(out_bits or self.ramp.bits, self.ramp.bits)
-        return QuadOperation(in_bits=in_bits, in_signed=in_signed, out_bits=bits, early_stop=False)
+        return MvmOperation(in_bits=in_bits, in_signed=in_signed, out_bits=bits)
 
     def macro_config(self) -> Any:
         from mho.macro_models.kinds.quad import QuadConfig

@@ -9,8 +9,8 @@ from mho.macro_models.cell_map import CellMap
 from mho.macro_models.cells.programming import programmed
 from mho.macro_models.devices import device_from_dict
 from mho.macro_models.devices.checks import checked_causes
-from mho.macro_models.integer.converter import convert
 from mho.macro_models.integer.operation import STEP_FRACTION_BITS, Direction
+from mho.macro_models.integer.tnsa.converter import count_decrements, decode
 from mho.macro_models.kinds import Family
 from mho.macro_models.macro import MacroConfig, MacroModel, MvmResult
 
@@ -87,7 +87,7 @@ class QuadModel(MacroModel):
         }
 
     def supports(self, op):
-        return op.direction is Direction.FORWARD
+        return not op.backward
 
     def mvm(self, op, masks, x, op_id):
         held = self.config.cell_map
@@ -96,8 +96,9 @@ class QuadModel(MacroModel):
         unit = self.config.full_uS / self.config.lsb_uS
         step = 2 * max(1, round(op.step_code * 2.0**-STEP_FRACTION_BITS * unit))
         steps = np.full(held.columns, step)
-        codes, taken = convert(op, charge, steps, steps, masks.enabled(op))
-        return MvmResult(codes.astype(np.int16), taken[:, None])
+        counts = count_decrements(charge, steps, steps, op.max_steps)
+        codes = decode(charge < 0, counts, masks.enabled(op), op.relu)
+        return MvmResult(codes.astype(np.int16), np.full((len(codes), 1), op.max_steps))
 
 
 FAMILY = Family(config=QuadConfig, model=QuadModel)

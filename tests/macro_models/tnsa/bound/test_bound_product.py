@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mho.macro_models import Masks, load_device, macro
-from mho.macro_models.integer.operation import Converter, Direction, MvmOperation
+from mho.macro_models.integer.operation import Direction
+from mho.macro_models.integer.tnsa.operation import Converter, TnsaOperation
 from mho.macro_models.integer.vector import LeafSum, largest_code, scale_leaf, sum_leaves
 from mho.macro_models.macro import constant_input
 from mho.macro_models.tnsa.config import TnsaConfig
@@ -42,7 +43,7 @@ def test_a_bound_product_is_that_of_the_core(random_case: Callable[..., Any], se
     lines = int(rng.choice([16, 64]))
     case = random_case(rng, noisy=bool(rng.integers(2)), lines=lines, batch=int(rng.integers(1, 30)))
     model = _draw_model(case.model, rng)
-    op: MvmOperation = replace(case.op, direction=Direction.FORWARD)
+    op: TnsaOperation = replace(case.op, direction=Direction.FORWARD)
     if not model.supports(op):
         op = replace(op, converter=Converter.COUNT)
     rows = rng.permutation(lines // 2)[: rng.integers(1, lines // 2 + 1)]
@@ -70,7 +71,7 @@ def test_lines_that_are_alike_are_converted_once(seed: int, in_bits: int, relu: 
     which = rng.integers(0, distinct, 16)
     target = rng.uniform(1, 40, (16, distinct))[:, which]
     model = TnsaModel(TnsaConfig(lines=16, v_read_V=0.3), target, device=load_device("ideal"), seed=0, core=0)
-    op, masks = MvmOperation(in_bits=in_bits, relu=relu and in_bits == 4, step_code=6000), Masks.reset(16)
+    op, masks = TnsaOperation(in_bits=in_bits, relu=relu and in_bits == 4, step_code=6000), Masks.reset(16)
     low, high = op.input_range
     x = np.full((9, 9), min(constant_input(op), high))
     x[:, :-1] = rng.integers(low, high + 1, (9, 8))
@@ -82,7 +83,7 @@ def test_lines_that_are_alike_are_converted_once(seed: int, in_bits: int, relu: 
 
 
 def _whole_core(
-    model: TnsaModel, op: MvmOperation, masks: Any, rows: Any, x: Any, op_ids: Any, columns: Any
+    model: TnsaModel, op: TnsaOperation, masks: Any, rows: Any, x: Any, op_ids: Any, columns: Any
 ) -> Any:
     vector = np.zeros((len(x), model.config.lines // 2), dtype=np.int64)
     vector[:, rows] = x
@@ -99,7 +100,7 @@ def test_leaves_are_summed_as_one_by_one(seed: int, shift: int, copies: int, out
     rng = np.random.default_rng(seed)
     target = np.tile(np.arange(2, 2 + outputs), copies)
     target = target if tiled else rng.permutation(target)
-    op = MvmOperation(in_bits=int(rng.choice([4, 8])))
+    op = TnsaOperation(in_bits=int(rng.choice([4, 8])))
     top = largest_code(op)
     codes = rng.integers(-top, top + 1, (7, len(target))).astype(np.int16)
     multiplier = rng.integers(0, 2**15, len(target)).astype(np.int32)
@@ -111,5 +112,5 @@ def test_leaves_are_summed_as_one_by_one(seed: int, shift: int, copies: int, out
 
 @pytest.mark.parametrize("bits", [4, 5, 6, 8])
 def test_the_constant_is_one_in_each_segment(bits: int) -> None:
-    op = MvmOperation(in_bits=bits)
+    op = TnsaOperation(in_bits=bits)
     assert constant_input(op) == (1 if op.segments == 1 else 17)

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mho.macro_models.integer.converter import convert
-from mho.macro_models.integer.operation import Converter, MvmOperation
+from mho.macro_models.integer.tnsa.converter import convert
+from mho.macro_models.integer.tnsa.operation import Converter, TnsaOperation
 from mho.macro_models.tnsa.converter.conversion import convert_charge
 from mho.macro_models.tnsa.sensing import Steps
 
@@ -21,7 +21,7 @@ def test_floating_point_gives_what_integers_give(
     seed: int, out_bits: int, binary: bool, relu: bool, early_stop: bool, equal: bool, kind: type
 ) -> None:
     rng = np.random.default_rng(seed)
-    op = MvmOperation(out_bits=out_bits, converter=Converter(int(binary)), relu=relu, early_stop=early_stop)
+    op = TnsaOperation(out_bits=out_bits, converter=Converter(int(binary)), relu=relu, early_stop=early_stop)
     limit = 2**24 if kind is np.float32 else 2**40
     lines = 32
     pos = 2 * np.rint(np.exp(rng.uniform(0, np.log(limit), lines))).astype(np.int64)
@@ -48,6 +48,6 @@ def test_charges_just_below_a_multiple_of_the_step(kind: type) -> None:
     charge = np.stack([n * step - 1, -(n * step - 1), n * step + 1])
     charge = np.where(np.abs(charge) < top, charge, 1)
     steps, enabled = Steps(step, step), np.ones(127, dtype=bool)
-    codes, _ = convert_charge(MvmOperation(), charge.astype(kind), steps, enabled)
-    assert np.array_equal(codes, convert(MvmOperation(), charge, step, step, enabled)[0])
+    codes, _ = convert_charge(TnsaOperation(), charge.astype(kind), steps, enabled)
+    assert np.array_equal(codes, convert(TnsaOperation(), charge, step, step, enabled)[0])
     assert codes[0].tolist() == (2 * n - 1).tolist()

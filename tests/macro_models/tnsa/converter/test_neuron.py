@@ -17,8 +17,9 @@ from mho.macro_models import Masks, load_device
 from mho.macro_models.array import Wires
 from mho.macro_models.devices import Device, device_from_dict
 from mho.macro_models.errors import InputError
-from mho.macro_models.integer.operation import Converter, Direction, MvmOperation
+from mho.macro_models.integer.operation import Direction
 from mho.macro_models.integer.random import NORMAL_ONE, Purpose, normal_codes
+from mho.macro_models.integer.tnsa.operation import Converter, TnsaOperation
 from mho.macro_models.tnsa.config import TnsaConfig
 from mho.macro_models.tnsa.converter.neuron import COUNT_TOP, Neuron
 from mho.macro_models.tnsa.model import TnsaModel
@@ -119,7 +120,7 @@ def test_counts_are_those_of_the_discrete_equations(perfect_cells: Device, neuro
     key = model.key(False, np.ones(64, dtype=bool))
     lines = np.stack([x, -x], axis=-1).reshape(len(x), -1)
     for step_code in (40, 300):
-        op = MvmOperation(in_bits=4, out_bits=8, step_code=step_code)
+        op = TnsaOperation(in_bits=4, out_bits=8, step_code=step_code)
         codes = model.mvm(op, masks, x, 0).codes
         negative, count = count_down(model, key, integrate(model, key, lines, 3), step_code)
         assert np.array_equal(codes, np.where(negative, -1, 1) * (2 * count + 1))
@@ -133,8 +134,8 @@ def test_counts_are_those_of_the_discrete_equations(perfect_cells: Device, neuro
 def test_an_offset_of_the_amplifier_makes_steps_differ_by_sign(perfect_cells: Device) -> None:
     model = model_of(perfect_cells, Neuron(injection_mV=2.0))
     x = np.random.default_rng(1).integers(-7, 8, (500, 32))
-    codes = model.mvm(MvmOperation(in_bits=4, out_bits=8, step_code=300), Masks.reset(64), x, 0).codes
-    mirrored = model.mvm(MvmOperation(in_bits=4, out_bits=8, step_code=300), Masks.reset(64), -x, 0).codes
+    codes = model.mvm(TnsaOperation(in_bits=4, out_bits=8, step_code=300), Masks.reset(64), x, 0).codes
+    mirrored = model.mvm(TnsaOperation(in_bits=4, out_bits=8, step_code=300), Masks.reset(64), -x, 0).codes
     # 7 cycles of 2 mV shift all lines up; a decrement of 9.2 mV is 7.2 mV from above and 11.2 mV from below.
     assert codes.mean() > 1.0
     assert np.abs(codes[codes > 0]).mean() > 1.3 * np.abs(codes[codes < 0]).mean()
@@ -248,7 +249,7 @@ def test_every_cycle_and_comparison_has_its_own_draw(perfect_cells: Device) -> N
         v = neuron.beta * v + neuron.alpha * (neuron.sampling_V * z(Purpose.SAMPLING, n) - v_dec)
         alive &= (v + half + 5e-4 * z(Purpose.COMPARATOR, n) < 0) == negative
         count += alive
-    op = MvmOperation(in_bits=4, out_bits=8, step_code=200)
+    op = TnsaOperation(in_bits=4, out_bits=8, step_code=200)
     codes = model.mvm(op, Masks.reset(64), x[:, ::2], ids).codes
     assert np.array_equal(codes, np.where(negative, -1, 1) * (2 * count + 1))
     quiet = with_neuron(model, replace(neuron, sampling_noise=False, comparator_noise_mV=0.0))
@@ -276,7 +277,7 @@ def test_state_keeps_the_neuron(noisy_device: Device) -> None:
 
 
 def test_binary_search_is_refused(noisy_device: Device) -> None:
-    model, op = model_of(noisy_device, CORNERS[0]), MvmOperation(converter=Converter.BINARY)
+    model, op = model_of(noisy_device, CORNERS[0]), TnsaOperation(converter=Converter.BINARY)
     with pytest.raises(InputError, match=r"^converter must be count where the neuron is not ideal, not binary$"):
         model.mvm(op, Masks.reset(64), np.zeros((1, 32), dtype=int), 0)
 

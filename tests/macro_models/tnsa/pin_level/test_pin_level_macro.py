@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from mho.macro_models import load_device
 from mho.macro_models.errors import ToolError
-from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, Converter, Direction
+from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, Direction
+from mho.macro_models.integer.tnsa.operation import Converter
 from mho.macro_models.tnsa.config import TnsaConfig
 from mho.macro_models.tnsa.model import TnsaModel
 from mho.macro_models.tnsa.pin_level.macro import PinLevelTnsa

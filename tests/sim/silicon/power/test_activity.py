@@ -13,7 +13,7 @@ from mho.hw.core.layout import pack
 from mho.hw.kinds import core_blocks
 from mho.hw.noc.registers.packet import NODE_BITS
 from mho.macro_models.errors import InputError
-from mho.macro_models.integer.operation import MvmOperation
+from mho.macro_models.integer.tnsa.operation import TnsaOperation
 from mho.rtl_gen.emit import module_texts
 from mho.sim.silicon.area import Netlist, chip_area
 from mho.sim.silicon.power.activity import Activity, find_design, read_activity
@@ -63,7 +63,7 @@ def core_at_work(chip: Chip, busy: bool) -> str:
     """A core that rests, or runs one product after the other on inputs at random."""
     if not busy:
         return bench(chip, {})
-    values = {"op_payload": pack(MvmOperation(in_bits=3, out_bits=3), 1), "trim": core_blocks(chip).trim or 0}
+    values = {"op_payload": pack(TnsaOperation(in_bits=3, out_bits=3), 1), "trim": core_blocks(chip).trim or 0}
     values |= dict.fromkeys(("op_valid", "i_valid", "o_ready"), 1)
     return bench(chip, values, "  always @(negedge clk) i_payload <= $urandom;")
 

@@ -26,8 +26,9 @@ from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.macro_models import load_device
 from mho.macro_models.cells.pulses import PulseArray
 from mho.macro_models.errors import InputError
-from mho.macro_models.integer.operation import Converter, Direction, Masks, MvmOperation
+from mho.macro_models.integer.operation import Direction, Masks
 from mho.macro_models.integer.pulse import Polarity
+from mho.macro_models.integer.tnsa.operation import Converter, TnsaOperation
 from mho.macro_models.tnsa.model import TnsaModel
 from mho.sim.core.bench.stimulus import Stimulus, make_stimulus
 from tests.hw.amaranth_bench import get, put, simulate
@@ -100,7 +101,7 @@ def test_the_macro_holds_the_core_for_as_long_as_it_says(lanes: int, noise: bool
     core, model = programmed(16, 8)
     cfg = TnsaEmulatorConfig.of(core, lanes=lanes, converters=4, noise=noise)
     dut, (loads, _), holds = emulated_core(cfg), core_loads(cfg, model), []
-    op = MvmOperation(direction=Direction.BACKWARD, converter=Converter.BINARY, in_bits=4, out_bits=6)
+    op = TnsaOperation(direction=Direction.BACKWARD, converter=Converter.BINARY, in_bits=4, out_bits=6)
     stimulus = replace(make_stimulus([model], 1, 0, vectors=1), op=op, masks=Masks.reset(16), x=np.ones((1, 16), int))
 
     async def bench(ctx: Any) -> None:
@@ -132,12 +133,12 @@ def test_a_conversion_without_a_table_is_an_error() -> None:
     dut, masks, errors = emulated_core(cfg), Masks.reset(16), []
     other = Masks(np.arange(16) < 8, masks.lines, masks.bl_skip, masks.sl_skip)
     stimulus = replace(
-        make_stimulus([model], 1, 0, vectors=1), op=MvmOperation(in_bits=2, early_stop=True), masks=masks,
+        make_stimulus([model], 1, 0, vectors=1), op=TnsaOperation(in_bits=2, early_stop=True), masks=masks,
         x=np.ones((1, 8), int),
     )
 
     class Other(CoreLoads):
-        def before(self, op: MvmOperation, masks: Masks) -> list[Any]:
+        def before(self, op: TnsaOperation, masks: Masks) -> list[Any]:
             return super().before(op, other)
 
     async def bench(ctx: Any) -> None:
@@ -250,7 +251,7 @@ def test_a_table_is_loaded_once_while_its_word_lines_stay() -> None:
     core, model = programmed(16, 8)
     cfg = TnsaEmulatorConfig.of(core)
     loads, masks = CoreLoads(EMULATOR, cfg, model), Masks.reset(16)
-    ops = [MvmOperation(step_code=code) for code in (10, 20, 30)]
+    ops = [TnsaOperation(step_code=code) for code in (10, 20, 30)]
     table = 64 + 1 + 2  # words of the lines, those that are on, the tag before and behind
     assert [len(loads.before(ops[k], masks)) for k in (0, 1, 0, 2, 0, 1)] == [table, table, 0, table, 0, table]
     other = Masks(np.arange(16) < 8, masks.lines, masks.bl_skip, masks.sl_skip)

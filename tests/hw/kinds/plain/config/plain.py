@@ -6,21 +6,14 @@ from typing import Any
 from mho.hw.config import Chip
 from mho.hw.config.chip import CoreSection, Section
 from mho.hw.config.keys import key
-from mho.macro_models.errors import InputError
-from mho.macro_models.integer.operation import Converter, Direction, MvmOperation
+from mho.macro_models.integer.operation import MvmOperation
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlainOperation(MvmOperation):
     """An operation that takes all planes in one conversion."""
 
-    planes_at_once = 8
     most_out_bits = 12
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.direction is not Direction.FORWARD or self.converter is not Converter.COUNT:
-            raise InputError("products go forward, and there is one way to convert")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +58,7 @@ class PlainChip(Chip):
 
     def operation(self, *, in_bits: int, in_signed: bool, out_bits: int | None = None) -> PlainOperation:
         return PlainOperation(
-            in_bits=in_bits, in_signed=in_signed, out_bits=min(out_bits or 12, self.sar.bits), early_stop=False
+            in_bits=in_bits, in_signed=in_signed, out_bits=min(out_bits or 12, self.sar.bits)
         )
 
     def macro_config(self) -> Any:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from mho.macro_models.cell_map import CellMap
-from mho.macro_models.integer.operation import STEP_FRACTION_BITS, Converter, Direction
+from mho.macro_models.integer.operation import STEP_FRACTION_BITS
 from mho.macro_models.kinds import Family
 from mho.macro_models.macro import MacroConfig, MacroModel, MvmResult
 
@@ -82,8 +82,7 @@ class PlainModel(MacroModel):
         return self.cells.astype(np.int64) - self.config.middle
 
     def supports(self, op):
-        plain = op.converter is Converter.COUNT and not op.early_stop and op.direction is Direction.FORWARD
-        return plain and op.out_bits <= self.config.bits
+        return not op.backward and op.out_bits <= self.config.bits
 
     def full_scale(self, op, masks, x):
         return np.abs((x * masks.driven(op)) @ self.weights).max() / 2.0 ** (self.config.bits - 2)

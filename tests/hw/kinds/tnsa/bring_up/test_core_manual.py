@@ -14,7 +14,7 @@ from mho.hw.kinds.tnsa.bring_up.manual import ROWS
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.kinds.tnsa.core import TnsaCore, tnsa_port
 from mho.macro_models.errors import InputError
-from mho.macro_models.integer.operation import MvmOperation
+from mho.macro_models.integer.tnsa.operation import TnsaOperation
 from mho.rtl_gen import emit_core
 from mho.rtl_gen.verilog.ports import module_ports
 from tests.hw.amaranth_bench import collect, put, random_inputs, simulate
@@ -169,7 +169,7 @@ def test_it_waits_for_the_core_and_the_core_for_it() -> None:
     rng = np.random.default_rng(0)
     array = ExactArray.random(64, rng)
     reference, dut = TimedReference(CFG, array), TnsaCore(CFG, WRITE)
-    op = MvmOperation(in_bits=3, out_bits=5, step_code=9, early_stop=False)
+    op = TnsaOperation(in_bits=3, out_bits=5, step_code=9, early_stop=False)
     inputs = [pack_inputs(x) for x in random_inputs(op, 64, rng, 3)]
     words: list[int] = []
 

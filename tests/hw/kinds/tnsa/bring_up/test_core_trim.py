@@ -12,7 +12,7 @@ from mho.hw.kinds.tnsa.bring_up.trim import TrimLayout, trim_fields, trimmed
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig
 from mho.hw.kinds.tnsa.core import TnsaCore, tnsa_port
 from mho.macro_models.errors import InputError
-from mho.macro_models.integer.operation import MvmOperation
+from mho.macro_models.integer.tnsa.operation import TnsaOperation
 from tests.hw.amaranth_bench import collect, put, random_inputs, random_operation, simulate
 from tests.hw.exact_array import ExactArray
 from tests.hw.kinds.tnsa.timeline import TimedReference
@@ -78,11 +78,11 @@ def test_an_operation_beyond_the_limits_is_dropped() -> None:
     reference, dut = TimedReference(CFG, array), TnsaCore(CFG)
     layout = TrimLayout(CFG)
     words: list[int] = []
-    good = MvmOperation(in_bits=3, out_bits=5, step_code=9)
+    good = TnsaOperation(in_bits=3, out_bits=5, step_code=9)
     x = pack_inputs(random_inputs(good, 16, rng)[0])
     limits = {"most_in_bits": 3, "most_out_bits": 5}
     reference.trim(**limits)
-    wide = [MvmOperation(in_bits=4, out_bits=5), MvmOperation(in_bits=3, out_bits=6)]
+    wide = [TnsaOperation(in_bits=4, out_bits=5), TnsaOperation(in_bits=3, out_bits=6)]
     assert not any(reference.run(pack(op), x) for op in wide)
 
     async def drive(ctx: Any) -> None:

@@ -8,7 +8,8 @@ decoded value, for n decrements that did not flip the sign; 0 stands for a line 
 
 import numpy as np
 
-from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, Converter, MvmOperation
+from mho.macro_models.integer.operation import LSB_SEGMENT_BITS
+from mho.macro_models.integer.tnsa.operation import Converter, TnsaOperation
 from mho.macro_models.types import Flags, Integers, Integral
 
 
@@ -47,7 +48,7 @@ def decode(negative: Flags, n: Integral, enabled: Flags, relu: bool) -> Integers
 
 
 def convert(
-    op: MvmOperation,
+    op: TnsaOperation,
     a: Integral,
     s_pos: Integral,
     s_neg: Integral,
@@ -65,7 +66,7 @@ def convert(
     return decode(a < 0, n, enabled, op.relu), steps_taken(op, a < 0, n, enabled)
 
 
-def steps_taken(op: MvmOperation, negative: Flags, n: Integral, enabled: Flags) -> Integers:
+def steps_taken(op: TnsaOperation, negative: Flags, n: Integral, enabled: Flags) -> Integers:
     """Decrements that the converter makes: a line that counted ``n`` flips at decrement ``n + 1``."""
     lead = n.shape[:-1]
     if op.converter is Converter.BINARY:

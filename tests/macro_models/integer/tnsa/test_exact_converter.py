@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mho.macro_models.integer.converter import combine_segments, convert, count_decrements, search_binary
-from mho.macro_models.integer.operation import Converter, MvmOperation
+from mho.macro_models.integer.tnsa.converter import combine_segments, convert, count_decrements, search_binary
+from mho.macro_models.integer.tnsa.operation import Converter, TnsaOperation
 
 CHARGE = st.integers(-(2**40), 2**40).map(lambda n: 2 * n + 1)
 SMALL = st.integers(-5000, 5000).map(lambda n: 2 * n + 1)
@@ -57,7 +57,7 @@ def test_binary_search_follows_the_charge(a: int, s_pos: int, s_neg: int, bits: 
 def test_counting_takes_as_many_decrements_as_the_slowest_enabled_line(
     lines: list[tuple[int, int, int, bool]], out_bits: int, relu: bool, early_stop: bool
 ) -> None:
-    op = MvmOperation(out_bits=out_bits, relu=relu, early_stop=early_stop)
+    op = TnsaOperation(out_bits=out_bits, relu=relu, early_stop=early_stop)
     a, s_pos, s_neg, enabled = (np.array(values) for values in zip(*lines, strict=True))
     codes, steps = convert(op, a[None], s_pos, s_neg, enabled)
     residual, taken = a.copy(), 0
@@ -78,14 +78,14 @@ def test_counting_takes_as_many_decrements_as_the_slowest_enabled_line(
 
 @pytest.mark.parametrize("relu", [False, True])
 def test_no_decrement_is_made_without_an_enabled_line(relu: bool) -> None:
-    op = MvmOperation(relu=relu)
+    op = TnsaOperation(relu=relu)
     codes, steps = convert(op, column(101, -101)[None], column(2, 2), column(2, 2), np.zeros(2, dtype=bool))
     assert codes.tolist() == [[0, 0]]
     assert steps.tolist() == [0]
 
 
 def test_binary_search_takes_one_decrement_for_each_magnitude_bit() -> None:
-    op = MvmOperation(converter=Converter.BINARY, out_bits=6)
+    op = TnsaOperation(converter=Converter.BINARY, out_bits=6)
     assert convert(op, column(9)[None], column(2), column(2), np.ones(1, dtype=bool))[1].tolist() == [5]
 
 

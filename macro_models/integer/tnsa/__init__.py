@@ -1,0 +1,1 @@
+"""The arithmetic of a transposable core in integers: operation, converter."""
