@@ -10,17 +10,21 @@ clock). The tile of aihwkit for torch is measured in the same run where it is in
 """
 
 import resource
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
-from onnx import TensorProto, helper, numpy_helper
+import torch
 from tools import Figures, cpu_s, options, tell
+from torch import nn
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import mho
+from examples.models.train import Block, resnet8, spread
 
 REPEATS, ENOUGH_S = 3, 8.0
 """Of what is compared by the clock, at least; more of what is short, until so many seconds are measured."""
@@ -28,118 +32,80 @@ TARGETS = {"LeNet-5": 1.5, "ResNet-8": 12.0}
 """Most CPU-seconds for 1,000 images, ideal cells; twice that with noise."""
 
 
-class Builder:
-    """An ONNX graph with random weights, layer after layer."""
+def layers_of(module: nn.Module, shape: tuple[int, ...]) -> list[tuple[int, int, int]]:
+    """Positions, inputs and outputs of each layer, for an input of some shape."""
+    layers: list[tuple[int, int, int]] = []
 
-    def __init__(self, shape: tuple[int, ...]) -> None:
-        self.shape, self.rng, self.nodes, self.weights = shape, np.random.default_rng(0), [], []
-        self.layers: list[tuple[int, int, int]] = []
-        """Positions, inputs and outputs of each layer."""
+    def note(layer: Any, _: object, result: Any) -> None:
+        layers.append((result[0, 0].numel(), layer.weight[0].numel(), len(layer.weight)))
 
-    def add(self, kind: str, inputs: list[str], **attributes: Any) -> str:
-        name = f"v{len(self.nodes)}"
-        self.nodes.append(helper.make_node(kind, inputs, [name], **attributes))
-        return name
-
-    def _weight(self, *shape: int, gain: float = 2.0) -> str:
-        name = f"w{len(self.weights)}"
-        value = self.rng.standard_normal(shape) * np.sqrt(gain / np.prod(shape[1:]))
-        self.weights.append(numpy_helper.from_array(value.astype(np.float32), name))
-        return name
-
-    def conv(self, x: str, channels: int, outputs: int, kernel: int, size: int, stride: int = 1, pad: int = -1) -> str:
-        """A convolution that gives ``size`` x ``size`` positions."""
-        self.layers.append((size * size, channels * kernel**2, outputs))
-        pads = [kernel // 2 if pad < 0 else pad] * 4
-        weight = self._weight(outputs, channels, kernel, kernel)
-        return self.add("Conv", [x, weight], kernel_shape=[kernel] * 2, strides=[stride] * 2, pads=pads)
-
-    def depthwise(self, x: str, channels: int, size: int, stride: int) -> str:
-        """A depthwise convolution of 3 x 3 that gives ``size`` x ``size`` positions."""
-        self.layers.append((size * size, 9, channels))
-        weight = self._weight(channels, 1, 3, 3)
-        shape: Figures = {"kernel_shape": [3, 3], "strides": [stride] * 2, "pads": [1] * 4}
-        return self.add("Conv", [x, weight], group=channels, **shape)
-
-    def relu6(self, x: str) -> str:
-        """The ReLU that ends at 6."""
-        for name, value in (("c0", 0.0), ("c6", 6.0)):
-            if name not in {w.name for w in self.weights}:
-                self.weights.append(numpy_helper.from_array(np.float32(value), name))
-        return self.add("Clip", [x, "c0", "c6"])
-
-    def dense(self, x: str, inputs: int, outputs: int) -> str:
-        self.layers.append((1, inputs, outputs))
-        return self.add("Gemm", [x, self._weight(outputs, inputs, gain=1.0)], transB=1)
-
-    def model(self, y: str, classes: int = 10) -> bytes:
-        ends = [("x", self.shape), (self.add("Softmax", [y], axis=1), (classes,))]
-        infos = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", *shape]) for name, shape in ends]
-        graph = helper.make_graph(self.nodes, "network", infos[:1], infos[1:], self.weights)
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-        onnx.checker.check_model(model)
-        return model.SerializeToString()
+    hooks = [m.register_forward_hook(note) for m in module.modules() if isinstance(m, (nn.Conv2d, nn.Linear))]
+    module.eval()(torch.zeros(1, *shape))
+    for hook in hooks:
+        hook.remove()
+    return layers
 
 
-def lenet() -> tuple[Builder, bytes]:
+def lenet() -> nn.Module:
     """LeNet-5 with ReLU and the largest of 2 x 2."""
-    b = Builder((1, 28, 28))
-    pool: Figures = {"kernel_shape": [2, 2], "strides": [2, 2]}
-    x = b.add("MaxPool", [b.add("Relu", [b.conv("x", 1, 6, 5, 28)])], **pool)
-    x = b.add("MaxPool", [b.add("Relu", [b.conv(x, 6, 16, 5, 10, pad=0)])], **pool)
-    x = b.add("Relu", [b.dense(b.add("Flatten", [x]), 400, 120)])
-    return b, b.model(b.dense(b.add("Relu", [b.dense(x, 120, 84)]), 84, 10))
+    return nn.Sequential(
+        nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Flatten(), nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10),
+    )
 
 
-def resnet8() -> tuple[Builder, bytes]:
-    """ResNet-8 of MLPerf Tiny, its normalisations folded."""
-    b = Builder((3, 32, 32))
-    x, channels, size = b.add("Relu", [b.conv("x", 3, 16, 3, 32)]), 16, 32
-    for outputs, stride in ((16, 1), (32, 2), (64, 2)):
-        size //= stride
-        y = b.add("Relu", [b.conv(x, channels, outputs, 3, size, stride)])
-        short = x if stride == 1 else b.conv(x, channels, outputs, 1, size, stride, 0)
-        x, channels = b.add("Relu", [b.add("Add", [b.conv(y, outputs, outputs, 3, size), short])]), outputs
-    return b, b.model(b.dense(b.add("Flatten", [b.add("GlobalAveragePool", [x])]), 64, 10))
+def _normalised(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> list[nn.Module]:
+    conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False)
+    return [conv, nn.BatchNorm2d(outputs)]
 
 
-def resnet18() -> tuple[Builder, bytes]:
-    """ResNet-18, 64 x 64 pixels and 1,000 classes: 11.7 million weights, normalisations folded."""
-    b = Builder((3, 64, 64))
-    x = b.add("Relu", [b.conv("x", 3, 64, 7, 32, 2)])
-    x, channels, size = b.add("MaxPool", [x], kernel_shape=[3, 3], strides=[2, 2], pads=[1] * 4), 64, 16
-    for outputs, stride in ((64, 1), (64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), (512, 1)):
-        size //= stride
-        y = b.add("Relu", [b.conv(x, channels, outputs, 3, size, stride)])
-        short = x if channels == outputs else b.conv(x, channels, outputs, 1, size, stride, 0)
-        x, channels = b.add("Relu", [b.add("Add", [b.conv(y, outputs, outputs, 3, size), short])]), outputs
-    return b, b.model(b.dense(b.add("Flatten", [b.add("GlobalAveragePool", [x])]), 512, 1000), 1000)
+def resnet18() -> nn.Module:
+    """ResNet-18 for 64 x 64 pixels and 1,000 classes: 11.7 million weights."""
+    sizes = ((64, 64, 1), (64, 64, 1), (64, 128, 2), (128, 128, 1), (128, 256, 2), (256, 256, 1), (256, 512, 2))
+    return nn.Sequential(
+        *_normalised(3, 64, 7, 2), nn.ReLU(), nn.MaxPool2d(3, 2, 1), *(Block(*size) for size in sizes),
+        Block(512, 512, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 1000),
+    )
 
 
-def mobilenet() -> tuple[Builder, bytes]:
-    """MobileNetV2, 96 x 96 pixels and 1,000 classes, normalisations folded."""
-    b = Builder((3, 96, 96))
-    x, channels, size = b.relu6(b.conv("x", 3, 32, 3, 48, 2)), 32, 48
+class Inverted(nn.Module):
+    """A residual block of MobileNetV2: narrow, wide and depthwise, narrow."""
+
+    def __init__(self, inputs: int, outputs: int, factor: int, stride: int) -> None:
+        super().__init__()
+        wide = inputs * factor
+        first = [*_normalised(inputs, wide, 1), nn.ReLU6()] if factor > 1 else []
+        self.adds = stride == 1 and inputs == outputs
+        self.inner = nn.Sequential(
+            *first, *_normalised(wide, wide, 3, stride, wide), nn.ReLU6(), *_normalised(wide, outputs, 1))
+
+    def forward(self, x: Any) -> Any:
+        """Images of shape (batch, channels, rows, columns)."""
+        return x + self.inner(x) if self.adds else self.inner(x)
+
+
+def mobilenet() -> nn.Module:
+    """MobileNetV2 for 96 x 96 pixels and 1,000 classes."""
+    blocks, channels = list[nn.Module](), 32
     stages = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
     for factor, outputs, count, first in stages:
         for stride in [first] + [1] * (count - 1):
-            wide = channels * factor
-            y = x if factor == 1 else b.relu6(b.conv(x, channels, wide, 1, size, 1, 0))
-            size //= stride
-            y = b.conv(b.relu6(b.depthwise(y, wide, size, stride)), wide, outputs, 1, size, 1, 0)
-            x = b.add("Add", [x, y]) if stride == 1 and channels == outputs else y
+            blocks.append(Inverted(channels, outputs, factor, stride))
             channels = outputs
-    x = b.relu6(b.conv(x, channels, 1280, 1, size, 1, 0))
-    return b, b.model(b.dense(b.add("Flatten", [b.add("GlobalAveragePool", [x])]), 1280, 1000), 1000)
+    return nn.Sequential(
+        *_normalised(3, 32, 3, 2), nn.ReLU6(), *blocks, *_normalised(320, 1280, 1), nn.ReLU6(),
+        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(1280, 1000),
+    )
 
 
-LARGE = {"ResNet-18": resnet18, "MobileNetV2": mobilenet}
+NETWORKS = {"LeNet-5": (lenet, (1, 28, 28)), "ResNet-8": (lambda: resnet8(3), (3, 32, 32))}
+LARGE = {"ResNet-18": (resnet18, (3, 64, 64)), "MobileNetV2": (mobilenet, (3, 96, 96))}
 
 
 def compile_large(name: str) -> str:
     """CPU-seconds and memory of the compilation of a large network."""
-    builder, model = LARGE[name]()
-    x = pictures(256, builder.shape)
+    make, shape = LARGE[name]
+    model, x = nn.Sequential(spread(make()), nn.Softmax(1)), pictures(256, shape)
     spent = cpu_s(lambda: mho.compile(model, "neurram-core", calibrate=x))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     return f"{name}: compile {spent:.1f} CPU-s, peak of the memory {peak / 1e9:.2f} GB"
@@ -175,7 +141,6 @@ def gemm_s(layers: list[tuple[int, int, int]], images: int) -> float:
 def aihwkit_s(layers: list[tuple[int, int, int]], images: int) -> float | None:
     """CPU-seconds of aihwkit's tile for torch on the same layers; None where it is not installed."""
     try:
-        import torch  # pyright: ignore[reportMissingImports]
         from aihwkit.nn import AnalogLinear  # pyright: ignore[reportMissingImports]
         from aihwkit.simulator.configs import TorchInferenceRPUConfig  # pyright: ignore[reportMissingImports]
     except ImportError:
@@ -192,8 +157,8 @@ def aihwkit_s(layers: list[tuple[int, int, int]], images: int) -> float | None:
 
 def measure(name: str, images: int, threads: int) -> Figures:
     """Figures of one network, all for 1,000 images."""
-    builder, model = {"LeNet-5": lenet, "ResNet-8": resnet8}[name]()
-    x = pictures(images, builder.shape)
+    make, shape = NETWORKS[name]
+    model, x = nn.Sequential(spread(make()), nn.Softmax(1)), pictures(images, shape)
     nets: list[mho.Net] = []
     compiled = cpu_s(lambda: nets.append(mho.compile(model, "neurram-core", calibrate=x[:256])))
     (net,) = nets
@@ -212,8 +177,9 @@ def measure(name: str, images: int, threads: int) -> Figures:
             ])
         alone_s, shared_s = (min(seconds) for seconds in zip(*rounds, strict=True))
         figures[f"{device}_speedup"] = alone_s / shared_s
-    figures["gemm"] = 1000 / images * gemm_s(builder.layers, images)
-    peer_s = aihwkit_s(builder.layers, images)
+    layers = layers_of(model, shape)
+    figures["gemm"] = 1000 / images * gemm_s(layers, images)
+    peer_s = aihwkit_s(layers, images)
     figures["aihwkit"] = None if peer_s is None else 1000 / images * peer_s
     return figures
 
@@ -228,6 +194,7 @@ def main() -> None:
     if args.compile:
         print(compile_large(args.compile))
         return
+    torch.manual_seed(0)
     rows = [measure(name, args.images, args.threads) for name in TARGETS]
     tell(args, rows, table(rows, args.threads))
 

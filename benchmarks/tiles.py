@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from examples.models.train import Recipe, to_onnx, train
+from examples.models.train import Recipe, fit, perceptron, spread, to_onnx
 from mho.compiler import CompileOptions, Network
 from mho.compiler.passes import compile_tiles
 from mho.compiler.tile import tile_code, tile_programs, with_programs
@@ -64,8 +64,8 @@ def fashion() -> Job:
     with np.load(DATA, allow_pickle=False) as data:
         x, y = data["x_train"][:, 1:12, 1:12], data["y_train"].astype(np.int64)
         test = data["x_test"][:, 1:12, 1:12].astype("f4")
-    layers = train(x / 255.0, y, Recipe(hidden=(48,), epochs=12))
-    return Job(to_onnx("fashion11", layers, (11, 11), 255.0), x[:64].astype("f4"), test)
+    recipe = Recipe(net=lambda: perceptron(121, 48, 10), data=lambda: (x, y, test, y), scale=255.0, epochs=12)
+    return Job(to_onnx(fit(recipe.net(), x, y, recipe), x, 255.0), x[:64].astype("f4"), test)
 
 
 def residual() -> Job:
@@ -84,9 +84,8 @@ def example(name: str, pixels: int = 14) -> Job:
 def chain() -> Job:
     """As many layers as the chip has cores: weights and inputs at random."""
     rng, cores, width = np.random.default_rng(0), load_chip("neurram").cores, 120
-    layers = [(rng.normal(size=(width, width)) * np.sqrt(2 / width), np.zeros(width)) for _ in range(cores)]
     x = rng.uniform(size=(1000, width)).astype("f4")
-    return Job(to_onnx("chain", layers, (width,), 1.0), x[:64], x, "neurram")
+    return Job(to_onnx(spread(perceptron(*[width] * (cores + 1))), x), x[:64], x, "neurram")
 
 
 JOBS = {"digits": digits, "fashion": fashion, "residual": residual}

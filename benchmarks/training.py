@@ -6,45 +6,20 @@ Forward, backward and Adam, of one thread, CPU time of the process; both take tu
 Cells have the errors of the chip's device a day after programming. Needs PyTorch.
 """
 
+import sys
+from pathlib import Path
 from typing import Any
 
 import torch
 from tools import options, rates, tell
 from torch import nn
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
 import mho.torch
+from examples.models.train import resnet8
 
 ROUNDS = 5
-
-
-class Block(nn.Module):
-    """Two convolutions and what is beside them."""
-
-    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
-        super().__init__()
-        self.first, self.first_norm = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs)
-        self.second, self.second_norm = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False), nn.BatchNorm2d(outputs)
-        beside = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
-        self.beside = nn.Identity() if stride == 1 else beside
-
-    def forward(self, x: Any) -> Any:
-        """Images of shape (batch, channels, rows, columns)."""
-        inner = torch.relu(self.first_norm(self.first(x)))
-        return torch.relu(self.second_norm(self.second(inner)) + self.beside(x))
-
-
-class ResNet8(nn.Module):
-    """ResNet-8 of MLPerf Tiny, for one channel and ten classes."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.stem, self.norm = nn.Conv2d(1, 16, 3, 1, 1, bias=False), nn.BatchNorm2d(16)
-        self.blocks = nn.Sequential(Block(16, 16, 1), Block(16, 32, 2), Block(32, 64, 2))
-        self.out = nn.Linear(64, 10)
-
-    def forward(self, x: Any) -> Any:
-        """Scores of images of shape (batch, 1, rows, columns)."""
-        return self.out(self.blocks(torch.relu(self.norm(self.stem(x)))).mean((2, 3)))
 
 
 def main() -> None:
@@ -58,7 +33,7 @@ def main() -> None:
     torch.set_num_threads(1)
     torch.manual_seed(0)
     x, y = torch.rand(args.batch, 1, args.pixels, args.pixels), torch.randint(0, 10, (args.batch,))
-    module = ResNet8().eval()
+    module = resnet8().eval()
     analog = mho.torch.convert(module, args.chip, calibrate=x, samples=16, seeds=1)
 
     def step(model: nn.Module) -> Any:

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 import train
-import train_cnn
 from numpy.typing import NDArray
 
 import mho
@@ -42,25 +42,15 @@ def images(folder: Path | None) -> tuple[Images, Images, Images, Images]:
     return pixels[0].reshape(-1, 28, 28), classes[0], pixels[1].reshape(-1, 28, 28), classes[1]
 
 
-def rounded(weights: NDArray[Any], levels: int, deviations: float = 2.5) -> NDArray[Any]:
-    """Weights of an odd number of levels, up to so many of their standard deviations."""
-    top, steps = deviations * weights.std(), levels // 2
-    return np.rint(np.clip(weights / top, -1.0, 1.0) * steps) / steps * top
-
-
-def cnn(x: Images, y: Images) -> Any:
-    """The network of ``yao-2020``."""
-    net = train_cnn.train(x.astype(np.float32) / 255.0, y.astype(np.int64), epochs=20, noise=0.05, flip=False, side=28,
-                          channels=(8, 12), pools=(3, 2))
-    net.weights = [rounded(weights, 15) for weights in net.weights]
-    return train_cnn.to_onnx(net, "yao-2020", 28)
-
-
-def perceptron(x: Images, y: Images) -> Any:
-    """The network of ``liu-2020``."""
-    recipe = train.Recipe(hidden=(100,), epochs=25, rate=3e-3, noise=0.05, smoothing=0.0)
-    layers = train.train(x.astype(np.float64), y.astype(np.int64), recipe)
-    return train.to_onnx("liu-2020", [(rounded(weights, 7), bias) for weights, bias in layers], (28, 28), 1.0)
+def trained(net: torch.nn.Module, x: Images, y: Images, levels: int, **recipe: Any) -> Any:
+    """A network whose weights have an odd number of levels, up to 2.5 of their standard deviations."""
+    torch.manual_seed(1)
+    train.fit(net, x, y, train.Recipe(net=lambda: net, data=lambda: (x, y, x, y), noise=0.05, **recipe))
+    with torch.no_grad():
+        for weights in (p for p in net.parameters() if p.ndim > 1):
+            top, steps = 2.5 * weights.std(), levels // 2
+            weights.copy_(torch.round(torch.clip(weights / top, -1.0, 1.0) * steps) / steps * top)
+    return train.to_onnx(net, x, recipe["scale"])
 
 
 def measure(chip: str, model: Any, calibrate: Images, x: Images, y: Images, cosim: int) -> None:
@@ -91,8 +81,10 @@ def main() -> None:
     x, y, x_test, y_test = images(options.mnist)
     x_test, y_test = x_test[: options.images], y_test[: options.images]
     black, black_test = ((pixels >= 128).astype(np.uint8) for pixels in (x, x_test))
-    measure("liu-2020", perceptron(black, y), black[:500], black_test, y_test, options.cosim)
-    measure("yao-2020", cnn(x, y), x[:500], x_test, y_test, options.cosim)
+    liu = trained(train.perceptron(784, 100, 10), black, y, 7, scale=1.0, epochs=25, rate=3e-3, batch=64, smoothing=0.0)
+    measure("liu-2020", liu, black[:500], black_test, y_test, options.cosim)
+    yao = trained(train.cnn(28, (8, 12), (3, 2)), x, y, 15, scale=255.0, epochs=20, rate=6e-3)
+    measure("yao-2020", yao, x[:500], x_test, y_test, options.cosim)
 
 
 if __name__ == "__main__":

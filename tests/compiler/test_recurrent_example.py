@@ -1,6 +1,6 @@
 """The example of a trained recurrent network: its trainer, and what it gives on chips."""
 
-import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,56 +17,34 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 DAY = 86_400.0
 
 
-@pytest.fixture(name="trainer")
-def _trainer(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.syspath_prepend(str(EXAMPLES / "models"))
-    for name in ("train_recurrent", "train_series"):
-        sys.modules.pop(name, None)
-    import train_recurrent  # pyright: ignore[reportMissingImports]
-
-    return train_recurrent
-
-
 @pytest.fixture(name="records", scope="module")
 def _records() -> dict[str, Array]:
     with np.load(EXAMPLES / "data" / "vibration.npz") as held:
         return {name: held[name] for name in held.files}
 
 
-def test_gradients_are_those_of_differences(trainer: Any) -> None:
-    rng = np.random.default_rng(0)
-    net = trainer.Lstm(rng, inputs=3, units=4)
-    net.values = [v.astype(np.float64) for v in net.values]
-    frames, weight = rng.normal(size=(5, 6, 3)), rng.normal(size=(5, 4))
-    net.forward(frames, net.values)
-    found = net.backward(frames, net.values, weight)
-    for value, slope in zip(net.values, found, strict=True):
-        for place in [tuple(rng.integers(value.shape)) for _ in range(5)]:
-            ends = []
-            for shift in (1e-5, -1e-5):
-                value[place] += shift
-                ends.append(float((net.forward(frames, net.values) * weight).sum()))
-                value[place] -= shift
-            np.testing.assert_allclose(slope[place], (ends[0] - ends[1]) / 2e-5, rtol=1e-4, atol=1e-6)
-
-
-def test_what_is_exported_is_what_was_trained(trainer: Any) -> None:
+@pytest.mark.slow
+def test_what_is_exported_is_what_was_trained(monkeypatch: pytest.MonkeyPatch) -> None:
     """Training with noise of the weights lowers the loss; onnxruntime gives the scores of the trainer."""
-    x, y = trainer.signals(np.random.default_rng(0), 400)
-    scaled = x.astype(np.float32) / trainer.SCALE
+    torch = pytest.importorskip("torch")
+    monkeypatch.syspath_prepend(str(EXAMPLES / "models"))
+    import train  # pyright: ignore[reportMissingImports]
 
-    def scores(net: Any) -> Array:
-        return net.forward(scaled.reshape(len(x), trainer.STEPS, trainer.FRAME), net.values)
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    x, y = train.signals(np.random.default_rng(0), 400)
+    recipe = replace(train.RECIPES["vibration_lstm_noise"], epochs=20)
+    records, net = torch.tensor(x, dtype=torch.float32), recipe.net()
 
-    def loss(net: Any) -> float:
-        score = scores(net)
-        return float((np.log(np.exp(score).sum(axis=1)) - score[np.arange(len(y)), y]).mean())
+    def loss() -> float:
+        return torch.nn.functional.cross_entropy(net(records / recipe.scale), torch.tensor(y)).item()
 
-    net = trainer.train(scaled, y, epochs=20, noise=trainer.NOISE)
-    assert loss(net) < 0.9 * loss(trainer.Lstm(np.random.default_rng(1)))
-    e = np.exp(scores(net))
-    got = reference(trainer.to_onnx(net), x[:, None].astype(np.float32))
-    np.testing.assert_allclose(got, e / e.sum(axis=1, keepdims=True), rtol=1e-3, atol=1e-5)
+    before = loss()
+    train.fit(net, x, y, recipe)
+    assert loss() < 0.8 * before
+    expected = torch.softmax(net(records / recipe.scale), dim=1).detach().numpy()
+    found = reference(train.to_onnx(net, x, recipe.scale, recipe.source), x.astype(np.float32))
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-5)
 
 
 def accuracies(network: Any, records: dict[str, Array], chips: int) -> tuple[float, float]:
