@@ -14,7 +14,7 @@
 namespace {
 
 constexpr int kResetCycles = 16;
-constexpr int kSettle = 64;  // from the last write to the first flit: tokens are then as at the start
+constexpr int kSettle = 400;  // from the last write to the first flit: tiles wait for it, as in hw/tile/timing/mesh.py
 constexpr int kFlows = 16, kTags = 256, kTiles = 256;
 
 // Blocks of one flow of the host, all of one size. Mirrored by sim/tile_networks/host.py.

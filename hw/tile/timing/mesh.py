@@ -23,7 +23,7 @@ the ring; from there to credits that count, the cycle behind included."""
 _QUEUE = 1
 """Of these, for the queue: between the host and one node alone there is none."""
 _STARTED = 400
-"""Cycles after which the host sends: tiles then wait for it, as they do when it has started all of them."""
+"""Cycles after which the host sends: tiles then wait for it, as for the one of co-simulation (``mesh_host.cpp``)."""
 _OUT, _BACK, _GIVEN = 1, 1, 2
 """The same at the host, whose registers are before and behind the corner's router; and from its port to the head of
 that router's queue."""

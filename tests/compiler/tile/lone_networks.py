@@ -1,4 +1,4 @@
-"""Two networks for a chip of one tile of 16 lines: a perceptron, and a convolution with pooling."""
+"""Networks for a chip of one tile of 16 lines: perceptrons of two and three layers, a convolution with pooling."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from mho.compiler.passes import compile_for_chip
 from mho.hw.config import Chip, load_chip
 from tests.compiler.importer.onnx_models import build, node
 
-__all__ = ["CHIP", "convolution", "perceptron"]
+__all__ = ["CHIP", "chain", "convolution", "perceptron"]
 
 CHIP = load_chip("tnsa16-core", {"tile.programs": True})
 
@@ -19,6 +19,13 @@ def perceptron(chip: Chip = CHIP) -> tuple[Network, NDArray[Any]]:
     """Two layers, which share the tile; and inputs."""
     nodes = [node("Gemm", "x a", "c", transB=1), node("Relu", "c", "r"), node("Gemm", "r w", "y", transB=1)]
     return _made(nodes, {"a": (6, 8), "w": (4, 6)}, (8,), chip)
+
+
+def chain(chip: Chip = CHIP) -> tuple[Network, NDArray[Any]]:
+    """Three layers, of which the tile looks at all products before the first input is to come; and inputs."""
+    nodes = [node("Gemm", "x a", "c", transB=1), node("Relu", "c", "r"), node("Gemm", "r v", "d", transB=1),
+             node("Tanh", "d", "t"), node("Gemm", "t w", "y", transB=1)]
+    return _made(nodes, {"a": (6, 8), "v": (6, 6), "w": (4, 6)}, (8,), chip)
 
 
 def convolution(chip: Chip = CHIP) -> tuple[Network, NDArray[Any]]:

@@ -14,7 +14,7 @@ from mho.sim.board.tiles.backend import TilesFpgaSimBackend
 from mho.sim.executor import build_cores, core_masks, execute
 from mho.sim.functional import FunctionalBackend
 from mho.sim.tile_networks.backend import TileCosimBackend
-from tests.compiler.tile.lone_networks import convolution, perceptron
+from tests.compiler.tile.lone_networks import chain, convolution, perceptron
 from tests.compiler.tile.network_bench import DAY
 from tests.sim.tile_networks.account import check_layers
 
@@ -26,7 +26,7 @@ IMAGES, FIRST = 4, 9
 
 @pytest.fixture(scope="module")
 def cases() -> dict[str, Case]:
-    return {"perceptron": perceptron(), "convolution": convolution()}
+    return {"perceptron": perceptron(), "chain": chain(), "convolution": convolution()}
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def backend() -> Iterator[TileCosimBackend]:
     backend.close()
 
 
-@pytest.mark.parametrize("name", ["perceptron", "convolution"])
+@pytest.mark.parametrize("name", ["perceptron", "chain", "convolution"])
 @pytest.mark.parametrize("device", ["ideal", "rram-neurram"])
 def test_lanes_are_those_of_functional_and_ends_as_predicted(
     backend: TileCosimBackend, cases: dict[str, Case], name: str, device: str
