@@ -168,7 +168,8 @@ def tile_cycles(
         slot = code.programs[tile].descriptor("stream", stream)["slot"]
         sources.setdefault((slot, value), []).append((tile, stream))
     size = mesh.payload_bits // 8
-    core = timing(network.chip).overhead_cycles, core_blocks(network.chip, tiled=True).cfg.drain
+    cfg = core_blocks(network.chip, tiled=True).cfg
+    core = timing(network.chip).overhead_cycles, cfg.masks_cycles, cfg.drain
     host_sources = [Source(tuple(to), -(-code.inputs[value].block // size), code.inputs[value].pixels)
              for (_, value), to in sources.items()]
     results = {(sender, flow): layout.pixels * -(-layout.block // size)

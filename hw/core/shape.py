@@ -192,6 +192,11 @@ class CoreShape:
         return 1 << (-(-self.mask_lines // MASK_WORD) - 1).bit_length()
 
     @property
+    def masks_cycles(self) -> int:
+        """Cycles behind that of its descriptor in which the masks of an operation are looked up: it does not begin."""
+        return 4 * self.mask_words + 1
+
+    @property
     def mask_width(self) -> int:
         """Bits of a word of a mask that there are."""
         return min(self.mask_lines, MASK_WORD)

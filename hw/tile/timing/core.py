@@ -30,6 +30,8 @@ class CoreTime:
         How long its products take.
     overhead
         Cycles of each conversion beyond those.
+    masks
+        Cycles behind the one in which an operation comes in which its masks are looked up.
     drain
         How results leave.
 
@@ -45,9 +47,9 @@ class CoreTime:
         Analog cycles so far.
     """
 
-    def __init__(self, clock: Clock, conversions: Conversions, overhead: int, drain: Drain) -> None:
+    def __init__(self, clock: Clock, conversions: Conversions, overhead: int, masks: int, drain: Drain) -> None:
         self._clock, self._conversions, self._drain = clock, conversions, drain
-        self._overhead = overhead
+        self._overhead, self._masks, self._masked = overhead, masks, 0
         self._loaded: deque[tuple[int, int, Result]] = deque()
         self.waits, self.changed, self.taken = Notice(), Notice(), False
         self.results: deque[Result] = deque()
@@ -58,6 +60,7 @@ class CoreTime:
     def accept(self, result: Result) -> None:
         """An operation comes in this cycle."""
         self.taken = True
+        self._masked = self._clock.now + self._masks + 1
         self.results.append(result)
 
     def load(self, at: int, image: int, operation: int, result: Result) -> None:
@@ -67,7 +70,7 @@ class CoreTime:
             self._loaded.append((image, operation, result))
             self._clock.tell(self.waits)
 
-        self._clock.at(at, full)
+        self._clock.at(max(at, self._masked), full)
 
     def _free(self) -> None:
         self.taken = False

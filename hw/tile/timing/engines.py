@@ -12,6 +12,8 @@ from mho.hw.tile.timing.walker import LOAD, VECTOR, Asked
 _UNIT = INSTRUCTIONS[Op.VEC].duration.fixed - 6
 """Cycles from the last operands of a vector operation to its end: the queue, the lanes, the accumulators."""
 _CODES = 4
+_QUEUED = 4
+"""Codes of a word; words that are read before they are given (:class:`mho.hw.tile.rtl.engines.gather.Gather`)."""
 
 
 def load(tile: TileState) -> Process:
@@ -26,12 +28,13 @@ def load(tile: TileState) -> Process:
         job = queue.front
         restart = job.plan.restarts is not None
         yield from tile.walker.ask(LOAD, Asked("plan", job.walk, restart=restart, held=held))
-        opened = clock.now
+        opened, reads = clock.now, _reads_of(tile, job)
+        tile.reads.codes(reads[:_QUEUED][-1], opened + 2)
         yield 1
         while core.taken or clock.now < tile.given:
             yield core.changed if core.taken else tile.given - clock.now
         tile.pending, tile.gathering = True, job.plan.guard
-        last, tile.gathered = _codes(tile, job, opened)
+        last = _codes(tile, job, reads, opened)
         core.accept(job.result)
         core.load(last + 1, job.image, job.operation, job.result)
         tile.given = last + 1
@@ -46,15 +49,23 @@ def load(tile: TileState) -> Process:
         yield 1
 
 
-def _codes(tile: TileState, job: Product, opened: int) -> tuple[int, int]:
-    """The cycle of the last word of codes, and the first one in which no more of the window is read."""
-    walk, mvm, now = tile.walker.place(job.walk).walk, job.mvm, tile.clock.now
+def _codes(tile: TileState, job: Product, reads: tuple[int, ...], opened: int) -> int:
+    """The cycle of the last word of codes; each that is given makes room for another one."""
+    mvm, given = job.mvm, list[int]()
     count = tile.cfg.input_words if mvm["op"] & 1 else tile.cfg.forward_words
-    reads = _reads(walk.run, walk.terms * walk.repeat, walk.tail)
-    at = now + mvm["i_first"]
+    at = tile.clock.now + mvm["i_first"]
     for read in reads:
         at = max(at + 1, opened + 4 + read)
-    return at + count - mvm["i_first"] - len(reads), at - 2
+        given.append(at)
+    for word in range(_QUEUED, len(reads)):
+        tile.reads.codes(reads[word] - reads[word - 1], given[word - _QUEUED] + 1)
+    tile.gathered = tile.reads.codes_until
+    return at + count - mvm["i_first"] - len(reads)
+
+
+def _reads_of(tile: TileState, job: Product) -> tuple[int, ...]:
+    walk = tile.walker.place(job.walk).walk
+    return _reads(walk.run, walk.terms * walk.repeat, walk.tail)
 
 
 @lru_cache(maxsize=1024)
@@ -132,19 +143,13 @@ def _windows(tile: TileState, job: Operation) -> Process:
 
 def _operands(tile: TileState, job: Operation) -> Process:
     """From ``Start`` to the cycle of the last operands."""
-    start, a, beats = tile.clock.now, job.vec["a"], job.beats
+    a, beats = job.vec["a"], job.beats
     if a == Operand.DRAIN:
         yield from _drain(tile, job)
     elif is_result(a):
         yield from tile.around.sums(tile.name, a - Operand.RESULT, len(beats.words))
     else:
-        count = beats.count
-        if beats.memory:
-            # The load engine reads first, a word a cycle.
-            begun = tile.gathered - tile.cfg.forward_words
-            count += max(0, min(tile.gathered, start + count) - max(start, begun))
-            tile.read_until = start + 1 + count
-        yield count
+        yield from tile.reads.operands(beats.count) if beats.memory else [beats.count]
 
 
 def _drain(tile: TileState, job: Operation) -> Process:
@@ -183,7 +188,7 @@ def send(tile: TileState) -> Process:
             yield 2
             for flit in range(flits):
                 # Whoever reads for the core or the vector unit goes first; what is read goes through a queue.
-                yield 1 if flit else 2 + max(0, tile.read_until - clock.now)
+                yield 1 if flit else 2 + max(0, tile.reads.operands_until - clock.now)
                 yield from tile.around.flit(tile.name, plan, first=flit == 0, last=flit == flits - 1)
             # One goes before the question, one before its answer, three before the first flit, and one frees.
             yield INSTRUCTIONS[Op.SEND].duration.per["block"] - 5

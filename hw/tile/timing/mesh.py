@@ -82,7 +82,7 @@ class ChipTime:
     conversions
         How long products take, by tile.
     core
-        Of cores: cycles of a conversion beyond those at the pins, and how results leave.
+        Of cores: cycles of a conversion beyond those at the pins, of looking masks up, and how results leave.
     sources
         What the host sends.
     results
@@ -99,7 +99,7 @@ class ChipTime:
     """
 
     def __init__(
-        self, mesh: MeshConfig, joined: Joined, conversions: Callable[[str], Conversions], core: tuple[int, Drain],
+        self, mesh: MeshConfig, joined: Joined, conversions: Callable[[str], Conversions], core: tuple[int, int, Drain],
         sources: Sequence[Source], results: Mapping[tuple[str, int], int], images: int,
     ) -> None:
         self.clock = clock = Clock()

@@ -18,6 +18,7 @@ from mho.hw.tile.rtl.lanes.accumulators import AT_A_TIME
 from mho.hw.tile.rtl.lanes.lane import SEED_CYCLES
 from mho.hw.tile.timing.clock import Clock, Notice, Process
 from mho.hw.tile.timing.core import CoreTime, Result
+from mho.hw.tile.timing.reads import BufferReads
 from mho.hw.tile.timing.ring import Moves, Ring
 from mho.hw.tile.timing.walker import WalkerTime
 
@@ -248,8 +249,8 @@ class TileState:
         The first cycle in which walks that were written are where they are to be.
     pending
         A product's codes go, or its walk goes on.
-    read_until
-        The first cycle in which the vector unit does not read the buffer any more.
+    reads
+        Of the buffer.
     """
 
     def __init__(self, clock: Clock, name: str, place: Place, core: CoreTime, around: Around) -> None:
@@ -266,7 +267,8 @@ class TileState:
         self.operations: Queue[Operation] = Queue(clock, _OPERATIONS)
         self.sends: Queue[Plan] = Queue(clock, 3)
         self.moved, self.settled, self.pending = Notice(), 0, False
-        self.gathering = self.gathered = self.given = self.sending = self.read_until = 0
+        self.gathering = self.gathered = self.given = self.sending = 0
+        self.reads = BufferReads(clock)
 
     @property
     def busy(self) -> bool:

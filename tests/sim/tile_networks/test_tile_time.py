@@ -16,8 +16,9 @@ IMAGES = 6
 
 @pytest.mark.cosim
 @pytest.mark.slow
-@pytest.mark.parametrize("chip", ["tnsa16-2x2", "pwm16-2x2"])
-def test_latency_and_interval_are_those_of_co_simulation(chip: str) -> None:
+@pytest.mark.parametrize(("chip", "within"), [("tnsa16-2x2", 0.01), ("pwm16-2x2", 0.01), ("sram-2x2", 0.02)])
+def test_latency_and_interval_are_those_of_co_simulation(chip: str, within: float) -> None:
+    """Of digital arrays, where an input takes 165 cycles, within three of them."""
     rng = np.random.default_rng(1)
     weights = {"a": (rng.normal(size=(7, 7)) / 3).astype("f4"), "b": (rng.normal(size=(4, 7)) / 3).astype("f4")}
     nodes = [node("Gemm", "x a", "h", transB=1), node("Relu", "h", "r"), node("Gemm", "r b", "y", transB=1)]
@@ -36,10 +37,10 @@ def test_latency_and_interval_are_those_of_co_simulation(chip: str) -> None:
     assert predicted.time is not None
     assert seen.time is not None
     assert (predicted.time.predicted, seen.time.predicted) == (True, False)
-    assert predicted.time.latency == pytest.approx(seen.time.latency, rel=0.01)
-    assert predicted.time.interval == pytest.approx(seen.time.interval, rel=0.01)
+    assert predicted.time.latency == pytest.approx(seen.time.latency, rel=within)
+    assert predicted.time.interval == pytest.approx(seen.time.interval, rel=within)
     # Of one input the latency is seen, and the interval predicted.
     assert alone.time is not None
     assert alone.time.predicted
-    assert alone.time.latency == pytest.approx(seen.time.latency, rel=0.01)
+    assert alone.time.latency == pytest.approx(seen.time.latency, rel=within)
     assert 0 < alone.time.interval < alone.time.latency

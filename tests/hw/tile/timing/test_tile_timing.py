@@ -3,10 +3,13 @@
 import numpy as np
 import pytest
 
+from mho.hw.core.shape import Drain
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.isa import DESCRIPTORS, Kind, Operand
 from mho.hw.tile.isa.vector import pack_parameters
 from mho.hw.tile.timing.clock import Clock, Notice, Process
+from mho.hw.tile.timing.core import CoreTime, Result
+from mho.hw.tile.timing.reads import BufferReads
 from mho.hw.tile.timing.ring import ACKNOWLEDGES, Asker, Moves, Ring
 from mho.hw.tile.timing.state import beats_of
 
@@ -120,3 +123,40 @@ def test_accumulators_of_one_bank_take_a_cycle_each() -> None:
 def test_a_window_takes_all_terms_of_each_group() -> None:
     one = vec(a=int(Operand.WALK), kind=Kind.MAX, target=1, elements=10)
     assert beats_of(one, CFG, (9, 1), np.zeros(512, np.uint64)).count == 27
+
+
+@pytest.mark.parametrize(("codes", "begins"), [(12, 18), (30, 30)])
+def test_a_product_begins_when_its_codes_are_there_and_its_masks_are_looked_up(codes: int, begins: int) -> None:
+    """Masks of four words: 17 cycles behind the descriptor."""
+    clock, result = Clock(), Result(0, 0)
+    core = CoreTime(clock, lambda image, operation: (10,), 1, 17, Drain(latency=2, row_words=2, rows=4))
+
+    def loads() -> Process:
+        core.accept(result)
+        core.load(codes, 0, 0, result)
+        yield 1
+
+    clock.start(loads())
+    clock.run(lambda: False, 100)
+    assert result.finish == begins + 10 + 1
+
+
+@pytest.mark.parametrize(("first", "ends"), [(4, 16), (8, 19), (13, 22), (16, 22), (17, 16)])
+def test_operands_wait_for_what_is_read_for_a_product_before_they_are(first: int, ends: int) -> None:
+    """Six words that are read for the core from ``first`` on; operands are read in cycles 11 to 16 where none is."""
+    clock, ended = Clock(), list[int]()
+    reads = BufferReads(clock)
+
+    def loads() -> Process:
+        yield first - 2
+        reads.codes(6, first)
+
+    def computes() -> Process:
+        yield 10
+        yield from reads.operands(6)
+        ended.append(clock.now)
+
+    clock.start(loads())
+    clock.start(computes())
+    clock.run(lambda: False, 100)
+    assert ended == [ends]
