@@ -15,18 +15,9 @@ import onnx
 from onnx import TensorProto
 
 from mho.compiler.importer.graph import Graph, Op, attributes
+from mho.compiler.importer.reading import model_file
 from mho.compiler.importer.reading.batch import batch_axes, batch_first, sample_pair
 from mho.compiler.importer.reading.classifiers import without_classifiers
-from mho.compiler.importer.reading.model_file import (
-    check_shapes,
-    freeze,
-    load,
-    modern,
-    opset_of,
-    shapes_of,
-    with_shapes,
-    without_claims,
-)
 from mho.compiler.importer.reading.probe import NodeError, Values, probe, read_graph, sentence
 from mho.compiler.importer.reading.regions import HOST, TABLE, TAIL, evaluated, form_regions, inner
 from mho.compiler.importer.reading.rewrite import without_quantisation
@@ -72,19 +63,19 @@ def import_onnx(
     x
         Inputs, of shape (samples, ...), on which the network is compared with the model; random ones otherwise.
     """
-    where, proto = load(model)
-    shapes = shapes_of(proto, x, frozen or {}) | dict(shapes or {})
-    proto = freeze(where, with_shapes(where, proto, shapes), frozen or {})
-    opset_of(where, proto)
-    bare = without_claims(where, proto)
-    check_shapes(where, bare, strict=False)
-    proto = modern(where, proto)
-    graph = read_graph(where, proto, _choose_outputs(where, proto, output), opset_of(where, proto))
+    where, proto = model_file.load(model)
+    shapes = model_file.shapes_of(proto, x, frozen or {}) | dict(shapes or {})
+    proto = model_file.freeze(where, model_file.with_shapes(where, proto, shapes), frozen or {})
+    model_file.opset_of(where, proto)
+    bare = model_file.without_claims(where, proto)
+    model_file.check_shapes(where, bare, strict=False)
+    proto = model_file.modern(where, proto)
+    graph = read_graph(where, proto, _choose_outputs(where, proto, output), model_file.opset_of(where, proto))
     graph = batch_first(graph, proto)
     with np.errstate(all="ignore"):
         network = _first_that_fits(where, graph, proto, x)
     # Last, because the importer's own sentences say more.
-    check_shapes(where, bare, strict=True)
+    model_file.check_shapes(where, bare, strict=True)
     return network
 
 

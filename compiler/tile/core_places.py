@@ -21,16 +21,8 @@ from mho.compiler.program import Program
 from mho.compiler.tile.graph.builder import tile_graph
 from mho.compiler.tile.graph.graph import Graph
 from mho.compiler.tile.graph.images import Image
+from mho.compiler.tile.placement import streams
 from mho.compiler.tile.placement.room import Needs
-from mho.compiler.tile.placement.streams import (
-    boxes_of,
-    contexts_of,
-    destinations,
-    member_tiles,
-    place_of,
-    sent,
-    tile_name,
-)
 from mho.compiler.tile.programs import tile_needs
 from mho.hw.config import Chip
 from mho.hw.tile.config import TileConfig
@@ -68,11 +60,11 @@ class CorePlaces:
 
 def transfers(graph: Graph, chip: Chip) -> list[Transfer]:
     """What goes from tile to tile, by the names that tiles have now."""
-    parts, tiles, members = member_tiles(graph, chip)
+    parts, tiles, members = streams.member_tiles(graph, chip)
     moves: list[Transfer] = []
-    for value, (maker, ends) in sent(graph, members).items():
+    for value, (maker, ends) in streams.sent(graph, members).items():
         layout = graph.values[value]
-        size, groups = layout.image.pixels * layout.block, destinations(graph, value, ends)
+        size, groups = layout.image.pixels * layout.block, streams.destinations(graph, value, ends)
         for group in groups:
             to = tuple(dict.fromkeys(tile for tile, _ in group if tile != maker))
             moves += [Transfer(size=-(-size // len(groups)), sender=maker or HOST, to=to)] if to else []
@@ -119,7 +111,7 @@ def _cost(transfer: Transfer, place: Mapping[str, Place]) -> int:
 def _hops(start: Place, to: tuple[Place, ...], whole: bool) -> int:
     """Links that a flit for some places crosses, or one for each part of them that a flit can name."""
     ends = frozenset(to)
-    return _links(start, ends) if whole else sum(_links(start, box) for box in boxes_of(ends))
+    return _links(start, ends) if whole else sum(_links(start, box) for box in streams.boxes_of(ends))
 
 
 def _links(start: Place, ends: frozenset[Place]) -> int:
@@ -140,14 +132,14 @@ class _Annealing:
         self, moved: Sequence[Transfer], cores: Sequence[int], chip: Chip, rows: int, needs: Mapping[str, Needs]
     ) -> None:
         self.chip, self.rows, self.transfers = chip, rows, moved
-        self.named = [tile_name(chip, core) for core in range(chip.cores)]
+        self.named = [streams.tile_name(chip, core) for core in range(chip.cores)]
         self.names = [self.named[core] for core in cores]
         self.of = {name: [t for t in moved if name == t.sender or name in t.to] for name in self.named}
         self.sums = [(t.sender, *t.to) for t in moved if t.sums]
         self.bound = {name for names in self.sums for name in names}
         self.contexts = chip.mesh.contexts
         cfgs = TileConfig.of_tiles(chip)
-        self.small = {name: {place_of(tile) for tile, cfg in cfgs.items() if not needs[name].met_by(cfg)}
+        self.small = {name: {streams.place_of(tile) for tile, cfg in cfgs.items() if not needs[name].met_by(cfg)}
                       for name in self.names if name in needs}
         self.bound |= {name for name, names in self.small.items() if names}
 
@@ -179,7 +171,8 @@ class _Annealing:
 
     def _refused(self, place: Mapping[str, Place]) -> int:
         """Sums that find no context, and tiles that are too small."""
-        sums = contexts_of([tuple(map(place.__getitem__, names)) for names in self.sums], self.contexts).count(None)
+        places = [tuple(map(place.__getitem__, names)) for names in self.sums]
+        sums = streams.contexts_of(places, self.contexts).count(None)
         return sums + sum(place[name] in names for name, names in self.small.items())
 
     def _annealed(self, place: dict[str, Place], nodes: Sequence[Place], seed: int) -> dict[str, Place]:

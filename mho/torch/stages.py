@@ -10,18 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from mho.macro_models.integer.vector import (
-    LANE_MAX,
-    PAD,
-    TABLE_HALF,
-    Encode,
-    Largest,
-    Limit,
-    Product,
-    Select,
-    Table,
-    WeightedSum,
-)
+from mho.macro_models.integer import vector
 from mho.torch.module import Module, rounded, straight
 
 MANY_TERMS = 8
@@ -43,8 +32,8 @@ class StageModule(Module):
                 self.hold(**{field.name: np.maximum(array, 0) if field.name == "index" else array})
             elif isinstance(array, np.ndarray):
                 self.hold(**{field.name: array[..., None]})
-        if isinstance(op, (Select, WeightedSum)):
-            self.hold(absent=(op.index == PAD)[..., None])
+        if isinstance(op, (vector.Select, vector.WeightedSum)):
+            self.hold(absent=(op.index == vector.PAD)[..., None])
 
     def forward(self, lanes: torch.Tensor) -> torch.Tensor:
         """Lanes of shape (elements, batch) from those of all inputs one behind the other."""
@@ -66,7 +55,9 @@ def _encode(stage: StageModule, lanes: torch.Tensor) -> torch.Tensor:
 
 def _select(stage: StageModule, lanes: torch.Tensor) -> torch.Tensor:
     chosen = lanes.index_select(0, stage.index)
-    return torch.where(stage.absent, stage.fill.to(lanes.dtype), chosen) if (stage.op.index == PAD).any() else chosen
+    if not (stage.op.index == vector.PAD).any():
+        return chosen
+    return torch.where(stage.absent, stage.fill.to(lanes.dtype), chosen)
 
 
 def _largest(stage: StageModule, lanes: torch.Tensor) -> torch.Tensor:
@@ -81,13 +72,13 @@ def _weighted_sum(stage: StageModule, lanes: torch.Tensor) -> torch.Tensor:
         total = stage.offset.to(lanes.dtype)
         for k in range(factor.shape[1]):
             total = torch.addcmul(total, lanes.index_select(0, stage.index[:, k]), factor[:, k])
-        return rounded(total, -LANE_MAX, LANE_MAX)
-    return rounded(total + stage.offset, -LANE_MAX, LANE_MAX)
+        return rounded(total, -vector.LANE_MAX, vector.LANE_MAX)
+    return rounded(total + stage.offset, -vector.LANE_MAX, vector.LANE_MAX)
 
 
 def _product(stage: StageModule, lanes: torch.Tensor) -> torch.Tensor:
     right = lanes.index_select(0, stage.right) * 2.0**-stage.op.shift
-    return rounded(lanes.index_select(0, stage.left) * right, -LANE_MAX, LANE_MAX)
+    return rounded(lanes.index_select(0, stage.left) * right, -vector.LANE_MAX, vector.LANE_MAX)
 
 
 def _limit(stage: StageModule, lanes: torch.Tensor) -> torch.Tensor:
@@ -99,10 +90,10 @@ def _limit(stage: StageModule, lanes: torch.Tensor) -> torch.Tensor:
 
 def _table(stage: StageModule, lanes: torch.Tensor) -> torch.Tensor:
     """The numbers are the entries, the gradients those of the straight lines between them."""
-    place = (lanes * (stage.multiplier * 2.0**-stage.op.shift) + TABLE_HALF).clamp(0, 2 * TABLE_HALF - 1)
-    below = place.detach().floor().long().clamp(max=2 * TABLE_HALF - 2)
+    place = (lanes * (stage.multiplier * 2.0**-stage.op.shift) + vector.TABLE_HALF).clamp(0, 2 * vector.TABLE_HALF - 1)
+    below = place.detach().floor().long().clamp(max=2 * vector.TABLE_HALF - 2)
     start, end = (stage.entries[at].to(lanes.dtype) for at in (below, below + 1))
-    nearest = stage.entries[(place.detach() + 0.5).floor().long().clamp(max=2 * TABLE_HALF - 1)]
+    nearest = stage.entries[(place.detach() + 0.5).floor().long().clamp(max=2 * vector.TABLE_HALF - 1)]
     return straight(nearest.to(lanes.dtype), start + (end - start) * (place - below))
 
 
@@ -112,7 +103,7 @@ def _taken(stage: StageModule, lanes: torch.Tensor) -> torch.Tensor:
 
 
 STAGES: dict[type, Callable[[StageModule, torch.Tensor], torch.Tensor]] = {
-    Encode: _encode, Select: _select, Largest: _largest, WeightedSum: _weighted_sum, Product: _product, Limit: _limit,
-    Table: _table,
+    vector.Encode: _encode, vector.Select: _select, vector.Largest: _largest, vector.WeightedSum: _weighted_sum,
+    vector.Product: _product, vector.Limit: _limit, vector.Table: _table,
 }
 """What each operation of the vector unit does."""

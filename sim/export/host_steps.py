@@ -10,18 +10,7 @@ from dataclasses import dataclass
 from mho.compiler.program import Call, Host
 from mho.compiler.tile.graph.host import Split
 from mho.macro_models.errors import InputError
-from mho.macro_models.integer.vector import (
-    LANE_MAX,
-    PAD,
-    TABLE_HALF,
-    Encode,
-    Largest,
-    Limit,
-    Product,
-    Select,
-    Table,
-    WeightedSum,
-)
+from mho.macro_models.integer import vector
 from mho.sim.export.c_text import Code, NoFormError
 from mho.sim.export.operators_c import operators_in_c
 
@@ -39,7 +28,7 @@ _LANE_NEAR = f"""\
 static int16_t lane_near(double v, double unit) {{
   if (v != v) v = 0.0;
   v = rint((v > 1e30 ? 1e30 : v < -1e30 ? -1e30 : v) / unit);
-  return (int16_t)(v < -{LANE_MAX}.0 ? -{LANE_MAX}.0 : v > {LANE_MAX}.0 ? {LANE_MAX}.0 : v);
+  return (int16_t)(v < -{vector.LANE_MAX}.0 ? -{vector.LANE_MAX}.0 : v > {vector.LANE_MAX}.0 ? {vector.LANE_MAX}.0 : v);
 }}
 """
 
@@ -134,25 +123,25 @@ def _stage(op: object, inputs: list[tuple[str, int]], code: Code) -> tuple[str, 
         result, to = operators_in_c(op.step, code, numbers), code.lanes(op.step.size)
         code.loop(op.step.size, f"{to}[k] = lane_near({result}[k], {code.numbers(op.unit)}[k]);")
         return to, op.step.size
-    ends = f"-{LANE_MAX}, {LANE_MAX}"
-    if isinstance(op, Encode):
+    ends = f"-{vector.LANE_MAX}, {vector.LANE_MAX}"
+    if isinstance(op, vector.Encode):
         text = (f"lane_of(((int64_t){name}[k] - {code.whole(op.offset)}) * {code.whole(op.multiplier)}, {op.shift}, 0, "
                 f"{op.low}, {op.high})")
-    elif isinstance(op, Limit):
+    elif isinstance(op, vector.Limit):
         text = f"lane_of({name}[k], 0, 0, {code.whole(op.low)}, {code.whole(op.high)})"
-    elif isinstance(op, Table):
-        entry = (f"lane_of((int64_t){name}[k] * {code.whole(op.multiplier)}, {op.shift}, {TABLE_HALF}, 0, "
-                 f"{2 * TABLE_HALF - 1})")
+    elif isinstance(op, vector.Table):
+        entry = (f"lane_of((int64_t){name}[k] * {code.whole(op.multiplier)}, {op.shift}, {vector.TABLE_HALF}, 0, "
+                 f"{2 * vector.TABLE_HALF - 1})")
         text = f"(int16_t){code.whole(op.entries, entry)}"
-    elif isinstance(op, Product):
+    elif isinstance(op, vector.Product):
         size, left, right = len(op.left), code.place(op.left), code.place(op.right)
         text = f"lane_of((int64_t){name}[{left}] * {name}[{right}], {op.shift}, 0, {ends})"
-    elif isinstance(op, Select):
+    elif isinstance(op, vector.Select):
         size, at = len(op.index), code.place(op.index)
         text = f"{name}[{at}]"
-        if (op.index == PAD).any():
+        if (op.index == vector.PAD).any():
             text = f"(int16_t)({at} < 0 ? {code.whole(op.fill)} : {name}[{at} < 0 ? 0 : {at}])"
-    elif isinstance(op, (Largest, WeightedSum)):
+    elif isinstance(op, (vector.Largest, vector.WeightedSum)):
         return _of_several(op, name, code)
     else:
         assert isinstance(op, Call)
@@ -162,18 +151,18 @@ def _stage(op: object, inputs: list[tuple[str, int]], code: Code) -> tuple[str, 
     return to, size
 
 
-def _of_several(op: Largest | WeightedSum, name: str, code: Code) -> tuple[str, int]:
+def _of_several(op: vector.Largest | vector.WeightedSum, name: str, code: Code) -> tuple[str, int]:
     """An operation whose elements are made of several lanes each."""
     (size, terms), to = op.index.shape, code.lanes(len(op.index))
     at = f"{terms}u * k + j"
     place = code.place(op.index.reshape(-1), at)
-    if isinstance(op, Largest):
+    if isinstance(op, vector.Largest):
         body = f"if (!j || {name}[{place}] > {to}[k]) {to}[k] = {name}[{place}];"
         code.loop(size, f"{{ uint32_t j; for (j = 0; j < {terms}u; j++) {body} }}")
         return to, size
     left_out = f"if ({place} >= 0) " if (op.index < 0).any() else ""
     sums = f"{left_out}s += (int64_t){name}[{place}] * {code.whole(op.multiplier.reshape(-1), at)};"
-    end = f"{to}[k] = lane_of(s, {op.shift}, {code.whole(op.offset)}, -{LANE_MAX}, {LANE_MAX});"
+    end = f"{to}[k] = lane_of(s, {op.shift}, {code.whole(op.offset)}, -{vector.LANE_MAX}, {vector.LANE_MAX});"
     code.loop(size, f"{{ int64_t s = 0; uint32_t j; for (j = 0; j < {terms}u; j++) {sums} {end} }}")
     return to, size
 

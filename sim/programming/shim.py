@@ -14,22 +14,9 @@ from numpy.typing import NDArray
 
 from mho.hw.core.write_verify.reference import PULSE
 from mho.macro_models.cells.pulses import PulseArray
-from mho.macro_models.integer.pulse import (
-    DRAW_BITS,
-    MOVED,
-    MOVED_BITS,
-    PULSE_STEP,
-    RATE_BITS,
-    SCALE_BITS,
-    SIGMA_BITS,
-    TABLE_HIGH,
-    TABLE_LOW,
-    THRESHOLD_BITS,
-    VERIFY_STEP,
-    Polarity,
-)
+from mho.macro_models.integer import pulse
 
-_STEPS = (PULSE_STEP, VERIFY_STEP)
+_STEPS = (pulse.PULSE_STEP, pulse.VERIFY_STEP)
 _FAILED = -1
 
 
@@ -39,9 +26,10 @@ _ARRAYS = (
 )
 _LAW = ("slope", "spread", "log_weak", "low", "verify_sigma")
 _FORMAT = {
-    "verify_shift": SIGMA_BITS + DRAW_BITS - SCALE_BITS, "scale_bits": SCALE_BITS, "threshold_bits": THRESHOLD_BITS,
-    "draw_bits": DRAW_BITS, "rate_bits": RATE_BITS, "moved_bits": MOVED_BITS, "table_low": TABLE_LOW,
-    "table_high": TABLE_HIGH,
+    "verify_shift": pulse.SIGMA_BITS + pulse.DRAW_BITS - pulse.SCALE_BITS, "scale_bits": pulse.SCALE_BITS,
+    "threshold_bits": pulse.THRESHOLD_BITS, "draw_bits": pulse.DRAW_BITS, "rate_bits": pulse.RATE_BITS,
+    "moved_bits": pulse.MOVED_BITS, "table_low": pulse.TABLE_LOW,
+    "table_high": pulse.TABLE_HIGH,
 }
 
 
@@ -92,7 +80,7 @@ class CellShim:
         library.mho_cells_callbacks(*self._callbacks)
         self._index = {library.mho_cells_path(k).decode(): k for k in range(library.mho_cells_count())}
         self._loans: dict[int, _Loan] = {}
-        self._moved = np.ascontiguousarray(MOVED)
+        self._moved = np.ascontiguousarray(pulse.MOVED)
 
     def programs(self, macro: str) -> bool:
         """Whether the macro with this path has pins by which its cells are programmed."""
@@ -112,7 +100,7 @@ class CellShim:
         """
         index = self._index[macro]
         self._loans[index] = _Loan(array, widths)
-        laws = [array.law((width,) * len(Polarity)) for width in widths.tolist()]
+        laws = [array.law((width,) * len(pulse.Polarity)) for width in widths.tolist()]
         law = laws[0]
         record = _Cells(
             **{name: getattr(array, name).ctypes.data for name in _ARRAYS}, moved=self._moved.ctypes.data,

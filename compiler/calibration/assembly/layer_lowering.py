@@ -18,17 +18,7 @@ from mho.compiler.calibration.quantisers import Quantiser
 from mho.compiler.model.layer import LinearLayer
 from mho.compiler.program import Layer, Mvm
 from mho.compiler.types import Float, Lanes
-from mho.macro_models.integer.vector import (
-    LANE_MAX,
-    MULTIPLIER_MAX,
-    SHIFT_MAX,
-    SUM_MAX,
-    Encode,
-    Requantise,
-    Root,
-    WeightedSum,
-    largest_code,
-)
+from mho.macro_models.integer import vector
 from mho.macro_models.types import Flags, Indices, Integral
 
 ROOM = 1.02
@@ -81,12 +71,12 @@ class Rest:
     def codes_of(self, value: InLanes, encoded: Encoded, assembly: Assembly) -> InLanes:
         """Codes of the rest of a value in lanes whose codes are given, as stages of the program."""
         encode = assembly.stages[encoded.number - 1].operation
-        assert isinstance(encode, Encode)
+        assert isinstance(encode, vector.Encode)
         left, coded = self.lower(encode)
         codes = assembly.in_lanes(encoded.number, encoded.codes, value.unit)
         return assembly.done(coded, assembly.done(left, beside([value, codes]), value.unit), value.unit)
 
-    def lower(self, coder: Encode) -> tuple[WeightedSum, Encode]:
+    def lower(self, coder: vector.Encode) -> tuple[vector.WeightedSum, vector.Encode]:
         """What makes them of lanes and of their codes by ``coder``, side by side: the rest in lanes, its codes.
 
         A step of the codes is so many lanes; both are in whole numbers, so that the rest is exact to a lane.
@@ -94,40 +84,42 @@ class Rest:
         used = coder.multiplier > 0
         step = np.where(used, 2.0**coder.shift / np.maximum(coder.multiplier, 1), 0.0)
         size, top = len(step), float(step.max(initial=0.0))
-        fraction = max(0, int(np.floor(np.log2(min(MULTIPLIER_MAX / max(top, 1.0), (SUM_MAX - 1) / (top + 1.0))))))
+        most = min(vector.MULTIPLIER_MAX / max(top, 1.0), (vector.SUM_MAX - 1) / (top + 1.0))
+        fraction = max(0, int(np.floor(np.log2(most))))
         element = np.arange(size, dtype=np.int32)
-        counts = np.minimum(np.rint(step * 2.0**fraction), MULTIPLIER_MAX)
+        counts = np.minimum(np.rint(step * 2.0**fraction), vector.MULTIPLIER_MAX)
         factor = np.stack([np.where(used, 2.0**fraction, 0.0), -counts], axis=1)
-        lanes = WeightedSum(
+        lanes = vector.WeightedSum(
             index=np.stack([element, element + size], axis=1), multiplier=factor.astype(np.int32), shift=fraction,
             offset=np.where(used, -coder.offset.astype(np.int32), 0),
         )
         lanes.check()
         return lanes, self._coded(step, used)
 
-    def _coded(self, step: Float, used: Flags) -> Encode:
+    def _coded(self, step: Float, used: Flags) -> vector.Encode:
         """Codes of the rest in lanes, for steps of so many lanes."""
         fmt, factor = self.quantiser.format, np.where(used, 1.0 / (self.ratio * np.where(used, step, 1.0)), 0.0)
-        shift = int(np.clip(np.floor(np.log2(MULTIPLIER_MAX / max(float(factor.max(initial=0.0)), 1e-30))), 0, 31))
-        offset = np.clip(np.rint(-self.shift * step), -LANE_MAX, LANE_MAX)
-        return Encode(
+        largest = max(float(factor.max(initial=0.0)), 1e-30)
+        shift = int(np.clip(np.floor(np.log2(vector.MULTIPLIER_MAX / largest)), 0, 31))
+        offset = np.clip(np.rint(-self.shift * step), -vector.LANE_MAX, vector.LANE_MAX)
+        return vector.Encode(
             offset=offset.astype(np.int16), multiplier=np.rint(factor * 2.0**shift).astype(np.int32), shift=shift,
             low=fmt.low, high=fmt.top,
         )
 
 
-def sum_of_parts(ratio: float, bias: Integral) -> WeightedSum:
+def sum_of_parts(ratio: float, bias: Integral) -> vector.WeightedSum:
     """Lanes of a layer from those of its two calls side by side, both of which have added ``bias``, (elements,)."""
     size, fraction = len(bias), 14
     element = np.arange(size, dtype=np.int32)
     factor = np.rint(np.array([1.0, ratio]) * 2.0**fraction).astype(np.int32)
     added = -np.rint(factor[1] * 2.0**-fraction * bias.astype(np.float64))
-    return WeightedSum(
+    return vector.WeightedSum(
         index=np.stack([element, element + size], axis=1), multiplier=np.tile(factor, (size, 1)), shift=fraction,
         offset=added.astype(np.int32),
     )
 
-LANE_ROOM = 0.99 * LANE_MAX
+LANE_ROOM = 0.99 * vector.LANE_MAX
 """What a lane may reach by the real numbers: the rest is for their rounding."""
 
 LANE_CODES = 3700
@@ -152,7 +144,7 @@ def worst_case(products: Sequence[Product], outputs: int) -> Float:
     """Largest magnitude of each output's sum without bias, of shape (outputs,)."""
     worst = np.zeros(outputs)
     for p in products:
-        np.add.at(worst, p.mvm.outputs, largest_code(p.mvm.op) * p.half_step)
+        np.add.at(worst, p.mvm.outputs, vector.largest_code(p.mvm.op) * p.half_step)
     return worst
 
 
@@ -176,7 +168,7 @@ def lower_layer(
     bias = np.clip(bias, -worst - 2 * top, worst + 2 * top)
     reach = ((worst + np.abs(bias)) / following.scale).max()
     fraction = int(np.clip(np.floor(np.log2(LANE_ROOM / reach)), 0, MAX_FRACTION))
-    requantise = Requantise(shift=fraction, low=following.format.low, high=following.format.top)
+    requantise = vector.Requantise(shift=fraction, low=following.format.low, high=following.format.top)
     lowered = _lower(layer, spread, products, bias, following.scale * 2.0**-fraction, requantise)
     return replace(lowered, root=replace(lowered.root, relu=layer.relu and not following.offset.any()))
 
@@ -197,16 +189,16 @@ def _lower(
     products: Sequence[Product],
     bias: Float,
     unit: Float,
-    requantise: Requantise | None,
+    requantise: vector.Requantise | None,
 ) -> Layer:
     factors = [p.half_step / unit[p.mvm.outputs] for p in products]
     largest = max(float(f.max()) for f in factors)
-    shift = int(np.clip(np.floor(np.log2(MULTIPLIER_MAX / largest)), 0, SHIFT_MAX))
+    shift = int(np.clip(np.floor(np.log2(vector.MULTIPLIER_MAX / largest)), 0, vector.SHIFT_MAX))
     mvms = tuple(
-        replace(p.mvm, multiplier=np.minimum(np.rint(f * 2.0**shift), MULTIPLIER_MAX).astype(np.int32))
+        replace(p.mvm, multiplier=np.minimum(np.rint(f * 2.0**shift), vector.MULTIPLIER_MAX).astype(np.int32))
         for p, f in zip(products, factors, strict=True)
     )
-    root = Root(bias=np.rint(bias / unit).astype(np.int16), relu=layer.relu, requantise=requantise)
+    root = vector.Root(bias=np.rint(bias / unit).astype(np.int16), relu=layer.relu, requantise=requantise)
     result = Layer(
         name=layer.name, inputs=layer.inputs, outputs=layer.outputs, spread=spread, mvms=mvms, shift=shift, root=root
     )

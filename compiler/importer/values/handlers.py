@@ -5,19 +5,9 @@ from collections.abc import Callable
 import numpy as np
 
 from mho.compiler.importer.graph import attribute_axes
+from mho.compiler.importer.values import spatial
 from mho.compiler.importer.values.flow import Flow, Unsupported
 from mho.compiler.importer.values.products import gemm, matmul
-from mho.compiler.importer.values.spatial import (
-    average_pool,
-    convolution,
-    global_pool,
-    largest,
-    largest_of,
-    max_pool,
-    reduce_sum,
-    transposed_convolution,
-    weighted,
-)
 from mho.compiler.model.operators.run import is_float
 from mho.compiler.model.stages import Map
 from mho.compiler.model.windows import Attributes
@@ -28,13 +18,13 @@ def leaky(x: Flow, alpha: float | Float) -> Flow:
     """``alpha * x + (1 - alpha) * relu(x)``; ``alpha`` broadcasts as ONNX says."""
     x = x.on_chip().pin()
     rectified = x.map("clip", low=0.0).affine(1.0 - np.asarray(alpha, dtype=np.float64), 0.0)
-    return weighted([x.affine(alpha, 0.0), rectified], [1.0, 1.0])
+    return spatial.weighted([x.affine(alpha, 0.0), rectified], [1.0, 1.0])
 
 
 def _more_than_relu(x: Flow, rest: str, factor: float = 1.0) -> Flow:
     """``relu(x) + factor * rest(x)``."""
     x = x.on_chip().pin()
-    return weighted([x.map("clip", low=0.0), x.map(rest).affine(factor, 0.0)], [1.0, 1.0])
+    return spatial.weighted([x.map("clip", low=0.0), x.map(rest).affine(factor, 0.0)], [1.0, 1.0])
 
 
 def _gelu(x: Flow, attrs: Attributes) -> Flow:
@@ -135,7 +125,7 @@ def _gemm(inputs: list[Value | None], attrs: Attributes) -> Flow:
     if len(inputs) < 3 or inputs[2] is None:
         return y
     if isinstance(inputs[2], Flow):
-        return weighted([y, inputs[2]], [1.0, beta])
+        return spatial.weighted([y, inputs[2]], [1.0, beta])
     return y.affine(1.0, beta * weights(inputs[2], "its bias values"))
 
 
@@ -157,14 +147,14 @@ def _binary(inputs: list[Value | None], apply: Callable[[Flow, Array, bool], Flo
 def _add(inputs: list[Value | None], attrs: Attributes) -> Flow:
     a, b = inputs
     if isinstance(a, Flow) and isinstance(b, Flow):
-        return weighted([a, b], [1.0, 1.0])
+        return spatial.weighted([a, b], [1.0, 1.0])
     return _binary(inputs, lambda x, c, first: x.affine(1.0, c))
 
 
 def _sub(inputs: list[Value | None], attrs: Attributes) -> Flow:
     a, b = inputs
     if isinstance(a, Flow) and isinstance(b, Flow):
-        return weighted([a, b], [1.0, -1.0])
+        return spatial.weighted([a, b], [1.0, -1.0])
     return _binary(inputs, lambda x, c, first: x.affine(1.0, -c) if first else x.affine(-1.0, c))
 
 
@@ -174,7 +164,7 @@ def _sum(mean: bool) -> Handler:
     def apply(inputs: list[Value | None], attrs: Attributes) -> Flow:
         factor = 1.0 / len(inputs) if mean else 1.0
         flows = [x for x in inputs if isinstance(x, Flow)]
-        total = weighted(flows, [factor] * len(flows)) if len(flows) > 1 else flows[0].affine(factor, 0.0)
+        total = spatial.weighted(flows, [factor] * len(flows)) if len(flows) > 1 else flows[0].affine(factor, 0.0)
         for x in inputs:
             if not isinstance(x, Flow):
                 total = total.affine(1.0, factor * weights(x, "its constants"))
@@ -189,7 +179,7 @@ def _max(smallest: bool) -> Handler:
     def apply(inputs: list[Value | None], attrs: Attributes) -> Flow:
         flows = [x for x in inputs if isinstance(x, Flow)]
         if len(flows) == len(inputs):
-            return largest_of(flows, smallest=smallest) if len(flows) > 1 else flows[0]
+            return spatial.largest_of(flows, smallest=smallest) if len(flows) > 1 else flows[0]
         limits = [_number(x, "its constants") for x in inputs if not isinstance(x, Flow)]
         if smallest:
             return flows[0].clip(-np.inf, min(limits), attrs["node"])
@@ -290,16 +280,16 @@ HANDLERS: dict[str, Callable[[list[Value | None], Attributes], Value]] = {
     "Sigmoid": lambda i, a: _flow(i[0]).squash("sigmoid", a["inner"]),
     "Tanh": lambda i, a: _flow(i[0]).squash("tanh", a["inner"]),
     "Clip": _clip,
-    "Conv": _conv(convolution),
-    "ConvTranspose": _conv(transposed_convolution),
-    "MaxPool": lambda i, a: max_pool(_flow(i[0]), a),
-    "AveragePool": lambda i, a: average_pool(_flow(i[0]), a),
-    "GlobalAveragePool": lambda i, a: global_pool(_flow(i[0]), "average"),
-    "GlobalMaxPool": lambda i, a: global_pool(_flow(i[0]), "max"),
-    "ReduceMean": _reduce(reduce_sum, mean=True),
-    "ReduceSum": _reduce(reduce_sum, mean=False),
-    "ReduceMax": _reduce(largest, smallest=False),
-    "ReduceMin": _reduce(largest, smallest=True),
+    "Conv": _conv(spatial.convolution),
+    "ConvTranspose": _conv(spatial.transposed_convolution),
+    "MaxPool": lambda i, a: spatial.max_pool(_flow(i[0]), a),
+    "AveragePool": lambda i, a: spatial.average_pool(_flow(i[0]), a),
+    "GlobalAveragePool": lambda i, a: spatial.global_pool(_flow(i[0]), "average"),
+    "GlobalMaxPool": lambda i, a: spatial.global_pool(_flow(i[0]), "max"),
+    "ReduceMean": _reduce(spatial.reduce_sum, mean=True),
+    "ReduceSum": _reduce(spatial.reduce_sum, mean=False),
+    "ReduceMax": _reduce(spatial.largest, smallest=False),
+    "ReduceMin": _reduce(spatial.largest, smallest=True),
     "Sum": _sum(False),
     "Mean": _sum(True),
     "Max": _max(False),

@@ -21,19 +21,7 @@ from mho.compiler.program import Call, Host, Layer, Stage
 from mho.compiler.types import Array, Facts
 from mho.macro_models.errors import InputError
 from mho.macro_models.files.schema import FLAG, JSON, TEXT, Choice, ListOf, Number, Whole
-from mho.macro_models.integer.vector import (
-    LANE_MAX,
-    MULTIPLIER_MAX,
-    SHIFT_MAX,
-    TABLE_HALF,
-    Encode,
-    Largest,
-    Limit,
-    Product,
-    Select,
-    Table,
-    WeightedSum,
-)
+from mho.macro_models.integer import vector
 from mho.macro_models.integer.window import Axis, Window
 
 MOST = 1e30
@@ -73,12 +61,12 @@ def reals(shape: str, low: float = -MOST) -> Held:
 
 def lanes(shape: str) -> Held:
     """Values of 16 bits."""
-    return Held(np.int16, shape, -LANE_MAX - 1, LANE_MAX)
+    return Held(np.int16, shape, -vector.LANE_MAX - 1, vector.LANE_MAX)
 
 
 def factors(shape: str, low: int = 0) -> Held:
     """Multipliers."""
-    return Held(np.int32, shape, low, MULTIPLIER_MAX)
+    return Held(np.int32, shape, low, vector.MULTIPLIER_MAX)
 
 
 def indices(shape: str, low: int = -1, below: str = "taken") -> Held:
@@ -121,7 +109,7 @@ class _Absent:
         return self.value if value is None else self.field.read(where, value)
 
 
-SHIFT, CODE, COUNT = Whole(0, SHIFT_MAX), Whole(-LANE_MAX, LANE_MAX), Whole(1, _WIDE)
+SHIFT, CODE, COUNT = Whole(0, vector.SHIFT_MAX), Whole(-vector.LANE_MAX, vector.LANE_MAX), Whole(1, _WIDE)
 _ANY, _WINDOW = Whole(-_WIDE, _WIDE), _Part(Window, "none")
 
 _FIELDS: dict[type, Facts] = {
@@ -146,16 +134,19 @@ _FIELDS: dict[type, Facts] = {
         "first": _Absent(Whole(0, _WIDE), 0), "turn": _Absent(Whole(0, MOST_TURNS - 1), 0),
         "turns": _Absent(Whole(1, MOST_TURNS), 1),
     },
-    Encode: {"offset": lanes("taken"), "multiplier": factors("taken"), "shift": SHIFT, "low": CODE, "high": CODE},
-    Select: {"index": indices("elements"), "fill": lanes("elements")},
-    Largest: {"index": indices("elements window", 0)},
-    WeightedSum: {
-        "index": indices("elements terms"), "multiplier": factors("elements terms", -MULTIPLIER_MAX), "shift": SHIFT,
+    vector.Encode: {
+        "offset": lanes("taken"), "multiplier": factors("taken"), "shift": SHIFT, "low": CODE, "high": CODE,
+    },
+    vector.Select: {"index": indices("elements"), "fill": lanes("elements")},
+    vector.Largest: {"index": indices("elements window", 0)},
+    vector.WeightedSum: {
+        "index": indices("elements terms"), "multiplier": factors("elements terms", -vector.MULTIPLIER_MAX),
+        "shift": SHIFT,
         "offset": Held(np.int32, "elements", -(2**16), 2**16),
     },
-    Product: {"left": indices("elements", 0), "right": indices("elements", 0), "shift": SHIFT},
-    Limit: {"low": lanes("taken"), "high": lanes("taken")},
-    Table: {"multiplier": factors("taken"), "shift": SHIFT, "entries": lanes(f"{2 * TABLE_HALF}")},
+    vector.Product: {"left": indices("elements", 0), "right": indices("elements", 0), "shift": SHIFT},
+    vector.Limit: {"low": lanes("taken"), "high": lanes("taken")},
+    vector.Table: {"multiplier": factors("taken"), "shift": SHIFT, "entries": lanes(f"{2 * vector.TABLE_HALF}")},
     Window: {"first": _ANY, "channels": COUNT, "channel_step": _ANY, "axes": _Part(Axis, "list"), "groups": COUNT},
     Axis: {
         **dict.fromkeys(("kernel", "stride", "dilation", "positions"), COUNT),
@@ -163,7 +154,10 @@ _FIELDS: dict[type, Facts] = {
     },
 }
 _STEPS = {c.__name__: c for c in (Linear, Gather, Maximum, Combine, Map, Evaluated)}
-_STAGES = {c.__name__: c for c in (Call, Encode, Select, Largest, WeightedSum, Product, Limit, Table, Host)}
+_STAGES = {c.__name__: c for c in (
+    Call, vector.Encode, vector.Select, vector.Largest, vector.WeightedSum, vector.Product, vector.Limit, vector.Table,
+    Host,
+)}
 
 
 def write_all(parts: Sequence[Step | Stage], prefix: str, put: Put) -> list[Facts]:

@@ -6,20 +6,10 @@ import numpy as np
 
 from mho.compiler.tile.code.ir import NAMED, Code, Descriptor, Repeat, SetDescriptor, TileSource
 from mho.compiler.tile.refusal import NoRoomError
+from mho.hw.tile import isa
 from mho.hw.tile.asm.assembler import complete
 from mho.hw.tile.asm.data import place
 from mho.hw.tile.config import TileConfig
-from mho.hw.tile.isa import (
-    DESCRIPTOR_WORDS,
-    DESCRIPTORS,
-    INSTRUCTIONS,
-    LOOP_DEPTH,
-    TABLE_ENTRIES,
-    TABLES,
-    Op,
-    Operand,
-    encode,
-)
 from mho.hw.tile.isa.program import LIMITS, Program
 from mho.hw.tile.isa.vector import pack_parameters
 
@@ -52,11 +42,11 @@ class _Allocation:
 
     def program(self, cfg: TileConfig) -> Program:
         """Everything at its place."""
-        parameters, buffer, memory = self._parameters(), self._buffer(cfg), [0] * DESCRIPTOR_WORDS
+        parameters, buffer, memory = self._parameters(), self._buffer(cfg), [0] * isa.DESCRIPTOR_WORDS
         for kind, some in self.source.descriptors.items():
             for one in some:
                 number = self.numbers[kind][one.name]
-                memory[DESCRIPTORS[kind].at(number)] = self._packed(one, number)
+                memory[isa.DESCRIPTORS[kind].at(number)] = self._packed(one, number)
         return Program(
             words=tuple(self._words(self.source.code)), descriptors=tuple(memory), parameters=parameters,
             tables=self._tables(), buffer=buffer, image=self.source.image)
@@ -66,7 +56,7 @@ class _Allocation:
 
     def _numbered(self, kind: str, some: Iterable[Descriptor]) -> dict[str, int]:
         numbers = {one.name: number for number, one in enumerate(some)}
-        if len(numbers) > (count := DESCRIPTORS[kind].count):
+        if len(numbers) > (count := isa.DESCRIPTORS[kind].count):
             raise self._refuse(f"there is no place for {kind} {list(numbers)[count]!r}: the tile has {count}")
         return numbers
 
@@ -107,9 +97,9 @@ class _Allocation:
         return bytes(buffer)
 
     def _tables(self) -> np.ndarray:
-        tables, declared = np.zeros((TABLES, TABLE_ENTRIES), np.int16), self.source.data["table"]
-        if len(declared) > TABLES:
-            raise self._refuse(f"there is no place for {len(declared)} tables: the tile has {TABLES}")
+        tables, declared = np.zeros((isa.TABLES, isa.TABLE_ENTRIES), np.int16), self.source.data["table"]
+        if len(declared) > isa.TABLES:
+            raise self._refuse(f"there is no place for {len(declared)} tables: the tile has {isa.TABLES}")
         for number, one in enumerate(declared):
             tables[number] = one.content.ravel()
         return tables
@@ -118,7 +108,7 @@ class _Allocation:
 
     def _packed(self, one: Descriptor | SetDescriptor, number: int | None = None) -> tuple[int, ...]:
         """Words of a descriptor; a stream's are known by its number."""
-        layout = DESCRIPTORS[one.kind].layout
+        layout = isa.DESCRIPTORS[one.kind].layout
         values = self.streams[number] if one.kind == "stream" and number is not None else complete(
             one.kind, {name: self._value(one.kind, name, value) for name, value in one.fields}, self.streams)
         wrong = layout.illegal(values)
@@ -136,7 +126,7 @@ class _Allocation:
             return self.addresses[value]
         if value in self.numbers["stream"]:
             return self.numbers["stream"][value]
-        return Operand.WALK + self.numbers["walk"][value]
+        return isa.Operand.WALK + self.numbers["walk"][value]
 
     # --- code ---
 
@@ -145,22 +135,22 @@ class _Allocation:
         for one in code:
             if isinstance(one, Repeat):
                 body = self._words(one.body, depth + 1)
-                if depth == LOOP_DEPTH:
-                    raise self._refuse(f"loops nest {LOOP_DEPTH} deep at most")
-                words += [self._encoded(Op.LOOP, {"body": len(body), "n": one.times, "reg": one.register}), *body]
+                if depth == isa.LOOP_DEPTH:
+                    raise self._refuse(f"loops nest {isa.LOOP_DEPTH} deep at most")
+                words += [self._encoded(isa.Op.LOOP, {"body": len(body), "n": one.times, "reg": one.register}), *body]
             elif isinstance(one, SetDescriptor):
                 content = self._packed(one)
-                first = DESCRIPTORS[one.kind].at(self.numbers[one.kind][one.name]).start
-                words += [self._encoded(Op.SET, {"first": first, "words": len(content)}), *content]
+                first = isa.DESCRIPTORS[one.kind].at(self.numbers[one.kind][one.name]).start
+                words += [self._encoded(isa.Op.SET, {"first": first, "words": len(content)}), *content]
             else:
                 kinds = NAMED.get(one.op, ())
                 named = {kind: self.numbers[kind][name] for kind, name in zip(kinds, one.names, strict=True)}
                 words.append(self._encoded(one.op, {**named, **dict(one.fields)}))
         return words
 
-    def _encoded(self, op: Op, values: Mapping[str, int]) -> int:
+    def _encoded(self, op: isa.Op, values: Mapping[str, int]) -> int:
         for name, value in values.items():
-            field = INSTRUCTIONS[op].layout[name]
+            field = isa.INSTRUCTIONS[op].layout[name]
             if not field.holds(value):
                 raise self._refuse(f"{name} of {op.name} must be {field.range[0]} to {field.range[1]}, not {value}")
-        return encode(op, **values)
+        return isa.encode(op, **values)

@@ -28,18 +28,7 @@ from mho.compiler.tile.lowering.vectors import (
     took,
 )
 from mho.hw.tile.isa import Kind
-from mho.macro_models.integer.vector import (
-    LANE_MAX,
-    TABLE_HALF,
-    Encode,
-    Largest,
-    Limit,
-    Product,
-    Root,
-    Select,
-    Table,
-    WeightedSum,
-)
+from mho.macro_models.integer import vector
 from mho.macro_models.types import Integers, Integral
 
 Each = Callable[[Integral], Integers]
@@ -60,7 +49,7 @@ def leaf(layer: Layer, mvm: Mvm, base: int, begun: set[int]) -> Vector:
     return Vector(fields={"shift": layer.shift}, parameters=parameters)
 
 
-def finished_leaf(layer: Layer, finish: Root, base: int, mvms: Sequence[Mvm]) -> Vector | None:
+def finished_leaf(layer: Layer, finish: vector.Root, base: int, mvms: Sequence[Mvm]) -> Vector | None:
     """Leaf and root in one operation, for outputs of one product that come side by side and are not requantised.
 
     None where that is not so. The bits are those of both: a leaf fits a lane, and what a root takes away is added.
@@ -75,21 +64,21 @@ def finished_leaf(layer: Layer, finish: Root, base: int, mvms: Sequence[Mvm]) ->
     return took(rows(row[:, 0], 0, finish.bias.astype(np.int64)), shift=layer.shift, lo=ends["lo"], hi=ends["hi"])
 
 
-def root(finish: Root) -> Vector:
+def root(finish: vector.Root) -> Vector:
     """Bias, ReLU and requantisation: one operation, since rounding keeps the order and 0."""
-    low, high, shift = LANE_MIN, LANE_MAX, 0
+    low, high, shift = LANE_MIN, vector.LANE_MAX, 0
     if finish.requantise is not None:
         low, high, shift = finish.requantise.low, finish.requantise.high, finish.requantise.shift
     return took(rows(np.ones(len(finish.bias)), -finish.bias.astype(np.int64)), shift=shift,
                 lo=max(low, 0) if finish.relu else low, hi=high)
 
 
-def window_of(op: Largest | WeightedSum, image: Image) -> Vector:
+def window_of(op: vector.Largest | vector.WeightedSum, image: Image) -> Vector:
     """A stage that takes a window of its value: all of its terms count alike.
 
     Raises NotAlikeError if they do not.
     """
-    if isinstance(op, Largest):
+    if isinstance(op, vector.Largest):
         return copied()
     used = op.index != ABSENT
     factor = np.where(used, op.multiplier, 0).max(axis=1)
@@ -98,7 +87,7 @@ def window_of(op: Largest | WeightedSum, image: Image) -> Vector:
     if (used & (op.multiplier != factor[:, None])).any():
         raise NotAlikeError
     parameters = rows(each_of(factor, image, whole=False), 0, each_of(op.offset, image, whole=False))
-    return took(parameters, shift=op.shift, lo=-LANE_MAX, hi=LANE_MAX)
+    return took(parameters, shift=op.shift, lo=-vector.LANE_MAX, hi=vector.LANE_MAX)
 
 
 def steps_of(operation: object, images: Sequence[Image], result: Image, *, whole: bool) -> list[VectorStep]:
@@ -110,7 +99,7 @@ def steps_of(operation: object, images: Sequence[Image], result: Image, *, whole
         return each_of(values, result, whole=whole)
 
     index = getattr(operation, "index", None)
-    if isinstance(operation, Product):
+    if isinstance(operation, vector.Product):
         ways = [route(side[:, None], images, result, whole=whole) for side in (operation.left, operation.right)]
         return _product(operation, *ways)
     if index is None:
@@ -119,34 +108,35 @@ def steps_of(operation: object, images: Sequence[Image], result: Image, *, whole
     return _STEPS[type(operation)](operation, way, each)
 
 
-def _encode(op: Encode, way: Route, at_each: Each) -> list[VectorStep]:
+def _encode(op: vector.Encode, way: Route, at_each: Each) -> list[VectorStep]:
     m, c = at_each(op.multiplier), at_each(op.offset)
     return on_each(way, lambda first, end, a, at: [VectorStep(
         vector=took(rows(m[first:end], c[first:end]), shift=op.shift, lo=op.low, hi=op.high), elements=end - first,
         a=a, a_offset=at, target_offset=first)])
 
 
-def _table(op: Table, way: Route, at_each: Each) -> list[VectorStep]:
+def _table(op: vector.Table, way: Route, at_each: Each) -> list[VectorStep]:
     m = at_each(op.multiplier)
 
     def make(first: int, end: int, a: StepOperand, at: int) -> list[VectorStep]:
-        affine = took(rows(m[first:end], 0, TABLE_HALF), kind=Kind.TABLE, shift=op.shift, lo=0, hi=2 * TABLE_HALF - 1)
+        half = vector.TABLE_HALF
+        affine = took(rows(m[first:end], 0, half), kind=Kind.TABLE, shift=op.shift, lo=0, hi=2 * half - 1)
         return [VectorStep(vector=replace(affine, entries=op.entries), elements=end - first, a=a, a_offset=at,
                            target_offset=first)]
 
     return on_each(way, make)
 
 
-def _select(op: Select, way: Route, at_each: Each) -> list[VectorStep]:
+def _select(op: vector.Select, way: Route, at_each: Each) -> list[VectorStep]:
     fill = np.where(way.source[:, 0] == ABSENT, at_each(op.fill), 0)
-    return summed(way, np.ones_like(way.source), 0, fill, LANE_MIN, LANE_MAX)
+    return summed(way, np.ones_like(way.source), 0, fill, LANE_MIN, vector.LANE_MAX)
 
 
-def _sum(op: WeightedSum, way: Route, at_each: Each) -> list[VectorStep]:
-    return summed(way, at_each(op.multiplier), op.shift, at_each(op.offset), -LANE_MAX, LANE_MAX)
+def _sum(op: vector.WeightedSum, way: Route, at_each: Each) -> list[VectorStep]:
+    return summed(way, at_each(op.multiplier), op.shift, at_each(op.offset), -vector.LANE_MAX, vector.LANE_MAX)
 
 
-def _limit(op: Limit, way: Route, at_each: Each) -> list[VectorStep]:
+def _limit(op: vector.Limit, way: Route, at_each: Each) -> list[VectorStep]:
     low, high = at_each(op.low), at_each(op.high)
     return on_each(way, lambda first, end, a, at: _limited(low[first:end], high[first:end], first, a, at))
 
@@ -158,7 +148,7 @@ def _limited(low: Integers, high: Integers, first: int, a: StepOperand, at: int)
     def affine(
         source: StepOperand, m: int, d: Integers | int, target: StepOperand, offset: int = 0, **ends: int
     ) -> VectorStep:
-        limits = {"lo": LANE_MIN, "hi": LANE_MAX, **ends}
+        limits = {"lo": LANE_MIN, "hi": vector.LANE_MAX, **ends}
         return VectorStep(vector=took(rows(np.full(count, m), 0, d), **limits), elements=count, a=source,
                           a_offset=offset, target=target, target_offset=first if target == OUT else 0)
 
@@ -180,7 +170,7 @@ def _limited(low: Integers, high: Integers, first: int, a: StepOperand, at: int)
             larger(t0, 0, t2, t1), affine(t1, -1, 0, OUT)]
 
 
-def _largest(op: Largest, way: Route, at_each: Each) -> list[VectorStep]:
+def _largest(op: vector.Largest, way: Route, at_each: Each) -> list[VectorStep]:
     ways = [way.term(t) for t in range(way.terms)]
     if all(len(side.runs) == 1 for side in ways):
         return _chain([side.runs[0] for side in ways], way.elements)
@@ -209,8 +199,8 @@ def _chain(runs: Sequence[Run], count: int) -> list[VectorStep]:
     return steps
 
 
-def _product(op: Product, left: Route, right: Route) -> list[VectorStep]:
-    product = Vector(fields={"kind": Kind.PRODUCT, "shift": op.shift, "lo": -LANE_MAX, "hi": LANE_MAX})
+def _product(op: vector.Product, left: Route, right: Route) -> list[VectorStep]:
+    product = Vector(fields={"kind": Kind.PRODUCT, "shift": op.shift, "lo": -vector.LANE_MAX, "hi": vector.LANE_MAX})
     both = _common(left, right)
     if len(both) <= MOST_RUNS:
         return [VectorStep(
@@ -234,5 +224,6 @@ def _common(left: Route, right: Route) -> list[tuple[int, int]]:
 
 
 _STEPS: dict[type, Callable[..., list[VectorStep]]] = {
-    Encode: _encode, Limit: _limit, Table: _table, Largest: _largest, WeightedSum: _sum, Select: _select,
+    vector.Encode: _encode, vector.Limit: _limit, vector.Table: _table, vector.Largest: _largest,
+    vector.WeightedSum: _sum, vector.Select: _select,
 }

@@ -6,20 +6,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from mho.macro_models.devices.sections.law import Law
+from mho.macro_models.fit.law import statistics
 from mho.macro_models.fit.law.components import Component, share_of_groups
 from mho.macro_models.fit.law.lost import all_lost, lost_fraction
 from mho.macro_models.fit.law.order import change_scores, scores_of
-from mho.macro_models.fit.law.statistics import (
-    Summary,
-    choose_levels,
-    clamp_of,
-    even_codes,
-    grouped,
-    nearest_level,
-    rounded,
-    smoothed_summaries,
-    summarise,
-)
 from mho.macro_models.fit.rows.first_rows import empty_row, make_row
 from mho.macro_models.fit.rows.row import EmpiricalRow, Row, quantiles
 from mho.macro_models.fit.tables.measurements import Measurements
@@ -43,9 +33,9 @@ class LawRows:
     def __init__(self, data: Measurements, model: str) -> None:
         self.data, self.model = data, model
         _, first = np.unique(data.cell, return_index=True)
-        self.levels = np.array(rounded(choose_levels(data.target_uS[first])))
+        self.levels = np.array(statistics.rounded(statistics.choose_levels(data.target_uS[first])))
         self.shape = Law(model="empirical", levels_uS=tuple(self.levels), times_s=(0.0,))
-        self.level = nearest_level(self.levels, data.target_uS)
+        self.level = statistics.nearest_level(self.levels, data.target_uS)
         # Where one time shows lost cells, a few are known at the others.
         self.gone = all_lost(data.g_uS, data.target_uS, self.level, len(self.levels), data.time_index)
         self.left = empty_row(model, len(self.levels)).table()
@@ -123,7 +113,11 @@ class LawRows:
             return empty_row(self.model, len(self.levels))
         row = make_row(self.model, error, self.level[at], self.levels, self.data.g_uS[at] <= 0.0)
         nodes = row.table().shape[-1]
-        return self._correct(row, at, lambda target: self.shape.drawing(target, even_codes(len(target), 0), nodes))[0]
+
+        def drawing(target: Reals) -> Draw:
+            return self.shape.drawing(target, statistics.even_codes(len(target), 0), nodes)
+
+        return self._correct(row, at, drawing)[0]
 
     def _change(self, at: Flags, share: float) -> tuple[Row, float]:
         """What the time of the readings ``at`` adds to what programming left, and the share of that which is kept.
@@ -146,9 +140,9 @@ class LawRows:
         row = make_row(self.model, change, self.level[at], self.levels, data.g_uS[at] <= 0.0)
 
         def drawing(target: Reals) -> Draw:
-            codes = even_codes(len(target), 0)
+            codes = statistics.even_codes(len(target), 0)
             left = self.shape.draw(self.left, target, codes) * share if data.has_target else 0.0
-            added = self.shape.drawing(target, even_codes(len(target), 1), row.table().shape[-1])
+            added = self.shape.drawing(target, statistics.even_codes(len(target), 1), row.table().shape[-1])
             return lambda table: left + added(table)
 
         return self._correct(row, at, drawing)
@@ -176,8 +170,8 @@ class LawRows:
         order = np.argsort(self.data.target_uS[at], kind="stable")
         target, level = self.data.target_uS[at][order], self.level[at][order]
         change = (self.data.g_uS[at] - self.data.target_uS[at])[order]
-        of_levels, all_measured = grouped(change, level, len(self.levels)), summarise(change)
-        measured = smoothed_summaries(self.levels, of_levels, change, level)
+        of_levels, all_measured = statistics.grouped(change, level, len(self.levels)), statistics.summarise(change)
+        measured = statistics.smoothed_summaries(self.levels, of_levels, change, level)
         present = np.bincount(level, minlength=len(self.levels)) > 0
         copies = max(1, DRAWS // len(target))
         many, many_level = np.repeat(target, copies), np.repeat(level, copies)
@@ -191,16 +185,17 @@ class LawRows:
 
         def step(row: Row, shape: bool) -> tuple[Row, float]:
             drawn = cells(row)
-            summaries = grouped(drawn, many_level, len(self.levels))
+            summaries = statistics.grouped(drawn, many_level, len(self.levels))
             goal = np.where(present[:, None], measured, summaries)
-            score = _distance(all_measured, summarise(drawn), len(target))
+            score = _distance(all_measured, statistics.summarise(drawn), len(target))
             return (row.corrected(goal, summaries) if shape else row.settled(goal, summaries)), score
 
         if float((change <= -target).mean()) > _CLAMPED:
             for _ in range(_CORRECTIONS):
                 row, _ = step(row, shape=False)
-                clamp = clamp_of(*(grouped(drawn(row), many_level, len(self.levels)) for drawn in (cells, free)))
-                measured = smoothed_summaries(self.levels, of_levels, change, level, clamp)
+                both = (statistics.grouped(drawn(row), many_level, len(self.levels)) for drawn in (cells, free))
+                clamp = statistics.clamp_of(*both)
+                measured = statistics.smoothed_summaries(self.levels, of_levels, change, level, clamp)
         best, best_score = row, math.inf
         for k, trial in enumerate((row, *row.variants())):
             for turn in range(_CORRECTIONS):
@@ -221,7 +216,7 @@ class LawRows:
                 best, best_score = trial, score
         for _ in range(_SETTLING):
             best, _ = step(best, shape=False)
-        return best, _misses(all_measured, summarise(cells(best)), len(target), self.errors)
+        return best, _misses(all_measured, statistics.summarise(cells(best)), len(target), self.errors)
 
 
 def _parts(values: Reals, level: Integers, levels: int) -> list[Reals]:
@@ -247,7 +242,7 @@ def _searched(row: Row, score: float, step: Callable[[Row, bool], tuple[Row, flo
     return row
 
 
-def _distance(measured: Summary, drawn: Summary, n: int) -> float:
+def _distance(measured: statistics.Summary, drawn: statistics.Summary, n: int) -> float:
     """How much the shapes of two samples differ: each statistic in units of what is hardly resolved."""
     if measured.std <= 0.0 or drawn.std <= 0.0 or measured.robust <= 0.0:
         return 0.0
@@ -259,7 +254,7 @@ def _distance(measured: Summary, drawn: Summary, n: int) -> float:
     )
 
 
-def _misses(measured: Summary, drawn: Summary, n: int, errors: float) -> bool:
+def _misses(measured: statistics.Summary, drawn: statistics.Summary, n: int, errors: float) -> bool:
     """Whether deviation or fraction of two samples differ by more than 10 % and so many standard errors."""
     far = abs(drawn.beyond - measured.beyond)
     resolved = errors * math.sqrt(max(measured.beyond, 1.0 / n) / n)

@@ -9,16 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from mho.macro_models.errors import InputError
+from mho.macro_models.fit.tables import censored
 from mho.macro_models.fit.tables.bursts import Bursts, find_bursts, merge_bursts
-from mho.macro_models.fit.tables.censored import (
-    about_least_target,
-    about_missing,
-    about_piles,
-    about_unread,
-    about_worn,
-    find_stuck,
-    from_zero,
-)
 from mho.macro_models.fit.tables.pulses import Pulses, split_pulses
 from mho.macro_models.fit.tables.table import Table, kept_and_read, read_table
 from mho.macro_models.types import Flags, Integers, Reals
@@ -128,7 +120,7 @@ def _measurements(
     temp = numbers.get("temp_C", np.full(table.rows, temp_C))
     time, cycles = numbers["t_s"], numbers.get("cycles")
     dropped: dict[str, int] = {}
-    g, notes = from_zero(g, target)
+    g, notes = censored.from_zero(g, target)
     good = np.isfinite(time) & np.isfinite(temp) & (time >= 0.0)
     if target is not None:
         good &= np.isfinite(target) & (target >= 0.0)
@@ -141,7 +133,7 @@ def _measurements(
         good &= ~hot
     temp, read = kept_and_read(_cells(table, np.zeros(table.rows)), time, temp, numbers.get("read_temp_C"))
     cell = _cells(table, temp, read)
-    notes += about_unread(cell, whole, good, target, "cell" in table.names)
+    notes += censored.about_unread(cell, whole, good, target, "cell" in table.names)
     order = np.flatnonzero(good)
     order = order[np.lexsort((time[order], cell[order]))]
     start, g, reads, bursts = merge_bursts(find_bursts(cell[order], time[order]), cell[order], time[order], g[order])
@@ -154,12 +146,12 @@ def _measurements(
     if "cell" in table.names:
         condition = np.stack([_numbered(v) for v in (temp, read, *([cycles[order]] if cycles is not None else []))], 1)
         condition = np.unique(condition, axis=0, return_inverse=True)[1].reshape(-1)
-        notes += about_missing(np.unique(cell, return_inverse=True)[1], index, times, g, condition) or (
-            [] if target is None else about_least_target(cell, programmed))
-    keep, stuck = find_stuck(cell, g, programmed, has_target=target is not None)
+        notes += censored.about_missing(np.unique(cell, return_inverse=True)[1], index, times, g, condition) or (
+            [] if target is None else censored.about_least_target(cell, programmed))
+    keep, stuck = censored.find_stuck(cell, g, programmed, has_target=target is not None)
     if cycles is not None and len(stuck):
         _, once = np.unique(cell, return_index=True)
-        notes += about_worn(~keep[once], cycles[order][once])
+        notes += censored.about_worn(~keep[once], cycles[order][once])
     dropped["dead cells"] = len(np.unique(cell[~keep])) - len(stuck)
     dropped["stuck cells"] = len(stuck)
     if g_max_uS is not None:
@@ -174,7 +166,7 @@ def _measurements(
         dropped={what: count for what, count in dropped.items() if count}, stuck_uS=stuck, reads=reads[keep],
         bursts=bursts, die=table.names["die"][order[keep]] if "die" in table.names else None,
         body=_body(table, order[keep]), cycles=None if cycles is None else cycles[order[keep]],
-        notes=(*notes, *about_piles(g[keep], programmed[keep])),
+        notes=(*notes, *censored.about_piles(g[keep], programmed[keep])),
     )
 
 

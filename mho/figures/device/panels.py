@@ -7,22 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator
 
-from mho.figures.device.data import (
-    RETENTION_C,
-    YEARS_10_S,
-    Reals,
-    draw_cells,
-    feels_heat,
-    measured_points,
-    middle_of,
-    shown_levels,
-    shown_times,
-    split_at,
-    targets_of,
-    time_of,
-    times_to,
-    total_sigma,
-)
+from mho.figures.device import data
 from mho.figures.run import COLOURS
 from mho.units import format_time
 
@@ -70,36 +55,36 @@ def time_axis(axes: Axes) -> None:
 
 def plot_at_time(axes: Axes, device: "Device", which: str, time_s: float, colour: str, label: str) -> None:
     """Mean or deviation over the targets at one time, with what was measured there."""
-    target, temp_C = targets_of(device), device.data_temp_C
+    target, temp_C = data.targets_of(device), device.data_temp_C
     of_mean = which == "mean"
-    line = device.mean_uS(target, time_s, temp_C) if of_mean else total_sigma(device, target, time_s, temp_C)
+    line = device.mean_uS(target, time_s, temp_C) if of_mean else data.total_sigma(device, target, time_s, temp_C)
     axes.plot(target, line, color=colour, label=label, **LINE)
-    index = time_of(device, time_s)
-    _plot_points(axes, None if index is None else measured_points(device, which, index, None), colour)
+    index = data.time_of(device, time_s)
+    _plot_points(axes, None if index is None else data.measured_points(device, which, index, None), colour)
 
 
 def plot_at_level(axes: Axes, device: "Device", which: str, level: float, colour: str, label: str) -> None:
     """Mean or deviation of one target over time, with what was measured of it."""
-    target, temp_C, (times, end) = np.array([level]), device.data_temp_C, times_to(device, YEARS_10_S)
+    target, temp_C, (times, end) = np.array([level]), device.data_temp_C, data.times_to(device, data.YEARS_10_S)
     line = np.array([
         float((device.mean_uS(target, float(t), temp_C) if which == "mean"
-               else total_sigma(device, target, float(t), temp_C))[0])
+               else data.total_sigma(device, target, float(t), temp_C))[0])
         for t in times
     ])
     plot_split(axes, times, line, end, colour, label)
     measured = list(device.fit.levels_uS)
     _plot_points(
-        axes, measured_points(device, which, None, measured.index(level)) if level in measured else None, colour)
+        axes, data.measured_points(device, which, None, measured.index(level)) if level in measured else None, colour)
 
 
-def _plot_points(axes: Axes, points: tuple[Reals, Reals, Reals] | None, colour: str) -> None:
+def _plot_points(axes: Axes, points: tuple[data.Reals, data.Reals, data.Reals] | None, colour: str) -> None:
     if points is not None:
         axes.errorbar(points[0], points[1], points[2], color=colour, **POINT)
 
 
 def over_targets(which: str) -> Callable[[Axes, "Device"], None]:
     def draw(axes: Axes, device: "Device") -> None:
-        times = shown_times(device)
+        times = data.shown_times(device)
         shown = np.array([0.0, *times]) if which == "sigma" and device.errs else times
         shown = shown if device.relaxes else np.zeros(1)
         for time_s, colour in zip(shown, COLOURS, strict=False):
@@ -108,7 +93,7 @@ def over_targets(which: str) -> Callable[[Axes, "Device"], None]:
             axes.axhline(0.0, color="0.7", linewidth=0.5, zorder=0)
             axes.set_ylabel(MEAN)
         else:
-            target = targets_of(device)
+            target = data.targets_of(device)
             noise = device.read_noise_uS(target, float(shown[-1]))
             if noise.any():
                 axes.plot(target, noise, color=COLOURS[6], linestyle=":", label="read noise", **LINE)
@@ -120,8 +105,8 @@ def over_targets(which: str) -> Callable[[Axes, "Device"], None]:
     return draw
 
 
-def plot_split(axes: Axes, times: Reals, values: Reals, end_s: float, colour: str, label: str) -> None:
-    within, beyond = split_at(times, end_s)
+def plot_split(axes: Axes, times: data.Reals, values: data.Reals, end_s: float, colour: str, label: str) -> None:
+    within, beyond = data.split_at(times, end_s)
     axes.plot(times[within], values[within], color=colour, label=label, **LINE)
     if beyond.sum() > 1:
         axes.plot(times[beyond], values[beyond], color=colour, linestyle=(0, (3, 2)), **LINE)
@@ -129,7 +114,7 @@ def plot_split(axes: Axes, times: Reals, values: Reals, end_s: float, colour: st
 
 def over_times(which: str) -> Callable[[Axes, "Device"], None]:
     def draw(axes: Axes, device: "Device") -> None:
-        for level, colour in zip(shown_levels(device), COLOURS, strict=False):
+        for level, colour in zip(data.shown_levels(device), COLOURS, strict=False):
             plot_at_level(axes, device, which, float(level), colour, f"{level:.3g} µS")
         time_axis(axes)
         if which == "sigma":
@@ -144,10 +129,10 @@ def _draw_distribution(axes: Axes, device: "Device") -> None:
     """Distribution over all targets of the range, at the known times, on the axis of a normal law."""
     from scipy.special import ndtri
 
-    targets, at = targets_of(device)[::3], (np.arange(200) + 0.5) / 200
-    for time_s, colour in zip(shown_times(device), COLOURS, strict=False):
+    targets, at = data.targets_of(device)[::3], (np.arange(200) + 0.5) / 200
+    for time_s, colour in zip(data.shown_times(device), COLOURS, strict=False):
         moved = np.concatenate(
-            [draw_cells(device, float(g), float(time_s), device.data_temp_C)[:2000] - g for g in targets]
+            [data.draw_cells(device, float(g), float(time_s), device.data_temp_C)[:2000] - g for g in targets]
         )
         axes.plot(np.quantile(moved, at), ndtri(at), color=colour, label=time_label(float(time_s)), **LINE)
     part = np.array([0.01, 0.1, 0.5, 0.9, 0.99])
@@ -159,9 +144,9 @@ def _draw_distribution(axes: Axes, device: "Device") -> None:
 
 def _draw_retention(axes: Axes, device: "Device") -> None:
     """Cells in the middle of the range, up to ten years, at three temperatures."""
-    level = middle_of(device)
-    times, end = times_to(device, YEARS_10_S)
-    for temp_C, colour in zip(RETENTION_C, COLOURS, strict=False):
+    level = data.middle_of(device)
+    times, end = data.times_to(device, data.YEARS_10_S)
+    for temp_C, colour in zip(data.RETENTION_C, COLOURS, strict=False):
         mean = np.array([float(device.mean_uS(level, float(t), temp_C)[0]) for t in times]) + level
         sigma = np.array([float(device.sigma_uS(level, float(t), temp_C)[0]) for t in times])
         plot_split(axes, times, mean, end, colour, f"{temp_C:g} °C")
@@ -172,8 +157,8 @@ def _draw_retention(axes: Axes, device: "Device") -> None:
 
 
 def _draw_programming(axes: Axes, device: "Device") -> None:
-    for level, colour in zip(shown_levels(device), COLOURS, strict=False):
-        error = np.sort(draw_cells(device, float(level), 0.0, device.data_temp_C) - level)
+    for level, colour in zip(data.shown_levels(device), COLOURS, strict=False):
+        error = np.sort(data.draw_cells(device, float(level), 0.0, device.data_temp_C) - level)
         if np.ptp(error) > 0.0:
             part = (np.arange(len(error)) + 0.5) / len(error)
             axes.plot(error[::40], 100 * part[::40], color=colour, label=f"{level:.3g} µS", **LINE)
@@ -209,15 +194,17 @@ def _draw_pulses(axes: Axes, device: "Device") -> None:
 
 def panels_of(device: "Device") -> list[Callable[[Axes, "Device"], None]]:
     pulsed = device.pulse.set_rate > 0.0 and device.pulse.reset_rate > 0.0
-    moves = device.relaxes and bool(np.any(device.mean_uS(shown_levels(device), float(shown_times(device)[-1]))))
+    moves = device.relaxes and bool(
+        np.any(device.mean_uS(data.shown_levels(device), float(data.shown_times(device)[-1])))
+    )
     panels: list[Callable[[Axes, Device], None]] = []
     if device.errs:
         panels.append(_draw_programming)
-    spread = device.relaxes or device.errs or device.read_noise_uS(targets_of(device)).any()
+    spread = device.relaxes or device.errs or device.read_noise_uS(data.targets_of(device)).any()
     if spread or not pulsed:
         panels.append(over_targets("sigma"))
     if device.relaxes:
         panels += [over_targets("mean")] if moves else []
         panels += [over_times("sigma"), *([over_times("mean")] if moves else []), _draw_distribution]
-        panels += [_draw_retention] if feels_heat(device) else []
+        panels += [_draw_retention] if data.feels_heat(device) else []
     return [*panels, _draw_pulses] if pulsed else panels

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from itertools import groupby
 
 from mho.macro_models.errors import ToolError
+from mho.rtl_gen.verilog import rtlil
 from mho.rtl_gen.verilog.module.analysis import RESET
 from mho.rtl_gen.verilog.module.expressions import (
     Expression,
@@ -20,20 +21,6 @@ from mho.rtl_gen.verilog.module.expressions import (
 from mho.rtl_gen.verilog.module.namer import Namer, States, anonymous, bits_of
 from mho.rtl_gen.verilog.module.processes import boundaries, exclusive, prune, read_wires, restrict
 from mho.rtl_gen.verilog.names import LINE, wrap
-from mho.rtl_gen.verilog.rtlil import (
-    Assign,
-    Case,
-    Cell,
-    Const,
-    Module,
-    Process,
-    Sig,
-    Slice,
-    Statement,
-    Wire,
-    whole,
-    width,
-)
 
 _INLINE_ONCE, _INLINE_ALWAYS, _ALONE = 90, 28, 400
 """Longest expression that moves to its only reader, that is repeated at each reader, and that is all that is read."""
@@ -42,9 +29,9 @@ _CHOICE = re.compile(r"(\w+|\([^()?]*\)) \? \d+'d(\d+) : \d+'d(\d+)")
 """A choice between two constants."""
 
 
-def _number(sig: Sig) -> int | None:
+def _number(sig: rtlil.Sig) -> int | None:
     """Value of a constant."""
-    bits = "".join(chunk.bits if isinstance(chunk, Const) else "-" for chunk in sig)
+    bits = "".join(chunk.bits if isinstance(chunk, rtlil.Const) else "-" for chunk in sig)
     return None if not bits or set(bits) - {"0", "1"} else int(bits, 2)
 
 
@@ -52,7 +39,7 @@ class Reader(Namer):
     """Gives expressions of signals and collects the logic that they need; parameters as of :class:`.namer.Namer`."""
 
     def __init__(
-        self, module: Module, ports: Mapping[str, str], states: States, *, reset_low: bool, gated: bool = False
+        self, module: rtlil.Module, ports: Mapping[str, str], states: States, *, reset_low: bool, gated: bool = False
     ) -> None:
         super().__init__(module, ports, states, reset_low=reset_low, gated=gated)
         self.logic: list[str] = []
@@ -63,7 +50,7 @@ class Reader(Namer):
             if len(value) > 3 and not anonymous(wire) and not self.uses[wire]
         }
 
-    def read(self, sig: Sig) -> Expression:
+    def read(self, sig: rtlil.Sig) -> Expression:
         """Expression of a signal; what it needs is written before it."""
         if len(sig) > 3:
             sig = self._named_part(sig)
@@ -75,7 +62,7 @@ class Reader(Namer):
             parts.append(Expression(text if count == 1 else f"{{{count}{{{text}}}}}"))
         return concatenation(parts)
 
-    def _named_part(self, sig: Sig) -> Sig:
+    def _named_part(self, sig: rtlil.Sig) -> rtlil.Sig:
         """The same bits as part of a named concatenation, if they lie in one."""
         bits = bits_of(sig)
         for wire, inside in self._concatenations.items():
@@ -86,15 +73,15 @@ class Reader(Namer):
                         value = self._concatenations.pop(wire)
                         self.drive(wire, self.read(self.connect_of[wire]))
                         self._concatenations[wire] = value
-                    return (Slice(wire, low + len(bits) - 1, low),)
+                    return (rtlil.Slice(wire, low + len(bits) - 1, low),)
         return sig
 
-    def _read_chunk(self, chunk: Const | Slice) -> Expression:
-        if isinstance(chunk, Const):
+    def _read_chunk(self, chunk: rtlil.Const | rtlil.Slice) -> Expression:
+        if isinstance(chunk, rtlil.Const):
             return Expression(constant(chunk.bits))
         if chunk.wire == RESET and self.reset_low:
             return Expression(f"~{self.name(RESET)}")
-        if chunk == whole(self.module.wires[chunk.wire]):
+        if chunk == rtlil.whole(self.module.wires[chunk.wire]):
             short = self._inlined(chunk.wire)
             if short is not None:
                 return short
@@ -102,11 +89,11 @@ class Reader(Namer):
             self._make_net(chunk.wire)
             chunk = self._field(chunk)
         name = self.name(chunk.wire)
-        if chunk == whole(self.module.wires[chunk.wire]):
+        if chunk == rtlil.whole(self.module.wires[chunk.wire]):
             return Expression(name)
         return Expression(f"{name}[{chunk.high}]" if chunk.high == chunk.low else f"{name}[{chunk.high}:{chunk.low}]")
 
-    def _field(self, chunk: Slice) -> Slice:
+    def _field(self, chunk: rtlil.Slice) -> rtlil.Slice:
         """The same bits as part of a named field, if they lie in one: structures have no other trace in Verilog."""
         for high, low, wire in self.fields.get(chunk.wire, ()):
             if chunk.high <= high and low <= chunk.low:
@@ -115,13 +102,14 @@ class Reader(Namer):
                     self.declare(wire, "wire")
                     part = f"[{high}]" if high == low else f"[{high}:{low}]"
                     self.logic.append(f"assign {self.name(wire)} = {self.name(chunk.wire)}{part};")
-                return Slice(wire, chunk.high - low, chunk.low - low)
+                return rtlil.Slice(wire, chunk.high - low, chunk.low - low)
         return chunk
 
-    def value(self, sig: Sig) -> Expression:
+    def value(self, sig: rtlil.Sig) -> Expression:
         """Expression of a signal that is not part of another one, so that it may be long."""
-        if len(sig) == 1 and isinstance(chunk := sig[0], Slice) and chunk == whole(self.module.wires[chunk.wire]):
-            return self._inlined(chunk.wire, _ALONE) or self.read(sig)
+        if len(sig) == 1 and isinstance(chunk := sig[0], rtlil.Slice):
+            if chunk == rtlil.whole(self.module.wires[chunk.wire]):
+                return self._inlined(chunk.wire, _ALONE) or self.read(sig)
         return self.read(sig)
 
     def _inlined(self, wire: str, once: int = _INLINE_ONCE) -> Expression | None:
@@ -150,7 +138,7 @@ class Reader(Namer):
         self.inline[wire] = expression
         return expression
 
-    def operator(self, cell: Cell) -> Expression:
+    def operator(self, cell: rtlil.Cell) -> Expression:
         """Expression of an operator."""
         if cell.type in ("$eq", "$ne"):
             relation = "==" if cell.type == "$eq" else "!="
@@ -167,32 +155,32 @@ class Reader(Namer):
             return self._part(cell)
         return operator(cell, self.read)
 
-    def _state_test(self, a: Sig, b: Sig, relation: str) -> Expression | None:
-        if any(isinstance(chunk, Slice) for chunk in b):
+    def _state_test(self, a: rtlil.Sig, b: rtlil.Sig, relation: str) -> Expression | None:
+        if any(isinstance(chunk, rtlil.Slice) for chunk in b):
             return None
-        value = int("".join(c.bits for c in b if isinstance(c, Const)) or "0", 2)
+        value = int("".join(c.bits for c in b if isinstance(c, rtlil.Const)) or "0", 2)
         return Expression(f"{self.read(a).text} {relation} {self.state(self.machine(a), value)}", atom=False)
 
-    def _part(self, cell: Cell) -> Expression:
+    def _part(self, cell: rtlil.Cell) -> Expression:
         """A part of a vector at a variable place: an indexed select where it cannot lie outside."""
         vector, size = cell.ports["A"], cell.number("Y_WIDTH")
         place, highest = self._place(cell.ports["B"])
-        if highest + size <= width(vector):
+        if highest + size <= rtlil.width(vector):
             chunk = vector[0]
-            if not (len(vector) == 1 and isinstance(chunk, Slice) and chunk.low == 0):
-                chunk = self._net(self.read(vector), width(vector))
+            if not (len(vector) == 1 and isinstance(chunk, rtlil.Slice) and chunk.low == 0):
+                chunk = self._net(self.read(vector), rtlil.width(vector))
             self._make_net(chunk.wire)
             base = self.name(chunk.wire)
-            index = self.read(extend(place, max((width(vector) - 1).bit_length(), 1))).text
+            index = self.read(extend(place, max((rtlil.width(vector) - 1).bit_length(), 1))).text
             return Expression(f"{base}[{index}]" if size == 1 else f"{base}[{index} +: {size}]")
-        longer = max(width(vector), size)
+        longer = max(rtlil.width(vector), size)
         if cell.number("A_SIGNED"):
             raise ToolError(
                 "A part of a signed vector must lie within it: beyond its end Amaranth has the sign, and Yosys zeros"
             )
-        shift = Cell("$shr", cell.name, cell.parameters | {"Y_WIDTH": longer}, cell.ports)
+        shift = rtlil.Cell("$shr", cell.name, cell.parameters | {"Y_WIDTH": longer}, cell.ports)
         net = self._net(operator(shift, self.read), longer)
-        return self.read((Slice(net.wire, size - 1, 0),))
+        return self.read((rtlil.Slice(net.wire, size - 1, 0),))
 
     def _make_net(self, wire: str) -> None:
         """Have a net for a wire of which a part is read; where it was read as a whole, its expression may stand."""
@@ -202,28 +190,28 @@ class Reader(Namer):
             self.inline[wire] = None
             self.drive(wire, expression)
 
-    def _place(self, sig: Sig) -> tuple[Sig, int]:
+    def _place(self, sig: rtlil.Sig) -> tuple[rtlil.Sig, int]:
         """A place without the multiplication by a power of two that makes it, and its largest value."""
         chunk = sig[0]
-        cell = self.cell_of.get(chunk.wire) if isinstance(chunk, Slice) and len(sig) == 1 else None
-        if cell is not None and cell.type == "$mul" and isinstance(stride := cell.ports["B"][0], Const):
+        cell = self.cell_of.get(chunk.wire) if isinstance(chunk, rtlil.Slice) and len(sig) == 1 else None
+        if cell is not None and cell.type == "$mul" and isinstance(stride := cell.ports["B"][0], rtlil.Const):
             step = int(stride.bits, 2)
             if step & (step - 1) == 0:
-                sig = (*cell.ports["A"], Const("0" * (step.bit_length() - 1)))
-            return sig, (2 ** width(cell.ports["A"]) - 1) * step
-        return sig, 2 ** width(sig) - 1
+                sig = (*cell.ports["A"], rtlil.Const("0" * (step.bit_length() - 1)))
+            return sig, (2 ** rtlil.width(cell.ports["A"]) - 1) * step
+        return sig, 2 ** rtlil.width(sig) - 1
 
-    def _net(self, value: Expression, size: int) -> Slice:
+    def _net(self, value: Expression, size: int) -> rtlil.Slice:
         """A new net with this value."""
-        wire = Wire(f"$net{len(self.module.wires)}", size)
+        wire = rtlil.Wire(f"$net{len(self.module.wires)}", size)
         self.module.wires[wire.name] = wire
         self.inline[wire.name] = None
         self.drive(wire.name, value)
-        return whole(wire)
+        return rtlil.whole(wire)
 
     # ---- Combinational logic
 
-    def block(self, body: Iterable[Statement], relation: str, depth: int = 1) -> list[str]:
+    def block(self, body: Iterable[rtlil.Statement], relation: str, depth: int = 1) -> list[str]:
         """Lines of statements."""
         raise NotImplementedError
 
@@ -242,20 +230,20 @@ class Reader(Namer):
             return
         self.drive(wire, self._by_parts(process))
 
-    def _by_parts(self, process: Process) -> Expression:
+    def _by_parts(self, process: rtlil.Process) -> Expression:
         """The value of a process as conditionals, part by part."""
         ends = sorted(boundaries(process.body))
         parts = [self._conditional(prune(restrict(process.body, high - 1, low)), None)
                  for low, high in zip(ends[-2::-1], ends[:0:-1], strict=True)]
         return concatenation([part for part in parts if part is not None])
 
-    def _wakes(self, process: Process) -> bool:
+    def _wakes(self, process: rtlil.Process) -> bool:
         """Whether the process reads a register that reset changes, so that ``always @*`` runs."""
         return any(self.registers[c.wire].resets for c in read_wires(process.body) if c.wire in self.registers)
 
-    def as_expression(self, process: Process) -> Expression | None:
+    def as_expression(self, process: rtlil.Process) -> Expression | None:
         """A conditional with at most two tests, or None if the process is more than that."""
-        if all(isinstance(statement, Assign) for statement in process.body):
+        if all(isinstance(statement, rtlil.Assign) for statement in process.body):
             return self._by_parts(process)
         if len(boundaries(process.body)) > 2:
             return None
@@ -263,9 +251,9 @@ class Reader(Namer):
         short = expression is not None and expression.text.count(" ? ") <= 2 and len(expression.text) <= LINE
         return expression if short else None
 
-    def _conditional(self, body: Iterable[Statement], value: Expression | None) -> Expression | None:
+    def _conditional(self, body: Iterable[rtlil.Statement], value: Expression | None) -> Expression | None:
         for statement in body:
-            if isinstance(statement, Assign):
+            if isinstance(statement, rtlil.Assign):
                 value = self.read(statement.value)
                 continue
             before = value
@@ -279,7 +267,7 @@ class Reader(Namer):
                     value = conditional(self.matches(statement.test, case.patterns), arm, value)
         return value
 
-    def matches(self, test: Sig, patterns: tuple[str, ...]) -> Expression:
+    def matches(self, test: rtlil.Sig, patterns: tuple[str, ...]) -> Expression:
         """Whether ``test`` has one of the patterns."""
         terms = [self._match(test, pattern) for pattern in patterns]
         any_match = terms[0]
@@ -287,7 +275,7 @@ class Reader(Namer):
             any_match = infix(any_match, "|", term)
         return any_match
 
-    def _match(self, test: Sig, pattern: str) -> Expression:
+    def _match(self, test: rtlil.Sig, pattern: str) -> Expression:
         if "-" not in pattern and self.machine(test):
             state = self.state(self.machine(test), int(pattern, 2))
             return Expression(f"{self.read(test).text} == {state}", atom=False)
@@ -311,7 +299,7 @@ def _chosen(value: Expression, number: int, *, same: bool = True) -> Expression 
     return yes if yes == no else conditional(Expression(choice[1]), yes, no)
 
 
-_Arms = list[tuple[Case, Expression | None]]
+_Arms = list[tuple[rtlil.Case, Expression | None]]
 
 
 def _gather(arms: _Arms, before: Expression | None) -> _Arms:
@@ -321,4 +309,4 @@ def _gather(arms: _Arms, before: Expression | None) -> _Arms:
     for case, arm in arms:
         if case.patterns and arm != otherwise:
             gathered[arm] = gathered.get(arm, ()) + case.patterns
-    return [(Case(patterns, []), arm) for arm, patterns in gathered.items()] + [(Case((), []), otherwise)]
+    return [(rtlil.Case(patterns, []), arm) for arm, patterns in gathered.items()] + [(rtlil.Case((), []), otherwise)]
