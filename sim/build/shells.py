@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from mho.hw.config import Chip
@@ -67,14 +66,6 @@ def write_contracts(chip: Chip, sources: Sequence[Path], adapter: str, folder: P
     return [path]
 
 
-def own_names(cores: Sequence[Chip]) -> list[Chip]:
-    """The cores, with prefixes of their modules such that no name is another's; that of the first stays."""
-    return [
-        core if k == 0 else replace(core, verilog=replace(core.verilog, prefix=f"{core.verilog.prefix}{k}_"))
-        for k, core in enumerate(cores)
-    ]
-
-
 def half_period(chip: Chip) -> int:
     """Half a clock period, in ps."""
     return max(round(5e5 / chip.clock.f_clk_MHz), 1)
@@ -133,35 +124,16 @@ def _write_defines(chip: Chip) -> dict[str, object]:
     }
 
 
-def write_bench(
-    cores: Sequence[Chip], kinds: Sequence[int], path: Path, *, own_macro: bool = False, bodies: bool = True
-) -> None:
-    """Write the top ``core_tb`` and what is between it and the generated cores.
+def write_bench(chip: Chip, path: Path, *, own_macro: bool = False, bodies: bool = True) -> None:
+    """Write the top ``core_tb`` and what is between it and the generated core, whose path is ``core_tb.core_0``.
 
     Parameters
     ----------
-    cores
-        Different cores, as of :func:`own_names`.
-    kinds
-        For each core of the simulation its index in ``cores``; it gets the path ``core_tb.core_N``.
     own_macro, bodies
-        The cores have the adapters of their users' macros; without ``bodies``, the models of these behind them.
+        The core has the adapter of the user's macro; without ``bodies``, the user's model behind it.
     """
-    texts = []
-    for k, core in enumerate(cores):
-        defines = {"MHO_SHELL": f"core_bench_{k}", **core_defines(core, own_macro=own_macro)}
-        texts += [f"`define {name} {value}\n" for name, value in defines.items()]
-        texts += [body(core).text(core, macro_module(core, k))] if bodies else []
-        texts.append((HDL / _SHELL).read_text(encoding="utf-8"))
-        texts += [f"`undef {name}\n" for name in defines]
-    shells = " \\\n    ".join(
-        f"core_bench_{kind} core_{n} (.clk(clk), .rst(rst), .wake(wakes[{n}]));" for n, kind in enumerate(kinds)
-    )
-    texts += [f"`define MHO_CORES {len(kinds)}\n`define MHO_SHELLS {shells}\n", (HDL / "core_tb.sv").read_text("utf-8")]
+    defines = {"MHO_SHELL": "core_bench", **core_defines(chip, own_macro=own_macro)}
+    texts = [f"`define {name} {value}\n" for name, value in defines.items()]
+    texts += [body(chip).text(chip, core_blocks(chip).pins.module)] if bodies else []
+    texts += [(HDL / name).read_text(encoding="utf-8") for name in (_SHELL, "core_tb.sv")]
     path.write_text("".join(texts), encoding="utf-8")
-
-
-def macro_module(chip: Chip, kind: int) -> str:
-    """Name of the macro's module of a kind of cores in a simulation; generated Verilog has the first of its module."""
-    module = core_blocks(chip).pins.module
-    return module if kind == 0 else f"{module}_{kind}"

@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +13,6 @@ from mho.sim.build.shells import (
     core_defines,
     core_sources,
     half_period,
-    macro_module,
-    own_names,
     write_bench,
     write_contracts,
 )
@@ -49,8 +46,8 @@ class Simulator:
     """What the build left: the simulator, the Verilog of the core, the log."""
     program: tuple[str, ...]
     """Command without its arguments."""
-    scopes: tuple[str, ...]
-    """Paths of the shells of its cores."""
+    shell: str
+    """Path of the shell of its core."""
     icarus: bool = False
     """Whether it is Icarus, which traces every build."""
 
@@ -63,15 +60,10 @@ class Simulator:
         return [*self.program, "--trace", "--trace-file", str(waves.absolute())]
 
 
-def _common_key(chips: Sequence[Chip], defines: dict[str, object]) -> list[str]:
+def _common_key(chip: Chip, defines: dict[str, object]) -> list[str]:
     sources_hash = hash_files([Path(__file__), Path(__file__).with_name("shells.py"), *HDL.iterdir()])
-    of_bodies = [body(chip).defines(chip) for chip in chips]
-    return [*map(_hardware, chips), hardware_hash(), sources_hash, str([defines, *of_bodies])]
-
-
-def _hardware(chip: Chip) -> str:
-    """What of a chip can change the Verilog of its core."""
-    return json.dumps(chip.hardware("core").to_dict(), sort_keys=True)
+    hardware = json.dumps(chip.hardware("core").to_dict(), sort_keys=True)
+    return [hardware, hardware_hash(), sources_hash, str([defines, body(chip).defines(chip)])]
 
 
 def _own_key(chip: Chip, own_macro: bool) -> list[str]:
@@ -123,71 +115,49 @@ def _sources(
     return [netlist.absolute(), *adapters, *([cells.absolute()] if cells else [])]
 
 
-def _several(cores: Sequence[Chip], folder: Path) -> list[Path]:
-    """Verilog of cores that have names of their own, each with a macro of its own."""
-    sources = core_sources(cores[0], folder / "rtl")
-    for k, core in enumerate(cores[1:], 1):
-        for path in core_sources(core, folder / f"rtl{k}"):
-            text = re.sub(rf"\b{macro_module(core, 0)}\b", macro_module(core, k), path.read_text("utf-8"))
-            path.write_text(text, encoding="utf-8")
-            sources.append(path)
-    return sources
-
-
 def verilator_build(
-    *chips: Chip, waves: bool = False, netlist: Path | None = None, cells: Path | None = None, own_macro: bool = False
+    chip: Chip, *, waves: bool = False, netlist: Path | None = None, cells: Path | None = None, own_macro: bool = False
 ) -> Simulator:
-    """The cores of ``chips``, side by side in Verilator, from the cache or built now (10 to 30 s for one).
+    """The core of ``chip`` in Verilator, from the cache or built now (10 to 30 s).
 
     Parameters
     ----------
-    chips
-        One or several, of any sizes; all run at the clock of the first.
     waves
         With tracing to FST.
     netlist, cells
-        A gate-level netlist of the same top instead of the generated RTL, and the models of its cells; for one core.
+        A gate-level netlist of the same top instead of the generated RTL, and the models of its cells.
     own_macro
-        With the adapter of the user's own macro and, if there is one, the user's model; for one core.
+        With the adapter of the user's own macro and, if there is one, the user's model.
     """
     require_cocotb()
     import cocotb_tools
     from cocotb_tools import config
 
-    different = list(dict.fromkeys(map(_hardware, chips)))
-    kinds = [different.index(_hardware(chip)) for chip in chips]
-    cores = own_names([chips[kinds.index(k)] for k in range(len(different))])
-    bodies = sorted({source for core in cores for source in body(core).sources})
-    generated = [body(core).text(core, macro_module(core, k)) for k, core in enumerate(cores)]
+    shell, generated = "core_tb.core_0", body(chip).text(chip, core_blocks(chip).pins.module)
 
     def build(folder: Path) -> None:
-        if netlist is None and not own_macro:
-            sources = _several(cores, folder)
-        else:
-            adapter = f"core_tb.core_0.core.macro{'.adapter' if cores[0].verilog.test else ''}"
-            sources = _sources(cores[0], folder, netlist, cells, own_macro, adapter)
-            if own_macro:
-                sources += write_contracts(cores[0], sources, adapter, folder)
-        write_bench(cores, kinds, folder / "bench.sv", own_macro=own_macro, bodies=_has_body(cores[0], own_macro))
+        adapter = f"{shell}.core.macro{'.adapter' if chip.verilog.test else ''}"
+        sources = _sources(chip, folder, netlist, cells, own_macro, adapter)
+        if own_macro:
+            sources += write_contracts(chip, sources, adapter, folder)
+        write_bench(chip, folder / "bench.sv", own_macro=own_macro, bodies=_has_body(chip, own_macro))
         compile_verilator(
-            folder, [*sources, folder / "bench.sv", *(HDL / name for name in (*_SHIM, *bodies))], top="core_tb",
-            defines=defines, public=_PUBLIC, waves=waves, optimise=not (waves or netlist), asserts=own_macro,
+            folder, [*sources, folder / "bench.sv", *(HDL / name for name in (*_SHIM, *sorted(body(chip).sources)))],
+            top="core_tb", defines=defines, public=_PUBLIC, waves=waves, optimise=not (waves or netlist),
+            asserts=own_macro,
         )
 
     # Clocks of a macro's own run in time, which a burst has none of.
-    timed = waves or (own_macro and chips[0].macro is not None and bool(chips[0].macro.clocks))
+    timed = waves or (own_macro and chip.macro is not None and bool(chip.macro.clocks))
     defines: dict[str, object] = {
-        "MHO_HALF_PS": half_period(chips[0]), **({} if timed else {"MHO_BURST": _BURST}),
-        **_own_defines(chips[0], own_macro),
+        "MHO_HALF_PS": half_period(chip), **({} if timed else {"MHO_BURST": _BURST}), **_own_defines(chip, own_macro),
     }
     key = [
-        *_common_key(cores, defines), *_own_key(cores[0], own_macro), str(kinds), f"waves {waves}",
-        *_netlist_key(netlist, cells), *compiler_key(), *generated,
-        cocotb_tools.__file__, str(config.libs_dir),
+        *_common_key(chip, defines), *_own_key(chip, own_macro), f"waves {waves}", *_netlist_key(netlist, cells),
+        *compiler_key(), generated, cocotb_tools.__file__, str(config.libs_dir),
     ]
     folder = cached_build("verilator", key, build)
-    scopes = tuple(f"core_tb.core_{n}" for n in range(len(chips)))
-    return Simulator(folder=folder, program=(str(folder / "simulator"),), scopes=scopes)
+    return Simulator(folder=folder, program=(str(folder / "simulator"),), shell=shell)
 
 
 def icarus_build(
@@ -218,14 +188,14 @@ def icarus_build(
     if _has_body(chip, own_macro):
         defines["MHO_PINS"] = pins_module(core_blocks(chip).pins)
     key = [
-        *_common_key([chip], defines), *_own_key(chip, own_macro), *_netlist_key(netlist, cells),
+        *_common_key(chip, defines), *_own_key(chip, own_macro), *_netlist_key(netlist, cells),
         tool_version("iverilog"), text, *options,
     ]
     folder = cached_build("icarus", key, build)
     return Simulator(
         folder=folder,
         icarus=True,
-        scopes=("core_tb",),
+        shell="core_tb",
         program=(
             require_tool("vvp"),
             "-n",

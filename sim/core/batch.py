@@ -62,8 +62,6 @@ class Batch:
     """Conversions of an operation."""
     core: int = 0
     """Index of the macro model behind the pins."""
-    instance: int = 0
-    """Which of the simulated cores runs it."""
     mode: Mode = Mode.LAZY
     patience: int = 200_000
     """Cycles without any progress after which the core counts as stuck."""
@@ -103,7 +101,7 @@ class BatchResult:
     failure: str = ""
     """Why the macro's body gave up, or nothing."""
     cpu_s: float = 0.0
-    """Processor time that the simulator took, for all batches that ran together, in seconds."""
+    """Processor time that the simulator took, in seconds."""
     write: WriteOutcome | None = None
     """What the run of write-verify did."""
     cells: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 0), dtype=np.int64))

@@ -38,7 +38,7 @@ class CoreRun:
     error: bool
     """Whether ``status.error`` is set."""
     cpu_s: float
-    """Processor time of the simulator, for all that ran together, in seconds."""
+    """Processor time of the simulator, in seconds."""
     charges: NDArray[np.int64]
     """Charges of each conversion, of shape (batch * segments, lines), if they were asked for."""
     write: WriteOutcome | None = None
@@ -50,23 +50,18 @@ class CosimCore:
 
     Parameters
     ----------
-    instance
-        Which of the cores in it this is.
     image
         What is written into its memory of masks.
     """
 
     @classmethod
-    def of(cls, simulation: Simulation, chip: Chip, instance: int = 0) -> "CosimCore":
+    def of(cls, simulation: Simulation, chip: Chip) -> "CosimCore":
         """The simulated core of a chip, of any kind."""
-        return cls(simulation, core_blocks(chip).cfg, instance, simulated(chip).image)
+        return cls(simulation, core_blocks(chip).cfg, simulated(chip).image)
 
-    def __init__(
-        self, simulation: Simulation, cfg: CoreShape, instance: int = 0, image: type[MaskImage] = MaskImage
-    ) -> None:
+    def __init__(self, simulation: Simulation, cfg: CoreShape, image: type[MaskImage] = MaskImage) -> None:
         self.simulation = simulation
         self.cfg = cfg
-        self.instance = instance
         self._masks = image(cfg)
         self._counters = np.zeros((1, 3), dtype=np.int64)
         self._patience = 8 * (cfg.longest_cycles + 1024)
@@ -107,7 +102,7 @@ class CosimCore:
         return Batch(
             ops=ops, masks=self._masks.update(op, masks, self.simulation.models.get(core)), inputs=input_words(x),
             outputs=len(x) * self.cfg.output_words, operations=len(x), segments=op.segments, core=core,
-            instance=self.instance, mode=mode, patience=self._patience_of(write, max(gap, stall, hold)), gap=gap,
+            mode=mode, patience=self._patience_of(write, max(gap, stall, hold)), gap=gap,
             stall=stall, hold=hold, seed=seed, keep_charges=keep_charges, write=write,
         )
 
@@ -132,7 +127,7 @@ class CosimCore:
         result = self.simulation.run(Batch(
             ops=np.array(ops, dtype=np.uint32), masks=np.array(settings, dtype=np.uint32).reshape(-1, 2),
             inputs=np.array([word for words in inputs for word in words], dtype=np.uint32),
-            outputs=len(ops) * self.cfg.output_words, operations=len(ops), core=core, instance=self.instance,
+            outputs=len(ops) * self.cfg.output_words, operations=len(ops), core=core,
             mode=Mode.LAZY, patience=patience, gap=gap, stall=stall, seed=seed,
         ))
         self._counters = result.counters[-1:].astype(np.int64)
@@ -158,7 +153,7 @@ class CosimCore:
         nothing = np.zeros(0, dtype=np.uint32)
         batch = Batch(
             ops=nothing.reshape(0, OP_WORDS), masks=nothing.reshape(0, 2), inputs=nothing, outputs=0, operations=0,
-            instance=self.instance, mode=Mode.CONST, patience=self._patience_of(job, max(gap, stall, hold)), gap=gap,
+            mode=Mode.CONST, patience=self._patience_of(job, max(gap, stall, hold)), gap=gap,
             stall=stall, hold=hold, seed=seed, write=job,
         )
         return self.simulation.run(batch)

@@ -69,7 +69,6 @@ class Simulation:
         ours, theirs = Pipe()
         extra = {
             "MHO_COSIM_FD": str(theirs.fileno()),
-            "MHO_COSIM_SCOPES": ",".join(simulator.scopes),
             "COCOTB_RESULTS_FILE": str(self._folder.path / "results.xml"),
         }
         self._waves = waves
@@ -97,27 +96,20 @@ class Simulation:
         self.models[index] = model
 
     def run(self, batch: Batch) -> BatchResult:
-        """Run one batch to its end, as :meth:`run_together`."""
-        return self.run_together([batch])[0]
+        """Run one batch to its end.
 
-    def run_together(self, batches: Sequence[Batch]) -> list[BatchResult]:
-        """Run batches of different cores at once, until all of them have ended.
-
-        Raises CoreStuck if a core got stuck. Raises ToolError if a macro model failed, or the simulator went away.
+        Raises CoreStuck if the core got stuck. Raises ToolError if a macro model failed, or the simulator went away.
         """
-        self._send("run", list(batches))
-        results: list[BatchResult] = self._expect("result")[1]
-        for batch, result in zip(batches, results, strict=True):
-            where = "the simulated core" if len(batches) == 1 else f"the simulated core {batch.instance}"
-            if result.failure:
-                self._give_up(f"the macro in the simulation failed: {result.failure}")
-            if result.outcome is Outcome.STUCK:
-                still = result.standstill(batch)
-                sentence = f"{where} made no progress for {batch.patience} cycles: {still}"
-                raise CoreStuck(f"{sentence}{self._end()}", result)
-            if result.outcome is not Outcome.COMPLETE:
-                self._give_up(f"{where} gave more results than operations")
-        return results
+        self._send("run", batch)
+        result: BatchResult = self._expect("result")[1]
+        if result.failure:
+            self._give_up(f"the macro in the simulation failed: {result.failure}")
+        if result.outcome is Outcome.STUCK:
+            sentence = f"the simulated core made no progress for {batch.patience} cycles: {result.standstill(batch)}"
+            raise CoreStuck(f"{sentence}{self._end()}", result)
+        if result.outcome is not Outcome.COMPLETE:
+            self._give_up("the simulated core gave more results than operations")
+        return result
 
     @property
     def alive(self) -> bool:

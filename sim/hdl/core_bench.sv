@@ -1,8 +1,8 @@
 // Shell around one generated core: a feeder and a catcher for its streams (streams.cpp).
 //
 // Nothing of it is an input port of the simulation and everything that drives the core is a flip-flop, so that the
-// simulator evaluates the core once a clock edge. `wake` changes when the batches of all cores have ended.
-// Read once for each different core in the simulation, with its names and widths defined (sim/build/shells.py).
+// simulator evaluates the core once a clock edge. `wake` changes when a batch has ended. Its names and
+// widths are defined before (sim/build/shells.py).
 `timescale 1ps / 1ps
 
 module `MHO_SHELL (

@@ -1,14 +1,13 @@
-// Top of a simulation of cores: clock, reset, and the cores in their shells (core_bench.sv).
+// Top of a simulation: clock, reset, and a core or a mesh in its shell (core_bench.sv, mesh_bench.sv).
 //
-// `wake` changes once when the batches of all cores have ended: cocotb sleeps in between.
+// `wake` changes when a batch has ended: cocotb sleeps in between.
 `timescale 1ps / 1ps
 
 module core_tb;
     reg clk = 1'b0;
     reg rst = 1'b1;
     reg [3:0] since_start = 4'd0;
-    wire [`MHO_CORES-1:0] wakes;
-    wire wake = ^wakes;
+    wire wake;
 
 `ifdef MHO_BURST
     // Several cycles in one time step: the clock's own change schedules the next one, together with the flip-flops that it
@@ -35,5 +34,5 @@ module core_tb;
         rst <= since_start < 4'd8;
     end
 
-    `MHO_SHELLS
+    `MHO_SHELL core_0 (.clk(clk), .rst(rst), .wake(wake));
 endmodule

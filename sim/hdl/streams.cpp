@@ -1,9 +1,6 @@
 // Feeders and catchers of core_bench.sv: one batch is a few arrays that Python owns, moved word by word in C++. The
 // batches of several cores run at once; Python is woken when all have ended.
 #include <cstdint>
-#include <memory>
-#include <string>
-#include <vector>
 
 #include "pauses.h"
 
@@ -43,7 +40,6 @@ enum Outcome : int32_t { kIdle = 0, kRunning = 1, kComplete = 2, kStuck = 3, kTo
 
 // Feeder and catcher of one core.
 struct Bench {
-    std::string path;
     Batch batch{};
     Pauses pauses;
     int64_t ops_sent, masks_sent, inputs_sent, outputs_taken, dones_seen, idle_cycles, batch_cycles;
@@ -59,8 +55,7 @@ struct Bench {
     bool programmed() const { return !programming || (written && map_asked >= program.map_count + kMapLatency); }
 };
 
-std::vector<std::unique_ptr<Bench>> benches;
-int running = 0;  // benches whose batch has not ended
+Bench bench;
 
 Bench& bench_of(void* handle) { return *static_cast<Bench*>(handle); }
 
@@ -123,7 +118,7 @@ void mho_done(void* handle, uint64_t total, uint64_t analog, uint64_t hold) {
 }
 
 // Every cycle, with bits of the core: busy, error, and what is offered and not taken: mask, operation, input. Answers with
-// bit 0: all batches have just ended; bit 1: it programs cells; bit 2: mask words are left; bit 3: outputs wait at
+// bit 0: the batch has just ended; bit 1: it programs cells; bit 2: mask words are left; bit 3: outputs wait at
 // random. Of a batch that has not begun both are not known.
 int mho_poll(void* handle, int32_t state) {
     Bench& b = bench_of(handle);
@@ -141,7 +136,7 @@ int mho_poll(void* handle, int32_t state) {
         return (b.programming ? 2 : 0) | (b.masks_sent != all.mask_count ? 4 : 0) | (b.pauses.stall ? 8 : 0);
     b.active = false;
     b.waiting = state >> 2;
-    return --running == 0 ? 13 : 12;
+    return 13;
 }
 
 // Bit 0: start, with these parameters; bit 1: stop; bit 2: read the fault map.
@@ -191,32 +186,25 @@ int mho_fault_map(void* handle, uint32_t data) {
     return int(b.map_asked++ < b.program.map_count ? b.map_asked - 1 : 0);
 }
 
-void* mho_bench_create(const char* path) {
-    benches.push_back(std::make_unique<Bench>());
-    benches.back()->path = path;
-    return benches.back().get();
-}
+void* mho_bench_create(const char*) { return &bench; }
 
 // ---- called from sim/core/simulator/shim.py -------------------------------------------------------------------------
 
-int32_t mho_streams_benches() { return int32_t(benches.size()); }
-const char* mho_streams_path(int32_t bench) { return benches.at(bench)->path.c_str(); }
-Pauses* mho_streams_pauses(int32_t bench) { return &benches.at(bench)->pauses; }
+Pauses* mho_streams_pauses() { return &bench.pauses; }
 
-void mho_streams_start(int32_t bench, const Batch* next) {
-    Bench& b = *benches.at(bench);
+void mho_streams_start(const Batch* next) {
+    Bench& b = bench;
     b.batch = *next;
     b.ops_sent = b.masks_sent = b.inputs_sent = b.outputs_taken = b.dones_seen = b.idle_cycles = 0;
     b.pauses = {b.batch.seed ? b.batch.seed : 1, b.batch.gap, b.batch.stall, b.batch.hold};
     b.error_seen = b.programming = false;
     b.outcome = kRunning;
-    if (!b.active) running++;
     b.active = true;
 }
 
 // The batch that is about to start programs cells.
-void mho_program_start(int32_t bench, const Program* next) {
-    Bench& b = *benches.at(bench);
+void mho_program_start(const Program* next) {
+    Bench& b = bench;
     b.program = *next;
     b.targets_sent = b.cells_taken = b.map_asked = b.batch_cycles = 0;
     b.started = b.written = false;
@@ -224,16 +212,16 @@ void mho_program_start(int32_t bench, const Program* next) {
 }
 
 // Mask words, operations and input words that the core has taken, output words and ends of operations that came of it.
-void mho_streams_progress(int32_t bench, int64_t* counts) {
-    const Bench& b = *benches.at(bench);
+void mho_streams_progress(int64_t* counts) {
+    const Bench& b = bench;
     const int64_t all[] = {b.masks_sent - (b.waiting & 1), b.ops_sent - (b.waiting >> 1 & 1),
                            b.inputs_sent - (b.waiting >> 2 & 1), b.outputs_taken, b.dones_seen};
     for (int k = 0; k < 5; k++) counts[k] = all[k];
 }
 
-int64_t mho_program_cells(int32_t bench) { return benches.at(bench)->cells_taken; }
+int64_t mho_program_cells() { return bench.cells_taken; }
 
-int32_t mho_streams_outcome(int32_t bench) { return benches.at(bench)->outcome; }
-int32_t mho_streams_error(int32_t bench) { return benches.at(bench)->error_seen; }
+int32_t mho_streams_outcome() { return bench.outcome; }
+int32_t mho_streams_error() { return bench.error_seen; }
 
 }  // extern "C"

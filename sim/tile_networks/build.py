@@ -55,7 +55,7 @@ def build_mesh(chip: Chip, *, waves: bool = False, optimise: bool = True) -> Sim
         )
 
     folder = cached_build("mesh", key, build)
-    return Simulator(folder=folder, program=(str(folder / "simulator"),), scopes=("core_tb.core_0",))
+    return Simulator(folder=folder, program=(str(folder / "simulator"),), shell="core_tb.core_0")
 
 
 def _apart(folder: Path, chip: Chip, parts: ChipParts, *, optimise: bool, waves: bool) -> list[Path]:
@@ -113,10 +113,7 @@ def bench_of(parts: ChipParts, *, waves: bool) -> str:
     text = _read("mesh_bench.sv")
     for name, value in sorted(words.items(), key=lambda entry: -len(entry[0])):
         text = text.replace(f"`{name}", str(value))
-    shell = "mesh_bench core_0 (.clk(clk), .rst(rst), .wake(wakes[0]));"
-    return "".join([
-        text, f"`define MHO_CORES 1\n`define MHO_SHELLS {shell}\n", _read("core_tb.sv"),
-    ])
+    return "".join([text, "`define MHO_SHELL mesh_bench\n", _read("core_tb.sv")])
 
 
 def _pins(parts: ChipParts) -> dict[str, int]:

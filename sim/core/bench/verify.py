@@ -115,7 +115,7 @@ def verify_core(
         simulation.close()
         folder.close()
     if waves is not None:
-        write_groups(waves, chip, program.scopes[0])
+        write_groups(waves, chip, program.shell)
     return report
 
 

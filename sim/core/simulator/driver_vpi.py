@@ -1,6 +1,5 @@
 """Runs batches in a simulator without DPI: memories of ``hdl/core_tb.v``, and Python at every strobe of the macro."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import cocotb
@@ -22,10 +21,9 @@ class VpiDriver:
         self._start = 0
         self._body: PinBody | None = None
 
-    async def run(self, work: Sequence[Work]) -> None:
+    async def run(self, work: Work) -> None:
         """Run a batch to its end; the macro is always at pin level here, or answers with 0 in :attr:`Mode.CONST`."""
-        (job,) = work
-        dut, batch, result, model = self._dut, job.batch, job.result, job.model
+        dut, batch, result, model = self._dut, work.batch, work.result, work.model
         if batch.write is not None:
             raise ToolError("cells are programmed in a simulator with DPI only")
         self._load(batch)

@@ -3,9 +3,8 @@
 While it waits for a request the simulation stands still; while a batch runs, cocotb sleeps until ``wake`` changes.
 """
 
-import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import cocotb
 from cocotb.handle import SimHandleBase
@@ -20,23 +19,21 @@ from mho.sim.core.simulator.shim import Shim
 
 @cocotb.test()
 async def serve(dut: SimHandleBase) -> None:
-    """Answer ``core`` (a macro model to hold) and ``run`` requests (with the batches that are run together)."""
+    """Answer ``core`` (a macro model to hold) and ``run`` requests (with a batch)."""
     # Behind the initial blocks.
     await Timer(1, "step")
     if cocotb.SIM_NAME.lower().startswith("verilator"):
-        driver = Shim(dut, os.environ["MHO_COSIM_SCOPES"].split(","))
+        driver = Shim(dut)
     else:
         # Imported here: it takes more than the process of Verilator needs.
         from mho.sim.core.simulator.driver_vpi import VpiDriver
 
         driver = VpiDriver(dut)
 
-    async def run(link: Link, batches: Sequence[Batch], models: Mapping[int, MacroModel]) -> None:
-        work = [Work(batch, BatchResult.empty(batch), models.get(batch.core)) for batch in batches]
-        start = time.process_time()
-        await driver.run(work)
-        for job in work:
-            job.result.cpu_s = time.process_time() - start
-        link.send("result", [job.result for job in work])
+    async def run(link: Link, batch: Batch, models: Mapping[int, MacroModel]) -> None:
+        result, start = BatchResult.empty(batch), time.process_time()
+        await driver.run(Work(batch, result, models.get(batch.core)))
+        result.cpu_s = time.process_time() - start
+        link.send("result", result)
 
     await serve_jobs("run", run)

@@ -4,7 +4,7 @@ The simulator's executable exports the functions; the structures below mirror th
 """
 
 import ctypes
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from ctypes import Structure, byref, c_char_p, c_int32, c_int64, c_uint8, c_uint32, c_void_p
 from typing import Any
 
@@ -155,53 +155,40 @@ def simulated_macros(library: Any) -> list[SimulatedMacro]:
 
 
 class Shim:
-    """The macros of the simulation and the streams of its cores.
+    """The macro of the simulation and the streams of its core.
 
-    Each shell of a core and each macro has introduced itself with its path; a macro belongs to the shell above it.
-    One core of RTL stands for any number of cores: a batch says what is behind its pins.
+    The RTL of one core stands for any number of cores: a batch says what is behind its pins.
 
     Parameters
     ----------
     dut
         The top, ``hdl/core_tb.sv``, which owns clock and reset, once the initial blocks have run.
-    scopes
-        Paths of the shells, in the order of their numbers.
     """
 
-    def __init__(self, dut: Any, scopes: Sequence[str]) -> None:
+    def __init__(self, dut: Any) -> None:
         from cocotb.triggers import ValueChange  # macros alone need no cocotb
 
-        self._wake, library = ValueChange(dut.wake), shim_library()
-        self._library = library
-        macros = simulated_macros(library)
-        library.mho_streams_path.restype = c_char_p
-        library.mho_streams_pauses.restype = c_void_p
-        library.mho_program_cells.restype = c_int64
-        benches = [library.mho_streams_path(index).decode() for index in range(library.mho_streams_benches())]
+        self._wake, self._library = ValueChange(dut.wake), shim_library()
+        self._library.mho_streams_pauses.restype = c_void_p
+        self._library.mho_program_cells.restype = c_int64
         # None: a user's own model is behind the pins, and nothing is known of it here.
-        self._cores: list[tuple[int, SimulatedMacro | None]] = []
-        for scope in scopes:
-            (bench,) = (index for index, path in enumerate(benches) if f".{path}".endswith(f".{scope}"))
-            (macro,) = [macro for macro in macros if f".{scope}." in f".{macro.path}"] or [None]
-            self._cores.append((bench, macro))
-        self._cells = CellShim(library)
+        (self._macro,) = simulated_macros(self._library) or [None]
+        self._cells = CellShim(self._library)
 
-    async def run(self, work: Sequence[Work]) -> None:
-        """Run batches of different cores to their end, with their models behind the pins meanwhile."""
-        for batch in work:
-            self.start(batch)
+    async def run(self, work: Work) -> None:
+        """Run a batch to its end, with its model behind the pins meanwhile."""
+        self.start(work)
         await self._wake
-        for batch in work:
-            self.finish(batch)
+        self.finish(work)
 
     def start(self, work: Work) -> None:
         """Begin a batch; its arrays and those of its result must live until it has ended."""
         batch, result = work.batch, work.result
-        bench, macro = self._cores[batch.instance]
+        macro = self._macro
         if macro is not None:
             if work.model is not None:
                 macro.put_model(work.model)
-            pauses = self._library.mho_streams_pauses(bench)
+            pauses = self._library.mho_streams_pauses()
             macro.start(batch.mode, keep_charges=batch.keep_charges, pauses=pauses)
         record = _Batch(
             ops=batch.ops.ctypes.data, masks=batch.masks.ctypes.data, inputs=batch.inputs.ctypes.data,
@@ -210,11 +197,11 @@ class Shim:
             output_count=len(result.outputs), done_count=len(result.counters), patience=batch.patience,
             seed=batch.seed & 0xFFFFFFFF, gap=batch.gap, stall=batch.stall, hold=batch.hold,
         )
-        self._library.mho_streams_start(bench, byref(record))
+        self._library.mho_streams_start(byref(record))
         if batch.write is not None and result.write is not None:
-            self._start_write(bench, macro, batch.write, result.write)
+            self._start_write(macro, batch.write, result.write)
 
-    def _start_write(self, bench: int, macro: SimulatedMacro | None, job: WriteJob, outcome: WriteOutcome) -> None:
+    def _start_write(self, macro: SimulatedMacro | None, job: WriteJob, outcome: WriteOutcome) -> None:
         if macro is not None:
             self._cells.lend(macro.path, job.array, job.pins, job.widths)
         record = _Program(
@@ -223,21 +210,21 @@ class Shim:
             target_count=len(job.targets), cell_count=len(outcome.cells), map_count=len(outcome.map),
             start_after=job.start_after, stop_after=job.stop_after,
         )
-        self._library.mho_program_start(bench, byref(record))
+        self._library.mho_program_start(byref(record))
 
     def finish(self, work: Work) -> None:
         """Read how a batch ended."""
         batch, result = work.batch, work.result
-        bench, macro = self._cores[batch.instance]
-        result.outcome = Outcome(self._library.mho_streams_outcome(bench))
-        result.error = bool(self._library.mho_streams_error(bench))
-        self._library.mho_streams_progress(bench, c_void_p(result.progress.ctypes.data))
+        macro = self._macro
+        result.outcome = Outcome(self._library.mho_streams_outcome())
+        result.error = bool(self._library.mho_streams_error())
+        self._library.mho_streams_progress(c_void_p(result.progress.ctypes.data))
         sentence = ""
         if macro is not None:
             macro.finish(result, batch.operations * batch.segments)
         if batch.write is not None and result.write is not None:
             if macro is not None:
                 result.write.pulses, sentence = self._cells.take_back(macro.path)
-            result.write.cells = result.write.cells[: self._library.mho_program_cells(bench)]
+            result.write.cells = result.write.cells[: self._library.mho_program_cells()]
             result.write.state = batch.write.array.changes()
             result.failure = result.failure or sentence

@@ -35,4 +35,4 @@ def whole_mesh(chip: Chip, folder: Path) -> Simulator:
     compile_verilator(
         folder, sources, top="core_tb", defines={"MHO_HALF_PS": half_period(chip)}, public=PUBLIC, waves=True,
         optimise=False)
-    return Simulator(folder=folder, program=(str(folder / "simulator"),), scopes=("core_tb.core_0",))
+    return Simulator(folder=folder, program=(str(folder / "simulator"),), shell="core_tb.core_0")
