@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mho.compiler.calibration.calibrate import Calibrated
 from mho.compiler.calibration.cell_noise import CellNoise
-from mho.compiler.calibration.facts import Calibration, converters_of
+from mho.compiler.calibration.outputs import Calibration, converters_of
 from mho.compiler.calibration.trials.bench import representative_time
 from mho.compiler.importer.onnx_import import import_onnx
 from mho.compiler.importer.reading.pytorch import TorchModel, as_onnx

@@ -42,7 +42,7 @@ from mho.hw.config import Chip
 from mho.macro_models.devices import Device
 from mho.macro_models.errors import InputError, argument
 from mho.macro_models.files import check_memory
-from mho.macro_models.freed_memory import freed_memory_kept
+from mho.macro_models.files.memory import freed_memory_kept
 
 
 def calibrate_on_cores(job: Job) -> CalibratedLayers:

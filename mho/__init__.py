@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from mho.api.chip import Chip
     from mho.api.compile import compile, load, plan
     from mho.api.crossbar import tune_crossbar
-    from mho.api.device import Device
-    from mho.api.fit import fit
+    from mho.api.device import Device, fit
     from mho.api.lists import backends, boards, check, devices, presets
     from mho.api.net import Net
     from mho.api.tiles import run_tiles
@@ -52,8 +51,7 @@ __getattr__ = lazy_names(__name__, {
     "mho.api.chip": ("Chip",),
     "mho.api.compile": ("compile", "load", "plan"),
     "mho.api.crossbar": ("tune_crossbar",),
-    "mho.api.device": ("Device",),
-    "mho.api.fit": ("fit",),
+    "mho.api.device": ("Device", "fit"),
     "mho.api.lists": ("backends", "boards", "check", "devices", "presets"),
     "mho.api.net": ("Net",),
     "mho.api.tiles": ("run_tiles",),

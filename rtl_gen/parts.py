@@ -23,8 +23,8 @@ from mho.rtl_gen.ip_xact import ip_xact
 from mho.rtl_gen.kinds import macro_texts_of
 from mho.rtl_gen.macro.adapter import module_name, write_stub
 from mho.rtl_gen.macro.outline import write_lef, write_outline
-from mho.rtl_gen.macro.own_files import VERILOG, macro_files, read_module, rtl_files
 from mho.rtl_gen.macro.pin_check import check_shared_pins, macro_map
+from mho.rtl_gen.macro.port_map import VERILOG, macro_files, read_module, rtl_files
 from mho.rtl_gen.macro.views import write_liberty, write_upf
 from mho.rtl_gen.registers import TILES_HEADER, c_driver, c_header, markdown, system_rdl, tile_driver
 from mho.rtl_gen.tapeout_files import Design, file_list, fusesoc_core, librelane_config, sdc, waivers, write_readme

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from mho.compiler.calibration.facts import Calibration
+from mho.compiler.calibration.outputs import Calibration
 from mho.compiler.model import FloatNetwork
 from mho.compiler.model.before import Before
 from mho.compiler.network.file.archive import NETWORK, Arrays, archive_bytes, convert, read_archive, write_archive

@@ -15,7 +15,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from mho.compiler.calibration.facts import converters_of
+from mho.compiler.calibration.outputs import converters_of
 from mho.compiler.network import CoreImage, Network
 from mho.compiler.program import Program
 from mho.compiler.tile.graph.builder import tile_graph

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from mho.compiler.input_time import InputTime
 from mho.compiler.program import Call, Mvm, Program
-from mho.compiler.tile.file import joined_of
 from mho.compiler.tile.placement.streams import place_of, tile_name
+from mho.compiler.tile.programs import joined_of
 from mho.compiler.types import Facts, Lanes
 from mho.hw.kinds import core_blocks, timing
 from mho.hw.noc.config import MeshConfig

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from mho.compiler.calibration.facts import Calibration, converters_of
+from mho.compiler.calibration.outputs import Calibration, converters_of
 from mho.compiler.job import warned
 from mho.compiler.model import FloatNetwork
 from mho.compiler.model.before import Before

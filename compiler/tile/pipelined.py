@@ -17,11 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.compiler.tile.cycles import TileCycles, expected_cycles
-from mho.compiler.tile.file import tile_code
 from mho.compiler.tile.placement.room import Room, needs_of
 from mho.compiler.tile.placement.software_pipeline import Cuts, both_sides
 from mho.compiler.tile.placement.streams import Placed, place_of, tile_name
-from mho.compiler.tile.programs import try_programs
+from mho.compiler.tile.programs import tile_code, try_programs
 from mho.compiler.tile.refusal import Refusal
 from mho.compiler.types import Facts
 from mho.hw.config import Chip

@@ -4,16 +4,21 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from mho.compiler.network import Network
+from mho.compiler.network.tiles import HeldValue, TileCode
+from mho.compiler.program import Program
 from mho.compiler.tile.code.maker import Maker
 from mho.compiler.tile.graph.builder import tile_graph
-from mho.compiler.tile.graph.graph import Graph
+from mho.compiler.tile.graph.graph import Graph, Value
+from mho.compiler.tile.graph.host import Split
 from mho.compiler.tile.graph.images import entry_image
 from mho.compiler.tile.placement.room import Needs, Room, more_room, needs_of, roomy
 from mho.compiler.tile.placement.software_pipeline import Cuts
 from mho.compiler.tile.placement.streams import Placed, place_nodes
 from mho.compiler.tile.refusal import Full, LongRing, NoRoomError, Refusal
+from mho.hw.config import Chip
 from mho.hw.tile.asm import disassemble
-from mho.hw.tile.interpreter.joined import Joined
+from mho.hw.tile.config import TileConfig
+from mho.hw.tile.interpreter.joined import HOST, HostStep, Joined
 from mho.hw.tile.interpreter.liveness import check_liveness, check_runs
 from mho.macro_models.errors import InputError
 
@@ -163,3 +168,34 @@ def _with_room(
             room = replace(room, host=room.host | {refusal.stage})
         else:
             return refusal
+
+
+def held(value: Value) -> HeldValue:
+    """How a value lies in rings."""
+    image = value.image
+    return HeldValue(channels=image.channels, pixels=image.pixels, wide=value.wide, signed=value.signed)
+
+
+def tile_code(programs: "TilePrograms") -> TileCode:
+    """What is in the file, from what the compiler made."""
+    graph, split = programs.placed.graph, programs.placed.graph.split
+    return TileCode(
+        programs={tile: replace(place.program, image=0) for tile, place in programs.joined.tiles.items()},
+        flows=programs.joined.flows, reductions=programs.joined.reductions,
+        given=tuple((tile, stream, value) for (tile, stream), value in programs.entries.items()),
+        inputs={value: held(graph.values[value]) for value in sorted(set(programs.entries.values()))},
+        values={value: (flow.sender, flow.number, held(graph.values[value]))
+                for value, flows in programs.placed.flows.items() for flow in flows if HOST in flow.to},
+        before=split.before, between=split.between, behind=split.behind, instructions=programs.instructions,
+        ahead=programs.ahead,
+    )
+
+
+def joined_of(code: TileCode, program: Program, chip: Chip) -> Joined:
+    """The tiles for the interpreter, without cores, with what the host does on the way."""
+    steps = list[HostStep]()
+    for step in Split.of(program, code).steps:
+        takes = {(sender, flow): layout.pixels for sender, flow, layout in (code.values[v] for v in step.takes)}
+        gives = {(tile, stream): code.inputs[v].pixels for tile, stream, v in code.given if v in step.gives}
+        steps.append(HostStep(takes=takes, gives=gives))
+    return replace(code.joined(TileConfig.of_tiles(chip)), host=tuple(steps))

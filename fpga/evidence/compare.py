@@ -11,7 +11,7 @@ from mho.compiler import CompileOptions
 from mho.compiler.network import Network
 from mho.compiler.passes import compile_tiles
 from mho.compiler.tile import tile_programs
-from mho.compiler.tile.file import tile_code
+from mho.compiler.tile.programs import tile_code
 from mho.fpga.backends import FpgaBackend, TilesFpgaBackend
 from mho.fpga.link.simulated import PinsTransport
 from mho.hw.board.config import BoardConfig

@@ -9,9 +9,8 @@ from amaranth.lib.wiring import connect, flipped
 
 from mho.hw.host.bus import RegisterBus
 from mho.hw.noc.config import HOST_POSITION, MeshConfig
-from mho.hw.noc.flit import Arrival, BodyLayout, FlitLayout, from_host, to_host
+from mho.hw.noc.flit import WANTS, Arrival, BodyLayout, FlitLayout, Port, from_host, to_host
 from mho.hw.noc.interface.tables import destination_bits, legal, register_tag
-from mho.hw.noc.ports import WANTS, Port
 from mho.hw.noc.registers.node import RegisterMaster
 from mho.hw.noc.registers.packet import BurstBus, host_address_bits
 from mho.hw.ports import Component, In, Out

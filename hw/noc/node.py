@@ -9,10 +9,9 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from mho.hw.host.bus import RegisterBus
 from mho.hw.noc.config import MeshConfig
-from mho.hw.noc.flit import Channel
+from mho.hw.noc.flit import Channel, join_neighbours
 from mho.hw.noc.host_port import host_ports, join_host
 from mho.hw.noc.interface.interface import NetworkInterface
-from mho.hw.noc.ports import join_neighbours
 from mho.hw.noc.reduction.router import OperandLayout, ReductionRouter
 from mho.hw.noc.registers.node import NodeRegisters
 from mho.hw.noc.registers.packet import NODE_BITS

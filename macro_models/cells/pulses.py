@@ -21,9 +21,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mho.macro_models.cells.bias import seen_codes, sneak_paths
-from mho.macro_models.cells.programming import CellDraws, stuck_cells
+from mho.macro_models.cells.programming import CellDraws, SettledCells, stuck_cells
 from mho.macro_models.cells.pulse_scales import PulseConfig, check_pulse_device, integer_law
-from mho.macro_models.cells.settled import SettledCells
 from mho.macro_models.devices.device import Device
 from mho.macro_models.devices.load import device_from_dict
 from mho.macro_models.integer.pulse import (

@@ -86,7 +86,7 @@ def compare_command(things: tuple[str, ...], output: str | None, out: Output) ->
     efficiencies that follow. Of devices: mean and deviation of the cells after an hour, a day and 30 days, with the
     90 % interval of the difference that the cells behind both fits allow.
     """
-    from mho.comparisons.kinds import one_kind
+    from mho.comparisons.descriptions import one_kind
 
     if len(things) < 2:
         raise InputError(f"mho compare needs two runs, chips or devices or more, not {len(things)}")

@@ -222,7 +222,7 @@ def chip_command(
     resolved = load_chip(chip or "tnsa16-2x2", overrides)
     with out.progress(f"verifying {resolved.name}") as progress:
         if host == "uart":
-            from mho.fpga.link.chip import verify_line
+            from mho.fpga.link.simulated import verify_line
 
             report = verify_line(resolved, accesses=accesses, seed=seed, progress=progress)
         else:

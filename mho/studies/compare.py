@@ -28,8 +28,7 @@ def compare(
     first, second
         Results, or files that ``save_json`` or ``mho run --json`` wrote; chips or devices, or their names or files.
     """
-    from mho.comparisons.descriptions import compare_chips, compare_devices
-    from mho.comparisons.kinds import KINDS, kind_of
+    from mho.comparisons.descriptions import KINDS, compare_chips, compare_devices, kind_of
     from mho.comparisons.runs import compare_runs
 
     both = first, second

@@ -6,8 +6,7 @@ from mho.hw.config import Chip, MacroSection
 from mho.hw.kinds import core_blocks
 from mho.hw.macro.contract import ContractPins
 from mho.rtl_gen.macro.contract import contract_signals, pin_signals
-from mho.rtl_gen.macro.own_files import macro_files, read_module
-from mho.rtl_gen.macro.port_map import Bit, PortMap
+from mho.rtl_gen.macro.port_map import Bit, PortMap, macro_files, read_module
 from mho.rtl_gen.macro.supplies import Through, guarded, supply_nets, supply_pins
 from mho.rtl_gen.verilog.names import range_text, wrap
 from mho.rtl_gen.verilog.ports import Port, module_ports

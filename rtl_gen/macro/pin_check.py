@@ -9,8 +9,7 @@ from mho.hw.macro.contract import ContractPins, WritePins
 from mho.macro_models.errors import nearest
 from mho.rtl_gen.macro.contract import contract_signals, pin_signals
 from mho.rtl_gen.macro.outline import macro_outline
-from mho.rtl_gen.macro.own_files import macro_ports
-from mho.rtl_gen.macro.port_map import PortMap
+from mho.rtl_gen.macro.port_map import PortMap, macro_ports
 from mho.rtl_gen.macro.resolve import map_ports
 from mho.rtl_gen.macro.supplies import supply_nets
 from mho.rtl_gen.verilog.blocks import port_names

@@ -23,8 +23,8 @@ def core_sources(chip: Chip, folder: Path, *, own_macro: bool = False, adapter: 
     """
     from mho.rtl_gen import emit_core
     from mho.rtl_gen.macro.contract import write_mirror
-    from mho.rtl_gen.macro.own_files import has_model, macro_files, rtl_files
     from mho.rtl_gen.macro.pin_check import macro_map
+    from mho.rtl_gen.macro.port_map import has_model, macro_files, rtl_files
 
     sources = emit_core(chip, folder, wrap="none", own_macro=own_macro)
     if not own_macro or chip.macro is None:

@@ -70,7 +70,7 @@ def _own_key(chip: Chip, own_macro: bool) -> list[str]:
     """What of a user's own macro can change the simulator."""
     if not own_macro:
         return []
-    from mho.rtl_gen.macro.own_files import macro_files, rtl_files
+    from mho.rtl_gen.macro.port_map import macro_files, rtl_files
 
     content = json.dumps(chip.hardware("core", "adapter").to_dict(), sort_keys=True)
     return [f"own macro {content}", hash_files([*rtl_files(chip), *macro_files(chip)])]
@@ -78,7 +78,7 @@ def _own_key(chip: Chip, own_macro: bool) -> list[str]:
 
 def _has_body(chip: Chip, own_macro: bool) -> bool:
     """Whether our own body of the macro is in the simulation: not where the user has a model."""
-    from mho.rtl_gen.macro.own_files import has_model
+    from mho.rtl_gen.macro.port_map import has_model
 
     return not own_macro or not has_model(chip)
 

@@ -16,7 +16,7 @@ from mho.sim.chip.programs import Programs, programs_of
 from mho.sim.chip.simulation import ChipBus, ChipSimulation
 from mho.sim.chip.traffic import IDLE, Expected, Traffic, idle_tile
 from mho.sim.core.commands import ideal_check
-from mho.sim.tile_networks.tile_core import TileCore
+from mho.sim.tile_networks.codes import TileCore
 
 HOSTS = {"none": "register bus", "axil": "AXI4-Lite", "wishbone": "Wishbone"}
 """What a host may be at: a bus by its wrap, and what it is called."""

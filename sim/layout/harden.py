@@ -12,10 +12,9 @@ from mho.macro_models.files.scripts import is_plain
 from mho.rtl_gen.templates import fill
 from mho.sim.build.toolchain import require_tool
 from mho.sim.layout.block import Block, generate_block
-from mho.sim.layout.energy import layout_energy
 from mho.sim.layout.pdk import find_pdk
 from mho.sim.layout.plan import FILES, script_settings, write_outline
-from mho.sim.layout.signoff import Layout, read_layout
+from mho.sim.layout.signoff import Layout, layout_energy, read_layout
 from mho.sim.layout.stages import STAGES, Stages, openroad
 
 _FLOW = Path(__file__).parent / "flow"

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.hw.noc.config import MeshConfig
-from mho.hw.noc.ports import STEP, WANTS, Port
+from mho.hw.noc.flit import STEP, WANTS, Port
 from mho.hw.noc.router.model import MeshModel, Traffic
 from mho.hw.noc.router.traffic import random_traffic
 from mho.macro_models.errors import ToolError

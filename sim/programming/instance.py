@@ -18,7 +18,7 @@ from mho.compiler.mapping.faults import CoreFaults
 from mho.compiler.network import Network
 from mho.compiler.network.file.archive import ArchiveKind, read_archive, write_archive
 from mho.hw.config import Chip, chip_from_dict
-from mho.macro_models.cells.settled import SettledCells
+from mho.macro_models.cells.programming import SettledCells
 from mho.macro_models.devices import CAUSES, Device, device_from_dict
 from mho.macro_models.errors import InputError
 from mho.macro_models.files.schema import JSON, TEXT, Choice, Number, Table, Whole

@@ -25,11 +25,10 @@ from mho.sim.core.commands import Preparation, preparation_of, row_programmer
 from mho.sim.core.kinds import simulated
 from mho.sim.tile_networks.answers import HostAnswers
 from mho.sim.tile_networks.build import build_mesh
-from mho.sim.tile_networks.codes import COMMAND_PATIENCE, MeshCores, SeenCodes
+from mho.sim.tile_networks.codes import COMMAND_PATIENCE, CoreTasks, MeshCores, SeenCodes
 from mho.sim.tile_networks.host import MeshJob, MeshResult, Outcome
 from mho.sim.tile_networks.plan import STATUS_READS, Plan, from_first_turn, make_plan, tile_node
 from mho.sim.tile_networks.process import Answer, MeshSimulation
-from mho.sim.tile_networks.tile_core import CoreTasks
 from mho.sim.tile_networks.trace import image_ends, trace_of, traced_tiles, waves_arguments
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from unittest.mock import patch
 
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.fifo import FlitFifo, RoundRobin
+from mho.hw.noc.flit import Port
 from mho.hw.noc.interface.interface import NetworkInterface
-from mho.hw.noc.ports import Port
 from mho.hw.noc.reduction.router import ReductionRouter
 from mho.hw.noc.registers.node import RegisterMaster, RegisterServer
 from mho.hw.noc.router.router import InputUnit, Router

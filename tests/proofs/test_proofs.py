@@ -9,7 +9,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from mho.hw.noc.fifo import RoundRobin
-from mho.hw.noc.ports import WANTS, Port
+from mho.hw.noc.flit import WANTS, Port
 from mho.macro_models.errors import InputError, ToolError
 from tests.proofs.harness import Harness, assume, claim, convert, convert_cases, drive_freely, free, witness
 from tests.proofs.mutants import MUTANTS

@@ -2,7 +2,7 @@
 
 import re
 
-from mho.hw.noc.ports import TURNS, WANTS, Port
+from mho.hw.noc.flit import TURNS, WANTS, Port
 
 __all__ = ["last_values", "still"]
 

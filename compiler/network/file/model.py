@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from mho.compiler.calibration.facts import Calibration, Converters
-from mho.compiler.calibration.outputs import OutputError
+from mho.compiler.calibration.outputs import Calibration, Converters, OutputError
 from mho.compiler.mapping.redundancy import Redundancy
 from mho.compiler.model import FloatNetwork, HostOp, Output
 from mho.compiler.model.network import evaluated_at_the_end

@@ -8,8 +8,7 @@ from amaranth.lib.memory import Memory
 
 from mho.hw.noc.config import LANE_BITS, MeshConfig
 from mho.hw.noc.fifo import RoundRobin
-from mho.hw.noc.flit import Channel
-from mho.hw.noc.ports import Port
+from mho.hw.noc.flit import Channel, Port
 from mho.hw.ports import Component, In, Out, array
 
 
@@ -122,7 +121,7 @@ _CHILDREN = 4
 class EntryLayout(data.StructLayout):
     """What a router does in a context.
 
-    ``children``: inputs that are summed, by :class:`mho.hw.noc.ports.Port`; ``local``: so is the operand of the node;
+    ``children``: inputs that are summed, by :class:`mho.hw.noc.flit.Port`; ``local``: so is the operand of the node;
     then ``parent``, the number of the output; 5 to 7: none.
     """
 

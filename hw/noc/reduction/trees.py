@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from mho.hw.noc.config import MeshConfig
-from mho.hw.noc.ports import OPPOSITE, STEP, Port
+from mho.hw.noc.flit import OPPOSITE, STEP, Port
 from mho.macro_models.errors import InputError
 
 Edge = tuple[int, int]

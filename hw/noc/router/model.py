@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.hw.noc.config import MeshConfig
-from mho.hw.noc.flit import Destinations
-from mho.hw.noc.ports import STEP
+from mho.hw.noc.flit import STEP, Destinations
 
 Ints = NDArray[np.int64]
 

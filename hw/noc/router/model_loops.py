@@ -1,6 +1,6 @@
 """The loops of :mod:`mho.hw.noc.router.model`: integers and arrays only, for numba or without it.
 
-Ports are numbers as in :class:`mho.hw.noc.ports.Port`: north, east, south, west, local. The state of a queue is its
+Ports are numbers as in :class:`mho.hw.noc.flit.Port`: north, east, south, west, local. The state of a queue is its
 head's place, its length, and the outputs that have taken the head; that of an input the queue that went last; that of
 an output the inputs that come first.
 """
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from mho.hw.noc.ports import TURNS, WANTS, Port
+from mho.hw.noc.flit import TURNS, WANTS, Port
 
 try:
     import numba

@@ -7,8 +7,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from mho.hw.noc.config import HOST_POSITION, MeshConfig
-from mho.hw.noc.flit import BodyLayout, Channel, ChannelLayout, FlitLayout
-from mho.hw.noc.ports import Port, join_neighbours
+from mho.hw.noc.flit import BodyLayout, Channel, ChannelLayout, FlitLayout, Port, join_neighbours
 from mho.hw.noc.router.router import PlaceLayout, Router
 
 

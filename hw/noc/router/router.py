@@ -13,8 +13,20 @@ from amaranth.lib.wiring import In, Out
 from mho.hw import ports
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.fifo import FlitFifo, RoundRobin
-from mho.hw.noc.flit import BodyLayout, Channel, ChannelLayout, FlitLayout, coordinate_bits, from_host, to_host
-from mho.hw.noc.ports import OPPOSITE, STEP, TURNS, WANTS, Port
+from mho.hw.noc.flit import (
+    OPPOSITE,
+    STEP,
+    TURNS,
+    WANTS,
+    BodyLayout,
+    Channel,
+    ChannelLayout,
+    FlitLayout,
+    Port,
+    coordinate_bits,
+    from_host,
+    to_host,
+)
 
 
 class PlaceLayout(data.StructLayout):

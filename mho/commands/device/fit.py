@@ -63,7 +63,7 @@ def fit_command(
     Rows with a pulse_V are readings after a pulse (SET above 0 V, RESET below), in the order of pulse_n, of width
     pulse_ns: the answer to pulses is fitted to them. A table may have both kinds of rows.
     """
-    from mho.api.fit import fit
+    from mho.api.device import fit
     from mho.macro_models.fit.tables.table import parse_columns
 
     with out.progress(f"fitting {data}") as progress:

@@ -25,7 +25,7 @@ _TIED = 40
 
 def takes_cells(chip: Chip) -> bool:
     """Whether the user's own model says that it takes its cells from a file."""
-    from mho.rtl_gen.macro.own_files import macro_files, rtl_files
+    from mho.rtl_gen.macro.port_map import macro_files, rtl_files
 
     paths = [*macro_files(chip), *rtl_files(chip)]
     return any(re.search(r"\bCELLS_FILE\b", path.read_text("utf-8", errors="replace")) for path in paths)

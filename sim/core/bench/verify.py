@@ -124,7 +124,7 @@ def _own_macro(chip: Chip, netlist: Path | None) -> tuple[bool, bool]:
     if chip.macro is None or netlist is not None:
         return False, False
     from mho.rtl_gen import check_macro_pins
-    from mho.rtl_gen.macro.own_files import has_model
+    from mho.rtl_gen.macro.port_map import has_model
 
     if problems := check_macro_pins(chip):
         raise InputError(problems[0])

@@ -8,10 +8,9 @@ from numpy.typing import NDArray
 
 from mho.compiler.network.tiles import HeldValue
 from mho.compiler.program import Call, Operation, Program, RunMvm, run_call
-from mho.compiler.tile.file import held
 from mho.compiler.tile.graph.host import HostRun
 from mho.compiler.tile.placement.streams import tile_name
-from mho.compiler.tile.programs import TilePrograms
+from mho.compiler.tile.programs import TilePrograms, held
 from mho.hw.config import Chip
 from mho.hw.tile.interpreter.joined import HOST, Flow, Joined
 from mho.hw.tile.interpreter.state import Core, Retired

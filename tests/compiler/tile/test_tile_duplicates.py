@@ -11,8 +11,8 @@ from mho.compiler.passes import compile_for_chip, compile_tiles
 from mho.compiler.tile import tile_programs
 from mho.compiler.tile.cycles import expected_cycles
 from mho.compiler.tile.duplicates import Judge, choose
-from mho.compiler.tile.file import tile_code
 from mho.compiler.tile.lowering.geometry import Image, rows_in_turns, turns_of
+from mho.compiler.tile.programs import tile_code
 from mho.compiler.tile.refusal import Refusal
 from mho.hw.config import load_chip
 from mho.macro_models.errors import InputError

@@ -14,8 +14,8 @@ from mho.compiler.mapping.faults import CoreFaults
 from mho.compiler.passes import compile_tiles
 from mho.compiler.program import Call
 from mho.compiler.tile import TilePrograms, tile_programs
-from mho.compiler.tile.file import joined_of, tile_code
 from mho.compiler.tile.graph.host import Split
+from mho.compiler.tile.programs import joined_of, tile_code
 from mho.data import load_sample
 from mho.hw.config import load_chip
 from mho.hw.tile.interpreter.joined import HOST

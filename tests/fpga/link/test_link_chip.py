@@ -2,8 +2,8 @@
 
 import pytest
 
-from mho.fpga.link import chip as line
-from mho.fpga.link.chip import verify_line
+from mho.fpga.link import simulated as line
+from mho.fpga.link.simulated import verify_line
 from mho.hw.chip.map import ChipParts
 from mho.hw.chip.tops import ChipTop
 from mho.hw.config import load_chip

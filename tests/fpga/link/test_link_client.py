@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from mho.fpga.backends import BAUD, connect_board
-from mho.fpga.link.chip import LinkBus
 from mho.fpga.link.client import LinkClient, Poll, Read, Write
+from mho.fpga.link.simulated import LinkBus
 from mho.fpga.link.transport import BoardLost, BoardReset, BusFault, LinkError, SerialTransport
 from mho.hw.host.link.format import LinkConfig, Status
 from mho.macro_models.errors import InputError, ToolError

@@ -14,7 +14,7 @@ from mho.compiler import CompileOptions
 from mho.compiler.network import Network
 from mho.compiler.passes import compile_model, compile_tiles
 from mho.compiler.tile import tile_programs
-from mho.compiler.tile.file import tile_code
+from mho.compiler.tile.programs import tile_code
 from mho.hw.config import Chip, load_chip
 from mho.hw.kinds import energy, timing
 from mho.macro_models.devices import load_device

@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mho.macro_models.cells.programming import programmed
-from mho.macro_models.cells.settled import SettledCells
+from mho.macro_models.cells.programming import SettledCells, programmed
 from mho.macro_models.devices import CAUSES, device_from_dict, load_device
 from mho.macro_models.devices.device import Device
 from mho.macro_models.devices.grid import exp_negative

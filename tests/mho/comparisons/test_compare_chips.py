@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from mho.cli import run
-from mho.comparisons.descriptions import compare_chips, ratios
-from mho.comparisons.kinds import kind_of
+from mho.comparisons.descriptions import compare_chips, kind_of, ratios
 from mho.figures.compare import figure_of_chips
 from mho.hw.chip.rating import rate
 from mho.hw.config import load_chip

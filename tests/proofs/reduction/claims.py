@@ -5,7 +5,7 @@ from typing import Any
 from amaranth.hdl import Cat, Const, Module, Mux, Signal
 
 from mho.hw.noc.config import LANE_BITS
-from mho.hw.noc.ports import Port
+from mho.hw.noc.flit import Port
 from mho.hw.noc.reduction.router import EntryLayout, ReductionRouter, queue_depth
 from tests.proofs.harness import Harness, State, assume, claim, constant, drive_freely, witness
 

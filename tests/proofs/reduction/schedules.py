@@ -4,7 +4,7 @@ from collections import Counter
 from itertools import combinations
 
 from mho.hw.noc.config import MeshConfig
-from mho.hw.noc.ports import OPPOSITE, STEP, Port
+from mho.hw.noc.flit import OPPOSITE, STEP, Port
 from mho.hw.noc.reduction.trees import Entry, Group, entries
 
 __all__ = ["check_sums"]

@@ -4,9 +4,9 @@ from typing import Any
 
 from amaranth.hdl import Module, Value
 
+from mho.hw.noc.flit import Port
 from mho.hw.noc.host_port import HostPort
 from mho.hw.noc.interface.tables import register_tag
-from mho.hw.noc.ports import Port
 from tests.proofs.harness import Harness, State, claim, drive_freely, witness
 from tests.proofs.router.routes import room, wanted_at, well_formed
 

@@ -5,8 +5,7 @@ from typing import Any
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data
 
-from mho.hw.noc.flit import ChannelLayout
-from mho.hw.noc.ports import OPPOSITE, STEP, TURNS, WANTS, Port
+from mho.hw.noc.flit import OPPOSITE, STEP, TURNS, WANTS, ChannelLayout, Port
 from mho.hw.noc.router.router import Router
 from tests.proofs.arbiter import turn_holds
 from tests.proofs.harness import State, claim, witness

@@ -6,8 +6,7 @@ from amaranth.hdl import Cat, Const, Module, Signal, Value
 from amaranth.lib import data
 
 from mho.hw.noc.config import HOST_POSITION, MeshConfig
-from mho.hw.noc.flit import ChannelLayout
-from mho.hw.noc.ports import STEP, Port
+from mho.hw.noc.flit import STEP, ChannelLayout, Port
 from tests.proofs.harness import Harness, State, assume, claim, constant, drive_freely, free, witness
 from tests.proofs.queue import Queue, fifo_holds, input_queues, word_behind
 from tests.proofs.router.routes import room, wanted_at, well_formed

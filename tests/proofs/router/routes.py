@@ -12,8 +12,7 @@ from amaranth.hdl import Cat, Const, Elaboratable, Module, Mux, Signal
 from numpy.typing import NDArray
 
 from mho.hw.noc.config import MeshConfig
-from mho.hw.noc.flit import FlitLayout
-from mho.hw.noc.ports import OPPOSITE, STEP, WANTS, Port
+from mho.hw.noc.flit import OPPOSITE, STEP, WANTS, FlitLayout, Port
 from mho.hw.noc.router.router import PlaceLayout, wants
 from tests.proofs.harness import Harness, State, assume, claim, constant
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from amaranth.hdl import Module, Value
 
-from mho.hw.noc.ports import Port
+from mho.hw.noc.flit import Port
 from mho.hw.noc.router.router import PlaceLayout, Router
 from tests.proofs.harness import Harness, State, assume, constant, drive_freely
 from tests.proofs.queue import Queue, input_queues

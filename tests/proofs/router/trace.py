@@ -5,8 +5,7 @@ from typing import Any
 from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import data
 
-from mho.hw.noc.flit import ChannelLayout, FlitLayout
-from mho.hw.noc.ports import WANTS, Port
+from mho.hw.noc.flit import WANTS, ChannelLayout, FlitLayout, Port
 from mho.hw.noc.router.router import Router
 from tests.proofs.harness import State, assume, claim, free, witness
 from tests.proofs.queue import fifo_holds, word_behind

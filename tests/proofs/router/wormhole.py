@@ -8,7 +8,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from mho.hw.noc.fifo import RoundRobin
-from mho.hw.noc.ports import TURNS, Port
+from mho.hw.noc.flit import TURNS, Port
 from mho.hw.noc.router.router import Router
 from tests.proofs.router.mesh import TAIL_BIT
 

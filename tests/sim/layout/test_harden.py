@@ -15,10 +15,9 @@ from mho.hw.config import load_chip
 from mho.macro_models.errors import InputError, ToolError
 from mho.rtl_gen.verilog.ports import module_ports
 from mho.sim.layout import harden as harden_module
-from mho.sim.layout.energy import layout_energy
 from mho.sim.layout.harden import harden
 from mho.sim.layout.pdk import find_pdk
-from mho.sim.layout.signoff import Layout
+from mho.sim.layout.signoff import Layout, layout_energy
 from mho.sim.layout.stages import STAGES, Stages
 
 DATA = Path(__file__).parents[4] / "shared/data/ihp-sg13g2"

@@ -15,8 +15,8 @@ from mho.compiler.passes import compile_tiles
 from mho.compiler.program import Call
 from mho.compiler.tile import tile_programs
 from mho.compiler.tile.cycles import tile_cycles
-from mho.compiler.tile.file import tile_code
 from mho.compiler.tile.placement.software_pipeline import both_sides
+from mho.compiler.tile.programs import tile_code
 from mho.hw.config import load_chip
 from mho.hw.kinds.tnsa.blocks import TnsaCoreReference
 from mho.hw.kinds.tnsa.config import TnsaCoreConfig

@@ -14,7 +14,7 @@ from mho.compiler.network import Network
 from mho.compiler.passes import compile_tiles
 from mho.compiler.tile import tile_programs
 from mho.compiler.tile.cycles import tile_cycles
-from mho.compiler.tile.file import tile_code
+from mho.compiler.tile.programs import tile_code
 from mho.hw.chip.map import ChipParts
 from mho.hw.config import load_chip
 from mho.macro_models import MacroModel

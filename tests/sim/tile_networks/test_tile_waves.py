@@ -9,7 +9,7 @@ import pytest
 from mho.compiler import CompileOptions
 from mho.compiler.passes import compile_tiles
 from mho.compiler.tile import tile_programs
-from mho.compiler.tile.file import tile_code
+from mho.compiler.tile.programs import tile_code
 from mho.hw.config import load_chip
 from mho.macro_models.errors import InputError
 from mho.sim.account import RunAccount

@@ -10,7 +10,7 @@ from mho.compiler import CompileOptions
 from mho.compiler.network import Network
 from mho.compiler.passes import compile_model, compile_tiles
 from mho.compiler.tile import tile_programs
-from mho.compiler.tile.file import tile_code
+from mho.compiler.tile.programs import tile_code
 from mho.hw.config import load_chip
 from mho.sim.core.cosim import CosimBackend
 from mho.sim.executor import execute, float_outputs

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.hw.noc.config import LANE_BITS, MeshConfig
-from mho.hw.noc.ports import OPPOSITE, STEP, Port
+from mho.hw.noc.flit import OPPOSITE, STEP, Port
 from mho.hw.noc.reduction.router import queue_depth
 from mho.hw.noc.reduction.trees import Entry
 

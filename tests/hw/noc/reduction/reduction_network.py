@@ -7,8 +7,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from mho.hw.noc.config import MeshConfig
-from mho.hw.noc.flit import Channel
-from mho.hw.noc.ports import join_neighbours
+from mho.hw.noc.flit import Channel, join_neighbours
 from mho.hw.noc.reduction.router import OperandLayout, ReductionRouter, SetupLayout
 
 __all__ = ["ReductionNetwork"]

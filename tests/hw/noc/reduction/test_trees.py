@@ -5,7 +5,7 @@ import random
 import pytest
 
 from mho.hw.noc.config import MeshConfig
-from mho.hw.noc.ports import OPPOSITE, STEP, Port
+from mho.hw.noc.flit import OPPOSITE, STEP, Port
 from mho.hw.noc.reduction.trees import Entry, Group, check_schedule, edges, entries
 from mho.macro_models.errors import InputError
 
