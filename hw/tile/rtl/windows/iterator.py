@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal, Value, signed
+from amaranth.hdl import Module, Signal, Value
 from amaranth.lib import data, stream
 
 from mho.hw.block import Resettable
@@ -12,15 +12,15 @@ from mho.hw.tile.rtl.buffer import ADDRESS_BITS
 from mho.hw.tile.rtl.layouts import DescriptorLayout
 from mho.hw.tile.rtl.rings import COUNT_BITS, AskPort, Change, RingLayout
 from mho.hw.tile.rtl.windows.addresses import (
-    CORNER,
     PIXEL,
-    TOTAL,
     LookLayout,
     PlaceLayout,
     PlanLayout,
     Sums,
     WalkRequest,
 )
+from mho.hw.tile.rtl.windows.placing import Pixels, PlacingStates, corner
+from mho.hw.tile.rtl.windows.release import ReleaseStates
 
 
 class WindowIterator(Resettable):
@@ -79,8 +79,8 @@ class WindowIterator(Resettable):
         m = Module()
         walk, at = self.walk, self.next
         ring = Signal(RingLayout())
-        # It waits for a block that was not there.
-        self._again = again = Signal(name="again")
+        self._pixels = pixels = Pixels()
+        again = pixels.again
         with m.If(self.ask.ready):
             m.d.sync += again.eq(0)
         m.d.comb += [
@@ -88,39 +88,32 @@ class WindowIterator(Resettable):
             self.change.p.stream.eq(walk.stream), self.change.p.free.eq(1),
         ]
         self._sums = sums = Sums(m, self.number, self.bits)
-        self._total, self._ready, self._kept, self._keeps = sums.total, sums.ready, sums.kept, sums.keeps
-        self._corner = {side: self._kept[f"corner_{side}"].as_signed() for side in "xy"}
+        self._total, self._ready, self._kept = sums.total, sums.ready, sums.kept
         m.d.comb += [self.plan[name].eq(self._kept[name]) for name in ("row_step", "column_step", "size", "end")]
         # What columns, and then rows, are looked at with; whether one was in the image; the first and last such column.
         self._any = {side: Signal(name=f"{side}_any") for side in "xy"}
         self._columns = {which: Signal(PIXEL, name=f"x_{which}", reset_less=True) for which in ("first", "last")}
-        self._at = Signal(signed(CORNER), name="at")
-        self._left = Signal(5, name="left")
-        self._step = Signal(4)
-        self._size = Signal(PIXEL)
-        self._inside = Signal()
-        m.d.comb += self._inside.eq(_inside(self._at, self._size))
-        self._oldest = Signal(TOTAL, name="oldest", reset_less=True)
+        pixels.look(m)
         behind = Signal(8)
         plans = Signal()
         asks = self._stream(m)
         # Blocks from the oldest one that is there to the oldest pixel, before which the others are given back.
         self._begins = Signal(COUNT_BITS)
-        self._back = Signal(signed(COUNT_BITS))
-        m.d.comb += [self._begins.eq(at.origin - ring.freed), self._back.eq(self._begins + self._oldest)]
+        m.d.comb += [self._begins.eq(at.origin - ring.freed), pixels.back.eq(self._begins + pixels.oldest)]
+        placing, release = PlacingStates(m, self, sums, pixels), ReleaseStates(m, self, sums, pixels)
         with m.FSM():
             with m.State("Idle"):
                 m.d.sync += [plans.eq(self.todo == WalkRequest.PLAN), again.eq(0)]
                 with m.If(self.start):
                     self._begin(m)
-            self._count(m, asks)
-            self._place(m, plans)
-            self._steps(m, ring)
+            placing.count(asks)
+            placing.place(plans)
+            placing.steps(ring)
             self._look(m)
             self._wait(m, ring, behind)
             self._measure(m, ring, behind)
-            self._go_on(m)
-            self._free(m, ring)
+            release.go_on()
+            release.give_back(ring)
             with m.State("Done"):
                 m.d.comb += self.done.eq(~self.hold | ~plans)
                 with m.If(self.done):
@@ -158,76 +151,9 @@ class WindowIterator(Resettable):
             m.d.sync += asks.eq(1)
         return asks
 
-    def _count(self, m: Module, asks: Value) -> None:
-        """Terms and codes of the window."""
-        walk, total = self.walk, self._total
-        # What is too much for the core whatever comes; terms are always less.
-        capped = total[:10] | total[10:].any().replicate(10)
-        self._sums.chain((
-            ("Terms", "", 0, walk.kernel_x, walk.kernel_y, "Codes"),
-            ("Repeats", "", walk.tail, capped, walk.repeat, "Counted"),
-        ))
-        with m.State("Codes"):
-            m.d.sync += self.look.terms.eq(total)
-            self._sums.load(0, capped, walk.run, self._ready)
-            with m.If(self._ready):
-                m.next = "Repeats"
-        with m.State("Counted"):
-            # Its stream was asked for meanwhile.
-            m.d.sync += self.look.codes.eq(total)
-            with m.If(self._ready & (~asks | self.ask.ready)):
-                m.next = "Done"
-
-    def _place(self, m: Module, plans: Value) -> None:
-        """Where the window begins: its column, and in another row than before that row and its first pixel."""
-        walk, at, total, keeps = self.walk, self.next, self._total, self._keeps
-        with m.State("Corner x"):
-            self._sums.load(-walk.pad_x, at.x, walk.stride_x)
-            m.next = "Corner y"
-            with m.If(at.placed):
-                m.next = "Moved"
-        self._sums.chain((
-            ("Corner y", "corner_x", -walk.pad_y, at.y, walk.stride_y, "Top"),
-            ("Top", "corner_y", 0, total.as_signed(), walk.width, "Placed"),
-        ))
-        with m.State("Placed"):
-            m.d.comb += keeps["top"].eq(1)
-            m.d.sync += self._at.eq(self._corner["y"])
-            with m.If(self._ready):
-                m.d.sync += at.placed.eq(1)
-                m.next = "Left"
-                with m.If(plans):
-                    m.next = "Window"
-        with m.State("Moved"):
-            m.d.comb += keeps["corner_x"].eq(1)
-            m.d.sync += self._at.eq(self._corner["y"])
-            with m.If(self._ready):
-                m.next = "Left"
-
-    def _steps(self, m: Module, ring: data.View) -> None:
-        """What is the same for all positions: steps in the image and in the ring, and the end of that."""
-        walk, total = self.walk, self._total
-        with m.State("Ring"):
-            m.d.comb += self.ask.valid.eq(1)
-            m.d.sync += ring.eq(self.ask.ring)
-            with m.If(self.ask.ready):
-                m.next = "Pixels"
-        self._sums.chain((
-            ("Pixels", "", 0, walk.width, walk.dilation_y, "Row step"),
-            ("Row step", "row_pixels", 0, ring.block, total[:8], "Column step"),
-            ("Column step", "row_step", 0, ring.block, walk.dilation_x, "Size"),
-            ("Size", "column_step", 0, ring.block, ring.blocks, "Base"),
-            ("Base", "size", None, ring.base, 1, "End"),
-            ("End", "", None, walk.channel, 1, "Ended"),
-        ))
-        with m.State("Ended"):
-            m.d.comb += self._keeps["end"].eq(1)
-            with m.If(self._ready):
-                m.d.sync += self.next.known.eq(1)
-                m.next = "Window"
-
     def _look(self, m: Module) -> None:
         """Columns and rows of the window that are in the image; its oldest and its newest pixel."""
+        pixels = self._pixels
         columns, total, walk, at = self._columns, self._total, self.walk, self.next
         with m.State("Window"):
             self._first(m, "x")
@@ -237,15 +163,15 @@ class WindowIterator(Resettable):
                 with m.If(at.known):
                     m.next = "Scan x"
         # Columns are looked at one by one: kernels are small, and no divider is needed for strides and dilations.
-        first = self._inside & ~self._any["x"]
+        first = pixels.inside & ~self._any["x"]
         with m.State("Scan x"):
             self._scan(m, "x", walk.width)
-            self._sums.load(self._kept["top"], self._at, 1, first)
+            self._sums.load(self._kept["top"], pixels.at, 1, first)
             with m.If(first):
-                m.d.sync += columns["first"].eq(self._at)
-            with m.If(self._inside):
-                m.d.sync += columns["last"].eq(self._at)
-            with m.If(self._left == 1):
+                m.d.sync += columns["first"].eq(pixels.at)
+            with m.If(pixels.inside):
+                m.d.sync += columns["last"].eq(pixels.at)
+            with m.If(pixels.left == 1):
                 m.next = "Rows"
         with m.State("Rows"):
             self._first(m, "y")
@@ -255,12 +181,12 @@ class WindowIterator(Resettable):
         with m.State("Scan y"):
             self._scan(m, "y", walk.height)
             # In the first row of the image the total is that of its first pixel, later that of the row before.
-            m.d.comb += self._sums.adds_row.eq(self._inside == self._any["y"])
+            m.d.comb += self._sums.adds_row.eq(pixels.inside == self._any["y"])
             with m.If(~self._any["y"]):
-                m.d.sync += self._oldest.eq(total)
-            with m.If(self._left == 1):
+                m.d.sync += pixels.oldest.eq(total)
+            with m.If(pixels.left == 1):
                 m.next = "Newest"
-                with m.If(~((self._any["y"] | self._inside) & self._any["x"])):
+                with m.If(~((self._any["y"] | pixels.inside) & self._any["x"])):
                     m.next = "Done"
         with m.State("Newest"):
             # The answer is there a cycle later at the earliest, as the sum is.
@@ -270,21 +196,21 @@ class WindowIterator(Resettable):
 
     def _first(self, m: Module, side: str) -> None:
         """The first column or row."""
-        span = self.plan.columns if side == "x" else self.plan.rows
+        pixels, span = self._pixels, self.plan.columns if side == "x" else self.plan.rows
         m.d.sync += [
-            self._at.eq(self._corner[side]), self._left.eq(self.walk[f"kernel_{side}"]), self._any[side].eq(0),
+            pixels.at.eq(corner(self._sums, side)), pixels.left.eq(self.walk[f"kernel_{side}"]), self._any[side].eq(0),
             span.first.eq(0),
         ]
 
     def _scan(self, m: Module, side: str, size: Value) -> None:
         """A column or row: whether it is in the image."""
-        span = self.plan.columns if side == "x" else self.plan.rows
-        m.d.comb += [self._step.eq(self.walk[f"dilation_{side}"]), self._size.eq(size)]
-        m.d.sync += [self._at.eq(self._at + self._step), self._left.eq(self._left - 1)]
-        with m.If(self._inside):
-            m.d.sync += [self._any[side].eq(1), span.last.eq(self._left)]
+        pixels, span = self._pixels, self.plan.columns if side == "x" else self.plan.rows
+        m.d.comb += [pixels.step.eq(self.walk[f"dilation_{side}"]), pixels.size.eq(size)]
+        m.d.sync += [pixels.at.eq(pixels.at + pixels.step), pixels.left.eq(pixels.left - 1)]
+        with m.If(pixels.inside):
+            m.d.sync += [self._any[side].eq(1), span.last.eq(pixels.left)]
             with m.If(~self._any[side]):
-                m.d.sync += span.first.eq(self._left)
+                m.d.sync += span.first.eq(pixels.left)
 
     def _wait(self, m: Module, ring: data.View, behind: Signal) -> None:
         """Until the last pixel of the window is there."""
@@ -298,17 +224,17 @@ class WindowIterator(Resettable):
             with m.If(self.ask.ready):
                 m.next = "Judge"
         with m.State("Judge"):
-            m.d.sync += behind.eq(self._back)
+            m.d.sync += behind.eq(self._pixels.back)
             with m.If(~far & (less[:8] < ring.there)):
                 m.next = "Head"
             with m.Elif(self.hasty):
                 m.d.comb += self.later.eq(1)
                 m.next = "Idle"
             with m.Else():
-                m.d.sync += self._again.eq(1)
+                m.d.sync += self._pixels.again.eq(1)
                 m.next = "Wait"
             # Pixels that were given back, or more than the ring holds: no wait would help.
-            with m.If((self._back < 0) | far | (less[:8] >= ring.blocks)):
+            with m.If((self._pixels.back < 0) | far | (less[:8] >= ring.blocks)):
                 m.d.comb += [self.wrong.eq(1), self.later.eq(0)]
                 m.next = "Idle"
 
@@ -322,86 +248,3 @@ class WindowIterator(Resettable):
             m.d.sync += self.plan.first.eq(self._total[: self.bits + 1])
             with m.If(self._ready):
                 m.next = "Done"
-
-    def _go_on(self, m: Module) -> None:
-        """The next position, and the oldest pixel that it or a later one needs, of the image that was walked."""
-        walk, at, total, corner = self.walk, self.next, self._total, self._corner
-        row_ends, rows_end = at.x + 1 == walk.positions_x, at.y + 1 == walk.positions_y
-        self._image_ends = image_ends = Signal(name="image_ends")
-        with m.State("Step"):
-            m.d.sync += [image_ends.eq(row_ends & rows_end), at.x.eq(Mux(row_ends, 0, at.x + 1))]
-            with m.If(row_ends):
-                m.d.sync += [at.y.eq(Mux(rows_end, 0, at.y + 1)), at.placed.eq(0)]
-            m.next = "Corner x"
-        before = corner["y"][-1]
-        top = _from_zero(self._kept["top"], before)
-        # Of the position, and then where the next row of positions begins, none before the image.
-        with m.State("Left"):
-            m.d.comb += self._step.eq(walk.stride_y)
-            self._sums.load(top, _from_zero(corner["x"], corner["x"][-1]), 1)
-            m.d.sync += self._at.eq(self._at + self._step)
-            m.next = "Below"
-        further = Mux(before, _from_zero(self._at, self._at[-1])[:3], walk.stride_y)
-        with m.State("Below"):
-            m.d.comb += self._size.eq(walk.height)
-            m.d.sync += self._oldest.eq(total)
-            # The end of the image, where the next row would begin behind that.
-            ends = image_ends | rows_end | ~(self._inside | self._at[-1])
-            self._sums.load(_from_zero(top, ends), walk.width, Mux(ends, walk.height, further), self._ready)
-            with m.If(self._ready):
-                m.next = "Least"
-        with m.State("Least"):
-            with m.If(self._ready):
-                with m.If(image_ends | (total < self._oldest)):
-                    m.d.sync += self._oldest.eq(total)
-                m.next = "Behind"
-
-    def _leave(self, m: Module) -> None:
-        """To the end; the oldest pixel is that behind the image where this ends."""
-        m.next = "Done"
-        with m.If(self._image_ends):
-            m.d.sync += self.next.origin.eq(self.next.origin + self._oldest)
-
-    def _free(self, m: Module, ring: data.View) -> None:
-        """Gives back what is not needed any more."""
-        changes = Signal(name="changes")
-        with m.State("Behind"):
-            m.next = "Free"
-            with m.If(~self.free):
-                self._leave(m)
-        m.d.comb += self.change.valid.eq(changes)
-        with m.State("Free"):
-            m.d.comb += self.ask.valid.eq(1)
-            m.d.sync += ring.eq(self.ask.ring)
-            with m.If(self.ask.ready):
-                m.next = "Give"
-        with m.State("Give"):
-            # Block by block, so that whoever fills the ring can go on meanwhile.
-            with m.If(self._back[-1] | ~self._back.any()):
-                self._leave(m)
-            with m.Elif(ring.there == 0):
-                m.d.sync += self._again.eq(1)
-                m.next = "Free"
-                with m.If(self.hasty):
-                    m.d.comb += self.later.eq(1)
-                    m.next = "Idle"
-            with m.Elif(~self.hold):
-                m.d.sync += changes.eq(1)
-                m.next = "Change"
-        with m.State("Change"):
-            # The ring is asked for at once; an answer before the change does not count.
-            m.d.comb += self.ask.valid.eq(1)
-            with m.If(self.change.ready):
-                m.d.sync += changes.eq(0)
-                m.next = "Free"
-
-
-def _from_zero(place: Value, before: Value) -> Value:
-    """A place, 0 if it is before the image."""
-    return place.as_unsigned() & (~before).replicate(len(place))
-
-
-def _inside(place: Value, size: Value) -> Value:
-    """Whether a column or row is in an image: neither before it nor behind it."""
-    bits = len(size)
-    return ~place[bits:].any() & (place[:bits] < size)
