@@ -7,7 +7,7 @@ import numpy as np
 from mho.hw.config import Chip
 from mho.macro_models import MacroModel, Masks, family
 from mho.macro_models.devices.device import Device
-from mho.macro_models.integer.operation import STEP_FRACTION_BITS, Direction
+from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, MAX_BITS, STEP_FRACTION_BITS, Direction
 from mho.macro_models.types import Integers, Integral, Reals
 from mho.sim.backend import HostScheduled
 from mho.sim.programming.write_verify import Pulser
@@ -79,15 +79,18 @@ class CellLayer:
         loads = 2 * self.shape[0] * middle, self.shape[1] * middle
         self._load = {d: self._config.load(np.array([[load]]), axis=0, unit_uS=1.0)[0] for d, load in zip(
             Direction, loads, strict=True)}
+        # Inputs of two segments fill the upper one, which counts for most: both have the same step.
+        self._finer = 1 if bits <= LSB_SEGMENT_BITS else 2 ** (MAX_BITS - bits)
+        in_bits = bits if self._finer == 1 else MAX_BITS
         self._ops = {
-            d: chip.operation_type(in_bits=bits, in_signed=d is Direction.BACKWARD, out_bits=bits).facing(d)
+            d: chip.operation_type(in_bits=in_bits, in_signed=d is Direction.BACKWARD, out_bits=bits).facing(d)
             for d in Direction
         }
         self._number = 0
 
     def top(self, direction: Direction) -> int:
         """Largest input code."""
-        return self._ops[direction].input_range[1]
+        return self._ops[direction].input_range[1] // self._finer
 
     def model(self) -> MacroModel:
         """The core as its cells are now."""
@@ -108,12 +111,13 @@ class CellLayer:
 
     def _product(self, backend: HostScheduled, direction: Direction, x: Integers, width: int) -> Reals:
         op, inputs = self._ops[direction], np.zeros((len(x), width), dtype=np.int16)
-        inputs[:, : x.shape[1]] = x
+        inputs[:, : x.shape[1]] = self._finer * x
         ids = np.arange(self._number, self._number + 2 * len(x), 2, dtype=np.uint64)
         self._number += 2 * len(x)
         codes = backend.mvm(self.core, op, self._masks[direction], inputs, ids).codes
         # Codes are half steps; a step is its part of the load.
-        values = codes * (op.step_code / 2.0 ** (STEP_FRACTION_BITS + 1) * self._load[direction] / self._unit)
+        step = op.step_code / 2.0 ** (STEP_FRACTION_BITS + 1) * self._load[direction]
+        values = codes * (step / (self._unit * self._finer))
         self._manage(direction, codes[:, self._masks[direction].lines[0]])
         return values
 

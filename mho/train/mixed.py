@@ -88,7 +88,7 @@ class Perceptron:
                 f"{cells.columns} outputs, not {' - '.join(map(str, sizes))}"
             )
         self._backend: Any = (backend or Functional()).open()
-        self._chip, self._rate, self._rng = description, rate, np.random.default_rng(seed)
+        self._chip, self.rate, self._rng = description, rate, np.random.default_rng(seed)
         self.layers = [
             CellLayer(description, model, seed, core, initial_weights(*shape, self._rng), reach=reach, bits=bits)
             for core, shape in enumerate(pairwise(sizes))
@@ -162,7 +162,7 @@ class Perceptron:
         for number in range(len(self.layers) - 1, -1, -1):
             layer, codes = self.layers[number], taken[number]
             scale = (ACTIVE if number else 1.0) / layer.top(Direction.FORWARD)
-            changes.append((codes.T @ error) * (-self._rate / len(y) * scale))
+            changes.append((codes.T @ error) * (-self.rate / len(y) * scale))
             if number:
                 # Each image takes all of its range.
                 top, largest = layer.top(Direction.BACKWARD), np.maximum(np.abs(error).max(axis=1, keepdims=True), 1e-9)
