@@ -13,6 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 
+def packed(words: NDArray[np.integer], bits: int) -> int:
+    """Words of so many bits side by side, two's complement, the first one lowest."""
+    each = np.ravel(words)[:, None] >> np.arange(bits) & 1
+    return int.from_bytes(np.packbits(each.astype(np.uint8), bitorder="little").tobytes(), "little")
+
+
 class Pins(ABC):
     """What is at the pins that the core drives, and the constants of the contract, by name."""
 

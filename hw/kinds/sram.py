@@ -92,7 +92,7 @@ class SramPins(ContractPins):
 
     module = "sram_macro"
     strobes = ("sample", "capture")
-    watched = ("group",)
+    tables = {"sums": "group"}
 
     row_pos = ports.Out(lambda self: self.lines)
     row_neg = ports.Out(lambda self: self.lines)

@@ -41,6 +41,9 @@ class ContractPins(Bundle):
         Pins at whose changes a model is asked as well: what is written and what is read beside operations.
     pulses
         The same of pins whose widths mean something: cycles are counted while one of them is 1.
+    tables
+        Pins of the macro that show a word of a table, and the pin that said in the cycle before which one. A model
+        answers with all of the table, its first word lowest.
     constants
         Numbers that a model behind the pins is told.
     write_names
@@ -51,6 +54,7 @@ class ContractPins(Bundle):
     strobes: ClassVar[tuple[str, ...]] = ()
     watched: ClassVar[tuple[str, ...]] = ()
     pulses: ClassVar[tuple[str, ...]] = ()
+    tables: ClassVar[Mapping[str, str]] = {}
     lines: int
     verify_bits: int | None = None
 

@@ -26,6 +26,11 @@ _ALONE = """\
     initial strobed = 1'b0;
 """
 _HOLD = "    assign hold = slow_now;\n"
+_TABLE = """\
+    reg {range}{select}_before;
+    always @(posedge clk) {select}_before <= {select};
+    assign {name} = {table}[{select}_before * {width} +: {width}];
+"""
 _BIAS_IMPORT = """\
     import "DPI-C" function void mho_pulse_bias(
         input chandle cells, input int first, input int rows, input int columns);
@@ -49,7 +54,7 @@ def pins_module(pins: ContractPins) -> str:
 
 def _ports(pins: ContractPins, answer: str) -> str:
     signals = contract_signals(pins)
-    ways = {name: "output wire" if name == "hold" else answer if driven else "input  wire"
+    ways = {name: "output wire" if name == "hold" or name in pins.tables else answer if driven else "input  wire"
             for name, (_, driven) in signals.items()}
     return ",\n".join(f"    {ways[name]} {range_text(width)}{name}" for name, (width, _) in signals.items())
 
@@ -60,7 +65,17 @@ def _seen(pins: ContractPins) -> tuple[dict[str, int], dict[str, int]]:
     sampled = {name: width for name, (width, driven) in signals.items() if not driven and name != "clk"}
     if pins.watched or pins.pulses:
         sampled["cycle"] = 32
-    return sampled, {name: width for name, (width, driven) in signals.items() if driven and name != "hold"}
+    answers = {name: width for name, (width, driven) in signals.items() if driven and name != "hold"}
+    return sampled, answers | {name: answers[name] << signals[select][0] for name, select in pins.tables.items()}
+
+
+def _tables(pins: ContractPins, table: str) -> str:
+    """What shows words of tables, whose registers have names of the form ``table``."""
+    signals = contract_signals(pins)
+    return "".join(
+        _TABLE.format(name=name, select=select, range=range_text(signals[select][0]), width=signals[name][0],
+                      table=table.format(name)) for name, select in pins.tables.items()
+    )
 
 
 def _watches(pins: ContractPins) -> tuple[str, str]:
@@ -81,7 +96,8 @@ def _watches(pins: ContractPins) -> tuple[str, str]:
 
 def _body(pins: ContractPins, module: str, shell: str) -> str:
     (sampled, answers), (watches, trigger) = _seen(pins), _watches(pins)
-    assigns = [f"    assign {name} = {shell}pins.{name};\n" for name in answers]
+    assigns = [f"    assign {name} = {shell}pins.{name};\n" for name in answers if name not in pins.tables]
+    assigns += [_tables(pins, f"{shell}pins.{{}}")]
     assigns += [f"    wire slow_now = {shell}slow;\n", *([_HOLD] if "hold" in pins.members else [])]
     return fill(template("macro_python.v"), {
         "PINS": pins_module(pins), "MODULE": module, "SHELL": shell, "PORTS": _ports(pins, "output wire"),
@@ -112,11 +128,14 @@ def dpi_body(chip: Chip, module: str) -> str:
                         for seen in (sampled, answers))
     places = [[f"{name}:{width}" for name, width in named.items()] for named in (sampled, answers)]
     constants = [f"{name}={value}" for name, value in pins.constants.items()]
+    registers = [f"    reg {range_text(answers[name])}{name}_table;\n" for name in pins.tables]
+    shown = "".join((*registers, _tables(pins, "{}_table"), _HOLD * ("hold" in pins.members)))
+    held = [f"{name}_table" if name in pins.tables else name for name in answers]
     return fill(template("macro_dpi.sv"), {
         "MODULE": module, "PORTS": _ports(pins, "output reg "), "TOP": _PINS_BITS - 1, "SIZE": _PINS_BITS,
         "LAYOUT": ";".join(",".join(words) for words in (*places, constants)),
-        "ASSIGNS": _HOLD if "hold" in pins.members else "", "WATCHES": watches, "ASKED": trigger,
-        "DRIVEN": ", ".join(reversed(sampled)), "ANSWERS": ", ".join(reversed(answers)),
+        "ASSIGNS": shown, "WATCHES": watches, "ASKED": trigger,
+        "DRIVEN": ", ".join(reversed(sampled)), "ANSWERS": ", ".join(reversed(held)),
         "ANSWER_TOP": sum(answers.values()) - 1, "CELLS": _cells(pins),
     })
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from mho.sim.pins import PinBody, Pins
+from mho.sim.pins import PinBody, Pins, packed
 
 
 class ArrayBody(PinBody):
@@ -35,7 +35,8 @@ class ArrayBody(PinBody):
             self.shown = self.result
         if pins["sample"]:
             self.step = pins["plane"]
-        return {"codes": self._group(pins)}
+        # Those of a column of two arrays beside each other.
+        return {"codes": packed(self.shown.reshape(-1, self.config.columns).T, self.config.bits)}
 
     def _digits(self, pins: Pins, name: str) -> Any:
         bits = pins.bits(name).reshape(self.config.rows, -1)
@@ -45,14 +46,6 @@ class ArrayBody(PinBody):
         on = pins.bits("wl_en") if pins.has("wl_en") else np.ones(self.config.rows, dtype=np.bool_)
         key, ids = self.model.key(on), np.array([pins["op_id"]], dtype=np.uint64)
         return self.model.codes(key, driven[None], ids, step, pins["step_code"])[0][0]
-
-    def _group(self, pins: Pins) -> int:
-        """Codes of the group that is read, those of a column of two arrays beside each other."""
-        bits, columns = self.config.bits, self.config.columns
-        codes = self.shown.reshape(-1, columns).T
-        lanes = pins.width("codes") // (bits * codes.shape[1])
-        group = codes[pins["group"] * lanes : (pins["group"] + 1) * lanes].ravel().tolist()
-        return sum((code & (1 << bits) - 1) << bits * k for k, code in enumerate(group))
 
 
 PINS = ArrayBody

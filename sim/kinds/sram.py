@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from mho.sim.pins import PinBody, Pins
+from mho.sim.pins import PinBody, Pins, packed
 
 
 class SramBody(PinBody):
@@ -27,10 +27,7 @@ class SramBody(PinBody):
             self.shown, self.sums = self.sums, np.zeros_like(self.sums)
         if pins["sample"]:
             self.plane = pins["plane"]
-        bits = pins["SUM_BITS"]
-        lanes = pins.width("sums") // bits
-        group = self.shown[pins["group"] * lanes : (pins["group"] + 1) * lanes].tolist()
-        return {"sums": sum((total & (1 << bits) - 1) << bits * k for k, total in enumerate(group))}
+        return {"sums": packed(self.shown, pins["SUM_BITS"])}
 
 
 PINS = SramBody

@@ -21,11 +21,11 @@ __all__ = ["BEGIN", "DESIGNS", "END", "FLOWS", "main", "rows_of", "table"]
 
 DESIGNS = (
     *((name, board.plan.chip) for name, board in BOARDS.items()),
-    ("ulx3s-85f", "icebreaker"), ("ulx3s-85f", "ulx3s-2x2"),
+    ("icebreaker", "icebreaker-array"), ("ulx3s-85f", "icebreaker"), ("ulx3s-85f", "ulx3s-2x2"),
     ("colorlight-i5", "tnsa64-tile"), ("orangecrab", "tnsa64-tile"),
 )
-"""Boards and the presets of chips that are built for them: each board's own, a core of 256 lines on an ECP5, a chip of
-four tiles, one tile on the smaller ECP5."""
+"""Boards and the presets of chips that are built for them: each board's own, an array whose columns share converters, a
+core of 256 lines on an ECP5, a chip of four tiles, one tile on the smaller ECP5."""
 
 FLOWS = ("native", "yowasp")
 

@@ -33,7 +33,7 @@ class ArrayPins(ContractPins):
     """
 
     module = "array_macro"
-    watched = ("group",)
+    tables = {"codes": "group"}
 
     row_pos = ports.Out(lambda self: self.lines * self.cfg.digit_bits)
     row_neg = ports.Out(lambda self: self.lines * self.cfg.digit_bits)

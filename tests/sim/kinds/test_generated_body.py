@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import pytest
 
 from mho.hw.config import Chip, kind_names, load_chip, preset_names
@@ -12,6 +13,7 @@ from mho.rtl_gen.macro.body import dpi_body, python_body
 from mho.rtl_gen.macro.contract import write_pins_contract
 from mho.sim.core.bench.verify import verify_core
 from mho.sim.kinds import Body, body
+from mho.sim.pins import packed
 
 WITHOUT_PROGRAMMING = {"tnsa": {"programming.engine": False}}
 """Cells are programmed behind a kind's own body alone."""
@@ -45,6 +47,15 @@ def test_it_has_the_pins_of_the_contract_and_no_others(kind: str) -> None:
         ports = text[text.index("module array (") :].split(");")[0]
         assert [line.split()[-1].rstrip(",") for line in ports.splitlines()[1:]] == ["clk", *pins.members]
         assert all(name in text for name in (*pins.constants, *(n for n in pins.strobes if n in pins.members)))
+
+
+def test_what_is_read_as_a_memory_is_answered_once_a_step() -> None:
+    assert packed(np.array([[1, -1], [2, -8]]), 4) == 0x82F1
+    chip = load_chip("array-32")
+    for text in (dpi_body(chip, "array"), python_body(chip, "array")):
+        assert "watched" not in text
+        assert re.search(r"assign codes = \S*codes\S*\[group_before \* 32 \+: 32\];", text)
+        assert "codes:128;" in text or "reg [127:0] codes;" in text
 
 
 @pytest.mark.parametrize("kind", kind_names())
