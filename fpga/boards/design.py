@@ -90,12 +90,15 @@ class BoardClock(Component):
 class BoardDesign(Elaboratable):
     """A :class:`mho.hw.board.top.BoardTop` on a board: serial line, lights and clock, and nothing else of the board.
 
-    Raises InputError if the frequency of ``top`` cannot be made on the board.
-
     Parameters
     ----------
     top
         What is put on it.
+
+    Raises
+    ------
+    InputError
+        If the frequency of ``top`` cannot be made on the board.
     """
 
     def __init__(self, board: Board, top: BoardTop | VerilogTop) -> None:

@@ -64,8 +64,6 @@ class BusSplit(Component):
 
     One access at a time. It takes a cycle longer, so that no path leads from one bus through to another.
 
-    Raises ValueError if a region is not aligned, lies outside or overlaps another.
-
     Parameters
     ----------
     address_width
@@ -77,6 +75,11 @@ class BusSplit(Component):
     -------
     <region> : Out(RegisterBus)
         One for each region, by its name.
+
+    Raises
+    ------
+    ValueError
+        If a region is not aligned, lies outside or overlaps another.
     """
 
     bus: Any = In(lambda self: RegisterBus(self.address_width))

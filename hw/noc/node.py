@@ -32,12 +32,15 @@ def _sides(cfg: MeshConfig) -> tuple[str, ...]:
 class Node(wiring.Component):
     """All that a tile sees of the network, and all that a neighbour sees of the tile.
 
-    Raises InputError if the tags are wider.
-
     Parameters
     ----------
     cfg
         The mesh, with tags of 2 to 4 bits; of one node ``west_i`` and ``north_o`` alone are there, for the host.
+
+    Raises
+    ------
+    InputError
+        If the tags are wider.
 
     Members
     -------
@@ -150,12 +153,15 @@ def join_nodes(m: Module, mesh: Any, cfg: MeshConfig, nodes: Sequence[Any], name
 class Mesh(wiring.Component):
     """A mesh with the ports of its tiles and of the host: nodes of one module, and wires.
 
-    Raises InputError if the tags are wider.
-
     Parameters
     ----------
     cfg
         The mesh, with tags of 2 to 4 bits.
+
+    Raises
+    ------
+    InputError
+        If the tags are wider.
 
     Members
     -------

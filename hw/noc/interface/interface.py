@@ -74,12 +74,15 @@ class NetworkInterface(ports.Component[MeshConfig]):
     A block for the host, of a flow with members, is as many blocks as it has ``UNIT`` flits, as far as credits go: each
     of them begins when the one before the last was given back. A write of its members ends the block that is under way.
 
-    Raises InputError if the tags are wider.
-
     Parameters
     ----------
     cfg
         The mesh, with tags of 2 to 4 bits.
+
+    Raises
+    ------
+    InputError
+        If the tags are wider.
     """
 
     tx = ports.In(lambda self: stream.Signature(TxLayout(self.cfg)))
