@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mho.api.crossbar import tune_crossbar
     from mho.api.device import Device, fit
     from mho.api.lists import backends, boards, check, devices, presets
+    from mho.api.matrix import Matrix
     from mho.api.net import Net
     from mho.api.tiles import run_tiles
     from mho.hw.tile.asm import assemble, disassemble
@@ -36,10 +37,10 @@ if TYPE_CHECKING:
     from mho.version import __version__
 
 __all__ = [
-    "Budget", "Cells", "Chip", "Cosim", "Device", "Fpga", "FpgaSim", "Functional", "InputError", "Net", "Result",
-    "ToolError", "__version__", "assemble", "backends", "boards", "check", "compact_model", "compare", "compile",
-    "devices", "disassemble", "drive", "fit", "load", "plan", "presets", "report", "run_tiles", "solve_array", "sweep",
-    "tune_crossbar",
+    "Budget", "Cells", "Chip", "Cosim", "Device", "Fpga", "FpgaSim", "Functional", "InputError", "Matrix", "Net",
+    "Result", "ToolError", "__version__", "assemble", "backends", "boards", "check", "compact_model", "compare",
+    "compile", "devices", "disassemble", "drive", "fit", "load", "plan", "presets", "report", "run_tiles",
+    "solve_array", "sweep", "tune_crossbar",
 ]
 
 __getattr__ = lazy_names(__name__, {
@@ -53,6 +54,7 @@ __getattr__ = lazy_names(__name__, {
     "mho.api.crossbar": ("tune_crossbar",),
     "mho.api.device": ("Device", "fit"),
     "mho.api.lists": ("backends", "boards", "check", "devices", "presets"),
+    "mho.api.matrix": ("Matrix",),
     "mho.api.net": ("Net",),
     "mho.api.tiles": ("run_tiles",),
     "mho.results.result": ("Budget", "Result"),

@@ -1,6 +1,6 @@
 """Values of a device file that are legal each by itself but not together."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import pairwise
 
 from mho.macro_models.compact.models import compact_model
@@ -161,6 +161,13 @@ def _wrong_heat(device: Device) -> Iterator[str]:
 
 CAUSES = ("programming", "relaxation", "read-noise", "wire", "adc", "stuck", "sensor")
 """Everything that makes a macro, or the sensor before it, differ from exact arithmetic; each can be switched off."""
+
+
+def causes_without(without: Collection[str]) -> frozenset[str]:
+    """All causes but these; an :class:`InputError` that names one that there is not."""
+    if unknown := sorted(set(without) - set(CAUSES)):
+        raise InputError(f"without must be causes of {', '.join(CAUSES)}, not {unknown[0]!r}")
+    return frozenset(CAUSES) - set(without)
 
 
 def checked_causes(causes: frozenset[str] | None) -> frozenset[str]:

@@ -1,8 +1,10 @@
 """Chips, as a user of Python has them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from numpy.typing import ArrayLike
 
 from mho.api.inputs import PathLike
 from mho.hw.config import Chip as ChipDescription
@@ -11,7 +13,10 @@ from mho.macro_models.errors import InputError
 from mho.macro_models.shown import Shown
 
 if TYPE_CHECKING:
+    from mho.api.device import Device
+    from mho.api.matrix import Matrix
     from mho.rtl_gen import GenerationReport
+    from mho.runs.backends import BackendLike
     from mho.sim.layout.signoff import Layout
 
 
@@ -114,6 +119,39 @@ class Chip(Shown):
         return harden(self.description, Path(pdk), Path(directory), part=part, module=module, density=density,
                       activity=None if activity is None else Path(activity), products=products, note=note,
                       progress=progress)
+
+    def matrix(
+        self, weights: ArrayLike, *, device: "Device | PathLike | None" = None, seed: int = 0,
+        time: str | float = 0.0, in_bits: int = 8, out_bits: int | None = None, calibrate: ArrayLike | None = None,
+        without: Collection[str] = (), backend: "BackendLike" = "functional",
+    ) -> "Matrix":
+        """A matrix in the cells: ``chip.matrix(w) @ x``, and ``chip.matrix(w).T @ y`` of cores that go both ways.
+
+        Parameters
+        ----------
+        weights
+            Of shape (outputs, inputs), shared out among cores.
+        device, seed, time
+            Cells (None: the chip's device), which chip, and time since programming.
+        in_bits, out_bits
+            Of the codes; None: the most that converters give.
+        calibrate
+            Typical vectors, (inputs,) or (inputs, count), whose products converters just reach; None: random ones, and
+            the one with the largest product.
+        without
+            Causes of non-ideality to leave out, as at :meth:`mho.Net.run`.
+        backend
+            As at :meth:`mho.Net.run`.
+
+        Raises
+        ------
+        InputError
+            If an argument is out of range, or the chip has too few cores.
+        """
+        from mho.api.matrix import Matrix
+
+        return Matrix(weights, self.description, device=device, seed=seed, time=time, in_bits=in_bits,
+                      out_bits=out_bits, calibrate=calibrate, without=without, backend=backend)
 
     def _facts(self) -> dict[str, object]:
         chip = self.description

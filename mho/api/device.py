@@ -12,7 +12,7 @@ from mho.api.inputs import PathLike
 from mho.macro_models.cells.programming import programmed
 from mho.macro_models.devices import Device as DeviceModel
 from mho.macro_models.devices import load_device
-from mho.macro_models.devices.checks import CAUSES
+from mho.macro_models.devices.checks import causes_without
 from mho.macro_models.errors import InputError, argument
 from mho.macro_models.output import write_output
 from mho.macro_models.shown import Shown
@@ -89,12 +89,9 @@ class Device(Shown):
         wrong = (targets < 0.0) | np.isinf(targets)
         if wrong.any():
             raise InputError(f"targets must be conductances in uS of at least 0, not {targets[wrong][0]:g}")
-        unknown = sorted(set(without) - set(CAUSES))
-        if unknown:
-            raise InputError(f"without must be causes of {', '.join(CAUSES)}, not {unknown[0]!r}")
         return programmed(
             targets, device=self.model, seed=seed, core=0, time_s=parse_time(time), temp_C=temp,
-            causes=frozenset(CAUSES) - set(without),
+            causes=causes_without(without),
         ).g_uS
 
     def plot(self) -> "Figure":

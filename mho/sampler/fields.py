@@ -5,7 +5,7 @@ Forward it gives the field that its block makes at those, backward the field tha
 coupling of a symmetric problem is stored once. The couplings within a block are stored as they are and used forward.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from mho.macro_models.devices import Device, load_device
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.operation import Direction, MvmOperation
 from mho.macro_models.integer.vector import scale_leaf
+from mho.macro_models.scaling import scaled_lines
 from mho.sampler.problem import Problem, Reals
 
 TRIALS = 256
@@ -140,13 +141,11 @@ class Fields:
         forward, x, masks = direction is _FORWARD, self._inputs(piece, direction, states), Masks.reset(self._lines)
         make = self._operation_type
         op = make(in_bits=1, in_signed=bool((states < 0).any()), out_bits=out_bits).facing(direction)
-        op = replace(op, step_code=int(np.clip(np.ceil(core.full_scale(op, masks, x)), 1, 65535)))
         lines = np.arange(len(piece.columns))[None] if forward else self._map.lines_of(np.arange(len(piece.rows)))
         # Forward each row drives both of its lines, with opposite signs.
         exact = x @ (cells[0::2] - cells[1::2]) if forward else x @ cells.T
-        counts, sums = core.mvm(op, masks, x, 0).codes[:, lines].astype(np.float64), exact[:, lines]
-        factor = self.unit * (counts * sums).sum(axis=0) / np.maximum((counts**2).sum(axis=0), 1)
-        factor = factor if forward else factor * np.array([[1], [-1]])
+        op, values = scaled_lines(core, op, masks, x, lines, exact[:, lines])
+        factor = self.unit * (values if forward else values * np.array([[1], [-1]]))
         shift = int(np.clip(np.floor(np.log2(_TOP / max(np.abs(factor).max(), 1e-9))), 0, 24))
         return ScaledProduct(op=op, lines=lines, shift=shift, multiplier=np.rint(factor * 2.0**shift).astype(np.int64))
 
