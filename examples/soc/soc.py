@@ -26,6 +26,7 @@ from litex.soc.interconnect.csr import CSRStorage
 from migen.genlib.io import CRG
 
 import mho.litex
+from mho.figures.run import save_figure
 from mho.macro_models.errors import InputError, ToolError
 from mho.sim.export.c_text import array
 
@@ -163,6 +164,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="which chip")
     parser.add_argument("--time", default="1d", help="since its cells were programmed")
     parser.add_argument("--extension", action="store_true", help="products by instructions beside products by the bus")
+    parser.add_argument("--plot", type=Path, help="a figure of the cycles (.png, .svg, .pdf)")
     args = parser.parse_args()
     logging.disable(logging.INFO)
     try:
@@ -173,7 +175,12 @@ def main() -> None:
         with np.load(HERE / "half_digits.npz", allow_pickle=False) as data:
             x, labels = data["x"][: args.images], data["y"][: args.images]
         write_data(folder / "firmware", net, x.reshape(len(x), -1), labels)
-        outputs = outputs_of(simulate(build(folder, net, models)), net)
+        said = simulate(build(folder, net, models))
+        outputs = outputs_of(said, net)
+        if args.plot:
+            from figure import plot_soc  # beside this script
+
+            save_figure(plot_soc(said), args.plot)
         if not np.array_equal(outputs, net.run(x.astype(np.float32), **models).outputs):
             raise ToolError("the lanes of the tile must be those of the functional backend, bit for bit")
     except (InputError, ToolError) as error:

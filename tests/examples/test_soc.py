@@ -163,6 +163,18 @@ def test_firmware_gets_from_noisy_cells_what_functional_gets_and_programs_them(
     assert counted.format(**programmed.counters) in said
 
 
+def test_a_figure_shows_the_cycles_that_were_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(SOC)
+    from figure import plot_soc
+
+    phases = "cycles of an image: encode 6, run 64, softmax 581"
+    said = f"{phases}\nof the run: bus 2, processor beside it 62; meanwhile array 11"
+    computer, whole, run = plot_soc(said).axes
+    assert {"Wishbone: 2 cycles", "busy for 11 cycles"} <= {text.get_text() for text in computer.texts}
+    assert [text.get_text().strip() for text in whole.texts] == ["581", "64", "6"]
+    assert [text.get_text().strip() for text in run.texts] == ["11", "64"]
+
+
 @pytest.mark.slow
 @pytest.mark.long
 @pytest.mark.cosim("verilator", "g++", "make", "riscv64-unknown-elf-gcc")
@@ -172,7 +184,7 @@ def test_computers_of_litex_run_a_tile_and_an_extension(soc: Any, tmp_path: Path
     with np.load(SOC / "half_digits.npz") as data:
         calibrate = data["calibrate"].astype(np.float32)
     keys = {"core.trim": False, "programming.engine": False}
-    for name, chip, options in (("tile", mho.Chip.load("tnsa64-tile"), ["--images", "3"]),
+    for name, chip, options in (("tile", mho.Chip.load("tnsa64-tile"), ["--images", "3", "--plot", "soc.png"]),
                                 ("core", mho.Chip.load("tnsa64-core", **keys), ["--extension"])):
         mho.compile(SOC / "half_digits.onnx", chip, calibrate=calibrate).save(tmp_path / f"{name}.mho")
         command = [sys.executable, SOC / "soc.py", f"{name}.mho", "-o", name, *options]
@@ -180,6 +192,7 @@ def test_computers_of_litex_run_a_tile_and_an_extension(soc: Any, tmp_path: Path
         assert run.returncode == 0, run.stderr
         if name == "tile":
             assert "equal to the functional backend, bit for bit" in run.stdout
+            assert (tmp_path / "soc.png").stat().st_size > 10_000
             continue
         cycles = re.findall(r"bus (\d+), instructions (\d+), array (\d+); failed 0, 0 differ", run.stdout)
         bus, extension, array = map(int, cycles[2])
