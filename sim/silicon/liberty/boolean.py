@@ -1,9 +1,11 @@
 """Boolean expressions of Liberty files as truth tables."""
 
+import ast
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,80 +71,44 @@ class Truth:
         return total if inverted else 1.0 - total
 
 
+_WRITTEN = {"!": "~", "'": ".inverted", "^": "*", "*": "&", "+": "|", "0": "(0)", "1": "(1)"}
+"""Operators as Python writes those that bind alike: by them it takes an expression apart, and nothing of it runs."""
+_OPERATORS = {ast.Mult: np.logical_xor, ast.BitAnd: np.logical_and, ast.BitOr: np.logical_or}
+
+
 @cache
 def truth(text: str) -> Truth:
     """The table of an expression: ``!`` or ``'`` binds most, then ``^``, ``*`` or ``&`` or nothing, ``+`` or ``|``.
 
     Raises ValueError if it is none, or larger than any is.
     """
-    if len(text) > _LONGEST or _TOKEN.sub("", text).strip():
-        raise ValueError(f"{text[:60]!r} is no Boolean expression")
-    parser = _Parser([*_TOKEN.findall(text), ""])
-    table = parser.some()
-    if parser.token or parser.at == 0:
-        raise ValueError(f"{text!r} is no Boolean expression")
-    return Truth(parser.names, tuple(table.tolist()))
+    tokens = _TOKEN.findall(text[: _LONGEST + 1])
+    names = tuple(dict.fromkeys(token for token in tokens if token[:1].isalpha() or token[:1] == "_"))
+    index, written = np.arange(1 << _few(names)), list[str]()
+    for before, token in pairwise(["(", *tokens]):
+        both = before not in "!&*|+^(" and token not in "'&*|+^)"
+        written += ["&" if both else "", f"n{names.index(token)}" if token in names else _WRITTEN.get(token, token)]
+    try:
+        if len(text) > _LONGEST or _TOKEN.sub("", text).strip():
+            raise SyntaxError
+        return Truth(names, tuple(_table(ast.parse("".join(written), mode="eval").body, index).tolist()))
+    except (SyntaxError, MemoryError, RecursionError):
+        raise ValueError(f"{text[:60]!r} is no Boolean expression") from None
 
 
-Table = NDArray[np.bool_]
-
-
-class _Parser:
-    """Takes an expression apart, what binds least first, into a table of all names of the expression."""
-
-    def __init__(self, tokens: list[str]) -> None:
-        self.tokens, self.at = tokens, 0
-        self.names = tuple(dict.fromkeys(token for token in tokens if token[:1].isalpha() or token[:1] == "_"))
-        self._index = np.arange(1 << _few(self.names))
-
-    @property
-    def token(self) -> str:
-        return self.tokens[self.at]
-
-    def some(self) -> Table:
-        result = self._each()
-        while self.token in ("+", "|"):
-            self.at += 1
-            result = result | self._each()
-        return result
-
-    def _each(self) -> Table:
-        result = self._unlike()
-        while self.token in ("*", "&", "!", "(", "0", "1") or self.token in self.names:
-            self.at += self.token in ("*", "&")
-            result = result & self._unlike()
-        return result
-
-    def _unlike(self) -> Table:
-        result = self._term()
-        while self.token == "^":
-            self.at += 1
-            result = result ^ self._term()
-        return result
-
-    def _term(self) -> Table:
-        token = self.token
-        self.at += 1
-        if token == "!":
-            return ~self._term()
-        if token == "(":
-            result = self.some()
-            self._closes()
-        elif token in ("0", "1"):
-            result = np.full(len(self._index), token == "1")
-        elif token in self.names:
-            result = (self._index >> self.names.index(token) & 1).astype(bool)
-        else:
-            raise ValueError(f"{token!r} is no name in a Boolean expression")
-        while self.token == "'":
-            self.at += 1
-            result = ~result
-        return result
-
-    def _closes(self) -> None:
-        if self.token != ")":
-            raise ValueError("a bracket of a Boolean expression does not close")
-        self.at += 1
+def _table(node: ast.expr, index: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Values of a part of an expression, for all values of its names."""
+    match node:
+        case ast.Name(id=name):
+            return (index >> int(name[1:]) & 1).astype(np.bool_)
+        case ast.Constant(value=value):
+            return np.full(len(index), value == 1)
+        case ast.UnaryOp(operand=inner) | ast.Attribute(value=inner):
+            return ~_table(inner, index)
+        case ast.BinOp(left=left, op=operator, right=right) if type(operator) in _OPERATORS:
+            return _OPERATORS[type(operator)](_table(left, index), _table(right, index))
+        case _:
+            raise SyntaxError
 
 
 def _few(names: Sequence[str]) -> int:
