@@ -8,13 +8,13 @@ and node that sends. Flits have 32 bits in `load`, 64 in `layer`; neither change
 That nothing is lost on the way is what `mho verify noc` shows.
 """
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import noc_layer
 import noc_load
-from noc_baselines import BOOKSIM, BOOKSIM_SOURCE, ROUTERS, ROUTERS_SOURCE
 from noc_synthesis import parts
 from tools import Figures, options, tell
 
@@ -23,6 +23,9 @@ from mho.sim.noc.mesh import MeshSimulation
 from mho.sim.noc.verify import check_pairs, per_output
 
 PARTS = ("load", "layer", "synthesis")
+BASELINES = json.loads(Path(__file__).with_name("noc_baselines.json").read_text())
+"""Published meshes and open routers, each with its source."""
+BOOKSIM = BASELINES["mesh"]["figures"]
 
 TARGETS = {
     "8x6": {"uniform": ("accepted", 0.395), "bit-complement": ("saturation", 0.235), "multicast": ("accepted", 0.70)},
@@ -71,7 +74,7 @@ def run_synthesis() -> list[Figures]:
     for row in parts():
         rows.append(row)
         show(row)
-    for row in ROUTERS:
+    for row in BASELINES["router"]["figures"]:
         show(row)
     return rows
 
@@ -114,7 +117,7 @@ def main() -> None:
     meshes, chosen = arguments.meshes.split(","), arguments.parts.split(",")
     if unknown := set(chosen) - set(PARTS):
         parser.error(f"--parts must be some of {', '.join(PARTS)}, not {', '.join(sorted(unknown))}")
-    results: Figures = {"baselines": {"mesh": BOOKSIM_SOURCE, "router": ROUTERS_SOURCE}}
+    results: Figures = {"baselines": {what: published["source"] for what, published in BASELINES.items()}}
     if "load" in chosen:
         results["load"] = dict(run_load(meshes, arguments.cycles))
     if "layer" in chosen:
