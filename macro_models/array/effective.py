@@ -114,6 +114,9 @@ def effective_matrix(
 ) -> Reals:
     """Exact response of every read line to every driven line.
 
+    Raises InputError if a conductance is negative or not finite, the mask does not fit, or the mode is none. Raises
+    ToolError if the values are so extreme that the factorisation fails.
+
     Parameters
     ----------
     g_S
@@ -134,13 +137,6 @@ def effective_matrix(
     NDArray
         Shape (driven, read): (N, M), backward (M, N). Never negative. In voltage mode the column of E of a read line
         sums to 1; an open line without conducting cells reads 0 by definition.
-
-    Raises
-    ------
-    InputError
-        If a conductance is negative or not finite, the mask does not fit, or the mode is none.
-    ToolError
-        If the values are so extreme that the factorisation fails.
     """
     g = check_conductances(g_S)
     g = np.where(check_lines_on(wl, g.shape[0])[:, None], g, 0.0)

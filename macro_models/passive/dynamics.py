@@ -30,6 +30,9 @@ def integrate_states(
 ) -> Reals:
     """States of shape (N, M), 0..1, after a bias of ``width_s`` seconds.
 
+    Raises InputError if states are out of range or the width is not positive. Raises ToolError if it takes more than
+    100,000 steps.
+
     Parameters
     ----------
     states
@@ -43,13 +46,6 @@ def integrate_states(
         terminals and laws.
     tolerance
         Error of a step.
-
-    Raises
-    ------
-    InputError
-        If states are out of range or the width is not positive.
-    ToolError
-        If it takes more than 100,000 steps.
     """
     x = np.array(states, dtype=np.float64)
     if x.ndim != 2 or not ((x >= 0.0) & (x <= 1.0)).all() or not width_s > 0.0:

@@ -36,10 +36,7 @@ class Chip(Shown):
     def load(cls, name_or_path: PathLike, **overrides: object) -> "Chip":
         """A preset by its name or a TOML file by its path; overrides as in ``**{"adc.bits": 6}``.
 
-        Raises
-        ------
-        InputError
-            If the file cannot be read, or a key is unknown, out of range or contradictory.
+        Raises InputError if the file cannot be read, or a key is unknown, out of range or contradictory.
         """
         return cls(load_chip(name_or_path, overrides))
 
@@ -59,6 +56,9 @@ class Chip(Shown):
     ) -> "GenerationReport":
         """Write Verilog, stubs, registers and tape-out files; the report names the top, its size and every file.
 
+        Raises InputError if an option is wrong, the chip has no such part, the macro's pins do not fit, or the folder
+        holds files of somebody else. Raises ToolError if the folder cannot be written.
+
         Parameters
         ----------
         directory
@@ -72,14 +72,6 @@ class Chip(Shown):
             Name of the top module, and what is put before the name of every other one; ``None``: as in the chip.
         tile
             Which tile is the part ``"tile"``, ``"column,row"``; ``None``: ``"0,0"``.
-
-        Raises
-        ------
-        InputError
-            If an option is wrong, the chip has no such part, the macro's pins do not fit, or the folder holds files of
-            somebody else.
-        ToolError
-            If the folder cannot be written.
         """
         from mho.rtl_gen import generate
 
@@ -91,6 +83,8 @@ class Chip(Shown):
         progress: Callable[[int, int], None] | None = None,
     ) -> "Layout":
         """Make a layout; what tools say of it, and whether it is clean.
+
+        Raises InputError if an option is wrong, or the PDK is none. Raises ToolError if a tool is missing or fails.
 
         Parameters
         ----------
@@ -106,13 +100,6 @@ class Chip(Shown):
             Waveforms of its netlist, and how many products (vectors) they have: for the energy of one.
         note, progress
             Called with what a stage that begins does, and with how many of all are done.
-
-        Raises
-        ------
-        InputError
-            If an option is wrong, or the PDK is none.
-        ToolError
-            If a tool is missing or fails.
         """
         from mho.sim.layout.harden import harden
 
@@ -126,6 +113,8 @@ class Chip(Shown):
         without: Collection[str] = (), backend: "BackendLike" = "functional",
     ) -> "Matrix":
         """A matrix in the cells: ``chip.matrix(w) @ x``, and ``chip.matrix(w).T @ y`` of cores that go both ways.
+
+        Raises InputError if an argument is out of range, or the chip has too few cores.
 
         Parameters
         ----------
@@ -142,11 +131,6 @@ class Chip(Shown):
             Causes of non-ideality to leave out, as at :meth:`mho.Net.run`.
         backend
             As at :meth:`mho.Net.run`.
-
-        Raises
-        ------
-        InputError
-            If an argument is out of range, or the chip has too few cores.
         """
         from mho.api.matrix import Matrix
 
@@ -161,10 +145,7 @@ class Chip(Shown):
 def chip_description(chip: Chip | PathLike, overrides: Mapping[str, object] | None = None) -> ChipDescription:
     """What the user gave as a chip, as a description, with the keys that are changed.
 
-    Raises
-    ------
-    InputError
-        As :meth:`Chip.load`; if keys of a chip are to be changed that is loaded.
+    Raises InputError as :meth:`Chip.load`; if keys of a chip are to be changed that is loaded.
     """
     if not isinstance(chip, Chip):
         return load_chip(chip, overrides or {})

@@ -44,6 +44,8 @@ def compile(
 ) -> Net:
     """Quantise a model after training, map it to a chip's cores and calibrate it on the device model.
 
+    Raises InputError if the model has an operator that is not supported, or an input or option is wrong.
+
     Parameters
     ----------
     model
@@ -67,11 +69,6 @@ def compile(
     options
         Those of the compiler: ``in_bits``, ``in_parts``, ``out_bits``, ``tolerance``, ``weight_clip``, ``copies``,
         ``duplicates``, ``time_s``, ``error``, ``seeds``, ``samples``, ``slices``, ``output``.
-
-    Raises
-    ------
-    InputError
-        If the model has an operator that is not supported, or an input or option is wrong.
     """
     description, chip_cells = _chip_and_cells(chip, cells)
     default = default_device(description) if chip_cells is None else chip_cells.device
@@ -112,10 +109,7 @@ def plan(
 
     Parameters as of :func:`compile`.
 
-    Raises
-    ------
-    InputError
-        If the model has an operator that is not supported, or an input or option is wrong.
+    Raises InputError if the model has an operator that is not supported, or an input or option is wrong.
     """
     description, chip_cells = _chip_and_cells(chip, cells)
     return dry_run(
@@ -128,9 +122,6 @@ def plan(
 def load(path: PathLike) -> Net:
     """Read a network file (``.mho``).
 
-    Raises
-    ------
-    InputError
-        If it is missing, cut, altered, of another version, or no network file.
+    Raises InputError if it is missing, cut, altered, of another version, or no network file.
     """
     return Net(Network.load(Path(path)))

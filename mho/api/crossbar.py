@@ -26,6 +26,8 @@ def tune_crossbar(
 
     It is the engine of the preset ``passive-64``, with as many lines as the targets have.
 
+    Raises InputError if a value is out of range.
+
     Parameters
     ----------
     target_uS
@@ -44,11 +46,6 @@ def tune_crossbar(
         Most passes, the first of which finds the amplitudes.
     wires
         Resistances that take from the pulse of the selected cell; default: none.
-
-    Raises
-    ------
-    InputError
-        If a value is out of range.
     """
     import numpy as np
 

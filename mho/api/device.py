@@ -38,10 +38,7 @@ class Device(Shown):
     def load(cls, name_or_path: PathLike, **overrides: object) -> "Device":
         """A shipped device by its name or a TOML file by its path; overrides as in ``**{"range.g_max_uS": 30.0}``.
 
-        Raises
-        ------
-        InputError
-            If the file cannot be read or a key is unknown or out of range.
+        Raises InputError if the file cannot be read or a key is unknown or out of range.
         """
         return cls(load_device(name_or_path, overrides))
 
@@ -69,6 +66,8 @@ class Device(Shown):
 
         As the cells of a chip are drawn: one ``seed`` is one chip, on which a cell keeps its draws for all times.
 
+        Raises InputError if a target, the time or a cause is wrong.
+
         Parameters
         ----------
         target_uS
@@ -79,11 +78,6 @@ class Device(Shown):
             Temperature, in degrees Celsius.
         without
             Causes to leave out: programming, relaxation, stuck.
-
-        Raises
-        ------
-        InputError
-            If a target, the time or a cause is wrong.
         """
         targets = np.asarray(target_uS, dtype=np.float64)
         wrong = (targets < 0.0) | np.isinf(targets)
@@ -124,6 +118,8 @@ def fit(
 ) -> Device:
     """Fit a device to measured relaxation and retention, to answers to pulses, or to both.
 
+    Raises InputError if the table or an argument is wrong.
+
     Parameters
     ----------
     data
@@ -148,11 +144,6 @@ def fit(
     Returns
     -------
     The device; its doubts are in ``model.fit.warnings``, and ``save`` writes it.
-
-    Raises
-    ------
-    InputError
-        If the table or an argument is wrong.
     """
     from mho.macro_models.fit import LAWS, add_pulses, fit_law, pulsed_device, read_data
 

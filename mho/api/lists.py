@@ -62,15 +62,12 @@ class Check(Shown):
 def check(chip: "Chip | PathLike", **overrides: object) -> Check:
     """Resolve a chip's description, and say its sizes, warnings and problems.
 
+    Raises InputError if the description is wrong, or its device is not for it.
+
     Parameters
     ----------
     chip, overrides
         As at :meth:`mho.Chip.load`.
-
-    Raises
-    ------
-    InputError
-        If the description is wrong, or its device is not for it.
     """
     from mho.hw.chip.rating import rating_rows, tile_sizes
     from mho.hw.config import check_device, default_device, sizes, warnings

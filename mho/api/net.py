@@ -54,10 +54,7 @@ class Net(Shown):
     def save(self, path: PathLike) -> None:
         """Write a network file (``.mho``), whole or not at all.
 
-        Raises
-        ------
-        InputError
-            If it cannot be written.
+        Raises InputError if it cannot be written.
         """
         self.network.save(Path(path))
 
@@ -106,6 +103,9 @@ class Net(Shown):
     ) -> Result:
         """Run inputs through the network on one chip, or on several.
 
+        Raises InputError if inputs, device, a cause or an option is wrong. Raises ToolError if the simulator is missing
+        or fails.
+
         Parameters
         ----------
         x
@@ -151,13 +151,6 @@ class Net(Shown):
             Called with (words loaded, words) while cells are loaded into a board.
         note
             Called with a sentence where a simulator is built, which may take minutes, or a board was lost.
-
-        Raises
-        ------
-        InputError
-            If inputs, device, a cause or an option is wrong.
-        ToolError
-            If the simulator is missing or fails.
         """
         from mho.runs.running import run_network
 
@@ -191,6 +184,9 @@ class Net(Shown):
         What comes back has ``save(path)``, ``faults``, ``report`` (figures as plain numbers) and, for each of
         ``cores``, conductances, targets, fault map and dead lines.
 
+        Raises InputError if the device, the map or an option is wrong. Raises ToolError if the simulator is missing or
+        fails.
+
         Parameters
         ----------
         device
@@ -221,13 +217,6 @@ class Net(Shown):
             device's.
         overrides
             Keys of the chip that say how it is programmed, as in ``**{"programming.passes": 1}``.
-
-        Raises
-        ------
-        InputError
-            If the device, the map or an option is wrong.
-        ToolError
-            If the simulator is missing or fails.
         """
         from mho.runs.writing import program_net
 
@@ -242,6 +231,9 @@ class Net(Shown):
     def export(self, directory: PathLike, *, name: str = "network") -> "tuple[Listing, list[str]]":
         """Write what a host of one's own needs to run it on a chip of tiles: C arrays, a driver in C, CMake, and data.
 
+        Raises InputError if the chip has no tiles, the name is none for C, or the folder cannot be made. Raises
+        ToolError if a file cannot be written.
+
         Parameters
         ----------
         directory
@@ -252,13 +244,6 @@ class Net(Shown):
         Returns
         -------
         What the host loads, sends and takes; and the names of the files.
-
-        Raises
-        ------
-        InputError
-            If the chip has no tiles, the name is none for C, or the folder cannot be made.
-        ToolError
-            If a file cannot be written.
         """
         from mho.sim.export import build_files, c_files, data_files, list_network
 

@@ -35,6 +35,9 @@ def run_tiles(
 ) -> "JobResult":
     """Run programs of tiles on the interpreter and on a backend, whose results must be the same.
 
+    Raises InputError if a program, the job or an input is wrong; if the programs can get stuck, or trap. Raises
+    ToolError if the backend fails, or gives something else than the interpreter.
+
     Parameters
     ----------
     job
@@ -54,13 +57,6 @@ def run_tiles(
         As at :meth:`mho.Net.run`.
     warn
         Called before the run with each instruction that would trap, with its file and line.
-
-    Raises
-    ------
-    InputError
-        If a program, the job or an input is wrong; if the programs can get stuck, or trap.
-    ToolError
-        If the backend fails, or gives something else than the interpreter.
     """
     from mho.hw.config import check_device, default_device
     from mho.sim.tile_jobs.job import read_job
@@ -88,10 +84,7 @@ def run_tiles(
 def read_codes(source: "NDArray[np.generic] | PathLike") -> dict[str, NDArray[np.generic]]:
     """Arrays of codes with the types that they have: one, called ``""``, or those of an ``.npz`` by name.
 
-    Raises
-    ------
-    InputError
-        If there is no such file or array.
+    Raises InputError if there is no such file or array.
     """
     if isinstance(source, np.ndarray):
         return {"": source}

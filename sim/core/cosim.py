@@ -138,12 +138,8 @@ class CosimBackend(HostScheduled):
 
         Pulses are those that were seen at the macro's pins.
 
-        Raises
-        ------
-        InputError
-            If the chip has no engine for that.
-        ToolError
-            If the core counts other pulses than were seen.
+        Raises InputError if the chip has no engine for that. Raises ToolError if the core counts other pulses than were
+        seen.
         """
         if self._core is None or self._chip is None:
             raise RuntimeError("The backend must be open.")

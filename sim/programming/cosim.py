@@ -141,10 +141,7 @@ def pulse_job(
 ) -> WriteJob:
     """What the simulator needs for a blind run; arguments of :class:`mho.sim.programming.write_verify.Pulser`.
 
-    Raises
-    ------
-    InputError
-        If the chip has no engine for that.
+    Raises InputError if the chip has no engine for that.
     """
     check_pulses(chip)
     cfg, parameters = WriteVerifyConfig.from_chip(chip), replace(parameters, blind=True)
@@ -160,10 +157,7 @@ def pulse_job(
 def pulse_run(chip: Chip, job: WriteJob, outcome: WriteOutcome) -> PulseRun:
     """What a blind run did; ``job.array`` takes over what became of the cells.
 
-    Raises
-    ------
-    ToolError
-        If the core counts other pulses than were seen at its pins.
+    Raises ToolError if the core counts other pulses than were seen at its pins.
     """
     counters = {name: int(value) for name, value in zip(COUNTERS, outcome.counters, strict=True)}
     _check_counts(chip, counters, outcome.pulses)

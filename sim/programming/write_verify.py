@@ -86,17 +86,14 @@ class Pulser(Protocol):
     ) -> PulseRun:
         """Give pulses to ``array``, which stands for the cells of ``core`` and is changed.
 
+        Raises InputError if the engine gives no such pulses.
+
         Parameters
         ----------
         records
             Of type :data:`mho.hw.core.write_verify.reference.RECORD`; least time is lost where they are sorted by row.
         parameters
             ``set_start``, ``reset_start`` are the amplitudes, ``set_cycles``, ``reset_cycles`` the widths.
-
-        Raises
-        ------
-        InputError
-            If the engine gives no such pulses.
         """
         ...
 
@@ -104,10 +101,7 @@ class Pulser(Protocol):
 def check_pulses(chip: Chip) -> None:
     """Refuse a chip whose engine gives no pulses to listed cells.
 
-    Raises
-    ------
-    InputError
-        Naming the key.
+    Raises InputError, naming the key.
     """
     programming = PulseChip.of(chip).programming
     if not (programming.engine and programming.pulses):

@@ -156,6 +156,9 @@ def solve_array(
 ) -> OperatingPoint:
     """Solve for all voltages.
 
+    Raises InputError if shapes do not fit, a conductance is negative or a voltage infinite. Raises ToolError if there
+    is no operating point in double precision.
+
     Parameters
     ----------
     g_S
@@ -173,13 +176,6 @@ def solve_array(
         Voltages of the word lines, one a row, of shape (N,). Only with ``access``, and then needed.
     r_supply_ohm
         Resistance through which all rows at one voltage, not 0, are fed together.
-
-    Raises
-    ------
-    InputError
-        If shapes do not fit, a conductance is negative or a voltage infinite.
-    ToolError
-        If there is no operating point in double precision.
     """
     g = check_conductances(g_S)
     rows, columns = _terminals("rows_V", rows_V, g.shape[0]), _terminals("columns_V", columns_V, g.shape[1])
