@@ -141,11 +141,7 @@ def read_run(path: str) -> Run:
 
     Raises InputError if it is no such file.
     """
-    try:
-        text = read_text(Path(path), _RUN)
-    except InputError:
-        text = ""
-    return run_of(text, path)
+    return run_of(read_text(Path(path), _RUN), path)
 
 
 def run_of(text: str, path: str) -> Run:

@@ -143,7 +143,7 @@ OPTIONS: list[Case] = [
     ("missing option", "compile tiny.onnx", r"missing option '--chip'", None),
     ("unknown option", f"{RUN} --frob", r"no such option '--frob'", None),
     ("not a number", f"{RUN} --seed one", r"'one' is not a valid integer", None),
-    ("report of what is not there", "report none.json", r"none\.json: must be the JSON of a run", None),
+    ("report of what is not there", "report none.json", r"none\.json: cannot be read .*No such file", None),
     ("report of what is no run", "report x.npy", r"x\.npy", None),
     ("report of no page", "report none.json -o page.pdf", r"page\.pdf: the name must end in \.html or \.htm", None),
     ("library without netlist", "verify core --library x.v", r"--library needs --netlist", None),
