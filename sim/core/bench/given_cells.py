@@ -22,6 +22,9 @@ _FINE = 3
 _TIED = 40
 """Vectors with a step that is itself half way between whole numbers, and half of the word lines on."""
 
+_APART = 4
+"""Vectors of each choice of word lines, and of those that are beyond both ends of the converters."""
+
 
 def takes_cells(chip: Chip) -> bool:
     """Whether the user's own model says that it takes its cells from a file."""
@@ -62,9 +65,10 @@ def write_cells(model: MacroModel, path: Path) -> None:
 
 
 def make_edge_stimuli(chip: Chip, model: MacroModel, vectors: int) -> Iterator[Stimulus]:
-    """Products of single rows at fine steps, and products at a step that lies half way between whole numbers itself.
+    """Products of single rows at fine steps, some of all rows at the finest, some at a step that is itself half way.
 
-    Random operations hardly meet where roundings differ. ``vectors`` are the most of one stimulus.
+    Random operations hardly meet where roundings differ, ends of converters, and each word line without another.
+    ``vectors`` are the most of one stimulus.
     """
     config = model.config
     masks = Masks.reset(*config.cell_map.shape).without(*config.cell_map.absent)
@@ -81,8 +85,13 @@ def make_edge_stimuli(chip: Chip, model: MacroModel, vectors: int) -> Iterator[S
     full = model.full_scale(op, masks, dense)
     ties = 1 + np.flatnonzero(wanted % 2 == 0.5)
     step_code = int(ties[np.argmin(np.abs(ties - full))]) if ties.size else int(np.clip(round(full), 1, len(wanted)))
-    half = replace(masks, wl=masks.wl & (rng.random(masks.wl.shape) < 0.5))
-    batches.append((step_code, half, dense))
+    # Of two word lines there is a product in which the one is on and the other is not: each bit of their numbers.
+    lines = np.arange(masks.wl.shape[-1])
+    halves = [rng.random(masks.wl.shape) < 0.5, *(
+        (lines >> k & 1) == bit for k in range(int(lines[-1]).bit_length()) for bit in (0, 1))]
+    batches += [(int(fine[0]) if fine.size else 1, masks, dense[:_APART])]
+    batches += [(step_code, replace(masks, wl=masks.wl & half), dense[: None if k == 0 else _APART])
+                for k, half in enumerate(halves)]
     for step_code, on, inputs in batches:
         for start in range(0, len(inputs), vectors):
             x = inputs[start : start + vectors]

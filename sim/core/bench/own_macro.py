@@ -81,6 +81,20 @@ class Programming:
         # The cells are the user's; these only fill the job.
         self._array = PulseArray(PulseChip.of(chip).pulse_config(), device=load_device("rram-neurram"), seed=0, core=0)
 
+    def check_reads(self, macro: ExactMacro | MacroModel) -> None:
+        """Cells that were given are read before any is programmed.
+
+        Raises ToolError if verify codes are others, by more than a code in the mean or what reads may differ by.
+        """
+        if isinstance(macro, ExactMacro):
+            return
+        off = (self._read() - (macro.cells * (self._top + 1) >> self.chip.core.g_bits))[~self._absent]
+        if abs(off.mean()) > 1 or np.abs(off).max() > MOST_JITTER:
+            raise ToolError(
+                f"the macro's model: verify reads must be the codes of the cells that it was given, and are "
+                f"{off.mean():+.3g} off in the mean, {np.abs(off).max()} at most"
+            )
+
     def check_pulses(self) -> None:
         """One pulse of each power of two as its amplitude, of each kind, on every second cell of some bit lines.
 

@@ -156,6 +156,7 @@ def _run_users_model(
         last = operations // 2
         _Bench(chip, core, [model], [module], report, users_model=True).run(last, seed, last=False)
         programming = Programming(chip, core, seed)
+        programming.check_reads(model)
         programming.check_pulses()
         model, count, how = programming.program(model)
         report.macro += f", {count} of {programming.size} programmed: {how}"

@@ -49,6 +49,7 @@ ROWS = {
     "word lines reversed": quick(wl_en="turned(wl_en)"),
     "word lines off by one": wires(wl_en="next(wl_en)"),
     "a word line stuck off": wires(wl_en="wl_en & ~64'd2"),
+    "a word line follows another": quick(wl_en="{wl_en[14], wl_en[14:0]}"),
     "capture never": wires(capture="1'b0"),
     "hold stuck": wires(hold="1'b1"),
 }
@@ -75,6 +76,8 @@ MUTANTS: Mapping[str, Mapping[str, Mutant]] = {
         "a half is rounded down": law("2 * q + step", "2 * q + step - 1", quick=True),
         "codes are rounded down": law("2 * q + step", "2 * q"),
         "codes have one end": law("code > 128 - 1 ? 128 - 1 : code < -128 ? -128 : code", "code"),
+        "the least code is never given": law(
+            "code < -128 ? -128 : code", "code < -127 ? -127 : code", quick=True),
         "columns of a pair swapped": law("level * weight", "-level * weight"),
         "charges are kept": law("charges[1 * column + side] + q", "charges[1 * column + side] + q + 1"),
         "write_mode never": wires(write_mode="1'b0"),
@@ -92,6 +95,10 @@ MUTANTS: Mapping[str, Mapping[str, Mutant]] = {
         "amplitude stuck": wires(amplitude="8'd16"),
         "amplitude reversed": wires(amplitude="turned(amplitude)"),
         "verify never": wires(verify="1'b0"),
+        "verify reads are 8 codes too high": Mutant(
+            law=[("cells[selected] / 4", "cells[selected] / 4 + 8")], said="+8 off in the mean", quick=True),
+        "verify reads are halves": Mutant(
+            law=[("cells[selected] / 4", "cells[selected] / 8")], said="codes of the cells that it was given"),
         "verify_code reversed": wires(verify_code="turned(inner_verify_code)"),
         "verify_code with a bit stuck": wires(verify_code="inner_verify_code | 32'd32"),
     },
