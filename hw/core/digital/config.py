@@ -1,6 +1,6 @@
 """What follows for a core of rows and columns from its phases, and the converters that it may have."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from dataclasses import dataclass
 
 from amaranth.hdl import Module, Signal, Value, signed
@@ -15,7 +15,7 @@ from mho.macro_models.integer.operation import MAX_BITS, Direction, MvmOperation
 
 
 @dataclass(frozen=True, kw_only=True)
-class ColumnConverter(ABC):
+class ColumnConverter:
     """A converter of columns, whose code is a two's complement number of ``bits`` bits: of c, what is above c steps.
 
     Raises
@@ -28,56 +28,17 @@ class ColumnConverter(ABC):
     """Bits of a code, 1 to 15: an output is the odd number of half steps in the middle of a step, 16 bits wide."""
     columns: int = 1
     """Columns that it converts, one after the other."""
+    code_cycles: int
+    """Cycles of one code."""
 
     def __post_init__(self) -> None:
         check_whole("bits", self.bits, 1, CODE_WIDTH - 1)
         check_whole("columns", self.columns, 1, 256)
 
     @property
-    @abstractmethod
-    def code_cycles(self) -> int:
-        """Cycles of one code."""
-
-    @property
     def cycles(self) -> int:
         """Cycles until all its columns have their codes."""
         return self.columns * self.code_cycles
-
-
-@dataclass(frozen=True, kw_only=True)
-class SarConverter(ColumnConverter):
-    """Successive approximation: ``bit_cycles`` a bit."""
-
-    bit_cycles: int = 1
-
-    @property
-    def code_cycles(self) -> int:
-        """Cycles of one code."""
-        return self.bits * self.bit_cycles
-
-
-@dataclass(frozen=True, kw_only=True)
-class RampConverter(ColumnConverter):
-    """A ramp through all codes: ``step_cycles`` a step."""
-
-    step_cycles: int = 1
-
-    @property
-    def code_cycles(self) -> int:
-        """Cycles of one code."""
-        return self.step_cycles << self.bits
-
-
-@dataclass(frozen=True, kw_only=True)
-class CountingConverter(ColumnConverter):
-    """A counter from 0 up: a sign, then a step for each magnitude that there is, ``step_cycles`` each."""
-
-    step_cycles: int = 1
-
-    @property
-    def code_cycles(self) -> int:
-        """Cycles of one code."""
-        return self.step_cycles * (1 + (1 << self.bits - 1))
 
 
 class ConvertedGroups(ColumnGroups):

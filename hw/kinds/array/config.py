@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mho.hw.config import Chip
 from mho.hw.config.kinds.array import ArrayChip
-from mho.hw.core.digital.config import ColumnConverter, CountingConverter, RampConverter, RowConfig, SarConverter
+from mho.hw.core.digital.config import ColumnConverter, RowConfig
 from mho.hw.core.digital.sequencer import Phase
 from mho.macro_models.integer.array.operation import ArrayOperation, Steps
 from mho.macro_models.integer.operation import MAX_BITS, MOST_OUT_BITS, Masks, MvmOperation
@@ -54,12 +54,11 @@ class ArrayCoreConfig(RowConfig):
     def from_chip(cls, chip: Chip, *, ranged: bool = False) -> "ArrayCoreConfig":
         """The core of a chip."""
         chip = ArrayChip.of(chip)
-        adc, converters = chip.adc, {"sar": SarConverter, "ramp": RampConverter, "count": CountingConverter}
-        step = {"bit_cycles" if adc.kind == "sar" else "step_cycles": chip.clock.cycles(adc.t_step_ns)}
+        adc, code_cycles = chip.adc, chip.code_steps * chip.clock.cycles(chip.adc.t_step_ns)
         return cls(
             lines=chip.lines, columns=chip.core.columns, column_lines=chip.cells_a_weight,
             codes=2 if chip.core.weights == "arrays" else 1, lanes=adc.lanes, ranged=ranged, steps=chip.steps,
-            converter=converters[adc.kind](bits=adc.bits, columns=adc.columns, **step),
+            converter=ColumnConverter(bits=adc.bits, columns=adc.columns, code_cycles=code_cycles),
             digital=chip.read.accumulate == "digital", weighted=chip.input.drive == "pulse",
             chop=chip.read.chop and chip.read.accumulate == "digital",
             word_lines=chip.core.access == "transistor", sample_cycles=max(2, chip.clock.cycles(chip.read.t_sample_ns)),

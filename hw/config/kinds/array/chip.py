@@ -8,6 +8,7 @@ from mho.hw.config.chip import FEWEST_LINES, LINE_STEP, LINES, MOST_ROWS, Chip
 from mho.hw.config.keys import ChipError
 from mho.hw.config.kinds.array.costs import array_costs
 from mho.hw.config.kinds.array.sections import (
+    CODE_STEPS,
     AdcSection,
     ArrayAreaSection,
     ArrayCoreSection,
@@ -107,8 +108,7 @@ class ArrayChip(PulseChip):
     @property
     def code_steps(self) -> int:
         """Bits or steps of one conversion."""
-        bits = self.adc.bits
-        return {"sar": bits, "ramp": 1 << bits, "count": 1 + (1 << bits - 1)}[self.adc.kind]
+        return CODE_STEPS[self.adc.kind](self.adc.bits)
 
     @property
     def lines(self) -> int:

@@ -1,6 +1,8 @@
 """Sections of the description of a core whose columns share converters. Defaults are those of ``array-128``."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import ClassVar
 
 from mho.hw.config.chip import FEWEST_LINES, LINES, MOST_ROWS, CoreSection, Section
@@ -109,6 +111,13 @@ class ArrayWiresSection(Section):
     )
 
 
+CODE_STEPS: Mapping[str, Callable[[int], int]] = MappingProxyType({
+    "sar": lambda bits: bits, "ramp": lambda bits: 1 << bits, "count": lambda bits: 1 + (1 << bits - 1),
+})
+"""Ways to convert, with the bits or steps of a conversion to so many bits: successive approximation, a ramp through all
+codes, a counter from 0 up."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class AdcSection(Section):
     """``[adc]``: converters that columns share."""
@@ -116,7 +125,7 @@ class AdcSection(Section):
     _name = "adc"
     kind: str = key(
         "sar", "How it converts: sar, a bit at a time; ramp, all steps one after the other; count, its sign and then "
-        "so many steps as the largest magnitude.", choices=("sar", "ramp", "count"), shapes=("core",),
+        "so many steps as the largest magnitude.", choices=tuple(CODE_STEPS), shapes=("core",),
     )
     bits: int = key(8, "Bits of a converter, the sign included.", low=1, high=MOST_BITS, shapes=("core",))
     columns: int = key(

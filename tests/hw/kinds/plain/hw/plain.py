@@ -7,7 +7,7 @@ from amaranth.hdl import Module
 from amaranth.lib.wiring import In, Out
 
 from mho.hw.config.kinds.plain import PlainOperation  # pyright: ignore[reportMissingImports]
-from mho.hw.core.digital.config import ColumnConverter, ConvertedGroups, RowConfig, SarConverter
+from mho.hw.core.digital.config import ColumnConverter, ConvertedGroups, RowConfig
 from mho.hw.core.digital.groups import ColumnGroups
 from mho.hw.core.digital.sequencer import Phase
 from mho.hw.core.row_core import RowCore
@@ -34,7 +34,9 @@ class PlainCoreConfig(RowConfig):
         return cls(
             lines=chip.core.rows, width=chip.core.columns, lanes=chip.sar.lanes, ranged=ranged,
             sample_cycles=max(2, chip.clock.cycles(chip.sar.t_sample_ns)),
-            converter=SarConverter(bits=chip.sar.bits, bit_cycles=chip.clock.cycles(chip.sar.t_bit_ns)),
+            converter=ColumnConverter(
+                bits=chip.sar.bits, code_cycles=chip.sar.bits * chip.clock.cycles(chip.sar.t_bit_ns)
+            ),
         )
 
     @property
