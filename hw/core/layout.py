@@ -44,10 +44,7 @@ class WordsLayout(data.StructLayout):
 def pack(op: MvmOperation, op_id: int = 0) -> int:
     """The descriptor of ``op`` as an integer.
 
-    Raises
-    ------
-    InputError
-        If ``op_id`` is not a number of 64 bits.
+    Raises InputError if ``op_id`` is not a number of 64 bits.
     """
     if not 0 <= op_id < 2**OP_ID_WIDTH:
         raise InputError(f"op_id must be between 0 and 2**{OP_ID_WIDTH} - 1, not {op_id!r}")
@@ -66,10 +63,7 @@ Operation = TypeVar("Operation", bound=MvmOperation)
 def unpack(descriptor: int, kind: type[Operation]) -> tuple[Operation, int]:
     """The operation and its number from a descriptor. Inverse of :func:`pack`; ``kind`` is its class.
 
-    Raises
-    ------
-    InputError
-        If the descriptor is illegal: no operation has these values, or ``mode`` is reserved.
+    Raises InputError if the descriptor is illegal: no operation has these values, or ``mode`` is reserved.
     """
     fields = OpLayout().from_bits(descriptor)
     if fields["mode"] != 0:

@@ -108,10 +108,7 @@ MASK_WORD = 32
 def check_lines(lines: int, least: int = LINES[0], most: int = LINES[1]) -> None:
     """Refuse what no core has: ``least`` to ``most`` lines each way in steps of 8.
 
-    Raises
-    ------
-    InputError
-        If ``lines`` is something else.
+    Raises InputError if ``lines`` is something else.
     """
     check_whole("lines", lines, least, most)
     if lines % LINE_STEP:

@@ -27,10 +27,7 @@ def timing(chip: Chip) -> Timing:
 def shape(chip: Chip) -> CoreShape:
     """Rows, columns and words of a core of ``chip``.
 
-    Raises
-    ------
-    InputError
-        As at :func:`core_blocks`.
+    Raises InputError as at :func:`core_blocks`.
     """
     return _generated(chip).shape(chip)
 
@@ -74,10 +71,7 @@ def energy(chip: Chip) -> Energy | None:
 def core_blocks(chip: Chip, *, tiled: bool = False) -> "CoreBlocks":
     """What a core of ``chip`` is generated from; ``tiled``: in a tile, where a program asks for products.
 
-    Raises
-    ------
-    InputError
-        If cores of its kind are modelled, but not generated.
+    Raises InputError if cores of its kind are modelled, but not generated.
     """
     return _generated(chip).core_blocks(chip, tiled=tiled)
 

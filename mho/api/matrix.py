@@ -181,10 +181,8 @@ class Matrix(Shown):
     def product(self, x: ArrayLike, direction: Direction = Direction.FORWARD) -> Reals:
         """Products by vectors of shape (inputs,) or (inputs, count): (outputs,) or (outputs, count).
 
-        Raises
-        ------
-        InputError
-            If the shape is another one, a number is not finite, or the cores' lines are not driven that way.
+        Raises InputError if the shape is another one, a number is not finite, or the cores' lines are not driven that
+        way.
         """
         if direction not in self._directions:
             raise InputError(f"the transpose takes cores whose products go both ways, not core.kind "

@@ -120,10 +120,7 @@ def record(
 ) -> Trace:
     """Run the first product of a network for one input ``x`` of the model's shape, on its device after ``time_s``.
 
-    Raises
-    ------
-    ToolError
-        If the codes are not those of the functional backend.
+    Raises ToolError if the codes are not those of the functional backend.
     """
     backend = _FirstProduct()
     execute(network, backend, np.asarray(x)[None], seed=seed, time_s=time_s, temp_C=temp_C)

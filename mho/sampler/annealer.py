@@ -70,10 +70,7 @@ def levels_of(problem: Problem, schedule: Schedule, parts: int) -> int:
 def amplitudes_of(problem: Problem, fields: Fields, schedule: Schedule, images: int) -> NDArray[np.int16]:
     """What the host sends to the stream ``amplitudes``, the same for all images: a level a block.
 
-    Raises
-    ------
-    InputError
-        If an amplitude times a draw is no lane.
+    Raises InputError if an amplitude times a draw is no lane.
     """
     rounds = moving_of(problem, fields.blocks, schedule.parts)
     levels, largest = levels_of(problem, schedule, len(rounds)), len(rounds[0][0][1])

@@ -75,6 +75,8 @@ class ScaledProduct:
 class Fields:
     """The cores of a problem, programmed, and the fields that they give.
 
+    Raises InputError if products of the chip's cores go one way alone, or it has too few of them.
+
     Parameters
     ----------
     problem, chip
@@ -94,11 +96,6 @@ class Fields:
         Of each core: conductances of its cells, NaN where none is formed; its product in each direction.
     unit, bias
         Lanes of a field of 1, and the bias of each spin in lanes.
-
-    Raises
-    ------
-    InputError
-        If products of the chip's cores go one way alone, or it has too few of them.
     """
 
     def __init__(

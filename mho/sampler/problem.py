@@ -20,6 +20,8 @@ Reals = NDArray[np.float64]
 class Problem:
     """Spins and their energy, which couplings lower where the product of two spins has their sign.
 
+    Raises InputError if shapes do not fit, numbers are not finite, no coupling is there, or a symmetric matrix is none.
+
     Parameters
     ----------
     couplings
@@ -27,11 +29,6 @@ class Problem:
         and 1. A coupling of 0 is absent: its cells are not formed.
     bias
         Of each spin, the visible ones first, in the unit of the couplings.
-
-    Raises
-    ------
-    InputError
-        If shapes do not fit, numbers are not finite, no coupling is there, or a symmetric matrix is none.
     """
 
     couplings: Reals
@@ -75,10 +72,7 @@ class Problem:
 def load_problem(path: str | Path) -> Problem:
     """A problem of an ``.npz``: ``W``, ``a``, ``b`` (bipartite) or ``J``, ``h`` (symmetric); biases may be left out.
 
-    Raises
-    ------
-    InputError
-        If it is none.
+    Raises InputError if it is none.
     """
     file = Path(path)
     with ArrayFile.open(file, _FILE) as arrays:

@@ -29,10 +29,7 @@ class Schedule:
     A step moves the hidden or the visible spins of a bipartite problem, one of ``parts`` of a symmetric one: all at
     once would oscillate.
 
-    Raises
-    ------
-    InputError
-        If a number is out of range.
+    Raises InputError if a number is out of range.
     """
 
     steps: int
@@ -83,6 +80,8 @@ def sample(
     integers: draws are those of the tile that is its block's home (:func:`mho.macro_models.integer.draws.draws`; chains
     2n and 2n + 1 are image n, in turn). So the same arguments give the same spins, however many chains there are.
 
+    Raises InputError if the chip cannot hold the problem, or an argument is out of range.
+
     Parameters
     ----------
     problem, chip, schedule
@@ -93,11 +92,6 @@ def sample(
         Independent ones.
     initial, clamped
         Spins at first, at random if not given, and which never move: (chains, spins) or (spins,).
-
-    Raises
-    ------
-    InputError
-        If the chip cannot hold the problem, or an argument is out of range.
     """
     shape, (lower, upper) = (chains, problem.spins), problem.values
     for name, value, low, high in (("chains", chains, 1, 1 << 31), ("out_bits", out_bits, 2, 8)):

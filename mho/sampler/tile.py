@@ -61,10 +61,8 @@ def chain_job(problem: Problem, chip: Chip, fields: Fields, schedule: Schedule) 
 
     The host sends what :func:`chain_inputs` says, and gets all spins of both chains, the visible ones first.
 
-    Raises
-    ------
-    InputError
-        If tiles of the chip do not draw, more than one core holds the problem, or the schedule is another one.
+    Raises InputError if tiles of the chip do not draw, more than one core holds the problem, or the schedule is another
+    one.
     """
     if not chip.tile.draws or len(fields.pieces) > 1:
         raise InputError(f"{chip.name}: a chain of a tile takes tile.draws = true and a problem on one core, "
@@ -84,10 +82,7 @@ def chain_inputs(
     By streams, of shape (images, elements): the spins of the beginning of two chains, a byte each, of a bipartite
     problem the visible ones alone; amplitudes of a symmetric one, in lanes.
 
-    Raises
-    ------
-    InputError
-        If the schedule's amplitudes are no lanes.
+    Raises InputError if the schedule's amplitudes are no lanes.
     """
     images, spins = chains // AT_ONCE, initial_spins(problem, fields, chains, seed)
     if problem.symmetric:

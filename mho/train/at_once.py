@@ -16,6 +16,8 @@ from mho.train.rules import RULES
 class PulsedPerceptron:
     """A perceptron in arrays that a rule of :data:`mho.train.rules.RULES` moves; products are exact.
 
+    Raises InputError if there is no such rule, or the device has no ``[update]``.
+
     Parameters
     ----------
     sizes
@@ -30,11 +32,6 @@ class PulsedPerceptron:
         Standard deviation of the references, in largest weights.
     seed
         Of cells, weights at first and order of images.
-
-    Raises
-    ------
-    InputError
-        If there is no such rule, or the device has no ``[update]``.
     """
 
     def __init__(

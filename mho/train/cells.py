@@ -26,17 +26,14 @@ class LearningCells:
     The law is applied to the pulses that a backend says were given, so that equal pulses leave equal cells, whatever
     gave them. Draws are numbered by cell and pulse.
 
+    Raises InputError if the chip's cells are not written by pulses.
+
     Parameters
     ----------
     chip, device, seed, core
         What the cells are, and the address of their draws.
     g_uS
         Conductances at first, ``[bit line, source line]``, in uS.
-
-    Raises
-    ------
-    InputError
-        If the chip's cells are not written by pulses.
     """
 
     def __init__(self, chip: Chip, device: Device, seed: int, core: int, g_uS: Reals) -> None:

@@ -20,6 +20,8 @@ _HALVINGS = 60
 class PulsedTile:
     """Weights -1..1, ``[input, output]``, each the distance of a cell from a reference, in halves of the cells' window.
 
+    Raises InputError if the device has no law.
+
     Parameters
     ----------
     law
@@ -31,11 +33,6 @@ class PulsedTile:
     reference_error
         Standard deviation of the references about the conductance at which a step up and one down are as large, in
         weights.
-
-    Raises
-    ------
-    InputError
-        If the device has no law.
     """
 
     def __init__(

@@ -85,10 +85,7 @@ class WriteVerifyConfig:
     def from_chip(cls, chip: Chip) -> "WriteVerifyConfig":
         """Write-verify of a chip's core: durations rounded up to cycles of its clock.
 
-        Raises
-        ------
-        InputError
-            If a duration is too long, or a step of the verify converter is above 0.25 uS.
+        Raises InputError if a duration is too long, or a step of the verify converter is above 0.25 uS.
         """
         chip = PulseChip.of(chip)
         programming, full_scale = chip.programming, chip.cells.g_full_scale_uS
@@ -238,15 +235,12 @@ class WriteVerifyParameters:
     def from_chip(cls, chip: Chip, *, form: bool = False) -> "WriteVerifyParameters":
         """Registers for a chip: amplitudes in the nearest codes of its pulse converter, durations in cycles that cover.
 
+        Raises InputError if a duration is too long.
+
         Parameters
         ----------
         form
             For a run that forms, in one pass.
-
-        Raises
-        ------
-        InputError
-            If a duration is too long.
         """
         programming = PulseChip.of(chip).programming
         step = chip.cells.g_full_scale_uS / (2**programming.verify_bits - 1)
@@ -272,10 +266,7 @@ class WriteVerifyParameters:
     def pack(self, cfg: WriteVerifyConfig) -> int:
         """The registers as an integer.
 
-        Raises
-        ------
-        InputError
-            If the tolerance does not fit the verify converter.
+        Raises InputError if the tolerance does not fit the verify converter.
         """
         if self.tolerance >= 2**cfg.verify_bits:
             raise InputError(f"tolerance must be below {2**cfg.verify_bits}, not {self.tolerance}")

@@ -200,10 +200,7 @@ def give_pulses(
 def check_records(cfg: WriteVerifyConfig, records: NDArray[np.void]) -> None:
     """Refuse records that a blind run cannot have.
 
-    Raises
-    ------
-    ValueError
-        Saying what they must be.
+    Raises ValueError, saying what they must be.
     """
     (rows, columns), most = cfg.shape, 2**cfg.verify_bits - 1
     fits = (records["row"] < rows) & (records["col"] < columns) & (records["polarity"] <= Polarity.RESET)

@@ -63,10 +63,7 @@ class Bank(IntEnum):
 def pack_command(command: Command, *, number: int = 0, bank: Bank = Bank.COLUMNS, step_code: int = 1) -> int:
     """The descriptor of a command.
 
-    Raises
-    ------
-    InputError
-        If a value is beyond its bits.
+    Raises InputError if a value is beyond its bits.
     """
     if not 0 <= number < 2**OP_ID_WIDTH or not 1 <= step_code < 2**16:
         raise InputError(f"a command has a number of 64 bits and a step code from 1 on, not {number} and {step_code}")

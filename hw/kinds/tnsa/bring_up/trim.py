@@ -83,10 +83,7 @@ def trim_port(cfg: TnsaCoreConfig, write: WriteVerifyConfig | None = None) -> di
 def trimmed(cfg: TnsaCoreConfig, values: Mapping[str, int], write: WriteVerifyConfig | None = None) -> TnsaCoreConfig:
     """The core as it is after these values were written, for references; they saturate as in the registers.
 
-    Raises
-    ------
-    InputError
-        If one cannot be trimmed.
+    Raises InputError if one cannot be trimmed.
     """
     fields = {field.name: field for field in trim_fields(cfg, write)}
     for name in values:
