@@ -4,7 +4,8 @@
 
 The 8 x 8 digits of scikit-learn, 1,347 to learn from and 450 to judge by, 64 - 48 - 10. Mixed precision runs on the
 functional model of a chip of two cores at 8 and at 6 bits, with cells of 83 and of 21 steps whose steps down are 1.2
-times those up; the rules run on the cells of 21 steps, with exact products and references that are 5 % off.
+times those up; the rules run on cells of 21 steps that scatter as aihwkit's ReRamArrayOM does and are 1.1 times as
+large down, with exact products and references that are 5 % off.
 """
 
 import itertools
@@ -27,6 +28,8 @@ from mho.train.mixed import ACTIVE, Perceptron, initial_weights, softmax
 
 SIZES, TRAIN, BATCH, RATE = (64, 48, 10), 1347, 4, 0.1
 CHIP = {"mesh.columns": 2, "core.lines": 136, "core.corelet": 4, "programming.pulses": True, "cells.g_max_uS": 21.0}
+RULE_RATES = {"sgd": 0.1, "tiki-taka": 0.1, "hybrid": 0.1}
+"""Of rules; 1 of the others."""
 Reals = NDArray[np.float64]
 Split = tuple[Reals, NDArray[np.int64], Reals, NDArray[np.int64]]
 
@@ -39,11 +42,11 @@ def split() -> Split:
     return x[:TRAIN], y[:TRAIN], x[TRAIN:], y[TRAIN:]
 
 
-def cells(states: int) -> mho.Device:
-    """So many steps over the window, twice as large at its ends and down 1.2 times as large as up."""
+def cells(states: int, ratio: float = 1.2, cycle_spread: float = 0.3, cell_spread: float = 0.3) -> mho.Device:
+    """So many steps over the window, twice as large at its ends and down ``ratio`` times as large as up."""
     up = 2 * 20.0 / states
-    law = Update(model="soft", g_min_uS=1.0, g_max_uS=21.0, up_uS=up, down_uS=1.2 * up, cycle_spread=0.3,
-                 cell_spread=0.3)
+    law = Update(model="soft", g_min_uS=1.0, g_max_uS=21.0, up_uS=up, down_uS=ratio * up, cycle_spread=cycle_spread,
+                 cell_spread=cell_spread)
     return mho.Device(replace(load_device("ecram"), update=law))
 
 
@@ -89,7 +92,7 @@ def study(name: str, make: Callable[[int], Any], seeds: int, epochs: int, data: 
         net = make(seed)
         for epoch in range(epochs):
             if isinstance(net, PulsedPerceptron):
-                net.rate = 0.3 * max((1 + np.cos(np.pi * epoch / epochs)) / 2, 0.05)
+                net.rate = RULE_RATES.get(name.split(",")[0], 1.0) * max((1 + np.cos(np.pi * epoch / epochs)) / 2, 0.05)
             done = net.fit(x, y) if not isinstance(net, Mixed) else net.fit(x, y, batch=BATCH).pulses_per_image
             pulses[seed, epoch] = done
             accuracy[seed, epoch] = (net.outputs(test_x).argmax(axis=1) == test_y).mean()
@@ -134,7 +137,7 @@ def main() -> None:
         learners[f"{bits} bits, {states} steps"] = lambda seed, b=bits, s=states: Mixed(seed, bits=b, states=s)
     for rule in filter(None, args.rules.split(",")):
         learners[f"{rule}, 21 steps"] = lambda seed, rule=rule: PulsedPerceptron(
-            SIZES, cells(21), rule, reach=1.0, reference_error=0.05, seed=seed)
+            SIZES, cells(21, 1.1, 0.4158, 0.7829), rule, reach=1.0, reference_error=0.05, seed=seed)
     rows = [study(name, make, args.seeds, args.epochs, split()) for name, make in learners.items()]
     if args.output:
         save_figure(figure(rows), args.output)

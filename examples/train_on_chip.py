@@ -3,8 +3,8 @@
     python examples/train_on_chip.py [--cosim]
 
 Products go forward and backward through the array, gradients are summed by the host, and a cell gets a pulse when its
-sum has come to a step. The cells have 40 steps, larger down than up. ``--cosim``: the first 20 images in the functional
-model and in the generated Verilog, whose pins must see the same pulses.
+sum has come to a step. The cells have 40 steps, larger down than up. ``--cosim``: the first 100 images in the
+functional model and in the generated Verilog, whose pins must see the same pulses.
 """
 
 import sys
@@ -40,7 +40,7 @@ def main(epochs: int = 8) -> float:
     return accuracy
 
 
-def compare(images: int = 20) -> int:
+def compare(images: int = 100) -> int:
     """Pulses at the pins of the Verilog, which must be those of the model, cell by cell."""
     digits = load_sample("digits")
     x, y = digits.x[:images].reshape(-1, 64) / 16.0, digits.y[:images]

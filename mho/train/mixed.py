@@ -88,6 +88,8 @@ class Perceptron:
                 f"{cells.columns} outputs, not {' - '.join(map(str, sizes))}"
             )
         self._backend: Any = (backend or Functional()).open()
+        if not hasattr(self._backend, "pulse"):
+            raise InputError(f"{argument('backend')} must be functional or cosim to learn, not {self._backend.name}")
         self._chip, self.rate, self._rng = description, rate, np.random.default_rng(seed)
         self.layers = [
             CellLayer(description, model, seed, core, initial_weights(*shape, self._rng), reach=reach, bits=bits)

@@ -73,6 +73,8 @@ def test_what_cannot_learn_is_refused() -> None:
         Perceptron(chip, (7, 4), device, bits=9)
     with pytest.raises(InputError, match=r"learning takes cores whose products go both ways, not core\.kind array"):
         Perceptron(mho.Chip.load("array-32"), (7, 4), mho.Device.load("rram-neurram"))
+    with pytest.raises(InputError, match=r"backend must be functional or cosim to learn, not fpga-sim"):
+        Perceptron(chip, (7, 4), device, mho.FpgaSim())
     net = Perceptron(chip, (7, 4), device)
     with pytest.raises(InputError, match=r"x must be 0 to 1 of shape \(images, 7\), not of \(3, 6\)"):
         net.outputs(np.zeros((3, 6)))
