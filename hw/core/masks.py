@@ -59,7 +59,7 @@ class MaskStore(Resettable[CoreShape]):
     """Memory of all masks, which looks up those of an operation.
 
     After reset the memory is set to its defaults, one word a cycle (``18 * cfg.mask_words`` cycles). A look-up reads
-    four words for each word of a mask and takes ``cfg.masks_cycles`` after ``read``. Writes wait for both.
+    four words for each word of a mask and takes ``4 * cfg.mask_words + 1`` cycles after ``read``. Writes wait for both.
     """
 
     i = In(lambda self: stream.Signature(MaskLayout(self.cfg)))
