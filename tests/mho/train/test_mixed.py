@@ -30,7 +30,7 @@ def features(count: int, inputs: int, seed: int = 0) -> tuple[np.ndarray, np.nda
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("bits", [8, 6])
+@pytest.mark.parametrize("bits", [6, pytest.param(8, marks=pytest.mark.long)])
 def test_four_classes_are_learned_with_few_pulses(bits: int) -> None:
     x, y = features(300, 15)
     test_x, test_y = features(300, 15, seed=9)
@@ -48,7 +48,9 @@ def test_four_classes_are_learned_with_few_pulses(bits: int) -> None:
 
 @pytest.mark.cosim
 @pytest.mark.slow
-@pytest.mark.parametrize(("device", "top_uS"), [(soft(40), 21.0), (mho.Device.load("rram-neurram"), 40.0)])
+@pytest.mark.parametrize(("device", "top_uS"), [
+    (soft(40), 21.0), pytest.param(mho.Device.load("rram-neurram"), 40.0, marks=pytest.mark.long),
+])
 def test_pins_see_the_pulses_of_the_model(device: mho.Device, top_uS: float) -> None:
     chip = mho.Chip.load("tnsa16-core", **(RANGE | {"cells.g_max_uS": top_uS}))
     x, y = features(24, 7)
