@@ -12,11 +12,11 @@ def check_same_bits(net: Network, x: Array) -> None:
     """All codes and outputs of some inputs, on one chip after a day, must be equal."""
     from mho.sim.core.cosim import CosimBackend
 
-    wanted = execute(net, FunctionalBackend(), x, seed=2, time_s=86_400.0, codes_of=len(x))
+    expected = execute(net, FunctionalBackend(), x, seed=2, time_s=86_400.0, codes_of=len(x))
     backend = CosimBackend()
     try:
         got = execute(net, backend, x, seed=2, time_s=86_400.0, codes_of=len(x))
     finally:
         backend.close()
-    assert all(np.array_equal(got.codes[at], wanted.codes[at]) for at in wanted.codes)
-    assert np.array_equal(got.outputs, wanted.outputs)
+    assert all(np.array_equal(got.codes[at], expected.codes[at]) for at in expected.codes)
+    assert np.array_equal(got.outputs, expected.outputs)

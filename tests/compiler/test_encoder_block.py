@@ -49,9 +49,9 @@ def test_projections_of_an_encoder_block_are_on_arrays_and_attention_at_the_host
     x = rng.random((64, TOKENS, PIXELS)).astype(np.float32)
     exact = np.asarray(onnxruntime.InferenceSession(model).run(None, {"x": x})[0])[32:]
     net = mho.compile(model, "neurram-core", calibrate=x[:32], device="ideal")
-    made = np.asarray(net.run(x[32:], device="ideal").outputs)
+    outputs = np.asarray(net.run(x[32:], device="ideal").outputs)
     # One that was trained has less: its outputs are larger beside their errors.
-    assert np.linalg.norm(made - exact) < 0.03 * np.linalg.norm(exact)
+    assert np.linalg.norm(outputs - exact) < 0.03 * np.linalg.norm(exact)
     summary = net.summary()
     assert summary["host"] == ["LayerNormalization", "MatMul Softmax MatMul", "LayerNormalization"]
     assert [(layer["inputs"], layer["outputs"]) for layer in summary["layers"]] == [

@@ -109,9 +109,9 @@ def compiled(name: str, chip: str = "neurram-core", device: str = "ideal") -> tu
 def test_accuracy_on_ideal_cells(name: str, tmp_path: Path) -> None:
     """Near onnxruntime, for inputs that calibration did not see; a file gives the same."""
     net, model, x = compiled(name)
-    wanted = reference(model, x[64:])
+    expected = reference(model, x[64:])
     got = quantised_outputs(net, FunctionalBackend(), x[64:]).outputs
-    error = np.sqrt(((got - wanted) ** 2).mean()) / wanted.std()
+    error = np.sqrt(((got - expected) ** 2).mean()) / expected.std()
     assert error < 0.05
     net.save(tmp_path / "net.mho")
     again = Network.load(tmp_path / "net.mho")

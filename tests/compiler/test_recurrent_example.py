@@ -19,8 +19,8 @@ DAY = 86_400.0
 
 @pytest.fixture(name="records", scope="module")
 def _records() -> dict[str, Array]:
-    with np.load(EXAMPLES / "data" / "vibration.npz") as held:
-        return {name: held[name] for name in held.files}
+    with np.load(EXAMPLES / "data" / "vibration.npz") as arrays:
+        return {name: arrays[name] for name in arrays.files}
 
 
 @pytest.mark.slow
@@ -43,8 +43,8 @@ def test_what_is_exported_is_what_was_trained(monkeypatch: pytest.MonkeyPatch) -
     train.fit(net, x, y, recipe)
     assert loss() < 0.8 * before
     expected = torch.softmax(net(records / recipe.scale), dim=1).detach().numpy()
-    found = reference(train.to_onnx(net, x, recipe.scale, recipe.source), x.astype(np.float32))
-    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-5)
+    scores = reference(train.to_onnx(net, x, recipe.scale, recipe.source), x.astype(np.float32))
+    np.testing.assert_allclose(scores, expected, rtol=1e-3, atol=1e-5)
 
 
 def accuracies(network: Any, records: dict[str, Array], chips: int) -> tuple[float, float]:
@@ -64,25 +64,25 @@ def accuracies(network: Any, records: dict[str, Array], chips: int) -> tuple[flo
 def test_accuracy_on_a_core(name: str, records: dict[str, Array]) -> None:
     path = EXAMPLES / "models" / f"{name}.onnx"
     right = reference(path, records["x_test"].astype(np.float32)).argmax(axis=1) == records["y_test"]
-    wanted = 100.0 * float(right.mean())
-    assert wanted > 97.0
+    expected = 100.0 * float(right.mean())
+    assert expected > 97.0
     network = compile_for_chip(path, load_chip("neurram-core"), calibrate=records["x_train"].astype(np.float32),
                                options=CompileOptions(samples=128))
     ideal, day = accuracies(network, records, 3)
-    assert ideal >= wanted - 1.5
-    assert day >= wanted - 4.0
+    assert ideal >= expected - 1.5
+    assert day >= expected - 4.0
 
 
 @pytest.mark.slow
 def test_layers_are_repeated_where_outputs_are_not_right_without(records: dict[str, Array]) -> None:
     """On tiles; errors of the states add up over the steps, more than the estimate of noise knows."""
     path, x = EXAMPLES / "models" / "vibration_lstm.onnx", records["x_train"].astype(np.float32)
-    found = {}
+    results = {}
     for copies in (1, None):
         network = compile_for_chip(path, load_chip("neurram"), calibrate=x, options=CompileOptions(copies=copies))
         columns = [int(np.bincount(layer.mvms[0].outputs).max()) for layer in network.layers]
-        found[copies] = columns, accuracies(network, records, 3)
-    assert found[1][0] == [1, 1, 1]
-    assert min(found[None][0]) > 1
-    assert found[None][1][0] >= 98.2 - 1.5
-    assert found[None][1][1] > found[1][1][1] + 2.0
+        results[copies] = columns, accuracies(network, records, 3)
+    assert results[1][0] == [1, 1, 1]
+    assert min(results[None][0]) > 1
+    assert results[None][1][0] >= 98.2 - 1.5
+    assert results[None][1][1] > results[1][1][1] + 2.0

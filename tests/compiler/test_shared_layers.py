@@ -84,10 +84,10 @@ def test_equal_steps_are_one_layer(case: tuple[str, onnx.ModelProto, Network]) -
 def test_near_the_float_network(case: tuple[str, onnx.ModelProto, Network]) -> None:
     name, model, network = case
     x = inputs(name)
-    wanted = reference(model, x[64:])
+    expected = reference(model, x[64:])
     got = quantised_outputs(network, FunctionalBackend(), x[64:]).outputs
     # As near as with cells of its own for each step: sums of eight products in codes of 8 bits.
-    assert np.sqrt(((got - wanted) ** 2).mean()) / wanted.std() < 0.15
+    assert np.sqrt(((got - expected) ** 2).mean()) / expected.std() < 0.15
 
 
 def test_each_conversion_has_a_number_of_its_own(case: tuple[str, onnx.ModelProto, Network]) -> None:
@@ -95,21 +95,21 @@ def test_each_conversion_has_a_number_of_its_own(case: tuple[str, onnx.ModelProt
     name, _, network = case
     program, masks, x = network.program, core_masks(network), inputs(name)[:3]
     cores = build_cores(network, device="rram-neurram", seed=4, time_s=DAY)
-    seen: list[Array] = []
+    op_ids: list[Array] = []
     account = RunAccount(program, len(x), len(x))
     account.begin(0, *program.input.compute_counted(x))
 
     def run(call: Call, mvm: Mvm, rows: Array, op_id: Array) -> Array:
-        seen.extend(op_id + np.uint64(k) for k in range(mvm.op.segments))
+        op_ids.extend(op_id + np.uint64(k) for k in range(mvm.op.segments))
         vector = mvm.vector(rows, network.chip.lines // 2)
         codes = cores[mvm.core].mvm(mvm.op, masks[mvm.core], vector, op_id).codes[:, mvm.columns]
         account.codes_of(call, mvm, 0, codes)
         return codes
 
     lanes = program.run(program.input.compute(x), np.arange(len(x), dtype=np.uint64), run)
-    every = np.sort(np.concatenate(seen))
-    wanted = np.arange(program.conversions) + (np.arange(len(x))[:, None] << 32)
-    assert np.array_equal(every, wanted.reshape(-1).astype(np.uint64))
+    every = np.sort(np.concatenate(op_ids))
+    expected = np.arange(program.conversions) + (np.arange(len(x))[:, None] << 32)
+    assert np.array_equal(every, expected.reshape(-1).astype(np.uint64))
     options: dict[str, Any] = {"device": "rram-neurram", "seed": 4, "time_s": DAY}
     fast = execute(network, FunctionalBackend(), x, codes_of=3, **options)
     assert np.array_equal(fast.outputs, network.model.finish(program.output.compute(lanes)))

@@ -28,8 +28,8 @@ def coarse(preset: str) -> Chip:
 
 
 def error(network: Network, model: onnx.ModelProto, x: Array) -> float:
-    wanted, got = reference(model, x), quantised_outputs(network, FunctionalBackend(), x).outputs
-    return float(np.sqrt(((got - wanted) ** 2).mean()) / wanted.std())
+    expected, got = reference(model, x), quantised_outputs(network, FunctionalBackend(), x).outputs
+    return float(np.sqrt(((got - expected) ** 2).mean()) / expected.std())
 
 
 def errors_with_slices(model: onnx.ModelProto, chip: Chip, x: Array) -> list[float]:
@@ -51,9 +51,9 @@ def test_slices_bring_perceptrons_closer_to_onnxruntime(sizes: list[int], seed: 
     """On 16 lines with segments of rows and of columns."""
     model = random_perceptron([*sizes, 3], seed, final=None)
     x = np.random.default_rng(seed).normal(size=(64, sizes[0])).astype(np.float32)
-    one, two, three = errors_with_slices(model, coarse(preset), x)
-    assert two < 0.8 * one
-    assert three < 0.8 * one
+    single, two, three = errors_with_slices(model, coarse(preset), x)
+    assert two < 0.8 * single
+    assert three < 0.8 * single
 
 
 def convolutional() -> tuple[onnx.ModelProto, Array]:
@@ -75,9 +75,9 @@ def convolutional() -> tuple[onnx.ModelProto, Array]:
 @pytest.mark.slow
 def test_slices_bring_a_convolutional_network_closer_to_onnxruntime() -> None:
     model, x = convolutional()
-    one, two, three = errors_with_slices(model, coarse("tnsa64-core"), x)
-    assert two < 0.6 * one
-    assert three < 0.6 * one
+    single, two, three = errors_with_slices(model, coarse("tnsa64-core"), x)
+    assert two < 0.6 * single
+    assert three < 0.6 * single
 
 
 def test_slices_by_the_name_of_the_layer(tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_slices_by_the_name_of_the_layer(tmp_path: Path) -> None:
     options = replace(OPTIONS, slices={"n_g1": 3})
     network = compile_model(model, load_chip("tnsa16-core"), calibrate=x, options=options)
     names, slices, bits = zip(
-        *((one["name"], one["slices"], one["slice_bits"]) for one in summarise(network)["layers"]), strict=True
+        *((entry["name"], entry["slices"], entry["slice_bits"]) for entry in summarise(network)["layers"]), strict=True
     )
     assert names == ("n_g0", "n_g1")
     assert slices == (1, 3)
@@ -128,12 +128,12 @@ def test_faulty_cells_are_made_up_for_slice_by_slice() -> None:
     """A tenth of the cells are stuck: other cells of the same slice take what they cannot."""
     model, x = random_perceptron([14, 6], 1, final=None), np.random.default_rng(0).normal(size=(64, 14)).astype("f4")
     chip = coarse("tnsa64-core")
-    held = np.where(np.random.default_rng(1).random((64, 64)) < 0.1, chip.cells.g_max_uS, np.nan)
+    conductances = np.where(np.random.default_rng(1).random((64, 64)) < 0.1, chip.cells.g_max_uS, np.nan)
     sound = np.zeros(64, dtype=bool)
-    faults = {0: CoreFaults(rows=sound, columns=sound, g_uS=held)}
+    faults = {0: CoreFaults(rows=sound, columns=sound, g_uS=conductances)}
     options = replace(OPTIONS, slices=2, copies=4)
     network = compile_model(model, chip, calibrate=x, device="ideal", options=options, faults=faults)
-    stuck = ~np.isnan(held)
+    stuck = ~np.isnan(conductances)
     np.testing.assert_allclose(network.cores[0].targets_uS[stuck], chip.cells.g_max_uS, rtol=1e-6)
     assert sum(int(stuck[np.ix_(2 * m.rows, m.columns)].sum()) for m in network.layers[0].mvms) > 20
     assert error(network, model, x) < 0.04  # with one slice it is above 0.05 without any faulty cell
@@ -162,13 +162,13 @@ def test_cosim_gives_the_codes_of_functional() -> None:
     model, x = random_perceptron([12, 6, 3]), np.random.default_rng(0).normal(size=(40, 12)).astype("f4")
     options = replace(OPTIONS, copies=None, in_bits=None, slices={"n_g0": 2, "n_g1": 3})
     network = compile_model(model, load_chip("tnsa16-core"), calibrate=x, options=options)
-    wanted = execute(network, FunctionalBackend(), x[:3], seed=1, time_s=3600.0, codes_of=3)
+    expected = execute(network, FunctionalBackend(), x[:3], seed=1, time_s=3600.0, codes_of=3)
     backend = CosimBackend()
     try:
         got = execute(network, backend, x[:3], seed=1, time_s=3600.0, codes_of=3)
     finally:
         backend.close()
-    assert got.codes.keys() == wanted.codes.keys()
-    assert all(np.array_equal(got.codes[at], wanted.codes[at]) for at in wanted.codes)
-    assert np.array_equal(got.outputs, wanted.outputs)
-    assert np.array_equal(got.cycles, wanted.cycles)
+    assert got.codes.keys() == expected.codes.keys()
+    assert all(np.array_equal(got.codes[at], expected.codes[at]) for at in expected.codes)
+    assert np.array_equal(got.outputs, expected.outputs)
+    assert np.array_equal(got.cycles, expected.cycles)

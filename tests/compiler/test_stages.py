@@ -38,13 +38,13 @@ def test_weighted_sum_is_as_exact_as_its_lanes(coefficient: Array, offset: Array
     """Each multiplier is rounded by half a unit at most, each sum and offset by half a lane."""
     index = np.arange(18, dtype=np.int32).reshape(6, 3) % 5
     step = Combine(index=index, coefficient=coefficient, offset=offset, channel=np.arange(6, dtype=np.int32) // 2)
-    wanted = step.compute(lanes * unit)
-    op, made = lower_step(step, unit, np.zeros(6))
+    expected = step.compute(lanes * unit)
+    op, out_unit = lower_step(step, unit, np.zeros(6))
     assert isinstance(op, WeightedSum)
-    got = op.compute(lanes) * made
-    bound = (1.01 + 3 * 0.5 * LANE_MAX * 2.0**-op.shift) * made
+    got = op.compute(lanes) * out_unit
+    bound = (1.01 + 3 * 0.5 * LANE_MAX * 2.0**-op.shift) * out_unit
     # A unit that was fitted to the multipliers moves all sums of its channel by less than they are rounded.
-    assert (np.abs(got - wanted) <= 3 * bound + 1e-3 * np.abs(wanted)).all()
+    assert (np.abs(got - expected) <= 3 * bound + 1e-3 * np.abs(expected)).all()
 
 
 def test_mean_has_no_error_but_rounding() -> None:
@@ -52,8 +52,8 @@ def test_mean_has_no_error_but_rounding() -> None:
     step = Combine(index=index, coefficient=np.full((1, 49), 1 / 49), offset=np.zeros(1), channel=np.zeros(1, np.int32))
     lanes = np.random.default_rng(0).integers(-LANE_MAX, LANE_MAX, (50, 49)).astype(np.int16)
     op, unit = lower_step(step, np.full(49, 0.01), np.zeros(1))
-    wanted = step.compute(lanes.astype(np.float64) * 0.01)
-    assert np.abs(op.compute(lanes) * unit - wanted).max() <= 0.51 * unit[0]
+    expected = step.compute(lanes.astype(np.float64) * 0.01)
+    assert np.abs(op.compute(lanes) * unit - expected).max() <= 0.51 * unit[0]
 
 
 def test_a_channel_that_is_nearly_dead_leaves_the_others_their_bits() -> None:
@@ -63,8 +63,8 @@ def test_a_channel_that_is_nearly_dead_leaves_the_others_their_bits() -> None:
     lanes = np.random.default_rng(0).integers(0, LANE_MAX // 2, (50, 32)).astype(np.int16)
     lanes[:, :16] = 0
     op, unit = lower_step(step, np.full(32, 1e-4), np.array([1e-9, 1.6]))
-    wanted = step.compute(lanes.astype(np.float64) * 1e-4)
-    assert np.abs(op.compute(lanes) * unit - wanted).max() <= 0.51e-4
+    expected = step.compute(lanes.astype(np.float64) * 1e-4)
+    assert np.abs(op.compute(lanes) * unit - expected).max() <= 0.51e-4
 
 
 @pytest.mark.parametrize(
@@ -77,8 +77,8 @@ def test_tables(function: str, bound: float) -> None:
     step = Map(function=function, size=lanes.shape[1])
     op, unit = lower_step(step, np.full(lanes.shape[1], 3e-4), np.zeros(1))
     assert isinstance(op, Table)
-    wanted = step.compute(lanes.astype(np.float64) * 3e-4)
-    assert np.abs(op.compute(lanes) * unit - wanted).max() < bound
+    expected = step.compute(lanes.astype(np.float64) * 3e-4)
+    assert np.abs(op.compute(lanes) * unit - expected).max() < bound
 
 
 def test_clip_in_lanes() -> None:
@@ -195,15 +195,15 @@ def test_each_position_has_conversions_of_its_own(network: Network, x: Array) ->
         for image in range(2):
             number = int(firsts[op.layer])
             for position, patch in enumerate(op.patches):
-                seen = [op.pad[r] if e < 0 else codes[image, e] for r, e in enumerate(patch)]
-                rows = np.array([[constant if k < 0 else seen[k] for k in layer.spread]], dtype=np.int16)
+                window = [op.pad[r] if e < 0 else codes[image, e] for r, e in enumerate(patch)]
+                rows = np.array([[constant if k < 0 else window[k] for k in layer.spread]], dtype=np.int16)
                 lanes = np.zeros(layer.outputs, dtype=np.int64)
                 for mvm in layer.mvms:
                     op_id = np.array([(image << 32) | number], dtype=np.uint64)
                     vector = mvm.vector(rows, network.chip.lines // 2)
                     raw = cores[mvm.core].mvm(mvm.op, masks[mvm.core], vector, op_id).codes[0, mvm.columns]
-                    kept = done.codes[op.layer, mvm.operation][image].reshape(layer.positions, -1)
-                    assert np.array_equal(raw, kept[position])
+                    recorded = done.codes[op.layer, mvm.operation][image].reshape(layer.positions, -1)
+                    assert np.array_equal(raw, recorded[position])
                     np.add.at(lanes, mvm.outputs, scale_leaf(raw[None], mvm.multiplier, layer.shift)[0])
                     number += mvm.op.segments
                 lanes = lanes + layer.root.bias
@@ -259,10 +259,11 @@ def test_convolutions_on_ideal_cells(case: tuple[onnx.ModelProto, Array], chip: 
     model, x = case
     options = replace(OPTIONS, in_bits=8, samples=64)
     network = compile_model(model, load_chip(chip), calibrate=x, device="ideal", options=options)
-    wanted, got = reference(model, x), quantised_outputs(network, FunctionalBackend(), x).outputs
-    assert got.shape == wanted.shape
+    expected, got = reference(model, x), quantised_outputs(network, FunctionalBackend(), x).outputs
+    assert got.shape == expected.shape
     # A network whose outputs hardly vary is judged by their size.
-    assert np.sqrt(((got - wanted) ** 2).mean()) <= 0.04 * max(wanted.std(), 0.1 * np.abs(wanted).max(initial=0.0))
+    reach = max(expected.std(), 0.1 * np.abs(expected).max(initial=0.0))
+    assert np.sqrt(((got - expected) ** 2).mean()) <= 0.04 * reach
 
 
 PADS = {"pads": [1, 1, 1, 1]}
@@ -297,12 +298,12 @@ def test_graphs_on_ideal_cells(name: str) -> None:
     }
     used = {i for n in nodes for i in n.input}
     x = rng.uniform(size=(64, 2, 6, 6)).astype("f4")
-    given = {k: v for k, v in weights.items() if k in used}
-    model = build(nodes, given, shape=("batch", 2, 6, 6), output=("batch", *output))
+    constants = {k: v for k, v in weights.items() if k in used}
+    model = build(nodes, constants, shape=("batch", 2, 6, 6), output=("batch", *output))
     network = compile_model(model, load_chip("tnsa64-core"), calibrate=x, device="ideal", options=OPTIONS)
-    wanted, got = reference(model, x), quantised_outputs(network, FunctionalBackend(), x).outputs
+    expected, got = reference(model, x), quantised_outputs(network, FunctionalBackend(), x).outputs
     # Relative to all outputs: what has been averaged hardly varies from image to image.
-    assert np.sqrt(((got - wanted) ** 2).mean()) <= 0.03 * wanted.std()
+    assert np.sqrt(((got - expected) ** 2).mean()) <= 0.03 * expected.std()
 
 
 @pytest.mark.slow
@@ -316,8 +317,8 @@ def test_a_perceptron_with_tables_between_its_layers() -> None:
     x = (rng.normal(size=(64, 8)) * size + size).astype("f4")
     model = build(nodes, weights, shape=("batch", 8), output=("batch", 3))
     network = compile_model(model, load_chip("tnsa64-core"), calibrate=x, device="ideal", options=OPTIONS)
-    wanted, got = reference(model, x), quantised_outputs(network, FunctionalBackend(), x).outputs
-    assert np.sqrt(((got - wanted) ** 2).mean()) <= 0.05 * wanted.std()
+    expected, got = reference(model, x), quantised_outputs(network, FunctionalBackend(), x).outputs
+    assert np.sqrt(((got - expected) ** 2).mean()) <= 0.05 * expected.std()
 
 
 @pytest.mark.slow
@@ -332,12 +333,12 @@ def test_example_keeps_its_accuracy() -> None:
         return 100.0 * float((outputs.argmax(axis=1) == y).mean())
 
     x, y = sample.x[:250], sample.y[:250]
-    wanted = accuracy(reference(model, x))
+    expected = accuracy(reference(model, x))
     backend = FunctionalBackend()
     aged = [accuracy(execute(network, backend, x, seed=s, time_s=DAY).outputs) for s in range(2)]
-    assert wanted > 80.0
-    assert accuracy(quantised_outputs(network, backend, x).outputs) >= wanted - 1.5
-    assert np.mean(aged) >= wanted - 4.0
+    assert expected > 80.0
+    assert accuracy(quantised_outputs(network, backend, x).outputs) >= expected - 1.5
+    assert np.mean(aged) >= expected - 4.0
 
 
 @pytest.mark.cosim
@@ -350,16 +351,16 @@ def test_cosim_gives_the_codes_of_functional(chip: str, images: int) -> None:
 
     model, x = tiny()
     network = compile_model(model, load_chip(chip), calibrate=x, options=OPTIONS)
-    wanted = execute(network, FunctionalBackend(), x[:images], seed=1, time_s=DAY, codes_of=images)
+    expected = execute(network, FunctionalBackend(), x[:images], seed=1, time_s=DAY, codes_of=images)
     backend = CosimBackend()
     try:
         got = execute(network, backend, x[:images], seed=1, time_s=DAY, codes_of=images)
     finally:
         backend.close()
-    assert got.codes.keys() == wanted.codes.keys()
-    assert all(np.array_equal(got.codes[at], wanted.codes[at]) for at in wanted.codes)
-    assert np.array_equal(got.outputs, wanted.outputs)
-    assert np.array_equal(got.cycles, wanted.cycles)
+    assert got.codes.keys() == expected.codes.keys()
+    assert all(np.array_equal(got.codes[at], expected.codes[at]) for at in expected.codes)
+    assert np.array_equal(got.outputs, expected.outputs)
+    assert np.array_equal(got.cycles, expected.cycles)
 
 
 @pytest.mark.parametrize("kind", ["largest", "sums"])
@@ -374,9 +375,9 @@ def test_many_terms_are_as_few(kind: str, monkeypatch: pytest.MonkeyPatch) -> No
         op = Combine(index=index, coefficient=rng.normal(size=index.shape), offset=rng.normal(size=5),
                      channel=np.arange(5, dtype=np.int32))
     x, gradient = rng.normal(size=(7, 60)), rng.normal(size=(7, 5))
-    wanted = op.compute(x), op.backward(gradient, x, op.compute(x))
+    expected = op.compute(x), op.backward(gradient, x, op.compute(x))
     monkeypatch.setattr("mho.compiler.model.stages.MANY_TERMS", 8)
     monkeypatch.setattr("mho.compiler.model.stages.MOST_NUMBERS", 500)
-    made = op.compute(x), op.backward(gradient, x, op.compute(x))
-    np.testing.assert_allclose(made[0], wanted[0], rtol=1e-12)
-    np.testing.assert_allclose(made[1], wanted[1], rtol=1e-12)
+    chunked = op.compute(x), op.backward(gradient, x, op.compute(x))
+    np.testing.assert_allclose(chunked[0], expected[0], rtol=1e-12)
+    np.testing.assert_allclose(chunked[1], expected[1], rtol=1e-12)

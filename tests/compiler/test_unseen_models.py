@@ -67,11 +67,11 @@ def test_convolutional_network(name: str) -> None:
     def accuracy(outputs: Array) -> float:
         return 100.0 * float((outputs.argmax(axis=1) == y_test).mean())
 
-    backend, wanted = FunctionalBackend(), accuracy(reference(model, x_test))
-    assert wanted > 80.0
-    assert accuracy(quantised_outputs(network, backend, x_test).outputs) >= wanted - 1.5
+    backend, expected = FunctionalBackend(), accuracy(reference(model, x_test))
+    assert expected > 80.0
+    assert accuracy(quantised_outputs(network, backend, x_test).outputs) >= expected - 1.5
     aged = [accuracy(execute(network, backend, x_test, seed=s, time_s=DAY).outputs) for s in range(3)]
-    assert np.mean(aged) >= wanted - 4.0
+    assert np.mean(aged) >= expected - 4.0
 
 
 CLASSIFIERS = [
@@ -114,11 +114,11 @@ def test_classifier(data: str, hidden: tuple[int, ...], scaling: str) -> None:
         return 100.0 * float((chosen == y_test).mean())
 
     backend = FunctionalBackend()
-    wanted = accuracy(reference(model, x_test))
+    expected = accuracy(reference(model, x_test))
     aged = [accuracy(execute(network, backend, x_test, seed=s, time_s=DAY).outputs) for s in range(5)]
     # One sample of a small test set weighs more than the bound.
-    assert accuracy(quantised_outputs(network, backend, x_test).outputs) >= wanted - max(1.5, 101.0 / len(y_test))
-    assert np.mean(aged) >= wanted - 4.0
+    assert accuracy(quantised_outputs(network, backend, x_test).outputs) >= expected - max(1.5, 101.0 / len(y_test))
+    assert np.mean(aged) >= expected - 4.0
 
 
 @pytest.mark.parametrize("hidden", [(32,), (24, 12)])
@@ -140,10 +140,10 @@ def test_regressor(data: str, hidden: tuple[int, ...]) -> None:
     layers[-1] = (w * y.std(), b * y.std() + y.mean())
     model = perceptron(folded(layers, mean, deviation), final=None)
     network = compile_model(model, load_chip("neurram-core"), calibrate=x)
-    backend, wanted = FunctionalBackend(), reference(model, x_test)
+    backend, expected = FunctionalBackend(), reference(model, x_test)
 
     def error(outputs: Array) -> float:
-        return float(np.sqrt(((outputs - wanted) ** 2).mean()) / wanted.std())
+        return float(np.sqrt(((outputs - expected) ** 2).mean()) / expected.std())
 
     assert error(quantised_outputs(network, backend, x_test).outputs) <= 0.05
     aged = [error(execute(network, backend, x_test, seed=s, time_s=DAY).outputs) for s in range(5)]
@@ -183,12 +183,12 @@ def test_means_over_positions(final: str) -> None:
     weights |= {"w": np.atleast_2d(trained.coef_).T.astype("f4"), "v": np.ravel(trained.intercept_).astype("f4")}
     model = build([*body, node("Gemm", "f w v", "y")], weights, shape=("N", 1, 32), output=("N", weights["v"].size))
     network = compile_model(model, load_chip("neurram-core"), calibrate=x[:64])
-    wanted = reference(model, x_test)
+    expected = reference(model, x_test)
 
     def lost(outputs: Array) -> float:
         if final == "frequency":
-            return float(np.sqrt(((outputs - wanted) ** 2).mean()) / wanted.std())
-        return float((wanted.argmax(axis=1) == y_test).mean() - (outputs.argmax(axis=1) == y_test).mean())
+            return float(np.sqrt(((outputs - expected) ** 2).mean()) / expected.std())
+        return float((expected.argmax(axis=1) == y_test).mean() - (outputs.argmax(axis=1) == y_test).mean())
 
     backend = FunctionalBackend()
     ideal = lost(quantised_outputs(network, backend, x_test).outputs)

@@ -81,9 +81,9 @@ def unknown_options(line: str) -> list[str]:
         if not words or words[0].startswith("-"):
             return []
         name = words.pop(0)
-        found = command.get_command(click.Context(command), name)
-        if found is None:
+        subcommand = command.get_command(click.Context(command), name)
+        if subcommand is None:
             return [name]
-        command = found
-    known = {name for option in command.params for name in (*option.opts, *option.secondary_opts)} | {"--help"}
-    return [word for word in words if re.match(r"--?[a-zA-Z]", word) and word.partition("=")[0] not in known]
+        command = subcommand
+    option_names = {name for option in command.params for name in (*option.opts, *option.secondary_opts)} | {"--help"}
+    return [word for word in words if re.match(r"--?[a-zA-Z]", word) and word.partition("=")[0] not in option_names]

@@ -45,13 +45,13 @@ def test_the_first_page_says_what_and_for_whom_then_two_commands_then_one_pictur
 @pytest.mark.parametrize("page", [ROOT / "README.md", DOCS / "index.md"], ids=lambda page: page.stem)
 def test_files_of_the_first_commands_are_there(page: Path) -> None:
     """In the clone, or made by a command before."""
-    made: set[str] = set()
+    created: set[str] = set()
     missing = []
     for line in (line for block in blocks(page) for line in block.text.splitlines()):
         words = re.split(r"[\s\"'():]+", line.partition("  #")[0])
-        made |= {words[i + 1] for i, word in enumerate(words[:-1]) if word == "-o"}
+        created |= {words[i + 1] for i, word in enumerate(words[:-1]) if word == "-o"}
         named = (word for word in words if re.fullmatch(r"[\w./-]+\.(onnx|npz|npy|csv|mho|toml)", word))
-        missing += [word for word in named if word not in made and not (ROOT / word).is_file()]
+        missing += [word for word in named if word not in created and not (ROOT / word).is_file()]
     assert missing == []
 
 

@@ -15,8 +15,8 @@ PAGE = (DOCS / "reference" / "versions.md").read_text(encoding="utf-8")
 
 def number(row: str) -> str:
     """What the second column says."""
-    (found,) = re.findall(rf"^\| {row}[^|]* \| ([^|]*) \|", PAGE, re.MULTILINE)
-    return found
+    (cell,) = re.findall(rf"^\| {row}[^|]* \| ([^|]*) \|", PAGE, re.MULTILINE)
+    return cell
 
 
 def test_numbers_are_those_of_the_code() -> None:

@@ -37,6 +37,6 @@ def test_a_residual_network_keeps_its_accuracy_for_a_day(name: str, points: floa
     with np.load(EXAMPLES / "data" / "fashion_mnist28.npz", allow_pickle=False) as data:
         x, y, calibrate = data["x_test"][:250], data["y_test"][:250], data["x_train"]
     net = mho.compile(EXAMPLES / "models" / f"{name}.onnx", "neurram", calibrate=calibrate)
-    found = net.run(x, time="1d", seeds=3)
-    in_float = 100 * float((np.argmax(found.reference, axis=1) == y).mean())
-    assert in_float - 100 * found.accuracy(y) < points + 1.0
+    result = net.run(x, time="1d", seeds=3)
+    in_float = 100 * float((np.argmax(result.reference, axis=1) == y).mean())
+    assert in_float - 100 * result.accuracy(y) < points + 1.0

@@ -20,24 +20,24 @@ def example(name: str) -> ModuleType:
     return module
 
 
-def drawn(module: ModuleType, found: Any) -> bool:
+def drawn(module: ModuleType, result: Any) -> bool:
     from matplotlib.figure import Figure
 
     axes = Figure().add_subplot()
-    module.draw(axes, found)
+    module.draw(axes, result)
     return bool(axes.get_xlabel())
 
 
 @pytest.mark.slow
 def test_chips_differ_in_half_of_their_bits_and_keep_them() -> None:
     module = example("fingerprint")
-    found = module.main(8)
-    one, _, nine, _, quiet, *ages = found["errors"]
-    assert 0.45 < found["distance"].mean() < 0.55  # 28 pairs of 128 bits: a standard error of 0.008
-    assert quiet < one < 0.08
+    result = module.main(8)
+    single, _, nine, _, quiet, *ages = result["errors"]
+    assert 0.45 < result["distance"].mean() < 0.55  # 28 pairs of 128 bits: a standard error of 0.008
+    assert quiet < single < 0.08
     assert nine < 0.03
     assert max(ages) < 0.03
-    assert drawn(module, found)
+    assert drawn(module, result)
 
 
 def test_a_system_is_solved_to_double_precision() -> None:
@@ -52,19 +52,19 @@ def test_a_system_is_solved_to_double_precision() -> None:
 @pytest.mark.slow
 def test_signs_of_many_dimensions_forgive_the_cells() -> None:
     module = example("hyperdimensional")
-    found = module.main((512,), 1)
-    ideal, cells = found["accuracies"][0]
+    result = module.main((512,), 1)
+    ideal, cells = result["accuracies"][0]
     assert cells > ideal - 3.0
-    assert drawn(module, found)
+    assert drawn(module, result)
 
 
 @pytest.mark.slow
 def test_a_reservoir_in_cells_is_as_good_as_an_exact_one() -> None:
     module = example("reservoir")
-    found = module.main((40,), 1)
-    ideal, cells = found["accuracies"][0]
+    result = module.main((40,), 1)
+    ideal, cells = result["accuracies"][0]
     assert cells > ideal - 3.0 > 85.0
-    assert drawn(module, found)
+    assert drawn(module, result)
 
 
 @pytest.mark.slow
@@ -74,6 +74,6 @@ def test_read_noise_drives_a_chain() -> None:
     assert np.abs(np.corrcoef(noise.T) - np.eye(8)).max() < 5 / np.sqrt(4000)
     assert np.abs(noise.mean(axis=0)).max() < 5 / np.sqrt(4000)
     assert np.abs((noise**4).mean(axis=0) - 3.0).max() < 5 * np.sqrt(96 / 4000)
-    found = module.main(4000)
-    assert all(chain["right"] > 93.0 for chain in found.values())
-    assert drawn(module, found)
+    result = module.main(4000)
+    assert all(chain["right"] > 93.0 for chain in result.values())
+    assert drawn(module, result)

@@ -61,7 +61,7 @@ def compiled(nodes: list[Any], sizes: dict[str, tuple[int, ...]], shape: tuple[i
     """For a tile of 16 lines, of images with a shape; with random weights."""
     rng = np.random.default_rng(3)
     weights = {name: (rng.normal(size=size) / np.sqrt(size[-1])).astype("f4") for name, size in sizes.items()}
-    weights |= {"axis": np.array([0])} if any("axis" in each.input for each in nodes) else {}
+    weights |= {"axis": np.array([0])} if any("axis" in node.input for node in nodes) else {}
     model = build(nodes, weights, shape=("batch", *shape), output=("batch", classes))
     chip = mho.Chip.load("tnsa64-tile", **{"core.corelet": 4})
     return mho.compile(model.SerializeToString(), chip, calibrate=images(32, *shape).astype(np.float32))
@@ -121,8 +121,8 @@ def ran(soc: Any, net: mho.Net, folder: Path, simulator: Path) -> str:
     command = [simulator, f"+firmware={folder / 'memory.hex'}"]
     run = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert (run.returncode, run.stderr) == (0, "")
-    noisy, others = (net.run(x.astype(np.float32), seed=seed, time=TIME_S).outputs for seed in (SEED, SEED + 1))
-    assert not np.array_equal(noisy, others)
+    noisy, changed = (net.run(x.astype(np.float32), seed=seed, time=TIME_S).outputs for seed in (SEED, SEED + 1))
+    assert not np.array_equal(noisy, changed)
     np.testing.assert_array_equal(soc.outputs_of(run.stdout, net), noisy)
     return run.stdout
 
@@ -150,8 +150,8 @@ def test_firmware_gets_from_noisy_cells_what_functional_gets_and_programs_them(
     lstm, between = recurrent(), gated()
     assert any("in C" in step for step in list_network(between.network).host_steps)
     simulator = verilated(tmp_path, net, f"{cpu.data_location}/picorv32.v")
-    for other in (lstm, between):
-        ran(soc, other, tmp_path, simulator)
+    for network in (lstm, between):
+        ran(soc, network, tmp_path, simulator)
     said = ran(soc, net, tmp_path, simulator)
     assert (tmp_path / "firmware" / "firmware.bin").stat().st_size < MOST_BYTES
     places, programmed = reference(net)

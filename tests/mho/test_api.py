@@ -58,13 +58,13 @@ def test_compile_takes_the_compilers_options(tiny: Any) -> None:
 
 
 def test_shapes_with_and_without_seeds(net: mho.Net, tiny: Any) -> None:
-    one, three = net.run(tiny.x, seed=1), net.run(tiny.x, seeds=3)
-    assert one.outputs.shape == (90, 3)
+    single, three = net.run(tiny.x, seed=1), net.run(tiny.x, seeds=3)
+    assert single.outputs.shape == (90, 3)
     assert three.outputs.shape == (3, 90, 3)
-    np.testing.assert_array_equal(three.outputs[1], one.outputs)
-    assert isinstance(one.cycles, int)
+    np.testing.assert_array_equal(three.outputs[1], single.outputs)
+    assert isinstance(single.cycles, int)
     assert three.cycles.shape == (3,)
-    for layer, codes in one.codes.items():
+    for layer, codes in single.codes.items():
         assert codes.shape[0] == 90
         np.testing.assert_array_equal(three.codes[layer][1], codes)
 

@@ -33,9 +33,9 @@ def laid_out(figure: Figure) -> None:
         legend = axes.get_legend()
         if legend is not None:
             assert legend.get_window_extent(renderer).y0 >= axes.bbox.y1 - 1, "a legend lies on the data"
-    for one, other in combinations(boxes, 2):
-        width = min(one.x1, other.x1) - max(one.x0, other.x0)
-        height = min(one.y1, other.y1) - max(one.y0, other.y0)
+    for first, second in combinations(boxes, 2):
+        width = min(first.x1, second.x1) - max(first.x0, second.x0)
+        height = min(first.y1, second.y1) - max(first.y0, second.y0)
         assert width < 1 or height < 1
 
 

@@ -10,9 +10,9 @@ RNG = np.random.default_rng(0)
 WEIGHTS, X, Y = RNG.normal(size=(40, 30)), RNG.normal(size=(30, 8)), RNG.normal(size=(40, 8))
 
 
-def error(made: np.ndarray, exact: np.ndarray) -> float:
-    assert made.shape == exact.shape
-    return float(np.linalg.norm(made - exact) / np.linalg.norm(exact))
+def error(product: np.ndarray, exact: np.ndarray) -> float:
+    assert product.shape == exact.shape
+    return float(np.linalg.norm(product - exact) / np.linalg.norm(exact))
 
 
 @pytest.mark.parametrize(("preset", "cores", "limit"), [
@@ -35,11 +35,11 @@ def test_products_of_ideal_cells_are_nearly_exact(preset: str, cores: int, limit
 
 def test_no_two_products_have_the_same_noise_and_a_chip_has_its_cells() -> None:
     chip = mho.Chip.load("tnsa64-core")
-    first, again, other = (chip.matrix(WEIGHTS[:, :20], seed=seed, time="1d") for seed in (3, 3, 4))
+    first, again, changed = (chip.matrix(WEIGHTS[:, :20], seed=seed, time="1d") for seed in (3, 3, 4))
     once, twice = first @ X[:20], first @ X[:20]
     assert not np.array_equal(once, twice)
     np.testing.assert_array_equal(again @ X[:20], once)
-    assert error(other @ X[:20], once) > error(twice, once)
+    assert error(changed @ X[:20], once) > error(twice, once)
     quiet = chip.matrix(WEIGHTS[:, :20], seed=3, time="1d", without=["read-noise"])
     np.testing.assert_array_equal(quiet @ X[:20], quiet @ X[:20])
 

@@ -17,16 +17,16 @@ CHIP = ["--chip", "tnsa16-core", "--device", "ideal"]
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two models, one with two outputs, one with two inputs, their inputs, and the compiled first."""
-    made = tmp_path_factory.mktemp("named")
-    (made / "heads.onnx").write_bytes(heads("scores and labels").SerializeToString())
-    (made / "pair.onnx").write_bytes(pair().SerializeToString())
+    root = tmp_path_factory.mktemp("named")
+    (root / "heads.onnx").write_bytes(heads("scores and labels").SerializeToString())
+    (root / "pair.onnx").write_bytes(pair().SerializeToString())
     x, u = floats(48, 6), floats(48, 2, 3)
-    np.save(made / "x.npy", x)
-    np.save(made / "u.npy", u)
-    np.savez(made / "both.npz", x=x, u=u)
-    command = ["compile", str(made / "heads.onnx"), *CHIP, "--calibrate", str(made / "x.npy")]
-    assert run([*command, "-o", str(made / "heads.mho"), "-q"]) == 0
-    return made
+    np.save(root / "x.npy", x)
+    np.save(root / "u.npy", u)
+    np.savez(root / "both.npz", x=x, u=u)
+    command = ["compile", str(root / "heads.onnx"), *CHIP, "--calibrate", str(root / "x.npy")]
+    assert run([*command, "-o", str(root / "heads.mho"), "-q"]) == 0
+    return root
 
 
 def test_all_outputs_in_one_run(folder: Path) -> None:
@@ -60,25 +60,25 @@ def test_the_command_writes_all_outputs(folder: Path, tmp_path: Path, capsys: py
 @pytest.mark.slow
 def test_inputs_of_the_command_by_name(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def outputs(*inputs: str) -> Any:
-        each = [part for one in inputs for part in ("--input", one)]
+        options = [part for name_and_path in inputs for part in ("--input", name_and_path)]
         command = ["run", str(folder / "pair.onnx"), *CHIP, "--time", "0s", "-o", str(tmp_path / "y.npy")]
-        assert run([*command, *each]) == 0
+        assert run([*command, *options]) == 0
         return np.load(tmp_path / "y.npy")
 
     x, u, both = (str(folder / name) for name in ("x.npy", "u.npy", "both.npz"))
-    wanted = outputs(both)
-    assert np.array_equal(outputs(f"u={u}", f"x={x}"), wanted)
+    expected = outputs(both)
+    assert np.array_equal(outputs(f"u={u}", f"x={x}"), expected)
     net = mho.compile(folder / "pair.onnx", "tnsa16-core", calibrate={"x": x, "u": np.load(u)}, device="ideal")
     assert net.inputs == {"x": (6,), "u": (2, 3)}
-    assert np.array_equal(net.run({"u": u, "x": x}, time=0).outputs, wanted)
+    assert np.array_equal(net.run({"u": u, "x": x}, time=0).outputs, expected)
     capsys.readouterr()
     for wrong, sentence in (
         ((f"x={x}", f"x={u}"), "--input must name each input once"),
         ((f"x={x}", u), f"--input must be NAME=VALUE, not '{u}'"),
         ((f"x={x}",), "has no input 'u'; the model takes x, u"),
     ):
-        each = [part for one in wrong for part in ("--input", one)]
-        assert run(["run", str(folder / "pair.onnx"), *CHIP, *each]) == 2
+        options = [part for path_by_name in wrong for part in ("--input", path_by_name)]
+        assert run(["run", str(folder / "pair.onnx"), *CHIP, *options]) == 2
         assert sentence in capsys.readouterr().err
 
 

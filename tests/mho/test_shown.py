@@ -24,9 +24,9 @@ def shown(net: mho.Net, tiny: Any) -> list[Any]:
 
 
 def test_each_is_one_short_paragraph_and_safe_html(net: mho.Net, tiny: Any) -> None:
-    for each in shown(net, tiny):
-        text, html = repr(each), each._repr_html_()
-        assert text.startswith(f"{type(each).__name__}(")
+    for summary in shown(net, tiny):
+        text, html = repr(summary), summary._repr_html_()
+        assert text.startswith(f"{type(summary).__name__}(")
         assert "\n" not in text
         assert len(text) <= 400
         assert "<script" not in html

@@ -42,11 +42,14 @@ def test_a_twin_is_typed_and_says_what_it_does(name: str) -> None:
     # As it is written: numpy's own ArrayLike is no business of ours.
     (written,) = ast.parse(textwrap.dedent(inspect.getsource(function))).body
     assert isinstance(written, ast.FunctionDef)
-    taken = written.args
-    annotated = [written.returns, taken.vararg and taken.vararg.annotation, taken.kwarg and taken.kwarg.annotation]
-    annotated += [one.annotation for one in (*taken.args, *taken.kwonlyargs) if one.arg != "self"]
+    signature = written.args
+    catch_all = (signature.vararg, signature.kwarg)
+    annotated = [written.returns, *(argument and argument.annotation for argument in catch_all)]
+    arguments = [argument for argument in (*signature.args, *signature.kwonlyargs) if argument.arg != "self"]
+    annotated += [argument.annotation for argument in arguments]
     assert None not in (written.returns, *annotated[3:])
-    assert not [one for one in annotated if one is not None and re.search(r"\bAny\b", ast.unparse(one))]
+    texts = [ast.unparse(annotation) for annotation in annotated if annotation is not None]
+    assert not [text for text in texts if re.search(r"\bAny\b", text)]
     assert function.__doc__
 
 
@@ -61,14 +64,14 @@ def as_json(content: object) -> Any:
 
 
 def test_lists(tmp_path: Path) -> None:
-    told = command(tmp_path, "preset", "list")["presets"]
-    assert [(e["name"], e["cores"], e["lines"]) for e in told] == [
+    entries = command(tmp_path, "preset", "list")["presets"]
+    assert [(e["name"], e["cores"], e["lines"]) for e in entries] == [
         (name, chip.description.cores, chip.lines) for name, chip in mho.presets().items()
     ]
-    told = command(tmp_path, "device", "list")["devices"]
-    assert told == [{"name": k, "description": d.model.description} for k, d in mho.devices().items()]
-    told = command(tmp_path, "fpga", "list")["boards"]
-    assert [(e["name"], e["device"], e["status"]) for e in told] == [
+    entries = command(tmp_path, "device", "list")["devices"]
+    assert entries == [{"name": k, "description": d.model.description} for k, d in mho.devices().items()]
+    entries = command(tmp_path, "fpga", "list")["boards"]
+    assert [(e["name"], e["device"], e["status"]) for e in entries] == [
         (name, board.device, board.status) for name, board in mho.boards().items()
     ]
     with pytest.raises(mho.InputError, match=f"must be one of {', '.join(mho.backends())}, not"):
@@ -77,16 +80,16 @@ def test_lists(tmp_path: Path) -> None:
 
 def test_doctor(tmp_path: Path) -> None:
     assert run(["doctor", "functional", "-q", "--json", str(tmp_path / "told.json")]) in (0, 1)
-    told = json.loads((tmp_path / "told.json").read_text())["findings"]
-    assert [(e["name"], e["found"]) for e in told] == [(f.name, f.found) for f in inspect_machine(("functional",))]
+    findings = json.loads((tmp_path / "told.json").read_text())["findings"]
+    assert [(e["name"], e["found"]) for e in findings] == [(f.name, f.found) for f in inspect_machine(("functional",))]
 
 
 def test_check(tmp_path: Path) -> None:
-    told = command(tmp_path, "check", "tnsa16-core", "--set", "adc.bits=6")
+    report = command(tmp_path, "check", "tnsa16-core", "--set", "adc.bits=6")
     checked = mho.check("tnsa16-core", **{"adc.bits": 6})
-    assert (checked.sizes, checked.rated) == (told["sizes"], told["rated"])
-    assert (checked.warnings, checked.pins) == (told["warnings"], told["pins"])
-    assert checked.chip.description.sha256 == told["sha256"]
+    assert (checked.sizes, checked.rated) == (report["sizes"], report["rated"])
+    assert (checked.warnings, checked.pins) == (report["warnings"], report["pins"])
+    assert checked.chip.description.sha256 == report["sha256"]
     assert "cores: 1" in repr(checked)
     with pytest.raises(mho.InputError, match="did you mean bits"):
         mho.check("tnsa16-core", **{"adc.bitz": 6})
@@ -96,20 +99,20 @@ def test_check(tmp_path: Path) -> None:
 
 def test_compare_chips_devices_and_runs(tmp_path: Path, tiny: Any) -> None:
     first, second = (mho.Chip.load("tnsa16-core", **{"adc.bits": bits}) for bits in (6, 8))
-    assert [each.key for each in mho.compare(first, second).keys] == ["adc.bits"]
+    assert [difference.key for difference in mho.compare(first, second).keys] == ["adc.bits"]
     for pair in (("tnsa16-core", "tnsa16-2x2"), ("rram-neurram", "rram-relax")):
-        told = command(tmp_path, "compare", *pair)["compared"][0]
+        report = command(tmp_path, "compare", *pair)["compared"][0]
         compared = mho.compare(*pair)
-        assert as_json(compared.to_dict()).items() <= told.items()
+        assert as_json(compared.to_dict()).items() <= report.items()
         assert len(repr(compared)) < 300
     net = mho.load(tiny.path("tiny.mho"))
     results = [net.run(tiny.x, seeds=3, time=time) for time in ("1s", "1d")]
     paths = [tmp_path / f"{k}.json" for k in range(2)]
     for path, result in zip(paths, results, strict=True):
         result.save_json(path)
-    told = command(tmp_path, "compare", *map(str, paths))["compared"][0]
-    assert as_json(mho.compare(*paths).to_dict()) == told
-    assert as_json(mho.compare(results[0], results[1]).to_dict()) | {"run": ""} == told | {"run": ""}
+    report = command(tmp_path, "compare", *map(str, paths))["compared"][0]
+    assert as_json(mho.compare(*paths).to_dict()) == report
+    assert as_json(mho.compare(results[0], results[1]).to_dict()) | {"run": ""} == report | {"run": ""}
     with pytest.raises(mho.InputError, match="second is a device, and first a chip: things of one kind"):
         mho.compare("tnsa16-core", "ideal")
 
@@ -117,10 +120,10 @@ def test_compare_chips_devices_and_runs(tmp_path: Path, tiny: Any) -> None:
 def test_report(tmp_path: Path, tiny: Any) -> None:
     result = mho.load(tiny.path("tiny.mho")).run(tiny.x)
     result.save_json(tmp_path / "run.json", tiny.y)
-    told = command(tmp_path, "report", str(tmp_path / "run.json"), "-o", str(tmp_path / "a.html"))["runs"]
+    report = command(tmp_path, "report", str(tmp_path / "run.json"), "-o", str(tmp_path / "a.html"))["runs"]
     said = mho.report(tmp_path / "run.json", tmp_path / "b.html")
     assert (tmp_path / "a.html").read_bytes() == (tmp_path / "b.html").read_bytes()
-    assert said == [{key: told[0][key] for key in said[0]}]
+    assert said == [{key: report[0][key] for key in said[0]}]
     again = mho.report([result], tmp_path / "c.html", labels=tiny.y, figures=tmp_path / "figures")
     assert again[0]["accuracy"] == said[0]["accuracy"]
     assert list((tmp_path / "figures").glob("*.svg"))
@@ -134,8 +137,8 @@ def test_sweep(tmp_path: Path, tiny: Any, capsys: pytest.CaptureFixture[str]) ->
     spec.write_text(SWEEP.format(folder=tiny.folder), encoding="utf-8")
     swept = mho.sweep(spec, tmp_path / "python")
     assert capsys.readouterr().out == ""
-    told = command(tmp_path, "sweep", str(spec), "-o", str(tmp_path / "command"), "--jobs", "1")
-    assert as_json(swept.designs) == told["designs"]
+    report = command(tmp_path, "sweep", str(spec), "-o", str(tmp_path / "command"), "--jobs", "1")
+    assert as_json(swept.designs) == report["designs"]
     assert (tmp_path / "python" / "rows.csv").read_bytes() == (tmp_path / "command" / "rows.csv").read_bytes()
     assert len(repr(swept)) < 100
 
@@ -147,9 +150,9 @@ def test_fit(tmp_path: Path) -> None:
         target = (5.0, 15.0, 25.0, 35.0)[cell % 4]
         rows += [f"{cell},{t},{target + rng.normal(0.0, 0.3 + 0.1 * k)},{target}" for k, t in enumerate((1, 60, 3600))]
     (tmp_path / "lab.csv").write_text("\n".join(rows) + "\n")
-    told = command(tmp_path, "device", "fit", str(tmp_path / "lab.csv"), "-o", str(tmp_path / "mine.toml"))
+    report = command(tmp_path, "device", "fit", str(tmp_path / "lab.csv"), "-o", str(tmp_path / "mine.toml"))
     device = mho.fit(tmp_path / "lab.csv", name="mine", command="mho device fit lab.csv")
-    assert as_json(device.model.to_dict()).items() <= told.items()
+    assert as_json(device.model.to_dict()).items() <= report.items()
     device.save(tmp_path / "again.toml")
     assert (tmp_path / "again.toml").read_bytes() == (tmp_path / "mine.toml").read_bytes()
     with pytest.raises(mho.InputError, match=r"^g_max_uS must be from 0 to 1e6 uS, not -1$"):

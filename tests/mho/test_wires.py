@@ -34,7 +34,7 @@ def test_wires_cost_accuracy_and_the_budget_says_so(capsys: pytest.CaptureFixtur
     assert mean["all"] < mean["ideal"]
 
 
-@pytest.mark.parametrize(("chip", "changes", "told"), [
+@pytest.mark.parametrize(("chip", "changes", "settling"), [
     ("neurram-core", ("timing.t_sample_ns=10",), "4.4 time constants of a line (2.29 ns: 585.6 fF behind 256 cells"),
     ("tnsa16-2x2", ("timing.t_sample_ns=20",), "3.9 time constants of a line (5.1 ns: 81.6 fF behind 16 cells"),
     ("neurram-core", ("wires.r_driver_ohm=50000",), "time constants of a line (31.6 ns: 585.6 fF"),
@@ -42,26 +42,26 @@ def test_wires_cost_accuracy_and_the_budget_says_so(capsys: pytest.CaptureFixtur
      "0.63 time constants of a line (0.317 ns, by [wires]), so that the longest pulse loses 0.84 steps"),
 ])
 def test_check_warns_of_lines_that_do_not_settle(
-    chip: str, changes: tuple[str, ...], told: str, capsys: pytest.CaptureFixture[str]
+    chip: str, changes: tuple[str, ...], settling: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sets = [part for change in changes for part in ("--set", change)]
-    assert any(told in sentence for sentence in warnings(load_chip(chip, changes)))
+    assert any(settling in sentence for sentence in warnings(load_chip(chip, changes)))
     assert warnings(load_chip(chip)) == []
     if chip.startswith("tnsa16"):
         capsys.readouterr()
         assert run(["check", chip, *sets, "--json", "-"]) == 0
         content = json.loads(capsys.readouterr().out)
-        assert told in " ".join(content["warnings"])
+        assert settling in " ".join(content["warnings"])
         assert content["sizes"]["settling of a line"] == "5.1 ns, 3.92 time constants a sample"
 
 
 @pytest.mark.slow
 def test_short_samples_change_the_outputs_where_settling_is_modelled() -> None:
     arrays = np.load(data.removesuffix("__init__.py") + "digits.npz")
-    found = []
+    errors = []
     for t_ns in (100, 1):
         chip = Chip.load("neurram-core", **{"wires.settling": True, "timing.t_sample_ns": t_ns, "clock.f_clk_MHz": 1e3})
         net = compile(data.removesuffix("__init__.py") + "digits.onnx", chip, calibrate=arrays["calibrate"])
         result = net.run(arrays["x"][:200], device="ideal")
-        found.append(relative_error(result.runs[0].outputs, result.reference))
-    assert found[1] > 1.5 * found[0]
+        errors.append(relative_error(result.runs[0].outputs, result.reference))
+    assert errors[1] > 1.5 * errors[0]

@@ -59,17 +59,17 @@ def test_a_worker_that_is_lost_is_replaced(command: list[str]) -> None:
 def test_workers_end_with_the_process_that_made_them(command: list[str]) -> None:
     command[3] = "wait"
     with subprocess.Popen(command) as parent:
-        pids = _when(lambda: [int(one.name) for one in Path(command[2]).iterdir()], lambda found: len(found) == 2)
+        pids = _when(lambda: [int(entry.name) for entry in Path(command[2]).iterdir()], lambda alive: len(alive) == 2)
         parent.send_signal(signal.SIGKILL)
-    assert not _when(lambda: [pid for pid in pids if _runs(pid)], lambda found: not found)
+    assert not _when(lambda: [pid for pid in pids if _runs(pid)], lambda alive: not alive)
 
 
 def _when(look: Callable[[], list[int]], good: Callable[[list[int]], bool]) -> list[int]:
     """What is found when it is good, or after a while."""
     for _ in range(300):
-        found = look()
-        if good(found):
-            return found
+        pids = look()
+        if good(pids):
+            return pids
         time.sleep(0.1)
     return look()
 

@@ -18,15 +18,15 @@ DAY = 86_400.0
 
 def agreement(network, x: np.ndarray, seeds: int = 3, **options) -> float:
     """Decisions like those in floating point, in percent, mean of some chips."""
-    wanted = float_outputs(network, x).argmax(axis=1)
+    expected = float_outputs(network, x).argmax(axis=1)
     backend = FunctionalBackend()
     got = [execute(network, backend, x, seed=s, **options).outputs.argmax(axis=1) for s in range(seeds)]
-    return 100.0 * float(np.mean([g == wanted for g in got]))
+    return 100.0 * float(np.mean([g == expected for g in got]))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "least"), [("digits", 98.0), ("fashion14", 94.0)])
-def test_examples_keep_their_decisions(name: str, least: float) -> None:
+@pytest.mark.parametrize(("name", "minimum"), [("digits", 98.0), ("fashion14", 94.0)])
+def test_examples_keep_their_decisions(name: str, minimum: float) -> None:
     sample = load_sample(name)
     network = compile_model(sample.model, CHIP, calibrate=sample.calibrate)
     assert len(network.cores) == 1
@@ -40,7 +40,7 @@ def test_examples_keep_their_decisions(name: str, least: float) -> None:
     ]
     assert right[1] >= right[0] - 0.01
     assert np.mean(right[2:]) >= right[0] - 0.02
-    assert agreement(network, sample.x, time_s=DAY) >= least
+    assert agreement(network, sample.x, time_s=DAY) >= minimum
 
 
 @pytest.mark.slow
@@ -54,9 +54,9 @@ def test_clipping_helps_weights_with_heavy_tails() -> None:
         for errors, clip in ((full, 1.0), (chosen, None)):
             options = CompileOptions(copies=1, weight_clip=clip, in_parts=1, tolerance=0.01)
             network = compile_model(model, CHIP, calibrate=x[:100], options=options)
-            wanted = float_outputs(network, x)
-            aged = [execute(network, FunctionalBackend(), x, seed=s, time_s=DAY).outputs - wanted for s in range(4)]
-            errors.append(np.std(aged) / wanted.std())
+            expected = float_outputs(network, x)
+            aged = [execute(network, FunctionalBackend(), x, seed=s, time_s=DAY).outputs - expected for s in range(4)]
+            errors.append(np.std(aged) / expected.std())
     assert np.mean(chosen) < np.mean(full)
 
 
@@ -78,8 +78,8 @@ def test_regressor_takes_eight_bits_and_stays_close() -> None:
     model = random_perceptron([8, 24, 1], final=None, mean=np.full(8, 200.0), deviation=np.full(8, 58.0))
     network = compile_model(model, CHIP, calibrate=x[:128], options=CompileOptions(seeds=1))
     assert [layer["in_bits"] for layer in summarise(network)["layers"]] == [8, 8]
-    wanted, got = reference(model, x[128:]), quantised_outputs(network, FunctionalBackend(), x[128:]).outputs
-    assert (got - wanted).std() < 0.05 * wanted.std()
+    expected, got = reference(model, x[128:]), quantised_outputs(network, FunctionalBackend(), x[128:]).outputs
+    assert (got - expected).std() < 0.05 * expected.std()
 
 
 @pytest.mark.slow
@@ -114,8 +114,9 @@ def test_relu_in_the_converter_where_nothing_is_added() -> None:
     network = compile_model(build(nodes, {"w": w, "v": v}), load_chip("tnsa16-core"), calibrate=x, options=options)
     plain = not network.layers[0].root.bias.any()
     assert [mvm.op.relu for mvm in network.layers[0].mvms] == [plain]
-    wanted = float_outputs(network, x)
-    assert np.corrcoef(wanted.ravel(), quantised_outputs(network, FunctionalBackend(), x).outputs.ravel())[0, 1] > 0.98
+    expected = float_outputs(network, x)
+    outputs = quantised_outputs(network, FunctionalBackend(), x).outputs
+    assert np.corrcoef(expected.ravel(), outputs.ravel())[0, 1] > 0.98
 
 
 def test_ideal_device_needs_one_chip() -> None:
@@ -140,8 +141,8 @@ def test_odd_calibration_inputs(kind: str) -> None:
     network = compile_model(
         random_perceptron([5, 7, 3], final=None), load_chip("tnsa16-core"), calibrate=x, options=options
     )
-    wanted, got = float_outputs(network, x), quantised_outputs(network, FunctionalBackend(), x).outputs
-    assert np.abs(got - wanted).max() <= 0.1 * np.abs(wanted).max()
+    expected, got = float_outputs(network, x), quantised_outputs(network, FunctionalBackend(), x).outputs
+    assert np.abs(got - expected).max() <= 0.1 * np.abs(expected).max()
 
 
 @pytest.mark.slow
@@ -176,13 +177,13 @@ def test_wrong_calibration_inputs_and_options() -> None:
 
 def test_imported_network_can_be_compiled() -> None:
     x = np.random.default_rng(0).normal(size=(30, 5)).astype(np.float32)
-    seen = []
+    progress = []
     network = compile_model(
         import_onnx(random_perceptron([5, 7, 3])),
         load_chip("tnsa16-core"),
         calibrate=x,
         options=CompileOptions(seeds=1),
-        progress=lambda done, total: seen.append((done, total)),
+        progress=lambda done, total: progress.append((done, total)),
     )
-    assert seen == [(1, 2), (2, 2)]
+    assert progress == [(1, 2), (2, 2)]
     assert network.model.is_classifier

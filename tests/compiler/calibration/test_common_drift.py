@@ -55,8 +55,8 @@ def drifted_cells(network: Network, time_s: float, seed: int) -> FloatNetwork:
     """
     cell_map = network.chip.macro_config().cell_map
     cells = [core.targets_uS.astype(np.float64) for core in network.cores]
-    aged = [programmed(some, device=network.device, seed=seed, core=k, time_s=time_s, causes=frozenset(CAUSES)).g_uS
-            for k, some in enumerate(cells)]
+    aged = [programmed(targets, device=network.device, seed=seed, core=k, time_s=time_s, causes=frozenset(CAUSES)).g_uS
+            for k, targets in enumerate(cells)]
     layers: dict[int, LinearLayer] = {}
     for linear, layer in zip(network.model.layers, network.program.layers, strict=True):
         whole, left = (
@@ -71,10 +71,10 @@ def drifted_cells(network: Network, time_s: float, seed: int) -> FloatNetwork:
 
 def _weights(layer: Layer, mvm: Mvm, cells: NDArray[Any]) -> NDArray[np.float64]:
     """What cells of a product hold, (rows, columns), by the weights that share them: (outputs, inputs)."""
-    found, taken = np.zeros((layer.outputs, layer.inputs)), mvm.taken(layer.spread)
-    rows = np.flatnonzero(taken != DITHER)
-    np.add.at(found, (mvm.outputs[:, None], taken[rows]), (cells * mvm.multiplier)[rows].T)
-    return found
+    weights, inputs = np.zeros((layer.outputs, layer.inputs)), mvm.taken(layer.spread)
+    rows = np.flatnonzero(inputs != DITHER)
+    np.add.at(weights, (mvm.outputs[:, None], inputs[rows]), (cells * mvm.multiplier)[rows].T)
+    return weights
 
 
 @pytest.fixture(scope="module")
@@ -89,8 +89,8 @@ def network() -> Network:
 def test_without_compensation_a_chip_loses_what_its_cells_lose(network: Network, time_s: float) -> None:
     """Against a float network whose weights drift by the device's law: centred codes had 31 points less."""
     for drifts in (drifted, drifted_cells):
-        wanted, made = accuracies(network, drifts, CHIPS, IMAGES, time_s)
-        assert abs(made - wanted) < POINTS
+        expected, accuracy = accuracies(network, drifts, CHIPS, IMAGES, time_s)
+        assert abs(accuracy - expected) < POINTS
 
 
 @pytest.mark.long
@@ -99,8 +99,8 @@ def test_a_residual_network_loses_what_its_cells_lose() -> None:
     calibrate = load_sample("fashion14").calibrate.reshape(-1, 14, 14)
     options = CompileOptions(seeds=1, samples=64)
     network = compile_model(RESIDUAL, load_chip("hermes"), calibrate=calibrate, options=options)
-    wanted, made = accuracies(network, drifted_cells, 1, 150, 30 * 86400.0)
-    assert abs(made - wanted) < POINTS
+    expected, accuracy = accuracies(network, drifted_cells, 1, 150, 30 * 86400.0)
+    assert abs(accuracy - expected) < POINTS
 
 
 def accuracies(
@@ -110,7 +110,8 @@ def accuracies(
     sample = load_sample("fashion14")
     x, y = sample.x.reshape(-1, 14, 14)[:images], sample.y[:images]
     floats = [drifts(network, time_s, seed).compute(x) for seed in range(chips)]
-    made = [execute(network, FunctionalBackend(), x, seed=seed, time_s=time_s, compensation="none").outputs
-            for seed in range(chips)]
-    wanted, found = (np.mean([(one.argmax(axis=1) == y).mean() for one in outputs]) for outputs in (floats, made))
-    return float(wanted), float(found)
+    analog = [execute(network, FunctionalBackend(), x, seed=seed, time_s=time_s, compensation="none").outputs
+              for seed in range(chips)]
+    expected, accuracy = (
+        float(np.mean([(scores.argmax(axis=1) == y).mean() for scores in outputs])) for outputs in (floats, analog))
+    return expected, accuracy

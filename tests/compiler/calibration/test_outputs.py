@@ -24,8 +24,8 @@ def convolution(rng: np.random.Generator) -> onnx.ModelProto:
     return build(nodes, weights, shape=("n", 1, 4, 4), output=("n", 3))
 
 
-def relative(made: Array, wanted: Array) -> float:
-    return float(np.sqrt(((made - wanted) ** 2).sum() / (wanted**2).sum()))
+def relative(outputs: Array, expected: Array) -> float:
+    return float(np.sqrt(((outputs - expected) ** 2).sum() / (expected**2).sum()))
 
 
 @pytest.mark.slow
@@ -36,17 +36,17 @@ def test_reported_errors_are_those_of_a_run(name: str) -> None:
     model = random_perceptron([6, 8, 3], final=None) if name == "chain" else convolution(rng)
     x = rng.normal(size=(40, *((6,) if name == "chain" else (1, 4, 4)))).astype("f4")
     network = compile_model(model, CHIP, calibrate=x, options=OPTIONS)
-    (told,) = summarise(network)["outputs"]
-    wanted, made = float_outputs(network, x), quantised_outputs(network, FunctionalBackend(), x).outputs
-    assert told["inputs"] == 40
-    assert told["error"] == pytest.approx(relative(made, wanted), rel=1e-3)
-    assert told["classes"] == pytest.approx((made.argmax(axis=1) != wanted.argmax(axis=1)).mean(), abs=1e-4)
-    deviation = np.sqrt(wanted.var(axis=0).mean())
-    assert told["spread"] == pytest.approx(np.sqrt(((made - wanted) ** 2).mean()) / deviation, rel=1e-3)
+    (summary,) = summarise(network)["outputs"]
+    expected, outputs = float_outputs(network, x), quantised_outputs(network, FunctionalBackend(), x).outputs
+    assert summary["inputs"] == 40
+    assert summary["error"] == pytest.approx(relative(outputs, expected), rel=1e-3)
+    assert summary["classes"] == pytest.approx((outputs.argmax(axis=1) != expected.argmax(axis=1)).mean(), abs=1e-4)
+    deviation = np.sqrt(expected.var(axis=0).mean())
+    assert summary["spread"] == pytest.approx(np.sqrt(((outputs - expected) ** 2).mean()) / deviation, rel=1e-3)
     # Other chips of the device, after the time that calibration is for: about as large.
     aged = [execute(network, FunctionalBackend(), x, seed=s, time_s=86400.0).outputs for s in range(4)]
-    assert told["error_aged"] > told["error"]
-    assert 0.3 < told["error_aged"] / np.mean([relative(one, wanted) for one in aged]) < 3.0
+    assert summary["error_aged"] > summary["error"]
+    assert 0.3 < summary["error_aged"] / np.mean([relative(aged_outputs, expected) for aged_outputs in aged]) < 3.0
 
 
 def test_terms_that_cancel_are_said() -> None:
@@ -94,11 +94,11 @@ def test_the_layer_that_is_named_is_the_one_at_fault() -> None:
     ],
 )
 def test_what_is_said(facts: dict[str, float], said: str | None) -> None:
-    found = output_warnings([OutputError(name="y", inputs=100, **facts)], "fc")
-    assert (found[0].split(", most")[0].split(": more")[0] if found else None) == said
+    warnings = output_warnings([OutputError(name="y", inputs=100, **facts)], "fc")
+    assert (warnings[0].split(", most")[0].split(": more")[0] if warnings else None) == said
 
 
 def test_sentences_on_long_names_are_short() -> None:
-    one = OutputError(name="y" * 90, inputs=100, classes=1.0, classes_aged=1.0, error=12.345, error_aged=99.9)
-    (said,) = output_warnings([one], "a/long/name/" * 9)
+    output_error = OutputError(name="y" * 90, inputs=100, classes=1.0, classes_aged=1.0, error=12.345, error_aged=99.9)
+    (said,) = output_warnings([output_error], "a/long/name/" * 9)
     assert len(said) <= 200

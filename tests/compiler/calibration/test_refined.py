@@ -30,9 +30,9 @@ def unet() -> onnx.ModelProto:
         node("ConvTranspose", "m t", "u", strides=[2, 2]), node("Concat", "s u", "j", axis=1),
         node("Conv", "j e", "f", pads=[1, 1, 1, 1]), node("Relu", "f", "g"), node("Conv", "g o", "y"),
     ]
-    held = {"a": weights(6, 1, 3, 3), "b": weights(12, 6, 3, 3), "t": weights(12, 6, 2, 2), "e": weights(6, 12, 3, 3),
-            "o": weights(1, 6, 1, 1)}
-    return build(nodes, held, shape=("n", 1, 8, 8), output=("n", 1, 8, 8))
+    constants = {"a": weights(6, 1, 3, 3), "b": weights(12, 6, 3, 3), "t": weights(12, 6, 2, 2),
+                 "e": weights(6, 12, 3, 3), "o": weights(1, 6, 1, 1)}
+    return build(nodes, constants, shape=("n", 1, 8, 8), output=("n", 1, 8, 8))
 
 
 @pytest.fixture(scope="module")

@@ -58,7 +58,7 @@ def _quantised(*nodes: onnx.NodeProto, second: bool = False, flat: bool = False)
         "m": np.arange(-12, 12).reshape(8, 3).astype(np.int8) * 4,
     }
     every = (*around, *nodes, _node("DequantizeLinear", "q s1 z1"))
-    used = {name for one in every for name in one.input}
+    used = {name for node in every for name in node.input}
     shape = (1, 8) if flat else (1, 2, 2, 2)
     return Part(shape, every, {k: np.asarray(v) for k, v in constants.items() if k in used}, {MS: 1})
 
@@ -71,8 +71,8 @@ def _stump(kind: str, **attributes: Any) -> Part:
         "nodes_truenodeids": [1, 0, 0], "nodes_falsenodeids": [2, 0, 0], "nodes_hitrates": [1.0] * 3,
         "nodes_missing_value_tracks_true": [0] * 3,
     }
-    made = "label made" if kind == "TreeEnsembleClassifier" else "made"
-    return Part((1, 4), (_node(kind, "taken", made, ML, **tree, **attributes),), {}, {ML: 3})
+    outputs = "label made" if kind == "TreeEnsembleClassifier" else "made"
+    return Part((1, 4), (_node(kind, "taken", outputs, ML, **tree, **attributes),), {}, {ML: 3})
 
 
 def _machine(kind: str, outputs: str, **attributes: Any) -> Part:
@@ -225,7 +225,7 @@ for _window in ("BlackmanWindow", "HammingWindow", "HannWindow"):
 @cache
 def _cases() -> dict[str, list[tuple[int, Any, list[Array]]]]:
     """ONNX's cases of one node, by its operator: size, model, inputs."""
-    found: dict[str, list[tuple[int, Any, list[Array]]]] = {}
+    by_kind: dict[str, list[tuple[int, Any, list[Array]]]] = {}
     for case in node_cases():
         if case.model is None or not case.data_sets:
             continue
@@ -235,8 +235,8 @@ def _cases() -> dict[str, list[tuple[int, Any, list[Array]]]]:
             tensors = [_numbers(x) for x in (*inputs, *outputs)]
             if all(isinstance(x, np.ndarray) and x.dtype.kind in "fiub" and x.size for x in tensors):
                 size = sum(x.size for x in tensors)
-                found.setdefault(graph.node[0].op_type, []).append((size, case.model, tensors[: len(inputs)]))
-    return {kind: sorted(cases, key=lambda one: one[0]) for kind, cases in found.items()}
+                by_kind.setdefault(graph.node[0].op_type, []).append((size, case.model, tensors[: len(inputs)]))
+    return {kind: sorted(cases, key=lambda sized: sized[0]) for kind, cases in by_kind.items()}
 
 
 def _numbers(value: Any) -> Array:
@@ -249,10 +249,10 @@ def part_of(kind: str) -> Part:
     """The part of a model that has the operator; LookupError if nothing is known of it."""
     if kind in OWN:
         return OWN[kind]
-    for wanted in ("f", "iub"):
+    for dtypes in ("f", "iub"):
         for size, model, inputs in _cases().get(kind, ()):
             first = inputs[0]
-            if first.dtype.kind in wanted and 1 < first.size <= COMPUTED and size <= MOST_MADE and first.ndim:
+            if first.dtype.kind in dtypes and 1 < first.size <= COMPUTED and size <= MOST_MADE and first.ndim:
                 return _from_case(model, inputs)
     raise LookupError(kind)
 
@@ -300,12 +300,12 @@ def model_of(kinds: Sequence[str]) -> onnx.ModelProto:
             helper.make_node("Gather", ["h", f"{k}.some"], [f"{k}.flat"], axis=1),
             helper.make_node("Reshape", [f"{k}.flat", f"{k}.shape"], [f"{k}.taken"]),
         ]
-        for number, one in enumerate(part.nodes):
+        for number, part_node in enumerate(part.nodes):
             node = onnx.NodeProto()
-            node.CopyFrom(one)
-            node.name = f"{kind} {number} {one.op_type}"
-            node.input[:] = [f"{k}.{name}" if name else "" for name in one.input]
-            node.output[:] = [f"{k}.{name}" if name else "" for name in one.output]
+            node.CopyFrom(part_node)
+            node.name = f"{kind} {number} {part_node.op_type}"
+            node.input[:] = [f"{k}.{name}" if name else "" for name in part_node.input]
+            node.output[:] = [f"{k}.{name}" if name else "" for name in part_node.output]
             nodes.append(node)
         nodes += [
             helper.make_node("Cast", [f"{k}.made"], [f"{k}.numbers"], to=TensorProto.FLOAT),

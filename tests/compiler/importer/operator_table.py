@@ -21,12 +21,12 @@ NAMING_ALL = {"test_operator_models.py", "test_operator_page.py"}
 @cache
 def files_naming() -> dict[str, list[str]]:
     """Operators by the files of tests that name them as text."""
-    found: dict[str, list[str]] = {}
+    files: dict[str, list[str]] = {}
     for path in sorted(Path(__file__).parent.glob("test_*.py")):
         names = {
-            one.value for one in ast.walk(ast.parse(path.read_text()))
-            if isinstance(one, ast.Constant) and isinstance(one.value, str)
+            node.value for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.Constant) and isinstance(node.value, str)
         }
         for name in names:
-            found.setdefault(name, []).append(path.name)
-    return found
+            files.setdefault(name, []).append(path.name)
+    return files

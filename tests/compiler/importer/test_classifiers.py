@@ -64,12 +64,12 @@ MACHINES = {
 def test_support_vectors_with_a_linear_kernel_are_one_product(name: str) -> None:
     classes, options = MACHINES[name]
     proto, x = machine(classes, **options), floats(60, FEATURES)
-    network, wanted = import_onnx(proto), run_all(proto, {"x": x})
+    network, expected = import_onnx(proto), run_all(proto, {"x": x})
     assert [type(s.operation) for s in network.steps] == [Linear]
     assert network.layers[0].outputs == (classes * (classes - 1) // 2 if options.get("vectors", True) else classes)
     got = network.compute_all(x)
-    assert np.array_equal(got["label"], wanted["label"])
-    np.testing.assert_allclose(got["scores"], wanted["scores"], rtol=1e-3, atol=1e-3)
+    assert np.array_equal(got["label"], expected["label"])
+    np.testing.assert_allclose(got["scores"], expected["scores"], rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.parametrize("kernel", ["RBF", "POLY", "SIGMOID"])
@@ -78,11 +78,11 @@ def test_other_kernels_are_functions_of_products(name: str, kernel: str) -> None
     classes, options = MACHINES[name]
     proto, x = machine(classes, **options), floats(60, FEATURES)
     change(proto, kernel)
-    network, wanted = import_onnx(proto), run_all(proto, {"x": x})
+    network, expected = import_onnx(proto), run_all(proto, {"x": x})
     assert [layer.outputs for layer in network.layers] == [3 * classes, classes * (classes - 1) // 2]
     got = network.compute_all(x)
-    assert np.array_equal(got["label"], wanted["label"])
-    np.testing.assert_allclose(got["scores"], wanted["scores"], rtol=1e-3, atol=1e-3)
+    assert np.array_equal(got["label"], expected["label"])
+    np.testing.assert_allclose(got["scores"], expected["scores"], rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.parametrize("kernel", ["LINEAR", "RBF", "POLY", "SIGMOID"])
@@ -98,9 +98,9 @@ def test_regressors(kernel: str) -> None:
 
 def change(proto: onnx.ModelProto, kernel: str) -> None:
     """Gives a machine another kernel."""
-    kept = [a for a in proto.graph.node[0].attribute if a.name not in ("kernel_type", "kernel_params")]
+    attributes = [a for a in proto.graph.node[0].attribute if a.name not in ("kernel_type", "kernel_params")]
     del proto.graph.node[0].attribute[:]
-    proto.graph.node[0].attribute.extend(kept)
+    proto.graph.node[0].attribute.extend(attributes)
     for key, value in (("kernel_type", kernel), ("kernel_params", [0.3, 0.5, 3.0])):
         proto.graph.node[0].attribute.append(helper.make_attribute(key, value))
 
@@ -126,9 +126,9 @@ def test_labels_that_are_text_and_scores(text: bool, after: str) -> None:
     proto = model([linear(text, after)], label=TensorProto.STRING if text else TensorProto.INT64,
                   scores=TensorProto.FLOAT)
     x = floats(40, FEATURES)
-    got, wanted = import_onnx(proto).compute_all(x), run_all(proto, {"x": x})
-    assert np.array_equal(got["label"], wanted["label"])
-    np.testing.assert_allclose(got["scores"], wanted["scores"], rtol=1e-4, atol=1e-4)
+    got, expected = import_onnx(proto).compute_all(x), run_all(proto, {"x": x})
+    assert np.array_equal(got["label"], expected["label"])
+    np.testing.assert_allclose(got["scores"], expected["scores"], rtol=1e-4, atol=1e-4)
 
 
 def compiled(proto: onnx.ModelProto, x: Array) -> dict[str, Array]:
@@ -145,9 +145,9 @@ def test_classifiers_that_are_stacked() -> None:
     nodes = [linear(False, "SOFTMAX"), ml("Normalizer", "scores", "normal", norm="L1"), second]
     proto = model(nodes, label2=TensorProto.INT64, scores2=TensorProto.FLOAT)
     x = floats(64, FEATURES)
-    wanted, got = run_all(proto, {"x": x}), import_onnx(proto).compute_all(x)
-    assert np.array_equal(got["label2"], wanted["label2"])
-    np.testing.assert_allclose(got["scores2"], wanted["scores2"], rtol=1e-4, atol=1e-4)
+    expected, got = run_all(proto, {"x": x}), import_onnx(proto).compute_all(x)
+    assert np.array_equal(got["label2"], expected["label2"])
+    np.testing.assert_allclose(got["scores2"], expected["scores2"], rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.slow
@@ -180,8 +180,8 @@ def test_label_and_scores_are_of_one_product(after: str, behind: bool) -> None:
     assert len(network.layers) == 1
     x = floats(400, FEATURES)
     net = compile_model(network, load_chip("tnsa16-core"), calibrate=x[:64], options=CompileOptions(seeds=1))
-    made = execute(net, FunctionalBackend(), x, seed=3, time_s=86400.0).by_name
-    best = np.sort(made["scores"], axis=1)
+    outputs = execute(net, FunctionalBackend(), x, seed=3, time_s=86400.0).by_name
+    best = np.sort(outputs["scores"], axis=1)
     decided = best[:, -1] > best[:, -2]
     assert decided.mean() > 0.5
-    assert np.array_equal(made["label"][decided], np.array([3, 5, 7, 9])[made["scores"].argmax(axis=1)][decided])
+    assert np.array_equal(outputs["label"][decided], np.array([3, 5, 7, 9])[outputs["scores"].argmax(axis=1)][decided])

@@ -70,26 +70,26 @@ def pair() -> onnx.ModelProto:
 
 def run_all(model: onnx.ModelProto, feeds: dict[str, Array]) -> dict[str, Array]:
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    found = session.run(None, feeds)
-    return {o.name: np.asarray(v) for o, v in zip(session.get_outputs(), found, strict=True)}
+    outputs = session.run(None, feeds)
+    return {o.name: np.asarray(v) for o, v in zip(session.get_outputs(), outputs, strict=True)}
 
 
 @pytest.mark.parametrize("name", HEADS)
 def test_all_outputs_by_name(name: str) -> None:
     model, x = heads(name), floats(7, 6)
-    got, wanted = import_onnx(model).compute_all(x), run_all(model, {"x": x})
+    got, expected = import_onnx(model).compute_all(x), run_all(model, {"x": x})
     assert list(got) == ["p", "q"]
-    for output, value in wanted.items():
+    for output, value in expected.items():
         assert (got[output].shape, got[output].dtype) == (value.shape, value.dtype)
         np.testing.assert_allclose(got[output], value, rtol=1e-4, atol=1e-4)
     alone = import_onnx(model, output="p")
-    assert [one.name for one in alone.outputs] == ["p"]
-    np.testing.assert_allclose(alone.compute(x), wanted["p"], rtol=1e-4, atol=1e-4)
+    assert [named.name for named in alone.outputs] == ["p"]
+    np.testing.assert_allclose(alone.compute(x), expected["p"], rtol=1e-4, atol=1e-4)
 
 
 def test_labels_and_probabilities_share_their_scores() -> None:
-    both, one = import_onnx(heads("scores and labels")), import_onnx(heads("scores and labels"), output="p")
-    assert len(both.steps) == len(one.steps)
+    both, single = import_onnx(heads("scores and labels")), import_onnx(heads("scores and labels"), output="p")
+    assert len(both.steps) == len(single.steps)
     assert both.is_classifier
     assert not import_onnx(heads("two heads")).is_classifier
 
@@ -108,8 +108,8 @@ def test_a_file_has_all_outputs(name: str, tmp_path: Path) -> None:
     net = small(heads(name), x[:64])
     net.save(tmp_path / "net.mho")
     got = quantised_outputs(Network.load(tmp_path / "net.mho"), FunctionalBackend(), x[64:]).by_name
-    for output, wanted in quantised_outputs(net, FunctionalBackend(), x[64:]).by_name.items():
-        assert np.array_equal(got[output], wanted)
+    for output, expected in quantised_outputs(net, FunctionalBackend(), x[64:]).by_name.items():
+        assert np.array_equal(got[output], expected)
     float_ones = net.model.compute_all(x[64:])
     for output in (o for o in got if got[o].dtype.kind == "f"):
         error = got[output].astype(float) - float_ones[output]
@@ -125,8 +125,8 @@ def test_each_output_counts_whatever_its_unit() -> None:
         del model.graph.output[:]
         model.graph.output.extend(helper.make_tensor_value_info(o, TensorProto.FLOAT, None) for o in "pq")
         net = small(model, x[:64])
-        got, wanted = quantised_outputs(net, FunctionalBackend(), x[64:]).by_name, net.model.compute_all(x[64:])
-        errors.append([np.sqrt(((got[o] - wanted[o]) ** 2).mean()) / wanted[o].std() for o in "pq"])
+        got, expected = quantised_outputs(net, FunctionalBackend(), x[64:]).by_name, net.model.compute_all(x[64:])
+        errors.append([np.sqrt(((got[o] - expected[o]) ** 2).mean()) / expected[o].std() for o in "pq"])
     np.testing.assert_allclose(errors[1], errors[0], rtol=0.1)
 
 
@@ -183,10 +183,10 @@ def test_the_same_bits_in_verilog() -> None:
 
     x = floats(66, 6)
     net = small(heads("two of one node"), x[:64])
-    wanted = execute(net, FunctionalBackend(), x[64:], device="rram-neurram", time_s=86_400.0).by_name
+    expected = execute(net, FunctionalBackend(), x[64:], device="rram-neurram", time_s=86_400.0).by_name
     backend = CosimBackend()
     try:
         got = execute(net, backend, x[64:], device="rram-neurram", time_s=86_400.0).by_name
     finally:
         backend.close()
-    assert all(np.array_equal(got[name], wanted[name]) for name in ("p", "q"))
+    assert all(np.array_equal(got[name], expected[name]) for name in ("p", "q"))

@@ -69,26 +69,26 @@ def _stored(folder: Path, kind: str) -> Iterator[Array]:
         yield numpy_helper.to_array(onnx.TensorProto.FromString((folder / f"{kind}_{k}.pb").read_bytes()))
 
 
-def _check(model: onnx.ModelProto, inputs: list[Array], wanted: Array) -> None:
+def _check(model: onnx.ModelProto, inputs: list[Array], expected: Array) -> None:
     """All inputs but the first are weights; within 2 % of the output's range."""
-    held = {i.name for i in model.graph.initializer}
+    constants = {i.name for i in model.graph.initializer}
     names = [i.name for i in model.graph.input]
     if len(names) > len(inputs):
-        names = [n for n in names if n not in held]
-    given = {n: x for n, x in zip(names, inputs, strict=True) if n not in held}
-    first, *others = given
-    network = import_onnx(model, output=model.graph.output[0].name, frozen={n: given[n] for n in others})
-    x = given[first].reshape(-1, *network.input_shape).astype("f4")
-    exact = network.compute(x).reshape(wanted.shape).astype(np.float64)
-    reach = np.ptp(wanted.astype(np.float64)) or float(np.abs(wanted).max()) or 1.0
-    assert np.abs(exact - wanted).max() <= 2e-3 * reach
+        names = [n for n in names if n not in constants]
+    feeds = {n: x for n, x in zip(names, inputs, strict=True) if n not in constants}
+    first, *frozen = feeds
+    network = import_onnx(model, output=model.graph.output[0].name, frozen={n: feeds[n] for n in frozen})
+    x = feeds[first].reshape(-1, *network.input_shape).astype("f4")
+    exact = network.compute(x).reshape(expected.shape).astype(np.float64)
+    reach = np.ptp(expected.astype(np.float64)) or float(np.abs(expected).max()) or 1.0
+    assert np.abs(exact - expected).max() <= 2e-3 * reach
     calibrate = np.concatenate([x] * 4 + [x * s for s in (0.9, 0.8, 1.05)])
     net = compile_model(
         network, load_chip("neurram-core"), calibrate=calibrate.astype("f4"), device="ideal",
         options=CompileOptions(slices=3, seeds=1),
     )
-    got = quantised_outputs(net, FunctionalBackend(), x).outputs.reshape(wanted.shape).astype(np.float64)
-    assert np.abs(got - wanted).max() <= 0.02 * reach
+    got = quantised_outputs(net, FunctionalBackend(), x).outputs.reshape(expected.shape).astype(np.float64)
+    assert np.abs(got - expected).max() <= 0.02 * reach
 
 
 def _long(name: str) -> bool:

@@ -105,13 +105,13 @@ def test_classifiers(name: str, output: str) -> None:
 
     model = classifier(CLASSIFIERS[name], classes=1 if name == "binary" else 3)
     x = np.random.default_rng(6).normal(size=(40, 3)).astype("f4")
-    wanted = np.asarray(onnxruntime.InferenceSession(model.SerializeToString()).run([output], {"x": x})[0])
+    expected = np.asarray(onnxruntime.InferenceSession(model.SerializeToString()).run([output], {"x": x})[0])
     network = import_onnx(model, output=output)
     got = network.compute(x)
     assert network.is_classifier
     assert network.is_chain
-    assert (got.shape, got.dtype) == (wanted.shape, wanted.dtype)
-    np.testing.assert_allclose(got, wanted, atol=1e-5)
+    assert (got.shape, got.dtype) == (expected.shape, expected.dtype)
+    np.testing.assert_allclose(got, expected, atol=1e-5)
 
 
 def test_dictionaries_of_scores() -> None:
@@ -144,12 +144,12 @@ def test_activations(name: str) -> None:
         function = [node("Sigmoid", "h", "s"), node("Mul", "s h", "r")]
     model = build([node("Gemm", "x w", "h"), *function, node("Gemm", "r v", "y")], weights, opset=20)
     x = rng.normal(size=(64, 6)).astype("f4")
-    wanted = reference(model, x)
-    np.testing.assert_allclose(import_onnx(model).compute(x), wanted, rtol=1e-4, atol=1e-4)
+    expected = reference(model, x)
+    np.testing.assert_allclose(import_onnx(model).compute(x), expected, rtol=1e-4, atol=1e-4)
     options = CompileOptions(seeds=1, samples=64)
     network = compile_model(model, load_chip("tnsa64-core"), calibrate=x, device="ideal", options=options)
     got = quantised_outputs(network, FunctionalBackend(), x).outputs
-    assert (got - wanted).std() < 0.05 * wanted.std()
+    assert (got - expected).std() < 0.05 * expected.std()
 
 
 def test_silu_of_what_the_host_makes() -> None:

@@ -56,12 +56,12 @@ def theirs(model: onnx.ModelProto, x: Array | None = None) -> tuple[Array, Array
     options.log_severity_level, options.intra_op_num_threads = 4, 1
     try:
         session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-        given = session.get_inputs()[0]
-        shape = [2 if not isinstance(d, int) else d for d in given.shape]
+        entry = session.get_inputs()[0]
+        shape = [2 if not isinstance(d, int) else d for d in entry.shape]
         if np.prod([float(d) for d in shape]) > 1e6:
             return None
         x = np.random.default_rng(1).normal(size=shape).astype(np.float32)
-        return x, np.asarray(session.run(None, {given.name: x})[0])
+        return x, np.asarray(session.run(None, {entry.name: x})[0])
     except Exception:
         return None
 
@@ -89,9 +89,9 @@ def test_what_is_accepted_is_computed_as_onnxruntime_does(name: str, first: int)
             continue
         if model.graph.input[0].type.tensor_type.shape.dim[0].HasField("dim_value"):
             continue  # a batch of a fixed size, which may be anything
-        found = theirs(model)
-        assert found is not None, seed
-        x, expected = found
+        case = theirs(model)
+        assert case is not None, seed
+        x, expected = case
         result = network.compute(x)
         assert result.shape == expected.shape, seed
         if result.dtype.kind == "f":
@@ -167,10 +167,10 @@ def test_what_a_file_says_of_its_shapes_is_a_hint() -> None:
 def test_a_matrix_with_a_dimension_more_gives_one_more(tmp_path: Path) -> None:
     model = build([node("MatMul", "x w", "y")], {"w": W64[None]}, output=(1, "batch", 4))
     x = np.random.default_rng(1).normal(size=(3, 6)).astype("f4")
-    found = theirs(model)
-    assert found is not None
+    case = theirs(model)
+    assert case is not None
     assert import_onnx(model).compute(x).shape == (1, 3, 4)
-    assert found[1].shape == (1, 2, 4)
+    assert case[1].shape == (1, 2, 4)
 
 
 def test_files_that_are_no_models(tmp_path: Path) -> None:

@@ -190,10 +190,10 @@ GRAPHS = {
 
 def check(model: onnx.ModelProto, shape: tuple[int, ...]) -> None:
     x = (3.0 * np.random.default_rng(2).normal(size=shape)).astype(np.float32)
-    wanted, got = reference(model, x), import_onnx(model).compute(x)
-    assert got.shape == wanted.shape
-    assert got.dtype == wanted.dtype
-    np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=1e-4)
+    expected, got = reference(model, x), import_onnx(model).compute(x)
+    assert got.shape == expected.shape
+    assert got.dtype == expected.dtype
+    np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", GRAPHS)
@@ -268,11 +268,11 @@ def test_output_is_chosen_by_name() -> None:
 def test_path_bytes_and_external_weights(tmp_path) -> None:
     model = build(*GRAPHS["gemm"][:2])
     x = np.ones((2, 6), dtype=np.float32)
-    wanted = import_onnx(model).compute(x)
-    assert np.array_equal(import_onnx(model.SerializeToString()).compute(x), wanted)
+    expected = import_onnx(model).compute(x)
+    assert np.array_equal(import_onnx(model.SerializeToString()).compute(x), expected)
     path = tmp_path / "net.onnx"
     onnx.save(model, str(path), save_as_external_data=True, location="net.bin", size_threshold=0)
-    assert np.array_equal(import_onnx(path).compute(x), wanted)
+    assert np.array_equal(import_onnx(path).compute(x), expected)
 
 
 def test_an_output_needs_no_shape() -> None:

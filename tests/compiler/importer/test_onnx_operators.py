@@ -39,10 +39,10 @@ def given(nodes: Sequence[onnx.NodeProto], weights: dict[str, Array], **options:
 def agree(model: onnx.ModelProto, x: Array, **options: Any) -> list[str]:
     """The float network gives what onnxruntime does; returns the kinds of its steps."""
     network = import_onnx(model, **options)
-    got, wanted = network.compute(x), reference(model, x)
-    assert got.shape == wanted.shape
-    assert got.dtype == wanted.dtype
-    np.testing.assert_allclose(got, wanted, rtol=1e-3, atol=1e-4 * max(1.0, float(np.abs(wanted).max())))
+    got, expected = network.compute(x), reference(model, x)
+    assert got.shape == expected.shape
+    assert got.dtype == expected.dtype
+    np.testing.assert_allclose(got, expected, rtol=1e-3, atol=1e-4 * max(1.0, float(np.abs(expected).max())))
     return [_kind(s.operation) for s in network.steps]
 
 
@@ -118,10 +118,10 @@ def test_movers(name: str) -> None:
     if name == "Slice":
         weights = weights | {"w32": floats(4 * 4 * 2, 3)}
     nodes = [node("Conv", "x k", "c", pads=[1, 1, 1, 1]), *MOVERS[name]]
-    one = name in ONE_SAMPLE
+    one_sample = name in ONE_SAMPLE
     opset = 9 if "Upsample" in name else 18
-    model = given(nodes, weights, shape=(1 if one else "n", 4, 5, 5), output=(None, 3), opset=opset)
-    kinds = agree(model, floats(1 if one else 5, 4, 5, 5))
+    model = given(nodes, weights, shape=(1 if one_sample else "n", 4, 5, 5), output=(None, 3), opset=opset)
+    kinds = agree(model, floats(1 if one_sample else 5, 4, 5, 5))
     assert not {"Table", "Host"} & set(kinds)
 
 
@@ -377,8 +377,8 @@ def test_quantised(kind: str) -> None:
     """Cores round by themselves, so that rounding alone is left out."""
     model, x = quantised(kind), floats(20, 2, 6, 6)
     network = import_onnx(model)
-    wanted = reference(model, x)
-    assert np.abs(network.compute(x) - wanted).max() < 0.03 * np.ptp(wanted)
+    expected = reference(model, x)
+    assert np.abs(network.compute(x) - expected).max() < 0.03 * np.ptp(expected)
     assert not any(isinstance(s.operation, Evaluated) for s in network.steps)
 
 
@@ -432,8 +432,8 @@ def test_weights_of_four_bits(block: int | None) -> None:
     options = {"axis": 1} if block is None else {"axis": 0, "block_size": block}
     nodes = [node("DequantizeLinear", "w s", "f", **options), node("MatMul", "x f", "y")]
     model, x = given(nodes, {"w": w.astype(four), "s": scale}, opset=21), floats(5, 6)
-    wanted = x @ (w * (scale if block is None else np.repeat(scale, block, axis=0)))
-    np.testing.assert_allclose(import_onnx(model).compute(x), wanted, rtol=1e-4, atol=1e-4)
+    expected = x @ (w * (scale if block is None else np.repeat(scale, block, axis=0)))
+    np.testing.assert_allclose(import_onnx(model).compute(x), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_dynamic_quantisation() -> None:
@@ -443,8 +443,8 @@ def test_dynamic_quantisation() -> None:
         node("Cast", "i", "f", to=TensorProto.FLOAT), node("Mul", "qs s", "t"), node("Mul", "f t", "y"),
     ]
     model, x = given(nodes, weights), floats(20, 6)
-    wanted = reference(model, x)
-    assert np.abs(import_onnx(model).compute(x) - wanted).max() < 0.02 * np.ptp(wanted)
+    expected = reference(model, x)
+    assert np.abs(import_onnx(model).compute(x) - expected).max() < 0.02 * np.ptp(expected)
 
 
 @pytest.mark.parametrize("domain", ["qonnx.custom_op.general", "onnx.brevitas"])
@@ -460,8 +460,8 @@ def test_qonnx(domain: str) -> None:
     model = given([quant("w", "wq", "four"), node("MatMul", "x wq", "m"), quant("m", "y", "eight")], weights)
     model.opset_import.append(helper.make_opsetid(domain, 1))
     x = floats(5, 6)
-    wanted = np.clip(x @ (np.clip(np.rint(w * 4), -8, 7) / 4), -32, 31.75)
-    np.testing.assert_allclose(import_onnx(model).compute(x), wanted, rtol=1e-5, atol=1e-5)
+    expected = np.clip(x @ (np.clip(np.rint(w * 4), -8, 7) / 4), -32, 31.75)
+    np.testing.assert_allclose(import_onnx(model).compute(x), expected, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", [TensorProto.FLOAT16, TensorProto.DOUBLE, TensorProto.BFLOAT16])
@@ -474,8 +474,8 @@ def test_types(kind: int) -> None:
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=9)
     x = floats(5, 6)
-    wanted = np.maximum(x.astype(np.float64) @ w.astype(np.float64), 0)
-    np.testing.assert_allclose(import_onnx(model).compute(x).astype(np.float64), wanted, rtol=2e-2, atol=1e-3)
+    expected = np.maximum(x.astype(np.float64) @ w.astype(np.float64), 0)
+    np.testing.assert_allclose(import_onnx(model).compute(x).astype(np.float64), expected, rtol=2e-2, atol=1e-3)
 
 
 def test_integer_inputs() -> None:
@@ -515,18 +515,18 @@ def test_several_inputs_are_side_by_side() -> None:
     x, u = floats(5, 6), floats(5, 3)
     network = import_onnx(model)
     assert (network.input_name, network.input_shape) == ("x, u", (9,))
-    wanted = np.maximum(x @ weights["w"] + u @ weights["v"], 0)
-    np.testing.assert_allclose(network.compute(np.concatenate([x, u], axis=1)), wanted, rtol=1e-4, atol=1e-4)
+    expected = np.maximum(x @ weights["w"] + u @ weights["v"], 0)
+    np.testing.assert_allclose(network.compute(np.concatenate([x, u], axis=1)), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_functions_of_the_model_and_a_constant_if() -> None:
     opset, value = helper.make_opsetid("", 17), helper.make_tensor_value_info
     twice = helper.make_function("own", "Twice", ["a"], ["b"], [helper.make_node("Add", ["a", "a"], ["b"])], [opset])
     then = helper.make_graph([node("Identity", "m", "t")], "then", [], [value("t", TensorProto.FLOAT, None)])
-    other = helper.make_graph([node("Neg", "m", "e")], "else", [], [value("e", TensorProto.FLOAT, None)])
+    otherwise = helper.make_graph([node("Neg", "m", "e")], "else", [], [value("e", TensorProto.FLOAT, None)])
     nodes = [
         helper.make_node("Twice", ["x"], ["d"], domain="own"), node("MatMul", "d w", "m"),
-        node("If", "yes", "y", then_branch=then, else_branch=other),
+        node("If", "yes", "y", then_branch=then, else_branch=otherwise),
     ]
     model = given(nodes, {"w": floats(6, 4), "yes": np.array(False)})
     model.functions.append(twice)
@@ -564,8 +564,8 @@ def test_swiglu() -> None:
     u = floats(5, 4)
     network = import_onnx(given(nodes, {"w": w, "v": v, "u": u}, opset=onnx.defs.get_schema("SwiGLU").since_version))
     gate = (x @ w).astype(np.float64)
-    wanted = (gate / (1 + np.exp(-1.5 * gate)) * (x @ v)) @ u
-    np.testing.assert_allclose(network.compute(x), wanted, rtol=1e-3, atol=1e-4)
+    expected = (gate / (1 + np.exp(-1.5 * gate)) * (x @ v)) @ u
+    np.testing.assert_allclose(network.compute(x), expected, rtol=1e-3, atol=1e-4)
 
 
 def test_constants_are_folded() -> None:

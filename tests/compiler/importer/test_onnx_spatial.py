@@ -14,10 +14,10 @@ from tests.compiler.importer.onnx_models import Array, build, node, reference
 
 
 def agree(model: onnx.ModelProto, x: Array) -> None:
-    got, wanted = import_onnx(model).compute(x), reference(model, x)
-    assert got.shape == wanted.shape
-    assert got.dtype == wanted.dtype
-    assert np.allclose(got, wanted, atol=1e-4)
+    got, expected = import_onnx(model).compute(x), reference(model, x)
+    assert got.shape == expected.shape
+    assert got.dtype == expected.dtype
+    assert np.allclose(got, expected, atol=1e-4)
 
 
 @st.composite
@@ -60,20 +60,20 @@ def test_convolution(case: tuple[onnx.ModelProto, Array]) -> None:
     agree(*case)
     model, x = case
     (conv,) = (n for n in model.graph.node if n.op_type == "Conv")
-    given = {a.name: list(a.ints) for a in conv.attribute}
+    attributes = {a.name: list(a.ints) for a in conv.attribute}
     for op in import_onnx(model).linear:
         if len(op.patches) == 1 and op.window is None:
             continue  # one position in the padding alone
         assert op.window is not None
         assert op.window.gives(op.patches)
         axes = op.window.axes
-        assert [a.stride for a in axes] == given["strides"]
-        assert [a.dilation for a in axes] == given["dilations"]
+        assert [a.stride for a in axes] == attributes["strides"]
+        assert [a.dilation for a in axes] == attributes["dilations"]
         assert all(a.size <= size and a.before >= 0 for a, size in zip(axes, x.shape[2:], strict=True))
-        if "pads" in given:
-            seen = [a.before == pad for a, pad in zip(axes, given["pads"], strict=False)]
+        if "pads" in attributes:
+            begins = [a.before == pad for a, pad in zip(axes, attributes["pads"], strict=False)]
             # A window that steps over the first element cannot tell where it begins.
-            assert all(s or a.stride > 1 or a.dilation > 1 for s, a in zip(seen, axes, strict=True))
+            assert all(s or a.stride > 1 or a.dilation > 1 for s, a in zip(begins, axes, strict=True))
 
 
 @pytest.mark.parametrize(
@@ -93,8 +93,8 @@ def test_geometry_is_kept(
 ) -> None:
     weights = {"k": K3, "k1": K3[:, :1], "pads": np.array([0, 0, 1, 1, 0, 0, 1, 1])}
     used = {i for n in nodes for i in n.input}
-    given = {k: v for k, v in weights.items() if k in used}
-    network = import_onnx(build(nodes, given, shape=("batch", 4, 5, 5), output=("batch", *"chw")))
+    constants = {k: v for k, v in weights.items() if k in used}
+    network = import_onnx(build(nodes, constants, shape=("batch", 4, 5, 5), output=("batch", *"chw")))
     (op,) = network.linear
     assert op.window is not None
     assert op.window.gives(op.patches)

@@ -34,11 +34,11 @@ def test_as_onnxruntime(kind: str) -> None:
     x = np.random.default_rng(5).normal(size=(4, 1, INPUTS)).astype("f4")
     for name, session in sessions(OPERATORS[kind][1]).items():
         network = import_onnx(model_of([name]))
-        wanted = np.concatenate([session.run(None, {"x": one})[0] for one in x])
-        got = network.compute(x.reshape(4, *network.input_shape)).reshape(wanted.shape)
+        expected = np.concatenate([session.run(None, {"x": sample})[0] for sample in x])
+        got = network.compute(x.reshape(4, *network.input_shape)).reshape(expected.shape)
         rounded = kind == "abbreviations" or name in ("QuantizeLinear", "DequantizeLinear")
-        size = max(float(np.abs(wanted).max()), 1e-2 if name in ZERO else 0.0)
-        assert np.abs(got - wanted).max() <= (ROUNDED if rounded else 2e-3) * size, name
+        size = max(float(np.abs(expected).max()), 1e-2 if name in ZERO else 0.0)
+        assert np.abs(got - expected).max() <= (ROUNDED if rounded else 2e-3) * size, name
 
 
 def test_elements_that_a_mover_computes_with_are_the_hosts() -> None:

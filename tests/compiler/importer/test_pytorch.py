@@ -20,8 +20,8 @@ def test_a_module_is_imported_as_it_computes_in_inference(name: str) -> None:
     network = import_onnx(onnx_of_torch(module, load_inputs(x)))
     assert module.training
     with torch.no_grad():
-        wanted = module.eval()(torch.from_numpy(x)).numpy()
-    np.testing.assert_allclose(network.compute(x).reshape(wanted.shape), wanted, rtol=1e-4, atol=1e-5)
+        expected = module.eval()(torch.from_numpy(x)).numpy()
+    np.testing.assert_allclose(network.compute(x).reshape(expected.shape), expected, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.slow
@@ -35,8 +35,8 @@ def test_a_module_an_exported_program_and_onnx_compile_alike() -> None:
         mho.compile(model, "tnsa16-core", calibrate=x.numpy(), in_parts=1).run(x.numpy(), seed=3).codes
         for model in (module, program, proto, proto.SerializeToString())
     ]
-    for others in codes[1:]:
-        for of_layer, of_other in zip(codes[0].values(), others.values(), strict=True):
+    for same_codes in codes[1:]:
+        for of_layer, of_other in zip(codes[0].values(), same_codes.values(), strict=True):
             np.testing.assert_array_equal(of_layer, of_other)
 
 

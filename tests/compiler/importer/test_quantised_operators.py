@@ -30,8 +30,8 @@ def quantised(kind: str) -> tuple[onnx.ModelProto, dict[str, Array]]:
     nodes = [helper.make_node("Conv", ["x", "k"], ["p"]), helper.make_node("Conv", ["x", "l"], ["q"])]
     nodes += [helper.make_node("QuantizeLinear", [v, "s", "z"], [o]) for v, o in (("p", "a"), ("q", "b"))]
     nodes += [helper.make_node("Flatten", ["a"], ["f"])] if kind == "QGemm" else []
-    one = helper.make_node(kind, inputs.split(), ["m"], name=kind, domain="com.microsoft", **attrs)
-    nodes += [one, helper.make_node("DequantizeLinear", ["m", "s1", "z1"], ["y"])]
+    operator = helper.make_node(kind, inputs.split(), ["m"], name=kind, domain="com.microsoft", **attrs)
+    nodes += [operator, helper.make_node("DequantizeLinear", ["m", "s1", "z1"], ["y"])]
     weights: dict[str, Any] = {
         **SCALE, "k": floats(2, 3, 1, 1) / 2, "l": floats(2, 3, 1, 1)[::-1] / 2, "sw": np.float32(0.01),
         "w": np.random.default_rng(0).integers(-100, 100, (3, 32)).astype("i1"), "zw": np.int8(0),
@@ -50,10 +50,10 @@ def quantised(kind: str) -> tuple[onnx.ModelProto, dict[str, Array]]:
 @pytest.mark.parametrize("kind", CASES)
 def test_between_dequantisation_and_quantisation(kind: str) -> None:
     model, feeds = quantised(kind)
-    got, wanted = import_onnx(model).compute(feeds["x"]), run_all(model, feeds)["y"]
-    assert got.shape == wanted.shape
+    got, expected = import_onnx(model).compute(feeds["x"]), run_all(model, feeds)["y"]
+    assert got.shape == expected.shape
     # Rounding on the way is left out: a step of the result and of what it is made of.
-    assert np.abs(got - wanted).max() < 0.12 * max(1.0, np.ptp(wanted) / 4)
+    assert np.abs(got - expected).max() < 0.12 * max(1.0, np.ptp(expected) / 4)
 
 
 def test_channels_that_are_last_are_refused() -> None:
@@ -79,6 +79,6 @@ def test_types_of_few_bits_saturate_at_their_own_largest_number(kind: str, last:
     model = helper.make_model(
         helper.make_graph(nodes, "net", [x], [y], weights), opset_imports=[helper.make_opsetid("", 23)], ir_version=11)
     # The largest value and the least, far beyond what the type holds.
-    taken = np.array([[1000, -1000]], "f4")
-    (wanted,) = ReferenceEvaluator(model).run(None, {"x": taken})
-    np.testing.assert_array_equal(import_onnx(model).compute(taken), wanted)
+    extremes = np.array([[1000, -1000]], "f4")
+    (expected,) = ReferenceEvaluator(model).run(None, {"x": extremes})
+    np.testing.assert_array_equal(import_onnx(model).compute(extremes), expected)

@@ -60,8 +60,8 @@ def batch(count: int = 8) -> dict[str, Array]:
 def as_onnxruntime(model: onnx.ModelProto, feeds: dict[str, Array]) -> None:
     network = import_onnx(model)
     named = NamedInputs(arrays={k: v.astype(np.float32) for k, v in feeds.items()}, where="test")
-    got, wanted = network.compute_all(check_shape(named, network)), run_all(model, feeds)
-    for name, value in wanted.items():
+    got, expected = network.compute_all(check_shape(named, network)), run_all(model, feeds)
+    for name, value in expected.items():
         np.testing.assert_allclose(got[name], value, rtol=1e-4, atol=1e-5, err_msg=name)
 
 
@@ -90,20 +90,20 @@ def test_coupled_gates() -> None:
 def test_batch_first_with_a_first_state(kind: str) -> None:
     """Against the other layout, which onnxruntime has."""
     inputs = ["", "first", *(["cell"] if kind == "LSTM" else [])]
-    other = layer(kind, inputs, "bidirectional", shape=(1, STEPS, 3))
+    time_first = layer(kind, inputs, "bidirectional", shape=(1, STEPS, 3))
     model = layer(kind, inputs, "bidirectional", shape=(1, STEPS, 3), layout=1)
     for tensor in model.graph.initializer:
         if tensor.name in ("first", "cell"):
             tensor.CopyFrom(onnx.numpy_helper.from_array(
                 onnx.numpy_helper.to_array(tensor).swapaxes(0, 1).copy(), tensor.name))
-    kept = [n for n in model.graph.node if n.output[0] not in ("t", "h", "states")]
+    nodes = [n for n in model.graph.node if n.output[0] not in ("t", "h", "states")]
     del model.graph.node[:]
-    model.graph.node.extend(kept)
-    for one in model.graph.node:
-        one.input[:] = [{"t": "x", "h": "last"}.get(name, name) for name in one.input]
+    model.graph.node.extend(nodes)
+    for step in model.graph.node:
+        step.input[:] = [{"t": "x", "h": "last"}.get(name, name) for name in step.input]
     del model.graph.output[1:]
     x = floats(1, STEPS, 3)
-    np.testing.assert_allclose(import_onnx(model).compute(x), run_all(other, {"x": x})["y"], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(import_onnx(model).compute(x), run_all(time_first, {"x": x})["y"], rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.slow
@@ -114,9 +114,9 @@ def test_lengths_on_a_chip() -> None:
     net = compile_model(model, load_chip("neurram-core"), calibrate=named, device="ideal",
                         options=CompileOptions(seeds=1))
     got = quantised_outputs(net, FunctionalBackend(), check_shape(named, net.model)).by_name
-    wanted = run_all(model, feeds)
-    assert (got["states"][wanted["states"] == 0] == 0).all()
-    for name, value in wanted.items():
+    expected = run_all(model, feeds)
+    assert (got["states"][expected["states"] == 0] == 0).all()
+    for name, value in expected.items():
         assert np.sqrt(((got[name] - value) ** 2).mean()) < 0.05 * np.sqrt((value**2).mean()), name
 
 
@@ -134,8 +134,8 @@ def test_batches_in_a_later_dimension() -> None:
     network = import_onnx(model)
     assert network.warnings[0] == "input 'x' has its batch in dimension 1; its samples are given first"
     got = network.compute(check_shape(NamedInputs(arrays=x, where="test"), network))
-    wanted = run_all(model, {name: value.swapaxes(0, 1) for name, value in x.items()})["y"]
-    np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=1e-5)
+    expected = run_all(model, {name: value.swapaxes(0, 1) for name, value in x.items()})["y"]
+    np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_which_dimension_is_the_batch_may_be_said() -> None:

@@ -31,11 +31,11 @@ CASES: dict[str, tuple[dict[str, Any], str, Any, int]] = {
 def resized(name: str) -> onnx.ModelProto:
     attrs, what, value, opset = CASES[name]
     inputs = {"scales": "c  s", "sizes": "c   s"}[what]
-    one = node("Upsample" if opset == 9 else "Resize", "c s", "r", **attrs)
-    one.input[:] = ["c", "s"] if opset < 11 else inputs.split(" ")
+    resize = node("Upsample" if opset == 9 else "Resize", "c s", "r", **attrs)
+    resize.input[:] = ["c", "s"] if opset < 11 else inputs.split(" ")
     after = [node("Conv", "r l", "y")]
     weights = {"k": floats(2, 3, 3, 3) / 3, "l": floats(3, 2, 1, 1), "s": np.asarray(value)}
-    nodes = [node("Conv", "x k", "c", pads=[1, 1, 1, 1]), one, *after]
+    nodes = [node("Conv", "x k", "c", pads=[1, 1, 1, 1]), resize, *after]
     # Whole shapes say what the batch is.
     count = 1 if what == "sizes" else "n"
     return given(nodes, weights, shape=(count, 3, 4, 6), output=[None] * 4, opset=opset)
@@ -71,12 +71,12 @@ def test_the_same_bits_in_verilog() -> None:
         options=CompileOptions(seeds=1, samples=64),
     )
     assert summarise(net)["host"] == []
-    got, wanted = quantised_outputs(net, FunctionalBackend(), x[64:]).outputs, net.model.compute(x[64:])
-    assert np.sqrt(((got - wanted) ** 2).mean()) < 0.15 * wanted.std()
+    got, expected = quantised_outputs(net, FunctionalBackend(), x[64:]).outputs, net.model.compute(x[64:])
+    assert np.sqrt(((got - expected) ** 2).mean()) < 0.15 * expected.std()
     settings: dict[str, Any] = {"device": "rram-neurram", "time_s": 86_400.0}
     backend = CosimBackend()
     try:
-        found = execute(net, backend, x[64:65], **settings).outputs
+        simulated = execute(net, backend, x[64:65], **settings).outputs
     finally:
         backend.close()
-    assert np.array_equal(found, execute(net, FunctionalBackend(), x[64:65], **settings).outputs)
+    assert np.array_equal(simulated, execute(net, FunctionalBackend(), x[64:65], **settings).outputs)

@@ -50,10 +50,10 @@ def scan(**attrs: Any) -> onnx.ModelProto:
 def test_scan(way: int, axis: int) -> None:
     model = scan(scan_input_directions=[way], scan_output_directions=[1 - way], scan_output_axes=[axis])
     x = floats(1, 5, 3)
-    network, wanted = import_onnx(model), run_all(model, {"x": x})
+    network, expected = import_onnx(model), run_all(model, {"x": x})
     assert sorted(map(len, network.calls)) == [1, 4, 5]  # of the first state nothing is computed, it is zero
     got = network.compute_all(x)
-    for name, value in wanted.items():
+    for name, value in expected.items():
         np.testing.assert_allclose(got[name].reshape(value.shape), value, rtol=1e-4, atol=1e-5)
 
 

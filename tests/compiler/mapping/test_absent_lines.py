@@ -45,11 +45,11 @@ def chip(tmp_path: Path, pins: str, base: str = "neurram-core", more: Mapping[st
 
 
 def test_lines_without_pins_are_known(tmp_path: Path) -> None:
-    found = chip(tmp_path, LINES)
-    bit, source = found.macro_config().cell_map.absent
+    small = chip(tmp_path, LINES)
+    bit, source = small.macro_config().cell_map.absent
     assert np.flatnonzero(~bit).tolist() == list(range(96))
     assert np.flatnonzero(~source).tolist() == list(range(160))
-    sizes = dict(found.sizes())
+    sizes = dict(small.sizes())
     assert sizes["lines of its macro"] == "96 bit lines, 160 source lines"
     assert sizes["cells"] == "15,360 (15,360 a core)"
     assert sizes["signed weights, forward"] == "48 x 160 a core"
@@ -95,8 +95,8 @@ def test_commands_say_which_lines_there_are(commands: str, lines: tuple[int, int
 
 
 def test_nothing_is_placed_where_there_are_no_cells(tmp_path: Path) -> None:
-    found = chip(tmp_path, LINES)
-    cell_map = found.macro_config().cell_map
+    small = chip(tmp_path, LINES)
+    cell_map = small.macro_config().cell_map
     for shape in ((48, 160), (49, 160), (48, 161), (100, 400)):
         placement = place([shape], cell_map, copies=1)
         used = sum(int(block.rows.size * block.columns.size) for block in placement.blocks)
@@ -107,16 +107,16 @@ def test_nothing_is_placed_where_there_are_no_cells(tmp_path: Path) -> None:
         bit, source = placement.dead_lines(0)
         assert bit[96:].all()
         assert source[160:].all()
-        least = placement.least
-        assert least == placement.bound == -(-shape[0] * shape[1] // (48 * 160))
+        cores = placement.least
+        assert cores == placement.bound == -(-shape[0] * shape[1] // (48 * 160))
     assert place([(49, 160)], load_chip("neurram-core").macro_config().cell_map, copies=1).least == 1
 
 
 @pytest.mark.parametrize("causes", [frozenset[str](), None])
 def test_cells_that_are_not_there_hold_nothing(causes: frozenset[str] | None, tmp_path: Path) -> None:
     """Neither as weights nor in the load of a line, whatever programming does."""
-    found = chip(tmp_path, LINES)
-    config = found.macro_config()
+    small = chip(tmp_path, LINES)
+    config = small.macro_config()
     target = np.full((256, 256), 20.0)
     model = family("tnsa").model(config, target, device=load_device("rram-neurram"), seed=1, core=0, causes=causes)
     assert not model.cells[96:].any()
@@ -143,10 +143,10 @@ def test_rows_of_a_phase_change_macro_without_pins_are_known(pins: str, tmp_path
     named = "".join(f'{name} = "{name.upper()}"\n' for name in PULSES)
     head = 'schema = 1\nextends = "hermes-core"\nname = "small"\n[macro]\nmodule = "M"\n[macro.pins]\n'
     path.write_text(f"{head}{named}{pins}")
-    found = load_chip(path)
-    config = found.macro_config()
+    small = load_chip(path)
+    config = small.macro_config()
     assert config.cell_map.there == (96, 256)
-    assert dict(found.sizes())["signed weights, forward"] == "96 x 256 a core"
+    assert dict(small.sizes())["signed weights, forward"] == "96 x 256 a core"
     placed = place([(90, 10)], config.cell_map)
     assert all(block.rows.max() < 96 for block in placed.blocks)
     targets, device = np.full(config.cell_map.shape, 5.0), load_device("ideal")

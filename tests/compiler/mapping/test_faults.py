@@ -25,11 +25,11 @@ def some_faults(rng: np.random.Generator, share: float, values: tuple[float, ...
     return CoreFaults(rows=none, columns=none.copy(), g_uS=g)
 
 
-def fill(block: Block, wanted: np.ndarray) -> np.ndarray:
+def fill(block: Block, weights: np.ndarray) -> np.ndarray:
     """Targets of a block for differences of shape (rows, columns)."""
     targets = np.full((LINES, LINES), LOW, dtype=np.float32)
-    targets[np.ix_(2 * block.rows, block.columns)] += np.maximum(wanted, 0).astype(np.float32)
-    targets[np.ix_(2 * block.rows + 1, block.columns)] += np.maximum(-wanted, 0).astype(np.float32)
+    targets[np.ix_(2 * block.rows, block.columns)] += np.maximum(weights, 0).astype(np.float32)
+    targets[np.ix_(2 * block.rows + 1, block.columns)] += np.maximum(-weights, 0).astype(np.float32)
     return targets
 
 
@@ -50,20 +50,20 @@ def test_targets_are_what_cells_can_be(seed: int, share: float, copies: int) -> 
     rng = np.random.default_rng(seed)
     block, faults = block_of(6, 6, copies), some_faults(rng, share)
     spread = rng.integers(0, 3, len(block.rows)).astype(np.int32)
-    wanted = rng.uniform(-30, 30, (len(block.rows), len(block.columns)))
-    targets = fill(block, wanted)
+    weights = rng.uniform(-30, 30, (len(block.rows), len(block.columns)))
+    targets = fill(block, weights)
     before = targets.copy()
     compensate(targets, block, spread, faults, pairs(LINES), LOW, HIGH)
-    held = np.zeros((LINES, LINES), dtype=bool)
-    held[np.ix_(np.concatenate([2 * block.rows, 2 * block.rows + 1]), block.columns)] = True
-    held &= ~np.isnan(faults.g_uS)
-    assert np.array_equal(targets[held], faults.g_uS[held].astype(np.float32))
-    assert ((targets[~held] >= LOW - 1e-4) & (targets[~held] <= HIGH + 1e-4)).all()
-    assert np.array_equal(targets, before) or held.any()
-    unrepaired = np.where(held, faults.g_uS, before)
-    kept = _sums(block, spread, differences(block, before))
-    assert np.abs(_sums(block, spread, differences(block, targets)) - kept).max() <= (
-        np.abs(_sums(block, spread, differences(block, unrepaired)) - kept).max() + 1e-3
+    stuck = np.zeros((LINES, LINES), dtype=bool)
+    stuck[np.ix_(np.concatenate([2 * block.rows, 2 * block.rows + 1]), block.columns)] = True
+    stuck &= ~np.isnan(faults.g_uS)
+    assert np.array_equal(targets[stuck], faults.g_uS[stuck].astype(np.float32))
+    assert ((targets[~stuck] >= LOW - 1e-4) & (targets[~stuck] <= HIGH + 1e-4)).all()
+    assert np.array_equal(targets, before) or stuck.any()
+    unrepaired = np.where(stuck, faults.g_uS, before)
+    sums = _sums(block, spread, differences(block, before))
+    assert np.abs(_sums(block, spread, differences(block, targets)) - sums).max() <= (
+        np.abs(_sums(block, spread, differences(block, unrepaired)) - sums).max() + 1e-3
     )
 
 
@@ -109,11 +109,11 @@ def test_other_rows_and_copies_make_up_for_a_pair_that_cannot() -> None:
 def test_rows_go_where_faults_do_least() -> None:
     block, faults = block_of(3, 2), some_faults(np.random.default_rng(0), 0.0)
     faults.g_uS[2 * block.rows[0], block.columns[1]] = HIGH  # no negative weight
-    wanted = np.array([[-9.0, 1.0, 1.0], [-8.0, 5.0, -20.0]])
-    order = arrange_rows([(block, wanted)], {0: faults}, pairs(LINES), LOW, HIGH)
+    weights = np.array([[-9.0, 1.0, 1.0], [-8.0, 5.0, -20.0]])
+    order = arrange_rows([(block, weights)], {0: faults}, pairs(LINES), LOW, HIGH)
     assert order[0] == 1
     assert sorted(order.tolist()) == [0, 1, 2]
-    assert arrange_rows([(block, wanted)], {1: faults}, pairs(LINES), LOW, HIGH).tolist() == [0, 1, 2]
+    assert arrange_rows([(block, weights)], {1: faults}, pairs(LINES), LOW, HIGH).tolist() == [0, 1, 2]
 
 
 def test_dead_lines_are_skipped_and_bad_ones_come_last() -> None:

@@ -16,10 +16,10 @@ def pairs(lines: int) -> DifferentialPairs:
 def check(placement: Placement, shapes: list[tuple[int, int]]) -> None:
     """No two blocks share a cell, every weight is somewhere, and the masks select exactly the block."""
     lines = placement.cell_map.columns
-    taken = np.zeros((placement.cores, lines // 2, lines), dtype=int)
+    uses = np.zeros((placement.cores, lines // 2, lines), dtype=int)
     for block in placement.blocks:
         bl_skip, sl_skip = placement.dead_lines(block.core)
-        taken[np.ix_([block.core], block.rows, block.columns)] += 1
+        uses[np.ix_([block.core], block.rows, block.columns)] += 1
         wl = placement.word_lines(block.core)[block.wl_select]
         assert np.flatnonzero(wl).tolist() == sorted([*(2 * block.rows), *(2 * block.rows + 1)])
         assert np.flatnonzero(placement.converted_lines(block.core)[block.line_select]).tolist() == sorted(
@@ -28,7 +28,7 @@ def check(placement: Placement, shapes: list[tuple[int, int]]) -> None:
         assert not bl_skip[wl].any()
         assert not sl_skip[block.columns].any()
         assert max(block.wl_select, block.line_select) < MASKS
-    assert taken.max() == 1
+    assert uses.max() == 1
     for layer, (inputs, outputs) in enumerate(shapes):
         rows = placement.rows[layer]
         assert rows >= inputs

@@ -29,16 +29,16 @@ def test_parts_hold_every_weight_once(
     spread = parts.spread(weight, rows, dither=blocks[0].copies > 1)
     shared, height = parts.share(weight, spread), rows // parts.count
     assert (spread.shape, shared.shape) == ((rows,), (groups * outputs, height))
-    made, x = np.zeros(groups * outputs), rng.normal(size=groups * inputs)
+    products, x = np.zeros(groups * outputs), rng.normal(size=groups * inputs)
     for block in blocks:
-        taken = spread[block.first : block.first + len(block.rows)]
-        driven = np.where(taken == DITHER, 1.0, x[taken])
+        sources = spread[block.first : block.first + len(block.rows)]
+        driven = np.where(sources == DITHER, 1.0, x[sources])
         first = block.first % height
         for copy in range(block.copies):
             made_by = block.outputs[block.copy_of == copy]
-            weights = shared[made_by, first : first + len(taken)]
-            np.add.at(made, made_by, np.matmul(weights, driven) / block.copies)
-    np.testing.assert_allclose(made, block_diag(*weight.reshape(groups, outputs, inputs)) @ x, atol=1e-9)
+            weights = shared[made_by, first : first + len(sources)]
+            np.add.at(products, made_by, np.matmul(weights, driven) / block.copies)
+    np.testing.assert_allclose(products, block_diag(*weight.reshape(groups, outputs, inputs)) @ x, atol=1e-9)
 
 
 def test_few_groups_load_a_column() -> None:
@@ -50,10 +50,10 @@ def test_few_groups_load_a_column() -> None:
     assert len(place([(2 * 300, 2 * 10, 2)], CELLS, copies=1).blocks) == 2 * 3
 
 
-@given(size=st.integers(1, 1000), most=st.integers(1, 300))
-def test_segments_are_few_and_nearly_equal(size: int, most: int) -> None:
-    found = segments(size, most)
-    sizes = [length for _, length in found]
-    assert (sum(sizes), len(found)) == (size, -(-size // most))
-    assert max(sizes) <= min(most, min(sizes) + 1)
-    assert [start for start, _ in found] == [sum(sizes[:k]) for k in range(len(found))]
+@given(size=st.integers(1, 1000), limit=st.integers(1, 300))
+def test_segments_are_few_and_nearly_equal(size: int, limit: int) -> None:
+    spans = segments(size, limit)
+    sizes = [length for _, length in spans]
+    assert (sum(sizes), len(spans)) == (size, -(-size // limit))
+    assert max(sizes) <= min(limit, min(sizes) + 1)
+    assert [start for start, _ in spans] == [sum(sizes[:k]) for k in range(len(spans))]

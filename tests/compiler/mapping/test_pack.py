@@ -31,30 +31,30 @@ def packed(sizes: Sequence[Shape], shape: Shape) -> tuple[list[Core], int]:
     cores = best_packing(given_, new, bound)[1]
     assert sorted(r.layer for core in cores for r, _, _ in core.taken) == list(range(len(sizes)))
     for core in cores:
-        held = np.zeros(shape, dtype=int)
+        uses = np.zeros(shape, dtype=int)
         for r, top, left in core.taken:
             assert top + r.height <= shape[0]
             assert left + r.width <= shape[1]
-            held[top : top + r.height, left : left + r.width] += 1
-        assert held.max() == 1
+            uses[top : top + r.height, left : left + r.width] += 1
+        assert uses.max() == 1
         assert len(core.taken) <= MASKS
     return cores, bound
 
 
-def fits(sizes: list[Shape], shape: Shape, held: list[int]) -> bool:
+def fits(sizes: list[Shape], shape: Shape, cores: list[int]) -> bool:
     """Whether all rectangles fit into the free cells of cores, bit masks, wherever they lie: every place is tried."""
     if not sizes:
         return True
     (h, w), *rest = sizes
     tried: set[int] = set()
-    for k, cells in enumerate(held):
+    for k, cells in enumerate(cores):
         if cells in tried:
             continue
         tried.add(cells)
         for top in range(shape[0] - h + 1):
             for left in range(shape[1] - w + 1):
-                taken = sum(((1 << w) - 1) << left + shape[1] * row for row in range(top, top + h))
-                if not cells & taken and fits(rest, shape, [*held[:k], cells | taken, *held[k + 1 :]]):
+                rectangle = sum(((1 << w) - 1) << left + shape[1] * row for row in range(top, top + h))
+                if not cells & rectangle and fits(rest, shape, [*cores[:k], cells | rectangle, *cores[k + 1 :]]):
                     return True
     return False
 
@@ -72,9 +72,9 @@ small = st.lists(st.tuples(st.integers(1, 4), st.integers(1, 5)), min_size=1, ma
 @settings(max_examples=150, deadline=None)
 def test_the_least_is_that_of_an_exhaustive_search(sizes: list[Shape]) -> None:
     cores, bound = packed(sizes, (4, 5))
-    least = exhaustive(sizes, (4, 5))
-    assert bound <= least
-    assert len(cores) == least
+    fewest = exhaustive(sizes, (4, 5))
+    assert bound <= fewest
+    assert len(cores) == fewest
 
 
 def test_tighter_than_shelves() -> None:
@@ -92,19 +92,19 @@ def test_nothing_goes_below_the_bound(data: st.DataObject, count: int) -> None:
     rng, shape = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1))), (6, 9)
     sizes: list[Shape] = []
     for _ in range(count):
-        held = np.zeros(shape, dtype=bool)
+        used = np.zeros(shape, dtype=bool)
         for _ in range(MASKS):
             rows = rng.choice(shape[0], rng.integers(1, shape[0] + 1), replace=False)
-            columns = np.flatnonzero(~held[rows].any(axis=0))
+            columns = np.flatnonzero(~used[rows].any(axis=0))
             if len(columns):
                 columns = rng.choice(columns, rng.integers(1, len(columns) + 1), replace=False)
-                held[np.ix_(rows, columns)] = True
+                used[np.ix_(rows, columns)] = True
                 sizes.append((len(rows), len(columns)))
     assert packed(sizes, shape)[1] <= count
 
 
 @pytest.mark.parametrize(
-    ("sizes", "least"),
+    ("sizes", "fewest"),
     [
         ([(1, 1)] * 17, 3),  # eight masks a core
         ([(4, 9)] * 3, 3),  # higher than half and wider than half: one a core
@@ -113,9 +113,9 @@ def test_nothing_goes_below_the_bound(data: st.DataObject, count: int) -> None:
         ([(6, 3), (6, 3), (2, 3), (2, 3), (2, 3)], 1),
     ],
 )
-def test_bounds_that_are_reached(sizes: list[Shape], least: int) -> None:
+def test_bounds_that_are_reached(sizes: list[Shape], fewest: int) -> None:
     cores, bound = packed(sizes, (6, 9))
-    assert len(cores) == bound == least
+    assert len(cores) == bound == fewest
 
 
 def test_a_core_with_dead_lines_holds_less() -> None:
@@ -129,6 +129,6 @@ def test_a_core_with_dead_lines_holds_less() -> None:
 def test_copies_take_cores_that_the_chip_has() -> None:
     """Tight packings leave no room for copies: they are for chips without more cores, and where none are wanted."""
     shapes, cell_map = [(8, 4), (4, 12), (4, 12)], DifferentialPairs(8, 16)
-    many, tight, one = (place(shapes, cell_map, cores=n, copies=c) for n, c in ((2, None), (1, None), (2, 1)))
-    assert {p.least for p in (many, tight, one)} == {p.bound for p in (many, tight, one)} == {1}
-    assert [p.cores for p in (many, tight, one)] == [2, 1, 1]
+    many, tight, single = (place(shapes, cell_map, cores=n, copies=c) for n, c in ((2, None), (1, None), (2, 1)))
+    assert {p.least for p in (many, tight, single)} == {p.bound for p in (many, tight, single)} == {1}
+    assert [p.cores for p in (many, tight, single)] == [2, 1, 1]

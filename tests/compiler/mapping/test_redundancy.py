@@ -33,7 +33,7 @@ def test_noise_is_what_is_wanted_or_the_chip_is_full(
     noise = data.draw(st.lists(st.floats(1e-4, 1.0), min_size=len(shapes), max_size=len(shapes)))
     positions = data.draw(st.lists(st.integers(1, 9), min_size=len(shapes), max_size=len(shapes)))
     cell_map = DifferentialPairs(16, 32)
-    placement, told = place_within(
+    placement, redundancy = place_within(
         shapes, cell_map, noise=noise, limit=0.2, ends=0.3, positions=positions, cores=cores
     )
     check(placement, shapes)
@@ -42,30 +42,30 @@ def test_noise_is_what_is_wanted_or_the_chip_is_full(
     def error(p: Any) -> float:
         cells = [sum(len(b.rows) * len(b.columns) for b in p.of_layer(k)) for k in range(len(shapes))]
         share = [n / (a * b) for n, (a, b) in zip(cells, shapes, strict=True)]
-        return float(np.sqrt(sum(one * (0.3 + 0.7 / n) / n for one, n in zip(noise, share, strict=True))))
+        return float(np.sqrt(sum(variance * (0.3 + 0.7 / n) / n for variance, n in zip(noise, share, strict=True))))
 
     def products(p: Any) -> int:
         return sum(positions[b.layer] for b in p.blocks)
 
-    assert told.without == pytest.approx(error(plain))
-    assert told.reached == pytest.approx(error(placement))
-    assert (told.cores, told.products) == (plain.cores, products(plain))
-    assert told.reached <= told.without
+    assert redundancy.without == pytest.approx(error(plain))
+    assert redundancy.reached == pytest.approx(error(placement))
+    assert (redundancy.cores, redundancy.products) == (plain.cores, products(plain))
+    assert redundancy.reached <= redundancy.without
     assert products(placement) <= MOST_PRODUCTS * products(plain)
     if plain.least <= cores:
         assert placement.cores <= cores
-    if told.without <= 0.2:
+    if redundancy.without <= 0.2:
         assert (placement.cores, len(placement.blocks)) == (plain.cores, len(plain.blocks))
 
 
 def test_a_network_takes_the_cores_of_its_chip() -> None:
     shapes, cell_map = [(100, 40), (40, 100)], DifferentialPairs(64, 128)
-    placement, told = place_within(
+    placement, redundancy = place_within(
         shapes, cell_map, noise=[0.02, 0.1], limit=0.09, ends=0.5, positions=[1, 1], cores=48
     )
-    assert told.without > 0.15
-    assert told.reached <= 0.09
-    assert told.cores < placement.cores <= 48
+    assert redundancy.without > 0.15
+    assert redundancy.reached <= 0.09
+    assert redundancy.cores < placement.cores <= 48
     assert (placement.least, placement.bound) == (place(shapes, cell_map).least, place(shapes, cell_map).bound)
 
 
@@ -73,9 +73,9 @@ def test_groups_take_cores_and_no_more_products() -> None:
     """Channel by channel and a layer after it: the groups' cells are more, their products as many."""
     shapes, cell_map = [(72, 8, 8), (8, 20)], DifferentialPairs(64, 128)
     options: dict[str, Any] = {"noise": [0.1, 0.02], "ends": 0.5, "positions": [9, 1]}
-    placement, told = place_within(shapes, cell_map, limit=0.05, cores=48, **options)
+    placement, redundancy = place_within(shapes, cell_map, limit=0.05, cores=48, **options)
     plain = place(shapes, cell_map, noise=options["noise"], cores=48)
-    assert told.reached < told.without
+    assert redundancy.reached < redundancy.without
     assert len(placement.of_layer(0)) == len(plain.of_layer(0))
     cells = [sum(len(b.rows) * len(b.columns) for b in p.of_layer(0)) for p in (plain, placement)]
     assert cells[1] >= cells[0]
@@ -83,7 +83,7 @@ def test_groups_take_cores_and_no_more_products() -> None:
     for k, (_, outputs, *_) in enumerate(shapes):
         assert {o for b in placement.of_layer(k) for o in b.outputs.tolist()} == set(range(outputs))
     same, without = place_within(shapes, cell_map, limit=0.99, cores=48, **options)
-    assert (same.cores, same.rows, without.reached) == (plain.cores, plain.rows, told.without)
+    assert (same.cores, same.rows, without.reached) == (plain.cores, plain.rows, redundancy.without)
 
 
 def test_error_of_a_weight() -> None:
@@ -140,17 +140,17 @@ def test_autoencoder_after_a_day() -> None:
     trained = MLPRegressor(hidden_layer_sizes=(48, 20, 48), random_state=7, max_iter=60).fit(x[:1200], x[:1200])
     model = perceptron(list(zip(trained.coefs_, trained.intercepts_, strict=True)), final=None)
     x = x.astype("f4")
-    wanted, backend = reference(model, x[1200:1400]), FunctionalBackend()
+    expected, backend = reference(model, x[1200:1400]), FunctionalBackend()
 
     def error(outputs: Array) -> float:
-        return float(np.sqrt(((outputs - wanted) ** 2).mean() / (wanted**2).mean()))
+        return float(np.sqrt(((outputs - expected) ** 2).mean() / (expected**2).mean()))
 
-    found: dict[float | None, tuple[float, float]] = {}
+    errors: dict[float | None, tuple[float, float]] = {}
     for limit in (None, 1.0):
         options = CompileOptions(error=limit)
         network = compile_model(model, load_chip("neurram"), calibrate=x[:200], options=options)
         aged = [error(execute(network, backend, x[1200:1400], seed=s, time_s=DAY).outputs) for s in range(3)]
-        found[limit] = error(quantised_outputs(network, backend, x[1200:1400]).outputs), float(np.mean(aged))
-    assert found[None][0] <= 0.05
-    assert found[None][1] <= 0.1
-    assert found[None][1] < 0.8 * found[1.0][1]
+        errors[limit] = error(quantised_outputs(network, backend, x[1200:1400]).outputs), float(np.mean(aged))
+    assert errors[None][0] <= 0.05
+    assert errors[None][1] <= 0.1
+    assert errors[None][1] < 0.8 * errors[1.0][1]

@@ -114,9 +114,9 @@ def test_dither_rounds_the_average_of_copies_finer() -> None:
 def test_slices_leave_the_rounding_of_the_last_one(top: int, slices: int, bits: int, seed: int) -> None:
     """Whatever the radix, as long as a slice can hold what rounding in the one above leaves."""
     bits = min(bits, int(np.log2(2 * top)))
-    most = slice_codes(np.array(1e9), top, slices, bits) @ 2.0 ** (-bits * np.arange(slices))
-    assert top <= most <= top * slices
-    value = np.append(np.random.default_rng(seed).uniform(-1, 1, 50), [1, -1, 0]) * most
+    largest = slice_codes(np.array(1e9), top, slices, bits) @ 2.0 ** (-bits * np.arange(slices))
+    assert top <= largest <= top * slices
+    value = np.append(np.random.default_rng(seed).uniform(-1, 1, 50), [1, -1, 0]) * largest
     codes = slice_codes(value, top, slices, bits)
     assert codes.shape == (slices, 53)
     assert (codes == np.rint(codes)).all()
@@ -162,16 +162,16 @@ def test_slices_stay_within_the_range_and_on_the_grid(slices: int, bits: int, se
 def test_stacked_cells_keep_the_sum_of_each_weight(seed: int, counts: list[int], copies: int) -> None:
     rng = np.random.default_rng(seed)
     spread = rng.permutation(np.repeat(np.arange(len(counts)), counts))
-    most = 39.0
-    even = rng.uniform(-most, most, size=(4, len(counts)))[:, spread]
-    stacked = stack_cells(even, spread, most, copies)
+    largest = 39.0
+    even = rng.uniform(-largest, largest, size=(4, len(counts)))[:, spread]
+    stacked = stack_cells(even, spread, largest, copies)
     assert stacked.shape == (copies, *even.shape)
-    assert np.abs(stacked).max() <= most
+    assert np.abs(stacked).max() <= largest
     for k in range(len(counts)):
         rows = spread == k
         np.testing.assert_allclose(stacked[:, :, rows].sum(axis=(0, 2)), copies * even[:, rows].sum(axis=1))
         # At most one cell of a weight is between nothing and all.
-        between = (np.abs(stacked[:, :, rows]) > 1e-9) & (np.abs(stacked[:, :, rows]) < most - 1e-9)
+        between = (np.abs(stacked[:, :, rows]) > 1e-9) & (np.abs(stacked[:, :, rows]) < largest - 1e-9)
         assert between.sum(axis=(0, 2)).max() <= 1
 
 

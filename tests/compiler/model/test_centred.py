@@ -23,10 +23,10 @@ def network(last: str, weights: dict[str, Array] = NEAR, **attributes: object) -
 @pytest.mark.parametrize("last", ["Softmax", "LogSoftmax"])
 def test_same_outputs_by_smaller_weights(last: str) -> None:
     net = network(last, axis=1)
-    made = centred(net, X.astype(float))
-    assert np.abs(made.layers[-1].weight).max() < 0.5 * np.abs(net.layers[-1].weight).max()
-    np.testing.assert_allclose(made.layers[-1].weight.mean(axis=0), 0.0, atol=1e-12)
-    np.testing.assert_allclose(made.compute(X), net.compute(X), rtol=1e-5, atol=1e-6)
+    shifted = centred(net, X.astype(float))
+    assert np.abs(shifted.layers[-1].weight).max() < 0.5 * np.abs(net.layers[-1].weight).max()
+    np.testing.assert_allclose(shifted.layers[-1].weight.mean(axis=0), 0.0, atol=1e-12)
+    np.testing.assert_allclose(shifted.compute(X), net.compute(X), rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("last", ["Sigmoid", "Identity"])

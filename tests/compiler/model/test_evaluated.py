@@ -12,17 +12,17 @@ from tests.compiler.importer.onnx_models import Array, node
 
 def cell(*, inputs: int = 5, size: int = 7, nodes: tuple[str, ...] = (), constant: Array | None = None) -> Evaluated:
     """Products and sums of gates, as in an LSTM, or other nodes."""
-    made = [
+    steps = [
         node("Mul", "a b", "p"), node("Mul", "c d", "q"), node("Add", "p q", "s"), node("Tanh", "s", "t"),
         node("Mul", "e t", "y"),
     ]
     if nodes:
-        made = [node(*nodes[k : k + 3]) for k in range(0, len(nodes), 3)]
+        steps = [node(*nodes[k : k + 3]) for k in range(0, len(nodes), 3)]
     names = "abcde"[:inputs]
     values = [helper.make_tensor_value_info(name, TensorProto.DOUBLE, (1, size)) for name in names]
     constants = [] if constant is None else [numpy_helper.from_array(constant, "k")]
-    graph = helper.make_graph(made, "step", values, [helper.make_tensor_value_info("y", TensorProto.DOUBLE, (1, size))],
-                              constants)
+    output = helper.make_tensor_value_info("y", TensorProto.DOUBLE, (1, size))
+    graph = helper.make_graph(steps, "step", values, [output], constants)
     return Evaluated.of(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=10))
 
 
@@ -42,16 +42,16 @@ def test_gradients_are_those_of_the_elements() -> None:
     step = cell()
     rng = np.random.default_rng(0)
     x, gradient = rng.normal(size=(4, 35)), rng.normal(size=(4, 7))
-    wanted = np.zeros_like(x)
+    expected = np.zeros_like(x)
     for k in range(35):
         shift = np.zeros(35)
         shift[k] = 1e-5
-        wanted[:, k] = ((step.compute(x + shift) - step.compute(x - shift)) * gradient).sum(axis=1) / 2e-5
-    assert np.allclose(step.backward(gradient, x, step.compute(x)), wanted, atol=1e-6)
+        expected[:, k] = ((step.compute(x + shift) - step.compute(x - shift)) * gradient).sum(axis=1) / 2e-5
+    assert np.allclose(step.backward(gradient, x, step.compute(x)), expected, atol=1e-6)
 
 
 @pytest.mark.parametrize(
-    ("step", "each"),
+    ("step", "elementwise"),
     [
         (cell(inputs=2, nodes=("Mul", "a b", "y")), True),
         (cell(inputs=2, nodes=("Mul", "a b", "p", "Add", "p k", "y"), constant=np.array(3.0)), True),
@@ -61,20 +61,20 @@ def test_gradients_are_those_of_the_elements() -> None:
         (cell(inputs=1, nodes=("Exp", "a", "y")), False),
     ],
 )
-def test_what_is_done_element_by_element(step: Evaluated, each: bool) -> None:
-    assert step.each == each
-    assert replace(step).each == each
+def test_what_is_done_element_by_element(step: Evaluated, elementwise: bool) -> None:
+    assert step.each == elementwise
+    assert replace(step).each == elementwise
 
 
 def rows(kind: str, inputs: str, **attributes: object) -> Evaluated:
     """An operator on samples of four rows of three numbers, or what it makes of them."""
     values = [helper.make_tensor_value_info(name, TensorProto.DOUBLE, (1, 4, 3)) for name in inputs.split()]
     shape = (1, 12) if kind == "Reshape" else (1, 4, 4) if kind == "MatMul" else (1, 4, 3)
-    made = [node("Transpose", "b", "t", perm=[0, 2, 1])] if kind == "MatMul" else []
-    taken = {"MatMul": "a t", "Reshape": "a k"}.get(kind, inputs)
-    made.append(node(kind, taken, "y", **attributes))
+    steps = [node("Transpose", "b", "t", perm=[0, 2, 1])] if kind == "MatMul" else []
+    names = {"MatMul": "a t", "Reshape": "a k"}.get(kind, inputs)
+    steps.append(node(kind, names, "y", **attributes))
     constants = [numpy_helper.from_array(np.array([1, 12]), "k")] if kind == "Reshape" else []
-    graph = helper.make_graph(made, "step", values, [helper.make_tensor_value_info("y", TensorProto.DOUBLE, shape)],
+    graph = helper.make_graph(steps, "step", values, [helper.make_tensor_value_info("y", TensorProto.DOUBLE, shape)],
                               constants)
     return Evaluated.of(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=10))
 
@@ -100,12 +100,12 @@ def test_gradients_of_a_batch_are_taken_at_once_where_its_samples_stay_apart(ste
 def features(axis: int, kind: str = "ReduceProd") -> Evaluated:
     """A product of three of the ten numbers of a sample, as scikit-learn's polynomials are exported."""
     values = [helper.make_tensor_value_info("a", TensorProto.DOUBLE, (1, 10))]
-    made = [
+    steps = [
         helper.make_node("ArrayFeatureExtractor", ["a", "i"], ["p"], domain="ai.onnx.ml"),
         node(kind, "p", "y", axes=[axis], keepdims=1),
     ]
     out = [helper.make_tensor_value_info("y", TensorProto.DOUBLE, (1, 1) if axis else (1, 3))]
-    graph = helper.make_graph(made, "step", values, out, [numpy_helper.from_array(np.array([7, 2, 4]), "i")])
+    graph = helper.make_graph(steps, "step", values, out, [numpy_helper.from_array(np.array([7, 2, 4]), "i")])
     opsets = [helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.ml", 3)]
     return Evaluated.of(helper.make_model(graph, opset_imports=opsets, ir_version=10))
 

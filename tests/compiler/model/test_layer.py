@@ -22,8 +22,8 @@ def test_groups_are_blocks_of_one_matrix(groups: int, outputs: int, inputs: int,
     assert layer.shape == (*whole.shape[::-1], groups)
     x, slope = rng.normal(size=(2, 3, layer.inputs)), rng.normal(size=(2, 3, layer.outputs))
     scale = rng.normal(size=layer.inputs)
-    wanted = x @ whole.T + bias
-    np.testing.assert_allclose(layer.compute(x), np.maximum(wanted, 0) if relu else wanted)
+    expected = x @ whole.T + bias
+    np.testing.assert_allclose(layer.compute(x), np.maximum(expected, 0) if relu else expected)
     np.testing.assert_allclose(layer.backward(slope), slope @ whole)
     np.testing.assert_allclose(layer.product(scale), whole @ scale)
     np.testing.assert_allclose(layer.norms, np.linalg.norm(whole, axis=0))
@@ -38,7 +38,7 @@ def test_a_convolution_of_one_by_one_is_that_of_its_patches(positions: int) -> N
     patches = np.arange(3 * positions).reshape(3, positions).T.astype(np.int32)
     step = Linear(layer=layer, patches=patches, pad=np.zeros(3), window=None)
     x = rng.normal(size=(4, 3 * positions))
-    wanted = layer.compute(x[:, patches]).transpose(0, 2, 1).reshape(4, -1)
-    assert np.allclose(step.compute(x), wanted, rtol=1e-12)
+    expected = layer.compute(x[:, patches]).transpose(0, 2, 1).reshape(4, -1)
+    assert np.allclose(step.compute(x), expected, rtol=1e-12)
     # More than the value has: what other channels it holds is left alone.
-    assert np.allclose(step.compute(np.hstack([x, x])), wanted, rtol=1e-12)
+    assert np.allclose(step.compute(np.hstack([x, x])), expected, rtol=1e-12)

@@ -58,13 +58,13 @@ def test_files_of_format_1_are_read(name: str, tmp_path: Path) -> None:
     """Files that were written then, and what they gave."""
     network = Network.load(FORMAT_1 / f"{name}.mho")
     network.save(tmp_path / "now.mho")
-    wanted = np.load(FORMAT_1 / f"{name}.npz")
+    expected = np.load(FORMAT_1 / f"{name}.npz")
     for read in (network, Network.load(tmp_path / "now.mho")):
-        done = execute(read, FunctionalBackend(), wanted["x"], seed=3, time_s=86_400.0, codes_of=8)
-        assert np.array_equal(done.outputs, wanted["outputs"])
-        assert np.array_equal(done.cycles, wanted["cycles"])
-        assert np.array_equal(np.concatenate([c.ravel() for _, c in sorted(done.codes.items())]), wanted["codes"])
-        assert np.allclose(read.model.compute(wanted["x"]), wanted["reference"], rtol=1e-5, atol=1e-6)
+        done = execute(read, FunctionalBackend(), expected["x"], seed=3, time_s=86_400.0, codes_of=8)
+        assert np.array_equal(done.outputs, expected["outputs"])
+        assert np.array_equal(done.cycles, expected["cycles"])
+        assert np.array_equal(np.concatenate([c.ravel() for _, c in sorted(done.codes.items())]), expected["codes"])
+        assert np.allclose(read.model.compute(expected["x"]), expected["reference"], rtol=1e-5, atol=1e-6)
         assert read.model.is_chain == (name == "perceptron")
 
 
@@ -194,7 +194,7 @@ def test_what_layers_take_since_their_inputs_have_no_sign_is_told(bits: int, ext
     options = CompileOptions(in_bits=bits, seeds=1, samples=16)
     summary = summarise(compile_model(net, chip, calibrate=x, device="ideal", options=options))
     layers, said = summary["layers"], " ".join(unsigned_lines(summary))
-    assert [layer["unsigned_cycles"] for layer in layers] == [0 if one["in_signed"] else extra for one in layers]
+    assert [layer["unsigned_cycles"] for layer in layers] == [0 if entry["in_signed"] else extra for entry in layers]
     assert any(layer["unsigned_cycles"] for layer in layers)
     for layer in layers:
         assert (f"{layer['name']} at {bits} bits" in said) is not layer["in_signed"]

@@ -52,10 +52,10 @@ def test_the_sentence_says_how_far_outputs_are_off(name: str) -> None:
     sentence = said(network, x)
     assert sentence is not None
     assert sentence.startswith("1 of 50 input reaches beyond what calibration saw; by clipping alone output 'y' ")
-    wanted, made = network.model.compute(x), quantised_outputs(network, FunctionalBackend(), x).outputs
-    error = 100 * np.sqrt(((made - wanted) ** 2).sum() / (wanted**2).sum())
-    told = float(sentence.split("off by ")[1].split("%")[0])
-    assert told == pytest.approx(error, abs=3.0)
+    expected, outputs = network.model.compute(x), quantised_outputs(network, FunctionalBackend(), x).outputs
+    error = 100 * np.sqrt(((outputs - expected) ** 2).sum() / (expected**2).sum())
+    percent = float(sentence.split("off by ")[1].split("%")[0])
+    assert percent == pytest.approx(error, abs=3.0)
 
 
 def test_a_little_beyond_is_not_worth_a_word() -> None:

@@ -43,8 +43,8 @@ def test_a_chip_whose_tiles_run_programs_gets_them(network: Network) -> None:
     assert network.schedule == "tiles"
     assert len(code_of(network).programs) > 1
     by_host = load_chip("tnsa16-2x2", {"tile.programs": False})
-    other = compile_for_chip(MODEL.SerializeToString(), by_host, calibrate=X, options=OPTIONS)
-    assert (other.tiles, other.schedule) == (None, "chip")
+    scheduled = compile_for_chip(MODEL.SerializeToString(), by_host, calibrate=X, options=OPTIONS)
+    assert (scheduled.tiles, scheduled.schedule) == (None, "chip")
 
 
 def test_programs_and_what_joins_them_come_back(network: Network, tmp_path: Path) -> None:
@@ -100,13 +100,13 @@ def test_times_that_could_not_be_told_are_refused(network: Network, tmp_path: Pa
     """Of a sealed file each number of the times of tiles replaced: what is read can be printed."""
     network.save(tmp_path / "n.mho")
     members = members_of(tmp_path / "n.mho")
-    told = json.loads(members["network.json"])["calibration"]["tile_cycles"]
-    places = [(told, key) for key in told] + [(told["tiles"][0], key) for key in told["tiles"][0]]
-    places += [(told["tiles"][0]["takes"], key) for key in told["tiles"][0]["takes"]]
+    cycles = json.loads(members["network.json"])["calibration"]["tile_cycles"]
+    places = [(cycles, key) for key in cycles] + [(cycles["tiles"][0], key) for key in cycles["tiles"][0]]
+    places += [(cycles["tiles"][0]["takes"], key) for key in cycles["tiles"][0]["takes"]]
     for place, key in places:
         before, place[key] = place[key], value
         content = json.loads(members["network.json"])
-        content["calibration"]["tile_cycles"] = told
+        content["calibration"]["tile_cycles"] = cycles
         seal(tmp_path / "m.mho", members | {"network.json": json.dumps(content).encode()})
         place[key] = before
         with suppress(InputError):

@@ -35,9 +35,9 @@ def members(tmp_path_factory: pytest.TempPathFactory) -> Members:
 
 def changed(members: Members, path: Path, change: Any) -> Path:
     index = json.loads(members["network.json"])
-    made = dict(members)
-    change(index, made)
-    seal(path, made | {"network.json": json.dumps(index, sort_keys=True, indent=1).encode()})
+    files = dict(members)
+    change(index, files)
+    seal(path, files | {"network.json": json.dumps(index, sort_keys=True, indent=1).encode()})
     return path
 
 
@@ -64,7 +64,7 @@ def test_work_without_end_is_refused_when_it_is_run(members: Members, tmp_path: 
     model.graph.input[0].CopyFrom(onnx.helper.make_tensor_value_info("x", onnx.TensorProto.DOUBLE, [1, 4]))
     model.graph.output[0].CopyFrom(onnx.helper.make_tensor_value_info("y", onnx.TensorProto.DOUBLE, [1, 4]))
 
-    def change(index: Any, made: Members) -> None:
+    def change(index: Any, files: Members) -> None:
         (op,) = (op for op in index["model"]["host"] if op["kind"] == "onnx")
         op["parameters"]["model"] = base64.b64encode(model.SerializeToString()).decode()
 
@@ -76,7 +76,7 @@ def test_work_without_end_is_refused_when_it_is_run(members: Members, tmp_path: 
 @pytest.mark.slow
 def test_values_that_double_are_refused(members: Members, tmp_path: Path) -> None:
     """Steps that take one value twice, each twice as large as the one before."""
-    def change(index: Any, made: Members) -> None:
+    def change(index: Any, files: Members) -> None:
         steps, last = index["model"]["steps"], len(index["model"]["steps"])
         for k in range(last, last + 40):
             steps.append({"kind": "Map", "inputs": [k, k], "function": "clip", "size": 4 << (k - last + 1),
@@ -90,11 +90,11 @@ def test_values_that_double_are_refused(members: Members, tmp_path: Path) -> Non
 def test_an_output_of_many_elements_is_no_square_of_them(members: Members, tmp_path: Path) -> None:
     size = 1 << 20
 
-    def change(index: Any, made: Members) -> None:
+    def change(index: Any, files: Members) -> None:
         steps = index["model"]["steps"]
         steps.append({"kind": "Gather", "inputs": [len(steps)], "fill": "0.0"})
         for name in ("index", "like"):
-            made[f"step{len(steps) - 1}.{name}.npy"] = npy(np.zeros(size, np.int32))
+            files[f"step{len(steps) - 1}.{name}.npy"] = npy(np.zeros(size, np.int32))
         index["model"]["host"] = [{"kind": "look_up", "parameters": {"table": [1.0]}}]
 
     with pytest.raises(InputError):

@@ -73,18 +73,18 @@ def test_sums_are_those_of_the_program(name: str) -> None:
 @pytest.mark.parametrize("name", ["residual", "branches", "perceptron"])
 def test_a_dry_run_says_the_same(name: str) -> None:
     network = compiled(name)
-    told, plan = dry_run(network.model, network.chip, options=network.options), summarise(network)["plan"]
-    assert told["fit"] == fitting_of(network)
-    assert told["assumed"]["conversions"] == [plan["conversions"]] * 2
+    estimate, plan = dry_run(network.model, network.chip, options=network.options), summarise(network)["plan"]
+    assert estimate["fit"] == fitting_of(network)
+    assert estimate["assumed"]["conversions"] == [plan["conversions"]] * 2
     # Which layers grow into which free cells depends on the noise that they make, and cycles on whether codes have a
     # sign.
-    for step in (*told["plan"]["steps"], *plan["steps"]):
+    for step in (*estimate["plan"]["steps"], *plan["steps"]):
         assert step.pop("cells") >= step["weights"]
         step.pop("cycles_worst")
         assert all(core < len(network.cores) for core in step.pop("cores"))
-    assert told["plan"]["steps"] == plan["steps"]
-    assert told["plan"]["host"] == plan["host"]
-    few, many = told["assumed"]["cycles_serial"]
+    assert estimate["plan"]["steps"] == plan["steps"]
+    assert estimate["plan"]["host"] == plan["host"]
+    few, many = estimate["assumed"]["cycles_serial"]
     assert few <= plan["cycles_serial"] <= many
 
 
@@ -92,11 +92,11 @@ def test_a_dry_run_says_the_same(name: str) -> None:
 def test_bounds_hold_what_calibration_chooses() -> None:
     model, x = tiny()
     chip = load_chip("tnsa16-core")
-    told = dry_run(model, chip)["assumed"]
+    assumed = dry_run(model, chip)["assumed"]
     network = compile_model(model, chip, calibrate=x[:16], device="ideal", options=CompileOptions(**FAST))
     summary = summarise(network)
-    assert told["conversions"][0] <= summary["mvms_per_image"] <= told["conversions"][1]
-    assert told["cycles_serial"][0] <= summary["cycles_worst"] <= told["cycles_serial"][1]
+    assert assumed["conversions"][0] <= summary["mvms_per_image"] <= assumed["conversions"][1]
+    assert assumed["cycles_serial"][0] <= summary["cycles_worst"] <= assumed["cycles_serial"][1]
 
 
 def test_branches_are_of_one_level() -> None:
@@ -127,8 +127,8 @@ def peak_of_run(network: Network) -> int:
         if isinstance(op, Call):
             sizes.append(len(op.patches) * program.layers[op.layer].outputs)
         else:
-            taken = np.zeros((1, sum(sizes[v] for v in stage.inputs)), dtype=np.int16)
-            sizes.append(op.compute(taken).shape[1])
+            gathered = np.zeros((1, sum(sizes[v] for v in stage.inputs)), dtype=np.int16)
+            sizes.append(op.compute(gathered).shape[1])
         alive.add(k + 1)
         peak = max(peak, sum(sizes[v] for v in alive))
         alive -= {v for v in alive if last.get(v, -1) <= k} - {k + 1}
@@ -147,7 +147,7 @@ def test_what_does_not_fit() -> None:
     net = import_onnx(random_perceptron([300, 200, 4]))
     fit = dry_run(net, load_chip("neurram-core"))["fit"]
     assert (fit["there"], fit["least"], fit["bound"], fit["missing"]) == (1, 3, 3, 2)
-    assert [one["chip"] for one in fit["would_fit"]] == ["neurram", "neurram-lab"]
+    assert [option["chip"] for option in fit["would_fit"]] == ["neurram", "neurram-lab"]
     columns, rows = fit["mesh"]
     for mesh, fits in (((columns, rows), True), ((2, 1), False)):
         chip = load_chip("neurram-core", {"mesh.columns": mesh[0], "mesh.rows": mesh[1]})
@@ -161,19 +161,19 @@ def test_what_does_not_fit() -> None:
 def test_tiles_have_one_verdict(columns: int, rows: int) -> None:
     """What fits, what is the least, and what would do, by the placement that compiling for tiles does."""
     net = import_onnx(random_perceptron([20, 28, 24, 5]))
-    told = dry_run(net, load_chip("tnsa16-2x2", {"mesh.columns": columns, "mesh.rows": rows}))
-    fit, tiles, least = told["fit"], told["tiles"], 16
-    assert fit["least"] == tiles["least"] == least
-    assert (fit["missing"] == 0) is (tiles["refused"] is None) is (columns * rows >= least)
-    if columns * rows >= least:
+    estimate = dry_run(net, load_chip("tnsa16-2x2", {"mesh.columns": columns, "mesh.rows": rows}))
+    fit, tiles, minimum = estimate["fit"], estimate["tiles"], 16
+    assert fit["least"] == tiles["least"] == minimum
+    assert (fit["missing"] == 0) is (tiles["refused"] is None) is (columns * rows >= minimum)
+    if columns * rows >= minimum:
         return
-    assert f"{least} would do" in tiles["refused"]
-    other = dry_run(net, load_chip("tnsa16-2x2", {"mesh.columns": fit["mesh"][0], "mesh.rows": fit["mesh"][1]}))
-    assert (other["tiles"]["refused"], other["fit"]["missing"]) == (None, 0)
-    assert other["fit"]["cores"] == len(other["tiles"]["tiles"])
-    assert {core for step in other["plan"]["steps"] for core in step["cores"]} == set(range(other["fit"]["cores"]))
-    for one in fit["would_fit"]:
-        assert dry_run(net, load_chip(one["chip"]))["fit"]["missing"] == 0
+    assert f"{minimum} would do" in tiles["refused"]
+    larger = dry_run(net, load_chip("tnsa16-2x2", {"mesh.columns": fit["mesh"][0], "mesh.rows": fit["mesh"][1]}))
+    assert (larger["tiles"]["refused"], larger["fit"]["missing"]) == (None, 0)
+    assert larger["fit"]["cores"] == len(larger["tiles"]["tiles"])
+    assert {core for step in larger["plan"]["steps"] for core in step["cores"]} == set(range(larger["fit"]["cores"]))
+    for option in fit["would_fit"]:
+        assert dry_run(net, load_chip(option["chip"]))["fit"]["missing"] == 0
 
 
 @pytest.mark.slow
@@ -186,23 +186,23 @@ def test_gates_that_tiles_compute_are_not_the_hosts() -> None:
              node("MatMul", "m d", "n"), node("Softmax", "n", "s"), node("MatMul", "s b", "y")]
     model = build(nodes, weights, shape=("batch", 6), output=("batch", 4)).SerializeToString()
     x = rng.uniform(-1, 1, size=(16, 6)).astype("f4")
-    for tiles, wanted in ((False, ["Mul", "Softmax"]), (True, ["Softmax"])):
+    for tiles, expected in ((False, ["Mul", "Softmax"]), (True, ["Softmax"])):
         chip = load_chip("tnsa16-2x2", {"tile.programs": tiles})
-        made = summarise(compile_for_chip(model, chip, calibrate=x, options=CompileOptions(**FAST)))
-        for told in (dry_run(model, chip)["plan"], made["plan"]):
-            at_host = [step["operator"] for step in told["steps"] if step["place"] == "host"]
-            assert at_host == wanted
-            assert [work["operators"] for work in told["host"]][1:-1] == wanted
+        summary = summarise(compile_for_chip(model, chip, calibrate=x, options=CompileOptions(**FAST)))
+        for plan in (dry_run(model, chip)["plan"], summary["plan"]):
+            at_host = [step["operator"] for step in plan["steps"] if step["place"] == "host"]
+            assert at_host == expected
+            assert [work["operators"] for work in plan["host"]][1:-1] == expected
 
 
 @pytest.mark.slow
 def test_what_tiles_have_no_room_for_is_no_fit() -> None:
     """Their cells have room for the weights, their streams none for the values: the plan says what compiling says."""
     model, chip = EXAMPLES / "vibration_lstm.onnx", load_chip("tnsa64-2x2")
-    told = dry_run(model, chip)
+    estimate = dry_run(model, chip)
     x = np.random.default_rng(0).normal(size=(4, *import_onnx(model).input_shape)).astype("f4")
     with pytest.raises(InputError) as refused:
         compile_for_chip(model, chip, calibrate=x, options=CompileOptions(seeds=1, samples=4, copies=1))
-    assert "values from others" in told["tiles"]["refused"]
-    assert str(refused.value).startswith(told["tiles"]["refused"])
-    assert (told["fit"], told["tiles"]["tiles"]) == (None, [])
+    assert "values from others" in estimate["tiles"]["refused"]
+    assert str(refused.value).startswith(estimate["tiles"]["refused"])
+    assert (estimate["fit"], estimate["tiles"]["tiles"]) == (None, [])

@@ -61,12 +61,12 @@ def compare(
     rows = network.chip.macro_config().cell_map.rows
 
     def product(call: Any, mvm: Any, codes: NDArray[np.int16], op_id: NDArray[np.uint64]) -> NDArray[np.int16]:
-        made = models[mvm.core].mvm(mvm.op, masks[mvm.core], mvm.vector(codes, rows), op_id)
-        return made.codes[:, mvm.columns]
+        result = models[mvm.core].mvm(mvm.op, masks[mvm.core], mvm.vector(codes, rows), op_id)
+        return result.codes[:, mvm.columns]
 
     lanes = network.program.input.compute(x.reshape(len(x), -1))
-    wanted = values_of(network.program, lanes, np.arange(first, first + len(x), dtype=np.uint64), product)
+    expected = values_of(network.program, lanes, np.arange(first, first + len(x), dtype=np.uint64), product)
     programs = tile_programs(network, image=first, watched=watched)
     cores = [ReferenceCore(TnsaCoreReference(TnsaCoreConfig(lines=network.chip.lines), Masked(model, mask)))
              for model, mask in zip(models, masks, strict=True)]
-    return programs, run_tiles(programs, network.chip, cores, lanes), wanted
+    return programs, run_tiles(programs, network.chip, cores, lanes), expected

@@ -65,13 +65,13 @@ def outcome(kind: str) -> str:
     """
     try:
         network, x, layers = compiled(kind)
-        programs, found, wanted = compare(network, x, device=DEVICE, first=FIRST, watched=layers)
+        programs, values, expected = compare(network, x, device=DEVICE, first=FIRST, watched=layers)
     except InputError as error:
         return str(error)
-    for value, lanes in found.items():
-        np.testing.assert_array_equal(lanes, wanted[value], err_msg=f"{kind}: value {value}")
-    last = result_of(programs, network.program.input.compute(x), found)
-    np.testing.assert_array_equal(last, wanted[-1], err_msg=kind)
+    for value, lanes in values.items():
+        np.testing.assert_array_equal(lanes, expected[value], err_msg=f"{kind}: value {value}")
+    last = result_of(programs, network.program.input.compute(x), values)
+    np.testing.assert_array_equal(last, expected[-1], err_msg=kind)
     between = [network.program.stages[k].name for k in programs.placed.graph.split.between]
     return f"{RUNS}, {' and '.join(dict.fromkeys(between))} at the host" if between else RUNS
 
@@ -88,8 +88,8 @@ def rows() -> dict[str, str]:
     cells = [line.strip("| ").split(" | ", 1) for line in lines if line.startswith("| `")]
     cells += [[f"`{name}`", name] for line in lines if line.startswith(_WHOLE) for name in re.findall(r"`(\w+)`", line)]
     place = {name for names in GROUPS.values() for name in names}
-    told = {name: RUNS if name in place else _NOWHERE for _, operators in OPERATORS.values() for name in operators}
-    return told | {name.strip("`"): f"{RUNS}, {host} at the host" for name, host in cells}
+    texts = {name: RUNS if name in place else _NOWHERE for _, operators in OPERATORS.values() for name in operators}
+    return texts | {name.strip("`"): f"{RUNS}, {host} at the host" for name, host in cells}
 
 
 def page() -> str:

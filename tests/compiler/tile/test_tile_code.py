@@ -49,7 +49,7 @@ def source(streams: int = 1, rows: int = 1, times: int = 1, body: int = 1, base:
         code=(Repeat((counted(Op.FREE, "s0"),) * body, times=times),))
 
 
-@pytest.mark.parametrize(("made", "sentence"), [
+@pytest.mark.parametrize(("code", "sentence"), [
     (source(streams=17), "there is no place for stream 's16': the tile has 16"),
     (source(rows=65), "the tile has 64 parameters, not 65"),
     (source(base=1020), "'s0' of 16 bytes finds no place in a buffer of 1024"),
@@ -57,10 +57,10 @@ def source(streams: int = 1, rows: int = 1, times: int = 1, body: int = 1, base:
     (source(body=512), "body of LOOP must be 1 to 511, not 512"),
     (source(body=40), "the tile has 32 instructions, not 41"),
 ])
-def test_what_a_tile_has_no_room_for(made: TileSource, sentence: str) -> None:
+def test_what_a_tile_has_no_room_for(code: TileSource, sentence: str) -> None:
     cfg = TileConfig(lines=16, lanes=8, buffer_kib=1, parameters=64, instructions=32)
     program, names = allocate(source(), cfg)
     assert program == assemble_named("stream s0: block 8, blocks 2\nparameters p0 { m 1 }\nloop 1 {\nfree s0 1\n}\n")[0]
     assert names == {0: "s0"}
     with pytest.raises(NoRoomError, match=sentence):
-        allocate(made, cfg)
+        allocate(code, cfg)

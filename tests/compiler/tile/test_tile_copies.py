@@ -20,17 +20,17 @@ def test_an_error_that_is_asked_for_takes_the_cells_that_are_free() -> None:
     chip = load_chip("tnsa64-2x2")
     reached, lost, cells = [], [], []
     for error in (1.0, 0.06, 0.001):
-        made = compile_for_chip(model, chip, calibrate=x, options=CompileOptions(error=error, seeds=2, samples=24))
-        told = summarise(made)
-        [output] = told["outputs"]
+        compiled = compile_for_chip(model, chip, calibrate=x, options=CompileOptions(error=error, seeds=2, samples=24))
+        summary = summarise(compiled)
+        [output] = summary["outputs"]
         lost.append(output["error_aged"])
-        cells.append(told["cells_used"])
+        cells.append(summary["cells_used"])
         if error == 1.0:
-            assert told["redundancy"] is None
+            assert summary["redundancy"] is None
             continue
-        assert told["redundancy"]["wanted"] == error
-        reached.append(told["redundancy"]["reached"])
-        short = [sentence for sentence in told["warnings"] if "of the outputs, not 0.1%" in sentence]
+        assert summary["redundancy"]["wanted"] == error
+        reached.append(summary["redundancy"]["reached"])
+        short = [sentence for sentence in summary["warnings"] if "of the outputs, not 0.1%" in sentence]
         assert len(short) == (error == 0.001)
         assert (reached[-1] <= error) is (not short)
     assert reached[1] < reached[0]

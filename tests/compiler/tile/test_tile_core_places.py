@@ -32,15 +32,15 @@ def test_hop_bytes_are_those_of_the_links_that_are_crossed(network: Network) -> 
     graph, chip = graph_of(network), network.chip
     place = {f"{x},{y}": (x, y) for x in range(3) for y in range(3)} | {HOST: (0, 0)}
     total = 0
-    for one in transfers(graph, chip):
+    for transfer in transfers(graph, chip):
         links = set()
-        for tile in one.to:
-            (x, y), (x_end, y_end) = place[one.sender], place[tile]
+        for tile in transfer.to:
+            (x, y), (x_end, y_end) = place[transfer.sender], place[tile]
             while (x, y) != (x_end, y_end):
                 step = (np.sign(x_end - x), 0) if x != x_end else (0, np.sign(y_end - y))
                 links.add(((x, y), step))
                 x, y = x + step[0], y + step[1]
-        total += one.size * len(links)
+        total += transfer.size * len(links)
     # A multicast whose tiles are no box is several: more links than one tree has.
     assert hop_bytes(transfers(graph, chip), place) >= total > 0
     assert network.calibration.hop_bytes[1] == hop_bytes(transfers(graph, chip), place)
@@ -60,9 +60,9 @@ def test_four_tiles_find_the_best_of_all_places() -> None:
     net = compile_tiles(model, load_chip("tnsa16-2x2"), calibrate=x, options=CompileOptions(seeds=1, samples=8))
     moved = transfers(graph_of(net), net.chip)
     names = [f"{x},{y}" for y in range(2) for x in range(2)]
-    places = [{**dict(zip(names, some, strict=True)), HOST: (0, 0)}
-              for some in permutations((x, y) for y in range(2) for x in range(2))]
-    assert net.calibration.hop_bytes[1] == min(hop_bytes(moved, one) for one in places)
+    places = [{**dict(zip(names, corners, strict=True)), HOST: (0, 0)}
+              for corners in permutations((x, y) for y in range(2) for x in range(2))]
+    assert net.calibration.hop_bytes[1] == min(hop_bytes(moved, place) for place in places)
 
 
 def test_the_moved_network_is_one_for_all_backends(network: Network) -> None:
@@ -80,9 +80,9 @@ def test_weights_beside_known_faults_stay() -> None:
     size = chip.macro_config().cell_map.shape[0]
     none = np.zeros(size, bool)
     faults = {0: CoreFaults(g_uS=np.full((size, size), np.nan), rows=none, columns=none)}
-    made = compile_tiles(model, chip, calibrate=x, faults=faults, device=load_device("ideal"),
-                         options=CompileOptions(seeds=1, samples=8))
-    assert made.calibration.hop_bytes is None
+    compiled = compile_tiles(model, chip, calibrate=x, faults=faults, device=load_device("ideal"),
+                             options=CompileOptions(seeds=1, samples=8))
+    assert compiled.calibration.hop_bytes is None
 
 
 @pytest.mark.slow
@@ -92,11 +92,11 @@ def test_cores_go_to_tiles_that_have_what_their_programs_need() -> None:
     options = CompileOptions(seeds=1, samples=8)
     for large in ("0,0", "1,0", "0,1", "1,1"):
         chip = load_chip("tnsa64-2x2", {"tile.parameters": 64, f"tile.at.{large}.parameters": 256})
-        made = tile_programs(compile_tiles(model, chip, calibrate=x, options=options))
-        sizes = {tile: len(place.program.parameters) for tile, place in made.joined.tiles.items()}
+        programs = tile_programs(compile_tiles(model, chip, calibrate=x, options=options))
+        sizes = {tile: len(place.program.parameters) for tile, place in programs.joined.tiles.items()}
         assert 64 < sizes[large] <= 256
         assert all(size <= 64 for tile, size in sizes.items() if tile != large)
-        assert {tile: place.cfg.parameters for tile, place in made.joined.tiles.items()} == {
+        assert {tile: place.cfg.parameters for tile, place in programs.joined.tiles.items()} == {
             tile: 256 if tile == large else 64 for tile in sizes}
     chip = load_chip("tnsa64-2x2", {"tile.parameters": 16, "tile.at.0,0.parameters": 32})
     with pytest.raises(InputError, match=r"finds no room: tile \d,\d: the tile has \d+ parameters, not \d+"):

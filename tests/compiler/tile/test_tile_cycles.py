@@ -31,29 +31,29 @@ def case() -> tuple[Network, Any]:
 
 def test_the_prediction_is_in_the_network_and_its_summary(case: tuple[Network, Any], tmp_path: Path) -> None:
     network, x = case
-    told = network.calibration.tile_cycles
+    prediction = network.calibration.tile_cycles
     network.save(tmp_path / "net.mho")
     loaded = Network.load(tmp_path / "net.mho")
-    assert summarise(loaded)["tiles"] == told
+    assert summarise(loaded)["tiles"] == prediction
     facts = expected_cycles(loaded, x).facts()
-    told = {**told, "tiles": [{**one} for one in told["tiles"]]}
-    on = {one["tile"]: one.pop("layers") for one in told["tiles"]}
-    takes = {one["tile"]: one.pop("takes") for one in told["tiles"]}
+    prediction = {**prediction, "tiles": [{**entry} for entry in prediction["tiles"]]}
+    on = {entry["tile"]: entry.pop("layers") for entry in prediction["tiles"]}
+    takes = {entry["tile"]: entry.pop("takes") for entry in prediction["tiles"]}
     assert network.tiles is not None
     for tile, program in network.tiles.programs.items():
         assert takes[tile]["parameters"] == len(program.parameters)
         assert takes[tile]["instructions"] == len(program.words) > 0
         assert 0 < takes[tile]["buffer"] <= 16 * 1024
-    assert facts.items() <= told.items()
+    assert facts.items() <= prediction.items()
     assert sorted(name for layers in on.values() for name in layers) == sorted(
         layer.name for layer in network.layers for _ in {mvm.core for mvm in layer.mvms})
 
 
 def test_an_image_takes_no_less_than_the_array_that_works_longest(case: tuple[Network, Any]) -> None:
     network, x = case
-    found = expected_cycles(network, x)
-    assert len(found.ends) == IMAGES + 1
-    assert found.latency > found.interval > found.analog[found.bottleneck] > 0
-    assert set(found.analog) == set(network.tiles.programs)  # type: ignore[union-attr]
-    busy = [one["utilisation"] for one in found.facts()["tiles"]]
-    assert max(busy) == found.analog[found.bottleneck] / found.interval <= 1
+    prediction = expected_cycles(network, x)
+    assert len(prediction.ends) == IMAGES + 1
+    assert prediction.latency > prediction.interval > prediction.analog[prediction.bottleneck] > 0
+    assert set(prediction.analog) == set(network.tiles.programs)  # type: ignore[union-attr]
+    busy = [entry["utilisation"] for entry in prediction.facts()["tiles"]]
+    assert max(busy) == prediction.analog[prediction.bottleneck] / prediction.interval <= 1

@@ -48,59 +48,60 @@ def network(pad: int, stride: int, duplicates: int, rows: int = 3) -> tuple[Netw
 ])
 def test_rows_in_turn_are_the_rows_of_the_layer(pad: int, stride: int, duplicates: int, names: list[str]) -> None:
     """A window that begins below the first row of the image, and one behind another."""
-    made, x = network(pad, stride, duplicates)
-    assert [layer.name for layer in made.layers[:-1]] == names
-    assert [layer.name for layer in made.model.layers] == [layer.name for layer in made.layers]
-    programs, found, wanted = compare(made, x[:2], device="rram-neurram")
-    assert len(found) == len(wanted) - 1
-    for value, lanes in found.items():
-        np.testing.assert_array_equal(lanes, wanted[value])
+    compiled, x = network(pad, stride, duplicates)
+    assert [layer.name for layer in compiled.layers[:-1]] == names
+    assert [layer.name for layer in compiled.model.layers] == [layer.name for layer in compiled.layers]
+    programs, values, expected = compare(compiled, x[:2], device="rram-neurram")
+    assert len(values) == len(expected) - 1
+    for value, lanes in values.items():
+        np.testing.assert_array_equal(lanes, expected[value])
     if duplicates == 3:
         alone, _ = network(pad, stride, 1)
-        told = [expected_cycles(replace(net, tiles=tile_code(code)), x)
-                for net, code in ((made, programs), (alone, tile_programs(alone)))]
-        assert told[0].interval < 0.6 * told[1].interval
+        cycles = [expected_cycles(replace(net, tiles=tile_code(code)), x)
+                  for net, code in ((compiled, programs), (alone, tile_programs(alone)))]
+        assert cycles[0].interval < 0.6 * cycles[1].interval
 
 
 @pytest.mark.slow
 def test_copies_work_all_the_time_where_what_feeds_them_has_a_tile() -> None:
     """The input is encoded on a tile of its own, not between two rows of a copy."""
-    made, x = network(1, 1, 3, rows=4)
-    code = tile_programs(made)
+    compiled, x = network(1, 1, 3, rows=4)
+    code = tile_programs(compiled)
     layers = [tile for k in code.placed.parts for tile in code.placed.members[k]]
     assert code.placed.members[0][0] not in layers
-    told = expected_cycles(replace(made, tiles=tile_code(code)), x)
-    assert told.interval < 1.05 * max(told.analog.values())
+    cycles = expected_cycles(replace(compiled, tiles=tile_code(code)), x)
+    assert cycles.interval < 1.05 * max(cycles.analog.values())
 
 
 def test_copies_that_gain_nothing_are_not_made() -> None:
     """Where an image takes as long without, or programs find no room."""
-    seen: list[int] = []
+    counts: list[int] = []
 
-    def slow(made: Network) -> float:
-        seen.append(len(made.layers))
+    def slow(candidate: Network) -> float:
+        counts.append(len(candidate.layers))
         return 1e6
 
-    def full(made: Network) -> Refusal:
-        seen.append(len(made.layers))
+    def full(candidate: Network) -> Refusal:
+        counts.append(len(candidate.layers))
         return Refusal("there is no room")
 
-    made, _ = perceptron(3, judge=slow)
-    assert seen == [6, 2]
-    assert [layer.name for layer in made.layers] == ["n_c", "n_y"]
-    assert any("since with more an image would take 1,000,000 cycles" in one for one in made.calibration.warnings)
-    seen.clear()
-    made, _ = perceptron(3, judge=full)
-    assert seen == [6, 4]
-    assert len(made.layers) == 2
-    assert "layers have at most 1 tiles in turn, since with more there is no room" in made.calibration.warnings
+    compiled, _ = perceptron(3, judge=slow)
+    assert counts == [6, 2]
+    assert [layer.name for layer in compiled.layers] == ["n_c", "n_y"]
+    assert any(
+        "since with more an image would take 1,000,000 cycles" in warning for warning in compiled.calibration.warnings)
+    counts.clear()
+    compiled, _ = perceptron(3, judge=full)
+    assert counts == [6, 4]
+    assert len(compiled.layers) == 2
+    assert "layers have at most 1 tiles in turn, since with more there is no room" in compiled.calibration.warnings
 
 
 def test_a_copy_has_fewer_rows_than_without_it() -> None:
     """Six rows for four copies are as many for the first one as for three."""
-    made, _ = network(1, 1, 4, rows=5)
-    assert sorted(layer.positions for layer in made.layers[:3]) == [12, 12, 12]
-    assert [layer.name for layer in made.layers[:3]] == [f"n_c {n}/3" for n in (1, 2, 3)]
+    compiled, _ = network(1, 1, 4, rows=5)
+    assert sorted(layer.positions for layer in compiled.layers[:3]) == [12, 12, 12]
+    assert [layer.name for layer in compiled.layers[:3]] == [f"n_c {n}/3" for n in (1, 2, 3)]
 
 
 def perceptron(duplicates: int, rows: int = 5, judge: Judge | None = None) -> tuple[Network, np.ndarray]:
@@ -118,27 +119,27 @@ def perceptron(duplicates: int, rows: int = 5, judge: Judge | None = None) -> tu
 def test_layers_of_one_position_are_dealt_images(tmp_path: Path) -> None:
     """Each copy has every so many images, whichever is the first of a run; the last image is of none in particular."""
     alone, x = perceptron(1)
-    made, _ = perceptron(3)
-    assert [layer.name for layer in made.layers] == [f"n_{name} {turn}/3" for name in "cy" for turn in (1, 2, 3)]
-    assert [layer.name for layer in made.model.layers] == [layer.name for layer in made.layers]
-    np.testing.assert_allclose(made.model.compute(x), alone.model.compute(x))
-    assert made.program.conversions == alone.program.conversions
+    compiled, _ = perceptron(3)
+    assert [layer.name for layer in compiled.layers] == [f"n_{name} {turn}/3" for name in "cy" for turn in (1, 2, 3)]
+    assert [layer.name for layer in compiled.model.layers] == [layer.name for layer in compiled.layers]
+    np.testing.assert_allclose(compiled.model.compute(x), alone.model.compute(x))
+    assert compiled.program.conversions == alone.program.conversions
     for first, images in ((0, 3), (5, 7)):
-        programs, found, wanted = compare(made, x[:images], device="rram-neurram", first=first)
+        programs, values, expected = compare(compiled, x[:images], device="rram-neurram", first=first)
         # What is dealt and what copies give in turn, not the values of copies, which are there in some images alone.
-        stages = made.program.stages
-        assert [type(stages[value - 1].operation) for value in found] == [Select, WeightedSum] * 2
-        for value, lanes in found.items():
-            np.testing.assert_array_equal(lanes, wanted[value])
+        stages = compiled.program.stages
+        assert [type(stages[value - 1].operation) for value in values] == [Select, WeightedSum] * 2
+        for value, lanes in values.items():
+            np.testing.assert_array_equal(lanes, expected[value])
             for turn in range(3 if isinstance(stages[value - 1].operation, WeightedSum) else 0):
-                own = (np.arange(first, first + images) - turn) % 3 == 0
-                np.testing.assert_array_equal(wanted[value - 3 + turn][own], lanes[own])
-                assert not wanted[value - 3 + turn][~own].any()
-    told = [expected_cycles(replace(net, tiles=tile_code(tile_programs(net))), x) for net in (made, alone)]
-    assert told[0].interval < 0.5 * told[1].interval
-    assert told[0].interval < 1.05 * max(told[0].analog.values())
+                dealt = (np.arange(first, first + images) - turn) % 3 == 0
+                np.testing.assert_array_equal(expected[value - 3 + turn][dealt], lanes[dealt])
+                assert not expected[value - 3 + turn][~dealt].any()
+    cycles = [expected_cycles(replace(net, tiles=tile_code(tile_programs(net))), x) for net in (compiled, alone)]
+    assert cycles[0].interval < 0.5 * cycles[1].interval
+    assert cycles[0].interval < 1.05 * max(cycles[0].analog.values())
     assert programs.instructions > 0
-    with_tiles = replace(made, tiles=tile_code(tile_programs(made)))
+    with_tiles = replace(compiled, tiles=tile_code(tile_programs(compiled)))
     with_tiles.save(tmp_path / "n.mho")
     again = Network.load(tmp_path / "n.mho")
     assert [(call.turn, call.turns) for call in again.program.calls] == [(t, 3) for _ in "cy" for t in range(3)]
@@ -150,49 +151,49 @@ def test_images_of_several_pixels_are_dealt(
 ) -> None:
     """Where they are encoded: on a tile of its own, or on the one that takes rows of the layer before in turn."""
     monkeypatch.setattr("mho.compiler.tile.duplicates.choose", lambda *_: (counts, []))
-    made, x = network(1, 2, 3, rows=rows)
-    assert [layer.name for layer in made.layers[-2:]] == ["n_y 1/2", "n_y 2/2"]
-    programs, found, wanted = compare(made, x[:5], device="rram-neurram", first=1)
+    compiled, x = network(1, 2, 3, rows=rows)
+    assert [layer.name for layer in compiled.layers[-2:]] == ["n_y 1/2", "n_y 2/2"]
+    programs, values, expected = compare(compiled, x[:5], device="rram-neurram", first=1)
     placed = programs.placed
     (deals,) = [k for k, node in enumerate(placed.graph.nodes) if node.deals]
     assert placed.graph.values[placed.graph.nodes[deals].source].image.pixels == 9
     alone = [k for k, members in enumerate(placed.members) if members == placed.members[deals]]
     assert [placed.graph.call(k) for k in alone] == [None] * (1 + len(counts))
-    for value, lanes in found.items():
-        np.testing.assert_array_equal(lanes, wanted[value])
+    for value, lanes in values.items():
+        np.testing.assert_array_equal(lanes, expected[value])
 
 
 def test_images_are_dealt_where_no_tile_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
     """Copies deal and take in turn themselves."""
     monkeypatch.setattr("mho.compiler.tile.duplicates.choose", lambda *_: ({0: 2, 1: 2}, []))
-    made, x = perceptron(2, rows=2)
-    assert len(made.layers) == made.chip.cores
-    _, found, wanted = compare(made, x[:7], device="rram-neurram")
-    for value, lanes in found.items():
-        np.testing.assert_array_equal(lanes, wanted[value])
+    compiled, x = perceptron(2, rows=2)
+    assert len(compiled.layers) == compiled.chip.cores
+    _, values, expected = compare(compiled, x[:7], device="rram-neurram")
+    for value, lanes in values.items():
+        np.testing.assert_array_equal(lanes, expected[value])
 
 
 def test_copies_that_are_dealt_images_have_cells_of_their_own() -> None:
     """Which copy computes an image decides its noise, on ideal cells nothing."""
-    made, x = perceptron(2)
-    lanes = made.program.input.compute(x)
+    compiled, x = perceptron(2)
+    lanes = compiled.program.input.compute(x)
     for device, same in (("ideal", True), ("rram-neurram", False)):
-        models, masks = build_cores(made, device=device, seed=3, time_s=86_400.0), core_masks(made)
+        models, masks = build_cores(compiled, device=device, seed=3, time_s=86_400.0), core_masks(compiled)
         backend, results = FunctionalBackend(), []
-        backend.open(made.chip, models)
+        backend.open(compiled.chip, models)
         for first in (0, 1):
             images = np.arange(first, first + len(x), dtype=np.uint64)
-            account = RunAccount(made.program, len(x), len(x), made.chip, masks)
+            account = RunAccount(compiled.program, len(x), len(x), compiled.chip, masks)
             account.begin(0, x)
-            results.append(backend.run(made.program, masks, lanes, images, account))
+            results.append(backend.run(compiled.program, masks, lanes, images, account))
         assert np.array_equal(*results) is same
         assert [layer.codes.counts == (0,) * 64 for layer in account.layers] == [False] * 4
 
 
 def test_a_layer_that_gets_no_copy_is_named() -> None:
-    wanted = "layer 'n_c' takes longest and has no copy, which would take 3 free tiles; there are 0"
-    assert wanted in perceptron(2, rows=1)[0].calibration.warnings
-    assert not [one for one in perceptron(2)[0].calibration.warnings if "takes longest" in one]
+    sentence = "layer 'n_c' takes longest and has no copy, which would take 3 free tiles; there are 0"
+    assert sentence in perceptron(2, rows=1)[0].calibration.warnings
+    assert not [warning for warning in perceptron(2)[0].calibration.warnings if "takes longest" in warning]
 
 
 def test_layers_of_steps_have_no_copies() -> None:
@@ -203,25 +204,25 @@ def test_layers_of_steps_have_no_copies() -> None:
     nodes = [node("Transpose", "x", "t", perm=[1, 0, 2]), node("RNN", "t i r", "all h", hidden_size=3),
              node("Reshape", "h s", "f"), node("Gemm", "f w", "y", transB=1)]
     x = rng.uniform(-1, 1, size=(8, 4, 2)).astype("f4")
-    made = compile_tiles(build(nodes, weights, shape=("batch", 4, 2), output=("batch", 4)),
-                         load_chip("tnsa64-2x2", {"mesh.columns": 4}), calibrate=x,
-                         options=CompileOptions(seeds=1, samples=8, duplicates=3))
-    assert made.program.period == 1
-    assert any("takes longest and has no more than 1 tiles in turn, since it is called" in one
-               for one in made.calibration.warnings)
-    layers = len(made.layers)
-    choice, warnings = choose(made.program, [*[1.0] * (layers - 1), 9999.0], made.chip, layers, 3)
+    compiled = compile_tiles(build(nodes, weights, shape=("batch", 4, 2), output=("batch", 4)),
+                             load_chip("tnsa64-2x2", {"mesh.columns": 4}), calibrate=x,
+                             options=CompileOptions(seeds=1, samples=8, duplicates=3))
+    assert compiled.program.period == 1
+    assert any("takes longest and has no more than 1 tiles in turn, since it is called" in warning
+               for warning in compiled.calibration.warnings)
+    layers = len(compiled.layers)
+    choice, warnings = choose(compiled.program, [*[1.0] * (layers - 1), 9999.0], compiled.chip, layers, 3)
     assert not choice
-    assert warnings == [f"layer {made.layers[-1].name!r} takes longest and has no more than 1 tiles in turn, since "
+    assert warnings == [f"layer {compiled.layers[-1].name!r} takes longest and has no more than 1 tiles in turn, since "
                         "other layers are called at several steps"]
 
 
 def test_rows_are_found_where_they_come_in_turn() -> None:
-    taken = [Image(channels=2, height=3, width=4), Image(channels=2, height=2, width=4)]
+    images = [Image(channels=2, height=3, width=4), Image(channels=2, height=2, width=4)]
     index = rows_in_turns([(2, 3, 4), (2, 2, 4)])
-    assert turns_of(index, taken) == (Image(channels=2, height=5, width=4), tuple(np.repeat([0, 1, 0, 1, 0], 4)))
-    assert turns_of(np.arange(40, dtype=np.int32), taken) is None
-    assert turns_of(index, taken[::-1]) is None
+    assert turns_of(index, images) == (Image(channels=2, height=5, width=4), tuple(np.repeat([0, 1, 0, 1, 0], 4)))
+    assert turns_of(np.arange(40, dtype=np.int32), images) is None
+    assert turns_of(index, images[::-1]) is None
     pixels = [Image(channels=2, width=2), Image(channels=2, width=2)]
     assert turns_of(rows_in_turns([(2, 2, 1)] * 2), pixels) == (Image(channels=2, width=4), (0, 1, 0, 1))
 

@@ -21,10 +21,10 @@ def test_perceptron_on_an_image(shape: tuple[int, ...]) -> None:
     model = build(NODES, {"w": floats(inputs, 8) / 4, "b": floats(8), "v": floats(8, 3)}, shape=("n", *shape))
     network = compile_tiles(model, load_chip("tnsa64-2x2"), calibrate=floats(32, *shape), device="ideal",
                             options=CompileOptions(seeds=1, samples=32))
-    _, found, wanted = compare(network, floats(3, *shape), device="ideal", first=0)
-    assert found
-    for value, lanes in found.items():
-        np.testing.assert_array_equal(lanes, wanted[value])
+    _, values, expected = compare(network, floats(3, *shape), device="ideal", first=0)
+    assert values
+    for value, lanes in values.items():
+        np.testing.assert_array_equal(lanes, expected[value])
 
 
 @pytest.mark.slow

@@ -84,7 +84,7 @@ def test_a_layer_over_two_tiles_has_the_lanes_of_the_functional_path(device):
         x = mvm.vector(rows, 8)
         return models[mvm.core].mvm(OP, Masks.reset(16), x, op_id).codes[:, mvm.columns]
 
-    wanted = run_call(call, layer, images.reshape(IMAGES, -1), np.arange(FIRST, FIRST + IMAGES), run)
+    expected = run_call(call, layer, images.reshape(IMAGES, -1), np.arange(FIRST, FIRST + IMAGES), run)
     cores = [ReferenceCore(TnsaCoreReference(TnsaCoreConfig(lines=16), model)) for model in models]
     joined = Joined(
         tiles={name: Place(program=program(k, 40 + k, multipliers[k], bias), cfg=CFG, core=cores[k])
@@ -97,7 +97,7 @@ def test_a_layer_over_two_tiles_has_the_lanes_of_the_functional_path(device):
     for name in ("root", "b"):
         tiles.give(name, 0, pixels)
     assert tiles.run()
-    found = np.array([np.frombuffer(block, np.int8) for block in tiles.received["root", 0]])
-    found = found.reshape(IMAGES, 9, OUTPUTS).transpose(0, 2, 1).reshape(IMAGES, -1)
-    np.testing.assert_array_equal(found, wanted)
-    assert len(np.unique(found)) > 2
+    codes = np.array([np.frombuffer(block, np.int8) for block in tiles.received["root", 0]])
+    codes = codes.reshape(IMAGES, 9, OUTPUTS).transpose(0, 2, 1).reshape(IMAGES, -1)
+    np.testing.assert_array_equal(codes, expected)
+    assert len(np.unique(codes)) > 2

@@ -38,21 +38,21 @@ def perceptron() -> Network:
 @pytest.mark.slow
 @pytest.mark.parametrize("device", ["ideal", "rram-neurram"])
 def test_a_perceptron_over_four_tiles_with_reduction_and_multicast(perceptron: Network, device: str) -> None:
-    programs, found, wanted = compare(perceptron, load_sample("digits").x[:4], device=device, first=FIRST)
+    programs, values, expected = compare(perceptron, load_sample("digits").x[:4], device=device, first=FIRST)
     assert len(programs.texts) == 4
-    assert [len(one.members) for one in programs.placed.reductions.values()] == [2, 2]
+    assert [len(reduction.members) for reduction in programs.placed.reductions.values()] == [2, 2]
     hidden = programs.placed.flows[1]
     assert any(len(flow.to) == 2 for flow in hidden)
-    assert sorted(found) == [1, 2]
-    for value, lanes in found.items():
-        np.testing.assert_array_equal(lanes, wanted[value])
-    assert len(np.unique(found[2])) > 10
+    assert sorted(values) == [1, 2]
+    for value, lanes in values.items():
+        np.testing.assert_array_equal(lanes, expected[value])
+    assert len(np.unique(values[2])) > 10
 
 
 def test_noise_is_addressed_by_the_image(perceptron: Network) -> None:
     x = load_sample("digits").x[:2]
-    one, other = (compare(perceptron, x, device="rram-neurram", first=first)[1][2] for first in (0, 5))
-    assert not np.array_equal(one, other)
+    early, late = (compare(perceptron, x, device="rram-neurram", first=first)[1][2] for first in (0, 5))
+    assert not np.array_equal(early, late)
 
 
 @pytest.fixture(scope="module")
@@ -68,14 +68,14 @@ def test_convolutions_with_pooling_and_a_residual_block(
 ) -> None:
     """Windows of eight channels take three products of a core; the last layer's inputs have scales of their own."""
     network, x = convolutions
-    programs, found, wanted = compare(network, x[:3], device=device, first=FIRST)
+    programs, values, expected = compare(network, x[:3], device=device, first=FIRST)
     assert len(programs.texts) == 4
     assert any(node.joins for node in programs.placed.graph.nodes)
     assert any(node.whole for node in programs.placed.graph.nodes)
     assert max(len(layer.mvms) for layer in network.layers) == 3
-    assert sorted(found) == list(range(1, len(network.program.stages) + 1))
-    for value, lanes in found.items():
-        np.testing.assert_array_equal(lanes, wanted[value], err_msg=f"value {value}")
+    assert sorted(values) == list(range(1, len(network.program.stages) + 1))
+    for value, lanes in values.items():
+        np.testing.assert_array_equal(lanes, expected[value], err_msg=f"value {value}")
         assert len(np.unique(lanes)) > 10
 
 
@@ -83,23 +83,23 @@ def test_a_ring_one_block_short_is_refused(convolutions: tuple[Network, np.ndarr
     """The skip around two convolutions, without the blocks beyond what does without latency."""
     from mho.compiler.tile.code import maker as module
 
-    made = tile_programs(convolutions[0])
-    skip = next(r for r in made.placed.rings.values() if r.value in made.placed.graph.nodes[r.node].joins)
-    place = made.joined.tiles[skip.tile]
+    programs = tile_programs(convolutions[0])
+    skip = next(r for r in programs.placed.rings.values() if r.value in programs.placed.graph.nodes[r.node].joins)
+    place = programs.joined.tiles[skip.tile]
     number = next(n for n, name in place.names.items() if name == skip.name)
     blocks = place.program.descriptor("stream", number)["blocks"]
 
     def verdict(blocks: int) -> int:
-        tiles = {**made.joined.tiles, skip.tile: module.Place(
+        tiles = {**programs.joined.tiles, skip.tile: module.Place(
             program=place.program.with_blocks(number, blocks), cfg=place.cfg, names=place.names)}
         return check_liveness(module.Joined(
-            tiles=tiles, flows=made.joined.flows, reductions=made.joined.reductions), made.given)
+            tiles=tiles, flows=programs.joined.flows, reductions=programs.joined.reductions), programs.given)
 
-    assert verdict(blocks) == made.instructions
+    assert verdict(blocks) == programs.instructions
     # Buffers that are full have no blocks beyond.
-    least = blocks - module.SLACK if _lives(verdict, blocks - module.SLACK) else blocks
+    fewest = blocks - module.SLACK if _lives(verdict, blocks - module.SLACK) else blocks
     with pytest.raises(InputError, match=skip.name):
-        verdict(least - 1)
+        verdict(fewest - 1)
 
 
 def _lives(verdict: Callable[[int], int], blocks: int) -> bool:
@@ -126,10 +126,10 @@ def test_twenty_layers_are_live_in_a_second() -> None:
     network = compile_tiles(model, chip, calibrate=x[:8], options=CompileOptions(seeds=1, samples=8))
     used = {m.core for layer in network.layers for m in layer.mvms}
     assert (len(network.layers), len(used)) == (20, 20)
-    made = tile_programs(network)
+    programs = tile_programs(network)
     start = time.process_time()
-    assert check_liveness(made.joined, made.given) == made.instructions
-    print(f"{time.process_time() - start:.3f} s for {made.instructions} instructions")
+    assert check_liveness(programs.joined, programs.given) == programs.instructions
+    print(f"{time.process_time() - start:.3f} s for {programs.instructions} instructions")
 
 
 PADS = [1, 1, 1, 1]
@@ -223,10 +223,10 @@ def network_of(what: str, **options: Any) -> tuple[Network, np.ndarray]:
 
 def check(network: Network, x: np.ndarray) -> TilePrograms:
     """Lanes of all values, with noise."""
-    programs, found, wanted = compare(network, x[:2], device="rram-neurram", first=3)
-    assert sorted(found) == list(range(1, len(network.program.stages) + 1))
-    for value, lanes in found.items():
-        np.testing.assert_array_equal(lanes, wanted[value], err_msg=f"value {value}")
+    programs, values, expected = compare(network, x[:2], device="rram-neurram", first=3)
+    assert sorted(values) == list(range(1, len(network.program.stages) + 1))
+    for value, lanes in values.items():
+        np.testing.assert_array_equal(lanes, expected[value], err_msg=f"value {value}")
         assert len(np.unique(lanes)) > 1
     for flow in programs.joined.flows:
         # A flit names columns and rows.
@@ -236,8 +236,8 @@ def check(network: Network, x: np.ndarray) -> TilePrograms:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("what", [one if one in QUICK else pytest.param(one, marks=pytest.mark.slow)
-                                  for one in SHAPES])
+@pytest.mark.parametrize("what", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow)
+                                  for name in SHAPES])
 def test_what_tiles_do(what: str) -> None:
     programs = check(*network_of(what))
     assert bool(programs.placed.columns) or not what.endswith("two tiles")
@@ -295,10 +295,10 @@ def test_recurrent_layers(kind: str) -> None:
     network = compile_tiles(model, load_chip("tnsa64-2x2"), calibrate=x, options=CompileOptions(seeds=1, samples=8))
     calls = [k + 1 for k, stage in enumerate(network.program.stages) if isinstance(stage.operation, Call)]
     assert len(calls) > steps
-    programs, found, wanted = compare(network, x[:2], device="rram-neurram", first=3, watched=calls[-3:])
-    for value, lanes in found.items():
-        np.testing.assert_array_equal(lanes, wanted[value], err_msg=f"value {value}")
-    assert max(len(np.unique(wanted[value])) for value in calls) > 10
+    programs, values, expected = compare(network, x[:2], device="rram-neurram", first=3, watched=calls[-3:])
+    for value, lanes in values.items():
+        np.testing.assert_array_equal(lanes, expected[value], err_msg=f"value {value}")
+    assert max(len(np.unique(expected[value])) for value in calls) > 10
     rings = programs.placed.rings.values()
     assert len({(ring.tile, ring.name) for ring in rings}) < len(rings)
 
@@ -316,15 +316,15 @@ def test_the_host_works_between_layers(tmp_path: Path) -> None:
         shape=("batch", 2, 3, 3), output=("batch", 4))
     x = rng.uniform(-1, 1, size=(16, 2, 3, 3)).astype("f4")
     network = compile_tiles(model, load_chip("tnsa16-2x2"), calibrate=x, options=CompileOptions(seeds=1, samples=8))
-    programs, found, wanted = compare(network, x[:3], device="rram-neurram", first=3)
+    programs, values, expected = compare(network, x[:3], device="rram-neurram", first=3)
     split = programs.placed.graph.split
     assert [network.program.stages[k].name for k in split.between] == ["Softmax", "Softmax Mul"]
     assert len(programs.joined.host) == 2
-    for value, lanes in found.items():
-        np.testing.assert_array_equal(lanes, wanted[value], err_msg=f"value {value}")
+    for value, lanes in values.items():
+        np.testing.assert_array_equal(lanes, expected[value], err_msg=f"value {value}")
         assert len(np.unique(lanes)) > 3
     lanes = network.program.input.compute(x[:3].reshape(3, -1))
-    np.testing.assert_array_equal(result_of(programs, lanes, found), wanted[-1])
+    np.testing.assert_array_equal(result_of(programs, lanes, values), expected[-1])
     replace(network, tiles=tile_code(programs)).save(tmp_path / "n.mho")
     again = Network.load(tmp_path / "n.mho")
     assert again.tiles is not None
@@ -342,10 +342,10 @@ def test_what_needs_longer_rings_than_there_are_goes_to_the_host() -> None:
                   shape=("batch", 2, 16, 16), output=("batch", *"abc"))
     x = rng.uniform(-1, 1, size=(8, 2, 16, 16)).astype("f4")
     network = compile_tiles(model, load_chip("tnsa16-2x2"), calibrate=x, options=CompileOptions(seeds=1, samples=8))
-    programs, found, wanted = compare(network, x[:2], device="rram-neurram", first=3)
+    programs, values, expected = compare(network, x[:2], device="rram-neurram", first=3)
     assert [network.program.stages[k].name for k in programs.placed.graph.split.between] == ["weightedsum"]
-    for value, lanes in found.items():
-        np.testing.assert_array_equal(lanes, wanted[value], err_msg=f"value {value}")
+    for value, lanes in values.items():
+        np.testing.assert_array_equal(lanes, expected[value], err_msg=f"value {value}")
 
 
 def refused(nodes: list, weights: dict, sentence: str, shape: tuple[int, ...] = (2, 4, 4)) -> None:

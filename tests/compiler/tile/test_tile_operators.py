@@ -10,11 +10,11 @@ _LONG = ("abbreviations", "digital", "host", "moves", "table")
 
 
 def test_the_page_has_every_operator() -> None:
-    told = rows()
-    assert set(told) == {name for _, operators in OPERATORS.values() for name in operators}
+    texts = rows()
+    assert set(texts) == {name for _, operators in OPERATORS.values() for name in operators}
     place = {name for names in GROUPS.values() for name in names}
-    assert all(told[name].startswith(RUNS) for name in place)
-    assert sum(told[name] == RUNS for name in place) > 100
+    assert all(texts[name].startswith(RUNS) for name in place)
+    assert sum(texts[name] == RUNS for name in place) > 100
 
 
 @pytest.mark.slow
@@ -23,5 +23,5 @@ def test_the_page_has_every_operator() -> None:
 ])
 def test_operators_on_tiles(group: str) -> None:
     # Where this fails: python -m tests.compiler.tile.operators_on_tiles
-    told = rows()
-    assert {name: outcome(name) for name in GROUPS[group]} == {name: told[name] for name in GROUPS[group]}
+    texts = rows()
+    assert {name: outcome(name) for name in GROUPS[group]} == {name: texts[name] for name in GROUPS[group]}

@@ -10,7 +10,7 @@ from mho.hw.tile.isa.window import SlidingWindow
 ORDERS = st.recursive(
     st.lists(st.integers(0, 2), min_size=1, max_size=4),
     lambda inner: st.lists(st.tuples(st.integers(1, 4), inner), min_size=1, max_size=3).map(
-        lambda parts: [one for times, part in parts for one in part * times]),
+        lambda parts: [number for times, part in parts for number in part * times]),
     max_leaves=6,
 )
 
@@ -45,10 +45,10 @@ def test_what_the_next_rows_begin_with_is_made_in_step() -> None:
     """Of a copy that has every fourth row of 14 x 14: four pixels a position, not four rows between two of its own."""
     walk = SlidingWindow(run=1, channel=0, kernel_x=3, kernel_y=3, stride_y=4, pad_x=1, pad_y=1, width=14, height=14,
                 positions_x=14, positions_y=4)
-    made = early(walk, walk.need, 128)
-    assert (made >= walk.need).all()
+    ahead = early(walk, walk.need, 128)
+    assert (ahead >= walk.need).all()
     assert np.diff(walk.need).max() > 40
-    assert np.diff(made).max() <= 6
-    assert (made - walk.low[:-1]).max() <= 128
+    assert np.diff(ahead).max() <= 6
+    assert (ahead - walk.low[:-1]).max() <= 128
     # Where a ring may not hold so many, they come in one go.
     assert np.diff(early(walk, walk.need, 40)).max() > 40

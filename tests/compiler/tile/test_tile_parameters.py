@@ -10,13 +10,13 @@ from mho.compiler.tile.lowering.vectors import rows, took
     ([5] * 40, 1), ([1, 2, 3] * 40, 24), ([1, 2, 3, 4] * 10, 8), ([1, 2, 3] * 8, 24), (list(range(40)), 40),
 ])
 def test_parameters_end_where_they_begin_anew(multipliers: list[int], period: int) -> None:
-    made = took(rows(multipliers), rows(multipliers, d=1), kind="sum")
-    assert made.period == period
-    assert made.parameters is not None
-    first, second = np.split(made.parameters, 2)
-    wanted = rows(multipliers)
-    np.testing.assert_array_equal(np.resize(first, wanted.shape), wanted)
-    np.testing.assert_array_equal(np.resize(second, wanted.shape), rows(multipliers, d=1))
+    repeated = took(rows(multipliers), rows(multipliers, d=1), kind="sum")
+    assert repeated.period == period
+    assert repeated.parameters is not None
+    first, second = np.split(repeated.parameters, 2)
+    expected = rows(multipliers)
+    np.testing.assert_array_equal(np.resize(first, expected.shape), expected)
+    np.testing.assert_array_equal(np.resize(second, expected.shape), rows(multipliers, d=1))
 
 
 def test_parameters_of_all_sources_begin_anew_together() -> None:

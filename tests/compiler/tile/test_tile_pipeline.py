@@ -31,10 +31,10 @@ NODES, CUT, LAYERS, SINGLE = 4, 2, (0, 2), (0,)
 def product_first(positions: int, ahead: int) -> list[int]:
     """Node 0 with products begun ahead, node 1 behind each of its positions."""
     begun = min(ahead, positions)
-    found = [Part.PRODUCTS * NODES] * begun
+    order = [Part.PRODUCTS * NODES] * begun
     for k in range(positions):
-        found += [Part.REST * NODES, 1] + ([Part.PRODUCTS * NODES] if k + begun < positions else [])
-    return found
+        order += [Part.REST * NODES, 1] + ([Part.PRODUCTS * NODES] if k + begun < positions else [])
+    return order
 
 
 @given(st.integers(1, 9), st.integers(0, 2), st.integers(1, 9), st.booleans())
@@ -43,13 +43,13 @@ def test_both_images_keep_their_order_and_drain_what_was_begun_first(
 ) -> None:
     first = product_first(early, ahead) if ahead else [0, 1] * early
     last = [2, 3] * late if vectors else [2] * late + [3]
-    found = pipeline(first + last, NODES, CUT, LAYERS, SINGLE)
-    assert (list(found.first), list(found.last)) == (first, last)
-    rest = [number for number in found.both if number // NODES != Part.PRODUCTS]
+    merged = pipeline(first + last, NODES, CUT, LAYERS, SINGLE)
+    assert (list(merged.first), list(merged.last)) == (first, last)
+    rest = [number for number in merged.both if number // NODES != Part.PRODUCTS]
     assert [n % NODES for n in rest if n % NODES < CUT] == [0, 1] * early
     assert [n for n in rest if n % NODES >= CUT] == last
     pending: list[int] = []
-    for number in found.both:
+    for number in merged.both:
         part, k = number // NODES, number % NODES
         if part == Part.PRODUCTS:
             pending.append(k)
@@ -62,16 +62,16 @@ def test_both_images_keep_their_order_and_drain_what_was_begun_first(
 
 
 def test_products_of_the_next_image_come_before_what_finishes_those_of_this_one() -> None:
-    found = pipeline([0, 1], 2, 1, (0, 1), (0, 1))
+    merged = pipeline([0, 1], 2, 1, (0, 1), (0, 1))
     products, rest = 2 * Part.PRODUCTS, 2 * Part.REST
-    assert found.both == (products, products + 1, rest, rest + 1)
+    assert merged.both == (products, products + 1, rest, rest + 1)
 
 
 def perceptron(layers: Sequence[int]) -> tuple[Any, NDArray[Any]]:
     rng = np.random.default_rng(0)
     weights = {f"w{k}": (rng.normal(size=(b, a)) / np.sqrt(a)).astype("f4")
                for k, (a, b) in enumerate(pairwise(layers))}
-    nodes = [one for k in range(len(weights)) for one in (
+    nodes = [step for k in range(len(weights)) for step in (
         node("Gemm", f"{f'r{k}' if k else 'x'} w{k}", f"c{k}", transB=1), node("Relu", f"c{k}", f"r{k + 1}"))]
     nodes[-1] = node("Identity", f"c{len(weights) - 1}", "y")
     x = rng.uniform(-1, 1, size=(16, layers[0])).astype("f4")
@@ -91,9 +91,9 @@ def test_an_array_does_not_wait_for_a_layer_of_one_position(
 ) -> None:
     network, x = case
     programmed = with_programs(network, x)
-    made, cycles = programmed.network, programmed.cycles
-    assert made.tiles is not None
-    assert made.tiles.ahead
+    compiled, cycles = programmed.network, programmed.cycles
+    assert compiled.tiles is not None
+    assert compiled.tiles.ahead
     assert cycles is not None
     before = expected_cycles(network_with(network, {}), x)
     assert cycles.interval < 0.97 * before.interval
@@ -102,20 +102,20 @@ def test_an_array_does_not_wait_for_a_layer_of_one_position(
     assert cycles.latency < before.latency + cycles.interval
     facts = programmed.facts()
     assert facts is not None
-    links = {(one["start"], one["end"]): one["flits"] for one in facts["links"]}
+    links = {(link["start"], link["end"]): link["flits"] for link in facts["links"]}
     # Credits: of the input from each tile, of 20 codes from two. Sums of 10 and 4 lanes, 10 codes, 8 bytes a flit.
     assert links["1,1", "0,1"] == 1 + 3
     assert links["1,0", "0,0"] == 1 + 1 + 3 + 1
     assert links["0,1", "0,0"] == 2 + 1 + 1 + 2
-    made.save(tmp_path / "net.mho")
+    compiled.save(tmp_path / "net.mho")
     loaded = Network.load(tmp_path / "net.mho")
     assert loaded.tiles is not None
-    assert loaded.tiles.ahead == made.tiles.ahead
-    assert tile_programs(loaded).texts == tile_programs(made).texts
+    assert loaded.tiles.ahead == compiled.tiles.ahead
+    assert tile_programs(loaded).texts == tile_programs(compiled).texts
     for images, first in ((1, 3), (3, 2**32 - 2)):
-        _, found, wanted = compare(made, x[:images], device="rram-neurram", first=first, watched=False)
-        for value, lanes in found.items():
-            np.testing.assert_array_equal(lanes, wanted[value])
+        _, values, expected = compare(compiled, x[:images], device="rram-neurram", first=first, watched=False)
+        for value, lanes in values.items():
+            np.testing.assert_array_equal(lanes, expected[value])
 
 
 @pytest.mark.slow
@@ -124,15 +124,15 @@ def test_a_tile_with_too_many_operations_may_be_ahead(
 ) -> None:
     """What a tile has no place for is written before each use, in each of the three parts of such a program."""
     network, x = case
-    made = with_programs(network, x).network
-    few = {kind: replace(one, count=3) if kind == "vec" else one for kind, one in writer.DESCRIPTORS.items()}
+    compiled = with_programs(network, x).network
+    few = {**writer.DESCRIPTORS, "vec": replace(writer.DESCRIPTORS["vec"], count=3)}
     monkeypatch.setattr(writer, "DESCRIPTORS", few)
-    programs, found, wanted = compare(made, x[:3], device="ideal", watched=False)
-    some = [text for tile, text in programs.texts.items() if tile in programs.ahead]
-    assert some
-    assert all(text.count("set ") > 2 for text in some)
-    for value, lanes in found.items():
-        np.testing.assert_array_equal(lanes, wanted[value])
+    programs, values, expected = compare(compiled, x[:3], device="ideal", watched=False)
+    texts = [text for tile, text in programs.texts.items() if tile in programs.ahead]
+    assert texts
+    assert all(text.count("set ") > 2 for text in texts)
+    for value, lanes in values.items():
+        np.testing.assert_array_equal(lanes, expected[value])
 
 
 def network_with(network: Network, ahead: dict[str, int]) -> Network:

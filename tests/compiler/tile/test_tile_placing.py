@@ -29,14 +29,14 @@ def shapes() -> list[Shape]:
 
 def check_cells(placement: Placement, dead: Dead | None = None) -> None:
     """Each weight is as often there as its layer has copies, no cell holds two, none is on a dead line."""
-    taken = np.zeros((placement.cores, CELLS.rows, CELLS.columns), dtype=int)
+    uses = np.zeros((placement.cores, CELLS.rows, CELLS.columns), dtype=int)
     for block in placement.blocks:
-        taken[block.core][np.ix_(block.rows, block.columns)] += 1
-    assert taken.max() == 1
+        uses[block.core][np.ix_(block.rows, block.columns)] += 1
+    assert uses.max() == 1
     if dead is not None:
         driven, converted = CELLS.dead(dead)
-        assert not taken[0][CELLS.per_row(driven) > 0].any()
-        assert not taken[0][:, CELLS.per_column(converted) > 0].any()
+        assert not uses[0][CELLS.per_row(driven) > 0].any()
+        assert not uses[0][:, CELLS.per_column(converted) > 0].any()
     for core in range(placement.cores):
         assert sum(block.core == core for block in placement.blocks) <= MASKS
     for layer, (inputs, outputs) in enumerate(pairwise(SIZES)):

@@ -51,10 +51,10 @@ def network(kind: str, steps: int, **attrs: Any) -> tuple[Network, np.ndarray]:
 def test_more_steps_take_no_more_instructions(kind: str, attrs: dict[str, Any]) -> None:
     words = []
     for steps in (7, 20):
-        made, x = network(kind, steps, **attrs)
-        programs, found, wanted = compare(made, x[:2], device="rram-neurram", first=3, watched=False)
-        (value, lanes), = found.items()
-        np.testing.assert_array_equal(lanes, wanted[value])
+        compiled, x = network(kind, steps, **attrs)
+        programs, values, expected = compare(compiled, x[:2], device="rram-neurram", first=3, watched=False)
+        (value, lanes), = values.items()
+        np.testing.assert_array_equal(lanes, expected[value])
         assert len(np.unique(lanes)) > 3
         words.append({tile: len(place.program.words) for tile, place in programs.joined.tiles.items()})
     assert sum(words[1].values()) <= 1.05 * sum(words[0].values())
@@ -85,11 +85,11 @@ def test_states_of_all_steps_come_one_by_one(form: str) -> None:
         output = ("batch", steps, 2) if form == "all states" else ("batch", 2)
         x = rng.uniform(-1, 1, size=(16, steps, 3)).astype("f4")
         chip = load_chip("tnsa64-2x2", {"mesh.columns": 4, "mesh.rows": 2})
-        made = compile_tiles(build(nodes, weights, shape=("batch", steps, 3), output=output), chip, calibrate=x,
-                             options=CompileOptions(seeds=1, samples=8))
-        programs, found, wanted = compare(made, x[:2], device="rram-neurram", watched=False)
-        (value, lanes), = found.items()
-        np.testing.assert_array_equal(lanes, wanted[value])
+        compiled = compile_tiles(build(nodes, weights, shape=("batch", steps, 3), output=output), chip, calibrate=x,
+                                 options=CompileOptions(seeds=1, samples=8))
+        programs, values, expected = compare(compiled, x[:2], device="rram-neurram", watched=False)
+        (value, lanes), = values.items()
+        np.testing.assert_array_equal(lanes, expected[value])
         assert len(np.unique(lanes)) > 3
         words.append(sum(len(place.program.words) for place in programs.joined.tiles.values()))
     assert words[1] <= 1.1 * words[0]
@@ -113,15 +113,15 @@ def test_moves_are_early_where_nobody_else_takes_what_is_moved() -> None:
     program = Program(input=entry, stages=tuple(stages), layers=(), output=OutputStage(scale=np.ones(count)))
     lanes = rng.integers(-999, 999, (5, count)).astype(np.int16)
 
-    def last(one: Program) -> np.ndarray:
-        return one.run_layers(lanes, lambda call, codes, notice: codes)
+    def last(program: Program) -> np.ndarray:
+        return program.run_layers(lanes, lambda call, codes, notice: codes)
 
     early = hoist_moves(program)
     np.testing.assert_array_equal(last(early), last(program))
-    ends = [one.stages[-1].operation for one in (program, early)]
+    ends = [steps.stages[-1].operation for steps in (program, early)]
     assert [np.array_equal(getattr(end, "index"), np.arange(count)) for end in ends] == [False, True]  # noqa: B009
     both = replace(program, stages=(*stages, Stage(operation=stages[-1].operation, inputs=(steps + 2,))))
-    assert all(one is other for one, other in zip(hoist_moves(both).stages, both.stages, strict=True))
+    assert all(left is right for left, right in zip(hoist_moves(both).stages, both.stages, strict=True))
 
 
 def test_gates_with_one_table_are_looked_up_together() -> None:
@@ -141,8 +141,8 @@ def test_gates_with_one_table_are_looked_up_together() -> None:
     program = Program(input=entry, stages=tuple(stages), layers=(), output=OutputStage(scale=np.ones(4 * size)))
     joined, lanes = join_tables(program), rng.integers(-999, 999, (7, 4 * size)).astype(np.int16)
 
-    def last(one: Program) -> np.ndarray:
-        return one.run_layers(lanes, lambda call, codes, notice: codes)
+    def last(program: Program) -> np.ndarray:
+        return program.run_layers(lanes, lambda call, codes, notice: codes)
 
     np.testing.assert_array_equal(last(joined), last(program))
     sizes = [len(stage.operation.multiplier) for stage in joined.stages if isinstance(stage.operation, Table)]
@@ -153,32 +153,33 @@ def test_gates_with_one_table_are_looked_up_together() -> None:
 @pytest.mark.slow
 def test_half_of_the_steps_are_an_image_ahead() -> None:
     """The array does not wait for the state; each image has the bits that it has alone."""
-    made, x = network("LSTM", 12, size=8)
-    programmed = with_programs(made, x)
+    compiled, x = network("LSTM", 12, size=8)
+    programmed = with_programs(compiled, x)
     assert programmed.network.tiles is not None
     assert programmed.cycles is not None
     assert programmed.network.tiles.ahead
-    plain = expected_cycles(replace(made, tiles=tile_code(tile_programs(made, ahead={}))), x)
+    plain = expected_cycles(replace(compiled, tiles=tile_code(tile_programs(compiled, ahead={}))), x)
     assert programmed.cycles.interval < min(plain.interval, 1.2 * max(plain.analog.values()))
     for images in (1, 4):
-        programs, found, wanted = compare(programmed.network, x[:images], device="rram-neurram", first=3, watched=False)
+        programs, values, expected = compare(
+            programmed.network, x[:images], device="rram-neurram", first=3, watched=False)
         assert programs.ahead == programmed.network.tiles.ahead
-        (value, lanes), = found.items()
-        np.testing.assert_array_equal(lanes, wanted[value])
+        (value, lanes), = values.items()
+        np.testing.assert_array_equal(lanes, expected[value])
 
 
 def test_steps_that_are_alike_have_the_same_stages() -> None:
     """From the third step on, and all elements of a value have one unit, but for what is encoded."""
-    made, _ = network("LSTM", 8)
-    stages = made.program.stages
+    compiled, _ = network("LSTM", 8)
+    stages = compiled.program.stages
     calls = [k for k, stage in enumerate(stages) if getattr(stage.operation, "layer", None) == 1]
     assert len(calls) == 7
     blocks = [stages[a:b] for a, b in pairwise(calls[1:])]
     for block in blocks[1:]:
-        for one, other in zip(blocks[0], block, strict=True):
-            assert type(one.operation) is type(other.operation)
+        for left, right in zip(blocks[0], block, strict=True):
+            assert type(left.operation) is type(right.operation)
             for name in ("shift", "multiplier"):
-                first, second = (getattr(part.operation, name, 0) for part in (one, other))
+                first, second = (getattr(part.operation, name, 0) for part in (left, right))
                 np.testing.assert_array_equal(first, second)
     tables = [stage.operation for stage in stages if isinstance(stage.operation, Table)]
     assert all(len(set(table.multiplier.tolist())) == 1 for table in tables)
@@ -195,17 +196,17 @@ def test_alike_are_the_steps_between_calls_of_one_layer() -> None:
     for k in several:
         assert {type(net.steps[j].operation) for j in alike.of(k)} == {type(net.steps[k].operation)}
         if isinstance(net.steps[k].operation, Combine | Evaluated):
-            inputs, made = alike.seen(k)
-            np.testing.assert_array_equal(made, np.concatenate([values[j + 1] for j in alike.of(k)]))
+            inputs, outputs = alike.seen(k)
+            np.testing.assert_array_equal(outputs, np.concatenate([values[j + 1] for j in alike.of(k)]))
             assert len(inputs) == len(net.steps[k].inputs)
 
 
 def test_pixels_are_taken_one_by_one_where_there_are_several() -> None:
-    for steps, some in ((FEWEST - 1, 0), (FEWEST + 2, 1)):
-        made, _ = network("RNN", steps)
-        nodes = [one for one in graph_of(made).nodes if one.pixels]
-        assert len(nodes) == some
-        for one in nodes:
-            assert sorted(one.pixels) == list(range(steps))
-            assert [one.made_at(value) for value in one.values] == list(one.pixels)
-    assert tile_programs(made).instructions > 0
+    for steps, count in ((FEWEST - 1, 0), (FEWEST + 2, 1)):
+        compiled, _ = network("RNN", steps)
+        shared = [step for step in graph_of(compiled).nodes if step.pixels]
+        assert len(shared) == count
+        for step in shared:
+            assert sorted(step.pixels) == list(range(steps))
+            assert [step.made_at(value) for value in step.values] == list(step.pixels)
+    assert tile_programs(compiled).instructions > 0

@@ -101,17 +101,18 @@ def check(network: Network, x: NDArray[np.float32]) -> TilePrograms:
     calls = [k + 1 for k, stage in enumerate(network.program.stages) if isinstance(stage.operation, Call)]
     # Of a recurrent layer a tile could not send each.
     layers = calls if len(calls) == len(network.layers) else calls[-2:]
-    programs, found, wanted = compare(network, x[:2], device="rram-neurram", first=3, watched=layers)
-    assert {*layers} <= {*found}
-    for value, lanes in found.items():
-        np.testing.assert_array_equal(lanes, wanted[value], err_msg=f"value {value}")
+    programs, values, expected = compare(network, x[:2], device="rram-neurram", first=3, watched=layers)
+    assert {*layers} <= {*values}
+    for value, lanes in values.items():
+        np.testing.assert_array_equal(lanes, expected[value], err_msg=f"value {value}")
         assert len(np.unique(lanes)) > 3
     lanes = network.program.input.compute(x[:2].reshape(2, -1))
-    np.testing.assert_array_equal(result_of(programs, lanes, found), wanted[-1])
+    np.testing.assert_array_equal(result_of(programs, lanes, values), expected[-1])
     return programs
 
 
-@pytest.mark.parametrize("what", [one if one in QUICK else pytest.param(one, marks=pytest.mark.slow) for one in CASES])
+@pytest.mark.parametrize(
+    "what", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in CASES])
 def test_what_has_no_room(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
     case = CASES[what]
     network, x = network_of(case)

@@ -42,21 +42,21 @@ def walk_over(window, channels, height, width):
 def test_a_walk_takes_what_the_index_array_of_a_convolution_says():
     rng, done, refused = np.random.default_rng(7), 0, 0
     while done < 500:
-        made = convolution(rng)
-        if made is None:
+        case = convolution(rng)
+        if case is None:
             continue
-        image, view, patches, groups = made
+        image, view, patches, groups = case
         window = view.recover(patches, image[0], groups)
         if window is None:  # every window is in the padding
             refused += 1
             continue
-        found = walk_over(window, *image)
-        assert found is not None, (image, window)
-        rows = rows_of(found, 0, found.run)
+        walk = walk_over(window, *image)
+        assert walk is not None, (image, window)
+        rows = rows_of(walk, 0, walk.run)
         assert sorted(rows) == list(range(patches.shape[1]))
         # Element by element: pixel and channel of the ring are the element of the value.
-        pixels = found.pixels.repeat(found.run, axis=1)
-        channel = found.channel + np.tile(np.arange(found.run), found.terms)
+        pixels = walk.pixels.repeat(walk.run, axis=1)
+        channel = walk.channel + np.tile(np.arange(walk.run), walk.terms)
         element = np.where(pixels < 0, PAD, channel * image[1] * image[2] + pixels)
         np.testing.assert_array_equal(element, patches[:, rows])
         done += 1

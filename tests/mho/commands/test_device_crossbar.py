@@ -18,10 +18,10 @@ def test_tune_gives_what_python_gives(tmp_path, capsys):
                "--plot", str(tmp_path / "t.svg")]
     assert run(["device", "tune", *options]) == 0
     result = mho.tune_crossbar(np.load(path), scheme="third", seed=3)
-    told = json.loads((tmp_path / "t.json").read_text())
-    assert told["within"] == result.within
-    assert told["mean_error"] == pytest.approx(result.mean_error)
-    assert [each["pulses"] for each in told["passes"]] == [each.pulses for each in result.passes]
+    report = json.loads((tmp_path / "t.json").read_text())
+    assert report["within"] == result.within
+    assert report["mean_error"] == pytest.approx(result.mean_error)
+    assert [entry["pulses"] for entry in report["passes"]] == [entry.pulses for entry in result.passes]
     assert f"{result.within:.2%} in the window" in (tmp_path / "t.svg").read_text()
     assert "touched again" in capsys.readouterr().out
 
@@ -29,10 +29,10 @@ def test_tune_gives_what_python_gives(tmp_path, capsys):
 def test_drive_gives_what_python_gives(capsys):
     options = ["--sine", "0.3", "--frequency", "1e8", "--start", "0.8", "--json", "-"]
     assert run(["device", "drive", "vteam", *options]) == 0
-    told = json.loads(capsys.readouterr().out)
+    report = json.loads(capsys.readouterr().out)
     times = np.arange(101) / 100 / 1e8
     x = mho.drive(mho.compact_model("vteam"), [0.8], sine(0.3, 1e8), times)
-    assert told["mean"][0] == pytest.approx(np.trapezoid(x[:, 0]) / 100)
+    assert report["mean"][0] == pytest.approx(np.trapezoid(x[:, 0]) / 100)
 
 
 CELL = """schema = 1
@@ -68,9 +68,9 @@ def test_wrong_constants_are_named(line, sentence, tmp_path, capsys):
     path = tmp_path / "cell.toml"
     path.write_text(CELL + line)
     assert run(["device", "drive", str(path), "--sine", "1"]) == 2
-    told = capsys.readouterr().err
-    assert sentence in told
-    assert "cell.toml" in told
+    message = capsys.readouterr().err
+    assert sentence in message
+    assert "cell.toml" in message
 
 
 @pytest.mark.parametrize(("command", "sentence"), [

@@ -215,7 +215,7 @@ def test_times_of_another_unit_are_no_slips(lab: Path, capsys: pytest.CaptureFix
 def test_a_chip_gets_the_bits_that_the_smallest_target_needs(capsys: pytest.CaptureFixture[str]) -> None:
     for low, bits, coarse in ((2.0, "", False), (0.1, "--set core.g_bits=15", False), (0.005, "core.g_bits=16", True)):
         _print_use(Device(name="m", range=Range(g_min_uS=low, g_max_uS=100.0)), "m.toml", Output())
-        found = capsys.readouterr()
-        assert ("g_bits" in found.out) is bool(bits)
-        assert bits in found.out
-        assert ("coarse for the smallest" in found.err) is coarse
+        captured = capsys.readouterr()
+        assert ("g_bits" in captured.out) is bool(bits)
+        assert bits in captured.out
+        assert ("coarse for the smallest" in captured.err) is coarse

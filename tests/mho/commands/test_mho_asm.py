@@ -48,8 +48,8 @@ def altered(data):
 @pytest.mark.parametrize(("command", "name", "content", "sentence"), [
     ("asm", "p.s", b"loop 3 {\nmvm x, y\n}\n", "p.s:2: mvm 'x' is unknown: it must be declared first"),
     *(("asm", "p.s", f"mvm m: i_last 0, o_last 0, in_bits 4, out_bits 8, {name} {bits}\n".replace(
-        f"{name} {legal}, ", "", 1).encode(), f"p.s:1: {name} must be 1 to {most}, not {bits}")
-      for name, bits, legal, most in (("in_bits", 9, 4, 8), ("out_bits", 16, 8, 15), ("out_bits", 0, 8, 15))),
+        f"{name} {legal}, ", "", 1).encode(), f"p.s:1: {name} must be 1 to {limit}, not {bits}")
+      for name, bits, legal, limit in (("in_bits", 9, 4, 8), ("out_bits", 16, 8, 15), ("out_bits", 0, 8, 15))),
     ("asm", "p.s", b"", "p.s: a program must have an instruction, at least halt"),
     ("asm", "p.s", b"\xff\xfe", "must be text in UTF-8; a program's file is read by mho disasm"),
     ("asm", "p.mho", b"PK\x03\x04", "a network file holds no programs of tiles"),
@@ -103,10 +103,10 @@ def test_a_network_file_gives_the_programs_of_its_tiles(tmp_path, capsys):
     assert run(["disasm", str(tmp_path / "n.mho"), "--json", "-"]) == 0
     tiles = json.loads(capsys.readouterr().out)["tiles"]
     assert sorted(tiles) == ["0,0", "0,1", "1,0", "1,1"]
-    for one in tiles.values():
-        (tmp_path / "t.s").write_text(one["text"])
+    for tile in tiles.values():
+        (tmp_path / "t.s").write_text(tile["text"])
         assert run(["asm", str(tmp_path / "t.s"), "--json", "-"]) == 0
-        assert json.loads(capsys.readouterr().out)["sizes"] == one["sizes"]
+        assert json.loads(capsys.readouterr().out)["sizes"] == tile["sizes"]
     model, x = residual_network(0, channels=2)
     compile_model(model, chip, calibrate=x, options=options).save(tmp_path / "h.mho")
     assert run(["disasm", str(tmp_path / "h.mho")]) == 2
@@ -116,8 +116,8 @@ def test_a_network_file_gives_the_programs_of_its_tiles(tmp_path, capsys):
 @pytest.mark.parametrize("changed", [lambda text: "\ufeff" + text, lambda text: text.replace("\n", "\r\n")])
 def test_a_text_as_editors_of_windows_write_it(tmp_path, changed):
     text, packed = "stream in: block 4, remote\nwait in 1\nhalt\n", []
-    for one in (text, changed(text)):
-        (tmp_path / "t.s").write_bytes(one.encode())
+    for written in (text, changed(text)):
+        (tmp_path / "t.s").write_bytes(written.encode())
         assert run(["asm", str(tmp_path / "t.s"), "-o", str(tmp_path / "t.bin")]) == 0
         packed.append((tmp_path / "t.bin").read_bytes())
     assert packed[0] == packed[1]

@@ -51,22 +51,22 @@ def test_a_dry_run_writes_nothing_and_says_what_would_fit(tmp_path: Path, capsys
     assert "does not fit: at least 3 cores needed, by proof, and 1 there: 2 too few" in text
     assert "neurram (3 of 48 cores)" in text
     assert sorted(p.name for p in tmp_path.iterdir()) == ["m.json", "m.onnx"]
-    told = json.loads((tmp_path / "m.json").read_text())
-    assert told.pop("format") == 2
-    assert told == mho.plan(tmp_path / "m.onnx", "neurram-core")
-    assert told["plan"]["weights"] == 300 * 200 + 200 * 4
-    assert told["tiles"] is None
+    report = json.loads((tmp_path / "m.json").read_text())
+    assert report.pop("format") == 2
+    assert report == mho.plan(tmp_path / "m.onnx", "neurram-core")
+    assert report["plan"]["weights"] == 300 * 200 + 200 * 4
+    assert report["tiles"] is None
     assert run([*command, "neurram", "--json", str(tmp_path / "m.json")]) == 0
     assert "fits: 5 cores of 48; the least is 3, by proof\n" in capsys.readouterr().out
     tiles = json.loads((tmp_path / "m.json").read_text())["tiles"]
     assert tiles["refused"] is None
-    assert sum(one["products"] for one in tiles["tiles"]) == len(tiles["tiles"]) == 5
-    assert sum(one["cells"] for one in tiles["tiles"]) == 2 * told["plan"]["weights"]
+    assert sum(tile["products"] for tile in tiles["tiles"]) == len(tiles["tiles"]) == 5
+    assert sum(tile["cells"] for tile in tiles["tiles"]) == 2 * report["plan"]["weights"]
     assert run([*command, "tnsa16-2x2"]) == 0
     said = " ".join(capsys.readouterr().out.split())
     assert "not on tiles: layer 'n_" in said
-    least = said.split(" would do: --set mesh.columns=")[0].split()[-1]
-    assert f"does not fit: at least {least} cores needed" in said
+    fewest = said.split(" would do: --set mesh.columns=")[0].split()[-1]
+    assert f"does not fit: at least {fewest} cores needed" in said
 
 
 @pytest.mark.parametrize(("words", "missing"), [(("-o", "{}/c.mho"), "--calibrate X.npy"), ((), "--calibrate X.npy"),
@@ -74,17 +74,17 @@ def test_a_dry_run_writes_nothing_and_says_what_would_fit(tmp_path: Path, capsys
 def test_what_a_compilation_needs(
     tiny: Tiny, tmp_path: Path, words: tuple[str, ...], missing: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    given = [word.format(tmp_path, x=tiny.path("x.npy")) for word in words]
-    assert run(["compile", tiny.path("tiny.onnx"), "--chip", "tnsa16-core", *given]) == 2
+    arguments = [word.format(tmp_path, x=tiny.path("x.npy")) for word in words]
+    assert run(["compile", tiny.path("tiny.onnx"), "--chip", "tnsa16-core", *arguments]) == 2
     assert f"{missing} is needed to compile it; --dry-run says what it takes without" in capsys.readouterr().err
 
 
 def test_copies_and_tolerance(tiny: Tiny, tmp_path: Path) -> None:
-    told = tmp_path / "c.json"
-    options = mho.load(compiled(tiny, tmp_path, "--copies", "1", "--tolerance", "0.5", "--json", str(told)))
+    report = tmp_path / "c.json"
+    options = mho.load(compiled(tiny, tmp_path, "--copies", "1", "--tolerance", "0.5", "--json", str(report)))
     assert options.network.options.copies == 1
     assert options.network.options.tolerance == 0.5
-    assert {layer["copies"] for layer in json.loads(told.read_text())["summary"]["layers"]} == {1}
+    assert {layer["copies"] for layer in json.loads(report.read_text())["summary"]["layers"]} == {1}
 
 
 def test_sentences_name_what_was_given(
@@ -101,14 +101,14 @@ def test_the_least_number_of_cores_is_that_of_the_network() -> None:
     """A chip of one core is scheduled by the host, which may take more of them; what would do is the same."""
     model = random_perceptron([300, 200, 4]).SerializeToString()
     x = np.random.default_rng(0).normal(size=(16, 300)).astype(np.float32)
-    one, many = (
+    single, many = (
         mho.compile(model, mho.Chip.load(chip, **keys), calibrate=x, device="ideal", samples=16).summary()
         for chip, keys in (("neurram-core", {}), ("neurram", {"tile.programs": False}))
     )
-    assert one["schedule"] == "host"
+    assert single["schedule"] == "host"
     assert many["schedule"] == "chip"
-    assert one["cores_least"] == many["cores_least"] == many["cores"] > 1
-    assert one["cores"] >= one["cores_least"]
+    assert single["cores_least"] == many["cores_least"] == many["cores"] > 1
+    assert single["cores"] >= single["cores_least"]
 
 
 def test_stored_numbers_are_rounded(tiny: Tiny) -> None:
@@ -131,7 +131,7 @@ def test_files_do_not_differ_with_the_kernel_of_the_linear_algebra(tiny: Tiny, t
 
 def test_one_thread_unless_the_user_says_how_many(monkeypatch: pytest.MonkeyPatch) -> None:
     def threads() -> set[int]:
-        return {one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"}
+        return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
 
     before = threads()
     for name in VARIABLES:

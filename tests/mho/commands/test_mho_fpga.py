@@ -97,14 +97,14 @@ def test_a_simulated_board_programs_the_cells_of_the_numpy_models_and_runs_on_th
         for name, options in (("fpga", ["--port", str(port)]), ("functional", [])):
             files = ["--pulses", str(tmp_path / f"{name}.csv"), "-o", str(tmp_path / f"{name}.npz")]
             files += ["--json", str(tmp_path / f"{name}.json")]
-            given = ["program", tiny.path("tiny.mho"), *common, *files, "--backend", name]
-            assert run([*given, *options]) == 0
+            command = ["program", tiny.path("tiny.mho"), *common, *files, "--backend", name]
+            assert run([*command, *options]) == 0
             cells = ["--cells", str(tmp_path / f"{name}.npz"), "-o", str(tmp_path / f"{name}.npy")]
-            given = ["run", tiny.path("tiny.mho"), "--input", tiny.path("x.npy"), "--limit", "5", "-q", *cells]
-            assert run([*given, "--without", "read-noise", "--backend", name, *options]) == 0
+            command = ["run", tiny.path("tiny.mho"), "--input", tiny.path("x.npy"), "--limit", "5", "-q", *cells]
+            assert run([*command, "--without", "read-noise", "--backend", name, *options]) == 0
     for end in ("csv", "npy"):
         assert (tmp_path / f"fpga.{end}").read_bytes() == (tmp_path / f"functional.{end}").read_bytes()
-    there, here = (json.loads((tmp_path / f"{name}.json").read_text()) for name in ("fpga", "functional"))
-    assert there["report"] == here["report"]
-    assert (there["cells"]["source"], here["cells"]["source"]) == ("fpga", "functional")
-    assert there["cells"]["sha256"] == here["cells"]["sha256"]
+    on_board, here = (json.loads((tmp_path / f"{name}.json").read_text()) for name in ("fpga", "functional"))
+    assert on_board["report"] == here["report"]
+    assert (on_board["cells"]["source"], here["cells"]["source"]) == ("fpga", "functional")
+    assert on_board["cells"]["sha256"] == here["cells"]["sha256"]

@@ -72,7 +72,7 @@ def test_pulses_are_in_the_order_of_the_engine(programmed: Path) -> None:
     place = np.array([int(r["row"]) * 16 + int(r["col"]) for r in rows])
     passes = (np.flatnonzero(np.diff(place) < 0) + 1).tolist()
     assert passes[0] == cells.report["screening"]["pulses"]
-    assert np.diff([*passes, len(rows)]).tolist() == [one["pulses"] for one in cells.report["by_pass"]]
+    assert np.diff([*passes, len(rows)]).tolist() == [entry["pulses"] for entry in cells.report["by_pass"]]
     count = np.bincount(place, minlength=256).reshape(16, 16)
     assert np.array_equal(count, cells.cores[0].pulses)
     volts = {kind: [float(r["amplitude_V"]) for r in rows if r["polarity"] == kind] for kind in ("SET", "RESET")}
@@ -113,15 +113,15 @@ def test_fresh_cells_are_formed(tiny: Tiny, tmp_path: Path, capsys: pytest.Captu
 @pytest.mark.long
 def test_all_simulators_give_the_same_bytes(tiny: Tiny, programmed: Path, tmp_path: Path) -> None:
     command = ["program", tiny.path("tiny.mho"), "--device", str(programmed / "lab.toml"), "--seed", "3", "--form"]
-    found = []
+    results = []
     for backend in ("functional", "cosim", "fpga-sim"):
         cells, pulses = tmp_path / f"{backend}.npz", tmp_path / f"{backend}.csv"
         assert run([*command, "--backend", backend, "-o", str(cells), "--pulses", str(pulses)]) == 0
-        made = mho.Cells.load(cells)
-        assert made.source == backend
-        found.append((pulses.read_bytes(), made.sha256, made.report))
-    assert found[0] == found[1] == found[2]
-    assert found[0][2]["forming"]["pulses"] > 0
+        programmed_cells = mho.Cells.load(cells)
+        assert programmed_cells.source == backend
+        results.append((pulses.read_bytes(), programmed_cells.sha256, programmed_cells.report))
+    assert results[0] == results[1] == results[2]
+    assert results[0][2]["forming"]["pulses"] > 0
 
 
 def test_a_run_says_which_cells_it_is_on(tiny: Tiny, programmed: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -141,10 +141,10 @@ def test_a_run_says_which_cells_it_is_on(tiny: Tiny, programmed: Path, capsys: p
 def test_the_budget_of_programmed_cells(tiny: Tiny, programmed: Path) -> None:
     """Quantised ideal is on the targets, whatever the cells hold."""
     net = mho.load(tiny.path("tiny.mho"))
-    one = net.run(tiny.x, cells=programmed / "cells.npz", time="1y").budget(tiny.y)
-    other = net.run(tiny.x).budget(tiny.y)
-    assert one["ideal"].values == other["ideal"].values
-    assert one["all"].values == (net.run(tiny.x, cells=programmed / "cells.npz", time="1y").accuracy(tiny.y),)
+    on_cells = net.run(tiny.x, cells=programmed / "cells.npz", time="1y").budget(tiny.y)
+    on_targets = net.run(tiny.x).budget(tiny.y)
+    assert on_cells["ideal"].values == on_targets["ideal"].values
+    assert on_cells["all"].values == (net.run(tiny.x, cells=programmed / "cells.npz", time="1y").accuracy(tiny.y),)
 
 
 def test_a_measured_map(tiny: Tiny, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -155,15 +155,15 @@ def test_a_measured_map(tiny: Tiny, tmp_path: Path, capsys: pytest.CaptureFixtur
     np.save(tmp_path / "g.npy", measured)
     np.savez(tmp_path / "g.npz", core0=measured)
     np.savez(tmp_path / "two.npz", a=measured[None], b=measured)
-    found = [
+    digests = [
         net.program(measured=source).sha256
         for source in (measured, measured[None], tmp_path / "g.npy", tmp_path / "g.npz", f"{tmp_path / 'two.npz'}:a")
     ]
-    assert len(set(found)) == 1
+    assert len(set(digests)) == 1
     out = tmp_path / "cells.npz"
     assert run(["program", tiny.path("tiny.mho"), "--from", str(tmp_path / "g.npz"), "-o", str(out)]) == 0
     assert "core 0: dead rows 5" in capsys.readouterr().out
-    assert mho.Cells.load(out).sha256 == found[0]
+    assert mho.Cells.load(out).sha256 == digests[0]
 
 
 def test_a_device_without_pulses_takes_those_of_another(tiny: Tiny, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,24 +15,25 @@ from tests.mho.test_device_figures import laid_out
 
 def test_what_was_set_is_what_differs() -> None:
     first, second = load_chip("neurram-core"), load_chip("neurram-core", {"timing.t_sample_ns": 200, "core.corelet": 8})
-    found = compare_chips(first, second)
-    assert {each.key: (each.first, each.second, each.ratio) for each in found.keys} == {
+    comparison = compare_chips(first, second)
+    assert {entry.key: (entry.first, entry.second, entry.ratio) for entry in comparison.keys} == {
         "core.corelet": (16, 8, 0.5), "timing.t_sample_ns": (100.0, 200.0, 2.0)
     }
-    assert "cells" in [each.key for each in found.sizes]
-    rated = {each.key: each for each in found.rated}
+    assert "cells" in [entry.key for entry in comparison.sizes]
+    rated = {entry.key: entry for entry in comparison.rated}
     for precision, op in first.rated_operations():
-        each, one, two = rated[f"{precision}: tops"], rate(first, precision, op), rate(second, precision, op)
-        assert (each.first, each.second) == (one.tops, two.tops)
-        assert each.ratio == pytest.approx(two.tops / one.tops)
+        entry = rated[f"{precision}: tops"]
+        first_rate, second_rate = rate(first, precision, op), rate(second, precision, op)
+        assert (entry.first, entry.second) == (first_rate.tops, second_rate.tops)
+        assert entry.ratio == pytest.approx(second_rate.tops / first_rate.tops)
     assert compare_chips(first, first).to_dict() == {"differs": [], "sizes": [], "rated": []}
 
 
 def test_the_command_tells_prints_and_draws(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    own = tmp_path / "own.toml"
-    own.write_text('schema = 1\nextends = "neurram-core"\n[clock]\nf_clk_MHz = 200.0\n')
+    variant = tmp_path / "own.toml"
+    variant.write_text('schema = 1\nextends = "neurram-core"\n[clock]\nf_clk_MHz = 200.0\n')
     to = tmp_path / "c.json"
-    assert run(["compare", "neurram-core", str(own), "-o", str(tmp_path / "c.svg"), "--json", str(to)]) == 0
+    assert run(["compare", "neurram-core", str(variant), "-o", str(tmp_path / "c.svg"), "--json", str(to)]) == 0
     assert "clock.f_clk_MHz" in capsys.readouterr().out
     said = json.loads(to.read_text())
     assert (said["kind"], said["first"]) == ("chip", "neurram-core")
@@ -42,10 +43,10 @@ def test_the_command_tells_prints_and_draws(tmp_path: Path, capsys: pytest.Captu
 
 def test_the_figure_has_a_row_for_each_number() -> None:
     first = load_chip("neurram-core")
-    others = [(name, ratios(compare_chips(first, load_chip(name)))) for name in ("neurram-lab", "tnsa64-core")]
-    figure = figure_of_chips("neurram-core", others)
+    compared = [(name, ratios(compare_chips(first, load_chip(name)))) for name in ("neurram-lab", "tnsa64-core")]
+    figure = figure_of_chips("neurram-core", compared)
     laid_out(figure)
-    keys = {key for _, ratio in others for key in ratio}
+    keys = {key for _, ratio in compared for key in ratio}
     assert {text.get_text() for text in figure.axes[0].get_yticklabels()} == keys
 
 

@@ -48,15 +48,15 @@ def test_chips_are_compared_one_by_one(tmp_path: Path) -> None:
     first = read_run(write(tmp_path / "a.json", chips))
     moved = [c - 0.01 + e for c, e in zip(chips, (1e-3, -1e-3, 0.0, 0.0), strict=True)]
     second = read_run(write(tmp_path / "b.json", moved))
-    found = compare(first, second)
-    assert found.over == "chips"
-    assert found.value == pytest.approx(-0.01)
-    assert found.half == pytest.approx(2.3534 * np.std([1e-3, -1e-3, 0.0, 0.0], ddof=1) / 2.0, rel=1e-3)
-    assert found.sure
+    comparison = compare(first, second)
+    assert comparison.over == "chips"
+    assert comparison.value == pytest.approx(-0.01)
+    assert comparison.half == pytest.approx(2.3534 * np.std([1e-3, -1e-3, 0.0, 0.0], ddof=1) / 2.0, rel=1e-3)
+    assert comparison.sure
     # Other images: what chips and images do does not cancel.
-    other = read_run(write(tmp_path / "c.json", [c - 0.01 for c in chips], input="others"))
-    assert not compare(first, other).over
-    assert not compare(first, other).sure
+    elsewhere = read_run(write(tmp_path / "c.json", [c - 0.01 for c in chips], input="others"))
+    assert not compare(first, elsewhere).over
+    assert not compare(first, elsewhere).sure
 
 
 def test_single_chips_are_compared_image_by_image(tmp_path: Path) -> None:
@@ -70,10 +70,10 @@ def test_single_chips_are_compared_image_by_image(tmp_path: Path) -> None:
         entry = {"seed": 0, "accuracy": float(right.mean()), "right": np.packbits(right).tobytes().hex()}
         return read_run(write(tmp_path / name, [float(right.mean())], images=399, results=[entry]))
 
-    found = compare(one("a.json", first), one("b.json", second))
-    assert (found.over, found.value) == ("images", pytest.approx(-10 / 399))
-    assert found.p == pytest.approx(2 * sum(math.comb(14, k) for k in range(3)) / 2**14)
-    assert found.sure
+    comparison = compare(one("a.json", first), one("b.json", second))
+    assert (comparison.over, comparison.value) == ("images", pytest.approx(-10 / 399))
+    assert comparison.p == pytest.approx(2 * sum(math.comb(14, k) for k in range(3)) / 2**14)
+    assert comparison.sure
     assert compare(one("a.json", first), one("a.json", first)).p == 1.0
     with pytest.raises(InputError, match=r"must be the JSON of a run"):
         read_run(write(tmp_path / "c.json", [0.9], results=[{"seed": 0, "accuracy": 0.9, "right": "ff"}]))
@@ -91,7 +91,7 @@ def test_intervals_of_alike_runs_hold_zero(tmp_path: Path) -> None:
 def test_what_differs_is_named(tmp_path: Path) -> None:
     first = read_run(write(tmp_path / "a.json", [0.9], time_s=1.0))
     second = read_run(write(tmp_path / "b.json", [0.9], time_s=60.0, device="b"))
-    keys = [each.key for each in differing(first, second)]
+    keys = [entry.key for entry in differing(first, second)]
     assert keys == ["device.name", "options.time_s", "options.device", "hashes.device"]
     assert differing(first, first) == []
     assert compare(first, second).half is not None  # of one chip: a share of the images
@@ -148,10 +148,10 @@ def test_the_command_prints_and_draws(tmp_path: Path, capsys: pytest.CaptureFixt
     ]
     assert run(["compare", *files, "-o", str(tmp_path / "f.png"), "--json", str(tmp_path / "c.json")]) == 0
     assert "more than chance" in capsys.readouterr().out
-    found = json.loads((tmp_path / "c.json").read_text())["compared"]
-    assert found[-1]["difference"] == pytest.approx(-0.03)
-    assert found[-1]["more_than_chance"] is True
-    assert found[0]["more_than_chance"] is False
+    compared = json.loads((tmp_path / "c.json").read_text())["compared"]
+    assert compared[-1]["difference"] == pytest.approx(-0.03)
+    assert compared[-1]["more_than_chance"] is True
+    assert compared[0]["more_than_chance"] is False
     assert (tmp_path / "f.png").stat().st_size > 5000
     assert run(["compare", files[0]]) == 2
 
@@ -192,12 +192,12 @@ def test_keys_of_the_chip_and_the_device_are_named_whatever_they_are_called(tmp_
     law = {"name": "a", "law": {"model": "pcm", "source": "a"}, "source": "a"}
     second = read_run(write(
         tmp_path / "b.json", [0.9], chip=chip, device=law, cost=cost | {"interval_us": 1.0, "energy": None}))
-    named = {each.key: (each.first, each.second) for each in differing(first, second)}
+    named = {entry.key: (entry.first, entry.second) for entry in differing(first, second)}
     assert named == {
         "chip.name": ("c", "mine"), "chip.adc.bits": (8, 6), "chip.core.lines": (None, 16),
         "device.law.model": ("", "pcm"),
     }
-    took = {each.key: (each.first, each.second, each.ratio) for each in costs(first, second)}
+    took = {entry.key: (entry.first, entry.second, entry.ratio) for entry in costs(first, second)}
     assert took == {
         "latency_us": (4.0, 4.0, 1.0), "interval_us": (2.0, 1.0, 0.5), "energy.total_pJ": (10.0, None, None),
         "conversions": (1, 1, 1.0)}

@@ -38,8 +38,8 @@ def fitted(rows: Sequence[PublishedRow]) -> dict[str, float]:
     Not fitted: word lines and steps, which are capacitances, and the duration of a decrement with its comparison.
     """
     planes, conversions, samples, steps = np.array([counted(row) for row in rows], dtype=float).T
-    given = load_chip("neurram").to_dict()
-    energy, timing = given["energy"], given["timing"]
+    preset = load_chip("neurram").to_dict()
+    energy, timing = preset["energy"], preset["timing"]
     inputs = np.array([row.fJ["inputs"] for row in rows]) * OPERATIONS / 1000 / 256
     pulse = nnls((planes / inputs)[:, None], np.ones(len(rows)))[0][0]
     total = np.array([OPERATIONS / row.tops_per_W for row in rows]) / 256
@@ -48,16 +48,16 @@ def fitted(rows: Sequence[PublishedRow]) -> dict[str, float]:
     took = np.array([48 * OPERATIONS / row.tops / 1000 for row in rows])
     rest = took - timing["t_plane_ns"] * planes - 20 * conversions - 40 * steps
     durations = nnls(np.stack([conversions, samples], axis=1) / took[:, None], rest / took)[0]
-    found = {
+    constants = {
         "energy.input_pulse_pJ": pulse, "energy.reset_pJ": reset, "energy.sample_pJ": sample,
         "timing.t_reset_ns": durations[0], "timing.t_sample_ns": durations[1],
     }
-    return {name: float(value) for name, value in found.items()}
+    return {name: float(value) for name, value in constants.items()}
 
 
 @pytest.mark.parametrize("row", NEURRAM.rows, ids=lambda row: f"{row.inputs}-{row.outputs}")
 def test_neurram_is_within_12_percent_of_what_was_left_out_of_the_fit(row: PublishedRow) -> None:
-    ours = rated(row, fitted([other for other in NEURRAM.rows if other is not row]))
+    ours = rated(row, fitted([published for published in NEURRAM.rows if published is not row]))
     assert ours.tops == pytest.approx(row.tops, rel=0.12)
     assert ours.tops_per_W == pytest.approx(row.tops_per_W, rel=0.12)
     assert 1 / ours.tops_per_W == pytest.approx(1 / row.tops_per_W, rel=0.12)  # type: ignore[operator]
@@ -88,14 +88,14 @@ def test_parts_of_the_energy_are_where_they_were_measured(row: PublishedRow) -> 
 def test_hermes_is_within_8_percent_of_what_was_left_out(left_out: int) -> None:
     """One number, by which all energies of the preset are multiplied, fitted to the two other measurements."""
     phases = [1, 1, 4]
-    taken = []
+    computed = []
     for count in phases:
         chip = load_chip("hermes", {"read.phases": count})
-        taken.append(rate(chip, "", chip.rated_operations()[0][1]).total_pJ)
-    wanted = np.array([2 * 256 * 256 / chip.rows[0].tops_per_W for chip in HERMES])
-    ratio, others = np.array(taken) / wanted, np.arange(len(HERMES)) != left_out
-    factor = ratio[others].sum() / (ratio[others] ** 2).sum()
-    assert factor * taken[left_out] == pytest.approx(wanted[left_out], rel=0.08)
+        computed.append(rate(chip, "", chip.rated_operations()[0][1]).total_pJ)
+    expected = np.array([2 * 256 * 256 / chip.rows[0].tops_per_W for chip in HERMES])
+    ratio, fitted_rows = np.array(computed) / expected, np.arange(len(HERMES)) != left_out
+    factor = ratio[fitted_rows].sum() / (ratio[fitted_rows] ** 2).sum()
+    assert factor * computed[left_out] == pytest.approx(expected[left_out], rel=0.08)
 
 
 def test_word_lines_and_steps_take_what_their_capacitances_do() -> None:

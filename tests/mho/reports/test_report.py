@@ -121,11 +121,11 @@ def test_a_page_is_complete_by_itself(content: Any, tmp_path: Path) -> None:
     figures = {path.name for path in (tmp_path / "figures").iterdir()}
     assert {"run-timeline.svg", "run-timeline.pdf", "other-codes.svg", "other-budget.pdf"} <= figures
     assert "other-macros.svg" in figures
-    told = json.loads((tmp_path / "told.json").read_text())
-    assert [one["run"] for one in told["runs"]] == paths
-    for one in told["runs"]:
+    report = json.loads((tmp_path / "told.json").read_text())
+    assert [entry["run"] for entry in report["runs"]] == paths
+    for entry in report["runs"]:
         for what in ("accuracy", "time", "energy"):
-            assert one[what].split(". ")[0].replace("&", "&amp;") in text
+            assert entry[what].split(". ")[0].replace("&", "&amp;") in text
 
 
 def test_words_follow_from_the_numbers(content: Any, tmp_path: Path) -> None:
@@ -180,10 +180,10 @@ def test_names_that_look_like_formulas_are_text(content: Any, tmp_path: Path) ->
 @pytest.mark.slow
 def test_links_are_drawn_with_their_part_of_the_time(content: Any, tmp_path: Path) -> None:
     idle = {"analog_cycles": 0.0, "utilisation": 0.0}
-    told = {"bottleneck": "0,0", "tiles": [{"tile": "0,0", **idle}, {"tile": "1,0", **idle}],
-            "links": [{"start": "0,0", "end": "1,0", "flits": 25}, {"start": "1,0", "end": "0,0", "flits": 1}]}
+    tiles = {"bottleneck": "0,0", "tiles": [{"tile": "0,0", **idle}, {"tile": "1,0", **idle}],
+             "links": [{"start": "0,0", "end": "1,0", "flits": 25}, {"start": "1,0", "end": "0,0", "flits": 1}]}
     chip = {**content["chip"], "mesh": {"columns": 2, "rows": 1}}
-    cost = content["cost"] | TIMES | {"tiles": told}
+    cost = content["cost"] | TIMES | {"tiles": tiles}
     [facts] = read_facts([written(tmp_path, content | {"chip": chip, "cost": cost})])
     texts = [text.get_text() for text in draw_links(facts).axes[0].texts]
     assert {"0,0", "1,0", "5", "0.2"} <= set(texts)
@@ -191,7 +191,7 @@ def test_links_are_drawn_with_their_part_of_the_time(content: Any, tmp_path: Pat
 
 def test_what_would_help_tiles_says_what_there_is(content: Any, tmp_path: Path) -> None:
     """The layer by its name, and more copies only where there may be more."""
-    for layers, asked, wanted, columns in (
+    for layers, duplicates, expected, columns in (
         (["a 1/3"], 3, "tile 1,0 (a 1/3) works longest, 500 cycles an input (100% of the time), so its array limits. "
          "What would help: a on more than 3 tiles (mho compile --duplicates), or fewer bits", 2),
         (["a 1/7"], 7, "What would help: fewer bits", 2),
@@ -201,16 +201,16 @@ def test_what_would_help_tiles_says_what_there_is(content: Any, tmp_path: Path) 
         (["a 1/2"], 4, "a on more than 2 tiles (mho compile --duplicates 4, which says what is in the way), or fewer",
          2),
     ):
-        told = {"bottleneck": "1,0", "links": [], "tiles": [
+        tiles = {"bottleneck": "1,0", "links": [], "tiles": [
             {"tile": "0,0", "analog_cycles": 0.0, "utilisation": 0.0, "layers": []},
             {"tile": "1,0", "analog_cycles": 500.0, "utilisation": 1.0, "layers": layers}]}
-        options = {"compile_options": content["compile_options"] | {"duplicates": asked}}
+        options = {"compile_options": content["compile_options"] | {"duplicates": duplicates}}
         chip = {"chip": content["chip"] | {"mesh": {"columns": columns, "rows": 1}}}
-        given = content | {"cost": content["cost"] | TIMES | {"tiles": told}} | options | chip
-        [facts] = read_facts([written(tmp_path, given)])
-        assert wanted in time_words(facts)
+        changed = content | {"cost": content["cost"] | TIMES | {"tiles": tiles}} | options | chip
+        [facts] = read_facts([written(tmp_path, changed)])
+        assert expected in time_words(facts)
         trace = TRACE | {"tiles": [TRACE["tiles"][0] | {"tile": "1,0"}]}
-        [traced] = read_facts([written(tmp_path, given | {"trace": trace})])
+        [traced] = read_facts([written(tmp_path, changed | {"trace": trace})])
         assert f"Tile 1,0 ({' and '.join(layers)}) works most" in time_words(traced)
         rows = dict(figures(facts))
         how = ", tiles at work on several, predicted"
@@ -223,12 +223,12 @@ def test_layers_are_told_with_their_bits_and_copies_together(content: Any, tmp_p
     first, second = content["layers"][:2]
     names = [first["layer"], second["layer"]]
     layers = [first | {"layer": f"{names[0]} 1/2"}, first | {"layer": f"{names[0]} 2/2"}, second]
-    each = content["cost"]["energy"]["by_layer_pJ"]
+    by_layer = content["cost"]["energy"]["by_layer_pJ"]
     cost = content["cost"] | {
         "bits": {f"{names[0]} 1/2": {"in": 5, "out": 7}, f"{names[0]} 2/2": {"in": 5, "out": 7},
                  names[1]: {"in": 8, "out": 6}},
         "energy": content["cost"]["energy"] | {
-            "by_layer_pJ": {f"{names[0]} 1/2": 1500.0, f"{names[0]} 2/2": 1500.0, names[1]: each[names[1]]}},
+            "by_layer_pJ": {f"{names[0]} 1/2": 1500.0, f"{names[0]} 2/2": 1500.0, names[1]: by_layer[names[1]]}},
         "tiles": {"bottleneck": "1,0", "links": [], "tiles": [
             {"tile": "0,0", "analog_cycles": 350.0, "utilisation": 0.7, "layers": [f"{names[0]} 1/2"]},
             {"tile": "1,0", "analog_cycles": 500.0, "utilisation": 1.0, "layers": [f"{names[0]} 2/2"]},
@@ -282,8 +282,8 @@ def test_energy_of_the_logic_is_told_by_block_and_by_tile(content: Any, tmp_path
     assert "0.1200 mm² without memories, in cells" in page
     with_memories = SILICON | {"memory_mm2": 0.02, "memories": [], "macros": [], "energy": None}
     assert "0.1200 mm² with memories, in cells" in report_page([replace(facts, silicon=with_memories)])
-    told = ("Energy of the digital part by tile", "tile 1,0", "around", "chip of &lt;2&gt; tiles; the waves have 98.7%")
-    for text in told:
+    for text in ("Energy of the digital part by tile", "tile 1,0", "around",
+                 "chip of &lt;2&gt; tiles; the waves have 98.7%"):
         assert text in page
     assert "energy of the digital part, from switching activity" in bare
     assert "energy of the digital part, from switching activity" not in dict(missing_words(facts))
@@ -295,8 +295,8 @@ def test_energy_of_the_logic_is_told_by_block_and_by_tile(content: Any, tmp_path
 @pytest.mark.slow
 def test_energy_of_some_tiles_is_never_told_as_the_chips(content: Any, tmp_path: Path) -> None:
     [facts] = read_facts([written(tmp_path, content)])
-    some = {**part("what", "2 of the 4 tiles", 10), "unseen_tiles": ["0,1", "1,1"]}
-    facts = replace(facts, silicon=SILICON | {"energy": ENERGY | some})
+    partial = {**part("what", "2 of the 4 tiles", 10), "unseen_tiles": ["0,1", "1,1"]}
+    facts = replace(facts, silicon=SILICON | {"energy": ENERGY | partial})
     whose = "2 of 4 tiles (0,0 and 1,0) and what is around the tiles"
     assert f"The digital part of {whose}, not of the whole chip, takes 10 nJ" in energy_words(facts)
     assert "Of these 2 tiles, 0,0 takes most, 6 nJ" in energy_words(facts)
@@ -308,8 +308,8 @@ def test_energy_of_some_tiles_is_never_told_as_the_chips(content: Any, tmp_path:
         assert caption in page.partition(title)[2].partition("</figcaption>")[0]
     assert dict(missing_words(facts))["energy of the digital part of the other tiles"] == (
         "mho run .. --waves F.fst without --waves-tiles")
-    one = ENERGY | some | {"tiles": [part("tile", "0,0", 6), part("tile", None, 1)]}
-    assert "takes most" not in energy_words(replace(facts, silicon=SILICON | {"energy": one}))
+    single = ENERGY | partial | {"tiles": [part("tile", "0,0", 6), part("tile", None, 1)]}
+    assert "takes most" not in energy_words(replace(facts, silicon=SILICON | {"energy": single}))
 
 
 def memory(name: str, **more: Any) -> dict[str, Any]:

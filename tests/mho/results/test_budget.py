@@ -32,8 +32,8 @@ def test_shares_add_up_to_the_loss_of_all(count: int, seed: int) -> None:
     causes, rng = CAUSES[:count], np.random.default_rng(seed)
     losses = {on: rng.normal(size=3) for on in subsets(causes)}
     losses[frozenset()] = np.zeros(3)
-    found = shares(causes, losses)
-    total = sum(found.values(), np.zeros(3))
+    loss_shares = shares(causes, losses)
+    total = sum(loss_shares.values(), np.zeros(3))
     np.testing.assert_allclose(total, losses[frozenset(causes)], atol=1e-12)
 
 
@@ -53,17 +53,17 @@ def test_shares_are_shapley_values(count: int, seed: int) -> None:
 
 
 def test_causes_that_do_not_interact_have_their_own_loss() -> None:
-    own = {cause: np.array([0.1 * k]) for k, cause in enumerate(CAUSES)}
-    losses = {on: sum((own[c] for c in on), np.zeros(1)) for on in subsets(CAUSES)}
-    assert {k: pytest.approx(v) for k, v in own.items()} == shares(CAUSES, losses)
+    independent = {cause: np.array([0.1 * k]) for k, cause in enumerate(CAUSES)}
+    losses = {on: sum((independent[c] for c in on), np.zeros(1)) for on in subsets(CAUSES)}
+    assert {k: pytest.approx(v) for k, v in independent.items()} == shares(CAUSES, losses)
 
 
 def test_many_causes_take_every_place_equally_often() -> None:
     assert len(CAUSES) > MOST_EXACT + 1
     for causes, sets in ((CAUSES[:6], 32), (CAUSES, 44)):
-        found = orders(causes)
+        permutations = orders(causes)
         for cause in causes:
-            places = [order.index(cause) for order in found]
+            places = [order.index(cause) for order in permutations]
             assert sorted(places) == sorted(2 * list(range(len(causes))))
         assert len(subsets(causes)) == sets
     assert len(subsets(CAUSES[:5])) == 32
@@ -191,4 +191,4 @@ def test_a_budget_of_programmed_cells(net: mho.Net, tiny: Any) -> None:
     assert result.budget_passes is not None
     passes = result.budget_passes(None)
     none, *alone = (passes.outputs[frozenset(on)][0] for on in ((), ("programming",), ("relaxation",)))
-    assert all(not np.array_equal(none, one) for one in alone)
+    assert all(not np.array_equal(none, outcome) for outcome in alone)

@@ -17,26 +17,26 @@ def test_run_report_sweep_and_comparison_say_that_it_does_not_fit(
     (tmp_path / "net.onnx").write_bytes(random_perceptron([20, 12, 5]).SerializeToString())
     x = str(tmp_path / "x.npy")
     np.save(x, np.random.default_rng(0).normal(size=(16, 20)).astype("f4"))
-    given = [f"{tmp_path}/net.onnx", "--input", x, "--set", "area.macro_mm2=0.5", "--set", "area.source=a test"]
-    assert run(["run", *given, "--chip", "tnsa16-core", "--json", f"{tmp_path}/a.json"]) == 0
-    told = json.loads((tmp_path / "a.json").read_text())
-    cores = sum(one["cells_used"] > 0 for one in told["cost"]["cores"])
+    arguments = [f"{tmp_path}/net.onnx", "--input", x, "--set", "area.macro_mm2=0.5", "--set", "area.source=a test"]
+    assert run(["run", *arguments, "--chip", "tnsa16-core", "--json", f"{tmp_path}/a.json"]) == 0
+    report = json.loads((tmp_path / "a.json").read_text())
+    cores = sum(core["cells_used"] > 0 for core in report["cost"]["cores"])
     said = (
         f"does not fit: takes {cores} cores, and tnsa16-core has 1: these figures are of {cores} chips; on one, cells "
         "are programmed between layers, whose time, energy and wear are not counted"
     )
-    assert told["fit"] == {"fits": False, "cores": cores, "there": 1, "chips": cores, "note": said,
-                           "figures": said.split(": ")[2]}
+    assert report["fit"] == {"fits": False, "cores": cores, "there": 1, "chips": cores, "note": said,
+                             "figures": said.split(": ")[2]}
     assert cores > 1
-    assert said in told["warnings"]
-    assert told["cost"]["macros_mm2"] == pytest.approx(0.5 * cores)
+    assert said in report["warnings"]
+    assert report["cost"]["macros_mm2"] == pytest.approx(0.5 * cores)
     shown = capsys.readouterr()
     assert said in shown.err
     assert said in " ".join(shown.out.split())
     whole = ["--set", "mesh.columns=4", "--set", "mesh.rows=4"]
-    assert run(["run", *given, "--chip", "tnsa16-core", *whole, "-q", "--json", f"{tmp_path}/b.json"]) == 0
-    other = json.loads((tmp_path / "b.json").read_text())
-    assert (other["fit"]["fits"], other["fit"]["note"]) == (True, "")
+    assert run(["run", *arguments, "--chip", "tnsa16-core", *whole, "-q", "--json", f"{tmp_path}/b.json"]) == 0
+    larger = json.loads((tmp_path / "b.json").read_text())
+    assert (larger["fit"]["fits"], larger["fit"]["note"]) == (True, "")
     assert run(["report", f"{tmp_path}/a.json", f"{tmp_path}/b.json", "-o", f"{tmp_path}/r.html", "-q"]) == 0
     page = (tmp_path / "r.html").read_text()
     assert page.count(said.removeprefix("does not fit: ")) == 2  # in the lead and in the table of one of them

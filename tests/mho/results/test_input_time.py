@@ -35,20 +35,20 @@ def test_tiles_take_what_the_cycle_model_says_of_these_very_inputs(net: mho.Net,
     network = net.network
     cores = build_cores(network, seed=3, time_s=86400.0)
     lanes = network.program.input.compute(tiny.x[:IMAGES])
-    told = cycles.tile_cycles(network, cores, core_masks(network), lanes, np.arange(IMAGES, dtype=np.uint64))
-    assert (result.time.latency, result.time.interval) == (told.ends[0], told.interval)
-    assert result.cycles == told.ends[-1]
+    predicted = cycles.tile_cycles(network, cores, core_masks(network), lanes, np.arange(IMAGES, dtype=np.uint64))
+    assert (result.time.latency, result.time.interval) == (predicted.ends[0], predicted.interval)
+    assert result.cycles == predicted.ends[-1]
     assert result.time.predicted
     # Several are under way at a time.
     assert result.interval_us < 0.8 * result.latency_us
     content = result.to_dict()
     assert content["cost"]["interval_us"] == result.interval_us
-    assert max(one["utilisation"] for one in content["cost"]["tiles"]["tiles"]) <= 1.02
+    assert max(tile["utilisation"] for tile in content["cost"]["tiles"]["tiles"]) <= 1.02
     # Of one input alone the interval is that of the same again and again.
-    one = net.run(tiny.x[:1], seed=3)
+    single = net.run(tiny.x[:1], seed=3)
     # Engines that see no next input ask the rings in other turns: a cycle or two.
-    assert one.latency_us == pytest.approx(result.latency_us, rel=0.002)
-    assert 0 < one.interval_us < one.latency_us
+    assert single.latency_us == pytest.approx(result.latency_us, rel=0.002)
+    assert 0 < single.interval_us < single.latency_us
 
 
 @pytest.mark.slow
@@ -57,18 +57,19 @@ def test_of_many_inputs_some_are_computed_and_the_others_weighed(
 ) -> None:
     whole = net.run(tiny.x)
     monkeypatch.setattr(cycles, "_CONVERSIONS", 1)
-    some = net.run(tiny.x)
+    sampled = net.run(tiny.x)
     assert cycles.predicted_images(net.network, len(tiny.x)) < len(tiny.x) // 4
-    assert some.latency_us == whole.latency_us
-    assert some.interval_us == pytest.approx(whole.interval_us, rel=0.01)
+    assert sampled.latency_us == whole.latency_us
+    assert sampled.interval_us == pytest.approx(whole.interval_us, rel=0.01)
 
 
 @pytest.mark.slow
 def test_run_sweep_report_and_comparison_say_the_same(net: mho.Net, tiny: Tiny, tmp_path: Path) -> None:
     net.save(tmp_path / "net.mho")
-    given = ["--input", tiny.path("x.npy"), "--limit", str(IMAGES), "-q"]
+    arguments = ["--input", tiny.path("x.npy"), "--limit", str(IMAGES), "-q"]
     for name, seed in (("a", "0"), ("b", "1")):
-        assert run(["run", str(tmp_path / "net.mho"), *given, "--seed", seed, "--json", f"{tmp_path}/{name}.json"]) == 0
+        report = f"{tmp_path}/{name}.json"
+        assert run(["run", str(tmp_path / "net.mho"), *arguments, "--seed", seed, "--json", report]) == 0
     first = cost(tmp_path / "a.json")
     (tmp_path / "sweep.toml").write_text(
         'schema = 1\nchips = ["tnsa16-2x2"]\n[axes]\n"mesh.columns" = [2, 4]\n"compile.duplicates" = [1, 3]\n'
@@ -86,9 +87,9 @@ def test_run_sweep_report_and_comparison_say_the_same(net: mho.Net, tiny: Tiny, 
         [text] = [value for title, value in rows.items() if title.startswith(f"{name}:")]
         assert text.startswith(f"{first[f'{name}_cycles']:,.1f} cycles = {first[f'{name}_us']:,.3f} µs")
     assert run(["compare", f"{tmp_path}/a.json", f"{tmp_path}/b.json", "-q", "--json", f"{tmp_path}/c.json"]) == 0
-    [told] = json.loads((tmp_path / "c.json").read_text())["compared"]
-    found = {each["key"]: (each["first"], each["second"]) for each in told["cost"]}
-    assert found["interval_us"] == (first["interval_us"], cost(tmp_path / "b.json")["interval_us"])
+    [comparison] = json.loads((tmp_path / "c.json").read_text())["compared"]
+    costs = {entry["key"]: (entry["first"], entry["second"]) for entry in comparison["cost"]}
+    assert costs["interval_us"] == (first["interval_us"], cost(tmp_path / "b.json")["interval_us"])
 
 
 def test_products_of_a_host_follow_one_after_the_other(tiny: Tiny) -> None:

@@ -16,8 +16,8 @@ IMAGES = 12
 def cost(tiny: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any]:
     """A network, and what its JSON says of time and energy."""
     net = compile(tiny.path("tiny.onnx"), Chip.load("tnsa16-core", **GIVEN), calibrate=tiny.x)
-    found = net.run(tiny.x[:IMAGES], device="ideal", time="1d", seeds=2, keep_codes=True)
-    return net, found.to_dict()
+    result = net.run(tiny.x[:IMAGES], device="ideal", time="1d", seeds=2, keep_codes=True)
+    return net, result.to_dict()
 
 
 @pytest.mark.slow
@@ -27,9 +27,9 @@ def test_macs_are_those_of_the_model(cost: tuple[Any, Any]) -> None:
 
 
 def test_energy_is_what_operations_take(cost: tuple[Any, Any]) -> None:
-    net, found = cost
+    net, report = cost
     mvms = [mvm for layer in net.network.layers for mvm in layer.mvms]
-    energy = found["cost"]["energy"]
+    energy = report["cost"]["energy"]
     assert energy["by_part_pJ"]["reset"] == pytest.approx(
         sum(7 * mvm.op.segments * len(mvm.columns) for mvm in mvms))
     assert energy["by_part_pJ"]["word lines"] == pytest.approx(
@@ -40,20 +40,20 @@ def test_energy_is_what_operations_take(cost: tuple[Any, Any]) -> None:
 
 
 def test_throughput_and_efficiency_are_by_two_operations_a_mac(cost: tuple[Any, Any]) -> None:
-    found = cost[1]["cost"]
-    assert found["tops"] == pytest.approx(found["operations"] / found["interval_us"] / 1e6)
-    assert found["tops_per_W"] == pytest.approx(found["operations"] / found["energy"]["total_pJ"])
-    assert found["tops_per_mm2"] == pytest.approx(found["tops"] / 0.25)
-    core = found["cores"][0]
-    assert 0 < core["analog_cycles"] < found["interval_cycles"]
+    costs = cost[1]["cost"]
+    assert costs["tops"] == pytest.approx(costs["operations"] / costs["interval_us"] / 1e6)
+    assert costs["tops_per_W"] == pytest.approx(costs["operations"] / costs["energy"]["total_pJ"])
+    assert costs["tops_per_mm2"] == pytest.approx(costs["tops"] / 0.25)
+    core = costs["cores"][0]
+    assert 0 < core["analog_cycles"] < costs["interval_cycles"]
     assert 0 < core["cells_used"] < core["cells"] == 256
 
 
 def test_bits_are_those_of_the_operations(cost: tuple[Any, Any]) -> None:
-    net, found = cost
-    for layer, told in zip(net.network.layers, found["cost"]["bits"].values(), strict=True):
-        assert {(told["in"], told["out"])} == {(mvm.op.in_bits, mvm.op.out_bits) for mvm in layer.mvms}
-    assert list(found["cost"]["bits"]) == [layer["layer"] for layer in found["layers"]]
+    net, report = cost
+    for layer, bits in zip(net.network.layers, report["cost"]["bits"].values(), strict=True):
+        assert {(bits["in"], bits["out"])} == {(mvm.op.in_bits, mvm.op.out_bits) for mvm in layer.mvms}
+    assert list(report["cost"]["bits"]) == [layer["layer"] for layer in report["layers"]]
 
 
 def test_codes_are_counted_over_the_range_of_the_converter(cost: tuple[Any, Any]) -> None:
@@ -68,6 +68,6 @@ def test_codes_are_counted_over_the_range_of_the_converter(cost: tuple[Any, Any]
 
 def test_a_chip_that_says_nothing_has_no_energy(tiny: Any) -> None:
     chip = Chip.load("tnsa16-core", **{"energy.source": "", "area.source": ""})
-    found = compile(tiny.path("tiny.onnx"), chip, calibrate=tiny.x).run(tiny.x[:2]).to_dict()["cost"]
-    assert [found[key] for key in ("energy", "tops_per_W", "macros_mm2", "tops_per_mm2")] == [None] * 4
-    assert found["tops"] > 0
+    costs = compile(tiny.path("tiny.onnx"), chip, calibrate=tiny.x).run(tiny.x[:2]).to_dict()["cost"]
+    assert [costs[key] for key in ("energy", "tops_per_W", "macros_mm2", "tops_per_mm2")] == [None] * 4
+    assert costs["tops"] > 0

@@ -26,11 +26,11 @@ def told(tiny: Tiny, path: Path, *options: str) -> dict[str, Any]:
 def test_two_processes_give_the_bits_of_one(
     tiny: Tiny, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    one = told(tiny, tmp_path / "one.json", "--jobs", "1", "--device-draws", "2", "-o", str(tmp_path / "one.npy"))
+    alone = told(tiny, tmp_path / "one.json", "--jobs", "1", "--device-draws", "2", "-o", str(tmp_path / "one.npy"))
     assert "processes of about" not in capsys.readouterr().err
     two = told(tiny, tmp_path / "two.json", "--jobs", "2", "--device-draws", "2", "-o", str(tmp_path / "two.npy"))
     assert "2 processes of about" in capsys.readouterr().err
-    assert one == two
+    assert alone == two
     assert (tmp_path / "one.npy").read_bytes() == (tmp_path / "two.npy").read_bytes()
 
 

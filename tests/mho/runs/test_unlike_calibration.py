@@ -82,11 +82,11 @@ def test_the_command_says_it(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     np.save(tmp_path / "zero.npy", np.zeros((8, 64), np.float32))
     np.save(tmp_path / "x.npy", DIGITS.x[:20])
     words = ["--chip", "tnsa16-core", "--calibrate", str(tmp_path / "zero.npy"), "--device", "ideal"]
-    net, told = tmp_path / "net.mho", tmp_path / "r.json"
+    net, report = tmp_path / "net.mho", tmp_path / "r.json"
     assert run(["compile", str(DIGITS.model), *words, "-o", str(net)]) == 0
     assert "warning: all calibration inputs are 0" in capsys.readouterr().err
-    assert run(["run", str(net), "--input", str(tmp_path / "x.npy"), "--json", str(told)]) == 0
+    assert run(["run", str(net), "--input", str(tmp_path / "x.npy"), "--json", str(report)]) == 0
     captured = capsys.readouterr()
     assert "far outside of the range" in captured.err
     assert "clipped inputs" in captured.out
-    assert any("far outside" in warning for warning in json.loads(told.read_text())["warnings"])
+    assert any("far outside" in warning for warning in json.loads(report.read_text())["warnings"])

@@ -49,21 +49,21 @@ def train(images: Reals, epochs: int = 60, noise: float = 0.05, batch: int = 100
     return w, a, b
 
 
-def float_chain(w: Reals, a: Reals, b: Reals, v: Reals, known: NDArray[np.bool_]) -> Reals:
+def float_chain(w: Reals, a: Reals, b: Reals, v: Reals, sound: NDArray[np.bool_]) -> Reals:
     """Odds of the pixels after the same chain in floating point."""
-    rng, image, seen = np.random.default_rng(1), v.copy(), v
+    rng, image, visible = np.random.default_rng(1), v.copy(), v
     for _ in range(STEPS):
         h = rng.random((len(v), HIDDEN)) < odds(image @ w + b)
-        seen = odds(h @ w.T + a)
-        image = np.where(known, v, rng.random(v.shape) < seen)
-    return seen
+        visible = odds(h @ w.T + a)
+        image = np.where(sound, v, rng.random(v.shape) < visible)
+    return visible
 
 
-def neighbours(v: Reals, known: NDArray[np.bool_]) -> Reals:
+def neighbours(v: Reals, sound: NDArray[np.bool_]) -> Reals:
     """Mean of the known pixels beside each, above and below; a half where none is."""
     pad = ((0, 0), (1, 1), (1, 1))
-    values, there = (np.pad((array * known).reshape(-1, SIDE, SIDE), pad) for array in (v, np.ones_like(v)))
-    total, count = (x[:, :-2, 1:-1] + x[:, 2:, 1:-1] + x[:, 1:-1, :-2] + x[:, 1:-1, 2:] for x in (values, there))
+    values, present = (np.pad((array * sound).reshape(-1, SIDE, SIDE), pad) for array in (v, np.ones_like(v)))
+    total, count = (x[:, :-2, 1:-1] + x[:, 2:, 1:-1] + x[:, 1:-1, :-2] + x[:, 1:-1, 2:] for x in (values, present))
     return np.where(count > 0, total / np.maximum(count, 1), 0.5).reshape(v.shape)
 
 
@@ -76,22 +76,22 @@ def test_a_chip_repairs_as_well_as_floating_point() -> None:
     w, a, b = train(x)
     images = 200
     whole = test[:images]
-    known = np.random.default_rng(2).random(whole.shape) >= FLIPPED
-    damaged = np.where(known, whole, 1 - whole)
+    sound = np.random.default_rng(2).random(whole.shape) >= FLIPPED
+    damaged = np.where(sound, whole, 1 - whole)
 
     problem = Problem(couplings=w.astype(np.float64), bias=np.concatenate([a, b], dtype=np.float64), symmetric=False)
     hidden = np.zeros((images, HIDDEN), bool)
     result = sample(
         problem, load_chip("neurram"), Schedule(steps=2 * STEPS), device=load_device("rram-neurram"),
         time_s=DAY, out_bits=8, chains=images, initial=np.concatenate([damaged.astype(int), hidden], axis=1),
-        clamped=np.concatenate([known, hidden], axis=1))
+        clamped=np.concatenate([sound, hidden], axis=1))
 
     def removed(repaired: Reals) -> float:
         """Percent of the distance that is gone."""
-        after = np.linalg.norm(np.where(known, whole, repaired) - whole, axis=1).mean()
+        after = np.linalg.norm(np.where(sound, whole, repaired) - whole, axis=1).mean()
         return float(100 * (1 - after / np.linalg.norm(damaged - whole, axis=1).mean()))
 
     chip = removed(odds(result.fields[:, : SIDE**2]))
     assert chip > 68.0
-    assert chip > removed(float_chain(w, a, b, damaged, known)) - 2.0
-    assert removed(neighbours(damaged, known)) > chip > removed(np.broadcast_to(x.mean(axis=0), whole.shape)) + 5.0
+    assert chip > removed(float_chain(w, a, b, damaged, sound)) - 2.0
+    assert removed(neighbours(damaged, sound)) > chip > removed(np.broadcast_to(x.mean(axis=0), whole.shape)) + 5.0

@@ -81,17 +81,17 @@ def test_chains_have_the_law_of_the_energy(problem: Problem, parts: int) -> None
     every = states(problem)
     odds = np.exp(-problem.energy(every) / temperature)
     odds /= odds.sum()
-    exact, seen = (odds[:, None] * every).T @ every, result.spins.T.astype(float) @ result.spins / len(result.spins)
+    exact, sampled = (odds[:, None] * every).T @ every, result.spins.T.astype(float) @ result.spins / len(result.spins)
     # Five standard errors, and what a normal law is away from a logistic one.
-    assert np.abs(seen - exact).max() < 5 / np.sqrt(len(result.spins)) + 0.03
+    assert np.abs(sampled - exact).max() < 5 / np.sqrt(len(result.spins)) + 0.03
 
 
 def test_annealing_finds_the_least_energy() -> None:
     problem = symmetric(12, 4)
-    least = problem.energy(states(problem)).min()
+    minimum = problem.energy(states(problem)).min()
     result = sample(problem, small(), Schedule(steps=400, begin=6.0, end=0.3), device=load_device("rram-neurram"),
                     chains=8, time_s=86_400.0)
-    assert result.best_energies.min() == least
+    assert result.best_energies.min() == minimum
     np.testing.assert_allclose(problem.energy(result.best), result.best_energies)
     assert (result.best_energies <= result.energies).all()
 
@@ -149,12 +149,12 @@ def test_a_tile_has_the_same_spins(visible: int, hidden: int, bits: int) -> None
     """By the interpreter, whose bits are those of the Verilog: numbers of conversions, draws, sums and thresholds."""
     problem, device = bipartite(visible, hidden), load_device("rram-neurram")
     chip, schedule = load_chip("tnsa64-2x2", {"tile.draws": True}), Schedule(steps=12, begin=0.7, end=0.7)
-    given: dict[str, Any] = {"device": device, "seed": 3, "time_s": 86_400.0}
-    result = sample(problem, chip, schedule, chains=6, out_bits=bits, **given)
-    fields = Fields(problem, chip, out_bits=bits, **given)
+    options: dict[str, Any] = {"device": device, "seed": 3, "time_s": 86_400.0}
+    result = sample(problem, chip, schedule, chains=6, out_bits=bits, **options)
+    fields = Fields(problem, chip, out_bits=bits, **options)
     first = chain_inputs(problem, fields, schedule, chains=6, seed=3)
-    found = run_job(chain_job(problem, chip, fields, schedule), first, **given).outputs["0,0:0"]
-    np.testing.assert_array_equal(found.reshape(6, -1), result.spins)
+    spins = run_job(chain_job(problem, chip, fields, schedule), first, **options).outputs["0,0:0"]
+    np.testing.assert_array_equal(spins.reshape(6, -1), result.spins)
     assert 0.2 < result.spins.mean() < 0.8
     for wrong, sentence in ((Schedule(steps=3), "not 3 from 1 to 1"), (Schedule(steps=4, end=2.0), "one temperature")):
         with pytest.raises(InputError, match=sentence):
@@ -168,12 +168,12 @@ def test_a_tile_anneals_as_the_model_does(spins: int, parts: int, begin: float, 
     problem, device = symmetric(spins, 2, 0.7), load_device("rram-neurram")
     chip = load_chip("tnsa64-2x2", {"tile.draws": True})
     schedule = Schedule(steps=steps, begin=begin, end=end, parts=parts)
-    given: dict[str, Any] = {"device": device, "seed": 5, "time_s": 86_400.0}
-    result = sample(problem, chip, schedule, chains=4, **given)
-    fields = Fields(problem, chip, out_bits=4, **given)
+    options: dict[str, Any] = {"device": device, "seed": 5, "time_s": 86_400.0}
+    result = sample(problem, chip, schedule, chains=4, **options)
+    fields = Fields(problem, chip, out_bits=4, **options)
     first = chain_inputs(problem, fields, schedule, chains=4, seed=5)
-    found = run_job(chain_job(problem, chip, fields, schedule), first, **given).outputs["0,0:0"]
-    np.testing.assert_array_equal(found.reshape(4, -1), result.spins)
+    sampled = run_job(chain_job(problem, chip, fields, schedule), first, **options).outputs["0,0:0"]
+    np.testing.assert_array_equal(sampled.reshape(4, -1), result.spins)
     odd = Schedule(steps=steps + 1, begin=begin, end=end, parts=parts)
     hot = Schedule(steps=steps, begin=1e6, end=1e6, parts=parts)
     with pytest.raises(InputError, match=rf"a multiple of .* {parts} parts, not {steps + 1}"):
@@ -188,10 +188,10 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code = cli.run(["sampler", str(tmp_path / "p.npz"), "--chip", "tnsa16-core", "--set", "mesh.columns=2", "--set",
                     "mesh.rows=2", "--steps", "40", "--from", "5", "--to", "1", "--chains", "3", "-o",
                     str(tmp_path / "y.npz"), "--plot", str(tmp_path / "y.svg"), "--json", "-"])
-    told = json.loads(capsys.readouterr().out)
+    report = json.loads(capsys.readouterr().out)
     assert code == 0
     with np.load(tmp_path / "y.npz") as written:
         assert written["spins"].shape == (3, 10)
-        np.testing.assert_array_equal(written["best_energies"], told["best_energies"])
+        np.testing.assert_array_equal(written["best_energies"], report["best_energies"])
     assert "3 chains" in (tmp_path / "y.svg").read_text()
     assert cli.run(["sampler", str(tmp_path / "p.npz"), "--chip", "tnsa16-core", "--steps", "0"]) == 2

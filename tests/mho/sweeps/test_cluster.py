@@ -34,8 +34,8 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     with distributed.LocalCluster(
         n_workers=3, threads_per_worker=1, dashboard_address=":0", host="127.0.0.1", silence_logs=50,
         local_directory=str(tmp_path / "dask"),
-    ) as made:
-        yield made
+    ) as local_cluster:
+        yield local_cluster
 
 
 def test_three_workers_one_of_them_killed(cluster: Any, sweep_text: str, tmp_path: Path) -> None:
@@ -121,8 +121,8 @@ def test_a_cluster_behind_tls(
         assert "1 Dask workers at tls://" in capsys.readouterr().err
         assert run([*command, "-o", str(tmp_path / "b"), "-q"]) == 2
         assert "error: --dask must be the address of a Dask scheduler" in capsys.readouterr().err
-        own = {"ca-file": files["ca"], "client.cert": files["cert"], "client.key": files["key"]}
-        with dask.config.set({f"distributed.comm.tls.{key}": file for key, file in own.items()}):
+        credentials = {"ca-file": files["ca"], "client.cert": files["cert"], "client.key": files["key"]}
+        with dask.config.set({f"distributed.comm.tls.{key}": file for key, file in credentials.items()}):
             assert run([*command, "-o", str(tmp_path / "b"), "-q"]) == 0
         assert run([*command, "-o", str(tmp_path / "c"), "--dask-security", str(tmp_path)]) == 2
         assert "must hold ca.pem, cert.pem and key.pem; ca.pem is not there" in capsys.readouterr().err

@@ -48,34 +48,34 @@ def rows(folder: Path) -> list[dict[str, Any]]:
 
 @pytest.mark.slow
 def test_rows_are_what_runs_give(swept: Path, tiny: Tiny) -> None:
-    found = rows(swept)
-    assert len(found) == 12
-    assert [row["seed"] for row in found] == [0, 1, 2] * 4
+    table = rows(swept)
+    assert len(table) == 12
+    assert [row["seed"] for row in table] == [0, 1, 2] * 4
     net = mho.compile(
         tiny.path("tiny.onnx"), mho.Chip.load("tnsa16-core", **{"adc.bits": 6}), calibrate=tiny.x
     )
     result = net.run(tiny.x[:40], time="1d", seeds=3)
-    of_run = [row for row in found if row["adc.bits"] == 6 and row["time_s"] == 86400.0]
+    of_run = [row for row in table if row["adc.bits"] == 6 and row["time_s"] == 86400.0]
     assert [row["accuracy"] for row in of_run] == list(result.accuracies(tiny.y[:40]))
     assert [row["interval_cycles"] * 40 for row in of_run] == pytest.approx(list(result.cycles))
     assert {row["images"] for row in of_run} == {40}
 
 
 def test_tables_say_the_same(swept: Path) -> None:
-    found = rows(swept)
+    table = rows(swept)
     with (swept / "rows.csv").open() as file:
         read = list(csv.DictReader(file))
-    assert [row["point"] for row in read] == [row["point"] for row in found]
-    assert [float(row["accuracy"]) for row in read] == [row["accuracy"] for row in found]
-    told = json.loads((swept / "sweep.json").read_text())
-    assert (told["rows"], told["refused"], len(told["designs"])) == (12, 0, 4)
-    for k, design in enumerate(told["designs"]):
-        accuracies = [row["accuracy"] for row in found[3 * k : 3 * k + 3]]
+    assert [row["point"] for row in read] == [row["point"] for row in table]
+    assert [float(row["accuracy"]) for row in read] == [row["accuracy"] for row in table]
+    summary = json.loads((swept / "sweep.json").read_text())
+    assert (summary["rows"], summary["refused"], len(summary["designs"])) == (12, 0, 4)
+    for k, design in enumerate(summary["designs"]):
+        accuracies = [row["accuracy"] for row in table[3 * k : 3 * k + 3]]
         assert design["accuracy"] == pytest.approx(np.mean(accuracies))
         assert design["accuracy_deviation"] == pytest.approx(np.std(accuracies, ddof=1))
         assert design["accuracy_half"] > 0.0
     # Area and energy follow the axis, and say so: they are stated of 256 lines and 8 bits.
-    by_bits = {design["adc.bits"]: design for design in told["designs"]}
+    by_bits = {design["adc.bits"]: design for design in summary["designs"]}
     assert by_bits[4]["area_mm2"] < by_bits[6]["area_mm2"] < 1.161 / 16
     assert by_bits[4]["energy_nJ"] < by_bits[6]["energy_nJ"]
     assert [by_bits[bits]["extrapolated"] for bits in (4, 6)] == [
@@ -93,12 +93,12 @@ def test_parquet_has_the_types_of_the_rows(swept: Path) -> None:
 def test_what_is_there_is_not_done_again(swept: Path, sweep_text: str, tmp_path: Path, cache: None) -> None:
     (tmp_path / "sweep.toml").write_text(sweep_text.replace("[4, 6]", "[6, 5]"))
     folder, spec = Folder(swept), load_spec(tmp_path / "sweep.toml")
-    found = run_sweep(spec, folder)
-    assert (len(found.rows), found.found) == (12, 6)
-    damaged = folder.path / "rows" / found.rows[0]["point"][:2] / f"{found.rows[0]['point']}.json"
+    first = run_sweep(spec, folder)
+    assert (len(first.rows), first.found) == (12, 6)
+    damaged = folder.path / "rows" / first.rows[0]["point"][:2] / f"{first.rows[0]['point']}.json"
     damaged.write_text(damaged.read_text()[:50])
     again = run_sweep(spec, folder)
-    assert (again.rows, again.found) == (found.rows, 11)
+    assert (again.rows, again.found) == (first.rows, 11)
 
 
 DAMAGE = {
@@ -121,16 +121,16 @@ def test_a_row_that_is_not_as_it_was_written_is_computed_again(
     """Every row damaged in another way, and one with the file of another."""
     (tmp_path / "sweep.toml").write_text(sweep_text)
     folder, spec = Folder(swept), load_spec(tmp_path / "sweep.toml")
-    found = run_sweep(spec, folder)
-    files = [folder.path / "rows" / row["point"][:2] / f"{row['point']}.json" for row in found.rows]
-    other = files[0].read_text()
+    sweep = run_sweep(spec, folder)
+    files = [folder.path / "rows" / row["point"][:2] / f"{row['point']}.json" for row in sweep.rows]
+    first_row = files[0].read_text()
     for file, damage in zip(files, DAMAGE.values(), strict=False):
         before = file.read_text()
         file.write_text(damage(before))
         assert file.read_text() != before
-    files[-1].write_text(other)
+    files[-1].write_text(first_row)
     again = run_sweep(spec, folder)
-    assert (again.rows, again.found) == (found.rows, len(files) - len(DAMAGE) - 1)
+    assert (again.rows, again.found) == (sweep.rows, len(files) - len(DAMAGE) - 1)
 
 
 @pytest.mark.parametrize("kind", ["png", "svg", "pdf"])
@@ -152,11 +152,11 @@ def test_two_axes_of_a_figure_are_told_apart_by_colour_and_marker() -> None:
     ]
     panels = panels_of(designs, "accuracy", ["adc.bits", "core.corelet"])
     assert [panel.title for panel in panels] == ["interval from input to input (µs)", "area of the macros (mm²)"]
-    looks = {(one.colour, one.marker): one.name for one in panels[0].series}
+    looks = {(series.colour, series.marker): series.name for series in panels[0].series}
     assert len(looks) == 6
     assert looks[2, 1] == "adc.bits = 8, core.corelet = 16"
     single = panels_of(designs[::2], "accuracy", ["adc.bits", "core.corelet"])[0].series
-    assert [(one.colour, one.marker) for one in single] == [(0, 0), (1, 1), (2, 2)]
+    assert [(series.colour, series.marker) for series in single] == [(0, 0), (1, 1), (2, 2)]
 
 
 def test_what_contradicts_itself_is_a_row_with_its_sentence(
@@ -189,9 +189,9 @@ def count(folder: Path) -> int:
     return len(list(folder.glob("rows/*/*.json")))
 
 
-def wait_for(process: subprocess.Popen[bytes], folder: Path, least: int) -> None:
+def wait_for(process: subprocess.Popen[bytes], folder: Path, minimum: int) -> None:
     end = time.monotonic() + 120.0
-    while count(folder) < least and process.poll() is None and time.monotonic() < end:
+    while count(folder) < minimum and process.poll() is None and time.monotonic() < end:
         time.sleep(0.005)
 
 
@@ -202,15 +202,15 @@ def test_killed_twice_it_loses_and_doubles_nothing(
     sweep, out = tmp_path / "sweep.toml", tmp_path / "out"
     sweep.write_text(sweep_text.replace("seeds = 3", "seeds = 25"))
     before: set[Path] = set()
-    for least in (10, 45):
+    for minimum in (10, 45):
         process = subprocess.Popen(command(sweep, out, "--jobs", "2", "-q"))
-        wait_for(process, out, least)
+        wait_for(process, out, minimum)
         process.send_signal(signal.SIGKILL)
         assert process.wait(60) == -signal.SIGKILL
-        there = set(out.glob("rows/*/*.json"))
-        assert before < there  # what was done stays
-        assert len(there) < 100
-        before = there
+        written = set(out.glob("rows/*/*.json"))
+        assert before < written  # what was done stays
+        assert len(written) < 100
+        before = written
     times = {path: path.stat().st_mtime_ns for path in before}
     assert subprocess.run(command(sweep, out, "--jobs", "1", "-q"), check=False).returncode == 0
     assert {path: path.stat().st_mtime_ns for path in before} == times

@@ -67,14 +67,14 @@ def test_files_are_completed_where_a_file_is_read_or_written() -> None:
 
 
 def test_every_parameter_of_a_name_completes_it() -> None:
-    wanted = {
+    expected = {
         "CHIP": "_presets", "DEVICE": "_devices", "DEVICE...": "_devices", "BOARD": "_boards", "KEY=VALUE": "_keys",
     }
     for name, command in commands():
         for param in command.params:
-            if param.metavar in wanted or "--backend" in param.opts:
+            if param.metavar in expected or "--backend" in param.opts:
                 names = getattr(getattr(param.type, "names", None), "__name__", "")
-                assert names == wanted.get(param.metavar or "", "_backends"), (name, param.name)
+                assert names == expected.get(param.metavar or "", "_backends"), (name, param.name)
 
 
 @pytest.mark.slow
@@ -82,8 +82,8 @@ def test_the_command_answers_a_shell(monkeypatch: pytest.MonkeyPatch) -> None:
     import subprocess
 
     mho = Path(sys.executable).with_name("mho")
-    asked = {"_MHO_COMPLETE": "bash_complete", "COMP_WORDS": "mho check tnsa16-core --set adc.bi", "COMP_CWORD": "4"}
-    for name, value in asked.items():
+    words = "mho check tnsa16-core --set adc.bi"
+    for name, value in {"_MHO_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": "4"}.items():
         monkeypatch.setenv(name, value)
     done = subprocess.run([mho], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout == "plain,adc.bits=\n"

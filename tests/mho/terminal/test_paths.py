@@ -29,8 +29,8 @@ def folder(tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "netlist.v").write_text("module x; endmodule\n")
     shutil.copy("chip.toml", "bases.toml")
     (tmp_path / "base.toml").write_text('schema = 1\nextends = "bases.toml"\n')
-    own = 'schema = 1\nextends = "base.toml"\nname = "mine"\n[macro]\nfiles = ["netlist.v"]\n'
-    (tmp_path / "mine-chip.toml").write_text(own)
+    chip = 'schema = 1\nextends = "base.toml"\nname = "mine"\n[macro]\nfiles = ["netlist.v"]\n'
+    (tmp_path / "mine-chip.toml").write_text(chip)
     model = onnx.load("tiny.onnx")
     onnx.save(model, "outside.onnx", save_as_external_data=True, location="w.bin", size_threshold=0)
     return tmp_path

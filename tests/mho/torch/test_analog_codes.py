@@ -56,19 +56,19 @@ def test_so_they_are_on_tiles_with_slices_and_with_all_bits(chip: str, options: 
 def test_mean_and_deviation_of_noisy_outputs_are_those_of_the_functional_backend(name: str) -> None:
     """Over 200 chips: means within 5 standard errors, deviations, pooled over outputs that differ, within 5 %."""
     analog, x = converted(name, device="rram-neurram", time="1d")
-    wanted = Net(analog.network).run(x, device="rram-neurram", time="1d", seeds=200).outputs.reshape(200, -1)
+    expected = Net(analog.network).run(x, device="rram-neurram", time="1d", seeds=200).outputs.reshape(200, -1)
     torch.manual_seed(1)
     inputs = torch.from_numpy(x)
     passes: dict[str, Callable[[], Any]] = {"exact": analog.eval, "smooth": analog.train}
     for kind, prepare in passes.items():
         prepare()
         with torch.no_grad():
-            made = np.stack([analog(inputs).numpy().ravel() for _ in range(200)])
-        error = np.sqrt((wanted.var(axis=0) + made.var(axis=0)) / 200).mean()
-        assert np.abs(made.mean(axis=0) - wanted.mean(axis=0)).mean() < 5 * error, kind
-        ratio = np.sqrt(made.var(axis=0).mean() / wanted.var(axis=0).mean())
+            outputs = np.stack([analog(inputs).numpy().ravel() for _ in range(200)])
+        error = np.sqrt((expected.var(axis=0) + outputs.var(axis=0)) / 200).mean()
+        assert np.abs(outputs.mean(axis=0) - expected.mean(axis=0)).mean() < 5 * error, kind
+        ratio = np.sqrt(outputs.var(axis=0).mean() / expected.var(axis=0).mean())
         assert abs(ratio - 1.0) < (0.05 if kind == "exact" else 0.1), (kind, ratio)
-        assert made.std(axis=0).mean() > 0
+        assert outputs.std(axis=0).mean() > 0
 
 
 @pytest.mark.slow
@@ -84,9 +84,9 @@ def test_gradients_without_noise_are_those_of_the_float_network() -> None:
         mode()
         analog.zero_grad()
         analog(inputs).pow(2).sum().backward()
-        made, wanted = analog.layer("5").weight.grad.flatten(), plain[5].weight.grad.flatten().double()
-        assert torch.nn.functional.cosine_similarity(made, wanted, dim=0) > 0.99
-        assert abs(made.norm() / wanted.norm() - 1.0) < 0.1
+        gradient, expected = analog.layer("5").weight.grad.flatten(), plain[5].weight.grad.flatten().double()
+        assert torch.nn.functional.cosine_similarity(gradient, expected, dim=0) > 0.99
+        assert abs(gradient.norm() / expected.norm() - 1.0) < 0.1
 
 
 def test_other_kinds_of_cores_are_refused() -> None:

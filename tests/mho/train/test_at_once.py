@@ -68,13 +68,13 @@ def test_rules_find_weights_that_plain_descent_does_not() -> None:
     error = {}
     for rule, rate in RATES.items():
         rng, last = np.random.default_rng(0), []
-        wanted = rng.uniform(-0.5, 0.5, (6, 4))
-        layer = RULES[rule](COARSE, wanted.shape, rng, 0.05)
-        layer.begin(np.zeros_like(wanted))
+        expected = rng.uniform(-0.5, 0.5, (6, 4))
+        layer = RULES[rule](COARSE, expected.shape, rng, 0.05)
+        layer.begin(np.zeros_like(expected))
         for k in range(2000):
             x = rng.uniform(-1.0, 1.0, 6)
-            layer.learn(x, x @ (layer.weights - wanted) + 0.2 * rng.standard_normal(4), rate * (1 - k / 2200))
-            last.append(((layer.weights - wanted) ** 2).mean())
+            layer.learn(x, x @ (layer.weights - expected) + 0.2 * rng.standard_normal(4), rate * (1 - k / 2200))
+            last.append(((layer.weights - expected) ** 2).mean())
         error[rule] = math.sqrt(np.mean(last[1600:]))
     assert error["sgd"] > 1.5 * 0.1  # a step of these cells is 0.1
     assert error["tiki-taka"] < 0.8 * error["sgd"], error

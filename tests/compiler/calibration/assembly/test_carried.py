@@ -30,6 +30,6 @@ def test_rows_that_take_values_of_different_units_are_not_clipped(factor: float)
     )
     assert network.layers[0].positions in (4, 8)  # once, or in two parts
     assert summarise(network)["layers"][0]["clipped"] < 0.02
-    wanted = reference(model, x[64:])
+    expected = reference(model, x[64:])
     got = quantised_outputs(network, FunctionalBackend(), x[64:]).outputs
-    assert np.sqrt(((got - wanted) ** 2).mean()) / wanted.std() < 0.08
+    assert np.sqrt(((got - expected) ** 2).mean()) / expected.std() < 0.08

@@ -41,19 +41,19 @@ def test_an_input_on_the_edge_falls_on_its_side(
     besides: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model, x = binned(besides=besides), inputs()
-    wanted, errors = reference(model, x), []
-    for most in (np.inf, entry.MOST_UNFAITHFUL):
-        monkeypatch.setattr(entry, "MOST_UNFAITHFUL", most)
+    expected, errors = reference(model, x), []
+    for limit in (np.inf, entry.MOST_UNFAITHFUL):
+        monkeypatch.setattr(entry, "MOST_UNFAITHFUL", limit)
         network = compile_model(model, CHIP, calibrate=x[:40], options=OPTIONS, device="ideal")
         got = quantised_outputs(network, FunctionalBackend(), x).outputs
-        errors.append(np.sqrt(((got - wanted) ** 2).mean()) / wanted.std())
+        errors.append(np.sqrt(((got - expected) ** 2).mean()) / expected.std())
     assert errors[1] < 0.06
     assert errors[1] < errors[0] / 3
-    told = summarise(network)
-    (operators,) = told["host"]
+    summary = summarise(network)
+    (operators,) = summary["host"]
     assert operators.startswith("GreaterOrEqual")
-    assert told["plan"]["host"][0]["operators"] == f"{operators} to codes"
-    assert told["plan"]["host"][0]["to_chip"] == (12 if besides else 6)
+    assert summary["plan"]["host"][0]["operators"] == f"{operators} to codes"
+    assert summary["plan"]["host"][0]["to_chip"] == (12 if besides else 6)
     network.save(tmp_path / "net.mho")
     again = Network.load(tmp_path / "net.mho")
     assert np.array_equal(quantised_outputs(again, FunctionalBackend(), x).outputs, got)
@@ -74,8 +74,8 @@ def test_what_is_far_from_zero_takes_codes_around_it() -> None:
     x[:, [0, 3]] += [20, 300]
     network = compile_model(model, CHIP, calibrate=x[:40], options=OPTIONS, device="ideal")
     assert network.program.input.before is not None
-    got, wanted = quantised_outputs(network, FunctionalBackend(), x).outputs, reference(model, x)
-    assert np.sqrt(((got - wanted) ** 2).mean()) < 0.1 * wanted.std(axis=0).mean()
+    got, expected = quantised_outputs(network, FunctionalBackend(), x).outputs, reference(model, x)
+    assert np.sqrt(((got - expected) ** 2).mean()) < 0.1 * expected.std(axis=0).mean()
     assert network.calibration.clipped[0] < 0.02
 
 

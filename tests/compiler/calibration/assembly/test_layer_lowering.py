@@ -47,14 +47,14 @@ def test_factors_and_biases_are_the_nearest_integers(seed: int) -> None:
     assert inner.root.requantise is not None
     fraction = inner.root.requantise.shift
     assert (inner.root.requantise.low, inner.root.requantise.high) == (-7, 7)
-    for layer, one, wanted in (
+    for layer, scale, offset in (
         (last, unit, bias),
         (inner, following.scale * 2.0**-fraction, bias - following.offset),
     ):
-        factor = p.half_step / one[p.mvm.outputs] * 2.0**layer.shift
+        factor = p.half_step / scale[p.mvm.outputs] * 2.0**layer.shift
         assert abs(layer.mvms[0].multiplier - factor).max() <= 0.5
         assert MULTIPLIER_MAX / 2 < factor.max() <= MULTIPLIER_MAX
-        assert abs(layer.root.bias - wanted / one).max() <= 0.5
+        assert abs(layer.root.bias - offset / scale).max() <= 0.5
     reach = worst_case([p], OUTPUTS)
     largest = largest_code(p.mvm.op)
     np.testing.assert_allclose(reach, largest * (p.half_step[:OUTPUTS] + p.half_step[OUTPUTS:]))

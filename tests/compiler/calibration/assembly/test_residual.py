@@ -61,15 +61,15 @@ def test_codes_and_the_rest_are_the_lanes(seed: int, signed: bool, bits: int, ex
     got = offset + scale * (codes + rest.ratio * second - rest.shift)
     assert (np.abs(got - (lanes * unit + zero)) <= 2 * rest.ratio * scale + 1.5 * unit).all()
     # Those of floating point are the same but for a few of the smallest steps.
-    wanted = rest.codes(lanes * unit + zero, codes)
-    assert (np.abs(second - wanted) * rest.ratio * scale <= 2 * rest.ratio * scale + 1.5 * unit).all()
+    expected = rest.codes(lanes * unit + zero, codes)
+    assert (np.abs(second - expected) * rest.ratio * scale <= 2 * rest.ratio * scale + 1.5 * unit).all()
 
 
 def test_parts_are_added_without_the_second_bias() -> None:
     bias = np.array([1000, -20000], dtype=np.int16)
     first, second = np.array([[5000, -30000]]), np.array([[2000, -19000]])
-    made = sum_of_parts(1 / 256, bias).compute(np.concatenate([first, second], axis=1))
-    assert np.abs(made - (first + (second - bias) / 256)).max() <= 1
+    sums = sum_of_parts(1 / 256, bias).compute(np.concatenate([first, second], axis=1))
+    assert np.abs(sums - (first + (second - bias) / 256)).max() <= 1
 
 
 def test_copies_count_unevenly_around_one() -> None:
@@ -84,19 +84,19 @@ def test_copies_count_unevenly_around_one() -> None:
 def test_terms_that_cancel_are_right_in_two_parts() -> None:
     """Where one part is off by a tenth, two are within a twentieth; the layer is called twice, as the plan says."""
     network, x = steep()
-    one = compile_model(
+    single = compile_model(
         network.model, CHIP, calibrate=x[:48], device="ideal", options=CompileOptions(seeds=1, in_bits=8)
     )
-    wanted = float_outputs(network, x[48:]).reshape(-1)
+    expected = float_outputs(network, x[48:]).reshape(-1)
     lost = [
-        float(np.std(quantised_outputs(n, FunctionalBackend(), x[48:]).outputs.reshape(-1) - wanted) / wanted.std())
-        for n in (one, network)
+        float(np.std(quantised_outputs(n, FunctionalBackend(), x[48:]).outputs.reshape(-1) - expected) / expected.std())
+        for n in (single, network)
     ]
     assert lost[0] > 0.1
     assert lost[1] < 0.05
     summary = summarise(network)
     assert summary["layers"][0]["positions"] == 2
-    assert summary["plan"]["conversions"] == summary["mvms_per_image"] == 2 * summarise(one)["mvms_per_image"]
+    assert summary["plan"]["conversions"] == summary["mvms_per_image"] == 2 * summarise(single)["mvms_per_image"]
     calls = [s.operation for s in network.program.stages if isinstance(s.operation, Call)]
     assert [call.first for call in calls] == [0, 1]
 
@@ -106,9 +106,9 @@ def test_terms_that_cancel_are_right_in_two_parts() -> None:
 def test_parts_are_the_users_choice(parts: int) -> None:
     chosen, x = steep()
     options = CompileOptions(seeds=1, in_parts=parts)
-    made = compile_model(chosen.model, CHIP, calibrate=x[:48], device="ideal", options=options)
-    assert summarise(made)["layers"][0]["positions"] == parts
-    same = [np.array_equal(a.targets_uS, b.targets_uS) for a, b in zip(made.cores, chosen.cores, strict=False)]
+    compiled = compile_model(chosen.model, CHIP, calibrate=x[:48], device="ideal", options=options)
+    assert summarise(compiled)["layers"][0]["positions"] == parts
+    same = [np.array_equal(a.targets_uS, b.targets_uS) for a, b in zip(compiled.cores, chosen.cores, strict=False)]
     assert all(same) == (parts == 2)
 
 
@@ -120,11 +120,11 @@ def test_few_inputs_are_told_by_those_that_were_left_out() -> None:
     net = import_onnx(perceptron([(rng.normal(size=(4, 2)), np.zeros(2))], final=None))
     placement = place([layer.shape for layer in net.layers], CHIP.macro_config().cell_map)
     options = CompileOptions(seeds=1)
-    seen = Calibrator(net, placement, CHIP, load_device("ideal"), options, x).run().outputs[0]
+    calibrated = Calibrator(net, placement, CHIP, load_device("ideal"), options, x).run().outputs[0]
     (unseen,) = unseen_errors(net, placement, CHIP, options, x)
-    assert seen.error is not None
+    assert calibrated.error is not None
     assert unseen.error is not None
-    assert unseen.error > 10 * seen.error
+    assert unseen.error > 10 * calibrated.error
     assert unseen_errors(net, placement, CHIP, options, x[:4]) == []
 
 
@@ -132,15 +132,15 @@ def test_few_inputs_are_told_by_those_that_were_left_out() -> None:
 def test_cells_of_a_device_gain_nothing_and_lose_nothing() -> None:
     """After a day: two parts are within a tenth of one, since cells are what is wrong."""
     network, x = steep()
-    one = compile_model(network.model, CHIP, calibrate=x[:48], options=CompileOptions(seeds=1, in_bits=8))
+    single = compile_model(network.model, CHIP, calibrate=x[:48], options=CompileOptions(seeds=1, in_bits=8))
     two = compile_model(network.model, CHIP, calibrate=x[:48], options=CompileOptions(seeds=1))
-    wanted = float_outputs(network, x).reshape(-1)
+    expected = float_outputs(network, x).reshape(-1)
     lost = [
         np.mean([
-            np.std(execute(n, FunctionalBackend(), x, seed=s, time_s=86400.0).outputs.reshape(-1) - wanted)
+            np.std(execute(n, FunctionalBackend(), x, seed=s, time_s=86400.0).outputs.reshape(-1) - expected)
             for s in range(8)
         ])
-        for n in (one, two)
+        for n in (single, two)
     ]
     assert lost[1] < 1.1 * lost[0]
 

@@ -45,15 +45,15 @@ def test_blocks_of_some_outputs_hold_all_of_their_rows(groups: int) -> None:
         index=1, layer=layer, inputs=np.zeros((8, layer.inputs)), wanted=np.zeros((8, 24)),
         values=np.zeros((4, 8, layer.inputs)), stand=bench.stand,
     )
-    some = sampled(bench, site)
-    outputs = np.asarray(some.stand.outputs)
-    blocks = some.stand.placement.of_layer(1)
+    subset = sampled(bench, site)
+    outputs = np.asarray(subset.stand.outputs)
+    blocks = subset.stand.placement.of_layer(1)
     assert 0 < len(outputs) < 24
-    assert (some.wanted.shape, len(some.values)) == ((8, len(outputs)), 3)
+    assert (subset.wanted.shape, len(subset.values)) == ((8, len(outputs)), 3)
     assert len({(b.core, b.line_select) for b in blocks}) == len(blocks)
     for k, output in enumerate(outputs):
-        held = [(b.first, len(b.rows), (b.outputs == k).sum()) for b in blocks if k in b.outputs]
-        assert held == [
+        parts = [(b.first, len(b.rows), (b.outputs == k).sum()) for b in blocks if k in b.outputs]
+        assert parts == [
             (b.first, len(b.rows), (b.outputs == output).sum()) for b in placement.of_layer(1) if output in b.outputs
         ]
         assert all(max(b.columns[b.outputs == k]) < 16 for b in blocks if k in b.outputs)
@@ -74,11 +74,11 @@ def errors_of(net: FloatNetwork, monkeypatch: pytest.MonkeyPatch) -> list[float]
     """Errors of a network after a day: of a search on some outputs, and on all."""
     x = np.random.default_rng(2).uniform(size=(96, 32)).astype(np.float32)
     errors = []
-    for most in (MOST_PRODUCTS, 1 << 20):
-        monkeypatch.setattr(module, "MOST_PRODUCTS", most)
+    for limit in (MOST_PRODUCTS, 1 << 20):
+        monkeypatch.setattr(module, "MOST_PRODUCTS", limit)
         compiled = compile_model(net, CHIP, calibrate=x[:64], options=CompileOptions(seeds=2))
-        wanted = float_outputs(compiled, x).reshape(96, -1)
+        expected = float_outputs(compiled, x).reshape(96, -1)
         got = [execute(compiled, FunctionalBackend(), x, seed=s, time_s=86_400.0).outputs for s in range(4)]
-        lost = np.stack(got).reshape(4, 96, -1) - wanted
-        errors.append(float(np.sqrt((lost**2).mean()) / wanted.std(axis=0).mean()))
+        lost = np.stack(got).reshape(4, 96, -1) - expected
+        errors.append(float(np.sqrt((lost**2).mean()) / expected.std(axis=0).mean()))
     return errors

@@ -35,12 +35,12 @@ def _indexed_trees(nodes: int, *, itself: bool) -> onnx.NodeProto:
     ahead = [*range(1, nodes), nodes - 1 if itself else 0]
     leaf = [0] * (nodes - 1) + [0 if itself else 1]
     numbers = {"nodes_splits": [0.0] * nodes, "leaf_weights": [1.0]}
-    made: dict[str, Any] = {k: helper.make_tensor(k, TensorProto.DOUBLE, [len(v)], v) for k, v in numbers.items()}
+    attributes: dict[str, Any] = {k: helper.make_tensor(k, TensorProto.DOUBLE, [len(v)], v) for k, v in numbers.items()}
     modes = helper.make_tensor("m", TensorProto.UINT8, [nodes], [0] * nodes)
     return _node(
         "TreeEnsemble", "x", tree_roots=[0], n_targets=1, nodes_featureids=[0] * nodes, nodes_modes=modes,
         nodes_truenodeids=ahead, nodes_falsenodeids=ahead, nodes_trueleafs=leaf, nodes_falseleafs=leaf,
-        leaf_targetids=[0], **made,
+        leaf_targetids=[0], **attributes,
     )
 
 
@@ -106,9 +106,9 @@ def _loop(inner: onnx.GraphProto) -> onnx.NodeProto:
 def _body(nodes: list[onnx.NodeProto], name: str) -> onnx.GraphProto:
     values = [helper.make_tensor_value_info(f"{name}{n}", kind, shape) for n, kind, shape in
               (("i", TensorProto.INT64, []), ("c", TensorProto.BOOL, []), ("v", TensorProto.FLOAT, None))]
-    made = [helper.make_tensor_value_info(f"{name}d", TensorProto.BOOL, []),
-            helper.make_tensor_value_info(f"{name}w", TensorProto.FLOAT, None)]
-    return helper.make_graph([helper.make_node("Identity", [f"{name}c"], [f"{name}d"]), *nodes], name, values, made)
+    outputs = [helper.make_tensor_value_info(f"{name}d", TensorProto.BOOL, []),
+               helper.make_tensor_value_info(f"{name}w", TensorProto.FLOAT, None)]
+    return helper.make_graph([helper.make_node("Identity", [f"{name}c"], [f"{name}d"]), *nodes], name, values, outputs)
 
 
 def _nested() -> tuple[list[onnx.NodeProto], dict[str, Any]]:

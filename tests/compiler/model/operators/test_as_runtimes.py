@@ -63,14 +63,14 @@ def test_as_onnxruntime(name: str) -> None:
 
     kind, opset, inputs, attributes = CASES[name]
     names = [f"x{k}" if x is not None else "" for k, x in enumerate(inputs)]
-    made = helper.make_node(kind, names, ["y"], **attributes)
-    given = {n: x for n, x in zip(names, inputs, strict=True) if x is not None}
+    operator = helper.make_node(kind, names, ["y"], **attributes)
+    feeds = {n: x for n, x in zip(names, inputs, strict=True) if x is not None}
     values = [helper.make_tensor_value_info(n, helper.np_dtype_to_tensor_dtype(x.dtype), x.shape)
-              for n, x in given.items()]
-    graph = helper.make_graph([made], "net", values, [helper.make_value_info("y", onnx.TypeProto())])
+              for n, x in feeds.items()]
+    graph = helper.make_graph([operator], "net", values, [helper.make_value_info("y", onnx.TypeProto())])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=10)
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    (got,), wanted = run_node(made, inputs, opset), np.asarray(session.run(None, given)[0])
+    (got,), expected = run_node(operator, inputs, opset), np.asarray(session.run(None, feeds)[0])
     assert got is not None
-    assert got.shape == wanted.shape
-    np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=1e-5)
+    assert got.shape == expected.shape
+    np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-5)

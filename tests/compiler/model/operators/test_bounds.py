@@ -95,8 +95,8 @@ def _model(tensor: onnx.TensorProto, place: str) -> onnx.ModelProto:
         nodes.insert(0, helper.make_node("Constant", [], ["w"], value=numpy_helper.from_array(np.eye(4, dtype="f4"))))
         nodes[0].attribute.add(name="more", type=onnx.AttributeProto.TENSORS).tensors.append(tensor)
     elif place == "branch":
-        made = [helper.make_tensor_value_info("w", TensorProto.FLOAT, [4, 4])]
-        branch = helper.make_graph([], "branch", [], made, [tensor])
+        outputs = [helper.make_tensor_value_info("w", TensorProto.FLOAT, [4, 4])]
+        branch = helper.make_graph([], "branch", [], outputs, [tensor])
         go = helper.make_node("Constant", [], ["go"], value=numpy_helper.from_array(np.array(True)))
         nodes[:0] = [go, helper.make_node("If", ["go"], ["w"], then_branch=branch, else_branch=branch)]
     values = [helper.make_tensor_value_info(n, TensorProto.FLOAT, [1, 4]) for n in "xy"]

@@ -26,8 +26,8 @@ def test_front_by_definition() -> None:
         for i in range(len(cost))
     ]
     assert list(~front(cost)) == beaten
-    found = costs([{"accuracy": 0.5, "interval_us": 2.0}, {"interval_us": 1.0}], OBJECTIVES)
-    assert found.tolist() == [[-0.5, 2.0], [np.inf, 1.0]]
+    cost_table = costs([{"accuracy": 0.5, "interval_us": 2.0}, {"interval_us": 1.0}], OBJECTIVES)
+    assert cost_table.tolist() == [[-0.5, 2.0], [np.inf, 1.0]]
 
 
 SHAPE, ORDERED = (10, 10, 5, 4), (True, True, True, False)
@@ -46,14 +46,14 @@ def chip_like(seed: int) -> NDArray[np.float64]:
 
 def searched(values: NDArray[np.float64], search: Search) -> list[int]:
     """Designs in the order in which they are evaluated."""
-    asked: list[int] = []
+    evaluated: list[int] = []
 
     def evaluate(numbers: Sequence[int]) -> list[dict[str, Any]]:
-        asked.extend(numbers)
+        evaluated.extend(numbers)
         return [{"accuracy": values[n, 0], "interval_us": values[n, 1]} for n in numbers]
 
     chosen(SHAPE, ORDERED, search, evaluate)
-    return asked
+    return evaluated
 
 
 @pytest.mark.slow
@@ -62,18 +62,18 @@ def test_the_front_of_2000_designs_with_200(seed: int) -> None:
     pytest.importorskip("sklearn")
     values = chip_like(seed)
     best = set(np.flatnonzero(front(values * [-1.0, 1.0])))
-    asked = searched(values, Search(method="pareto", evaluations=200, objectives=OBJECTIVES, seed=seed))
-    assert len(asked) == len(set(asked)) == 200
+    evaluated = searched(values, Search(method="pareto", evaluations=200, objectives=OBJECTIVES, seed=seed))
+    assert len(evaluated) == len(set(evaluated)) == 200
     assert len(best) > 20
-    assert best <= set(asked)
+    assert best <= set(evaluated)
 
 
 def test_random_is_a_tenth_of_the_front() -> None:
     values = chip_like(0)
-    asked = searched(values, Search(method="random", evaluations=200, seed=3))
+    evaluated = searched(values, Search(method="random", evaluations=200, seed=3))
     best = set(np.flatnonzero(front(values * [-1.0, 1.0])))
-    assert len(asked) == len(set(asked)) == 200
-    assert len(best & set(asked)) < 0.3 * len(best)
+    assert len(evaluated) == len(set(evaluated)) == 200
+    assert len(best & set(evaluated)) < 0.3 * len(best)
 
 
 @pytest.mark.slow
@@ -81,10 +81,10 @@ def test_a_search_goes_on_where_it_was(sweep_text: str, tmp_path: Path, monkeypa
     pytest.importorskip("sklearn")
     monkeypatch.setenv("MHO_CACHE", str(tmp_path / "cache"))
     objectives = 'objectives = {relative_error = "min", interval_cycles = "min"}'
-    wanted = f'[search]\nmethod = "pareto"\nevaluations = 7\nbatch = 2\n{objectives}\n'
+    search = f'[search]\nmethod = "pareto"\nevaluations = 7\nbatch = 2\n{objectives}\n'
     text = sweep_text.replace('["1s", "1d"]', '["1s", "1h", "1d", "9d", "1y"]').replace("seeds = 3", "seeds = 2")
     path = tmp_path / "sweep.toml"
-    path.write_text(text.replace("images = 40", "images = 10").replace("[networks", wanted + "[networks"))
+    path.write_text(text.replace("images = 40", "images = 10").replace("[networks", search + "[networks"))
     spec = load_spec(path)
     whole = run_sweep(spec, Folder(tmp_path / "whole"))
     assert (len(whole.rows), len(whole.designs), spec.size) == (14, 7, 10)
