@@ -47,14 +47,14 @@ def named(tree: ast.AST) -> Iterator[tuple[int, str]]:
     """Kinds that a module imports from, or has the names of as strings: line and kind."""
     kinds = set(kind_names())
     compared = [node for node in ast.walk(tree) if isinstance(node, ast.Compare) and "kind" in ast.unparse(node.left)]
-    asked = {id(side) for node in compared for side in node.comparators}
+    compared_nodes = {id(side) for node in compared for side in node.comparators}
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module:
             names = {part for alias in node.names for part in imported(f"{node.module}.{alias.name}")}
         elif isinstance(node, ast.Import):
             names = {part for alias in node.names for part in imported(alias.name)}
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            names = {node.value} - (WORDS if id(node) not in asked else set())
+            names = {node.value} - (WORDS if id(node) not in compared_nodes else set())
         else:
             continue
         yield from ((node.lineno, kind) for kind in kinds & names)  # pyright: ignore[reportAttributeAccessIssue]
@@ -80,7 +80,7 @@ def test_no_common_file_asks_for_a_kind() -> None:
 ])
 def test_each_way_of_asking_is_seen(text: str) -> None:
     for kind in kind_names():
-        assert [found for _, found in named(ast.parse(text.format(kind)))] == [kind]
+        assert [kind_name for _, kind_name in named(ast.parse(text.format(kind)))] == [kind]
 
 
 def test_no_kind_is_named_in_the_contracts_of_imports() -> None:

@@ -54,39 +54,40 @@ def of_all() -> list[str]:
             *(text for group in groups for text in group if isinstance(text, str))]
 
 
-def installed(wanted: list[str]) -> dict[str, str]:
+def installed(requirements: list[str]) -> dict[str, str]:
     """These packages, with what they ask for, as far as they are installed: name and licence."""
-    found: dict[str, str] = {}
+    licences: dict[str, str] = {}
 
     def visit(text: str, extras: set[str]) -> None:
-        one = Requirement(text)
-        name = re.sub(r"[-_.]+", "-", one.name).lower()
-        if name in found or (one.marker and not any(one.marker.evaluate({"extra": extra}) for extra in extras | {""})):
+        parsed = Requirement(text)
+        name = re.sub(r"[-_.]+", "-", parsed.name).lower()
+        applies = any(not parsed.marker or parsed.marker.evaluate({"extra": extra}) for extra in extras | {""})
+        if name in licences or not applies:
             return
         try:
             distribution = metadata.distribution(name)
         except metadata.PackageNotFoundError:
             return
-        found[name] = stated(distribution)
+        licences[name] = stated(distribution)
         for below in distribution.requires or []:
-            visit(below, one.extras)
+            visit(below, parsed.extras)
 
-    for text in wanted:
+    for text in requirements:
         visit(text, set())
-    return found
+    return licences
 
 
 def permissive(licence: str) -> bool:
     """Of an expression without nested brackets; where one may choose, one is enough."""
     choices = [re.sub(r"^\((.* OR .*)\)$", r"\1", part).split(" OR ") for part in licence.split(" AND ")]
-    return all(any(PERMISSIVE.fullmatch(one) for one in choice) for choice in choices)
+    return all(any(PERMISSIVE.fullmatch(alternative) for alternative in choice) for choice in choices)
 
 
 def test_every_dependency_may_be_used() -> None:
-    found = installed(of_all())
-    assert len(found) > 30
-    others = {name: licence for name, licence in found.items() if not permissive(licence)}
-    refused = {name: licence for name, licence in others.items()
+    licences = installed(of_all())
+    assert len(licences) > 30
+    not_permissive = {name: licence for name, licence in licences.items() if not permissive(licence)}
+    refused = {name: licence for name, licence in not_permissive.items()
                if name not in NAMED or not licence.startswith(NAMED[name][0])}
     assert refused == {}
 
@@ -101,9 +102,9 @@ def test_what_is_not_permissive_is_seen() -> None:
 
 def test_the_core_alone_needs_nothing_but_permissive_libraries() -> None:
     """What ``pip install mho`` brings, without extras."""
-    found = installed(of_all())
+    licences = installed(of_all())
     for text in PROJECT["project"]["dependencies"]:
-        assert permissive(found[re.sub(r"[-_.]+", "-", Requirement(text).name).lower()])
+        assert permissive(licences[re.sub(r"[-_.]+", "-", Requirement(text).name).lower()])
 
 
 def test_no_extra_brings_the_gpl() -> None:
@@ -115,13 +116,13 @@ def test_no_extra_brings_the_gpl() -> None:
 def test_the_versions_of_ci_are_ones_that_are_asked_for() -> None:
     lines = (ROOT / ".ci" / "constraints.txt").read_text().splitlines()
     pinned = [Requirement(line) for line in lines if not line.startswith("#")]
-    versions = {canonicalize_name(one.name): next(iter(one.specifier)).version for one in pinned}
-    assert all([part.operator for part in one.specifier] == ["=="] for one in pinned)
+    versions = {canonicalize_name(pin.name): next(iter(pin.specifier)).version for pin in pinned}
+    assert all([part.operator for part in pin.specifier] == ["=="] for pin in pinned)
     # Tools of FPGAs and layouts, LiteX, PyTorch are for users; tests take those of the system, and what is installed.
     extras = PROJECT["project"]["optional-dependencies"]
     tools = [text for extra in ("torch", "fpga-tools", "layout", "litex") for text in extras[extra]]
     absent = {Requirement(text).name for text in tools}
     for text in of_all():
-        wanted = Requirement(text)
-        if wanted.name not in absent:
-            assert wanted.specifier.contains(versions[canonicalize_name(wanted.name)]), text
+        dependency = Requirement(text)
+        if dependency.name not in absent:
+            assert dependency.specifier.contains(versions[canonicalize_name(dependency.name)]), text

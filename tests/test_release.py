@@ -65,39 +65,39 @@ def digests(folder: Path) -> dict[str, str]:
 
 @pytest.mark.slow
 def test_wheel_and_sdist_are_the_same_bytes_in_two_environments(built: list[Path]) -> None:
-    here, there = map(digests, built)
-    assert here == there
-    assert sorted(here) == [f"mho-{PROJECT['version']}-py3-none-any.whl", f"mho-{PROJECT['version']}.tar.gz"]
+    first, second = map(digests, built)
+    assert first == second
+    assert sorted(first) == [f"mho-{PROJECT['version']}-py3-none-any.whl", f"mho-{PROJECT['version']}.tar.gz"]
 
 
 @pytest.mark.slow
 def test_generated_verilog_is_the_same_bytes_in_two_environments(tmp_path: Path) -> None:
-    found = []
+    by_environment = []
     for name, extra, umask in (("a", HERE, 0o022), ("b c", THERE, 0o077)):
         folder = tmp_path / name
         folder.mkdir()
         command = [sys.executable, "-m", "mho", "generate", "tnsa16-core", "-o", "out"]
         in_environment(command, folder, {**extra, "PYTHONPATH": str(ROOT)}, umask)
-        found.append(digests(folder / "out"))
-    assert found[0] == found[1]
-    assert len(found[0]) > 40
+        by_environment.append(digests(folder / "out"))
+    assert by_environment[0] == by_environment[1]
+    assert len(by_environment[0]) > 40
 
 
 @pytest.mark.slow
 def test_wheel_holds_every_file_of_the_packages_and_no_other(built: list[Path]) -> None:
     (wheel,) = built[0].glob("mho-*.whl")
-    held = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    wheel_files = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     tree = {
         path.relative_to(ROOT).as_posix()
         for folder in FOLDERS
         for path in (ROOT / folder).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".md"
     }
-    wanted = {name if name.startswith("mho/") else f"mho/{name}" for name in tree}
-    assert held == wanted
+    tree_files = {name if name.startswith("mho/") else f"mho/{name}" for name in tree}
+    assert wheel_files == tree_files
     (sdist,) = built[0].glob("mho-*.tar.gz")
     inside = {name.partition("/")[2] for name in tarfile.open(sdist).getnames()}
-    assert wanted | {"pyproject.toml", "README.md", "LICENSE"} <= inside
+    assert tree_files | {"pyproject.toml", "README.md", "LICENSE"} <= inside
     assert not {name.partition("/")[0] for name in inside} & set(LINKED)
 
 

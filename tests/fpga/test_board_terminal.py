@@ -64,9 +64,9 @@ class Board:
 
     def _serve(self) -> None:
         while not self._end.is_set():
-            came = self.terminal.step(0.05)
+            count = self.terminal.step(0.05)
             if self.disturb is not None:
-                self.bytes_left -= came
+                self.bytes_left -= count
                 if self.bytes_left <= 0:
                     action, self.disturb = self.disturb, None
                     action()
@@ -105,8 +105,8 @@ def compare(backend: FpgaBackend, opened: Callable[[], None]) -> None:
     backend.open(CHIP, cores)
     opened()
     functional.open(CHIP, cores)
-    found = list(products(backend, np.random.default_rng(1)))
-    for codes, expected in zip(found, products(functional, np.random.default_rng(1)), strict=True):
+    board_codes = list(products(backend, np.random.default_rng(1)))
+    for codes, expected in zip(board_codes, products(functional, np.random.default_rng(1)), strict=True):
         np.testing.assert_array_equal(codes, expected)
 
 
@@ -117,11 +117,11 @@ def test_it_says_what_it_is_and_refuses_networks_for_other_chips(board: Board) -
         info = read_info(client, "there")
     assert (info.sha256, info.lines, info.g_bits, info.serial) == (CHIP.sha256, 16, 12, False)
     assert info.clock_hz == 24_000_000
-    other = load_chip("tnsa16-core", {"adc.sigma_gain": 0.02})
+    noisy = load_chip("tnsa16-core", {"adc.sigma_gain": 0.02})
     backend = FpgaBackend(str(board.port))
     try:
         with pytest.raises(ToolError, match=r"board: the board was built for another chip \(description [0-9a-f]{8}\)"):
-            backend.open(other, [])
+            backend.open(noisy, [])
     finally:
         backend.close()
 
@@ -160,8 +160,8 @@ def test_cells_are_the_same_after_a_reset_or_unplugging_while_they_are_programme
         nonlocal passes, disturbed
         passes += total == done == cells
         # In the middle of the tables, or of the second pass.
-        there = (total == cells, passes) == ((True, 1) if units == "cells" else (False, 0))
-        if there and done > total // 3 and not disturbed:
+        consistent = (total == cells, passes) == ((True, 1) if units == "cells" else (False, 0))
+        if consistent and done > total // 3 and not disturbed:
             disturbed = True
             board.disturb_after(1, {"reset": lambda: board.terminal.reset(), "replug": board.replug}[what])
 

@@ -128,5 +128,5 @@ def test_a_board_with_a_bootloader_is_written_to_its_flash(tmp_path: Path, monke
     assert [load(board, file).flash for board in ("orangecrab", "colorlight-i5")] == [True, False]
     file.write_text(f"{0x06 << 56 | GW1NR:064b}\n")
     assert load("tang-nano-9k", file, flash=True).flash
-    told = [line for line in (tmp_path / "told").read_text().splitlines() if line.endswith(".bit")]
-    assert told == [f"-b orangeCrab {file}", f"-b colorlight-i5 -m {file}", f"-b tangnano9k -f {file}"]
+    commands = [line for line in (tmp_path / "told").read_text().splitlines() if line.endswith(".bit")]
+    assert commands == [f"-b orangeCrab {file}", f"-b colorlight-i5 -m {file}", f"-b tangnano9k -f {file}"]

@@ -28,8 +28,8 @@ def test_a_board_that_holds_a_network_is_loaded_with_the_next_one_and_anew_after
             if action is not None:
                 board.disturb_after(3000, action)  # of 5,800, the first 400 of which say what it is
             backend = TilesFpgaBackend(str(board.port), note=said.append)
-            found = execute(network, backend, x[:2], **options).outputs
-            assert np.array_equal(found, execute(network, FunctionalBackend(), x[:2], **options).outputs)
+            outputs = execute(network, backend, x[:2], **options).outputs
+            assert np.array_equal(outputs, execute(network, FunctionalBackend(), x[:2], **options).outputs)
             assert (backend.reloads, board.disturb) == (int(loss is not None), None)
             backend.close()
     finally:

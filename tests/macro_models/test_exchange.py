@@ -45,12 +45,12 @@ def test_a_class_for_crosssim_has_the_moments_of_the_device(name: str, monkeypat
     np.random.seed(0)  # noqa: NPY002
     top = device.g_max_uS or 40.0
     for target, time_s in ((0.5 * top, 1.0), (0.8 * top, 86400.0)):
-        other = scope["Mho"](1e6 / top, time_s)
-        g = top * other.drift_error(np.full(DRAWS, target / top), time_s)
+        exported = scope["Mho"](1e6 / top, time_s)
+        g = top * exported.drift_error(np.full(DRAWS, target / top), time_s)
         mine = own(device, target, time_s)
         assert g.mean() == pytest.approx(mine.mean(), abs=0.02 * mine.std() + 0.005 * target)
         assert g.std() == pytest.approx(mine.std(), rel=0.03)
-        read = top * other.read_noise(np.full(DRAWS, mine.mean() / top)) - mine.mean()
+        read = top * exported.read_noise(np.full(DRAWS, mine.mean() / top)) - mine.mean()
         assert read.std() == pytest.approx(
             float(device.read_noise_uS(mine.mean(), time_s, target)), rel=0.05, abs=1e-9
         )

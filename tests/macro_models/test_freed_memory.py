@@ -35,5 +35,5 @@ def test_freed_memory_goes_back_to_the_system() -> None:
     with freed_memory_kept():
         parts = [np.full(2 << 20, 1.0) for _ in range(8)]
         del parts
-        held = resident_kB()
-    assert held - resident_kB() > 8 * 16 * 1024 * 3 // 4
+        before_kB = resident_kB()
+    assert before_kB - resident_kB() > 8 * 16 * 1024 * 3 // 4

@@ -44,11 +44,11 @@ def test_a_file_is_written_with_the_mode_that_the_mask_asks_for(tmp_path: Path) 
     assert [path.name for path in tmp_path.iterdir()] == ["new"]
 
 
-@pytest.mark.parametrize("there", [True, False])
-def test_a_link_stays_and_its_target_is_written(there: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize("target_exists", [True, False])
+def test_a_link_stays_and_its_target_is_written(target_exists: bool, tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     target, link = tmp_path / "folder" / "target", tmp_path / "link"
-    if there:
+    if target_exists:
         target.write_text("old")
     link.symlink_to("folder/target")
     write_output(link, b"new")

@@ -24,10 +24,10 @@ def same_bits(model: onnx.ModelProto, inputs: int, chip: str) -> None:
     network = compile_model(model, load_chip(chip), calibrate=x, options=OPTIONS)
     for device in (None, "ideal"):  # with noise in every conversion, and without
         run = {"seed": 3, "time_s": 86_400.0, "codes_of": 8, "batch": 16, "device": device}
-        found, wanted = (execute(network, FunctionalBackend(arrays=name), x, **run) for name in ("torch:cpu", "numpy"))
-        assert np.array_equal(found.outputs, wanted.outputs)
-        assert np.array_equal(found.cycles, wanted.cycles)
-        assert all(np.array_equal(codes, wanted.codes[at]) for at, codes in found.codes.items())
+        result, expected = (execute(network, FunctionalBackend(arrays=lib), x, **run) for lib in ("torch:cpu", "numpy"))
+        assert np.array_equal(result.outputs, expected.outputs)
+        assert np.array_equal(result.cycles, expected.cycles)
+        assert all(np.array_equal(codes, expected.codes[at]) for at, codes in result.codes.items())
 
 
 @pytest.mark.slow
@@ -56,9 +56,9 @@ def test_products_are_those_of_numpy() -> None:
         assert library() is torch
         for kind, top in ((np.float32, 7), (np.float64, 2**20)):
             x = rng.integers(-top, top + 1, (33, 256)).astype(kind)
-            found = product(x, matrix)
-            assert found.dtype == kind
-            assert np.array_equal(found, np.matmul(x.astype(np.int64), matrix.astype(np.int64)))
+            sums = product(x, matrix)
+            assert sums.dtype == kind
+            assert np.array_equal(sums, np.matmul(x.astype(np.int64), matrix.astype(np.int64)))
     assert library() is None
 
 

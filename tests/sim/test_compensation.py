@@ -38,11 +38,11 @@ def network(model: bytes) -> Network:
 
 
 def error(network: Network, how: str | None, time_s: float) -> float:
-    found = [
+    outputs = [
         execute(network, FunctionalBackend(), X, seed=seed, time_s=time_s, compensation=how).outputs
         for seed in range(4)
     ]
-    return float(np.sqrt(((np.stack(found) - float_outputs(network, X)) ** 2).mean()))
+    return float(np.sqrt(((np.stack(outputs) - float_outputs(network, X)) ** 2).mean()))
 
 
 @pytest.mark.slow
@@ -54,11 +54,11 @@ def test_compensation_brings_a_network_back(network: Network) -> None:
 
 
 def test_results_do_not_depend_on_batches(network: Network) -> None:
-    one, other = (
+    whole, batched = (
         execute(network, FunctionalBackend(), X, time_s=YEAR, compensation="global", batch=batch).outputs
         for batch in (64, 7)
     )
-    assert np.array_equal(one, other)
+    assert np.array_equal(whole, batched)
     (core,), (fresh,) = (build_cores(network, time_s=YEAR, compensation=how) for how in ("affine", "none"))
     assert core.state()["range_code"] < fresh.state()["range_code"] == 1 << 15
     assert family("pwm").model.from_state(core.state()).state()["offset"].tolist() == core.state()["offset"].tolist()
@@ -86,17 +86,17 @@ def test_what_no_core_can_is_refused(network: Network) -> None:
 
 def test_a_network_keeps_what_converters_found(network: Network, tmp_path: Path) -> None:
     network.save(tmp_path / "n.mho")
-    kept = Network.load(tmp_path / "n.mho")
-    (known,) = kept.calibration.converters.cores
-    (found,) = build_cores(kept, compensation="none")
-    assert found.state()["trim_gain"].tolist() == known["trim_gain"] != np.zeros((2, 16), int).tolist()
-    known["gain"] = [100] * 16
-    (found,), (other,) = (build_cores(kept, seed=seed, compensation="none") for seed in (0, 1))
-    assert found.state()["gain"].tolist() == [100] * 16
-    assert other.state()["gain"].tolist() != [100] * 16
-    (ideal,) = build_cores(kept, device="ideal", compensation="none")
+    loaded = Network.load(tmp_path / "n.mho")
+    (stored,) = loaded.calibration.converters.cores
+    (core,) = build_cores(loaded, compensation="none")
+    assert core.state()["trim_gain"].tolist() == stored["trim_gain"] != np.zeros((2, 16), int).tolist()
+    stored["gain"] = [100] * 16
+    (core,), (core_of_seed_1,) = (build_cores(loaded, seed=seed, compensation="none") for seed in (0, 1))
+    assert core.state()["gain"].tolist() == [100] * 16
+    assert core_of_seed_1.state()["gain"].tolist() != [100] * 16
+    (ideal,) = build_cores(loaded, device="ideal", compensation="none")
     assert ideal.state()["gain"].tolist() == [192] * 16
     for wrong in ([100] * 15, [256] * 16, "x", None):
-        known["gain"] = wrong
+        stored["gain"] = wrong
         with pytest.raises(InputError, match=r"^calibration.converters: gain must be whole numbers 0 to 255 of shape"):
-            build_cores(kept, compensation="none")
+            build_cores(loaded, compensation="none")

@@ -31,9 +31,9 @@ def test_layers_larger_than_a_core(network: Network, x: np.ndarray) -> None:
     assert len(network.cores) > network.chip.cores
     assert len(network.layers[0].mvms) == 6
     assert network.schedule == "host"
-    got, wanted = quantised_outputs(network, FunctionalBackend(), x).outputs, float_outputs(network, x)
-    assert got.shape == wanted.shape == (50, 3)
-    assert np.abs(got - wanted).max() < 0.1
+    got, expected = quantised_outputs(network, FunctionalBackend(), x).outputs, float_outputs(network, x)
+    assert got.shape == expected.shape == (50, 3)
+    assert np.abs(got - expected).max() < 0.1
 
 
 def test_shapes_and_types_are_those_of_onnxruntime() -> None:
@@ -55,32 +55,32 @@ def test_shapes_and_types_are_those_of_onnxruntime() -> None:
             [node("Flatten", "x", "f"), node("MatMul", "f w", "m"), *nodes], weights, shape=("batch", 2, 3), **options
         )
         net = compile_model(model, load_chip("tnsa16-core"), calibrate=x, options=OPTIONS)
-        wanted, got = reference(model, x), quantised_outputs(net, FunctionalBackend(), x).outputs
-        assert (got.shape, got.dtype) == (wanted.shape, wanted.dtype)
+        expected, got = reference(model, x), quantised_outputs(net, FunctionalBackend(), x).outputs
+        assert (got.shape, got.dtype) == (expected.shape, expected.dtype)
         assert np.array_equal(execute(net, FunctionalBackend(), x.reshape(12, 6), device="ideal").outputs, got)
 
 
 def test_batches_change_nothing(network: Network, x: np.ndarray) -> None:
     whole = execute(network, FunctionalBackend(), x, seed=3, time_s=DAY, codes_of=50)
-    seen: list[tuple[int, int]] = []
+    steps: list[tuple[int, int]] = []
     parts = execute(
         network, FunctionalBackend(), x, seed=3, time_s=DAY, codes_of=50, batch=7,
-        progress=lambda done, total: seen.append((done, total)),
+        progress=lambda done, total: steps.append((done, total)),
     )
     assert np.array_equal(whole.outputs, parts.outputs)
     assert np.array_equal(whole.cycles, parts.cycles)
     assert whole.layers == parts.layers
     assert all(np.array_equal(whole.codes[at], parts.codes[at]) for at in whole.codes)
-    assert seen[0] == (7, 50)
-    assert seen[-1] == (50, 50)
+    assert steps[0] == (7, 50)
+    assert steps[-1] == (50, 50)
 
 
 def test_one_image_alone_has_the_noise_of_its_number(network: Network, x: np.ndarray) -> None:
     whole = execute(network, FunctionalBackend(), x, seed=3, time_s=DAY)
     alone = execute(network, FunctionalBackend(), x[41:42], seed=3, time_s=DAY, first_image=41)
-    other = execute(network, FunctionalBackend(), x[41:42], seed=3, time_s=DAY, first_image=7)
+    run = execute(network, FunctionalBackend(), x[41:42], seed=3, time_s=DAY, first_image=7)
     assert np.array_equal(alone.outputs[0], whole.outputs[41])
-    assert not np.array_equal(other.outputs, alone.outputs)
+    assert not np.array_equal(run.outputs, alone.outputs)
 
 
 def test_seeds_are_chips(network: Network, x: np.ndarray) -> None:
@@ -140,21 +140,21 @@ def test_counts(network: Network, x: np.ndarray) -> None:
 
 
 def test_codes_of_some_images_are_those_of_all(network: Network, x: np.ndarray) -> None:
-    whole, some, none = (
+    whole, part, none = (
         execute(network, FunctionalBackend(), x, seed=3, time_s=DAY, codes_of=keep, batch=16).codes
         for keep in (50, 21, 0)
     )
     assert none == {}
-    assert some.keys() == whole.keys()
-    assert all(np.array_equal(some[at], whole[at][:21]) for at in whole)
+    assert part.keys() == whole.keys()
+    assert all(np.array_equal(part[at], whole[at][:21]) for at in whole)
 
 
 def test_clipped_inputs_are_counted(network: Network, x: np.ndarray) -> None:
     """Those of the first layer by the codes without an end, those of the second where the first gives too much."""
     stage, large = network.program.input, 8 * x
-    wanted = np.rint((large - stage.offset) / stage.scale)
+    codes = np.rint((large - stage.offset) / stage.scale)
     done = execute(network, FunctionalBackend(), large, device="ideal", batch=9)
-    assert done.layers[0].clipped == ((wanted < stage.low) | (wanted > stage.high)).sum() > 0.5 * x.size
+    assert done.layers[0].clipped == ((codes < stage.low) | (codes > stage.high)).sum() > 0.5 * x.size
     (first, _) = network.layers
     assert first.root.requantise is not None
     assert done.layers[1].inputs == 50 * 24
@@ -183,17 +183,17 @@ def test_pieces_of_a_batch_become_smaller(network: Network, images: int, monkeyp
     """Each image is in one of them; threads wait for the last one for as short as it is."""
     monkeypatch.setattr("mho.compiler.program.program.POSITIONS", 64)
     monkeypatch.setattr("mho.sim.functional.PIECE", 64 * 24)
-    seen: list[np.ndarray] = []
+    pieces: list[np.ndarray] = []
 
     class Watched(FunctionalBackend):
         def _run(self, program, masks, lanes, images, account):  # pyright: ignore[reportIncompatibleMethodOverride]
-            seen.append(images)
+            pieces.append(images)
             return super()._run(program, masks, lanes, images, account)
 
     x = np.zeros((images, 20), dtype=np.float32)
     execute(network, Watched(2), x, batch=images)
-    assert sorted(np.concatenate(seen).tolist()) == list(range(images))
-    sizes = [len(one) for one in sorted(seen, key=lambda one: one[0])]
+    assert sorted(np.concatenate(pieces).tolist()) == list(range(images))
+    sizes = [len(piece) for piece in sorted(pieces, key=lambda piece: piece[0])]
     assert sizes == sorted(sizes, reverse=True)
     assert len(sizes) > 1 or images == 1
     if images == 300:
@@ -231,16 +231,16 @@ def test_energy_sees_the_inputs_alike_whoever_carries_out_the_products(preset: s
     backend.open_network(network, build_cores(network, device="ideal"))
     for account in accounts:
         account.begin(0, lanes)
-    made = backend.run(program, masks, lanes, images, accounts[0])
+    outputs = backend.run(program, masks, lanes, images, accounts[0])
     cores = build_cores(network, device="ideal")
 
     def product(call: Call, mvm: Mvm, rows: np.ndarray, op_id: np.ndarray) -> np.ndarray:
         inputs = network.chip.macro_config().cell_map.rows
-        found = cores[mvm.core].mvm(mvm.op, masks[mvm.core], mvm.vector(rows, inputs), op_id)
-        accounts[1].converted(mvm, found.steps, accounts[1].driven_by(rows))
-        return found.codes[:, mvm.columns]
+        result = cores[mvm.core].mvm(mvm.op, masks[mvm.core], mvm.vector(rows, inputs), op_id)
+        accounts[1].converted(mvm, result.steps, accounts[1].driven_by(rows))
+        return result.codes[:, mvm.columns]
 
-    assert np.array_equal(program.run(lanes, images, product), made)
+    assert np.array_equal(program.run(lanes, images, product), outputs)
     energies = [account.layers[0].energy_pJ for account in accounts]
     assert energies[0] == energies[1]
     name = "rows" if preset == "pwm16-core" else "input pulses"

@@ -23,9 +23,9 @@ print(peak, sum(f["columns"] * f["positions"] for f in r.layers()))
 """
 
 
-def measure(net: Path, images: int, seeds: int, kept: str = "") -> tuple[float, int]:
+def measure(net: Path, images: int, seeds: int, mode: str = "") -> tuple[float, int]:
     """Largest memory in MB, and codes of an image."""
-    words = [sys.executable, "-c", SCRIPT, str(images), str(seeds), str(net), kept]
+    words = [sys.executable, "-c", SCRIPT, str(images), str(seeds), str(net), mode]
     done = subprocess.run(words, capture_output=True, text=True, check=True)
     peak, codes = done.stdout.split()
     return float(peak), int(codes)
@@ -44,7 +44,7 @@ def test_memory_does_not_grow(tmp_path: Path) -> None:
     # Both more than a batch: within one, memory grows with the images that are in flight.
     few, codes = measure(tmp_path / "n.mho", 1100, 1)
     many, _ = measure(tmp_path / "n.mho", 2200, 2)
-    kept, _ = measure(tmp_path / "n.mho", 2200, 2, "kept")
+    with_codes, _ = measure(tmp_path / "n.mho", 2200, 2, "kept")
     all_codes, inputs = 2200 * 2 * 2 * codes / 1e6, 1100 * 4 * 8 * 24 * 24 / 1e6
     assert many - few < 2.5 * inputs + 20
-    assert kept - many > 0.6 * all_codes > 100
+    assert with_codes - many > 0.6 * all_codes > 100

@@ -147,11 +147,11 @@ def test_a_second_try_begins_behind_the_synthesis(tools: Path, tmp_path: Path) -
     for _ in range(2):
         with pytest.raises(ToolError, match=r"^nextpnr_ice40 failed: ERROR: no$"):
             attempt(tmp_path)
-    (kept,) = tools.glob("cache/synthesis-*")
-    assert {path.name for path in kept.iterdir()} == {"top.json", "top_netlist.v", "synthesis.log", "seal"}
+    (folder,) = tools.glob("cache/synthesis-*")
+    assert {path.name for path in folder.iterdir()} == {"top.json", "top_netlist.v", "synthesis.log", "seal"}
     assert (tmp_path / "out" / "place.log").read_text() == "ERROR: no\n"
     assert syntheses(tools) == 1
-    (kept / "top.json").write_text("damaged")
+    (folder / "top.json").write_text("damaged")
     with pytest.raises(ToolError):
         attempt(tmp_path)
     assert syntheses(tools) == 2
@@ -191,7 +191,7 @@ def test_a_placement_that_cannot_be_routed_is_followed_by_the_next(
 
 
 @pytest.mark.parametrize(
-    ("wanted", "hopeless"),
+    ("counts", "hopeless"),
     [
         ([], False),
         ([9000, 3000, 1000, 500, *range(400, 100, -10)], False),
@@ -201,8 +201,8 @@ def test_a_placement_that_cannot_be_routed_is_followed_by_the_next(
         ([9000, 500, *[1] * 60, 4, 4], False),
     ],
 )
-def test_a_router_without_hope_is_known_by_its_rounds(wanted: list[int], hopeless: bool, tmp_path: Path) -> None:
-    lines = [f"Info:     iter={i} wires=1185564 overused={n} overuse={n} archfail=NA" for i, n in enumerate(wanted, 1)]
+def test_a_router_without_hope_is_known_by_its_rounds(counts: list[int], hopeless: bool, tmp_path: Path) -> None:
+    lines = [f"Info:     iter={i} wires=1185564 overused={n} overuse={n} archfail=NA" for i, n in enumerate(counts, 1)]
     (tmp_path / "log").write_text("\n".join(["Info: Running router2...", *lines, ""]))
     assert unroutable(tmp_path / "log") is hopeless
 
@@ -242,9 +242,9 @@ def test_tiles_are_synthesised_with_the_usual_script_where_abc_fails(
     assert said[-1] == "ABC fails with the script that looks longest; once more with its usual one ..."
     assert syntheses(tools) == 2
     write_tool(tools / "yosys", ABORTS.format(tools, "Module has no ports."))
-    other = load_chip("ulx3s-2x2", {"name": "other"})
+    renamed = load_chip("ulx3s-2x2", {"name": "other"})
     with pytest.raises(ToolError, match=r"^yosys failed: ERROR: Module has no ports\.$"):
-        synthesise("ulx3s-85f", other, folder=tmp_path / "other", flow="native", note=said.append)
+        synthesise("ulx3s-85f", renamed, folder=tmp_path / "other", flow="native", note=said.append)
     assert syntheses(tools) == 3
 
 
@@ -260,10 +260,10 @@ def test_the_clock_of_each_board_is_made_exactly(name: str) -> None:
     board, cfg = BOARDS[name], board_config(name)
     loop = vars(board.served.find_loop(board.clock_hz, cfg.clock_hz))
     if "divf" in loop:
-        made = board.clock_hz * (loop["divf"] + 1) / 2 ** loop["divq"] / (loop["divr"] + 1)
+        clock_hz = board.clock_hz * (loop["divf"] + 1) / 2 ** loop["divq"] / (loop["divr"] + 1)
     else:
-        made = board.clock_hz * loop["feedback"] / loop["reference"]
-    assert made == cfg.clock_hz
+        clock_hz = board.clock_hz * loop["feedback"] / loop["reference"]
+    assert clock_hz == cfg.clock_hz
     assert abs(cfg.uart.period * cfg.baud / 16 / cfg.clock_hz - 1) < 0.01
 
 

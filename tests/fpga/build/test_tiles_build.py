@@ -47,12 +47,12 @@ def test_what_fixes_a_tile_is_a_memory_of_it(tmp_path: Path) -> None:
 def test_modules_beside_the_top_are_compiled_apart_and_keep_their_ports() -> None:
     tile = "module mho_core_tile(clk, a);\n  input clk;\n  output a;\nendmodule\n"
     text = tile + "module top(x, y);\n  input x;\n  output y;\nendmodule\n"
-    found = simulated_netlist(text, "ecp5").splitlines()
-    assert found[:3] == ["module mho_core_tile(clk, a); /*verilator hier_block*/", "  input clk;", "  output a;"]
-    assert found[4:7] == ["module top(x, y);", "  inout x;", "  inout y;"]
+    lines = simulated_netlist(text, "ecp5").splitlines()
+    assert lines[:3] == ["module mho_core_tile(clk, a); /*verilator hier_block*/", "  input clk;", "  output a;"]
+    assert lines[4:7] == ["module top(x, y);", "  inout x;", "  inout y;"]
 
 
-def built(folder: Path, cfg: AnyConfig, **other: object) -> None:
+def built(folder: Path, cfg: AnyConfig, **changed: object) -> None:
     emulator = cfg.emulator
     report = BuildReport(
         board=BOARD.name, device=BOARD.device, status=BOARD.status, chip=cfg.chip.name, chip_sha256=cfg.chip.sha256,
@@ -63,7 +63,7 @@ def built(folder: Path, cfg: AnyConfig, **other: object) -> None:
         bitstream_sha256="ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
     )
     folder.mkdir()
-    (folder / "report.json").write_text(json.dumps({**asdict(report), **other}))
+    (folder / "report.json").write_text(json.dumps({**asdict(report), **changed}))
     (folder / "ulx3s-85f.bit").write_bytes(b"abc")
 
 
@@ -73,7 +73,7 @@ def test_what_was_built_is_taken(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("other", "message"),
+    ("changed", "message"),
     [
         ({"chip_sha256": "0", "chip": "mine"}, r"out: is a build of mine for ulx3s-85f, not of this ulx3s-2x2 "),
         ({"baud": 2_000_000}, r"out: has another clock, line, lanes, tables or noise than would be built now$"),
@@ -81,7 +81,7 @@ def test_what_was_built_is_taken(tmp_path: Path) -> None:
         ({"bitstream": "none.bit"}, r"out: holds no build; make one with: mho fpga build ulx3s-85f -o DIR$"),
     ],
 )
-def test_what_was_built_otherwise_is_refused(other: dict[str, object], message: str, tmp_path: Path) -> None:
-    built(tmp_path / "out", tiles(), **other)
+def test_what_was_built_otherwise_is_refused(changed: dict[str, object], message: str, tmp_path: Path) -> None:
+    built(tmp_path / "out", tiles(), **changed)
     with pytest.raises(InputError, match=message):
         read_built(BOARD, tiles(), tmp_path / "out")

@@ -50,10 +50,10 @@ def test_the_netlist_in_a_bitstream_gives_the_codes_of_the_numpy_model(built: tu
     cfg = board_config(BOARD.name, CHIP)
     line = power_up(PinsTransport(netlist_program(text, BOARD.family), cfg.uart))
     try:
-        found = compare_operations(cfg, line, vectors=3)
+        counts = compare_operations(cfg, line, vectors=3)
     finally:
         line.close()
-    assert (found.operations, found.codes) == (3 * 4, 3 * 4 * 16)
+    assert (counts.operations, counts.codes) == (3 * 4, 3 * 4 * 16)
 
 
 def test_a_bitstream_of_an_up5k_is_no_netlist(tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ from mho.macro_models.errors import InputError
 @pytest.mark.long
 def test_the_netlist_of_a_board_gives_the_codes_of_the_numpy_models() -> None:
     lines: list[str] = []
-    found = verify("colorlight-i5", place=False, note=lines.append)
-    assert (found.netlist.operations, found.netlist.codes) == (4, 4 * 16)
-    assert (found.pulses, found.bitstream, found.build) == (None, None, None)
+    evidence = verify("colorlight-i5", place=False, note=lines.append)
+    assert (evidence.netlist.operations, evidence.netlist.codes) == (4, 4 * 16)
+    assert (evidence.pulses, evidence.bitstream, evidence.build) == (None, None, None)
     assert lines[-1] == "simulating the netlist at its serial pins ..."
 
 
@@ -21,8 +21,8 @@ def test_the_netlist_of_a_board_gives_the_codes_of_the_numpy_models() -> None:
 @pytest.mark.long
 def test_the_netlist_of_a_board_with_tiles_runs_a_network_as_the_numpy_models() -> None:
     chip = load_chip("tnsa16-2x2", {"core.g_bits": 4, "mesh.payload_bits": 32, "tile.lanes": 2, "tile.buffer_kib": 2})
-    found = verify("ulx3s-85f", chip, place=False)
-    assert found.netlist.codes == 2 * chip.lines // 4
+    evidence = verify("ulx3s-85f", chip, place=False)
+    assert evidence.netlist.codes == 2 * chip.lines // 4
 
 
 def test_what_does_not_fit_is_refused_before_anything_is_made() -> None:

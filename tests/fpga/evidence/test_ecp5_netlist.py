@@ -30,14 +30,14 @@ def test_the_netlist_multiplies_and_programs_as_the_numpy_models_do(tmp_path: Pa
     subprocess.run(["yosys", "-q", "top.ys"], cwd=tmp_path, check=True)
     line = power_up(PinsTransport(netlist_program((tmp_path / "top_netlist.v").read_text(), BOARD.family), cfg.uart))
     try:
-        found = compare_operations(cfg, line, vectors=1)
+        counts = compare_operations(cfg, line, vectors=1)
         stimulus = make_write_stimulus(cfg.chip, 0, 4)
         # One cell in nine, of every row and column: a netlist is slow.
-        some = np.arange(stimulus.skip.size).reshape(stimulus.skip.shape) % 9 != 0
-        run = compare_writes(line, replace(stimulus, skip=stimulus.skip | some))
+        skipped = np.arange(stimulus.skip.size).reshape(stimulus.skip.shape) % 9 != 0
+        run = compare_writes(line, replace(stimulus, skip=stimulus.skip | skipped))
     finally:
         line.close()
-    assert (found.operations, found.codes) == (4, 4 * 16)
+    assert (counts.operations, counts.codes) == (4, 4 * 16)
     assert len(run.pulses) > 50
     assert run.faults.any()
     assert not run.faults.all()

@@ -74,8 +74,8 @@ class BlockRam:
                 through = written[port] if self.modes[port] == "WRITETHROUGH" else set[int]()
                 first, value = self.place(port, pin.address), 0
                 for bit in range(first, first + self.widths[port]):
-                    seen = self.bits[bit] if bit in through else bit & 1 if bit in written[1 - port] else old[bit]
-                    value |= int(seen) << bit - first
+                    read = self.bits[bit] if bit in through else bit & 1 if bit in written[1 - port] else old[bit]
+                    value |= int(read) << bit - first
                 self.outputs[port] = value
         if self.widths[1] == 36:
             return [self.outputs[1] & 2**18 - 1, self.outputs[1] >> 18]
@@ -128,7 +128,7 @@ endmodule
 
 def ram_accesses(ram: BlockRam, rng: np.random.Generator, count: int) -> list[tuple[Port, Port]]:
     """Accesses to few rows, of which no two write the same bits."""
-    found = []
+    accesses = []
     for _ in range(count):
         ports = []
         for _ in range(2):
@@ -139,8 +139,8 @@ def ram_accesses(ram: BlockRam, rng: np.random.Generator, count: int) -> list[tu
             ports[1] = Port(ports[1].data, ports[1].address, ports[1].enable, 0, ports[1].reset)
         if ram.widths[0] == 36:
             ports[0] = Port(ports[0].data, ports[0].address, ports[0].enable, 1, 0)
-        found.append((ports[0], ports[1]))
-    return found
+        accesses.append((ports[0], ports[1]))
+    return accesses
 
 
 @pytest.mark.cosim("iverilog", "vvp")
@@ -157,12 +157,12 @@ def test_block_ram(tmp_path: Path, widths: tuple[int, int], modes: tuple[str, st
             at = pin[port]
             word = at.data << 17 | at.address << 3 | at.enable << 2 | at.write << 1 | at.reset
             stimulus[k] |= word << shift
-    found = simulate(tmp_path, ram_bench(bits, widths, modes, reset, len(accesses)), stimulus, CELLS)
+    outputs = simulate(tmp_path, ram_bench(bits, widths, modes, reset, len(accesses)), stimulus, CELLS)
     expected = [ram.edge(pair) for pair in accesses]
     if widths[0] == 36 and widths[1] != 36:
         # Port A is written alone.
-        found, expected = ([row[1:] for row in rows] for rows in (found, expected))
-    assert found == expected
+        outputs, expected = ([row[1:] for row in rows] for rows in (outputs, expected))
+    assert outputs == expected
     assert len({tuple(row) for row in expected}) > min(50, 2 ** widths[1] - 1)
 
 
@@ -195,14 +195,14 @@ endmodule
 def test_tables_products_pins_and_loop(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     corners = [2**17 << 18 | 2**17 | signs << 36 for signs in range(4)]
-    given = [int(word) for word in rng.integers(0, 2**38, 200)] + corners
+    words = [int(word) for word in rng.integers(0, 2**38, 200)] + corners
     mult = ", ".join([pins("A", 18, "a"), pins("B", 18, "b"), pins("P", 36, "p")])
-    found = simulate(tmp_path, PLAIN.format(count=len(given), init=0xCA35, mult=mult), [*given, 0], CELLS)
+    outputs = simulate(tmp_path, PLAIN.format(count=len(words), init=0xCA35, mult=mult), [*words, 0], CELLS)
 
     def signed(word: int, is_signed: int) -> int:
         return word - (word >> 17 << 18) if is_signed else word
 
-    for k, (word, row) in enumerate(zip(given, found, strict=True)):
+    for k, (word, row) in enumerate(zip(words, outputs, strict=True)):
         a, b = signed(word & 2**18 - 1, word >> 36 & 1), signed(word >> 18 & 2**18 - 1, word >> 37)
         assert row == [a * b & 2**36 - 1, 0xCA35 >> k % 16 & 1, k & 1, k >> 1 & 1, 1], (a, b)
 
@@ -297,8 +297,8 @@ def test_what_yosys_makes_of_memories_and_products(tmp_path: Path, family: str, 
     ]
     bench = AROUND.format(count=len(stimulus))
     models = CELLS.with_name(FAMILIES[family].models)
-    found = simulate(tmp_path, bench, [*stimulus, 0], tmp_path / "netlist.v", models, yosys_cells(family))
-    assert found == of_design(stimulus)
+    outputs = simulate(tmp_path, bench, [*stimulus, 0], tmp_path / "netlist.v", models, yosys_cells(family))
+    assert outputs == of_design(stimulus)
 
 
 ONE_PORT = """module top (input clk, input w, input [11:0] at, input [3:0] d, output reg [3:0] q);
@@ -347,7 +347,7 @@ def test_a_memory_with_one_port_of_a_gowin(tmp_path: Path) -> None:
         for write, at, data in zip(*(rng.integers(0, end, 2000) for end in (2, 64, 16)), strict=True)
     ]
     bench = ONE_PORT_BENCH.format(count=len(stimulus))
-    found = simulate(tmp_path, bench, [*stimulus, 0], tmp_path / "netlist.v", CELLS.with_name("gowin_cells.v"))
+    outputs = simulate(tmp_path, bench, [*stimulus, 0], tmp_path / "netlist.v", CELLS.with_name("gowin_cells.v"))
     shown, expected = 0, list[list[int]]()
     for word in stimulus:
         at = word >> 4 & 4095
@@ -356,4 +356,4 @@ def test_a_memory_with_one_port_of_a_gowin(tmp_path: Path) -> None:
         else:
             shown = words[at]
         expected.append([shown])
-    assert found == expected
+    assert outputs == expected

@@ -107,8 +107,8 @@ class LinkProbe(wiring.Component):
                 self._read(m, address, counter, digest, writes, word)
         return m
 
-    def _read(self, m: Module, address: Signal, counter: Signal, *others: Signal) -> None:
-        digest, writes, word = others
+    def _read(self, m: Module, address: Signal, counter: Signal, *registers: Signal) -> None:
+        digest, writes, word = registers
         with m.Switch(address):
             with m.Case(COUNTER):
                 m.d.sync += [word.eq(counter), counter.eq(counter + 1)]

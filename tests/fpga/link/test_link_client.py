@@ -62,13 +62,13 @@ def test_every_access_once(rate: float, delay: float, transactions: int) -> None
 def test_long_bursts_are_cut(size: int) -> None:
     client, _, bus = board(cfg=LinkConfig(size=size, address_width=16))
     client.open()
-    seen: list[tuple[int, int]] = []
+    steps: list[tuple[int, int]] = []
     words = np.random.default_rng(0).integers(0, 2**32, MEMORY_WORDS, dtype=np.uint32)
-    client.write(0, words, progress=lambda done, total: seen.append((done, total)))
+    client.write(0, words, progress=lambda done, total: steps.append((done, total)))
     assert bus.memory == words.tolist()
     assert client.read(0, MEMORY_WORDS).tolist() == words.tolist()
-    assert seen[-1] == (MEMORY_WORDS, MEMORY_WORDS)
-    assert len(seen) > 1
+    assert steps[-1] == (MEMORY_WORDS, MEMORY_WORDS)
+    assert len(steps) > 1
     assert client.read(COUNTER, 1000, increment=False).tolist() == list(range(1000))
     client.write(DIGEST, np.arange(700), increment=False)
     assert client.read(WRITES)[0] == 700
@@ -157,9 +157,9 @@ def test_number_of_a_session_that_was_in_use_is_not_taken() -> None:
     client, _, bus = board()
     client.open()
     client.read(COUNTER)
-    other = LinkClient(client.transport, nonce=nonces())  # begins with the same number
-    other.open()
-    assert other.read(COUNTER)[0] == 1
+    second_client = LinkClient(client.transport, nonce=nonces())  # begins with the same number
+    second_client.open()
+    assert second_client.read(COUNTER)[0] == 1
     with pytest.raises(BoardReset):
         client.read(COUNTER)
     assert bus.counter == 2
@@ -228,8 +228,8 @@ def lost(client: LinkClient, action: Callable[[], object]) -> str:
 
 def test_silent_board_is_given_up() -> None:
     client = LinkClient(MemoryTransport(lambda data: b""), patience=5)
-    asked = r"\d+ requests in 5 s, not one byte came"
-    sentence = rf"memory: the board does not answer \({asked}\); is it programmed, and is the rate right\?"
+    reason = r"\d+ requests in 5 s, not one byte came"
+    sentence = rf"memory: the board does not answer \({reason}\); is it programmed, and is the rate right\?"
     assert re.fullmatch(sentence, lost(client, client.open))
     assert client.transport.now() == pytest.approx(5, abs=0.01)
 

@@ -106,8 +106,8 @@ class Trial:
         ToolError
             If something was lost or doubled.
         """
-        found, counter = self.observe(), int(self.client.read(COUNTER)[0])
-        if found != self.state(self.expected) or counter != self.expected.counter:
+        state, counter = self.observe(), int(self.client.read(COUNTER)[0])
+        if state != self.state(self.expected) or counter != self.expected.counter:
             raise ToolError(f"after {self.transactions} transactions the probe is not what it must be")
         self.expected.counter += 1
         if self.bus is not None and vars(self.bus) != vars(self.expected):

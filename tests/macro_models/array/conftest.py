@@ -83,23 +83,23 @@ def nodal(c):
     return name, index, inner, outer
 
 
-def outputs(c, name, index, outer, v, k, one):
+def outputs(c, name, index, outer, v, k, unit):
     """Output k for node voltages ``v`` (rows) per source (columns)."""
     if c.mode == "voltage":
         node = name.get(f"o{k}")
         if node is None:
-            return [0 * one] * c.driven
+            return [0 * unit] * c.driven
         if c.fixed(node):
-            return [one if node == f"s{s}" else 0 * one for s in range(c.driven)]
+            return [unit if node == f"s{s}" else 0 * unit for s in range(c.driven)]
         return list(v[index[node]])
-    total = [0 * one] * c.driven
+    total = [0 * unit] * c.driven
     for (p, q), siemens in outer.items():
         if q == f"o{k}":
-            total = [t + type(one)(siemens) * x for t, x in zip(total, v[p], strict=True)]
+            total = [t + type(unit)(siemens) * x for t, x in zip(total, v[p], strict=True)]
     for a, b, ohm in c.resistors:  # a resistor from a source straight to this sense
         ends = {name[a], name[b]}
-        if f"o{k}" in ends and len(ends) == 2 and (other := (ends - {f"o{k}"}).pop())[0] == "s":
-            total[int(other[1:])] += type(one)(1 / Fraction(ohm))
+        if f"o{k}" in ends and len(ends) == 2 and (node_at_end := (ends - {f"o{k}"}).pop())[0] == "s":
+            total[int(node_at_end[1:])] += type(unit)(1 / Fraction(ohm))
     return total
 
 
@@ -148,9 +148,9 @@ def run_ngspice(text, folder):
     deck.write_text(text)
     command = ["sh", "-c", 'ulimit -t 120; exec ngspice -b -n "$0"', str(deck)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
-    found = re.findall(r"^(\S+) = (\S+)$", done.stdout, re.MULTILINE)
-    assert found, done.stdout + done.stderr
-    return {key: float(value) for key, value in found}
+    printed = re.findall(r"^(\S+) = (\S+)$", done.stdout, re.MULTILINE)
+    assert printed, done.stdout + done.stderr
+    return {key: float(value) for key, value in printed}
 
 
 def solve_ngspice(g, wires, mode, x, folder, backward=False):
@@ -163,11 +163,11 @@ def solve_ngspice(g, wires, mode, x, folder, backward=False):
     for k, (a, b, ohm) in enumerate(c.resistors):
         if name[a] != name[b]:
             lines.append(f"R{k} {name[a]} {name[b]} {float(ohm)!r}")
-    wanted = [f"i(vo{k})" if mode == "current" else f"v({name[f'o{k}']})" for k in range(c.read) if f"o{k}" in name]
+    probes = [f"i(vo{k})" if mode == "current" else f"v({name[f'o{k}']})" for k in range(c.read) if f"o{k}" in name]
     lines += [".options klu reltol=1e-9 abstol=1e-18 vntol=1e-12 gmin=1e-20 numdgt=15", ".control", "set numdgt=15"]
-    lines += ["op", *(f"print {w}" for w in wanted), "quit", ".endc", ".end"]
-    found = run_ngspice("\n".join(lines) + "\n", folder)
-    values = iter([found[w] for w in wanted])
+    lines += ["op", *(f"print {w}" for w in probes), "quit", ".endc", ".end"]
+    by_probe = run_ngspice("\n".join(lines) + "\n", folder)
+    values = iter([by_probe[w] for w in probes])
     return np.array([next(values) if f"o{k}" in name else 0.0 for k in range(c.read)])
 
 

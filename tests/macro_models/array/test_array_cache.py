@@ -22,7 +22,7 @@ def test_same_content_is_built_once():
 
 def test_every_argument_counts():
     cache, g, on = MatrixCache(), cells(0), np.array([True, True, False, True])
-    asked = [
+    arrays = [
         (g, WIRES, {"mode": "current"}),
         (g.reshape(2, 8), WIRES, {"mode": "current"}),
         (g, Wires(r_row_ohm=1.0), {"mode": "current"}),
@@ -32,9 +32,9 @@ def test_every_argument_counts():
         (np.nextafter(g, 1.0), WIRES, {"mode": "voltage"}),
     ]
     for _ in range(2):
-        for g_S, wires, keys in asked:
+        for g_S, wires, keys in arrays:
             np.testing.assert_array_equal(cache.matrix(g_S, wires, **keys), effective_matrix(g_S, wires, **keys))
-    assert (cache.hits, cache.misses) == (len(asked), len(asked))
+    assert (cache.hits, cache.misses) == (len(arrays), len(arrays))
 
 
 def test_mask_and_missing_cells_are_the_same_array():

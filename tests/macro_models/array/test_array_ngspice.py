@@ -53,8 +53,8 @@ def test_settling(reference, tmp_path):
     for j in range(5):
         lines += [f"meas tran v{j} find v({name[f'o{j}']}) at={float(end) * 0.5!r}"]
     text = "\n".join([*lines, *(f"print v{j}" for j in range(5)), "quit", ".endc", ".end", ""])
-    found = reference.run_ngspice(text, tmp_path)
-    want = np.array([found[f"v{j}"] for j in range(5)])
+    voltages = reference.run_ngspice(text, tmp_path)
+    want = np.array([voltages[f"v{j}"] for j in range(5)])
     got = model.at(end * 0.5, x, 0.1)
     assert np.abs(got - x @ effective_matrix(g, wires, mode="voltage")).max() > 1e-2  # it is still under way
     np.testing.assert_allclose(got, want, rtol=0, atol=1e-4 * 0.5)

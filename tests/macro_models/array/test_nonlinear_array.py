@@ -55,8 +55,8 @@ def simulated(reference, folder, g, law, rows, columns, gates=None, supply=0.0):
     deck += [".options klu reltol=1e-9 abstol=1e-16 vntol=1e-12 gmin=1e-20 itl1=500 numdgt=15"]
     deck += [".control", "set numdgt=15", "op"]
     deck += [f"print v({k}{i}_{j})" for k in "wb" for i in range(n) for j in range(m)]
-    found = reference.run_ngspice("\n".join([*deck, "quit", ".endc", ".end", ""]), folder)
-    return [np.array([[found[f"v({k}{i}_{j})"] for j in range(m)] for i in range(n)]) for k in "wb"]
+    voltages = reference.run_ngspice("\n".join([*deck, "quit", ".endc", ".end", ""]), folder)
+    return [np.array([[voltages[f"v({k}{i}_{j})"] for j in range(m)] for i in range(n)]) for k in "wb"]
 
 
 def terminals(shape, kind, rng):

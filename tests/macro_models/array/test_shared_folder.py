@@ -22,9 +22,9 @@ def fill(path: Path, times: int) -> int:
     for k in range(times):
         name = NAMES[k % len(NAMES)]
         folder.keep(name, array_of(name))
-        for other in NAMES:
-            found = folder.find(other)
-            wrong += found is not None and not np.array_equal(found, array_of(other))
+        for key in NAMES:
+            stored = folder.find(key)
+            wrong += stored is not None and not np.array_equal(stored, array_of(key))
     return wrong
 
 
@@ -39,19 +39,19 @@ def test_two_processes_that_fill_a_folder_at_once_find_whole_arrays(tmp_path: Pa
 
 
 def test_what_is_cut_or_altered_is_as_if_it_were_not_there(tmp_path: Path) -> None:
-    folder, wanted = SharedFolder(tmp_path), array_of("a")
-    folder.keep("a", wanted)
-    assert np.array_equal(folder.find("a"), wanted)
+    folder, values = SharedFolder(tmp_path), array_of("a")
+    folder.keep("a", values)
+    assert np.array_equal(folder.find("a"), values)
     file = tmp_path / "a.npz"
     whole = file.read_bytes()
     file.write_bytes(whole[: len(whole) // 2])
     assert folder.find("a") is None
     # Bytes of a number that are not those of the seal, in a file that is whole.
     with file.open("wb") as out:
-        np.savez(out, array=wanted + 1.0, seal=np.int64(0))
+        np.savez(out, array=values + 1.0, seal=np.int64(0))
     assert folder.find("a") is None
-    folder.keep("a", wanted)
-    assert np.array_equal(folder.find("a"), wanted)
+    folder.keep("a", values)
+    assert np.array_equal(folder.find("a"), values)
 
 
 def test_what_is_oldest_makes_room(tmp_path: Path) -> None:

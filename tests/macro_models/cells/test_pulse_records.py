@@ -45,12 +45,12 @@ def test_records_are_all_of_a_cell() -> None:
     device = replace(
         pulsed(weak_fraction=0.1, weak_factor=0.1), stuck=replace(NEURRAM.stuck, fraction=0.1, values_uS=(30.0,))
     )
-    mine, other = array(device, fresh=True), array(device, fresh=True)
+    mine, copy = array(device, fresh=True), array(device, fresh=True)
     give(mine, ALL, Polarity.FORM, round(NEURRAM.pulse.form_threshold_V / SCALES.v_step_V))
     give(mine, ALL[::2], Polarity.SET, 90)
     mine.verify(ALL[::3])
     mine.relax()
-    other.relax()
+    copy.relax()
     words = mine.records()
     assert words.dtype == np.uint32
     assert words.shape == (ALL.size, 8)
@@ -62,37 +62,37 @@ def test_records_are_all_of_a_cell() -> None:
     np.testing.assert_array_equal(words[:, 2], ALL % 3 == 0)
     np.testing.assert_array_equal(words[:, 3:6].T.astype(np.int32), mine.threshold)
     np.testing.assert_array_equal(words[:, 6:], np.stack([mine.high, mine.formed_g], axis=1))
-    other.set_records(words)
-    np.testing.assert_array_equal(other.records(), words)
+    copy.set_records(words)
+    np.testing.assert_array_equal(copy.records(), words)
     # The records say nothing of a wait: pulses that they count were given after it.
-    assert (other.waits == 0).all()
-    np.testing.assert_array_equal(other.left, mine.g)
+    assert (copy.waits == 0).all()
+    np.testing.assert_array_equal(copy.left, mine.g)
     give(mine, ALL, Polarity.RESET, 100)
-    give(other, ALL, Polarity.RESET, 100)
-    np.testing.assert_array_equal(other.records(), mine.records())
-    np.testing.assert_array_equal(other.relaxed_uS(1.0), mine.relaxed_uS(1.0))
+    give(copy, ALL, Polarity.RESET, 100)
+    np.testing.assert_array_equal(copy.records(), mine.records())
+    np.testing.assert_array_equal(copy.relaxed_uS(1.0), mine.relaxed_uS(1.0))
 
 
 def test_cells_without_a_pulse_keep_their_wait() -> None:
-    mine, other = array(), array()
-    for cells in (mine, other):
+    mine, copy = array(), array()
+    for cells in (mine, copy):
         give(cells, ALL, Polarity.SET, 80)
         cells.relax()
     give(mine, ALL[:100], Polarity.SET, 80)
     mine.verify(ALL)
-    other.set_records(mine.records())
+    copy.set_records(mine.records())
     for name in ("g", "left", "waits", "formed", "pulse_count", "verify_count"):
-        np.testing.assert_array_equal(getattr(other, name), getattr(mine, name))
+        np.testing.assert_array_equal(getattr(copy, name), getattr(mine, name))
 
 
 def test_words_of_the_law() -> None:
     device = pulsed(weak_fraction=0.1, weak_factor=0.25)
     words = np.array(array(device, seed=2**33 + 7, core=3).law_words((100, 200, 300)), dtype=np.uint32)
-    law, one = device.pulse, 64 * 4096
+    law, unit = device.pulse, 64 * 4096
     rates, seconds = (law.set_rate, law.reset_rate, law.reset_rate), (1e-6, 2e-6, 3e-6)
     logs = [np.log(rate * s / device.programming.pulse_s) for rate, s in zip(rates, seconds, strict=True)]
     slopes = [0.02 / slope for slope in (law.set_slope_V, law.reset_slope_V, law.reset_slope_V)]
-    expected = np.array([*logs, *slopes, law.cycle_spread, np.log(0.25)]) * one
+    expected = np.array([*logs, *slopes, law.cycle_spread, np.log(0.25)]) * unit
     np.testing.assert_allclose(words[:8].astype(np.int32), expected, atol=0.5, rtol=1e-12)
     assert words[8] == round(law.g_low_uS / 50.0 * 2**20)
     assert words[9] == round(law.verify_sigma_uS / 50.0 * 1023 * 65536)

@@ -80,9 +80,9 @@ def test_a_cell_alone_and_among_others_end_equal() -> None:
         together.pulse(chosen, polarity, amplitude, width)
         codes = together.verify(chosen)
         for k in rng.permutation(len(chosen)):
-            one = slice(k, k + 1)
-            alone.pulse(chosen[one], polarity[one], amplitude[one], width[one])
-            assert alone.verify(chosen[one])[0] == codes[k]
+            cell = slice(k, k + 1)
+            alone.pulse(chosen[cell], polarity[cell], amplitude[cell], width[cell])
+            assert alone.verify(chosen[cell])[0] == codes[k]
     np.testing.assert_array_equal(together.g_uS, alone.g_uS)
 
 
@@ -115,11 +115,11 @@ def test_stuck_cells_are_those_of_inference() -> None:
     device = replace(NEURRAM, stuck=replace(NEURRAM.stuck, fraction=0.1, values_uS=(0.0, 45.0)))
     cells = array(device, core=3)
     shape = (LINES, LINES)
-    seen = programmed(np.full(shape, 20.0), device=device, seed=5, core=3, time_s=0.0, causes=frozenset({"stuck"})).g_uS
-    np.testing.assert_array_equal(seen.ravel() != 20.0, cells.stuck)
+    g_uS = programmed(np.full(shape, 20.0), device=device, seed=5, core=3, time_s=0.0, causes=frozenset({"stuck"})).g_uS
+    np.testing.assert_array_equal(g_uS.ravel() != 20.0, cells.stuck)
     before = cells.g_uS.copy()
     give(cells, ALL, Polarity.SET, 100)
-    np.testing.assert_allclose(cells.g_uS[cells.stuck], seen.ravel()[cells.stuck], atol=0.5 * SCALES.g_step_uS, rtol=0)
+    np.testing.assert_allclose(cells.g_uS[cells.stuck], g_uS.ravel()[cells.stuck], atol=0.5 * SCALES.g_step_uS, rtol=0)
     assert (cells.g_uS != before)[~cells.stuck].mean() > 0.99
 
 

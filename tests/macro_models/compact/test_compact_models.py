@@ -44,9 +44,9 @@ def simulated(folder, name, volts, hertz, start, points):
     rate, current = (re.sub(r"\bX\b", "v(x)", re.sub(r"\bV\b", "v(a)", text)) for text in EQUATIONS[name])
     period = 1.0 / hertz
     # In units of the period, so that the simulator's tolerances are those of the state.
-    held = f"(({rate})>0 ? (v(x)<1 ? {period!r}*({rate}) : 0) : (v(x)>0 ? {period!r}*({rate}) : 0))"
+    held_current = f"(({rate})>0 ? (v(x)<1 ? {period!r}*({rate}) : 0) : (v(x)>0 ? {period!r}*({rate}) : 0))"
     deck = [
-        "loop", f"Va a 0 SIN(0 {volts} 1)", f"Bx 0 x I={held}", f"Cx x 0 1 IC={start}",
+        "loop", f"Va a 0 SIN(0 {volts} 1)", f"Bx 0 x I={held_current}", f"Cx x 0 1 IC={start}",
         f"Bi 0 i I={current}", "Ri i 0 1",
         ".options reltol=1e-7 abstol=1e-14 vntol=1e-10 method=trap", ".control", "set wr_singlescale", "set numdgt=12",
         f"tran {1 / (10 * points)!r} 1 0 {1 / (10 * points)!r} uic", "linearize v(x) v(i)", "wrdata out.txt v(x) v(i)",

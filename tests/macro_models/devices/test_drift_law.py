@@ -133,8 +133,8 @@ def test_reads_have_the_published_mean_and_spread(name: str, time_s: float) -> N
 def test_the_formulas_are_those_of_the_source(
     name: str, target: float, time_s: float, mean: float, deviation: float
 ) -> None:
-    found = FORMULAS[name].moments(target, time_s)
-    assert found == (pytest.approx(mean, rel=5e-4), pytest.approx(deviation, rel=2e-3))
+    moments = FORMULAS[name].moments(target, time_s)
+    assert moments == (pytest.approx(mean, rel=5e-4), pytest.approx(deviation, rel=2e-3))
 
 
 @pytest.mark.parametrize("time_s", [0.0, *TIMES])
@@ -151,7 +151,7 @@ def test_nu_that_changes_from_read_to_read_adds_to_the_noise_of_reads(pcm: Devic
     tree["drift"]["nu_read"] = 0.02
     device, time_s = device_from_dict(tree), 86400.0
     grown, origin = math.log((time_s + T_0) / T_0), 10.0
-    quiet, noisy = (float(one.read_noise_uS(8.0, time_s, origin)) for one in (pcm, device))
+    quiet, noisy = (float(law.read_noise_uS(8.0, time_s, origin)) for law in (pcm, device))
     assert noisy == pytest.approx(math.hypot(quiet, 8.0 * 0.02 * grown), rel=1e-5)
     assert float(device.read_noise_uS(8.0, 0.0, origin)) == float(pcm.read_noise_uS(8.0, 0.0, origin))
 

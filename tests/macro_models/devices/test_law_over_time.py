@@ -40,14 +40,14 @@ def rank_correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
 
 def test_a_cell_keeps_its_rank_without_memory_and_loses_it_with() -> None:
     rows, times = [0.0, 1.0, 2.0, 4.0], (0.0, 1.0, 1e2, 1e4)
-    kept = device(rows, times)
-    assert rank_correlation(change(kept, 1.0), change(kept, 1e4)) > 0.999
+    remembering = device(rows, times)
+    assert rank_correlation(change(remembering, 1.0), change(remembering, 1e4)) > 0.999
     memory = [[1.0, 0.0], [1.0, 0.0], [0.8, 0.6], [0.3, math.sqrt(0.91)]]
     moved = device(rows, times, memory=memory)
     at = {t: change(moved, t) for t in (1.0, 10.0, 1e2, 1e4, 1e6)}
-    for one, two, wanted in ((1.0, 1e2, 0.8), (1.0, 1e4, 0.3), (1e2, 1e4, 0.24 + 0.6 * math.sqrt(0.91))):
+    for before, after, shared in ((1.0, 1e2, 0.8), (1.0, 1e4, 0.3), (1e2, 1e4, 0.24 + 0.6 * math.sqrt(0.91))):
         # Of two normal variables with this correlation.
-        assert rank_correlation(at[one], at[two]) == pytest.approx(6 / math.pi * math.asin(wanted / 2), abs=0.02)
+        assert rank_correlation(at[before], at[after]) == pytest.approx(6 / math.pi * math.asin(shared / 2), abs=0.02)
     assert 0.8 < rank_correlation(at[1.0], at[10.0]) < 1.0
     assert rank_correlation(at[1e4], at[1e6]) > 0.999
     # Each time has the same distribution as with one number.
@@ -144,8 +144,8 @@ def test_kinds_of_read_noise_add_as_variances() -> None:
         "flicker_efolds": 16.0, "g_ref_uS": 80.0,
     }
     mine = device_from_dict({"schema": 1, "name": "mine", "read_noise": noise})
-    wanted = math.sqrt(0.1**2 + (0.4 * 0.5) ** 2 + 0.05**2 * 16.0)
-    assert float(mine.read_noise_uS(40.0)) == pytest.approx(wanted)
+    sigma_uS = math.sqrt(0.1**2 + (0.4 * 0.5) ** 2 + 0.05**2 * 16.0)
+    assert float(mine.read_noise_uS(40.0)) == pytest.approx(sigma_uS)
     assert device_from_dict(json.loads(json.dumps(mine.to_dict()))) == mine
     with pytest.raises(InputError, match=r"read_noise\.generator must be cells where"):
         device_from_dict({"schema": 1, "name": "mine", "read_noise": {**noise, "generator": "lfsr"}})

@@ -83,10 +83,10 @@ def test_one_damaged_byte_of_a_header_gives_the_array_or_a_sentence(tmp_path: Pa
             changed = bytearray(data)
             changed[place] ^= 1 << bit
             path.write_bytes(changed)
-            found = outcome(load_input, path)
-            refused += found is None
+            array = outcome(load_input, path)
+            refused += array is None
             # What is another legal header of as many bytes cannot be told.
-            assert found is None or found.size == 12
+            assert array is None or array.size == 12
     assert refused > 900
 
 
@@ -160,8 +160,8 @@ def test_damaged_archives(seed: int, tmp_path: Path) -> None:
             changed[rng.randrange(len(data))] = rng.randrange(256)
         path.write_bytes(changed[: rng.choice([len(data), rng.randrange(len(data))])])
         # Bytes that no checksum covers may change: dates, versions.
-        found = outcome(load_input, f"{path}:a")
-        assert found is None or np.array_equal(found, np.arange(400.0).reshape(20, 20))
+        array = outcome(load_input, f"{path}:a")
+        assert array is None or np.array_equal(array, np.arange(400.0).reshape(20, 20))
 
 
 # TOML --------------------------------------------------------------------------------------------

@@ -129,12 +129,12 @@ def bimodal(r: R, target: Reals, times: tuple[float, ...]) -> Cells:
 
 def walking(r: R, target: Reals, times: tuple[float, ...]) -> Cells:
     """Independent steps in each decade: cells do not keep their rank."""
-    g, found, last = target + 0.3 * r.normal(size=len(target)), {}, 0.0
+    g, by_time, last = target + 0.3 * r.normal(size=len(target)), {}, 0.0
     for t in sorted(times):
         g = g + math.sqrt(max(_grown(t) - last, 0.0)) * 0.5 * r.normal(size=len(target))
         last = _grown(t)
-        found[t] = np.maximum(g, 0.0)
-    return found
+        by_time[t] = np.maximum(g, 0.0)
+    return by_time
 
 
 def _wide(target: Reals) -> Reals:
@@ -189,13 +189,13 @@ def fitted(path: Path, truth: Truth, seed: int = 0, model: str = "auto") -> Devi
 
 def compared(device: Device, truth: Truth, cells: int = 20_000) -> list[tuple[float, float, float, float, float]]:
     """(time, target, model's mean less the truth's, true deviation, model's deviation over the truth's)."""
-    found = []
+    rows = []
     for k, g in enumerate(truth.at):
         target = np.full(cells, g)
         times = tuple(sorted((*truth.times, *truth.held_out)))
-        known = truth.cells(np.random.default_rng(100 + k), target, times)
+        true_g = truth.cells(np.random.default_rng(100 + k), target, times)
         for t in times:
             drawn = programmed(target, device=device, seed=k, core=0, time_s=t, causes=frozenset(CAUSES)).g_uS
-            std = float(known[t].std())
-            found.append((t, g, float(drawn.mean() - known[t].mean()), std, float(drawn.std()) / max(std, 1e-9)))
-    return found
+            std = float(true_g[t].std())
+            rows.append((t, g, float(drawn.mean() - true_g[t].mean()), std, float(drawn.std()) / max(std, 1e-9)))
+    return rows

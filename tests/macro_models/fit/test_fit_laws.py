@@ -36,12 +36,12 @@ def test_what_was_held_out_is_met_or_named(tmp_path: Path, name: str) -> None:
     device = fitted(tmp_path / "lab.csv", truth)
     warnings = [w for w in device.fit.warnings if "several times in a row" not in w]
     excused = any(truth.excuse in w for w in warnings) if truth.excuse else False
-    each = truth.count / (truth.levels or len(truth.at))
+    cells = truth.count / (truth.levels or len(truth.at))
     missed = [
         f"{t:g} s, {g:g} uS: mean {mean:+.3g} of {std:.3g}, deviation x{ratio:.3f}"
         for t, g, mean, std, ratio in compared(device, truth)
         if not device.warnings(t, 25.0)  # what is outside of the data has a warning of its own
-        and (abs(mean) > max(2.0 * std / math.sqrt(each), 0.02 * truth.high) or abs(ratio - 1.0) > 0.1)
+        and (abs(mean) > max(2.0 * std / math.sqrt(cells), 0.02 * truth.high) or abs(ratio - 1.0) > 0.1)
     ]
     assert not missed or excused, [missed, warnings]
 
@@ -66,12 +66,12 @@ def test_deviations_next_to_zero_are_those_before_the_clamp(tmp_path: Path, monk
     # A quarter of the cells reads 0 uS there. Of 70 cells a deviation is known to 8 %: 5 standard errors of 8 samples.
     monkeypatch.setattr(law_rows, "DRAWS", 8000)
     truth = replace(LAWS["near g_min"], times=(0.0, 86400.0), held_out=(), at=(0.5, 1.0, 3.0))
-    found = [
+    ratios = [
         [ratio for t, _, _, _, ratio in compared(fitted(tmp_path / "lab.csv", truth, seed), truth, 8000) if t > 0.0]
         for seed in range(8)
     ]
-    assert np.mean(found, axis=0) == pytest.approx(1.0, abs=0.14)
-    assert np.std(found, axis=0).max() < 0.1
+    assert np.mean(ratios, axis=0) == pytest.approx(1.0, abs=0.14)
+    assert np.std(ratios, axis=0).max() < 0.1
 
 
 @pytest.mark.slow
@@ -94,5 +94,5 @@ def test_few_cells_with_any_target_are_named(tmp_path: Path) -> None:
         (np.repeat([2.0, 12.0, 25.0], 7), False), (np.full(20, 9.0), False),
     ):
         data = read_measurements(write(tmp_path / "lab.csv", target, {0.0: target, 10.0: target - 0.1}))
-        found = about_wide_levels(data, choose_levels(target))
-        assert [f"{len(target)} cells with any target" in w for w in found] == [True] * named
+        warnings = about_wide_levels(data, choose_levels(target))
+        assert [f"{len(target)} cells with any target" in w for w in warnings] == [True] * named

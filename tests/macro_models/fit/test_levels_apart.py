@@ -36,8 +36,8 @@ def cells(r: np.random.Generator, target: Reals, width: Callable[[Reals], Reals]
 def fitted(path: Path, levels: tuple[float, ...], width: Callable[[Reals], Reals], per: int = 150) -> Device:
     r = np.random.default_rng(5)
     target = np.repeat(levels, per)
-    known = cells(r, target, width)
-    rows = [f"{k},{t:g},{g:.6g},{target[k]:g}" for t, values in known.items() for k, g in enumerate(values)]
+    true_g = cells(r, target, width)
+    rows = [f"{k},{t:g},{g:.6g},{target[k]:g}" for t, values in true_g.items() for k, g in enumerate(values)]
     path.write_text("\n".join(["cell,t_s,g_uS,g_target_uS", *rows]) + "\n")
     return fit_device(read_measurements(path), name="mine")
 
@@ -60,11 +60,11 @@ def test_levels_decades_apart_are_met_and_so_is_what_is_between(tmp_path: Path, 
     assert resampled(device, 3).law.levels_uS == device.law.levels_uS
     for g in (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0):
         target = np.full(8000, g)
-        known = cells(np.random.default_rng(1), target, width)
+        true_g = cells(np.random.default_rng(1), target, width)
         for t in TIMES:
             drawn = programmed(target, device=device, seed=1, core=0, time_s=t, causes=frozenset(CAUSES)).g_uS
-            std = float(known[t].std())
-            assert abs(drawn.mean() - known[t].mean()) < 0.3 * std + 0.01 * g, (g, t)
+            std = float(true_g[t].std())
+            assert abs(drawn.mean() - true_g[t].mean()) < 0.3 * std + 0.01 * g, (g, t)
             assert drawn.std() / std == pytest.approx(1.0, abs=0.2), (g, t)
 
 
@@ -101,11 +101,11 @@ def test_small_targets_are_not_moved_by_what_large_ones_scatter() -> None:
     summaries = np.array([
         [change[level == k].mean(), change[level == k].std(), change[level == k].std(), 0.0] for k in range(4)
     ])
-    found = smoothed_summaries(levels, summaries, change, level)
+    smooth = smoothed_summaries(levels, summaries, change, level)
     error = 0.05 * levels / math.sqrt(50.0)
-    assert np.all(np.abs(found[:, 0] + 0.05 * levels) < 3.0 * error)
-    assert found[:, 1] / (0.05 * levels) == pytest.approx(1.0, abs=0.15)
-    assert found[:, 0].sum() == pytest.approx(summaries[:, 0].sum())
+    assert np.all(np.abs(smooth[:, 0] + 0.05 * levels) < 3.0 * error)
+    assert smooth[:, 1] / (0.05 * levels) == pytest.approx(1.0, abs=0.15)
+    assert smooth[:, 0].sum() == pytest.approx(summaries[:, 0].sum())
 
 
 @pytest.mark.slow
@@ -122,9 +122,9 @@ def test_what_is_between_levels_is_foreseen_or_named(
     def width(g: Reals) -> Reals:
         return 0.5 + 3.0 * np.exp(-(((g - 20.0) / 6.0) ** 2)) * (len(levels) != 4)
 
-    found = [w for w in fitted(tmp_path / "lab.csv", levels, width, 80).fit.warnings if "level" in w]
-    assert bool(found) is bool(named), found
-    assert not named or named in found[0]
+    warnings = [w for w in fitted(tmp_path / "lab.csv", levels, width, 80).fit.warnings if "level" in w]
+    assert bool(warnings) is bool(named), warnings
+    assert not named or named in warnings[0]
 
 
 def test_a_level_of_few_cells_is_one_of_its_own() -> None:

@@ -99,10 +99,10 @@ def test_cells_keep_their_rank_as_far_as_the_measured_ones(measured: Measurement
 def test_its_temperature_is_that_of_the_bake() -> None:
     columns = {"cell": "1", "t_s": "2", "g_S": "4", "temp_C": "5"}
     bake = read_measurements(BAKE, columns=columns, g_max_uS=240.0, temp_max_C=180.0)
-    found, shipped = fit_device(bake, name="bake").temperature, load_device("rram-relax").temperature
-    assert (found.acts_on, found.fitted_C) == (shipped.acts_on, shipped.fitted_C) == ("change", (100.0, 140.0, 180.0))
+    fitted, shipped = fit_device(bake, name="bake").temperature, load_device("rram-relax").temperature
+    assert (fitted.acts_on, fitted.fitted_C) == (shipped.acts_on, shipped.fitted_C) == ("change", (100.0, 140.0, 180.0))
     # The shipped energy is that of root mean squares; means and deviations give one that agrees within its error.
-    assert abs(found.activation_eV - shipped.activation_eV) < found.error_eV < 0.02
+    assert abs(fitted.activation_eV - shipped.activation_eV) < fitted.error_eV < 0.02
 
 
 def test_heat_makes_its_cells_move_further() -> None:

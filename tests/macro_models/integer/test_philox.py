@@ -93,11 +93,11 @@ def test_a_draw_does_not_depend_on_what_is_drawn_with_it(op_ids: list[int], item
 def test_seed_core_purpose_number_and_step_each_change_the_draws() -> None:
     base = {"seed": 1, "core": 1, "items": 64, "op_id": 1, "step": 0}
     reference = bits16(Purpose.READ_NOISE, **base)
-    others = [bits16(Purpose.OUTPUT_NOISE, **base)]
+    streams = [bits16(Purpose.OUTPUT_NOISE, **base)]
     for name, value in [("seed", 2), ("core", 2), ("op_id", 2), ("op_id", 1 << 32), ("step", 1)]:
-        others.append(bits16(Purpose.READ_NOISE, **{**base, name: value}))
-    for other in others:
-        assert (reference == other).mean() < 0.1
+        streams.append(bits16(Purpose.READ_NOISE, **{**base, name: value}))
+    for stream in streams:
+        assert (reference == stream).mean() < 0.1
 
 
 @given(

@@ -19,8 +19,8 @@ DRAWS = 40_000
 
 def test_deviates_are_those_of_the_register_step_by_step() -> None:
     state = seeds(0x1234, np.array([0, 1, 2**40 + 3]))
-    found = deviates(state, 20)
-    for row, start in zip(found, state.tolist(), strict=True):
+    drawn = deviates(state, 20)
+    for row, start in zip(drawn, state.tolist(), strict=True):
         register = int(start)
         assert np.abs(row).max() <= DEVIATE_TOP
         for value in row.tolist():
@@ -29,7 +29,7 @@ def test_deviates_are_those_of_the_register_step_by_step() -> None:
             register ^= register << 13 & 0xFFFFFFFF
             register ^= register >> 17
             register ^= register << 5 & 0xFFFFFFFF
-    np.testing.assert_array_equal(deviates(seeds(0x1234, 1), 20), found[1])
+    np.testing.assert_array_equal(deviates(seeds(0x1234, 1), 20), drawn[1])
 
 
 def test_the_register_does_not_stop_and_is_never_empty() -> None:

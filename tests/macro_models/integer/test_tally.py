@@ -11,5 +11,5 @@ def test_each_code_is_counted(top: int, columns: int) -> None:
     """Those beyond the ends as the ends; of arrays that are not contiguous, too."""
     rng = np.random.default_rng(top)
     codes = rng.integers(-2 * top, 2 * top + 1, (50, 2 * columns)).astype(np.int16)[:, ::2]
-    wanted = [(np.clip(codes, -top, top) == code).sum() for code in range(-top, top + 1)]
-    assert tally(codes, top).tolist() == wanted
+    counts = [(np.clip(codes, -top, top) == code).sum() for code in range(-top, top + 1)]
+    assert tally(codes, top).tolist() == counts

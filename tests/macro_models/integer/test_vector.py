@@ -34,10 +34,10 @@ def wrap16(value: int) -> int:
 )
 def test_leaf_is_python_arithmetic(codes: np.ndarray, multiplier: np.ndarray, shift: int) -> None:
     half = (1 << shift) >> 1
-    wanted = [
+    expected = [
         [wrap16((int(c) * int(m) + half) >> shift) for c, m in zip(row, multiplier, strict=True)] for row in codes
     ]
-    assert scale_leaf(codes, multiplier, shift).tolist() == wanted
+    assert scale_leaf(codes, multiplier, shift).tolist() == expected
 
 
 @given(
@@ -54,9 +54,9 @@ def test_sum_wraps_and_does_not_depend_on_the_order(data: st.DataObject, counts:
         for b in range(2):
             for v, t in zip(values[b], target, strict=True):
                 total[b][t] += int(v)
-    wanted = [[wrap16(v) for v in row] for row in total]
-    assert sum_leaves(leaves, 3).tolist() == wanted
-    assert sum_leaves(leaves[::-1], 3).tolist() == wanted
+    expected = [[wrap16(v) for v in row] for row in total]
+    assert sum_leaves(leaves, 3).tolist() == expected
+    assert sum_leaves(leaves[::-1], 3).tolist() == expected
 
 
 @given(
@@ -73,12 +73,12 @@ def test_leaves_are_added_as_one_by_one(
     multiplier = data.draw(hnp.arrays(np.int32, n, elements=st.integers(0, MULTIPLIER_MAX)))
     codes = data.draw(hnp.arrays(kind, (2, n), elements=st.sampled_from([-top, top]) | st.integers(-top, top)))
     total = data.draw(hnp.arrays(np.int16, (2, count + 3)))
-    wanted = [[int(v) for v in row] for row in total]
+    expected = [[int(v) for v in row] for row in total]
     for b in range(2):
         for j, output in enumerate(outputs.tolist()):
-            wanted[b][output] += rounded(int(codes[b, j]) * int(multiplier[j]), shift)
+            expected[b][output] += rounded(int(codes[b, j]) * int(multiplier[j]), shift)
     LeafSum(multiplier, outputs, shift).add(total, codes)
-    assert total.tolist() == [[wrap16(v) for v in row] for row in wanted]
+    assert total.tolist() == [[wrap16(v) for v in row] for row in expected]
 
 
 @pytest.mark.parametrize("kind", [np.int16, np.int64])
@@ -225,6 +225,6 @@ def test_leaves_of_many_columns_are_those_of_each(count: int, turns: int, shift:
     first = int(rng.integers(0, 3))
     outputs = np.tile(np.arange(first, first + count), turns)
     total = rng.integers(-(2**15), 2**15, (7, first + count + 1)).astype(np.int16)
-    wanted = total + sum_leaves([(scale_leaf(codes, multiplier, shift), outputs)], total.shape[1])
+    expected = total + sum_leaves([(scale_leaf(codes, multiplier, shift), outputs)], total.shape[1])
     LeafSum(multiplier, outputs, shift).add(total, codes)
-    np.testing.assert_array_equal(total, wanted)
+    np.testing.assert_array_equal(total, expected)

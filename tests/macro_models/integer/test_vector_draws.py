@@ -39,10 +39,10 @@ def test_laws_are_of_the_same_bits() -> None:
 ])
 def test_moments(law: Law, mean: float, variance: float, fourth: float) -> None:
     """Those of all elements within 5 standard errors; ``fourth`` is the fourth moment over the squared variance."""
-    found = np.array([draws(draw_key(seed, 2), image, number, 60, law) for seed in range(4) for image in range(5)
+    drawn = np.array([draws(draw_key(seed, 2), image, number, 60, law) for seed in range(4) for image in range(5)
                       for number in range(40)], dtype=np.float64)
-    assert abs(found.mean() - mean) < 5 * np.sqrt(variance / found.size)
-    assert abs(found.var() / variance - 1.0) < 5 * np.sqrt((fourth - 1.0) / found.size)
+    assert abs(drawn.mean() - mean) < 5 * np.sqrt(variance / drawn.size)
+    assert abs(drawn.var() / variance - 1.0) < 5 * np.sqrt((fourth - 1.0) / drawn.size)
 
 
 def test_what_numbers_a_draw_makes_another_one() -> None:
@@ -50,10 +50,10 @@ def test_what_numbers_a_draw_makes_another_one() -> None:
     differ = np.zeros(1024)
     trials = 600
     for trial in range(trials):
-        one = (draw_key(trial, 1), trial % 7, trial % 11)
-        other = [(one[0] ^ 1, *one[1:]), (one[0] ^ 1 << 40, *one[1:]), (one[0], one[1] + 1, one[2]),
-                 (one[0], one[1], one[2] + 1)][trial % 4]
-        first, second = (np.array(words_of(*which, 64), dtype="<u2").view(np.uint8) for which in (one, other))
+        base = (draw_key(trial, 1), trial % 7, trial % 11)
+        changed = [(base[0] ^ 1, *base[1:]), (base[0] ^ 1 << 40, *base[1:]), (base[0], base[1] + 1, base[2]),
+                   (base[0], base[1], base[2] + 1)][trial % 4]
+        first, second = (np.array(words_of(*which, 64), dtype="<u2").view(np.uint8) for which in (base, changed))
         differ += np.unpackbits(first ^ second, bitorder="little")
     assert abs(differ.mean() / trials - 0.5) < 5 * 0.5 / np.sqrt(trials * 128)
     assert np.abs(differ / trials - 0.5).max() < 5 * 0.5 / np.sqrt(trials)

@@ -74,7 +74,7 @@ def test_its_keys_are_read_checked_and_documented(chip_path: Path) -> None:
     with pytest.raises(InputError, match=r"ramp\.bits must be an integer 2 to 8, not 9"):
         load_chip(chip_path, {"ramp.bits": 9})
     assert "# Kind `quad`" in reference_page()
-    assert sum("ramp" in one["properties"] for one in json_schema()["anyOf"]) == 1
+    assert sum("ramp" in branch["properties"] for branch in json_schema()["anyOf"]) == 1
 
 
 def test_a_file_cannot_change_the_kind_of_what_it_extends(tmp_path: Path) -> None:
@@ -90,13 +90,13 @@ def test_a_network_is_compiled_and_runs(chip_path: Path, model: bytes, tmp_path:
     assert {type(mvm.op).__name__ for mvm in mvms} == {"MvmOperation"}
     assert all(mvm.op.segments == 1 for mvm in mvms)
     assert network.cores[0].targets_uS.shape == (64, 64)
-    found = execute(network, FunctionalBackend(), X)
-    wanted = float_outputs(network, X)
-    assert np.sqrt(((found.outputs - wanted) ** 2).mean()) < 0.05 * wanted.std()
-    assert found.cycles.tolist() == [130 * len(mvms)] * len(X)
+    outcome = execute(network, FunctionalBackend(), X)
+    expected = float_outputs(network, X)
+    assert np.sqrt(((outcome.outputs - expected) ** 2).mean()) < 0.05 * expected.std()
+    assert outcome.cycles.tolist() == [130 * len(mvms)] * len(X)
     network.save(tmp_path / "own.mho")
     again = Network.load(tmp_path / "own.mho")
-    assert np.array_equal(execute(again, FunctionalBackend(), X, batch=7).outputs, found.outputs)
+    assert np.array_equal(execute(again, FunctionalBackend(), X, batch=7).outputs, outcome.outputs)
 
 
 @pytest.mark.slow

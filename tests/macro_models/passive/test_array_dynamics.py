@@ -42,8 +42,8 @@ def simulated(folder, x, rows, columns, width):
     names = [f"x{i}_{j}" for i in range(n) for j in range(m)]
     deck += [f"meas tran m{name} find v({name}) at=0.9999" for name in names]
     deck += [f"print m{name}" for name in names]
-    found = run_ngspice("\n".join([*deck, "quit", ".endc", ".end", ""]), folder)
-    return np.array([found[f"m{name}"] for name in names]).reshape(n, m)
+    printed = run_ngspice("\n".join([*deck, "quit", ".endc", ".end", ""]), folder)
+    return np.array([printed[f"m{name}"] for name in names]).reshape(n, m)
 
 
 @pytest.mark.cosim("ngspice")

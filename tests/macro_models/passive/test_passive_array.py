@@ -20,11 +20,11 @@ SHAPE = (12, 16)
 @pytest.mark.parametrize(("scheme", "line", "rest"), [("half", 1 / 2, 0.0), ("third", 1 / 3, -1 / 3)])
 def test_voltages_of_unselected_cells(scheme, line, rest):
     rows, columns = line_voltages((4, 5), 2, 1, 1.2, scheme)
-    seen = rows[:, None] - columns
-    assert seen[2, 1] == pytest.approx(1.2)
-    np.testing.assert_allclose(np.delete(seen[2], 1), 1.2 * line)
-    np.testing.assert_allclose(np.delete(seen[:, 1], 2), 1.2 * line)
-    np.testing.assert_allclose(np.delete(np.delete(seen, 2, 0), 1, 1), 1.2 * rest, atol=1e-12)
+    voltages = rows[:, None] - columns
+    assert voltages[2, 1] == pytest.approx(1.2)
+    np.testing.assert_allclose(np.delete(voltages[2], 1), 1.2 * line)
+    np.testing.assert_allclose(np.delete(voltages[:, 1], 2), 1.2 * line)
+    np.testing.assert_allclose(np.delete(np.delete(voltages, 2, 0), 1, 1), 1.2 * rest, atol=1e-12)
     for polarity, sign in ((Polarity.SET, 1), (Polarity.RESET, -1), (Polarity.FORM, 1)):
         for code in range(256):
             parts = sign * code * np.array([line, line, rest])

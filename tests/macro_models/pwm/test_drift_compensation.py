@@ -30,10 +30,10 @@ def test_registers_are_those_of_least_squares() -> None:
     stored, new = linear(gain, offset)
     reset = Calibration.reset(COLUMNS, 160)
     ratio = np.abs(new).sum() / np.abs(stored).sum()
-    found = compensate("global", stored, reset.digital, lambda _: new, reset)
-    assert found.range_code == range_code(stored, new, 1 << 15)
-    assert found.range_code / 2**15 == pytest.approx(ratio, abs=2.0**-16)
-    assert found.digital is reset.digital
+    registers = compensate("global", stored, reset.digital, lambda _: new, reset)
+    assert registers.range_code == range_code(stored, new, 1 << 15)
+    assert registers.range_code / 2**15 == pytest.approx(ratio, abs=2.0**-16)
+    assert registers.digital is reset.digital
     column = compensate("column", stored, reset.digital, lambda _: new, reset).digital
     assert column.gain / 160 == pytest.approx((stored * new).sum(axis=0) / (new * new).sum(axis=0), abs=0.5 / 160)
     assert not column.offset.any()
@@ -47,9 +47,9 @@ def test_a_column_that_carries_nothing_keeps_its_registers() -> None:
     stored, new = linear(np.ones(COLUMNS), np.zeros(COLUMNS))
     stored[:, 3] = new[:, 3] = 0
     reset = Calibration.reset(COLUMNS, 192)
-    found = compensate("affine", stored, reset.digital, lambda _: new, reset)
-    assert (found.digital.gain == 192).all()
-    assert not found.digital.offset.any()
+    registers = compensate("affine", stored, reset.digital, lambda _: new, reset)
+    assert (registers.digital.gain == 192).all()
+    assert not registers.digital.offset.any()
 
 
 def test_stored_vectors_are_even() -> None:
@@ -61,22 +61,22 @@ def test_stored_vectors_are_even() -> None:
 def test_products_come_back_after_a_year() -> None:
     chip = PwmChip.of(load_chip("hermes-core", {"core.lines": 64}))
     cfg, device, rng = chip.macro_config(), load_device("pcm-hermes-1dev"), np.random.default_rng(5)
-    held, target = cfg.cell_map, np.zeros(cfg.cell_map.shape)
+    cell_map, target = cfg.cell_map, np.zeros(cfg.cell_map.shape)
     weights = np.clip(rng.normal(0.0, 7.0, (64, 64)), -20.7, 20.7)
-    held.put(target, np.arange(64), np.arange(64), held.split(weights, cfg.g_min_uS, cfg.g_max_uS))
+    cell_map.put(target, np.arange(64), np.arange(64), cell_map.split(weights, cfg.g_min_uS, cfg.g_max_uS))
     fresh = PwmModel(cfg, target, device=device, seed=2, core=0)
     old = PwmModel(cfg, target, device=device, seed=2, core=0, time_s=YEAR)
     exact = PwmModel(cfg, target, device=load_device("ideal"), seed=2, core=0)
-    (driven, converted), x = held.shape, rng.integers(-127, 128, (400, 64))
+    (driven, converted), x = cell_map.shape, rng.integers(-127, 128, (400, 64))
     masks = Masks(np.ones(driven, bool), np.ones(converted, bool), np.zeros(driven, bool), np.zeros(converted, bool))
     op = PwmOperation(in_bits=8)
     op = replace(op, step_code=round(1.2 * fresh.full_scale(op, masks, x)))
-    wanted = 2.0 * (x @ weights) / cfg.lsb_uS / cfg.step(op.step_code)
+    expected = 2.0 * (x @ weights) / cfg.lsb_uS / cfg.step(op.step_code)
     errors = {}
     for how in family("pwm").compensations:
         old.compensate(fresh, exact, how, np.ones(64, bool))
         codes = old.mvm(op, masks, x, np.arange(400)).codes
-        errors[how] = float(np.sqrt(((codes - wanted) ** 2).mean()) / 255)
+        errors[how] = float(np.sqrt(((codes - expected) ** 2).mean()) / 255)
     print(errors)
     assert errors["none"] > 1.4 * errors["global"]
     assert errors["column"] < 1.02 * errors["global"]

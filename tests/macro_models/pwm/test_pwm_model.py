@@ -29,10 +29,10 @@ def config(**overrides: Any) -> PwmConfig:
 
 def programmed(cfg: PwmConfig, device: Device, **options: Any) -> PwmModel:
     top = cfg.cell_map.top(cfg.g_min_uS, cfg.g_max_uS)
-    held, target = cfg.cell_map, np.zeros(cfg.cell_map.shape)
-    wanted = np.random.default_rng(1).uniform(-top, top, (held.rows, held.columns))
-    cells = held.split(wanted, cfg.g_min_uS, cfg.g_max_uS)
-    held.put(target, np.arange(held.rows), np.arange(held.columns), cells)
+    cell_map, target = cfg.cell_map, np.zeros(cfg.cell_map.shape)
+    differences = np.random.default_rng(1).uniform(-top, top, (cell_map.rows, cell_map.columns))
+    cells = cell_map.split(differences, cfg.g_min_uS, cfg.g_max_uS)
+    cell_map.put(target, np.arange(cell_map.rows), np.arange(cell_map.columns), cells)
     return PwmModel(cfg, target, device=device, seed=3, core=1, **options)
 
 
@@ -44,7 +44,7 @@ def all_on(cfg: PwmConfig) -> Masks:
 
 def by_definition(model: PwmModel, op: PwmOperation, masks: Masks, x: list[int], op_id: int) -> NDArray[np.int64]:
     """The output codes of a core without read noise, one number at a time, in Python's integers."""
-    cfg, calibration, made = model.config, model.calibration, model.oscillators
+    cfg, calibration, oscillators = model.config, model.calibration, model.oscillators
     step = cfg.step(min(max((op.step_code * calibration.range_code + 2**14) >> 15, 1), 65535))
     on, cells, half = masks.word_lines(op), model.cells.tolist(), cfg.devices
     phases = bits16(Purpose.CONVERTER_PHASE, seed=3, core=1, items=2 * cfg.lines, op_id=op_id).reshape(2, -1).tolist()
@@ -64,11 +64,11 @@ def by_definition(model: PwmModel, op: PwmOperation, masks: Masks, x: list[int],
         counted = []
         for p, side in enumerate(sides):
             trim, curve = int(calibration.trim.gain[p, j]), int(calibration.trim.curve[p, j])
-            gain, bend = int(made.gain[p, j]) * (64 + trim) >> 6, int(made.curvature[p, j]) + 32 * curve
+            gain, bend = int(oscillators.gain[p, j]) * (64 + trim) >> 6, int(oscillators.curvature[p, j]) + 32 * curve
             total = (phases[p][j] << 4) + 8 if model.free_running else 2**19
-            for one in side:
-                u = min((one << 17) // (cfg.nominal_gain_code * step), 2**17)
-                v = int(made.offset[p, j]) + u * gain + (u * u >> 17) * bend
+            for side_charge in side:
+                u = min((side_charge << 17) // (cfg.nominal_gain_code * step), 2**17)
+                v = int(oscillators.offset[p, j]) + u * gain + (u * u >> 17) * bend
                 total += min(max(v, 0), cfg.top_counts << 20)
             counted.append(min(total >> 20, 4095))
         product = (counted[0] - counted[1]) * int(calibration.digital.gain[j])
@@ -124,8 +124,8 @@ def test_read_noise_is_that_of_the_devices() -> None:
     charges = model.charges(key, np.repeat(x, count, axis=0), np.arange(count, dtype=np.uint64))[0] * cfg.lsb_uS
     assert model.origin is not None
     sigma = model.device.normal_noise_uS(model.cells * cfg.lsb_uS, 3600.0, model.origin * cfg.lsb_uS)
-    wanted = np.sqrt((np.repeat(x[0], cfg.cell_map.cells)[:, None] ** 2 * sigma**2).sum(axis=0))
-    assert np.abs(charges.std(axis=0) / wanted - 1.0).max() < 5.0 / np.sqrt(2.0 * count)
+    charge_sigma = np.sqrt((np.repeat(x[0], cfg.cell_map.cells)[:, None] ** 2 * sigma**2).sum(axis=0))
+    assert np.abs(charges.std(axis=0) / charge_sigma - 1.0).max() < 5.0 / np.sqrt(2.0 * count)
 
 
 def test_calibration_leaves_what_reference_currents_do_not_show() -> None:
@@ -134,14 +134,14 @@ def test_calibration_leaves_what_reference_currents_do_not_show() -> None:
 
     def gains(model: PwmModel) -> tuple[Any, Any]:
         """Gains of both oscillators for a current of 128 counts, as they are made and with everything corrected."""
-        u, made = np.full(cfg.lines, 128.0 * 2**8), model.oscillators
+        u, oscillators = np.full(cfg.lines, 128.0 * 2**8), model.oscillators
         before, after = (
-            np.stack([one.grow(polarity, u) / (128 << 20) for polarity in (0, 1)])
-            for one in (made, made.trimmed(model.calibration.trim))
+            np.stack([corrected.grow(polarity, u) / (128 << 20) for polarity in (0, 1)])
+            for corrected in (oscillators, oscillators.trimmed(model.calibration.trim))
         )
         return before, after * (model.calibration.digital.gain / cfg.nominal_gain_code)
 
-    before, after = (np.concatenate(one, axis=1) for one in zip(*map(gains, chips), strict=True))
+    before, after = (np.concatenate(gains_of_chips, axis=1) for gains_of_chips in zip(*map(gains, chips), strict=True))
     count = after.shape[1]
     assert before.std() == pytest.approx(0.21, rel=0.05)
     assert after.mean(axis=0).std() == pytest.approx(0.0709, rel=5.0 / np.sqrt(2.0 * count))
@@ -166,15 +166,15 @@ def test_what_it_cannot_do_is_refused_in_a_sentence() -> None:
 def test_products_of_a_programmed_core_err_as_published(phases: int) -> None:
     # 1.94 % was measured on a core with one window (JSSC 57, 1027); the range is that of the codes, end to end.
     cfg, rng = config(**{"core.lines": 256, "read.phases": phases}), np.random.default_rng(0)
-    held, target = cfg.cell_map, np.zeros(cfg.cell_map.shape)
-    weights = np.clip(rng.standard_normal((256, 256)) / 4.0, -1.0, 1.0) * held.top(cfg.g_min_uS, cfg.g_max_uS)
-    held.put(target, np.arange(256), np.arange(256), held.split(weights, cfg.g_min_uS, cfg.g_max_uS))
+    cell_map, target = cfg.cell_map, np.zeros(cfg.cell_map.shape)
+    weights = np.clip(rng.standard_normal((256, 256)) / 4.0, -1.0, 1.0) * cell_map.top(cfg.g_min_uS, cfg.g_max_uS)
+    cell_map.put(target, np.arange(256), np.arange(256), cell_map.split(weights, cfg.g_min_uS, cfg.g_max_uS))
     model = PwmModel(cfg, target, device=load_device("pcm-hermes-1dev"), seed=1, core=0)
     x, masks = np.clip(rng.standard_normal((100, 256)) * 40.0, -127, 127).astype(int), all_on(cfg)
     op = PwmOperation(in_bits=8)
     op = replace(op, step_code=round(model.full_scale(op, masks, x)))
-    wanted = 2.0 * (x @ weights) / cfg.lsb_uS / cfg.step(op.step_code)
-    error = (model.mvm(op, masks, x, np.arange(100)).codes - wanted).std() / (2.0 * op.top_code)
+    expected = 2.0 * (x @ weights) / cfg.lsb_uS / cfg.step(op.step_code)
+    error = (model.mvm(op, masks, x, np.arange(100)).codes - expected).std() / (2.0 * op.top_code)
     assert 0.015 < error < 0.025
 
 

@@ -21,26 +21,26 @@ DEVICE = load_device("pcm-hermes-1dev")
 @pytest.fixture(scope="module")
 def core() -> tuple[PwmConfig, np.ndarray, PwmModel]:
     cfg = PwmChip.of(load_chip("pwm16-core")).macro_config()
-    held, target = cfg.cell_map, np.zeros(cfg.cell_map.shape)
+    cell_map, target = cfg.cell_map, np.zeros(cfg.cell_map.shape)
     weights = np.clip(np.random.default_rng(5).normal(0.0, 7.0, (16, 16)), -20.7, 20.7)
-    held.put(target, np.arange(16), np.arange(16), held.split(weights, cfg.g_min_uS, cfg.g_max_uS))
-    return cfg, target, PwmModel(cfg, np.zeros(held.shape), device=DEVICE, seed=1, core=0)
+    cell_map.put(target, np.arange(16), np.arange(16), cell_map.split(weights, cfg.g_min_uS, cfg.g_max_uS))
+    return cfg, target, PwmModel(cfg, np.zeros(cell_map.shape), device=DEVICE, seed=1, core=0)
 
 
 def test_devices_converge(core: tuple[PwmConfig, np.ndarray, PwmModel]) -> None:
     cfg, target, model = core
-    macro, wanted = ProgrammedRows(model, P), target_counts(cfg, target, P)
-    found = write_rows(macro, wanted, P)
-    assert found.done.mean() >= 0.99
-    assert found.pulses.max() <= P.iterations == 30
-    assert np.abs(found.counts - wanted)[found.done].max() <= P.margin
-    middle = found.done & (wanted > 0)
+    macro, targets = ProgrammedRows(model, P), target_counts(cfg, target, P)
+    result = write_rows(macro, targets, P)
+    assert result.done.mean() >= 0.99
+    assert result.pulses.max() <= P.iterations == 30
+    assert np.abs(result.counts - targets)[result.done].max() <= P.margin
+    middle = result.done & (targets > 0)
     error = (macro.cells * cfg.lsb_uS - target)[middle]
     # Uniform in the margin, with what converters leave of their spread.
     assert abs(error.mean()) < 0.05 * cfg.g_max_uS
     assert error.std() < 0.08 * cfg.g_max_uS
-    again = write_rows(ProgrammedRows(model, P), wanted, P)
-    assert np.array_equal(again.pulses, found.pulses)
+    again = write_rows(ProgrammedRows(model, P), targets, P)
+    assert np.array_equal(again.pulses, result.pulses)
 
 
 def test_devices_that_are_left_out_stay(core: tuple[PwmConfig, np.ndarray, PwmModel]) -> None:
@@ -48,16 +48,16 @@ def test_devices_that_are_left_out_stay(core: tuple[PwmConfig, np.ndarray, PwmMo
     skip = np.random.default_rng(0).random(target.shape) < 0.5
     macro = ProgrammedRows(model, P)
     before = macro.cells.copy()
-    found = write_rows(macro, target_counts(cfg, target, P), P, skip)
+    result = write_rows(macro, target_counts(cfg, target, P), P, skip)
     assert np.array_equal(macro.cells[skip], before[skip])
-    assert not found.pulses[skip].any()
-    assert not found.done[skip].any()
+    assert not result.pulses[skip].any()
+    assert not result.done[skip].any()
 
 
 def test_a_pulse_leaves_what_its_amplitude_says() -> None:
     shape = (1, 256)
-    one = np.ones(shape, dtype=np.int64)
-    devices = DeviceResponse(low=10 * one, high=2000 * one, threshold=25600 * one, slope=256 * 20 * one, sigma=0)
+    ones = np.ones(shape, dtype=np.int64)
+    devices = DeviceResponse(low=10 * ones, high=2000 * ones, threshold=25600 * ones, slope=256 * 20 * ones, sigma=0)
     after = devices.after(0, np.arange(256), np.zeros(256, dtype=np.int64))
     assert after[:101].tolist() == [2000] * 101
     assert after[101:104].tolist() == [1980, 1960, 1940]

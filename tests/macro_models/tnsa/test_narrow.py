@@ -30,12 +30,12 @@ def test_lines_that_are_converted_do_not_depend_on_others(random_case: Callable[
         case = replace(case, model=model, op=replace(case.op, converter=Converter.COUNT))
     lines = case.model.config.lines
     all_lines = replace(case.masks, lines=np.ones((8, lines), dtype=bool))
-    one = rng.random((8, lines)) < rng.choice([0.02, 0.3])
-    few = replace(case.masks, lines=one)
+    enabled_lines = rng.random((8, lines)) < rng.choice([0.02, 0.3])
+    few = replace(case.masks, lines=enabled_lines)
     op = replace(case.op, early_stop=False, relu=False)
     expected = case.model.mvm(op, all_lines, case.x, case.op_ids).codes
-    found = case.model.mvm(op, few, case.x, case.op_ids).codes
-    assert np.array_equal(found, np.where(few.enabled(op), expected, 0))
+    codes = case.model.mvm(op, few, case.x, case.op_ids).codes
+    assert np.array_equal(codes, np.where(few.enabled(op), expected, 0))
 
 
 def test_a_key_holds_the_blocks_that_are_enabled(random_case: Callable[..., Any]) -> None:

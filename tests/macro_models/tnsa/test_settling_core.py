@@ -32,13 +32,13 @@ def test_lines_reach_what_one_pole_says(direction: Direction) -> None:
     g_S = model.cells * model.config.lsb_uS * 1e-6
     gated = np.where(wl[:, None], g_S, 0.0)
     law = one_pole(gated.T if backward else gated, Wires(), c_col_F=C_F)
-    found, final = model.key(backward, wl), still.key(backward, wl)
+    settling, final = model.key(backward, wl), still.key(backward, wl)
     live = final.sum_g > 0
     v_final = final.k[:, live] / final.sum_g[live]
     reached = np.asarray(law.at(T_S, np.ones(LINES)))[live]
-    assert np.abs(found.k[:, live] / final.sum_g[live] - v_final * reached).max() <= 0.5 / final.sum_g[live].min()
+    assert np.abs(settling.k[:, live] / final.sum_g[live] - v_final * reached).max() <= 0.5 / final.sum_g[live].min()
     assert 0.6 < reached.min() < reached.max() < 0.98
-    assert np.array_equal(found.sum_g, final.sum_g)
+    assert np.array_equal(settling.sum_g, final.sum_g)
 
 
 def test_what_settles_has_the_bits_of_perfect_wires() -> None:
@@ -75,9 +75,9 @@ def test_a_chip_says_when_its_lines_settle() -> None:
     assert chip.macro_config().wires.settle_uS == pytest.approx((48 + 2.1 * 256) / 10)
     assert "wire" in chip.macro_config().active_causes(IDEAL)
     g_uS = np.random.default_rng(0).uniform(1.0, 3.0, (256, 256))
-    seen = []
+    keys = []
     for t_ns in (1000, 10):
         config = load_chip("neurram-core", {"wires.settling": True, "timing.t_sample_ns": t_ns}).macro_config()
         model = TnsaModel(config, g_uS, device=IDEAL, seed=0, core=0)  # type: ignore[arg-type]
-        seen.append(model.key(False, np.arange(256) < 40).k)
-    assert seen[0].sum() > 1.05 * seen[1].sum()
+        keys.append(model.key(False, np.arange(256) < 40).k)
+    assert keys[0].sum() > 1.05 * keys[1].sum()

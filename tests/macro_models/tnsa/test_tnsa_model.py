@@ -51,9 +51,9 @@ def ideal_by_hand(case: Any) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     codes, steps = np.zeros((len(case.x), len(cells)), dtype=np.int64), []
     for part in segments(op, physical(op, case.x)):
         charge = 2 * (np.where(live, part, 0) @ k) + 1
-        found, taken = convert(op, charge, s, s, enabled)
-        codes = combine_segments(codes, found)
-        steps.append(taken)
+        segment_codes, decrements = convert(op, charge, s, s, enabled)
+        codes = combine_segments(codes, segment_codes)
+        steps.append(decrements)
     return codes, np.stack(steps, axis=-1)
 
 
@@ -109,10 +109,10 @@ def test_a_result_does_not_depend_on_the_batch(random_case: Callable[..., Any], 
     shuffled = case.model.mvm(case.op, case.masks, case.x[order], case.op_ids[order])
     assert np.array_equal(shuffled.codes, whole.codes[order])
     assert np.array_equal(shuffled.steps, whole.steps[order])
-    one = int(rng.integers(len(case.x)))
-    single = case.model.mvm(case.op, case.masks, case.x[one : one + 1], int(case.op_ids[one]))
-    assert np.array_equal(single.codes[0], whole.codes[one])
-    assert np.array_equal(single.steps[0], whole.steps[one])
+    image = int(rng.integers(len(case.x)))
+    single = case.model.mvm(case.op, case.masks, case.x[image : image + 1], int(case.op_ids[image]))
+    assert np.array_equal(single.codes[0], whole.codes[image])
+    assert np.array_equal(single.steps[0], whole.steps[image])
 
 
 @settings(max_examples=100)
@@ -131,9 +131,9 @@ def test_single_conversions_equal_the_batch(random_case: Callable[..., Any], see
         for k in range(len(part)):
             alone, pos, neg = model.conversion(key, part[k], int(ids[k]), op.step_code)
             assert np.array_equal(alone, charge[k])
-        found, taken = convert(op, charge, pos, neg, enabled)
-        codes = combine_segments(codes, found)
-        steps.append(taken)
+        segment_codes, decrements = convert(op, charge, pos, neg, enabled)
+        codes = combine_segments(codes, segment_codes)
+        steps.append(decrements)
     result = model.mvm(op, case.masks, case.x, case.op_ids)
     assert np.array_equal(result.codes, codes)
     assert np.array_equal(result.steps, np.stack(steps, axis=-1))

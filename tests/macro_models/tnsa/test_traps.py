@@ -74,12 +74,12 @@ def test_lines_scatter_as_cells_drawn_one_by_one() -> None:
 
 
 def test_traps_are_the_cells_own_whatever_the_time_and_the_batch() -> None:
-    core, later, other = model(device()), model(device(), time_s=1e5), model(device(), seed=4)
+    core, later, another_seed = model(device()), model(device(), time_s=1e5), model(device(), seed=4)
     assert core.traps is not None
     assert later.traps is not None
-    assert other.traps is not None
+    assert another_seed.traps is not None
     assert np.array_equal(core.traps.high, later.traps.high)
-    assert not np.array_equal(core.traps.high, other.traps.high)
+    assert not np.array_equal(core.traps.high, another_seed.traps.high)
     key, x = core.key(True, np.ones(LINES, dtype=bool)), np.random.default_rng(1).integers(-15, 16, (9, LINES))
     ids = np.arange(100, 109, dtype=np.uint64)
     whole = core.charge(key, x, ids)
@@ -105,5 +105,5 @@ def test_flicker_grows_from_programming_on_where_it_is_told_to() -> None:
     tree = load_device("ideal").to_dict()
     tree["read_noise"] = {"flicker_uS": [0.1], "flicker_read_s": 1e-6}
     grown = device_from_dict(tree)
-    found = [float(grown.read_noise_uS(20.0, t)) for t in (0.0, 1.0, 86400.0)]
-    assert found == pytest.approx([0.1 * np.log1p(t / 2e-6) ** 0.5 for t in (0.0, 1.0, 86400.0)], rel=1e-5)
+    sigma_uS = [float(grown.read_noise_uS(20.0, t)) for t in (0.0, 1.0, 86400.0)]
+    assert sigma_uS == pytest.approx([0.1 * np.log1p(t / 2e-6) ** 0.5 for t in (0.0, 1.0, 86400.0)], rel=1e-5)

@@ -76,11 +76,11 @@ def test_the_cause_switches_them_off() -> None:
 def test_steps_and_offsets_are_those_of_the_cells(noisy_device: Device) -> None:
     wl = np.arange(16) != 3
     with_wires, without = (wired(device=noisy_device, wires=w) for w in (WIRES, Wires()))
-    one, other = with_wires.key(False, wl), without.key(False, wl)
-    assert not np.array_equal(one.k, other.k)
-    assert np.array_equal(one.sum_g, other.sum_g)
-    assert np.array_equal(one.offset, other.offset)
-    assert np.array_equal(with_wires.steps(one, 300).pos, without.steps(other, 300).pos)
+    wired_key, ideal_key = with_wires.key(False, wl), without.key(False, wl)
+    assert not np.array_equal(wired_key.k, ideal_key.k)
+    assert np.array_equal(wired_key.sum_g, ideal_key.sum_g)
+    assert np.array_equal(wired_key.offset, ideal_key.offset)
+    assert np.array_equal(with_wires.steps(wired_key, 300).pos, without.steps(ideal_key, 300).pos)
 
 
 def test_each_mask_has_its_own_matrix() -> None:

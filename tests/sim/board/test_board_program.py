@@ -31,14 +31,14 @@ from tests.sim.board.test_fpga_sim import TOOLS, models
 CHIP = load_chip("tnsa16-core")
 
 
-def same_run(found, expected, where):
+def same_run(run, expected, where):
     """Two runs of write-verify gave the same, to the last bit of a cell."""
     for name in ("pulses", "codes", "faults", "counts"):
-        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), err_msg=f"{name}, {where}")
-    assert (found.counters, found.cycles) == (expected.counters, expected.cycles), where
-    state, wanted = found.array.changes(), expected.array.changes()
-    for name in wanted:
-        np.testing.assert_array_equal(state[name], wanted[name], err_msg=f"{name}, {where}")
+        np.testing.assert_array_equal(getattr(run, name), getattr(expected, name), err_msg=f"{name}, {where}")
+    assert (run.counters, run.cycles) == (expected.counters, expected.cycles), where
+    state, expected_state = run.array.changes(), expected.array.changes()
+    for name in expected_state:
+        np.testing.assert_array_equal(state[name], expected_state[name], err_msg=f"{name}, {where}")
 
 
 @TOOLS
@@ -49,7 +49,7 @@ def test_a_board_programs_its_cells_as_the_other_backends():
     from mho.sim.core.cosim import CosimBackend
 
     board, cosim = FpgaSimBackend(), CosimBackend()
-    seen = {"form": set(), "fresh": set(), "passes": set()}
+    cases = {"form": set(), "fresh": set(), "passes": set()}
     try:
         for backend in (board, cosim):
             backend.open(CHIP, [])
@@ -60,13 +60,13 @@ def test_a_board_programs_its_cells_as_the_other_backends():
                 run = backend.program(number, stimulus.array(), stimulus.targets, stimulus.skip, stimulus.parameters)
                 same_run(run, expected, f"{backend.name}, {stimulus}")
             assert expected.fault_map.any()
-            found = stimulus.parameters.form, stimulus.fresh, stimulus.parameters.passes
-            for kind, value in zip(seen.values(), found, strict=True):
+            case = stimulus.parameters.form, stimulus.fresh, stimulus.parameters.passes
+            for kind, value in zip(cases.values(), case, strict=True):
                 kind.add(value)
     finally:
         board.close()
         cosim.close()
-    assert seen == {"form": {False, True}, "fresh": {False, True}, "passes": {1, 2, 3}}
+    assert cases == {"form": {False, True}, "fresh": {False, True}, "passes": {1, 2, 3}}
 
 
 @TOOLS
@@ -86,10 +86,10 @@ def test_a_cell_may_get_more_pulses_than_the_log_holds():
             runs.append(backend.program(2, array, targets, None, parameters))
         finally:
             backend.close()
-    found, expected = runs
-    same_run(found, expected, "fpga-sim")
-    assert found.counts.max() == 1100 > 2 * LOG_DEPTH
-    assert found.faults.any()
+    run, expected = runs
+    same_run(run, expected, "fpga-sim")
+    assert run.counts.max() == 1100 > 2 * LOG_DEPTH
+    assert run.faults.any()
 
 
 class Altered:

@@ -126,30 +126,30 @@ def plan_of(blocks: int, block_flits: int, sink_flits: int) -> tuple[Plan, Any]:
     rng = np.random.default_rng(3)
     flits = rng.integers(0, 2**32, (blocks, block_flits, 3), dtype=np.uint32)
     flits[..., 2] = 3 | 0b1001 << PARTS.mesh.tag_bits + 1
-    held = HeldValue(channels=4 * sink_flits, pixels=1, wide=True)
+    shape = HeldValue(channels=4 * sink_flits, pixels=1, wide=True)
     starts = [(host_address(PARTS.mesh, 3, CONTROL), START, WRITE)]
     ends = [(host_address(PARTS.mesh, 3, at), 0, READ) for at in STATUS_READS]
-    sink = SinkPlan(value=1, held=held, tag=SENT, flits=sink_flits, blocks=blocks)
+    sink = SinkPlan(value=1, held=shape, tag=SENT, flits=sink_flits, blocks=blocks)
     plan = Plan(
         parts=PARTS, tiles=(3,), requests=np.array([*starts, *ends], dtype=np.uint32),
         sources=(SourcePlan(flits=flits, members=1, flow=0),), sinks=(sink,))
-    return plan, SimpleNamespace(values={1: ("1,1", FLOW, held)})
+    return plan, SimpleNamespace(values={1: ("1,1", FLOW, shape)})
 
 
 @pytest.mark.parametrize(("block_flits", "sink_flits"), [(1, 1), (5, 3), (9, 15), (2, 200)])
 def test_flits_go_where_there_is_room_and_blocks_come_with_credits(block_flits: int, sink_flits: int) -> None:
     plan, code = plan_of(20, block_flits, sink_flits)
-    chip, heard = FakeChip(sink_flits, block_flits), list[int]()
-    (found,) = TilesHost(chip, PARTS, looks=2, patience=50).run(plan, code, heard.append)
+    chip, counts_done = FakeChip(sink_flits, block_flits), list[int]()
+    (received,) = TilesHost(chip, PARTS, looks=2, patience=50).run(plan, code, counts_done.append)
     count = np.arange(20 * sink_flits)
-    assert np.array_equal(found, np.column_stack([count, count + 1]))
-    wanted = plan.sources[0].flits.reshape(-1, 3)
-    assert np.array_equal(np.array(chip.sent)[:, 1:], wanted[:, :2])
+    assert np.array_equal(received, np.column_stack([count, count + 1]))
+    flits = plan.sources[0].flits.reshape(-1, 3)
+    assert np.array_equal(np.array(chip.sent)[:, 1:], flits[:, :2])
     assert {record[0] for record in chip.sent} == {3 << 16 | 0b1001}
     tile = host_address(PARTS.mesh, 3, CONTROL)
-    assert [one for one in chip.writes if one[0] == tile] == [(tile, RESET), (tile, START), (tile, RESET)]
-    assert heard == sorted(set(heard))
-    assert heard[-1] == 20
+    assert [write for write in chip.writes if write[0] == tile] == [(tile, RESET), (tile, START), (tile, RESET)]
+    assert counts_done == sorted(set(counts_done))
+    assert counts_done[-1] == 20
 
 
 def test_what_the_host_makes_of_an_image_is_sent_when_it_has_come() -> None:
@@ -159,16 +159,16 @@ def test_what_the_host_makes_of_an_image_is_sent_when_it_has_come() -> None:
     coming = Coming(value=2, held=sink.held, to=Destinations.one(1, 1), slot=0)
     plan = replace(plan, sources=(replace(source, flits=np.zeros_like(source.flits), coming=coming),),
                    sinks=(replace(sink, awaited=True),))
-    chip, came = FakeChip(3, 2, unasked=1), list[Any]()
+    chip, answers = FakeChip(3, 2, unasked=1), list[Any]()
 
     def answer(words: Any) -> Any:
-        first = sum(map(len, came)) // 3
-        came.append(words[0])
+        first = sum(map(len, answers)) // 3
+        answers.append(words[0])
         return {0: source.flits[first : first + len(words[0]) // 3]}
 
-    (found,) = TilesHost(chip, PARTS, looks=2, patience=50).run(plan, code, answer=answer)
-    assert np.array_equal(found, np.concatenate(came)[: len(found)])
-    assert len(came) == 20
+    (received,) = TilesHost(chip, PARTS, looks=2, patience=50).run(plan, code, answer=answer)
+    assert np.array_equal(received, np.concatenate(answers)[: len(received)])
+    assert len(answers) == 20
     sent = np.array(chip.sent)[:, 1:]
     assert len(sent) in {2 * 19, 2 * 20}
     assert np.array_equal(sent, source.flits.reshape(-1, 3)[: len(sent), :2])
@@ -215,9 +215,9 @@ def test_a_network_on_four_tiles_gives_the_values_of_the_functional_backend(
     network, x = perceptron(KINDS if device == "lfsr" else {})
     for seed in (3, 4):
         options = {"device": device, "seed": seed, "time_s": 86_400.0, "causes": causes, "codes_of": 2}
-        found, wanted = (execute(network, one, x[:5], **options) for one in (backend, FunctionalBackend()))
-        assert np.array_equal(found.outputs, wanted.outputs)
-        assert found.codes.keys() == wanted.codes.keys()
+        board_run, expected = (execute(network, runner, x[:5], **options) for runner in (backend, FunctionalBackend()))
+        assert np.array_equal(board_run.outputs, expected.outputs)
+        assert board_run.codes.keys() == expected.codes.keys()
     used = {mvm.core for layer in network.program.layers for mvm in layer.mvms}
     assert len(used) > 2
     assert all(operations_of(network.program, core) for core in used)

@@ -44,8 +44,8 @@ def models(chip, count=2, causes=FROZEN, device="rram-neurram"):
 
 def test_the_device_and_the_names_of_a_chip_need_no_other_board():
     chip = load_chip("tnsa16-core")
-    other = load_chip("tnsa16-core", {"device": "ideal", "adc.sigma_gain": 0.0, "description": "another"})
-    assert chip.hardware(*PARTS) == other.hardware(*PARTS)
+    renamed = load_chip("tnsa16-core", {"device": "ideal", "adc.sigma_gain": 0.0, "description": "another"})
+    assert chip.hardware(*PARTS) == renamed.hardware(*PARTS)
     assert chip.hardware(*PARTS) != load_chip("tnsa16-core", {"core.g_bits": 8}).hardware(*PARTS)
 
 
@@ -72,12 +72,12 @@ def test_it_must_be_open():
     backend.close()
 
 
-def same(found, expected):
-    assert found.codes.keys() == expected.codes.keys()
+def same(run, expected):
+    assert run.codes.keys() == expected.codes.keys()
     for at in expected.codes:
-        np.testing.assert_array_equal(found.codes[at], expected.codes[at])
-    np.testing.assert_array_equal(found.outputs, expected.outputs)
-    np.testing.assert_array_equal(found.cycles, expected.cycles)
+        np.testing.assert_array_equal(run.codes[at], expected.codes[at])
+    np.testing.assert_array_equal(run.outputs, expected.outputs)
+    np.testing.assert_array_equal(run.cycles, expected.cycles)
 
 
 @TOOLS
@@ -98,11 +98,11 @@ def test_random_operations_give_the_codes_and_cycles_of_the_functional_backend(s
         for number in range(40):
             stimulus = make_stimulus(cores, 21, number, vectors=4)
             arguments = stimulus.core, stimulus.op, stimulus.masks, stimulus.x, stimulus.op_id
-            found, expected = board.mvm(*arguments), functional.mvm(*arguments)
-            np.testing.assert_array_equal(found.codes, expected.codes, err_msg=str(stimulus))
-            np.testing.assert_array_equal(found.analog, expected.analog, err_msg=str(stimulus))
-            np.testing.assert_array_equal(found.cycles, expected.cycles, err_msg=str(stimulus))
-            np.testing.assert_array_equal(found.steps[:, 0], expected.steps.sum(axis=1), err_msg=str(stimulus))
+            result, expected = board.mvm(*arguments), functional.mvm(*arguments)
+            np.testing.assert_array_equal(result.codes, expected.codes, err_msg=str(stimulus))
+            np.testing.assert_array_equal(result.analog, expected.analog, err_msg=str(stimulus))
+            np.testing.assert_array_equal(result.cycles, expected.cycles, err_msg=str(stimulus))
+            np.testing.assert_array_equal(result.steps[:, 0], expected.steps.sum(axis=1), err_msg=str(stimulus))
             kinds.add((stimulus.op.direction, stimulus.op.segments, stimulus.op.converter))
     finally:
         board.close()
@@ -115,8 +115,8 @@ def networks():
     x = rng.normal(size=(40, 20)).astype(np.float32)
     options = CompileOptions(seeds=1, samples=40)
     for in_bits in (4, 8):
-        given = replace(options, in_bits=in_bits)
-        yield f"{in_bits} bits", compile_model(random_perceptron([20, 24, 3]), chip, calibrate=x, options=given), x
+        chosen = replace(options, in_bits=in_bits)
+        yield f"{in_bits} bits", compile_model(random_perceptron([20, 24, 3]), chip, calibrate=x, options=chosen), x
     sliced = replace(options, slices={"n_g0": 2, "n_g1": 3})
     yield "sliced", compile_model(random_perceptron([12, 6, 3]), chip, calibrate=x[:, :12], options=sliced), x[:, :12]
     for name, (model, images) in (("residual", tiny()), ("grouped", convolutional())):
@@ -130,8 +130,8 @@ def test_networks_give_the_same_codes_on_one_board():
     try:
         for name, net, x in networks():
             run = {"causes": FROZEN, "seed": 1, "time_s": DAY, "codes_of": 1000}
-            found, expected = (execute(net, b, x[:4], **run) for b in (backend, FunctionalBackend()))
-            same(found, expected)
+            board_run, expected = (execute(net, b, x[:4], **run) for b in (backend, FunctionalBackend()))
+            same(board_run, expected)
             assert np.abs(expected.outputs).max() > 0.0, name
             cores.append(len(net.cores))
     finally:
@@ -151,8 +151,8 @@ def test_recurrent_networks_give_the_same_codes(kind, direction):
     run = {"causes": FROZEN, "seed": 1, "time_s": DAY, "codes_of": 1000}
     backend = FpgaSimBackend(lanes=16)
     try:
-        found, expected = (execute(net, b, x[:3], **run) for b in (backend, FunctionalBackend()))
-        same(found, expected)
+        board_run, expected = (execute(net, b, x[:3], **run) for b in (backend, FunctionalBackend()))
+        same(board_run, expected)
     finally:
         backend.close()
 

@@ -16,10 +16,10 @@ IMAGES = 2
 @pytest.mark.cosim("iverilog", "cocotb")
 def test_outputs_of_a_perceptron_are_those_of_functional() -> None:
     network, x = perceptron()
-    found = network_over_bus(network, x[:IMAGES], "axil")
-    wanted = execute(network, FunctionalBackend(), x[:IMAGES], device="ideal").by_name["y"]
-    np.testing.assert_array_equal(found, wanted)
-    assert len(np.unique(found)) > IMAGES
+    outputs = network_over_bus(network, x[:IMAGES], "axil")
+    expected = execute(network, FunctionalBackend(), x[:IMAGES], device="ideal").by_name["y"]
+    np.testing.assert_array_equal(outputs, expected)
+    assert len(np.unique(outputs)) > IMAGES
 
 
 def test_a_network_without_programs_is_refused() -> None:

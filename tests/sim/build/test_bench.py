@@ -126,9 +126,9 @@ def test_a_design_is_compiled_once_for_each_way(tmp_path: Path, monkeypatch: pyt
         bench.catch("o")
         bench.queue("i", [1000])
         assert bench.run_until_sent("o_valid", 0, 10)
-        found = int(bench.caught("o")[0, 1])
+        output = int(bench.caught("o")[0, 1])
         bench.close()
-        return found
+        return output
 
     assert [result("a", 1), result("a", 2), result("a", 1), result("b", 1)] == [1001, 1002, 1001, 1001]
     assert written == ["a", "a", "b"]

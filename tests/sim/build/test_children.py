@@ -45,17 +45,17 @@ def wait_until(condition, seconds: float = 60.0) -> None:
 
 def descendants(pid: int) -> list[int]:
     """Processes that a process has started, and those that they have."""
-    found, known = [], {pid}
+    below, family = [], {pid}
     parents = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
             parents[int(path.parent.name)] = int(path.read_text().rpartition(")")[2].split()[1])
         except OSError:
             continue
-    while more := {child for child, parent in parents.items() if parent in known} - known:
-        found += more
-        known |= more
-    return found
+    while more := {child for child, parent in parents.items() if parent in family} - family:
+        below += more
+        family |= more
+    return below
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at /proc")

@@ -30,17 +30,17 @@ def sources(folder: Path, more: str, constant: list[str], **options: bool) -> di
     return edge_sources(code, (folder / "Vmodel___024root.h").read_text(), "Vmodel", constant, **options)
 
 
-def in_parts(found: dict[str, str]) -> bool:
-    whole = "#define VMODEL_PARTS 0\n" in found["Vmodel__Edge.h"]
-    assert whole == (len(found) == 1)
+def in_parts(files: dict[str, str]) -> bool:
+    whole = "#define VMODEL_PARTS 0\n" in files["Vmodel__Edge.h"]
+    assert whole == (len(files) == 1)
     return not whole
 
 
 @pytest.mark.cosim("verilator")
 def test_parts_of_an_edge(tmp_path: Path) -> None:
-    found = sources(tmp_path, "", [])
-    assert in_parts(found)
-    assert "vlSelfRef.count" in "".join(found.values())
+    files = sources(tmp_path, "", [])
+    assert in_parts(files)
+    assert "vlSelfRef.count" in "".join(files.values())
     assert not in_parts(sources(tmp_path, "", [], parts=False))
 
 
@@ -61,5 +61,5 @@ def test_a_statement_that_is_not_known_has_the_model_evaluated_whole(tmp_path: P
 
 
 def test_code_that_is_not_known_is_evaluated_whole() -> None:
-    found = edge_sources("void Vmodel___024root___eval_nba(int* other) {\n}\n", "", "Vmodel")
-    assert not in_parts(found)
+    files = edge_sources("void Vmodel___024root___eval_nba(int* other) {\n}\n", "", "Vmodel")
+    assert not in_parts(files)

@@ -112,13 +112,13 @@ def test_a_damaged_build_is_built_again(cache, damage, name):
         (folder / "data" / "rtl.v").write_text("module m; endmodule")
 
     runs = []
-    made = cached_build("kind", ["a"], build)
-    damage(made / name)
-    assert cached_build("kind", ["a"], build) == made
+    build_folder = cached_build("kind", ["a"], build)
+    damage(build_folder / name)
+    assert cached_build("kind", ["a"], build) == build_folder
     assert len(runs) == 2
-    assert subprocess.run([made / "program"], check=False).returncode == 5
-    assert (made / "data" / "rtl.v").read_text() == "module m; endmodule"
-    assert cached_build("kind", ["a"], build) == made
+    assert subprocess.run([build_folder / "program"], check=False).returncode == 5
+    assert (build_folder / "data" / "rtl.v").read_text() == "module m; endmodule"
+    assert cached_build("kind", ["a"], build) == build_folder
     assert len(runs) == 2
 
 
@@ -160,11 +160,11 @@ def test_two_processes_build_once_and_never_see_half(cache):
     processes = [context.Process(target=_slow_build, args=(results,)) for _ in range(2)]
     for process in processes:
         process.start()
-    found = [results.get(timeout=60) for _ in range(3)]
+    outcomes = [results.get(timeout=60) for _ in range(3)]
     for process in processes:
         process.join(60)
         assert process.exitcode == 0
-    assert sorted(map(str, found)) == sorted(["built", *2 * ["['build.log', 'one', 'seal']"]])
+    assert sorted(map(str, outcomes)) == sorted(["built", *2 * ["['build.log', 'one', 'seal']"]])
 
 
 def test_an_old_build_is_removed_by_the_next(cache):

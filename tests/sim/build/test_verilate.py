@@ -42,7 +42,7 @@ endmodule
 @pytest.mark.cosim("verilator", "g++", "make")
 @pytest.mark.parametrize("folder", ["plain", "with a blank"])
 def test_blocks_that_are_compiled_apart_give_the_same(tmp_path: Path, folder: str) -> None:
-    seen = []
+    traces = []
     for options in ([], ["--hierarchical"]):
         place = tmp_path / folder / str(len(options))
         place.mkdir(parents=True)
@@ -55,9 +55,9 @@ def test_blocks_that_are_compiled_apart_give_the_same(tmp_path: Path, folder: st
                 values.append((bench.get("y"), bench.get("z")))
         finally:
             bench.close()
-        seen.append(values)
-    assert seen[0] == seen[1]
-    assert len(set(seen[0])) == 4
+        traces.append(values)
+    assert traces[0] == traces[1]
+    assert len(set(traces[0])) == 4
 
 
 STRANGE = "a 'b;$(touch pwned)\n\"#(x)"

@@ -79,23 +79,23 @@ class Pair:
 
 @pytest.mark.parametrize("wrap", PARTS)
 def test_each_access_is_done_once_in_order_and_answered(wrap):
-    pair, rng, held, wanted = Pair(wrap), random.Random(1), [0] * WORDS, []
+    pair, rng, memory, accesses = Pair(wrap), random.Random(1), [0] * WORDS, []
 
     async def bench(ctx):
         for _ in range(40):
             at, data = rng.randrange(WORDS), rng.choice([None, rng.getrandbits(32)])
             strobe = rng.randrange(1, 16)
-            wanted.append((at, data is not None))
+            accesses.append((at, data is not None))
             answer = await pair.access(ctx, at, data, strobe)
             assert answer.error == (at >= WORDS - 8)
             if data is not None and at < WORDS - 8:
                 mask = sum(0xFF << 8 * k for k in range(4) if strobe >> k & 1)
-                held[at] = held[at] & ~mask | data & mask
+                memory[at] = memory[at] & ~mask | data & mask
             elif data is None and at < WORDS - 8:
-                assert answer.data == held[at]
+                assert answer.data == memory[at]
 
     pair.run(bench)
-    assert pair.seen == wanted
+    assert pair.seen == accesses
 
 
 @pytest.mark.parametrize("wrap", PARTS)
@@ -122,8 +122,8 @@ def test_answer_that_nobody_waits_for_is_noticed(wrap):
         else:
             await ctx.tick().until(outside.stb_i)
         ctx.set(answer, 1)
-        (found,) = await ctx.tick().sample(master.bus.response.payload).until(master.bus.response.valid)
-        assert found.error
+        (response,) = await ctx.tick().sample(master.bus.response.payload).until(master.bus.response.valid)
+        assert response.error
 
     simulator.add_testbench(bench)
     simulator.run()

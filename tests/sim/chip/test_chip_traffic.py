@@ -46,33 +46,35 @@ class FakeChip:
                         self.running.add(at)
 
     def answer(self, accesses: Sequence[Expected]) -> list[tuple[bool, int]]:
-        return [self._one(one) for one in accesses]
+        return [self._one(access) for access in accesses]
 
-    def _one(self, one: Expected) -> tuple[bool, int]:
+    def _one(self, access: Expected) -> tuple[bool, int]:
         self.left -= 1
-        strikes = self.fault and self.left < 0 and one.address >> 20 == IDLE and one.data is not None and not one.error
+        written = access.data is not None and not access.error
+        strikes = self.fault and self.left < 0 and access.address >> 20 == IDLE and written
         if strikes:
             fault, self.fault = self.fault, ""
             if fault == "lost":
                 return False, 0
             if fault == "doubled":
-                self._do(one)
+                self._do(access)
             if fault == "misanswered":
-                return True, self._do(one)[1]
-        return self._do(one)
+                return True, self._do(access)[1]
+        return self._do(access)
 
-    def _do(self, one: Expected) -> tuple[bool, int]:
+    def _do(self, access: Expected) -> tuple[bool, int]:
         count = self.received
-        if one.address >> 20 == IDLE:
-            self.received += 1 if one.data is None else 2
-        if one.address not in self.words or (one.data is not None and one.address in self.whole and one.strobe != 15):
+        if access.address >> 20 == IDLE:
+            self.received += 1 if access.data is None else 2
+        cut = access.data is not None and access.address in self.whole and access.strobe != 15
+        if access.address not in self.words or cut:
             return True, 0
-        if one.data is not None and one.address in self.running:
+        if access.data is not None and access.address in self.running:
             return True, 0
-        if one.data is None:
-            return False, count if one.address == self.counter else self.words[one.address]
-        bits = sum(0xFF << 8 * k for k in range(4) if one.strobe >> k & 1) & self.masks[one.address]
-        self.words[one.address] = self.words[one.address] & ~bits | one.data & bits
+        if access.data is None:
+            return False, count if access.address == self.counter else self.words[access.address]
+        bits = sum(0xFF << 8 * k for k in range(4) if access.strobe >> k & 1) & self.masks[access.address]
+        self.words[access.address] = self.words[access.address] & ~bits | access.data & bits
         return False, 0
 
 
@@ -88,7 +90,8 @@ def test_one_wrong_access_of_a_thousand_is_found(fault: str) -> None:
 
 def test_nothing_that_programs_use_is_written() -> None:
     traffic, map = Traffic(PARTS), PARTS.address_map
-    written = {one.address for one in (traffic.draw() for _ in range(5000)) if one.data is not None and not one.error}
+    drawn = (traffic.draw() for _ in range(5000))
+    written = {access.address for access in drawn if access.data is not None and not access.error}
     for block in ("tile_0_0", "tile_1_0"):
         base = map[block].base
         assert not any(base + 0x1000 <= at < base + 0x2000 + 4 * 144 for at in written)
@@ -99,8 +102,9 @@ def test_nothing_that_programs_use_is_written() -> None:
 def test_spare_words_of_tiles_of_all_kinds_are_written() -> None:
     traffic, map = Traffic(PARTS), PARTS.address_map
     buffers = [map[f"tile_{k}_0"].map["buffer"] for k in range(3)]
-    assert [one.words for one in buffers] == [4096, 4096, 8192]
-    written = {one.address for one in (traffic.draw() for _ in range(5000)) if one.data is not None and not one.error}
+    assert [buffer.words for buffer in buffers] == [4096, 4096, 8192]
+    drawn = (traffic.draw() for _ in range(5000))
+    written = {access.address for access in drawn if access.data is not None and not access.error}
     for k, buffer in enumerate(buffers):
         end = map[f"tile_{k}_0"].base + buffer.address + 4 * buffer.words
         assert {end - 4 * word for word in range(1, 65)} & written
@@ -108,9 +112,9 @@ def test_spare_words_of_tiles_of_all_kinds_are_written() -> None:
 
 def test_states_go_on() -> None:
     programs = Programs(CHIP)
-    found = [tuple(state) for state in programs.states(100)]
-    assert len(set(found)) > 50
-    assert found[1] == tuple(np.clip((np.array(programs.product(found[0])) + 8) >> 4, -7, 7).tolist())
+    states = [tuple(state) for state in programs.states(100)]
+    assert len(set(states)) > 50
+    assert states[1] == tuple(np.clip((np.array(programs.product(states[0])) + 8) >> 4, -7, 7).tolist())
 
 
 @pytest.mark.slow
@@ -148,14 +152,14 @@ def test_requests_that_load_the_only_tile_are_counted() -> None:
     programs = programs_of(load_chip("tnsa16-core", {"tile.programs": True}))
     assert len(programs.texts()) == 1
     assert programs.counted == 2 * len(programs.writes()) > 100
-    assert [one.node for one in programs.made(3)] == [0]
-    assert [one.node for one in programs_of(CHIP).made(3)] == [0, 1]
+    assert [request.node for request in programs.made(3)] == [0]
+    assert [request.node for request in programs_of(CHIP).made(3)] == [0, 1]
 
 
 @pytest.mark.parametrize("name", ["pwm16-2x2", "hermes"])
 def test_states_of_phase_change_cores_go_on(name: str) -> None:
-    found = {tuple(state) for state in Programs(load_chip(name)).states(20)}
-    assert len(found) == 21
+    states = {tuple(state) for state in Programs(load_chip(name)).states(20)}
+    assert len(states) == 21
 
 
 @pytest.mark.long

@@ -78,9 +78,9 @@ class Host:
 
 @pytest.fixture(scope="module")
 def host() -> Iterator[Host]:
-    one = Host()
-    yield one
-    one.bus.close()
+    machine = Host()
+    yield machine
+    machine.bus.close()
 
 
 @pytest.mark.slow  # the simulator of a chip is built, once
@@ -90,9 +90,9 @@ def test_every_trap_is_told_and_leaves_all_else_as_it_was(host: Host) -> None:
     for cause, (text, pc, image, stream) in TRAPS.items():
         host.begin(STREAMS + text, watchdog=9 if cause is Cause.WATCHDOG else 0)
         assert any(host.access(STATUS_AT) for _ in range(PATIENCE)), cause
-        told = STATUS.unpack((host.access(STATUS_AT), host.access(STATUS_AT + 4)))
-        found = {name: told[name] for name in ("cause", "pc", "image", "stream")}
-        assert found == {"cause": cause, "pc": pc, "image": image, "stream": stream}
+        status = STATUS.unpack((host.access(STATUS_AT), host.access(STATUS_AT + 4)))
+        fields = {name: status[name] for name in ("cause", "pc", "image", "stream")}
+        assert fields == {"cause": cause, "pc": pc, "image": image, "stream": stream}
         host.begin(GOOD)
         assert any(not host.access(CONTROL) & 3 for _ in range(PATIENCE)), cause
         assert (host.access(STATUS_AT), host.access(STATUS_AT + 4)) == (0, 1)

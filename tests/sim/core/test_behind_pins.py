@@ -67,10 +67,10 @@ def test_the_page_works_in_icarus_and_codes_are_those_of_the_model(folder: Path)
     targets = np.random.default_rng(0).uniform(1, 40, (16, 16))
     model = macro_of("tnsa16-core", targets, device="rram-neurram", time="1d", seed=3)
     all_lines, none = np.ones(16, bool), np.zeros(16, bool)
-    wanted = model.mvm(
+    result = model.mvm(
         TnsaOperation(in_bits=4, in_signed=True, out_bits=8, step_code=512), Masks(all_lines, all_lines, none, none),
         np.array([[3, -1, 0, 7, 0, 0, 2, -5]]), 0)
-    assert codes == wanted.codes[0].tolist()
+    assert codes == result.codes[0].tolist()
 
 
 @pytest.mark.cosim

@@ -21,8 +21,8 @@ CHIP = load_chip("tnsa16-core")
 FIELDS = ("codes", "steps", "cycles", "analog")
 
 
-def same(found, expected) -> bool:
-    return all(np.array_equal(getattr(found, name), getattr(expected, name)) for name in FIELDS)
+def same(result, expected) -> bool:
+    return all(np.array_equal(getattr(result, name), getattr(expected, name)) for name in FIELDS)
 
 
 def run(backend, stimulus):
@@ -74,12 +74,12 @@ def test_a_batch_equals_its_vectors_alone(models, functional, mode):
 @pytest.mark.slow
 def test_one_process_serves_another_set_of_cores(cosim, functional):
     process = cosim._core.simulation.process
-    others = make_models(CHIP, DEVICES, seed=77)
-    functional.open(CHIP, others)
-    cosim.open(CHIP, others)
+    other_models = make_models(CHIP, DEVICES, seed=77)
+    functional.open(CHIP, other_models)
+    cosim.open(CHIP, other_models)
     assert cosim._core.simulation.process is process
     for number in range(4):
-        stimulus = make_stimulus(others, 1, number)
+        stimulus = make_stimulus(other_models, 1, number)
         assert same(run(cosim, stimulus), run(functional, stimulus))
 
 
@@ -103,8 +103,8 @@ def test_several_simulators_run_at_once(models, functional):
         return list(zip(trials, results, strict=True))
 
     with ThreadPoolExecutor(3) as pool:
-        found = list(pool.map(work, range(3)))
-    for pairs in found:
+        by_simulator = list(pool.map(work, range(3)))
+    for pairs in by_simulator:
         for stimulus, result in pairs:
             assert same(result, run(functional, stimulus))
 

@@ -52,17 +52,17 @@ def test_drift_and_noise_change_what_a_network_gives(network: Network) -> None:
 
 
 def test_traps_change_what_a_network_gives_and_batches_do_not(network: Network) -> None:
-    found = outputs(network, FunctionalBackend(), device=TRAPPED)
-    assert not np.array_equal(found, outputs(network, FunctionalBackend()))
-    assert np.array_equal(found, outputs(network, FunctionalBackend(), device=TRAPPED, batch=5))
+    trapped = outputs(network, FunctionalBackend(), device=TRAPPED)
+    assert not np.array_equal(trapped, outputs(network, FunctionalBackend()))
+    assert np.array_equal(trapped, outputs(network, FunctionalBackend(), device=TRAPPED, batch=5))
 
 
 @pytest.mark.slow
 @pytest.mark.cosim
 @pytest.mark.parametrize("device", [None, TRAPPED], ids=["drift", "traps"])
 def test_cosim_gives_the_same_after_a_day(network: Network, device: Device | None) -> None:
-    found, known = (
+    drifted, expected = (
         outputs(network, backend, device=device, time_s=DAY_S)
         for backend in (CosimBackend(timeout_s=120), FunctionalBackend())
     )
-    assert np.array_equal(found, known)
+    assert np.array_equal(drifted, expected)

@@ -34,9 +34,9 @@ def test_backends_agree() -> None:
     try:
         for backend in backends:
             backend.open(chip, models)
-        expected, found = (b.mvm(0, op, masks, x, ids) for b in (functional, cosim))
+        expected, result = (b.mvm(0, op, masks, x, ids) for b in (functional, cosim))
     finally:
         cosim.close()
-    assert np.array_equal(found.codes, expected.codes)
-    assert np.array_equal(found.steps, expected.steps)
-    assert len(np.unique(found.codes)) > 50
+    assert np.array_equal(result.codes, expected.codes)
+    assert np.array_equal(result.steps, expected.steps)
+    assert len(np.unique(result.codes)) > 50

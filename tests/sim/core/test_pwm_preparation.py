@@ -30,13 +30,13 @@ def answers(chip: Any, model: PwmModel, prepared: Any) -> Any:
     file = SettingsFile(PwmCoreConfig.from_chip(chip))
     for address, word in prepared.settings:
         file.write(address, word)
-    reference, given = CommandReference(file, model), []
+    reference, packed = CommandReference(file, model), []
     for descriptor, words in zip(prepared.descriptors, prepared.inputs, strict=True):
         fields = OpLayout().from_bits(descriptor)
-        found = reference.run(
+        codes = reference.run(
             Command(fields["wl_select"]), fields["line_select"], fields["op_id"], fields["step_code"], words)
-        given.append(pack_codes(found.astype(np.int16)))
-    return np.array(given, dtype=np.uint32)
+        packed.append(pack_codes(codes.astype(np.int16)))
+    return np.array(packed, dtype=np.uint32)
 
 
 @pytest.mark.slow

@@ -52,7 +52,7 @@ def test_backends_agree(backends: tuple[Chip, FunctionalBackend, CosimBackend], 
         for select in (0, 1):
             op = TnsaOperation(direction=direction, in_bits=4, out_bits=6, step_code=150, wl_select=select)
             x, ids = rng.integers(-7, 8, (8, width)), rng.integers(0, 2**63, 8, dtype=np.uint64)
-            expected, found = (b.mvm(core, op, masks, x, ids) for b in (functional, cosim))
-            assert np.array_equal(found.codes, expected.codes)
-            assert np.array_equal(found.steps, expected.steps)
-            assert len(np.unique(found.codes)) > 10
+            expected, result = (b.mvm(core, op, masks, x, ids) for b in (functional, cosim))
+            assert np.array_equal(result.codes, expected.codes)
+            assert np.array_equal(result.steps, expected.steps)
+            assert len(np.unique(result.codes)) > 10

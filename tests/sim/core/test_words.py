@@ -57,9 +57,9 @@ def test_written_words_bring_the_core_to_the_masks(seed, lines):
         op = TnsaOperation(wl_select=int(rng.integers(8)), line_select=int(rng.integers(8)))
         for address, word in image.update(op, masks).tolist():
             core.write(address, word)
-        held = core.as_masks()
-        assert np.array_equal(held.wl[op.wl_select], masks.wl[op.wl_select])
-        assert np.array_equal(held.lines[op.line_select], masks.lines[op.line_select])
-        assert np.array_equal(held.bl_skip, masks.bl_skip)
-        assert np.array_equal(held.sl_skip, masks.sl_skip)
+        written = core.as_masks()
+        assert np.array_equal(written.wl[op.wl_select], masks.wl[op.wl_select])
+        assert np.array_equal(written.lines[op.line_select], masks.lines[op.line_select])
+        assert np.array_equal(written.bl_skip, masks.bl_skip)
+        assert np.array_equal(written.sl_skip, masks.sl_skip)
         assert len(image.update(op, masks)) == 0, "nothing is written twice"

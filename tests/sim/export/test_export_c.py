@@ -90,15 +90,15 @@ class Driver:
         (folder / "main.c").write_text(MAIN)
         strict = ["-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror", "-O1"]
         files = ["-shared", "-fPIC", "-o", "net.so", "net.c", "main.c", "-lm"]
-        made = subprocess.run(["gcc", *strict, *files], cwd=folder, capture_output=True, text=True)
-        assert made.returncode == 0, made.stderr
+        compiler = subprocess.run(["gcc", *strict, *files], cwd=folder, capture_output=True, text=True)
+        assert compiler.returncode == 0, compiler.stderr
         self.library = ctypes.CDLL(str(folder / "net.so"))
         self.bus, self.late, self.errors = bus, 0, list[int]()
         types = (ctypes.CFUNCTYPE(ctypes.c_uint32, ctypes.c_void_p, ctypes.c_uint32),
                  ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint32),
                  ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p))
         # Kept, or they would be collected.
-        self.functions = [kind(one) for kind, one in zip(types, (self.read, self.write, self.failed), strict=True)]
+        self.functions = [kind(call) for kind, call in zip(types, (self.read, self.write, self.failed), strict=True)]
         self.library.use(*self.functions)
 
     def read(self, _context: Any, address: int) -> int:
@@ -124,15 +124,15 @@ class Driver:
 
     def codes(self, x: NDArray[Any]) -> NDArray[np.int16]:
         codes = np.zeros((len(x), self.listing.elements[0]), np.int16)
-        for row, one in zip(codes, x, strict=True):
-            self.library.encode(np.ascontiguousarray(one, np.float32).ctypes.data_as(ctypes.c_void_p),
+        for row, values in zip(codes, x, strict=True):
+            self.library.encode(np.ascontiguousarray(values, np.float32).ctypes.data_as(ctypes.c_void_p),
                                 row.ctypes.data_as(ctypes.c_void_p))
         return codes
 
     def numbers(self, lanes: NDArray[np.int16]) -> NDArray[np.float32]:
         y = np.zeros(lanes.shape, np.float32)
-        for row, one in zip(y, lanes, strict=True):
-            self.library.decode(one.ctypes.data_as(ctypes.c_void_p), row.ctypes.data_as(ctypes.c_void_p))
+        for row, image_lanes in zip(y, lanes, strict=True):
+            self.library.decode(image_lanes.ctypes.data_as(ctypes.c_void_p), row.ctypes.data_as(ctypes.c_void_p))
         return y
 
     def room(self, images: int) -> NDArray[np.int16]:
@@ -140,16 +140,16 @@ class Driver:
 
 
 @pytest.fixture(scope="module")
-def made() -> tuple[Network, NDArray[Any], NDArray[Any]]:
+def exported() -> tuple[Network, NDArray[Any], NDArray[Any]]:
     network, x = layer()
-    wanted = execute(network, FunctionalBackend(), x[:IMAGES], device="ideal").outputs
-    assert len(np.unique(wanted)) > 30
-    return network, x[:IMAGES], wanted
+    expected = execute(network, FunctionalBackend(), x[:IMAGES], device="ideal").outputs
+    assert len(np.unique(expected)) > 30
+    return network, x[:IMAGES], expected
 
 
 @pytest.fixture(scope="module")
-def driver(made: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driver]:
-    network, _, _ = made
+def driver(exported: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driver]:
+    network, _, _ = exported
     cfg = TilesConfig(chip=network.chip.hardware(*PARTS), lanes=16, slots=4)
     bus = BusSimulation(cfg)
     cores = build_cores(network, device="ideal")
@@ -174,10 +174,10 @@ def pointer(array: NDArray[Any]) -> ctypes.c_void_p:
 @pytest.mark.cosim("verilator", "g++", "make", "gcc")
 @pytest.mark.parametrize(("images", "late"), [(1, 0), (IMAGES, 0), (IMAGES, 2000)])
 def test_a_run_in_c_gives_what_functional_gives_however_late_the_host_looks(
-    driver: Driver, made: Any, images: int, late: int
+    driver: Driver, exported: Any, images: int, late: int
 ) -> None:
     """Other numbers of images, one after the other; 2,000 words of the bus are some 200 us at 50 MHz and more."""
-    network, x, wanted = made
+    network, x, expected = exported
     codes, lanes = driver.codes(x[:images]), driver.room(images)
     np.testing.assert_array_equal(codes, network.program.input.compute(x[:images]))
     (sink,) = driver.listing.sinks
@@ -191,37 +191,37 @@ def test_a_run_in_c_gives_what_functional_gives_however_late_the_host_looks(
     driver.late = 0
     assert (more, driver.done(), driver.errors) == (0, images, [])
     assert driver.bus.cycles - before > looks * 5 * late
-    np.testing.assert_array_equal(driver.numbers(lanes), wanted[:images])
+    np.testing.assert_array_equal(driver.numbers(lanes), expected[:images])
 
 
 @pytest.mark.slow
 @pytest.mark.cosim("verilator", "g++", "make", "gcc")
-def test_a_host_sleeps_until_the_interrupt(driver: Driver, made: Any) -> None:
-    _, x, wanted = made
+def test_a_host_sleeps_until_the_interrupt(driver: Driver, exported: Any) -> None:
+    _, x, expected = exported
     codes, lanes = driver.codes(x), driver.room(IMAGES)
     driver.enable(DONE | TRAP | WATCHDOG | WAITING)
     assert driver.begin(IMAGES, pointer(codes), pointer(lanes)) == 0
     assert driver.step() == 1
     # A program that counts its images ends; others wait for the next one.
-    seen, ends = 0, DONE if driver.listing.counts else 0
+    causes, ends = 0, DONE if driver.listing.counts else 0
     while (more := driver.step()) == 1:
         while not (events := driver.interrupts()):
             driver.bus.execute([Read(driver.listing.base, 20, increment=False)])
-        seen |= events
+        causes |= events
     for _ in range(100):
-        seen |= driver.interrupts()
+        causes |= driver.interrupts()
     assert more == 0
-    assert seen == ends | WAITING
+    assert causes == ends | WAITING
     assert driver.interrupts() == 0
     status = driver.bus.execute([Read(driver.listing.starts[0])])[0]
     assert status.tolist() == [0]
-    np.testing.assert_array_equal(driver.numbers(lanes), wanted)
+    np.testing.assert_array_equal(driver.numbers(lanes), expected)
 
 
 @pytest.mark.slow
 @pytest.mark.cosim("verilator", "g++", "make", "gcc")
-def test_what_goes_wrong_is_an_error_and_the_next_run_is_right(driver: Driver, made: Any) -> None:
-    _, x, wanted = made
+def test_what_goes_wrong_is_an_error_and_the_next_run_is_right(driver: Driver, exported: Any) -> None:
+    _, x, expected = exported
     codes, lanes = driver.codes(x), driver.room(IMAGES)
     assert driver.whole(0, pointer(codes), pointer(lanes), 50) == -7
     # A host that goes away in the middle of a block.
@@ -233,15 +233,15 @@ def test_what_goes_wrong_is_an_error_and_the_next_run_is_right(driver: Driver, m
     where = np.zeros(3, np.uint32)
     start, program = driver.listing.starts[0], driver.listing.starts[0] + 0x1000
     driver.bus.execute([Write(start, [2])])
-    kept = driver.bus.execute([Read(program, 1)])[0]
+    first_word = driver.bus.execute([Read(program, 1)])[0]
     driver.bus.execute([Write(program, [3 << 27 | 1 << 4 | 14])])
     assert driver.whole(IMAGES, pointer(codes), pointer(lanes), 20) == -5
     assert driver.trapped(pointer(where)) == -5
     assert where.tolist() == [start, 5, 0]
-    driver.bus.execute([Write(program, kept)])
+    driver.bus.execute([Write(program, first_word)])
     assert driver.whole(IMAGES, pointer(codes), pointer(lanes), 2000) == 0
     assert driver.trapped(None) == 0
-    np.testing.assert_array_equal(driver.numbers(lanes), wanted)
+    np.testing.assert_array_equal(driver.numbers(lanes), expected)
 
 
 @pytest.mark.slow
@@ -250,7 +250,7 @@ def test_a_host_that_computes_between_layers(tmp_path: Path) -> None:
     """Products of two computed values: the next image is under way meanwhile."""
     network, x = between(BODIES["attention"], CHIP)
     cfg = TilesConfig(chip=CHIP.hardware(*PARTS), lanes=16, slots=4)
-    wanted = execute(network, FunctionalBackend(), x[:IMAGES], device="ideal").outputs
+    expected = execute(network, FunctionalBackend(), x[:IMAGES], device="ideal").outputs
     bus = BusSimulation(cfg)
     try:
         driver = Driver(tmp_path, replace(network, chip=cfg.chip), bus)
@@ -262,10 +262,10 @@ def test_a_host_that_computes_between_layers(tmp_path: Path) -> None:
         assert driver.load() == 0
         codes, lanes = driver.codes(x[:IMAGES]), driver.room(IMAGES)
         assert driver.whole(IMAGES, pointer(codes), pointer(lanes), 2000) == 0
-        made = np.zeros(wanted.shape, np.int16)
-        for sent, came, last in zip(codes, lanes, made, strict=True):
-            driver.finish(pointer(sent), pointer(came), pointer(last))
-        np.testing.assert_array_equal(driver.numbers(made), wanted)
+        last_lanes = np.zeros(expected.shape, np.int16)
+        for sent, received, last in zip(codes, lanes, last_lanes, strict=True):
+            driver.finish(pointer(sent), pointer(received), pointer(last))
+        np.testing.assert_array_equal(driver.numbers(last_lanes), expected)
     finally:
         bus.close()
 
@@ -277,14 +277,14 @@ class ChipBus:
         self.chip = ChipSimulation(chip, "none", short=True)
 
     def execute(self, tasks: Any) -> list[NDArray[np.uint32]]:
-        found = []
+        answers = []
         for task in tasks:
             word = int(np.asarray(task.words)[0]) if isinstance(task, Write) else None
             ((error, read),) = self.chip.answer([Expected(task.address, word, 15, False, None)])
             if error:
                 raise ToolError("the bus answers with an error")
-            found.append(np.array([read], np.uint32))
-        return found
+            answers.append(np.array([read], np.uint32))
+        return answers
 
 
 @pytest.mark.slow
@@ -310,24 +310,24 @@ def test_cells_are_programmed_to_the_targets_of_the_network(tmp_path: Path) -> N
 
 @pytest.mark.slow
 @pytest.mark.cosim("gcc", "g++")
-def test_files_and_the_page_are_plain_c(made: Any, tmp_path: Path) -> None:
-    network, _, _ = made
+def test_files_and_the_page_are_plain_c(exported: Any, tmp_path: Path) -> None:
+    network, _, _ = exported
     texts = c_files(list_network(network), "small")
-    (sample,) = [one for one in blocks(DOCS / "howto" / "one-tile.md") if one.language == "c"]
+    (sample,) = [block for block in blocks(DOCS / "howto" / "one-tile.md") if block.language == "c"]
     for name, text in (texts | {"sample.c": sample.text}).items():
         (tmp_path / name).write_text(text)
     assert set(texts) == {"small.h", "small.c", TILES_HEADER}
     assert "@" not in texts[TILES_HEADER]
     for strict in (["gcc", "-std=c99", "-pedantic", "-x", "c"], ["g++", "-x", "c++"]):
         for name in ("small", "sample"):
-            found = subprocess.run([*strict, "-Wall", "-Wextra", "-Werror", "-c", f"{name}.c", "-o", f"{name}.o"],
-                                   cwd=tmp_path, capture_output=True, text=True)
-            assert found.returncode == 0 or (name, strict[0]) == ("sample", "g++"), found.stderr
+            compiler = subprocess.run([*strict, "-Wall", "-Wextra", "-Werror", "-c", f"{name}.c", "-o", f"{name}.o"],
+                                      cwd=tmp_path, capture_output=True, text=True)
+            assert compiler.returncode == 0 or (name, strict[0]) == ("sample", "g++"), compiler.stderr
 
 
-def test_data_say_what_c_says(made: Any) -> None:
+def test_data_say_what_c_says(exported: Any) -> None:
     """The same words, and a run in plain Python that needs nothing but them would send the same flits."""
-    network, x, _ = made
+    network, x, _ = exported
     listing = list_network(network)
     files = data_files(listing, "net")
     said, arrays = json.loads(files["net.json"]), np.load(io.BytesIO(files["net.npz"]))
@@ -395,8 +395,8 @@ def test_c_writes_what_python_writes(name: str, tmp_path: Path) -> None:
     assert "Lanes 0 to 15 are y, 16." in header
 
 
-def test_networks_that_a_host_steers_are_refused(made: Any) -> None:
-    network, _, _ = made
+def test_networks_that_a_host_steers_are_refused(exported: Any) -> None:
+    network, _, _ = exported
     with pytest.raises(InputError, match=r"must hold programs of tiles to be exported"):
         list_network(replace(network, tiles=None))
     with pytest.raises(InputError, match=r"name must be an identifier of C"):

@@ -63,7 +63,7 @@ BODIES = {
 def network(body: list[Any], chip: Chip = CHIP) -> tuple[Network, NDArray[Any]]:
     x = np.random.default_rng(1).uniform(-1, 1, size=(32, 8)).astype("f4")
     nodes = [node("Gemm", "x a", "y", transB=1), *body, node("Gemm", "z b", "o", transB=1)]
-    used = {name for one in nodes for name in one.input}
+    used = {name for operator in nodes for name in operator.input}
     weights = {name: value for name, value in WEIGHTS.items() if name in used}
     model = build(nodes, weights, shape=("batch", 8), output=("batch", "k"), name="o")
     options = CompileOptions(seeds=1, samples=16)
@@ -74,9 +74,9 @@ def library(folder: Path, files: dict[str, str]) -> ctypes.CDLL:
     for name, text in (files | {"main.c": MAIN}).items():
         (folder / name).write_text(text)
     strict = ["-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror", "-O1"]
-    made = subprocess.run(["gcc", *strict, "-shared", "-fPIC", "-o", "net.so", "net.c", "main.c", "-lm"],
-                          cwd=folder, capture_output=True, text=True, timeout=120)
-    assert made.returncode == 0, made.stderr
+    compiler = subprocess.run(["gcc", *strict, "-shared", "-fPIC", "-o", "net.so", "net.c", "main.c", "-lm"],
+                              cwd=folder, capture_output=True, text=True, timeout=120)
+    assert compiler.returncode == 0, compiler.stderr
     return ctypes.CDLL(str(folder / "net.so"))
 
 
@@ -91,25 +91,25 @@ def test_steps_between_layers_give_the_lanes_of_functional(body: str, tmp_path: 
     assert net.tiles is not None
     split, listing = Split.of(net.program, net.tiles), list_network(net)
     assert len(split.steps) == len(listing.functions.steps) > 0
-    made, rng = library(tmp_path, c_files(listing, "net")), np.random.default_rng(2)
-    sizes = {v: held.channels * held.pixels for v, held in (
-        *net.tiles.inputs.items(), *((v, held) for v, (_, _, held) in net.tiles.values.items()))}
-    sent, came = sorted(net.tiles.inputs), sorted(net.tiles.values)
+    program, rng = library(tmp_path, c_files(listing, "net")), np.random.default_rng(2)
+    sizes = {v: shape.channels * shape.pixels for v, shape in (
+        *net.tiles.inputs.items(), *((v, shape) for v, (_, _, shape) in net.tiles.values.items()))}
+    sent, returned = sorted(net.tiles.inputs), sorted(net.tiles.values)
     different = lanes = 0
     for _ in range(200):
-        values = {v: rng.integers(-3000, 3001, size=(1, sizes[v])).astype(np.int16) for v in {0, *came}
+        values = {v: rng.integers(-3000, 3001, size=(1, sizes[v])).astype(np.int16) for v in {0, *returned}
                   if v in sizes}
-        out = np.concatenate([values[v][0] for v in came])
+        out = np.concatenate([values[v][0] for v in returned])
         took = np.concatenate([values.get(v, np.zeros((1, sizes[v]), np.int16))[0] for v in sent])
         for k, step in enumerate(split.steps):
-            made.make(k, pointer(took), pointer(out))
-            held = dict(values)
-            split.run(step.stages, held)
+            program.make(k, pointer(took), pointer(out))
+            expected = dict(values)
+            split.run(step.stages, expected)
             for v in step.gives:
                 first = sum(sizes[u] for u in sent if u < v)
-                different += int((took[first : first + sizes[v]] != held[v][0]).sum())
+                different += int((took[first : first + sizes[v]] != expected[v][0]).sum())
                 lanes += sizes[v]
-                assert np.abs(took[first : first + sizes[v]].astype(int) - held[v][0]).max() <= 1
+                assert np.abs(took[first : first + sizes[v]].astype(int) - expected[v][0]).max() <= 1
     assert lanes >= 1600
     assert different <= 1e-3 * lanes, different
 

@@ -52,9 +52,9 @@ def check_cycles(chip: Chip) -> None:
             low, high = op.input_range
             x = rng.integers(low, high + 1, (1, config.inputs(op.direction)))
             masks = Masks.reset(*config.cell_map.shape)
-            here, there = (backend.mvm(0, op, masks, x, 0) for backend in (functional, cosim))
-            assert np.array_equal(here.cycles, there.cycles), op
-            assert np.array_equal(here.analog, there.analog), op
+            here, verilog = (backend.mvm(0, op, masks, x, 0) for backend in (functional, cosim))
+            assert np.array_equal(here.cycles, verilog.cycles), op
+            assert np.array_equal(here.analog, verilog.analog), op
             # Alone, nothing waits for the result before it: the counter of the core says the same.
             run = core.run(op, masks, x, 0)
             assert run.cycles[0, 0] - run.cycles[0, 2] == here.cycles[0], op

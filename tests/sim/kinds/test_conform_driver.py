@@ -54,9 +54,9 @@ def listed(values: object) -> str:
 
 
 def register(registers: RegisterMap, name: str) -> Register:
-    found = registers[name]
-    assert isinstance(found, Register)
-    return found
+    entry = registers[name]
+    assert isinstance(entry, Register)
+    return entry
 
 
 def constant(registers: RegisterMap, name: str) -> int:
@@ -88,15 +88,15 @@ def spoken(chip: Chip, direction: Direction, folder: Path) -> None:
     gcc = [shutil.which("gcc") or "gcc", "-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror", "-o", "main", "main.c"]
     subprocess.run(gcc, cwd=folder, check=True)
     lines = subprocess.run([folder / "main"], capture_output=True, text=True, check=True).stdout.splitlines()
-    taken = [int(line) for line in lines if " " not in line]
-    assert np.array_equal(taken, output_codes(answer.astype(np.uint32), cfg.outputs)[0])
+    codes = [int(line) for line in lines if " " not in line]
+    assert np.array_equal(codes, output_codes(answer.astype(np.uint32), cfg.outputs)[0])
     puts = [(int(line.split()[0]), int(line.split()[1])) for line in lines if " " in line]
     at, inputs = registers["masks"].address, registers["input"].address
     expected = [(at + 4 * address, word) for mask in written for address, word in mask]
     assert puts[: len(expected)] == expected
     words = dict(puts[len(expected) :])
-    given = input_words(x)
-    assert [words.pop(inputs + 4 * k) for k in range(len(given))] == given.tolist()
+    packed = input_words(x)
+    assert [words.pop(inputs + 4 * k) for k in range(len(packed))] == packed.tolist()
     assert {entry.name for entry in registers.registers if entry.address in words} == {
         "operation", "step", "op_id_low", "op_id_high", "control", "status",
     }

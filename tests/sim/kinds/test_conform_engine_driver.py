@@ -68,14 +68,14 @@ def test_the_driver_gives_commands_as_simulations_do(name: str, tmp_path: Path) 
     subprocess.run(gcc, cwd=tmp_path, check=True, timeout=120)
     said = subprocess.run([tmp_path / "main"], capture_output=True, text=True, timeout=60)
     assert said.returncode == 0
-    made = Commands()
-    made.add(pack_command(Command.CALIBRATE))
-    made.add(pack_command(Command.READ, bank=Bank.TRIM_HIGH))
+    sequence = Commands()
+    sequence.add(pack_command(Command.CALIBRATE))
+    sequence.add(pack_command(Command.READ, bank=Bank.TRIM_HIGH))
     verify = int(texts["driver.h"].split("_VERIFY_STEP ")[1].split("u")[0])
-    made.add(pack_command(Command.PROGRAM, number=read_number(line), step_code=verify), targets.astype("<u2"))
+    sequence.add(pack_command(Command.PROGRAM, number=read_number(line), step_code=verify), targets.astype("<u2"))
     for session, command in ((1, Command.RANGE), (2, Command.AFFINE)):
-        made.measure(session, vectors, should, step)
-        made.add(pack_command(command))
+        sequence.measure(session, vectors, should, step)
+        sequence.add(pack_command(command))
     assert verify > 1
     layout, at = OpLayout(), {entry.address: entry.name for entry in registers.registers}
     operation = register(registers, "operation")
@@ -95,5 +95,5 @@ def test_the_driver_gives_commands_as_simulations_do(name: str, tmp_path: Path) 
         elif entry is None:
             assert offset == registers["input"].address + 4 * len(words)
             words.append(word)
-    assert commands == list(zip(made.descriptors, made.inputs, strict=True))
+    assert commands == list(zip(sequence.descriptors, sequence.inputs, strict=True))
     assert all(len(words) <= registers["input"].words for _, words in commands)

@@ -135,15 +135,15 @@ def all_keys(chip: type[Chip]) -> list[tuple[str, str, KeySpec]]:
 
 def shaping() -> Iterator[Any]:
     """(kind, part, section, name) of each key of each kind that shapes a part; once where kinds share key and part."""
-    seen = set()
+    visited = set()
     for kind in kind_names():
         for section, name, spec in all_keys(chip_class(kind)):
             for part in spec.shapes:
                 shared = part, section, name, 0 if part == "noc" else kind
                 # Whether there are tiles at all is not seen in one of them.
-                if part not in PARTS or shared in seen or name in ("kind", "at", "programs"):
+                if part not in PARTS or shared in visited or name in ("kind", "at", "programs"):
                     continue
-                seen.add(shared)
+                visited.add(shared)
                 # Tiles take seconds each: most of them for a release.
                 marks = [pytest.mark.long] * (part == "tile" and name != "lanes")
                 yield pytest.param(kind, part, section, name, marks=marks)
@@ -215,9 +215,9 @@ def test_the_schema_takes_the_keys_of_the_kind_of_a_file_alone() -> None:
     foreign = 0
     for kind, keys in owned.items():
         default = chip_class(kind)()
-        for section, name in {key for other in owned.values() for key in other}:
+        for section, name in {key for kind_keys in owned.values() for key in kind_keys}:
             if (spec := keys.get((section, name))) is None:
-                theirs = next(other[section, name] for other in owned.values() if (section, name) in other)
+                theirs = next(kind_keys[section, name] for kind_keys in owned.values() if (section, name) in kind_keys)
                 assert accepted(kind, section, name, theirs.default, schema) == (False, False), (kind, section, name)
                 foreign += 1
             elif name != "kind":
@@ -233,9 +233,9 @@ def test_the_schema_takes_the_keys_of_the_kind_of_a_file_alone() -> None:
 def test_a_file_that_extends_a_preset_has_the_keys_of_its_kind(kind: str) -> None:
     schema = validator()
     preset = next(name for name in preset_names() if load_chip(name).core.kind == kind)
-    for other in kind_names():
-        for section, name, spec in all_keys(chip_class(other)):
-            own = any((section, name) == key[:2] for key in all_keys(chip_class(kind)))
-            if section in sections_of(chip_class(kind)) and not own and isinstance(spec.default, (int, float)):
+    for key_kind in kind_names():
+        for section, name, spec in all_keys(chip_class(key_kind)):
+            shared = any((section, name) == key[:2] for key in all_keys(chip_class(kind)))
+            if section in sections_of(chip_class(kind)) and not shared and isinstance(spec.default, (int, float)):
                 assert not schema.is_valid({"schema": 1, "extends": preset, section: {name: spec.default}})
     assert schema.is_valid({"schema": 1, "extends": preset})

@@ -28,16 +28,16 @@ def charges(tmp_path_factory: pytest.TempPathFactory) -> Charges:
     library = tmp_path_factory.mktemp("charges") / "charges.so"
     sources = [HDL / "charges.cpp", HDL / "philox.cpp"]
     subprocess.run(["g++", "-std=c++17", *EXACT.split(), "-shared", "-fPIC", "-o", library, *sources], check=True)
-    made = ctypes.CDLL(str(library)).mho_charges
-    made.restype = None
+    kernel = ctypes.CDLL(str(library)).mho_charges
+    kernel.restype = None
 
     def run(
         bound: BoundKey, x: NDArray[np.float32], pairs: NDArray[np.float32] | None, op_id: int
     ) -> NDArray[np.int64]:
-        found = np.zeros(bound.record.lines, dtype=np.int64)
+        codes = np.zeros(bound.record.lines, dtype=np.int64)
         at = None if pairs is None else pairs.ctypes.data
-        made(byref(bound.record), c_void_p(x.ctypes.data), c_void_p(at), c_uint64(op_id), c_void_p(found.ctypes.data))
-        return found
+        kernel(byref(bound.record), c_void_p(x.ctypes.data), c_void_p(at), c_uint64(op_id), c_void_p(codes.ctypes.data))
+        return codes
 
     return run
 
@@ -65,12 +65,12 @@ def test_charges(charges: Charges, lines: int, device: str, backward: bool) -> N
         for op_id in (0, 7, 2**40 + 3, 2**64 - 1):
             pairs = rng.integers(-15, 16, lines // 2)
             x = rng.integers(-15, 16, lines) if backward else np.stack([pairs, -pairs], axis=1).reshape(-1)
-            wanted, pos, neg = model.conversion(key, x, op_id, 300)
+            expected, pos, neg = model.conversion(key, x, op_id, 300)
             np.testing.assert_array_equal(_pointed(bound.record.s_pos, lines), pos)
             np.testing.assert_array_equal(_pointed(bound.record.s_neg, lines), neg)
             paired = None if backward else pairs.astype(np.float32)
-            np.testing.assert_array_equal(charges(bound, x.astype(np.float32), paired, op_id), wanted)
-            np.testing.assert_array_equal(charges(bound, x.astype(np.float32), None, op_id), wanted)
+            np.testing.assert_array_equal(charges(bound, x.astype(np.float32), paired, op_id), expected)
+            np.testing.assert_array_equal(charges(bound, x.astype(np.float32), None, op_id), expected)
 
 
 def test_noise_of_converters_alone(charges: Charges) -> None:
@@ -80,11 +80,11 @@ def test_noise_of_converters_alone(charges: Charges) -> None:
     key, x = model.key(True, np.ones(64, dtype=bool)), rng.integers(-15, 16, 64)
     bound = BoundKey(model, key, step_code=100)
     assert bound.record.total is None
-    found = {tuple(charges(bound, x.astype(np.float32), None, op_id)) for op_id in range(8)}
-    assert len(found) == (1 if key.output_noise is None else 8)
+    draws = {tuple(charges(bound, x.astype(np.float32), None, op_id)) for op_id in range(8)}
+    assert len(draws) == (1 if key.output_noise is None else 8)
     for op_id in range(8):
-        wanted = model.conversion(key, x, op_id, 100)[0]
-        np.testing.assert_array_equal(charges(bound, x.astype(np.float32), None, op_id), wanted)
+        expected = model.conversion(key, x, op_id, 100)[0]
+        np.testing.assert_array_equal(charges(bound, x.astype(np.float32), None, op_id), expected)
 
 
 @pytest.mark.parametrize("device", ["lfsr", "rram-neurram"])
@@ -104,6 +104,6 @@ def test_the_structure_is_that_of_cpp(tmp_path: Path) -> None:
         f"int main() {{ std::cout {offsets} << sizeof(Conversion); }}\n"
     )
     subprocess.run(["g++", f"-I{HDL}", "-o", tmp_path / "sizes", source], check=True)
-    told = subprocess.run([tmp_path / "sizes"], check=True, capture_output=True, text=True).stdout
-    wanted = [*(getattr(Conversion, name).offset for name in names), ctypes.sizeof(Conversion)]
-    assert [int(n) for n in told.split()] == wanted
+    printed = subprocess.run([tmp_path / "sizes"], check=True, capture_output=True, text=True).stdout
+    layout = [*(getattr(Conversion, name).offset for name in names), ctypes.sizeof(Conversion)]
+    assert [int(n) for n in printed.split()] == layout

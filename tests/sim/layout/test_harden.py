@@ -21,10 +21,10 @@ from mho.sim.layout.signoff import Layout, layout_energy
 from mho.sim.layout.stages import STAGES, Stages
 
 DATA = Path(__file__).parents[4] / "shared/data/ihp-sg13g2"
-MISSING = [name for name, there in (
+MISSING = [name for name, installed in (
     ("the PDK", (DATA / "layout").is_dir()), ("klayout", shutil.which("klayout")), ("yosys", shutil.which("yosys")),
     ("openroad", importlib.util.find_spec("openroad") or shutil.which("openroad")),
-) if not there]
+) if not installed]
 needs_tools = pytest.mark.skipif(bool(MISSING), reason=f"{', '.join(MISSING)} not found; see mho doctor layout")
 BLOCK = "decision"
 DIODES = """

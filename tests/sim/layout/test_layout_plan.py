@@ -31,8 +31,8 @@ def test_macros_lie_apart_and_inside(tmp_path: Path, area: float | None, size: t
         assert MARGIN_um <= left < right <= whole["width"] - MARGIN_um
         assert MARGIN_um <= bottom < top <= whole["height"] - MARGIN_um
     for number, (left, bottom, right, top) in enumerate(boxes):
-        for other in boxes[:number]:
-            assert right <= other[0] or other[2] <= left or top <= other[1] or other[3] <= bottom
+        for box in boxes[:number]:
+            assert right <= box[0] or box[2] <= left or top <= box[1] or box[3] <= bottom
     rows = (whole["width"] - 2 * MARGIN_um) * (whole["height"] - 2 * MARGIN_um)
     assert (area or 0.0) / 0.6 <= rows - count * size[0] * size[1]
 

@@ -72,10 +72,10 @@ def make_array(seed: int, fresh: bool) -> PulseArray:
 @pytest.mark.parametrize("seed", range(12))
 def test_both_are_the_same_law(library: ctypes.CDLL, seed: int) -> None:
     rng, fresh = np.random.default_rng([seed, 1]), seed % 3 == 0
-    mine, other = make_array(seed, fresh), make_array(seed, fresh)
+    mine, cpp = make_array(seed, fresh), make_array(seed, fresh)
     anywhere = np.arange(mine.g.size) % 3 == 0
     g = rng.integers(0, CONDUCTANCE_MAX + 1, mine.g.size)
-    for array in (mine, other):
+    for array in (mine, cpp):
         # Halves of verify codes, and amplitudes right at a threshold: whatever is rounded, or just reached.
         array.g[anywhere] = np.where(g & 1, g, g & 2**19)[anywhere]
         array.threshold[:, anywhere] &= -(2**16)
@@ -84,21 +84,21 @@ def test_both_are_the_same_law(library: ctypes.CDLL, seed: int) -> None:
     shim = CellShim(library)
     shim.lend(pins.path, mine, WIDTHS, WIDTHS)
     cells = np.sort(rng.choice(mine.g.size, 150, replace=False))
-    given = 0
+    pulsed = 0
     for turn in range(8):
         polarity, amplitude = rng.integers(0, len(Polarity), cells.size), rng.integers(0, 256, cells.size)
         for cell, kind, code in zip(cells.tolist(), polarity.tolist(), amplitude.tolist(), strict=True):
             pins.pulse(cell, kind, code)
         codes = [pins.verify(cell) for cell in cells.tolist()]
-        other.pulse(cells, polarity, amplitude, WIDTHS[polarity])
-        np.testing.assert_array_equal(codes, other.verify(cells))
-        given += cells.size
+        cpp.pulse(cells, polarity, amplitude, WIDTHS[polarity])
+        np.testing.assert_array_equal(codes, cpp.verify(cells))
+        pulsed += cells.size
         if turn == 4:
             library.mho_relax(pins.cells, 1)
-            other.relax(1)
+            cpp.relax(1)
     pulses, failure = shim.take_back(pins.path)
-    assert (len(pulses), failure) == (given, "")
+    assert (len(pulses), failure) == (pulsed, "")
     for name, value in mine.changes().items():
-        np.testing.assert_array_equal(value, getattr(other, name), err_msg=name)
+        np.testing.assert_array_equal(value, getattr(cpp, name), err_msg=name)
     moved = (mine.g != before)[cells].sum()
     assert moved > (10 if fresh else 80), moved

@@ -51,11 +51,11 @@ def test_a_network_runs_on_the_cells_of_a_file_and_they_drift(network: Network, 
     cells.save(tmp_path / "cells.npz")
     read = Cells.load(tmp_path / "cells.npz")
     assert read.sha256 == cells.sha256
-    wanted = float_outputs(network, X)
+    expected = float_outputs(network, X)
 
     def error(time_s: float, how: str) -> float:
-        found = execute(network, FunctionalBackend(), X, cells=read, time_s=time_s, compensation=how).outputs
-        return float(np.sqrt(((found - wanted) ** 2).mean() / (wanted**2).mean()))
+        outputs = execute(network, FunctionalBackend(), X, cells=read, time_s=time_s, compensation=how).outputs
+        return float(np.sqrt(((outputs - expected) ** 2).mean() / (expected**2).mean()))
 
     assert error(0.0, "none") < 0.3
     assert error(3e7, "none") > error(3e7, "affine")
@@ -82,11 +82,11 @@ def test_the_engine_in_verilog_leaves_the_same_cells(phases: int) -> None:
     weights = {"w0": np.random.default_rng(3).standard_normal((6, 8)).astype(np.float32)}
     model = build([node("MatMul", "x w0", "y")], weights).SerializeToString()
     net = compile_model(model, chip, calibrate=X, options=CompileOptions(tolerance=0.02))
-    one, other = (
+    numpy_cells, verilog_cells = (
         program_net(net, device=load_device("pcm-hermes-1dev"), backend=backend_of(backend), **OPTIONS).cores[0]
         for backend in ("functional", "cosim")
     )
-    assert np.array_equal(one.g_uS, other.g_uS)
-    assert np.array_equal(one.pulses, other.pulses)
-    assert np.array_equal(one.faults, other.faults)
-    assert one.pulses.max() > 1
+    assert np.array_equal(numpy_cells.g_uS, verilog_cells.g_uS)
+    assert np.array_equal(numpy_cells.pulses, verilog_cells.pulses)
+    assert np.array_equal(numpy_cells.faults, verilog_cells.faults)
+    assert numpy_cells.pulses.max() > 1

@@ -27,10 +27,10 @@ def test_the_functional_backend_programs_as_the_reference():
     backend.open(CHIP, [])
     skip = np.random.default_rng(1).random((16, 16)) < 0.1
     mine = program_core(CHIP, 2, DEVICE, 7, TARGETS, skip)
-    other = program_core(CHIP, 2, DEVICE, 7, TARGETS, skip, programmer=backend)
-    np.testing.assert_array_equal(mine.pulses, other.pulses)
-    np.testing.assert_array_equal(mine.g_uS, other.g_uS)
-    assert mine.cycles == other.cycles
+    run = program_core(CHIP, 2, DEVICE, 7, TARGETS, skip, programmer=backend)
+    np.testing.assert_array_equal(mine.pulses, run.pulses)
+    np.testing.assert_array_equal(mine.g_uS, run.g_uS)
+    assert mine.cycles == run.cycles
     assert mine.counters["sets"] + mine.counters["resets"] == len(mine.pulses) > 1000
     assert (abs(mine.g_uS - TARGETS)[~skip] < 1.0).mean() > 0.99
     assert not mine.counts[:, skip].any()
@@ -41,7 +41,7 @@ def test_an_array_goes_on_from_its_state():
     program_core(CHIP, 1, DEVICE, 3, TARGETS, array=array)
     copy = PulseArray.from_state(array.state())
     np.testing.assert_array_equal(copy.relaxed_uS(3600.0), array.relaxed_uS(3600.0))
-    again = [program_core(CHIP, 1, DEVICE, 3, TARGETS + 0.5, array=one) for one in (array, copy)]
+    again = [program_core(CHIP, 1, DEVICE, 3, TARGETS + 0.5, array=start) for start in (array, copy)]
     np.testing.assert_array_equal(again[0].pulses, again[1].pulses)
     np.testing.assert_array_equal(again[0].g_uS, again[1].g_uS)
 

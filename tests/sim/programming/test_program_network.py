@@ -50,17 +50,17 @@ def cells(network: Network) -> Cells:
 
 @pytest.mark.slow
 def test_cells_are_what_the_pulses_made_of_them(network: Network, cells: Cells) -> None:
-    seen: dict[int, np.ndarray] = {}
-    again = program_network(network, device=lab(stuck=0.03, weak=0.05), seed=5, pulses=seen.__setitem__)
+    by_core: dict[int, np.ndarray] = {}
+    again = program_network(network, device=lab(stuck=0.03, weak=0.05), seed=5, pulses=by_core.__setitem__)
     assert again.sha256 == cells.sha256
-    assert sorted(seen) == list(range(len(network.cores)))
-    assert sum(map(len, seen.values())) == cells.report["pulses"] == sum(int(c.pulses.sum()) for c in cells.cores)
+    assert sorted(by_core) == list(range(len(network.cores)))
+    assert sum(map(len, by_core.values())) == cells.report["pulses"] == sum(int(c.pulses.sum()) for c in cells.cores)
     # One core replayed pulse by pulse on cells of its own.
     array = PulseArray(network.chip.pulse_config(), device=cells.device, seed=5, core=1)
     for number in range(3):
         if number:
             array.relax(number)
-        for p in seen[1][seen[1]["write_pass"] == number]:
+        for p in by_core[1][by_core[1]["write_pass"] == number]:
             cell = np.array([p["row"] * 16 + p["col"]], dtype=np.int64)
             array.pulse(cell, *(p[name].astype(np.int64)[None] for name in ("polarity", "amplitude", "cycles")))
     assert np.array_equal(array.g_uS.reshape(16, 16), cells.cores[1].g_uS)
@@ -134,8 +134,8 @@ def test_runs_are_on_exactly_these_cells(network: Network, cells: Cells, x: np.n
         assert np.array_equal(model.cells, model.config.codes(g))
         assert model.seed == 5
     first = execute(network, FunctionalBackend(), x, device=cells.device, cells=cells, time_s=DAY).outputs
-    other = execute(network, FunctionalBackend(), x, device=cells.device, seed=5, time_s=DAY).outputs
-    assert not np.array_equal(first, other)
+    outputs = execute(network, FunctionalBackend(), x, device=cells.device, seed=5, time_s=DAY).outputs
+    assert not np.array_equal(first, outputs)
 
 
 def test_a_file_gives_the_same_cells(network: Network, cells: Cells, x: np.ndarray, tmp_path: Path) -> None:
@@ -144,8 +144,8 @@ def test_a_file_gives_the_same_cells(network: Network, cells: Cells, x: np.ndarr
     read = Cells.load(path)
     assert read.sha256 == cells.sha256
     assert (read.seed, read.source, read.device, read.report) == (5, "functional", cells.device, cells.report)
-    one, two = (execute(network, FunctionalBackend(), x, cells=c, time_s=DAY, device=c.device) for c in (cells, read))
-    assert np.array_equal(one.outputs, two.outputs)
+    run, again = (execute(network, FunctionalBackend(), x, cells=c, time_s=DAY, device=c.device) for c in (cells, read))
+    assert np.array_equal(run.outputs, again.outputs)
     # What numpy alone reads.
     with np.load(path, allow_pickle=False) as arrays:
         assert np.array_equal(arrays["core0.g_uS"], cells.cores[0].g_uS)
@@ -172,11 +172,11 @@ def test_a_file_that_is_not_whole(cells: Cells, tmp_path: Path, part: str) -> No
 
 @pytest.mark.slow
 def test_cells_of_another_network(network: Network, cells: Cells, x: np.ndarray) -> None:
-    other = compile_model(
+    another = compile_model(
         random_perceptron([20, 24, 3], seed=1), network.chip, calibrate=x, options=CompileOptions(seeds=1, samples=8)
     )
     with pytest.raises(InputError, match=r"cells: was programmed for another network than this one, .*mho program"):
-        build_cores(other, cells=cells)
+        build_cores(another, cells=cells)
     with pytest.raises(InputError, match="is of the chip tnsa16-core with 16 lines, not of tnsa64-core with 64 lines"):
         cells.check_chip(load_chip("tnsa64-core"))
     with pytest.raises(InputError, match=r"whose section \[cells\] is not that of tnsa16-core"):
@@ -269,12 +269,12 @@ def test_both_backends_run_on_the_same_cells(network: Network, cells: Cells, x: 
     options = {"device": cells.device, "cells": cells, "time_s": DAY, "codes_of": 1000}
     backend = CosimBackend()
     try:
-        there = execute(network, backend, x[:4], **options)
+        verilog_run = execute(network, backend, x[:4], **options)
     finally:
         backend.close()
     here = execute(network, FunctionalBackend(), x[:4], **options)
-    assert np.array_equal(here.outputs, there.outputs)
-    assert all(np.array_equal(here.codes[at], there.codes[at]) for at in here.codes)
+    assert np.array_equal(here.outputs, verilog_run.outputs)
+    assert all(np.array_equal(here.codes[at], verilog_run.codes[at]) for at in here.codes)
 
 
 @pytest.mark.cosim
@@ -283,16 +283,16 @@ def test_the_engine_in_the_verilog_programs_the_same_cells(network: Network, cel
     from mho.sim.core.cosim import CosimBackend
 
     backend = CosimBackend()
-    seen: list[np.ndarray] = []
+    records: list[np.ndarray] = []
     here: list[np.ndarray] = []
     try:
         backend.open(network.chip, [])
-        there = program_network(
+        programmed = program_network(
             network, device=cells.device, seed=5, programmer=backend, source=backend.name,
-            pulses=lambda core, pulses: seen.append(pulses),
+            pulses=lambda core, pulses: records.append(pulses),
         )
     finally:
         backend.close()
     program_network(network, device=cells.device, seed=5, pulses=lambda core, pulses: here.append(pulses))
-    assert all(np.array_equal(a, b) for a, b in zip(seen, here, strict=True))
-    assert (there.source, there.sha256, there.report) == ("cosim", cells.sha256, cells.report)
+    assert all(np.array_equal(a, b) for a, b in zip(records, here, strict=True))
+    assert (programmed.source, programmed.sha256, programmed.report) == ("cosim", cells.sha256, cells.report)

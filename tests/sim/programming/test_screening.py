@@ -33,44 +33,44 @@ def array_of(device: Device, *, seed: int = 1, fresh: bool = False, lines: int =
 
 @pytest.mark.slow
 @pytest.mark.parametrize("values", [(0.5,), (1.0,), (20.0,), (40.0,), (10.0, 25.0, 45.0)])
-@pytest.mark.parametrize("wanted", ["random", "low", "high"])
-def test_every_dead_cell_is_found_and_no_sound_one(values: tuple[float, ...], wanted: str) -> None:
+@pytest.mark.parametrize("pattern", ["random", "low", "high"])
+def test_every_dead_cell_is_found_and_no_sound_one(values: tuple[float, ...], pattern: str) -> None:
     """Found by the screening, or given up by the run after it: a dead cell ends in one of the two maps."""
     rng = np.random.default_rng(len(values))
     targets = {"random": rng.uniform(1, 40, (64, 64)), "low": np.full((64, 64), 1.0), "high": np.full((64, 64), 40.0)}
     array = array_of(device(0.05, values))
     stuck = array.stuck.reshape(64, 64)
-    found = screen_cells(CHIP, 0, array, targets[wanted], NONE, WriteVerifyParameters.from_chip(CHIP))
-    assert not found.faults[~stuck].any()
-    near = np.abs(array.g_uS.reshape(64, 64) - targets[wanted]) < 1.0
-    assert found.faults[stuck & near].all()
-    run = program_core(CHIP, 0, array.device, 1, targets[wanted], array=array)
-    assert np.array_equal(found.faults | run.fault_map, stuck)
-    assert (np.abs(run.g_uS - targets[wanted]) <= 1.0)[~stuck].mean() > 0.999
+    screening = screen_cells(CHIP, 0, array, targets[pattern], NONE, WriteVerifyParameters.from_chip(CHIP))
+    assert not screening.faults[~stuck].any()
+    near = np.abs(array.g_uS.reshape(64, 64) - targets[pattern]) < 1.0
+    assert screening.faults[stuck & near].all()
+    run = program_core(CHIP, 0, array.device, 1, targets[pattern], array=array)
+    assert np.array_equal(screening.faults | run.fault_map, stuck)
+    assert (np.abs(run.g_uS - targets[pattern]) <= 1.0)[~stuck].mean() > 0.999
 
 
 def test_weak_cells_near_their_targets_are_found() -> None:
     array = array_of(device(weak=0.1))
     targets = array.g_uS.reshape(64, 64).copy()
-    found = screen_cells(CHIP, 0, array, targets, NONE, WriteVerifyParameters.from_chip(CHIP))
-    assert found.cells > 4000
-    assert np.array_equal(found.faults, array.weak.reshape(64, 64))
+    screening = screen_cells(CHIP, 0, array, targets, NONE, WriteVerifyParameters.from_chip(CHIP))
+    assert screening.cells > 4000
+    assert np.array_equal(screening.faults, array.weak.reshape(64, 64))
 
 
 def test_skipped_cells_are_left_alone() -> None:
     array, skip = array_of(device(0.1, (5.0,))), NONE.copy()
     before = array.g_uS.copy()
     skip[:32] = True
-    found = screen_cells(CHIP, 0, array, np.full((64, 64), 5.0), skip, WriteVerifyParameters.from_chip(CHIP))
+    screening = screen_cells(CHIP, 0, array, np.full((64, 64), 5.0), skip, WriteVerifyParameters.from_chip(CHIP))
     assert np.array_equal(array.g_uS[: 32 * 64], before[: 32 * 64])
-    assert not found.faults[:32].any()
-    assert found.faults[32:].any()
+    assert not screening.faults[:32].any()
+    assert screening.faults[32:].any()
 
 
 def test_without_a_cell_near_its_target_nothing_is_pulsed() -> None:
     array = array_of(device())
-    found = screen_cells(CHIP, 0, array, np.full((64, 64), 40.0), NONE, WriteVerifyParameters.from_chip(CHIP))
-    assert (found.cells, found.pulses) == (0, 0)
+    screening = screen_cells(CHIP, 0, array, np.full((64, 64), 40.0), NONE, WriteVerifyParameters.from_chip(CHIP))
+    assert (screening.cells, screening.pulses) == (0, 0)
 
 
 def test_fresh_cells_need_forming() -> None:
@@ -104,14 +104,14 @@ def test_the_verilog_does_the_same() -> None:
     backend = CosimBackend(timeout_s=60)
     backend.open(SMALL, [])
     try:
-        there = [form_cells(SMALL, 0, arrays[0], skip, backend)]
-        there.append(screen_cells(SMALL, 0, arrays[0], targets, skip, parameters, backend))
+        verilog = [form_cells(SMALL, 0, arrays[0], skip, backend)]
+        verilog.append(screen_cells(SMALL, 0, arrays[0], targets, skip, parameters, backend))
     finally:
         backend.close()
     here = [form_cells(SMALL, 0, arrays[1], skip), screen_cells(SMALL, 0, arrays[1], targets, skip, parameters)]
-    for mine, other in zip(here, there, strict=True):
-        assert np.array_equal(mine.faults, other.faults)
-        assert (mine.pulses, mine.cycles) == (other.pulses, other.cycles)
-        assert all(np.array_equal(a.pulses, b.pulses) for a, b in zip(mine.runs, other.runs, strict=True))
+    for left, right in zip(here, verilog, strict=True):
+        assert np.array_equal(left.faults, right.faults)
+        assert (left.pulses, left.cycles) == (right.pulses, right.cycles)
+        assert all(np.array_equal(a.pulses, b.pulses) for a, b in zip(left.runs, right.runs, strict=True))
     assert here[1].pulses > 0
     assert np.array_equal(arrays[0].g_uS, arrays[1].g_uS)

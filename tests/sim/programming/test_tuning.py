@@ -54,13 +54,13 @@ def test_the_verilog_tunes_a_network_as_numpy_does():
     assert cells["functional"].sha256 == cells["cosim"].sha256
     for core, expected in pulses["functional"].items():
         np.testing.assert_array_equal(pulses["cosim"][core], expected)
-    report, told = reports[0], reports[0]["tuning"]
-    assert report["passes"] == len(told["passes"]) <= 4
-    assert sum(each["pulses"] for each in report["by_pass"]) == report["pulses"]
-    assert told["within"] > 0.95
-    assert told["mean_error"] < 0.1
-    assert told["passes"][1]["disturbances"] > 0
-    assert told["energy_J"][1] > told["energy_J"][0] > 0.0
+    report, tuning = reports[0], reports[0]["tuning"]
+    assert report["passes"] == len(tuning["passes"]) <= 4
+    assert sum(counts["pulses"] for counts in report["by_pass"]) == report["pulses"]
+    assert tuning["within"] > 0.95
+    assert tuning["mean_error"] < 0.1
+    assert tuning["passes"][1]["disturbances"] > 0
+    assert tuning["energy_J"][1] > tuning["energy_J"][0] > 0.0
 
 
 @pytest.mark.slow
@@ -71,8 +71,8 @@ def test_tuning_in_passes():
     assert np.mean(np.abs(tuning.error[works]) <= 0.05) >= 0.96
     assert np.median(np.abs(tuning.error[works])) < 0.03
     assert tuning.silent[~works].all()
-    assert sum(each.disturbances for each in tuning.passes) == array.disturbed.sum()
-    assert sum(each.pulses for each in tuning.passes) == tuning.pulses == tuning.run.counts.sum()
+    assert sum(counts.disturbances for counts in tuning.passes) == array.disturbed.sum()
+    assert sum(counts.pulses for counts in tuning.passes) == tuning.pulses == tuning.run.counts.sum()
 
 
 def test_cells_that_cannot_be_disturbed_need_no_second_visit():
@@ -97,7 +97,7 @@ def test_a_cell_that_only_reads_wrong_was_not_disturbed():
     skip = all_but(slice(4), slice(4))
     result, _ = tuned(device, np.full((16, 16), 20.0), skip=skip, guard_uS=2.0, accept_uS=4.0)
     assert len(result.passes) > 2
-    assert result.retouched == sum(each.disturbed for each in result.passes) == 0
+    assert result.retouched == sum(counts.disturbed for counts in result.passes) == 0
 
 
 def test_cells_that_were_formed_first():
@@ -131,7 +131,7 @@ def test_a_whole_array(scheme):
         tuning = tune(chip, 0, array, targets, programmer=backend)
     finally:
         backend.close()
-    least, most = {"half": (0.98, 0.04), "third": (0.97, 0.045)}[scheme]
-    assert tuning.within >= least
-    assert tuning.mean_error < most
+    within, error = {"half": (0.98, 0.04), "third": (0.97, 0.045)}[scheme]
+    assert tuning.within >= within
+    assert tuning.mean_error < error
     assert tuning.retouched > 0

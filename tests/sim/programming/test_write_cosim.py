@@ -144,8 +144,8 @@ def test_a_core_without_the_engine(models):
         program_core(chip, 0, DEVICE, 1, np.full((16, 16), 10.0), programmer=backend)
     stimulus = make_stimulus(models, 3, 2)
     expected = models[stimulus.core].mvm(stimulus.op, stimulus.masks, stimulus.x, stimulus.op_id)
-    found = backend.mvm(stimulus.core, stimulus.op, stimulus.masks, stimulus.x, stimulus.op_id)
-    np.testing.assert_array_equal(found.codes, expected.codes)
+    result = backend.mvm(stimulus.core, stimulus.op, stimulus.masks, stimulus.x, stimulus.op_id)
+    np.testing.assert_array_equal(result.codes, expected.codes)
     backend.close()
 
 
@@ -181,9 +181,9 @@ def test_blind_pulses_through_the_verilog_and_beside_write_verify():
             runs.append([programmer.pulse(0, array, part, parameters) for part in np.array_split(records, 2)])
     finally:
         backend.close()
-    for reference, seen in zip(*runs, strict=True):
-        np.testing.assert_array_equal(seen.pulses, reference.pulses)
-        assert seen.cycles == reference.cycles
+    for reference, run in zip(*runs, strict=True):
+        np.testing.assert_array_equal(run.pulses, reference.pulses)
+        assert run.cycles == reference.cycles
     np.testing.assert_array_equal(arrays[0].g, arrays[1].g)
     with pytest.raises(InputError, match=r"programming\.engine and programming\.pulses must be true for blind pulses"):
         reference_pulses(CHIP, arrays[0], records, parameters)

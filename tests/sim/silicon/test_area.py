@@ -21,7 +21,7 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def made() -> tuple[Netlist, Library]:
+def synthesised() -> tuple[Netlist, Library]:
     """A small core without bus and write-verify; its netlists are kept in the cache, as those of reports."""
     chip = load_chip("tnsa16-core", {"programming.engine": False})
     library = Library(LIBRARY)
@@ -30,9 +30,9 @@ def made() -> tuple[Netlist, Library]:
 
 
 @pytest.mark.slow
-def test_blocks_add_up_to_the_netlist(made: tuple[Netlist, Library], tmp_path: Path) -> None:
+def test_blocks_add_up_to_the_netlist(synthesised: tuple[Netlist, Library], tmp_path: Path) -> None:
     """All netlists joined, as Yosys counts them with their instances."""
-    netlist, library = made
+    netlist, library = synthesised
     left_out = {name: text for name, text in netlist.modules.items() if name in netlist.memory_bits}
     boxes = [re.sub(r"^module", "(* blackbox *)\nmodule", text, flags=re.MULTILINE) for text in left_out.values()]
     adapter = next(text for name, text in netlist.modules.items() if "macro_adapter" in name)
@@ -65,9 +65,9 @@ def test_tiles_of_several_kinds_are_all_counted() -> None:
     kinds = chip_area(load_chip("tnsa16-2x2", {**sizes, "tile.at.1,0.lanes": 8}), LIBRARY)
     assert (alike["what"], kinds["what"]) == (
         "one tile, of which all are alike", "all 4 tiles, of 2 kinds, and what is around them")
-    one, all_ = ({block["module"]: block for block in area["blocks"]} for area in (alike, kinds))
-    assert (one["lane"]["instances"], all_["lane"]["instances"]) == (2, 3 * 2 + 6)
-    assert all_["lane"]["area"] == pytest.approx(6 * one["lane"]["area"])
-    assert (all_["load_engine"]["instances"], all_["load_engine_lanes_8"]["instances"]) == (3, 1)
+    alike_blocks, kinds_blocks = ({block["module"]: block for block in area["blocks"]} for area in (alike, kinds))
+    assert (alike_blocks["lane"]["instances"], kinds_blocks["lane"]["instances"]) == (2, 3 * 2 + 6)
+    assert kinds_blocks["lane"]["area"] == pytest.approx(6 * alike_blocks["lane"]["area"])
+    assert (kinds_blocks["load_engine"]["instances"], kinds_blocks["load_engine_lanes_8"]["instances"]) == (3, 1)
     assert kinds["area_mm2"] == pytest.approx(sum(block["area"] for block in kinds["blocks"]) / 1e6)
     assert 4 * alike["area_mm2"] < kinds["area_mm2"] < 5 * alike["area_mm2"]

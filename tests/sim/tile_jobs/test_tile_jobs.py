@@ -94,23 +94,23 @@ def lanes_of(job: TileJob) -> np.ndarray:
 
 
 def test_results_are_those_of_the_model_of_the_core(job: TileJob) -> None:
-    found = run_job(job, {"0,0:in": X}, device=load_device("ideal"))
-    wanted = np.clip((lanes_of(job) + 4) >> 3, -128, 127)
-    assert found.outputs["1,1:0"].dtype == np.int8
-    np.testing.assert_array_equal(found.outputs["1,1:0"].reshape(3, 8), wanted)
-    assert np.unique(wanted).size > 5
+    run = run_job(job, {"0,0:in": X}, device=load_device("ideal"))
+    expected = np.clip((lanes_of(job) + 4) >> 3, -128, 127)
+    assert run.outputs["1,1:0"].dtype == np.int8
+    np.testing.assert_array_equal(run.outputs["1,1:0"].reshape(3, 8), expected)
+    assert np.unique(expected).size > 5
 
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_what_a_program_draws_is_of_the_chip_its_tile_and_the_image(drawing: TileJob, seed: int) -> None:
-    found = run_job(drawing, {"": X}, device=load_device("ideal"), seed=seed).outputs["1,1:0"].reshape(3, 8)
+    outputs = run_job(drawing, {"": X}, device=load_device("ideal"), seed=seed).outputs["1,1:0"].reshape(3, 8)
     drawn = np.array([draws(draw_key(seed, 3), image, 0, 8, Law.NIBBLES) for image in range(3)])
-    np.testing.assert_array_equal(found, np.clip((lanes_of(drawing) + drawn + 4) >> 3, -128, 127))
+    np.testing.assert_array_equal(outputs, np.clip((lanes_of(drawing) + drawn + 4) >> 3, -128, 127))
 
 
 def test_a_program_keeps_a_key_of_its_own(drawing: TileJob) -> None:
-    own = replace(drawing, programs=dict(drawing.programs) | {"1,1": replace(drawing.programs["1,1"], key=7)})
-    assert [own.keyed(5).programs[tile].key for tile in ("0,0", "1,1")] == [draw_key(5, 0), 7]
+    keyed = replace(drawing, programs=dict(drawing.programs) | {"1,1": replace(drawing.programs["1,1"], key=7)})
+    assert [keyed.keyed(5).programs[tile].key for tile in ("0,0", "1,1")] == [draw_key(5, 0), 7]
 
 
 @pytest.mark.cosim
@@ -118,11 +118,11 @@ def test_a_program_keeps_a_key_of_its_own(drawing: TileJob) -> None:
 def test_verilog_gives_the_same_with_noise(drawing: TileJob) -> None:
     backend = TileCosimBackend(optimise=False)
     try:
-        found = run_job(drawing, {"": X}, device=load_device("rram-neurram"), seed=4, time_s=86400.0, backend=backend)
+        run = run_job(drawing, {"": X}, device=load_device("rram-neurram"), seed=4, time_s=86400.0, backend=backend)
     finally:
         backend.close()
-    assert found.cycles is not None
-    assert found.cycles > 300
+    assert run.cycles is not None
+    assert run.cycles > 300
 
 
 @pytest.mark.cosim
@@ -130,10 +130,10 @@ def test_verilog_gives_the_same_with_noise(drawing: TileJob) -> None:
 def test_a_board_gives_the_same(drawing: TileJob) -> None:
     backend = TilesFpgaSimBackend(lanes=4)
     try:
-        found = run_job(drawing, {"": X}, device=load_device("ideal"), backend=backend)
+        run = run_job(drawing, {"": X}, device=load_device("ideal"), backend=backend)
     finally:
         backend.close()
-    assert found.outputs["1,1:0"].shape == (3, 1, 8)
+    assert run.outputs["1,1:0"].shape == (3, 1, 8)
 
 
 @pytest.mark.parametrize(("inputs", "sentence"), [
@@ -177,9 +177,9 @@ def test_a_program_that_gets_stuck_or_traps_is_refused(folder: Path) -> None:
 
 def test_bytes_without_a_sign_come_back_as_they_are(folder: Path) -> None:
     (folder / "second.s").write_text(SECOND.replace("lo -128, hi 127", "lo 0, hi 255"))
-    found = run_job(read_job(folder / "job.toml", load_chip("tnsa16-2x2")), {"": X}, device=load_device("ideal"))
-    assert found.outputs["1,1:0"].dtype == np.uint8
-    assert found.outputs["1,1:0"].max() > 127
+    run = run_job(read_job(folder / "job.toml", load_chip("tnsa16-2x2")), {"": X}, device=load_device("ideal"))
+    assert run.outputs["1,1:0"].dtype == np.uint8
+    assert run.outputs["1,1:0"].max() > 127
 
 
 def test_a_remote_stream_of_one_block_is_named(folder: Path) -> None:
@@ -190,6 +190,6 @@ def test_a_remote_stream_of_one_block_is_named(folder: Path) -> None:
 
 def test_one_program_sends_to_the_host(folder: Path) -> None:
     job = read_job(folder / "first.s", load_chip("tnsa16-2x2"))
-    found = run_job(job, {"": X}, device=load_device("ideal"))
-    assert (list(found.outputs), found.outputs["0,0:2"].dtype, found.outputs["0,0:2"].shape) == (
+    run = run_job(job, {"": X}, device=load_device("ideal"))
+    assert (list(run.outputs), run.outputs["0,0:2"].dtype, run.outputs["0,0:2"].shape) == (
         ["0,0:2"], np.int16, (3, 1, 8))

@@ -48,20 +48,20 @@ def test_lanes_are_those_of_functional_and_ends_as_predicted(
     models = build_cores(network, device=device, seed=3, time_s=DAY)
     lanes = program.input.compute(x[:IMAGES].reshape(IMAGES, -1))
     images = np.arange(FIRST, FIRST + IMAGES, dtype=np.uint64)
-    found = list[tuple[Any, RunAccount]]()
-    for one in (FunctionalBackend(), backend):
+    runs = list[tuple[Any, RunAccount]]()
+    for runner in (FunctionalBackend(), backend):
         account = RunAccount(program, IMAGES, IMAGES, network.chip, masks)
         account.begin(0, *program.input.compute_counted(x[:IMAGES].reshape(IMAGES, -1)))
-        one.open_network(network, models)
-        found.append((one.run(program, masks, lanes, images, account), account))
-    (wanted, expected), (made, seen) = found
-    np.testing.assert_array_equal(made, wanted)
-    assert len(np.unique(made)) > IMAGES
-    check_layers(seen, expected)
-    ends = np.cumsum(seen.cycles)
-    told = np.array(tile_cycles(network, models, masks, lanes, images).ends)
+        runner.open_network(network, models)
+        runs.append((runner.run(program, masks, lanes, images, account), account))
+    (expected_lanes, expected), (tile_lanes, tile_account) = runs
+    np.testing.assert_array_equal(tile_lanes, expected_lanes)
+    assert len(np.unique(tile_lanes)) > IMAGES
+    check_layers(tile_account, expected)
+    ends = np.cumsum(tile_account.cycles)
+    predicted = np.array(tile_cycles(network, models, masks, lanes, images).ends)
     # Who asks of tokens may wait a cycle for another one, which is not predicted.
-    late = np.abs(told - ends)
+    late = np.abs(predicted - ends)
     assert late[0] <= (0 if name == "perceptron" else 3)
     assert late.max() <= (2 if name == "perceptron" else 2 * IMAGES)
 
@@ -72,7 +72,7 @@ def test_an_emulated_array_gives_the_same(cases: dict[str, Case]) -> None:
     network, x = cases["perceptron"]
     backend = TilesFpgaSimBackend()
     try:
-        found = execute(network, backend, x[:IMAGES], device="ideal").by_name["y"]
+        codes = execute(network, backend, x[:IMAGES], device="ideal").by_name["y"]
     finally:
         backend.close()
-    np.testing.assert_array_equal(found, execute(network, FunctionalBackend(), x[:IMAGES], device="ideal").by_name["y"])
+    np.testing.assert_array_equal(codes, execute(network, FunctionalBackend(), x[:IMAGES], device="ideal").by_name["y"])

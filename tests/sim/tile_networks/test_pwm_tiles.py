@@ -51,17 +51,17 @@ def test_the_tiles_program_and_compensate_themselves(backend: TileCosimBackend, 
     write = writer_of(network)
     assert write is not None
     backend.open(network.chip, [])
-    cells, found = write(DEVICE, 0, None), write(DEVICE, 0, None, backend, "cosim")
-    for one, other in zip(cells.cores, found.cores, strict=True):
-        assert np.array_equal(one.g_uS, other.g_uS)
-        assert np.array_equal(one.pulses, other.pulses)
-        assert np.array_equal(one.faults, other.faults)
+    cells, cosim_cells = write(DEVICE, 0, None), write(DEVICE, 0, None, backend, "cosim")
+    for first, second in zip(cells.cores, cosim_cells.cores, strict=True):
+        assert np.array_equal(first.g_uS, second.g_uS)
+        assert np.array_equal(first.pulses, second.pulses)
+        assert np.array_equal(first.faults, second.faults)
     for how in ("column", "affine"):
         options = {"device": DEVICE, "cells": cells, "time_s": DAY, "compensation": how, "codes_of": 4}
-        wanted, seen = (execute(network, one, X[:4], **options) for one in (FunctionalBackend(), backend))
-        assert np.array_equal(wanted.outputs, seen.outputs)
-        assert wanted.codes_by_layer.keys() == seen.codes_by_layer.keys()
-        assert all(np.array_equal(codes, seen.codes_by_layer[layer]) for layer, codes in wanted.codes_by_layer.items())
+        expected, run = (execute(network, runner, X[:4], **options) for runner in (FunctionalBackend(), backend))
+        assert np.array_equal(expected.outputs, run.outputs)
+        assert expected.codes_by_layer.keys() == run.codes_by_layer.keys()
+        assert all(np.array_equal(codes, run.codes_by_layer[layer]) for layer, codes in expected.codes_by_layer.items())
 
 
 def test_a_compensation_that_finds_something_else_is_told(backend: TileCosimBackend, network: Network) -> None:

@@ -49,7 +49,7 @@ class Case:
     network: Network
     code: TileCode
     x: NDArray[Any]
-    made: Any
+    programs: Any
 
 
 def make(
@@ -62,18 +62,18 @@ def make(
     network = compile_tiles(
         model, load_chip("tnsa16-2x2"), calibrate=x,
         options=CompileOptions(seeds=1, samples=16, duplicates=duplicates))
-    made = tile_programs(network, image=FIRST, watched=True)
-    return Case(network, tile_code(made), x[:IMAGES].reshape(IMAGES, -1), made)
+    programs = tile_programs(network, image=FIRST, watched=True)
+    return Case(network, tile_code(programs), x[:IMAGES].reshape(IMAGES, -1), programs)
 
 
 def ahead(case: Case) -> Case:
     """The same with its first layers an image ahead of the last one, on tiles that have both."""
-    placed = case.made.placed
+    placed = case.programs.placed
     last = max(placed.parts)
     tiles = {tile: last for tile in both_sides(placed.members, list(placed.parts), last)}  # noqa: C420
     assert tiles
-    made = tile_programs(case.network, image=FIRST, watched=True, ahead=tiles)
-    return replace(case, code=tile_code(made), made=made)
+    programs = tile_programs(case.network, image=FIRST, watched=True, ahead=tiles)
+    return replace(case, code=tile_code(programs), programs=programs)
 
 
 @pytest.fixture(scope="module")
@@ -124,8 +124,8 @@ def functional(case: Case, models: list[MacroModel]) -> tuple[list[NDArray[Any]]
     images = np.arange(FIRST, FIRST + IMAGES, dtype=np.uint64)
 
     def product(call: Any, mvm: Any, codes: NDArray[np.int16], op_id: NDArray[np.uint64]) -> NDArray[np.int16]:
-        made = models[mvm.core].mvm(mvm.op, masks[mvm.core], mvm.vector(codes, rows), op_id)
-        return made.codes[:, mvm.columns]
+        result = models[mvm.core].mvm(mvm.op, masks[mvm.core], mvm.vector(codes, rows), op_id)
+        return result.codes[:, mvm.columns]
 
     lanes = program.input.compute(case.x)
     backend, account = FunctionalBackend(), RunAccount(program, IMAGES, IMAGES, case.network.chip, masks)
@@ -148,16 +148,16 @@ def test_all_lanes_and_codes_are_those_of_functional(
     """
     case = cases[name]
     models = build_cores(case.network, device=device, seed=3, time_s=DAY)
-    found, account = run(backend, case, models)
-    wanted, expected = functional(case, models)
+    values, account = run(backend, case, models)
+    expected_values, expected = functional(case, models)
     # The host gets no value that is there in some images alone.
     calls = [stage.operation for stage in case.network.program.stages]
-    some = {k for k, call in enumerate(calls) if isinstance(call, Call) and call.turns > 1}
-    assert len(some) == (2 if name == "dealt" else 0)
-    assert sorted(found) == [k + 1 for k in range(len(wanted) - 1) if k not in {*case.code.between, *some}]
+    dealt = {k for k, call in enumerate(calls) if isinstance(call, Call) and call.turns > 1}
+    assert len(dealt) == (2 if name == "dealt" else 0)
+    assert sorted(values) == [k + 1 for k in range(len(expected_values) - 1) if k not in {*case.code.between, *dealt}]
     assert bool(case.code.between) is (name == "host")
-    for value, lanes in found.items():
-        np.testing.assert_array_equal(lanes, wanted[value], err_msg=f"value {value}")
+    for value, lanes in values.items():
+        np.testing.assert_array_equal(lanes, expected_values[value], err_msg=f"value {value}")
         assert len(np.unique(lanes)) > 3
     assert account.codes.keys() == expected.codes.keys()
     for key, codes in account.codes.items():
@@ -170,15 +170,15 @@ def test_all_lanes_and_codes_are_those_of_functional(
     # From the first flit to the last of the first image, then from image to image.
     ends = np.cumsum(account.cycles)
     images = np.arange(FIRST, FIRST + IMAGES, dtype=np.uint64)
-    told = tile_cycles(replace(case.network, tiles=case.code), models, core_masks(case.network),
-                       case.network.program.input.compute(case.x), images)
+    cycles = tile_cycles(replace(case.network, tiles=case.code), models, core_masks(case.network),
+                         case.network.program.input.compute(case.x), images)
     # Arrays of copies work all the time, in the first image as in others.
-    assert ends[-1] - ends[0] < (IMAGES - 1) * (1.1 * max(told.analog.values()) if name == "copies" else ends[0]) or (
+    assert ends[-1] - ends[0] < (IMAGES - 1) * (1.1 * max(cycles.analog.values()) if name == "copies" else ends[0]) or (
         name == "one")
     if name == "one":
         # Who asks of tokens may wait a cycle for another one, which is not predicted.
-        assert np.abs(np.array(told.ends) - ends).max() <= 2
-    assert np.abs(np.array(told.ends) / ends - 1).max() < 0.02
+        assert np.abs(np.array(cycles.ends) - ends).max() <= 2
+    assert np.abs(np.array(cycles.ends) / ends - 1).max() < 0.02
 
 
 def test_images_are_dealt_by_their_numbers(backend: TileCosimBackend, cases: dict[str, Case]) -> None:
@@ -187,20 +187,20 @@ def test_images_are_dealt_by_their_numbers(backend: TileCosimBackend, cases: dic
     program, masks = case.network.program, core_masks(case.network)
     models = build_cores(case.network, device="rram-neurram", seed=3, time_s=DAY)
     lanes, images = program.input.compute(case.x), np.arange(FIRST + 1, FIRST + 1 + IMAGES, dtype=np.uint64)
-    alone, found = FunctionalBackend(), []
+    alone, runs = FunctionalBackend(), []
     alone.open(case.network.chip, models)
     backend.open_code(case.network.chip, case.code, models)
-    for one in (alone, backend):
+    for runner in (alone, backend):
         account = RunAccount(program, IMAGES, IMAGES, case.network.chip, masks)
         account.begin(0, *program.input.compute_counted(case.x))
-        found.append((one.run(program, masks, lanes, images, account), account))
-    (wanted, expected), (made, seen) = found
-    np.testing.assert_array_equal(made, wanted)
-    check_layers(seen, expected)
-    assert [layer.codes.counts for layer in seen.layers] == [layer.codes.counts for layer in expected.layers]
-    assert len(seen.cycles) == IMAGES
+        runs.append((runner.run(program, masks, lanes, images, account), account))
+    (expected_lanes, expected), (tile_lanes, tile_account) = runs
+    np.testing.assert_array_equal(tile_lanes, expected_lanes)
+    check_layers(tile_account, expected)
+    assert [layer.codes.counts for layer in tile_account.layers] == [layer.codes.counts for layer in expected.layers]
+    assert len(tile_account.cycles) == IMAGES
     with pytest.raises(AssertionError):
-        np.testing.assert_array_equal(alone.run(program, masks, lanes, images + np.uint64(1), expected), wanted)
+        np.testing.assert_array_equal(alone.run(program, masks, lanes, images + np.uint64(1), expected), expected_lanes)
 
 
 @pytest.mark.long
@@ -211,10 +211,10 @@ def test_gated_clocks_change_no_code_and_no_cycle(backend: TileCosimBackend, cas
     gated = replace(chip, verilog=replace(chip.verilog, clock_gate="module"))
     assert "mho_clock_gate" in sources_of_mesh(gated)
     assert "mho_clock_gate" not in sources_of_mesh(chip)
-    found, account = run(backend, case, models)
+    values, account = run(backend, case, models)
     again, with_gates = run(backend, replace(case, network=replace(case.network, chip=gated)), models)
-    assert sorted(found) == sorted(again)
-    for value, lanes in found.items():
+    assert sorted(values) == sorted(again)
+    for value, lanes in values.items():
         np.testing.assert_array_equal(lanes, again[value])
     np.testing.assert_array_equal(account.cycles, with_gates.cycles)
     np.testing.assert_array_equal(account.core_cycles, with_gates.core_cycles)
@@ -229,22 +229,22 @@ def test_what_retires_is_what_the_interpreter_carries_out(
     models = build_cores(case.network, device="ideal", seed=3, time_s=DAY)
     cores = [ReferenceCore(TnsaCoreReference(core, Masked(model, mask)))
              for model, mask in zip(models, masks, strict=True)]
-    seen: dict[str, list[int]] = {}
+    retired: dict[str, list[int]] = {}
 
-    def watch(tile: str, one: Retired) -> None:
-        if one.engine is not Engine.SEND:
-            seen.setdefault(tile, []).append(one.pc)
+    def watch(tile: str, instruction: Retired) -> None:
+        if instruction.engine is not Engine.SEND:
+            retired.setdefault(tile, []).append(instruction.pc)
 
     run(backend, case, models)
     result = backend.result
     assert result is not None
     lanes = case.network.program.input.compute(case.x)
-    run_tiles(case.made, case.network.chip, cores, lanes, watch=watch)
-    for tile, expected in seen.items():
+    run_tiles(case.programs, case.network.chip, cores, lanes, watch=watch)
+    for tile, expected in retired.items():
         mesh = backend.plan.parts.mesh  # pyright: ignore[reportOptionalMemberAccess]
-        its = result.retired[result.retired[:, 1] == tile_node(mesh, tile)][:, 2].tolist()
-        assert its[: len(expected)] == expected
-    assert len(seen) == 4
+        pcs = result.retired[result.retired[:, 1] == tile_node(mesh, tile)][:, 2].tolist()
+        assert pcs[: len(expected)] == expected
+    assert len(retired) == 4
 
 
 @pytest.mark.parametrize("threads", [1, 3])
@@ -257,11 +257,11 @@ def test_tiles_together_are_as_one_after_the_other(
     expected, account = run(backend, case, models)
     several = TileCosimBackend(optimise=False, patience=20_000, threads=threads)
     try:
-        found, same = run(several, case, models)
+        values, same = run(several, case, models)
     finally:
         several.close()
-    assert found.keys() == expected.keys()
-    for value, lanes in found.items():
+    assert values.keys() == expected.keys()
+    for value, lanes in values.items():
         np.testing.assert_array_equal(lanes, expected[value], err_msg=f"value {value}")
     np.testing.assert_array_equal(same.cycles, account.cycles)
     for key, codes in account.codes.items():

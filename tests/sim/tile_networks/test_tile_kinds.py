@@ -93,16 +93,16 @@ def run(backend: Any, network: Network) -> tuple[Any, RunAccount]:
 @pytest.mark.cosim
 @pytest.mark.long
 def test_a_network_on_tiles_of_three_kinds_is_that_of_functional(traced: TileCosimBackend, network: Network) -> None:
-    wanted, expected = run(FunctionalBackend(), network)
-    found, account = run(traced, network)
-    np.testing.assert_array_equal(found, wanted)
+    expected_lanes, expected = run(FunctionalBackend(), network)
+    lanes_of_tiles, account = run(traced, network)
+    np.testing.assert_array_equal(lanes_of_tiles, expected_lanes)
     assert account.codes.keys() == expected.codes.keys()
     for key, codes in account.codes.items():
         np.testing.assert_array_equal(codes, expected.codes[key])
     images, lanes = np.arange(IMAGES, dtype=np.uint64), network.program.input.compute(inputs())
     whole = replace(network, tiles=tile_code(tile_programs(network)))
-    told = tile_cycles(whole, models_of(network), core_masks(network), lanes, images)
-    assert np.abs(np.array(told.ends) / np.cumsum(account.cycles) - 1).max() < 0.02
+    predicted = tile_cycles(whole, models_of(network), core_masks(network), lanes, images)
+    assert np.abs(np.array(predicted.ends) / np.cumsum(account.cycles) - 1).max() < 0.02
     # All tiles are at work, and what is noted comes as time passes.
     assert traced.result is not None
     for noted in (traced.result.retired, traced.result.states):
@@ -117,10 +117,10 @@ def test_threads_share_tiles_of_all_kinds(traced: TileCosimBackend, network: Net
     expected, account = run(traced, network)
     backend = TileCosimBackend(optimise=False, patience=20_000, threads=threads)
     try:
-        found, same = run(backend, network)
+        lanes, same = run(backend, network)
     finally:
         backend.close()
-    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(lanes, expected)
     np.testing.assert_array_equal(same.cycles, account.cycles)
     for key, codes in account.codes.items():
         np.testing.assert_array_equal(same.codes[key], codes)

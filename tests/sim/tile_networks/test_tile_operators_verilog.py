@@ -27,14 +27,14 @@ def backend() -> Iterator[TileCosimBackend]:
 @pytest.mark.parametrize("kind", sorted({kind for kinds in GROUPS.values() for kind in kinds}))
 def test_an_operator_has_the_lanes_of_functional(backend: TileCosimBackend, kind: str) -> None:
     network, x, layers = compiled(kind)
-    programs, _, wanted = compare(network, x, device=DEVICE, first=FIRST, watched=layers)
+    programs, _, expected = compare(network, x, device=DEVICE, first=FIRST, watched=layers)
     program, masks = network.program, core_masks(network)
     lanes = program.input.compute(x)
     account = RunAccount(program, IMAGES, IMAGES, network.chip, masks)
     account.begin(0, x)
     backend.open_code(network.chip, tile_code(programs), build_cores(network, device=DEVICE, seed=3, time_s=DAY))
-    found = backend.run_values(program, masks, lanes, np.arange(FIRST, FIRST + IMAGES, dtype=np.uint64), account)
-    assert found
-    for value, made in found.items():
-        np.testing.assert_array_equal(made, wanted[value], err_msg=f"value {value}")
-    np.testing.assert_array_equal(result_of(programs, lanes, found), wanted[-1])
+    values = backend.run_values(program, masks, lanes, np.arange(FIRST, FIRST + IMAGES, dtype=np.uint64), account)
+    assert values
+    for value, value_lanes in values.items():
+        np.testing.assert_array_equal(value_lanes, expected[value], err_msg=f"value {value}")
+    np.testing.assert_array_equal(result_of(programs, lanes, values), expected[-1])

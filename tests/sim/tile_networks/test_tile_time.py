@@ -29,18 +29,18 @@ def test_latency_and_interval_are_those_of_co_simulation(chip: str, within: floa
     predicted = execute(network, FunctionalBackend(), x[:IMAGES], seed=2, timed=True)
     backend = TileCosimBackend(optimise=False)
     try:
-        seen = execute(network, backend, x[:IMAGES], seed=2, timed=True)
+        cosim_run = execute(network, backend, x[:IMAGES], seed=2, timed=True)
         alone = execute(network, backend, x[:1], seed=2, timed=True)
     finally:
         backend.close()
-    np.testing.assert_array_equal(predicted.outputs, seen.outputs)
+    np.testing.assert_array_equal(predicted.outputs, cosim_run.outputs)
     assert predicted.time is not None
-    assert seen.time is not None
-    assert (predicted.time.predicted, seen.time.predicted) == (True, False)
-    assert predicted.time.latency == pytest.approx(seen.time.latency, rel=within)
-    assert predicted.time.interval == pytest.approx(seen.time.interval, rel=within)
+    assert cosim_run.time is not None
+    assert (predicted.time.predicted, cosim_run.time.predicted) == (True, False)
+    assert predicted.time.latency == pytest.approx(cosim_run.time.latency, rel=within)
+    assert predicted.time.interval == pytest.approx(cosim_run.time.interval, rel=within)
     # Of one input the latency is seen, and the interval predicted.
     assert alone.time is not None
     assert alone.time.predicted
-    assert alone.time.latency == pytest.approx(seen.time.latency, rel=within)
+    assert alone.time.latency == pytest.approx(cosim_run.time.latency, rel=within)
     assert 0 < alone.time.interval < alone.time.latency

@@ -27,7 +27,7 @@ CHIP = {"mesh.columns": 3, "mesh.rows": 1, "programming.engine": False, "tile.at
 """Two tiles of one kind, and one of another."""
 OURS = (".handle", ".cells", ".answer")
 """Of the bodies of the macros: addresses in C++, and lines beyond theirs."""
-OTHER = tuple(one.format(k) for k in (1, 2) for one in (".tile_{}_0.", ".macro_{}.", ".notes_tile_{}_0."))
+OTHER = tuple(scope.format(k) for k in (1, 2) for scope in (".tile_{}_0.", ".macro_{}.", ".notes_tile_{}_0."))
 """Scopes of the tiles behind the first one."""
 
 
@@ -59,22 +59,22 @@ def activity(trace: Path, **options: Any) -> Activity:
     return read_activity(trace)
 
 
-def check(found: Activity, whole: Activity, missing: set[str]) -> None:
+def check(part: Activity, whole: Activity, missing: set[str]) -> None:
     """Whether all but what is missing is there, and the same."""
-    assert found.cycles == whole.cycles > 100
-    assert found.changes.keys() == whole.changes.keys() - missing
-    for name, changes in found.changes.items():
+    assert part.cycles == whole.cycles > 100
+    assert part.changes.keys() == whole.changes.keys() - missing
+    for name, changes in part.changes.items():
         if not name.endswith(OURS):
             assert (name, changes) == (name, whole.changes[name])
-            assert (name, found.ones[name]) == (name, whole.ones[name])
-    assert found.accesses.items() <= whole.accesses.items()
+            assert (name, part.ones[name]) == (name, whole.ones[name])
+    assert part.accesses.items() <= whole.accesses.items()
 
 
 @pytest.mark.cosim
 @pytest.mark.slow
 def test_changes_are_those_of_one_design(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     apart = activity(tmp_path / "apart.fst")
-    some = activity(tmp_path / "some.fst", waves_tiles=["0,0"], threads=2)
+    part = activity(tmp_path / "some.fst", waves_tiles=["0,0"], threads=2)
 
     def built(chip: Any, *, waves: bool, optimise: bool) -> Simulator:
         assert waves
@@ -87,8 +87,8 @@ def test_changes_are_those_of_one_design(tmp_path: Path, monkeypatch: pytest.Mon
     assert sum(sum(changes) for name, changes in whole.changes.items() if ".tile_1_0.core." in name) > 1000
     check(apart, whole, set())
     # This tile is the first to start, so that both count from there.
-    check(some, whole, {name for name in whole.changes if any(one in name for one in OTHER)})
-    assert any(".tile_0_0.core." in name for name in some.changes)
+    check(part, whole, {name for name in whole.changes if any(scope in name for scope in OTHER)})
+    assert any(".tile_0_0.core." in name for name in part.changes)
 
 
 def test_a_tile_that_there_is_not_is_one_sentence() -> None:

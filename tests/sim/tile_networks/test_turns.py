@@ -19,10 +19,10 @@ def program(*turns: int) -> Program:
 @pytest.mark.parametrize(("turns", "first", "more"), [((1,), 5, 0), ((3,), 6, 0), ((3,), 7, 1), ((2, 3), 11, 5)])
 def test_as_many_images_come_before_as_copies_have_had(turns: tuple[int, ...], first: int, more: int) -> None:
     lanes, images = np.arange(8, dtype=np.int16).reshape(4, 2), np.arange(first, first + 4, dtype=np.uint64)
-    made, numbers, count = from_first_turn(program(*turns), lanes, images)
+    padded, numbers, count = from_first_turn(program(*turns), lanes, images)
     assert count == more
     assert numbers.dtype == images.dtype
     np.testing.assert_array_equal(numbers, np.arange(first - more, first + 4))
-    np.testing.assert_array_equal(made[more:], lanes)
-    assert made.dtype == lanes.dtype
-    assert not made[:more].any()
+    np.testing.assert_array_equal(padded[more:], lanes)
+    assert padded.dtype == lanes.dtype
+    assert not padded[:more].any()

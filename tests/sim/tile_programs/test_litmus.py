@@ -62,42 +62,42 @@ def case(text: str, blocks: int = 0) -> Case:
 @pytest.mark.slow
 def test_hardware_and_both_machines_agree() -> None:
     cases = {name: case(text) for name, (text, _) in LITMUS.items()} | {"shared slot": case(SHARED_SLOT, 2)}
-    for (name, one), found in zip(cases.items(), TileSimulation(SIZES).run(list(cases.values())), strict=True):
-        right = expected(one, SIZES)
-        assert difference(right, found, SIZES) is None, name
+    for (name, program), result in zip(cases.items(), TileSimulation(SIZES).run(list(cases.values())), strict=True):
+        right = expected(program, SIZES)
+        assert difference(right, result, SIZES) is None, name
         if name in LITMUS:
             assert right.status is not None, name
             assert right.status.cause is LITMUS[name][1], name
         else:
             assert right.ended
-            assert found.received == {0: [bytes([k] * 8) for k in range(2)]}
+            assert result.received == {0: [bytes([k] * 8) for k in range(2)]}
 
 
 @pytest.mark.slow
 def test_a_parameter_of_which_half_is_other_is_written() -> None:
     cases = [case(SCALED.replace("FACTOR", str(factor)), 2) for factor in (2, 3)]
-    for one, found in zip(cases, TileSimulation(SIZES).run(cases), strict=True):
-        assert difference(expected(one, SIZES), found, SIZES) is None
+    for program, result in zip(cases, TileSimulation(SIZES).run(cases), strict=True):
+        assert difference(expected(program, SIZES), result, SIZES) is None
 
 
 @pytest.mark.slow
 def test_the_watchdog_ends_what_waits_behind_the_end_of_a_program() -> None:
     stuck = [replace(case(text, blocks), watchdog=9) for text, blocks in zip(LASTS.values(), (6, 0), strict=True)]
     ends = replace(case(FULL, 6), watchdog=9)
-    *found, right = TileSimulation(SIZES).run([*stuck, ends])
-    for name, one, what in zip(LASTS, stuck, found, strict=True):
-        assert (what.status[0] & 15, what.running) == (Cause.WATCHDOG, False), name
-        assert difference(expected(one, SIZES), what, SIZES) is None, name
+    *results, right = TileSimulation(SIZES).run([*stuck, ends])
+    for name, program, result in zip(LASTS, stuck, results, strict=True):
+        assert (result.status[0] & 15, result.running) == (Cause.WATCHDOG, False), name
+        assert difference(expected(program, SIZES), result, SIZES) is None, name
     assert (right.status[0], right.running, right.busy) == (0, False, False)
 
 
 @pytest.mark.slow
 def test_a_program_that_takes_long_is_compared_as_far_as_it_came() -> None:
     long = "stream out: block 256, blocks 2, first 1\nvec copy: kind max, a out, target out, elements 250\n"
-    one = case(long + "loop 15000 {\nvec copy\n}")
-    (found,) = TileSimulation(SIZES).run([one])
-    right = expected(one, SIZES)
-    assert found.cut
-    assert difference(right, found, SIZES) is None
+    program = case(long + "loop 15000 {\nvec copy\n}")
+    (result,) = TileSimulation(SIZES).run([program])
+    right = expected(program, SIZES)
+    assert result.cut
+    assert difference(right, result, SIZES) is None
     # What it did before counts.
-    assert difference(right, replace(found, retired=[0, 0, *found.retired[2:]]), SIZES) is not None
+    assert difference(right, replace(result, retired=[0, 0, *result.retired[2:]]), SIZES) is not None

@@ -25,12 +25,12 @@ def test_random_programs_are_those_of_the_interpreter() -> None:
     ops: Counter[Op] = Counter()
     causes: Counter[Cause] = Counter()
     overlap = 0
-    for case, found in zip(cases, simulation.run(cases), strict=True):
+    for case, result in zip(cases, simulation.run(cases), strict=True):
         right = expected(case, SIZES)
-        assert difference(right, found, SIZES) is None
-        ops.update(one.op for one in right.retired)
+        assert difference(right, result, SIZES) is None
+        ops.update(instruction.op for instruction in right.retired)
         causes[right.status.cause if right.status else Cause.NONE] += 1
-        overlap += found.overlap
+        overlap += result.overlap
     assert set(ops) == set(Op)
     assert len(causes) > 5
     assert overlap

@@ -38,8 +38,8 @@ def test_drawn_devices_scatter_as_other_samples_do(tmp_path: Path) -> None:
     truth, of_samples, of_draws = pcm(), [], []
     for seed in range(1, 25):
         data = measured(truth, tmp_path / "pcm.csv", cells=30, seed=seed)
-        found = DriftDevice(name="one", drift=fit_drift(data, 25.0).drift)
-        of_samples.append([*found.mean_uS(AT_US, DAY), *np.log(found.sigma_uS(AT_US, DAY))])
+        refitted = DriftDevice(name="one", drift=fit_drift(data, 25.0).drift)
+        of_samples.append([*refitted.mean_uS(AT_US, DAY), *np.log(refitted.sigma_uS(AT_US, DAY))])
         if seed <= 4:
             device = drift_device(data, name="one", g_max_uS=25.0)
             drawn = [resampled(device, k) for k in range(60)]
@@ -52,20 +52,20 @@ def test_drawn_devices_scatter_as_other_samples_do(tmp_path: Path) -> None:
 
 def test_the_file_holds_the_errors(tmp_path: Path) -> None:
     device = drift_device(measured(pcm(), tmp_path / "pcm.csv", cells=20), name="mine", g_max_uS=25.0)
-    known = device.confidence
-    assert (known.cells, known.dies) == (200, 1)
-    assert set(known.names) >= {"ln t_c", "nu_mean offset", "nu_std offset", "ln noise", "ln sigma"}
+    confidence = device.confidence
+    assert (confidence.cells, confidence.dies) == (200, 1)
+    assert set(confidence.names) >= {"ln t_c", "nu_mean offset", "nu_std offset", "ln noise", "ln sigma"}
     assert all(low < mean < high for low, mean, high in
-               zip(known.mean_low_uS, device.fit.mean_uS, known.mean_high_uS, strict=True))
+               zip(confidence.mean_low_uS, device.fit.mean_uS, confidence.mean_high_uS, strict=True))
     again = device_from_dict(parse_toml(device_toml(device), "mine"))
     assert again == device
     assert resampled(again, 3) == resampled(again, 3) != resampled(again, 4)
     assert any("200 cells" in sentence for sentence in device.fit.warnings)
     tree = device.to_dict()
-    tree["confidence"]["names"] = ["slope", *known.names[1:]]
+    tree["confidence"]["names"] = ["slope", *confidence.names[1:]]
     with pytest.raises(InputError, match=r'^my: confidence.names must be numbers of the law, as "ln t_c" .* "slope"$'):
         device_from_dict(tree, where="my")
-    tree["confidence"]["names"] = list(known.names[1:])
+    tree["confidence"]["names"] = list(confidence.names[1:])
     with pytest.raises(InputError, match=r"^my: confidence.errors and memory must have \d+ entries"):
         device_from_dict(tree, where="my")
 
@@ -88,8 +88,8 @@ def test_dies_count_as_dies(tmp_path: Path) -> None:
     """The mean of nu of four dies that differ by 0.01 is known to 0.005, however many cells are on each."""
     errors = {}
     for spread in (0.0, 0.01):
-        names, found, _ = movements(fit_drift(on_dies(tmp_path / "dies.csv", spread), 25.0))
-        errors[spread] = dict(zip(names, found, strict=True))["nu_mean offset"]
+        names, moves, _ = movements(fit_drift(on_dies(tmp_path / "dies.csv", spread), 25.0))
+        errors[spread] = dict(zip(names, moves, strict=True))["nu_mean offset"]
     assert errors[0.01] == pytest.approx(0.0109 / 2.0, rel=0.35)
     assert errors[0.0] < 0.4 * errors[0.01]
 
@@ -146,9 +146,9 @@ def test_an_activation_energy_is_found(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_temperature_that_cannot_be_known_is_left_out(tmp_path: Path) -> None:
-    one = drift_device(hot(tmp_path / "one.csv", {85.0: 0.5}), name="mine", g_max_uS=25.0)
-    assert one.temperature.acts_on == ""
-    assert "needs readings at two temperatures or more besides 25 C" in one.warnings(1.0, 85.0)[1]
+    fitted = drift_device(hot(tmp_path / "one.csv", {85.0: 0.5}), name="mine", g_max_uS=25.0)
+    assert fitted.temperature.acts_on == ""
+    assert "needs readings at two temperatures or more besides 25 C" in fitted.warnings(1.0, 85.0)[1]
     apart = drift_device(hot(tmp_path / "apart.csv", {55.0: 1.6, 85.0: 0.1, 125.0: 1.2}), name="mine", g_max_uS=25.0)
     assert apart.temperature.acts_on == ""
     assert "the law of drift does not agree at" in apart.heat.note

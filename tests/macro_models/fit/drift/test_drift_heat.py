@@ -42,9 +42,9 @@ def device(tmp_path_factory: pytest.TempPathFactory) -> DriftDevice:
         cell += len(target)
     path = tmp_path_factory.mktemp("bake") / "bake.csv"
     path.write_text("\n".join(lines) + "\n")
-    found = fit_law(read_measurements(path), name="mine", model="drift")
-    assert isinstance(found, DriftDevice)
-    return found
+    fitted = fit_law(read_measurements(path), name="mine", model="drift")
+    assert isinstance(fitted, DriftDevice)
+    return fitted
 
 
 def test_energy_and_reversible_part_are_told_apart(device: DriftDevice) -> None:

@@ -26,12 +26,12 @@ def table(path: Path, groups: int, cells: int, of_error: float, of_nu: float, *,
     """Groups of cells that share parts of the variances of their error of programming and of their nu."""
     r, lines = np.random.default_rng(8), []
     for group in range(groups):
-        own = r.normal(size=2)
+        deviates = r.normal(size=2)
         for cell in range(cells):
             target = (5.0, 10.0, 20.0)[cell % 3] if named == "die" else (5.0, 10.0, 20.0)[group % 3]
-            z = math.sqrt(of_error) * own[0] + math.sqrt(1.0 - of_error) * r.normal()
+            z = math.sqrt(of_error) * deviates[0] + math.sqrt(1.0 - of_error) * r.normal()
             left = target * (1.0 + 0.05 * z)
-            nu = 0.06 + 0.012 * (math.sqrt(of_nu) * own[1] + math.sqrt(1.0 - of_nu) * r.normal())
+            nu = 0.06 + 0.012 * (math.sqrt(of_nu) * deviates[1] + math.sqrt(1.0 - of_nu) * r.normal())
             for t in TIMES:
                 g = left * ((t + 20.0) / 20.0) ** -nu * (1.0 + 0.004 * r.normal())
                 where = f"{group},{cell},1" if named == "die" else f"0,{group},{cell}"

@@ -44,15 +44,15 @@ def measured(
 def test_numbers_are_recovered_within_their_errors(seed: int, tmp_path: Path) -> None:
     truth = load_device("pcm-generic")
     assert isinstance(truth, DriftDevice)
-    found = fit_drift(measured(truth, tmp_path / "pcm.csv", seed=seed), 25.0)
-    drift, errors = found.drift, found.errors
+    fit = fit_drift(measured(truth, tmp_path / "pcm.csv", seed=seed), 25.0)
+    drift, errors = fit.drift, fit.errors
     assert abs(drift.t_c_s - 20.0) < 3.5 * errors["t_c_s"][0] < 8.0
     assert abs(drift.noise[0] - 0.0088) < 3.5 * errors["noise"][0] < 0.001
     assert abs(drift.noise[1] - 0.65) < 3.5 * errors["noise"][1] < 0.07
-    mean, std = truth.drift.nu(found.levels_uS)
-    assert (np.abs(found.nu[:, 0] - mean) < 4.0 * found.nu[:, 2] + 0.0015).all()  # t_c moves all of them together
-    clear = found.levels_uS > 2.0
-    assert (np.abs(found.nu[:, 1] - std) < 4.0 * found.nu[:, 3])[clear].all()
+    mean, std = truth.drift.nu(fit.levels_uS)
+    assert (np.abs(fit.nu[:, 0] - mean) < 4.0 * fit.nu[:, 2] + 0.0015).all()  # t_c moves all of them together
+    clear = fit.levels_uS > 2.0
+    assert (np.abs(fit.nu[:, 1] - std) < 4.0 * fit.nu[:, 3])[clear].all()
     fitted_mean, fitted_std = drift.nu(LEVELS)
     assert fitted_mean[clear] == pytest.approx(truth.drift.nu(LEVELS)[0][clear], rel=0.08)
     assert fitted_std[clear] == pytest.approx(truth.drift.nu(LEVELS)[1][clear], abs=0.005)
@@ -91,8 +91,8 @@ def test_the_score_is_least_for_the_truth(tmp_path: Path) -> None:
     tree = truth.to_dict()
     best = held_out_score(truth, data)
     for key, value in (("nu_mean", [0.0, 0.07, 0.07, 0.07]), ("nu_std", [0.0, 0.06, 0.06, 0.06]), ("t_c_s", 0.1)):
-        other = device_from_dict({**tree, "drift": {**tree["drift"], key: value}})
-        assert held_out_score(other, data) > best
+        altered = device_from_dict({**tree, "drift": {**tree["drift"], key: value}})
+        assert held_out_score(altered, data) > best
 
 
 def test_what_cannot_be_fitted_is_one_sentence(tmp_path: Path) -> None:
@@ -121,6 +121,6 @@ def test_a_law_of_drift_that_is_too_narrow_is_named_and_not_chosen(tmp_path: Pat
     path.write_text("\n".join(lines) + "\n")
     data = read_measurements(path)
     assert any(OFF in w for w in fit_law(data, name="m", model="drift").fit.warnings)
-    found = fit_law(data, name="m")
-    assert not isinstance(found, DriftDevice)
-    assert found.fit.model_std_uS == pytest.approx(found.fit.std_uS, rel=0.05)
+    chosen = fit_law(data, name="m")
+    assert not isinstance(chosen, DriftDevice)
+    assert chosen.fit.model_std_uS == pytest.approx(chosen.fit.std_uS, rel=0.05)

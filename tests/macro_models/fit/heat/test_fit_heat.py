@@ -72,7 +72,7 @@ def table(folder: Path, law: str, temps_C: tuple[float, ...], n: int) -> Measure
 
 def misses(device: Device, law: str, temps_C: tuple[float, ...], n: int) -> list[str]:
     """Where the device is off beyond two standard errors or 2 % of the range (means), or 10 % (deviations)."""
-    found = []
+    misfits = []
     for temp in temps_C:
         aim, true = cells(law, temp, 20_000, seed=99)
         for t in TIMES[1:]:
@@ -80,8 +80,8 @@ def misses(device: Device, law: str, temps_C: tuple[float, ...], n: int) -> list
             mean, std = float((g - true[t]).mean()), float((g - aim).std() / (true[t] - aim).std())
             allowed = max(2.0 * float((true[t] - aim).std()) * math.sqrt(2.0 / n), 0.02 * RANGE_US)
             if abs(mean) > allowed or abs(math.log(std)) > 0.1:
-                found.append(f"{temp:g} C, {t:g} s: mean {mean:+.3f}, deviation x {std:.3f}")
-    return found
+                misfits.append(f"{temp:g} C, {t:g} s: mean {mean:+.3f}, deviation x {std:.3f}")
+    return misfits
 
 
 @pytest.mark.slow
@@ -91,10 +91,10 @@ def misses(device: Device, law: str, temps_C: tuple[float, ...], n: int) -> list
 )
 def test_one_energy_holds_at_temperatures_left_out(tmp_path: Path, law: str, acts_on: str, energy_eV: float) -> None:
     device = fit_device(table(tmp_path, law, (25.0, 85.0, 125.0, 150.0), 1500), name="hot")
-    found, heat = device.temperature, device.heat
-    assert found.acts_on == acts_on
-    assert abs(found.activation_eV - energy_eV) < 2.5 * found.error_eV
-    assert found.error_eV < 0.1 * energy_eV
+    fitted, heat = device.temperature, device.heat
+    assert fitted.acts_on == acts_on
+    assert abs(fitted.activation_eV - energy_eV) < 2.5 * fitted.error_eV
+    assert fitted.error_eV < 0.1 * energy_eV
     assert heat.choice > 0.9
     assert heat.heldout < 1.0 < 2.0 * heat.rival_heldout
     assert heat.note == ""
@@ -184,8 +184,8 @@ def test_lost_cells_have_an_energy_of_their_own(tmp_path: Path) -> None:
     assert device.temperature.activation_eV == pytest.approx(0.6, rel=0.15)
     for temp, time_s in ((100.0, 1e5), (125.0, 1e4), (110.0, 1e5), (25.0, 1e5)):
         true = -math.expm1(-time_s * faster(1.1, temp, 100.0) / 1e6)
-        found = float(np.mean(device.lost_part(np.linspace(70, 100, 7), time_s, temp)))
-        assert found == pytest.approx(true, rel=0.3, abs=0.01)
+        lost = float(np.mean(device.lost_part(np.linspace(70, 100, 7), time_s, temp)))
+        assert lost == pytest.approx(true, rel=0.3, abs=0.01)
 
 
 def test_histories() -> None:
@@ -193,8 +193,8 @@ def test_histories() -> None:
     body = np.array([0, 0, 0, 1, 1, 1, 1])
     time_s = np.array([0.0, 10.0, 20.0, 0.0, 10.0, 0.0, 10.0])
     temp_C = np.array([25.0, 125.0, 25.0, 140.0, 140.0, 100.0, 100.0])
-    kept, read = kept_and_read(body, time_s, temp_C, None)
-    assert kept.tolist() == [25.0, 125.0, 125.0, 140.0, 140.0, 100.0, 100.0]
-    assert read.tolist() == temp_C.tolist()
-    kept, read = kept_and_read(body, time_s, temp_C, np.full(7, 30.0))
-    assert (kept.tolist(), read.tolist()) == (temp_C.tolist(), [30.0] * 7)
+    kept_C, read_C = kept_and_read(body, time_s, temp_C, None)
+    assert kept_C.tolist() == [25.0, 125.0, 125.0, 140.0, 140.0, 100.0, 100.0]
+    assert read_C.tolist() == temp_C.tolist()
+    kept_C, read_C = kept_and_read(body, time_s, temp_C, np.full(7, 30.0))
+    assert (kept_C.tolist(), read_C.tolist()) == (temp_C.tolist(), [30.0] * 7)

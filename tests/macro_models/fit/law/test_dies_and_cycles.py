@@ -21,12 +21,12 @@ from tests.macro_models.fit.reading import read_measurements
 
 def test_share_of_groups_is_that_of_the_truth() -> None:
     r = np.random.default_rng(0)
-    found = [
+    fits = [
         share_of_groups(math.sqrt(0.2) * np.repeat(r.normal(size=30), 40) + math.sqrt(0.8) * r.normal(size=1200),
                         np.repeat(np.arange(30), 40))
         for _ in range(60)
     ]
-    shares, errors = np.array([f.share for f in found]), np.array([f.error for f in found])
+    shares, errors = np.array([f.share for f in fits]), np.array([f.error for f in fits])
     assert shares.mean() == pytest.approx(0.2, abs=0.03)
     assert errors.mean() == pytest.approx(shares.std(), rel=0.35)
     none = [share_of_groups(r.normal(size=1200), np.repeat(np.arange(30), 40)).share for _ in range(60)]
@@ -119,12 +119,12 @@ def test_a_chip_that_is_programmed_again_keeps_the_share_of_its_cells() -> None:
     for only, time_s, size, share in (
         ("programming", 0.0, 0.5, 0.25), ("relaxation", 1.0, 2.0, 0.5), ("relaxation", 1e4, 3.0, 0.8),
     ):
-        found = [cells(cycle, time_s, only=only) for cycle in (0, 1, 7)]
-        for one in found:
-            assert one.mean() == pytest.approx(20.0, abs=5.0 * size / math.sqrt(len(target)))
-            assert one.std() == pytest.approx(size, rel=5.0 / math.sqrt(2.0 * len(target)))
+        by_cycle = [cells(cycle, time_s, only=only) for cycle in (0, 1, 7)]
+        for g_uS in by_cycle:
+            assert g_uS.mean() == pytest.approx(20.0, abs=5.0 * size / math.sqrt(len(target)))
+            assert g_uS.std() == pytest.approx(size, rel=5.0 / math.sqrt(2.0 * len(target)))
         for a, b in ((0, 1), (1, 2), (0, 2)):
-            assert np.corrcoef(found[a], found[b])[0, 1] == pytest.approx(share, abs=5.0 / math.sqrt(len(target)))
+            assert np.corrcoef(by_cycle[a], by_cycle[b])[0, 1] == pytest.approx(share, abs=5.0 / math.sqrt(len(target)))
     plain = replace(law, cell=())
     assert np.array_equal(cells(0, 1e4, plain), cells(4, 1e4, plain))  # without shares a cell is what it is for life
     assert "cell" not in Device(name="mine", law=plain).to_dict()["law"]
@@ -149,9 +149,9 @@ def test_endurance_is_a_trend_with_an_error_bar(tmp_path: Path) -> None:
         worn, doubts = cycled(device, cycles)
         assert doubts == []
         target, causes = np.full(40_000, 20.0), frozenset(CAUSES)
-        found = programmed(target, device=worn, seed=1, core=0, time_s=1000.0, causes=causes).g_uS
-        assert found.mean() == pytest.approx(mean, abs=0.25)
-        assert found.std() == pytest.approx(std, rel=0.12)
+        g_uS = programmed(target, device=worn, seed=1, core=0, time_s=1000.0, causes=causes).g_uS
+        assert g_uS.mean() == pytest.approx(mean, abs=0.25)
+        assert g_uS.std() == pytest.approx(std, rel=0.12)
     assert "are extrapolated along the logarithm" in cycled(device, 10**8)[1][0]
 
 

@@ -59,16 +59,16 @@ class Sample:
 
 
 def check(
-    change: NDArray[np.float64], drawn: NDArray[np.float64], *, beyond: bool = True, most: float = 0.1
+    change: NDArray[np.float64], drawn: NDArray[np.float64], *, beyond: bool = True, limit: float = 0.1
 ) -> None:
     """Mean, deviation and far cells agree within three standard errors of the measured sample, or 10 % for the last.
 
-    ``most`` is by how much the deviation may be off at all.
+    ``limit`` is by how much the deviation may be off at all.
     """
     n, data, model = len(change), summarise(change), summarise(drawn)
     kurtosis = float(((change - data.mean) ** 4).mean()) / data.std**4
     assert abs(model.mean - data.mean) < 3 * data.std / math.sqrt(n)
-    assert abs(model.std / data.std - 1) < min(3 * math.sqrt((kurtosis - 1) / 4 / n), most) + 0.003
+    assert abs(model.std / data.std - 1) < min(3 * math.sqrt((kurtosis - 1) / 4 / n), limit) + 0.003
     if beyond:
         error = 3 * math.sqrt(max(data.beyond, 1 / n) / n)
         assert abs(model.beyond - data.beyond) < max(error, 0.1 * data.beyond)
@@ -99,7 +99,7 @@ def test_cells_with_targets_at_few_levels(tmp_path: Path, law: str, model: str) 
         moved = sample.readings[1e5][at] - level
         drawn = sample.drawn(device, 1e5, 16)[np.tile(at, 16)]
         # The scatter of the levels by chance is smoothed: errors of the data, 8 % with these tails, are what decides.
-        check(moved, drawn, beyond=False, most=0.15)
+        check(moved, drawn, beyond=False, limit=0.15)
 
 
 @pytest.mark.slow
@@ -174,8 +174,8 @@ def test_the_file_is_the_device(sample: Sample, tmp_path: Path, model: str) -> N
     assert (fit.cells, fit.readings, fit.n[1:]) == (3000, 12000, (3000.0,) * 3)
     for k, t in enumerate(TIMES, start=1):
         moved = summarise(sample.readings[t] - sample.programmed)
-        known = (fit.mean_uS[k], fit.std_uS[k], fit.beyond[k])
-        assert known == pytest.approx((moved.mean, moved.std, moved.beyond), rel=1e-3)
+        summary = (fit.mean_uS[k], fit.std_uS[k], fit.beyond[k])
+        assert summary == pytest.approx((moved.mean, moved.std, moved.beyond), rel=1e-3)
     assert (device.range.g_min_uS, device.range.g_max_uS) == (1.0, 40.0)
 
 
@@ -273,9 +273,9 @@ def test_a_tail_is_found_from_its_own_statistics(tail: float, ratio: float) -> N
     z = np.abs(np.random.default_rng(0).normal(size=400_000))
     y = mixture_quantile(z, tail, ratio)
     middle = float(np.median(y))
-    found = solve_tail(y, 4.4478 * middle)
+    mixture = solve_tail(y, 4.4478 * middle)
     # Two laws may share both statistics, so these are compared, not the parameters; laws are on a coarse grid.
-    again = mixture_quantile(z, *found)
+    again = mixture_quantile(z, *mixture)
     at = float(np.median(again))
     assert np.sqrt((again**2).mean()) / at == pytest.approx(np.sqrt((y**2).mean()) / middle, rel=0.06)
     assert (again > 4.4478 * at).mean() == pytest.approx((y > 4.4478 * middle).mean(), rel=0.1)
@@ -304,8 +304,8 @@ def test_even_codes_are_normal_in_every_run() -> None:
         run = codes[start : start + 1000]
         assert abs(run.mean()) < 0.01
         assert run.std() == pytest.approx(1.0, rel=0.02)
-    other = even_codes(60_000, 1) / 4096
-    assert abs(np.corrcoef(codes, other)[0, 1]) < 0.01
+    another_run = even_codes(60_000, 1) / 4096
+    assert abs(np.corrcoef(codes, another_run)[0, 1]) < 0.01
 
 
 def test_a_law_with_one_level() -> None:
@@ -371,11 +371,11 @@ def test_stuck_cells_are_told_from_cells_that_moved(tmp_path: Path) -> None:
     readings = {t: np.where(u < 0.01, 0.0, np.where(u < 0.015, 55.0, g)) for t, g in moving.items()}
     data = cells_with_targets(tmp_path / "stuck.csv", target, readings)
     # A cell that is stuck where its target is cannot be told from the others.
-    told = ((u < 0.01) & (target > 4)) | ((u >= 0.01) & (u < 0.015))
-    assert len(data.stuck_uS) == told.sum()
-    assert data.dropped == {"stuck cells": told.sum()}
+    recognised = ((u < 0.01) & (target > 4)) | ((u >= 0.01) & (u < 0.015))
+    assert len(data.stuck_uS) == recognised.sum()
+    assert data.dropped == {"stuck cells": recognised.sum()}
     device = fit_device(data, name="mine")
-    assert device.stuck.fraction == pytest.approx(told.mean(), rel=1e-3)
+    assert device.stuck.fraction == pytest.approx(recognised.mean(), rel=1e-3)
     assert set(device.stuck.values_uS) == {0.0, 55.0}
     many = np.tile(target, 8)
     drawn = programmed(many, device=device, seed=0, core=0, time_s=1e3, causes=ALL).g_uS - many

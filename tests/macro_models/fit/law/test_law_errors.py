@@ -56,28 +56,28 @@ def test_intervals_hold_the_truth_as_often_as_they_say(
 ) -> None:
     r = np.random.default_rng(1)
     many, samples = law(r, 1_000_000), 400
-    held = np.zeros(2)
+    covered = np.zeros(2)
     for _ in range(samples):
         x = law(r, cells)
         for k, (interval, truth) in enumerate(((mean_interval, many.mean()), (std_interval, many.std()))):
             low, high = interval(x)
-            held[k] += low <= truth <= high
+            covered[k] += low <= truth <= high
     # 85 to 95 %, and three standard errors of the count.
     slack = 3.0 * math.sqrt(0.9 * 0.1 / samples)
-    assert np.all((held / samples > 0.85 - slack) & (held / samples < 0.95 + slack)), held / samples
+    assert np.all((covered / samples > 0.85 - slack) & (covered / samples < 0.95 + slack)), covered / samples
 
 
 def test_intervals_know_of_dies() -> None:
     """Cells of one die have its mean in common: of five dies the interval is that of five numbers."""
-    r, held, narrow, samples = np.random.default_rng(3), 0, 0, 300
+    r, covered, narrow, samples = np.random.default_rng(3), 0, 0, 300
     for _ in range(samples):
         die = np.repeat(np.arange(5), 40)
         x = r.standard_normal(200) + 0.5 * r.standard_normal(5)[die]
         low, high = mean_interval(x, die)
-        held += low <= 0.0 <= high
+        covered += low <= 0.0 <= high
         low, high = mean_interval(x)
         narrow += low <= 0.0 <= high
-    assert 0.85 < held / samples < 0.96
+    assert 0.85 < covered / samples < 0.96
     assert narrow / samples < 0.6
 
 

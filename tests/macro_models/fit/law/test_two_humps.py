@@ -26,16 +26,16 @@ ONE: dict[str, Law] = {
 
 @pytest.mark.parametrize("law", ONE)
 def test_one_hump_is_one(law: str) -> None:
-    found = [two_humps(ONE[law](np.random.default_rng(s), n)) for n in (100, 1000, 10_000) for s in range(8)]
-    assert np.count_nonzero(found) == 0
+    shares = [two_humps(ONE[law](np.random.default_rng(s), n)) for n in (100, 1000, 10_000) for s in range(8)]
+    assert np.count_nonzero(shares) == 0
 
 
 @pytest.mark.parametrize(("part", "apart"), [(0.178, 6.0), (0.5, 4.5), (0.08, 8.0)])
 def test_two_humps_are_two(part: float, apart: float) -> None:
     for s in range(8):
         r = np.random.default_rng(s)
-        found = two_humps(r.normal(size=3000) - apart * (r.random(3000) < part))
-        assert found == pytest.approx(part, abs=0.03)
+        share = two_humps(r.normal(size=3000) - apart * (r.random(3000) < part))
+        assert share == pytest.approx(part, abs=0.03)
 
 
 @pytest.mark.slow

@@ -47,20 +47,20 @@ def pulsed(
 @pytest.mark.slow
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: law.model)
 def test_the_law_is_recognised_and_its_curve_is_that_of_the_cells(law: Update) -> None:
-    found = fit_updates(pulsed(law))
-    assert found.model == law.model
+    fit = fit_updates(pulsed(law))
+    assert fit.model == law.model
     window = law.g_max_uS - law.g_min_uS
-    assert np.abs(np.array(found.g_uS) - np.array(found.model_g_uS)).max() < 0.07 * window
-    assert (found.up_V, found.down_V, found.pulse_s) == (1.5, -1.5, 1e-6)
+    assert np.abs(np.array(fit.g_uS) - np.array(fit.model_g_uS)).max() < 0.07 * window
+    assert (fit.up_V, fit.down_V, fit.pulse_s) == (1.5, -1.5, 1e-6)
     inside = np.linspace(8.0, 34.0, 9)
     for sign in (1, -1):
-        assert found.step(inside, sign) == pytest.approx(law.step(inside, sign), rel=0.3, abs=0.02 * window)
+        assert fit.step(inside, sign) == pytest.approx(law.step(inside, sign), rel=0.3, abs=0.02 * window)
     if law.model != "abrupt":
-        assert found.cell_spread == pytest.approx(0.2, abs=0.1)
-        assert found.cycle_spread == pytest.approx(0.3, abs=0.12)
-    assert found.asymmetry == pytest.approx(law.asymmetry, abs=0.15)
-    best = min(range(4), key=lambda k: found.heldout[k])
-    assert found.heldout[best] < 0.03 < max(found.heldout)
+        assert fit.cell_spread == pytest.approx(0.2, abs=0.1)
+        assert fit.cycle_spread == pytest.approx(0.3, abs=0.12)
+    assert fit.asymmetry == pytest.approx(law.asymmetry, abs=0.15)
+    best = min(range(4), key=lambda k: fit.heldout[k])
+    assert fit.heldout[best] < 0.03 < max(fit.heldout)
 
 
 def test_pulses_that_differ_are_no_update_law() -> None:
@@ -115,10 +115,10 @@ def _steps(up: str, down: str) -> Pulses:
 def test_pulses_of_each_sign_have_a_form_of_their_own() -> None:
     # A phase-change cell: gradual SET, RESET at once.
     data = _steps("linear", "abrupt")
-    found = fit_updates(data)
-    assert (found.form(1), found.form(-1)) == ("linear", "abrupt")
-    assert found.step(20.0, 1) == pytest.approx(1.6, rel=0.15)
-    assert found.down_part == pytest.approx(0.3, abs=0.1)
+    fit = fit_updates(data)
+    assert (fit.form(1), fit.form(-1)) == ("linear", "abrupt")
+    assert fit.step(20.0, 1) == pytest.approx(1.6, rel=0.15)
+    assert fit.down_part == pytest.approx(0.3, abs=0.1)
 
 
 def test_one_sign_alone_is_fitted_and_named() -> None:
@@ -139,8 +139,8 @@ def test_moves_that_a_law_misses_are_named() -> None:
     steps = np.where(data.volts > 0.0, LAWS[0].step(data.before_uS, 1), LAWS[0].step(data.before_uS, -1))
     assert about_moves(data, steps, "the law") == []
     in_proportion = np.where(data.volts > 0.0, 0.08 * (40.0 - data.before_uS), -0.07 * (data.before_uS - 2.0))
-    (found,) = about_moves(data, in_proportion, "the law")
-    assert "the law does not follow the data: pulses of " in found
+    (warning,) = about_moves(data, in_proportion, "the law")
+    assert "the law does not follow the data: pulses of " in warning
 
 
 @pytest.mark.slow

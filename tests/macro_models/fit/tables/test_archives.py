@@ -16,11 +16,11 @@ from tests.macro_models.fit.reading import read_measurements
 
 
 def _same(path: Path, folder: Path) -> None:
-    found, known = read_measurements(path), read_measurements(written(folder))
+    archive, expected = read_measurements(path), read_measurements(written(folder))
     # Cells are in the order of their names.
-    np.testing.assert_allclose(np.sort(found.g_uS), np.sort(known.g_uS))
-    np.testing.assert_allclose(np.sort(found.target_uS), np.sort(known.target_uS))
-    assert found.times_s.tolist() == [0.0, 3600.0]
+    np.testing.assert_allclose(np.sort(archive.g_uS), np.sort(expected.g_uS))
+    np.testing.assert_allclose(np.sort(archive.target_uS), np.sort(expected.target_uS))
+    assert archive.times_s.tolist() == [0.0, 3600.0]
 
 
 def test_parquet(tmp_path: Path) -> None:

@@ -87,14 +87,14 @@ def read(path: Path, columns: str):
 def test_ordinary_files_hold_the_same_cells(name: str, tmp_path: Path) -> None:
     data, columns = FILES[name]
     (tmp_path / "lab.csv").write_bytes(data)
-    found = read(tmp_path / "lab.csv", columns)
-    assert found.cells == CELLS
-    assert found.times_s == pytest.approx(TIMES)
-    assert sorted(found.g_uS) == pytest.approx(sorted(READINGS.ravel()), abs=1e-4)
-    assert found.temp_C == pytest.approx(25.0)
-    if found.has_target:
-        assert found.target_uS == pytest.approx(20.0)
-    lost = sum(found.dropped.values())
+    measurements = read(tmp_path / "lab.csv", columns)
+    assert measurements.cells == CELLS
+    assert measurements.times_s == pytest.approx(TIMES)
+    assert sorted(measurements.g_uS) == pytest.approx(sorted(READINGS.ravel()), abs=1e-4)
+    assert measurements.temp_C == pytest.approx(25.0)
+    if measurements.has_target:
+        assert measurements.target_uS == pytest.approx(20.0)
+    lost = sum(measurements.dropped.values())
     assert lost == (4 if "errors" in name else 0)
 
 
@@ -212,9 +212,9 @@ def test_wrong_units_and_what_is_ambiguous_are_one_sentence(name: str, tmp_path:
 def test_what_a_file_says_of_its_units_is_believed(tmp_path: Path) -> None:
     lines = [f"R{c},{t},{0.5e-3 + 1e-5 * c:.3g},{300 if t else 290}" for c in range(CELLS) for t in TIMES]
     (tmp_path / "lab.csv").write_bytes(text("cell,t_s,g_uS (µS),temp_C (°C)", *lines).encode())
-    found = read(tmp_path / "lab.csv", "g_uS=g_uS,temp_C=temp_C")
-    assert found.g_uS.max() < 1e-3
-    assert set(found.temp_C) == {290.0, 300.0}
+    data = read(tmp_path / "lab.csv", "g_uS=g_uS,temp_C=temp_C")
+    assert data.g_uS.max() < 1e-3
+    assert set(data.temp_C) == {290.0, 300.0}
 
 
 @pytest.mark.parametrize(
@@ -235,5 +235,5 @@ def test_every_column_that_is_understood_is_read(name: str, title: str, tmp_path
     path = tmp_path / "columns.csv"
     path.write_text(text(",".join([*fields, title.format(name)]), *(",".join([*fields.values(), v]) for v in values)))
     table = read_table(path, {name: title.format(name)})
-    found = table.names if name in TEXT else table.numbers
-    np.testing.assert_array_equal(found[name], [0, 1, 2] if name in TEXT else [float(v) for v in values])
+    columns = table.names if name in TEXT else table.numbers
+    np.testing.assert_array_equal(columns[name], [0, 1, 2] if name in TEXT else [float(v) for v in values])

@@ -63,11 +63,11 @@ def test_units_of_conductance(tmp_path: Path, column: str, value: float) -> None
 
 def test_columns_by_name_and_by_number(tmp_path: Path) -> None:
     named = simple(tmp_path / "named.csv", header="device,time,G")
-    one = read_measurements(named, columns=parse_columns("cell=device, t_s=time, g_uS=G"))
+    by_name = read_measurements(named, columns=parse_columns("cell=device, t_s=time, g_uS=G"))
     bare = tmp_path / "bare.csv"
     bare.write_text("\n".join(named.read_text().splitlines()[1:]))
-    other = read_measurements(bare, columns=parse_columns("cell=1,t_s=2,g_uS=3"))
-    assert np.array_equal(one.g_uS, other.g_uS)
+    by_number = read_measurements(bare, columns=parse_columns("cell=1,t_s=2,g_uS=3"))
+    assert np.array_equal(by_name.g_uS, by_number.g_uS)
 
 
 def test_what_is_left_out_is_counted(tmp_path: Path) -> None:
@@ -122,8 +122,8 @@ def test_reading_times_that_scatter_are_one_time(tmp_path: Path) -> None:
     nominal = np.repeat([0.01, 1.0, 1e5], 200)
     times = nominal * rng.uniform(0.9, 1.1, nominal.size)
     lines = [f"{k % 200},{t:.9g},{5 + k % 200}" for k, t in enumerate(times)] + [f"{c},0,{5 + c}" for c in range(200)]
-    found = read_measurements(write(tmp_path / "lab.csv", "cell,t_s,g_uS", lines)).times_s
-    assert found == pytest.approx([0.0, 0.01, 1.0, 1e5], rel=0.02)
+    times_s = read_measurements(write(tmp_path / "lab.csv", "cell,t_s,g_uS", lines)).times_s
+    assert times_s == pytest.approx([0.0, 0.01, 1.0, 1e5], rel=0.02)
 
 
 def test_times_all_over_the_decades_are_grouped(tmp_path: Path) -> None:
@@ -216,10 +216,10 @@ def test_damaged_tables(seed: int, tmp_path: Path) -> None:
             changed[rng.randrange(len(data))] = rng.choice([13, 10, 0, 34, 44, 9, 45, 101, rng.randrange(256)])
         (tmp_path / "lab.csv").write_bytes(changed)
         try:
-            found = read_measurements(tmp_path / "lab.csv")
+            measurements = read_measurements(tmp_path / "lab.csv")
         except InputError as error:
             sentence = str(error)
         else:
             sentence = ""
-            assert np.isfinite(found.g_uS).all()
+            assert np.isfinite(measurements.g_uS).all()
         assert "\n" not in sentence

@@ -36,14 +36,14 @@ def switching(r: np.random.Generator, cells: int, size: int, rate: float) -> NDA
 
 def flicker(r: np.random.Generator, cells: int, size: int) -> Reals:
     """A sum of relaxators with even rates in the logarithm: 1/f, with one unit of variance in each e-fold of rates."""
-    found = np.zeros((cells, size))
+    readings = np.zeros((cells, size))
     for rate in np.geomspace(1e-4, 1.0, 25):
         keep, step = math.exp(-rate), math.log(1e4) / 24
         x = r.normal(size=cells)
         for k in range(size):
-            found[:, k] += math.sqrt(step) * x
+            readings[:, k] += math.sqrt(step) * x
             x = keep * x + math.sqrt(1.0 - keep * keep) * r.normal(size=cells)
-    return found
+    return readings
 
 
 G = np.random.default_rng(0).uniform(2.0, 40.0, 600)
@@ -56,11 +56,11 @@ def deviation(c: tuple[float, ...], g: Reals) -> Reals:
 
 def test_white_noise_depends_on_the_state() -> None:
     r = np.random.default_rng(1)
-    found = fit_read_noise(bursts(G[:, None] + WHITE[:, None] * r.normal(size=(600, 32))), 40.0, "lab")
-    assert found is not None
-    noise, at = found.section, np.array([2.0, 20.0, 40.0])
+    fit = fit_read_noise(bursts(G[:, None] + WHITE[:, None] * r.normal(size=(600, 32))), 40.0, "lab")
+    assert fit is not None
+    noise, at = fit.section, np.array([2.0, 20.0, 40.0])
     assert deviation(noise.sigma_uS, at) == pytest.approx(0.1 + 0.01 * at, rel=0.05)
-    assert (found.telegraph, noise.flicker_uS, found.warnings) == (Telegraph(), (), ())
+    assert (fit.telegraph, noise.flicker_uS, fit.warnings) == (Telegraph(), (), ())
 
 
 def test_telegraph_noise_is_told_from_white_noise() -> None:
@@ -68,13 +68,13 @@ def test_telegraph_noise_is_told_from_white_noise() -> None:
     has, step = r.random(600) < 0.2, 0.06 * G + 0.6
     values = G[:, None] + WHITE[:, None] * r.normal(size=(600, 32))
     values += (has * step)[:, None] * switching(r, 600, 32, 0.25)
-    found = fit_read_noise(bursts(values), 40.0, "lab")
-    assert found is not None
-    traps, at = found.telegraph, np.array([5.0, 20.0, 40.0])
+    fit = fit_read_noise(bursts(values), 40.0, "lab")
+    assert fit is not None
+    traps, at = fit.telegraph, np.array([5.0, 20.0, 40.0])
     assert traps.part(20.0) == pytest.approx(has.mean(), abs=0.03)
     assert np.sqrt(traps.variance_uS2(at)) == pytest.approx(math.sqrt(0.05) * (0.06 * at + 0.6), rel=0.2)
-    assert deviation(found.section.sigma_uS, at) == pytest.approx(0.1 + 0.01 * at, rel=0.08)
-    assert found.warnings == ()
+    assert deviation(fit.section.sigma_uS, at) == pytest.approx(0.1 + 0.01 * at, rel=0.08)
+    assert fit.warnings == ()
 
 
 def test_traps_have_sizes_and_occupancies_of_their_own() -> None:
@@ -82,9 +82,9 @@ def test_traps_have_sizes_and_occupancies_of_their_own() -> None:
     g, p, z = r.uniform(2.0, 40.0, cells), r.uniform(0.2, 0.8, cells), r.normal(size=(2, cells))
     size = (0.6 + 0.06 * g) * np.exp(0.3 * z[0] - 0.09) * (r.random(cells) < 0.1 + 0.005 * g)
     values = g[:, None] + 0.15 * r.normal(size=(cells, reads)) + size[:, None] * (r.random((cells, reads)) < p[:, None])
-    found = fit_read_noise(bursts(values), 40.0, "lab")
-    assert found is not None
-    traps, at = found.telegraph, np.array([8.0, 20.0, 36.0])
+    fit = fit_read_noise(bursts(values), 40.0, "lab")
+    assert fit is not None
+    traps, at = fit.telegraph, np.array([8.0, 20.0, 36.0])
     assert traps.part(at) == pytest.approx(0.1 + 0.005 * at, abs=0.04)
     assert traps.size_uS(at) == pytest.approx(0.6 + 0.06 * at, rel=0.12)
     assert traps.spread == pytest.approx(0.3, abs=0.05)
@@ -96,11 +96,11 @@ def test_flicker_noise_is_told_from_white_noise() -> None:
     r = np.random.default_rng(3)
     size = 0.004 * G
     values = G[:, None] + WHITE[:, None] * r.normal(size=(600, 48)) + size[:, None] * flicker(r, 600, 48)
-    found = fit_read_noise(bursts(values), 40.0, "lab")
-    assert found is not None
-    noise = found.section
+    fit = fit_read_noise(bursts(values), 40.0, "lab")
+    assert fit is not None
+    noise = fit.section
     assert noise.flicker_uS
-    assert not found.telegraph.acts
+    assert not fit.telegraph.acts
     assert deviation(noise.flicker_uS, np.array([30.0])) == pytest.approx([0.12], rel=0.25)
     inside = values.var(axis=1, ddof=1)
     total = deviation(noise.sigma_uS, G) ** 2 + deviation(noise.flicker_uS, G) ** 2 * noise.flicker_efolds
@@ -144,8 +144,8 @@ def test_read_noise_is_no_relaxation(tmp_path: Path, reads: int) -> None:
 def test_telegraph_noise_is_no_relaxation(tmp_path: Path) -> None:
     device = fit_device(read_measurements(table(tmp_path / "lab.csv", 0.2, 24, rtn=0.05)[0]), name="mine")
     assert float(device.sigma_uS(19.0, 1e4)) == pytest.approx(1.0, rel=0.1)
-    wanted = math.hypot(0.2 * (0.5 + 40.0 / 40.0), 0.05 * 40.0 / 2.0)
-    assert float(device.read_noise_uS(40.0)) == pytest.approx(wanted, rel=0.1)
+    sigma_uS = math.hypot(0.2 * (0.5 + 40.0 / 40.0), 0.05 * 40.0 / 2.0)
+    assert float(device.read_noise_uS(40.0)) == pytest.approx(sigma_uS, rel=0.1)
     assert float(device.telegraph.part(40.0)) > 0.9  # those of smaller targets hide in the noise
     path = tmp_path / "mine.toml"
     path.write_text(device_toml(device), encoding="utf-8")
@@ -171,8 +171,8 @@ def test_readings_once_at_a_time_are_named(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_in_a_row(times: list[float], runs: int) -> None:
-    found = find_bursts(np.zeros(len(times), dtype=np.int64), np.array(times, dtype=np.float64))
-    assert found[-1] + 1 == runs
+    numbers = find_bursts(np.zeros(len(times), dtype=np.int64), np.array(times, dtype=np.float64))
+    assert numbers[-1] + 1 == runs
     two = find_bursts(np.repeat([0, 1], len(times)), np.tile(np.array(times, dtype=np.float64), 2))
     assert two[-1] + 1 == 2 * runs
 

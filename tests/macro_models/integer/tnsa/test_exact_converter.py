@@ -18,13 +18,13 @@ def column(*values: int) -> np.ndarray:
 
 
 def count_one_at_a_time(a: int, s_pos: int, s_neg: int, cap: int) -> int:
-    negative, taken = a < 0, 0
-    while taken < cap:
+    negative, steps = a < 0, 0
+    while steps < cap:
         a += s_neg if negative else -s_pos
         if (a < 0) != negative:
             break
-        taken += 1
-    return taken
+        steps += 1
+    return steps
 
 
 @given(SMALL, STEP, STEP, st.integers(0, 127))
@@ -43,11 +43,11 @@ def test_binary_search_is_counting_when_both_steps_are_equal(a: int, s: int, out
 @given(SMALL, STEP, STEP, st.integers(0, 7))
 def test_binary_search_follows_the_charge(a: int, s_pos: int, s_neg: int, bits: int) -> None:
     # Each decrement opposes the latched sign of the charge; a bit is 1 where the sign is the first one afterwards.
-    first, residual, found = a < 0, a, ""
+    first, residual, bits_found = a < 0, a, ""
     for bit in reversed(range(bits)):
         residual += s_neg * 2**bit if residual < 0 else -s_pos * 2**bit
-        found += "1" if (residual < 0) == first else "0"
-    assert search_binary(column(a), column(s_pos), column(s_neg), bits).tolist() == [int(found or "0", 2)]
+        bits_found += "1" if (residual < 0) == first else "0"
+    assert search_binary(column(a), column(s_pos), column(s_neg), bits).tolist() == [int(bits_found or "0", 2)]
 
 
 @given(
@@ -60,18 +60,18 @@ def test_counting_takes_as_many_decrements_as_the_slowest_enabled_line(
     op = TnsaOperation(out_bits=out_bits, relu=relu, early_stop=early_stop)
     a, s_pos, s_neg, enabled = (np.array(values) for values in zip(*lines, strict=True))
     codes, steps = convert(op, a[None], s_pos, s_neg, enabled)
-    residual, taken = a.copy(), 0
+    residual, decrements = a.copy(), 0
     negative = a < 0
     waiting = enabled & ~negative if relu else enabled.copy()
     counts = np.zeros(len(a), dtype=int)
     counting = np.ones(len(a), dtype=bool)
-    while taken < op.max_steps and (waiting.any() or not early_stop):
+    while decrements < op.max_steps and (waiting.any() or not early_stop):
         residual = residual + np.where(negative, s_neg, -s_pos)
-        taken += 1
+        decrements += 1
         counting &= (residual < 0) == negative
         counts += counting
         waiting &= (residual < 0) == negative
-    assert steps.tolist() == [taken]
+    assert steps.tolist() == [decrements]
     expected = np.where(negative, 0 if relu else -(2 * counts + 1), 2 * counts + 1)
     assert codes[0].tolist() == np.where(enabled, expected, 0).tolist()
 

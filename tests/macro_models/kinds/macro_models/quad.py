@@ -33,8 +33,8 @@ class TwoPairs(CellMap):
         return cells[0] + cells[1] - cells[2] - cells[3]
 
     def reach(self, held, low, high):
-        least, most = np.where(np.isnan(held), low, held), np.where(np.isnan(held), high, held)
-        return least[:2].sum(axis=0) - most[2:].sum(axis=0), most[:2].sum(axis=0) - least[2:].sum(axis=0)
+        lowest, highest = np.where(np.isnan(held), low, held), np.where(np.isnan(held), high, held)
+        return lowest[:2].sum(axis=0) - highest[2:].sum(axis=0), highest[:2].sum(axis=0) - lowest[2:].sum(axis=0)
 
     def split_around(self, difference, held, low, high):
         raise NotImplementedError
@@ -90,12 +90,12 @@ class QuadModel(MacroModel):
         return not op.backward
 
     def mvm(self, op, masks, x, op_id):
-        held = self.config.cell_map
-        weights = held.join(held.take(self.cells.astype(np.int64), np.arange(held.rows), np.arange(held.columns)))
+        cells = self.config.cell_map
+        weights = cells.join(cells.take(self.cells.astype(np.int64), np.arange(cells.rows), np.arange(cells.columns)))
         charge = 2 * (np.asarray(x, dtype=np.int64) @ weights) + 1
         unit = self.config.full_uS / self.config.lsb_uS
         step = 2 * max(1, round(op.step_code * 2.0**-STEP_FRACTION_BITS * unit))
-        steps = np.full(held.columns, step)
+        steps = np.full(cells.columns, step)
         counts = count_decrements(charge, steps, steps, op.max_steps)
         codes = decode(charge < 0, counts, masks.enabled(op), op.relu)
         return MvmResult(codes.astype(np.int16), np.full((len(codes), 1), op.max_steps))

@@ -48,20 +48,20 @@ def test_a_bound_product_is_that_of_the_core(random_case: Callable[..., Any], se
         op = replace(op, converter=Converter.COUNT)
     rows = rng.permutation(lines // 2)[: rng.integers(1, lines // 2 + 1)]
     inputs = int(rng.integers(1, len(rows) + 1))
-    taken = rng.integers(0, inputs + 1, len(rows))  # the last is the constant
+    inputs_of_rows = rng.integers(0, inputs + 1, len(rows))  # the last is the constant
     low, high = op.input_range
     x = np.full((len(case.op_ids), inputs + 1), min(constant_input(op), high))
     x[:, :-1] = rng.integers(low, high + 1, (len(x), inputs))
     columns = rng.permutation(np.flatnonzero(case.masks.enabled(op)))
-    product = model.bind(op, case.masks, rows, taken, inputs + 1, columns)
+    product = model.bind(op, case.masks, rows, inputs_of_rows, inputs + 1, columns)
     assert not isinstance(product, macro._Whole)
-    found = product.compute(x.astype(np.int16 if rng.integers(2) else np.float32), case.op_ids)
+    result = product.compute(x.astype(np.int16 if rng.integers(2) else np.float32), case.op_ids)
     for expected in (
-        macro._Whole(model, op, case.masks, rows, taken, columns).compute(x, case.op_ids),
-        _whole_core(model, op, case.masks, rows, x[:, taken], case.op_ids, columns),
+        macro._Whole(model, op, case.masks, rows, inputs_of_rows, columns).compute(x, case.op_ids),
+        _whole_core(model, op, case.masks, rows, x[:, inputs_of_rows], case.op_ids, columns),
     ):
-        assert np.array_equal(found.codes, expected.codes)
-        assert np.array_equal(found.steps, expected.steps)
+        assert np.array_equal(result.codes, expected.codes)
+        assert np.array_equal(result.steps, expected.steps)
 
 
 @settings(max_examples=40, deadline=None)
@@ -76,10 +76,10 @@ def test_lines_that_are_alike_are_converted_once(seed: int, in_bits: int, relu: 
     x = np.full((9, 9), min(constant_input(op), high))
     x[:, :-1] = rng.integers(low, high + 1, (9, 8))
     rows, columns, numbers = np.arange(8), rng.permutation(16), np.arange(9, dtype=np.uint64)
-    found = model.bind(op, masks, rows, rows, 9, columns).compute(x, numbers)
+    result = model.bind(op, masks, rows, rows, 9, columns).compute(x, numbers)
     expected = macro._Whole(model, op, masks, rows, rows, columns).compute(x, numbers)
-    assert np.array_equal(found.codes, expected.codes)
-    assert np.array_equal(found.steps, expected.steps)
+    assert np.array_equal(result.codes, expected.codes)
+    assert np.array_equal(result.steps, expected.steps)
 
 
 def _whole_core(

@@ -32,10 +32,10 @@ def test_floating_point_gives_what_integers_give(
     charge = sign * (n * np.where(sign > 0, pos, neg) + rng.choice([-1, 1, 3], (8, lines)))
     charge = np.where(np.abs(charge) < limit, charge, sign * (limit - 1 - 2 * n))
     enabled = rng.random(lines) < 0.9
-    codes, taken = convert_charge(op, charge.astype(kind), Steps(pos, neg), enabled)
+    codes, decrements = convert_charge(op, charge.astype(kind), Steps(pos, neg), enabled)
     expected, steps = convert(op, charge, pos, neg, enabled)
     assert np.array_equal(codes, expected)
-    assert np.array_equal(taken, steps)
+    assert np.array_equal(decrements, steps)
 
 
 @pytest.mark.parametrize("kind", [np.float32, np.float64])

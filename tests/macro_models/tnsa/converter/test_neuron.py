@@ -116,7 +116,7 @@ def integrate_live(model: TnsaModel, key: Any, x: NDArray, planes: int, live: ND
 def test_counts_are_those_of_the_discrete_equations(perfect_cells: Device, neuron: Neuron) -> None:
     model = model_of(perfect_cells, neuron, sigma_offset_mV=2.0, sigma_gain=0.02)
     x = np.random.default_rng(1).integers(-7, 8, (200, 32))
-    masks, seen = Masks.reset(64), []
+    masks, all_codes = Masks.reset(64), []
     key = model.key(False, np.ones(64, dtype=bool))
     lines = np.stack([x, -x], axis=-1).reshape(len(x), -1)
     for step_code in (40, 300):
@@ -124,11 +124,11 @@ def test_counts_are_those_of_the_discrete_equations(perfect_cells: Device, neuro
         codes = model.mvm(op, masks, x, 0).codes
         negative, count = count_down(model, key, integrate(model, key, lines, 3), step_code)
         assert np.array_equal(codes, np.where(negative, -1, 1) * (2 * count + 1))
-        seen.append(codes)
+        all_codes.append(codes)
         ideal = with_neuron(model, Neuron())
         if 0 < neuron.amplifier_gain < 1e6:
             assert not np.array_equal(codes, ideal.mvm(op, masks, x, 0).codes)
-    assert len(np.unique(seen)) > 100
+    assert len(np.unique(all_codes)) > 100
 
 
 def test_an_offset_of_the_amplifier_makes_steps_differ_by_sign(perfect_cells: Device) -> None:
@@ -179,14 +179,14 @@ def test_batches_and_single_conversions_agree(
     assert np.array_equal(shuffled.steps, whole.steps[order])
     key = model.key(op.direction is Direction.BACKWARD, case.masks.word_lines(op))
     driven = np.where(case.masks.driven(op), physical(op, case.x), 0)
-    one, codes = int(rng.integers(len(case.x))), np.zeros(driven.shape[1], dtype=np.int64)
+    image, codes = int(rng.integers(len(case.x))), np.zeros(driven.shape[1], dtype=np.int64)
     for segment, (planes, part) in enumerate(zip(op.segment_planes, segments(op, driven), strict=True)):
-        number = (int(case.op_ids[one]) + segment) % 2**64
-        charge, pos, neg = model.conversion(key, part[one], number, op.step_code, 2**planes - 1)
+        number = (int(case.op_ids[image]) + segment) % 2**64
+        charge, pos, neg = model.conversion(key, part[image], number, op.step_code, 2**planes - 1)
         count = np.minimum(np.abs(charge) // np.where(charge < 0, neg, pos), op.max_steps)
         code = np.where(charge < 0, 0 if op.relu else -(2 * count + 1), 2 * count + 1)
         codes = codes * 16 + np.where(case.masks.enabled(op), code, 0)
-    assert np.array_equal(codes, whole.codes[one])
+    assert np.array_equal(codes, whole.codes[image])
 
 
 @pytest.mark.slow
@@ -205,9 +205,9 @@ def test_strobes_give_what_the_model_gives(
     driven, codes = np.where(case.masks.driven(op), physical(op, case.x), 0), np.zeros(16, dtype=np.int64)
     for segment, (planes, part) in enumerate(zip(op.segment_planes, segments(op, driven), strict=True)):
         number = (int(case.op_ids[0]) + segment) % 2**64
-        found, taken = drive_conversion(macro, case, part[0], planes, number, case.masks.enabled(op))
-        codes = codes * 16 + found
-        assert taken == result.steps[0, segment]
+        segment_codes, decrements = drive_conversion(macro, case, part[0], planes, number, case.masks.enabled(op))
+        codes = codes * 16 + segment_codes
+        assert decrements == result.steps[0, segment]
     assert np.array_equal(codes, result.codes[0])
 
 
@@ -260,9 +260,9 @@ def test_ideal_neurons_count_integers(noisy_device: Device) -> None:
     assert Neuron(c_parasitic_fF=30.0, c_sample_fF=1.0).ideal
     assert model_of(noisy_device, Neuron(c_parasitic_fF=30.0)).neuron is None
     assert model_of(load_device("ideal"), Neuron(amplifier_gain=100.0)).neuron is None
-    one = model_of(noisy_device, Neuron(amplifier_gain=100.0))
-    off = TnsaModel.from_state({**one.state(), "causes": ["read-noise"]})
-    assert one.neuron is not None
+    model = model_of(noisy_device, Neuron(amplifier_gain=100.0))
+    off = TnsaModel.from_state({**model.state(), "causes": ["read-noise"]})
+    assert model.neuron is not None
     assert off.neuron is None
 
 

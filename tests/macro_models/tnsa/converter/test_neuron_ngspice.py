@@ -58,9 +58,9 @@ def transient(neuron: Neuron, offset_V: float, inputs: list[float], folder: Path
     (folder / "neuron.cir").write_text("\n".join([*deck, "quit", ".endc", ".end", ""]))
     command = ["sh", "-c", "ulimit -t 120; exec ngspice -b -n neuron.cir"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
-    found = dict(re.findall(r"^(v\d+) = (\S+)$", done.stdout, re.MULTILINE))
-    assert len(found) == len(inputs), done.stdout + done.stderr
-    return np.array([float(found[f"v{k}"]) for k in range(len(inputs))])
+    voltages = dict(re.findall(r"^(v\d+) = (\S+)$", done.stdout, re.MULTILINE))
+    assert len(voltages) == len(inputs), done.stdout + done.stderr
+    return np.array([float(voltages[f"v{k}"]) for k in range(len(inputs))])
 
 
 @pytest.mark.parametrize(

@@ -67,20 +67,20 @@ def test_count_is_that_of_the_definition(noise: tuple[bool, bool]) -> None:
         return codes.reshape(-1, 100, 8)[:, walk.blocks.astype(int)].reshape(len(op_id), -1)[:, :n]
 
     def seen(state: np.ndarray, step: int) -> np.ndarray:
-        heard = 0.0 if walk.comparator is None else walk.comparator * z(Purpose.COMPARATOR, step)
-        return state + walk.offset + heard
+        comparator_noise = 0.0 if walk.comparator is None else walk.comparator * z(Purpose.COMPARATOR, step)
+        return state + walk.offset + comparator_noise
 
     sign = seen(charge, 0) < 0
     state, alive, counts = charge, np.ones(charge.shape, dtype=bool), np.zeros(charge.shape, dtype=int)
     for step in range(1, 101):
-        kept = 0.0 if walk.sampling is None else walk.sampling * z(Purpose.SAMPLING, step)
-        state = state * walk.beta + np.where(sign, walk.neg, walk.pos) + kept
+        sampled = 0.0 if walk.sampling is None else walk.sampling * z(Purpose.SAMPLING, step)
+        state = state * walk.beta + np.where(sign, walk.neg, walk.pos) + sampled
         alive = alive & ((seen(state, step) < 0) == sign)
         counts += alive
-    negative, found = walk.count(charge, 100, op_id, seed, core)
-    assert len(np.unique(found)) > 20
+    negative, walked = walk.count(charge, 100, op_id, seed, core)
+    assert len(np.unique(walked)) > 20
     assert np.array_equal(negative, sign)
-    assert np.array_equal(found, counts)
+    assert np.array_equal(walked, counts)
 
 
 def test_without_numba_numpy_counts(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,24 +30,24 @@ def drive_conversion(
         for _ in range(2**plane):
             macro.sample(op.direction is Direction.BACKWARD, bit & (x > 0), bit & (x < 0), wl)
     negative = macro.compare(True, op_id)
-    count, taken = np.zeros(len(x), dtype=np.int64), 0
+    count, decrements = np.zeros(len(x), dtype=np.int64), 0
     if op.converter is Converter.BINARY:
         for bit in reversed(range(op.out_bits - 1)):
             macro.decrement(bit, op.step_code)
             count += (macro.compare(True, op_id) == negative).astype(np.int64) << bit
-            taken += 1
+            decrements += 1
     else:
         counting = np.ones(len(x), dtype=bool)
         waiting = enabled & ~negative if op.relu else enabled.copy()
-        while taken < op.max_steps and (waiting.any() or not op.early_stop):
+        while decrements < op.max_steps and (waiting.any() or not op.early_stop):
             macro.decrement(0, op.step_code)
             flipped = macro.compare(False, op_id) != negative
             counting &= ~flipped
             waiting &= ~flipped
             count += counting
-            taken += 1
+            decrements += 1
     code = np.where(negative, 0 if op.relu else -(2 * count + 1), 2 * count + 1)
-    return np.where(enabled, code, 0), taken
+    return np.where(enabled, code, 0), decrements
 
 
 @pytest.mark.slow
@@ -70,9 +70,9 @@ def test_strobes_give_what_the_model_gives(random_case: Callable[..., Any], seed
                 shifted = magnitude >> LSB_SEGMENT_BITS if segment == 0 else magnitude % 2**LSB_SEGMENT_BITS
                 part = np.sign(lines) * shifted
             op_id = (int(case.op_ids[k]) + segment) % 2**64
-            found, taken = drive_conversion(macro, case, part, planes, op_id, enabled)
-            codes = codes * 2**LSB_SEGMENT_BITS + found
-            assert taken == result.steps[k, segment]
+            segment_codes, decrements = drive_conversion(macro, case, part, planes, op_id, enabled)
+            codes = codes * 2**LSB_SEGMENT_BITS + segment_codes
+            assert decrements == result.steps[k, segment]
         assert np.array_equal(codes, result.codes[k])
 
 

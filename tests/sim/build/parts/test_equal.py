@@ -77,11 +77,11 @@ def test_a_tile(tmp_path: Path) -> None:
 
 @pytest.mark.cosim("verilator", "g++", "make")
 def test_a_part_that_is_not_run_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*given: object, **options: object) -> dict[str, str]:
-        found = edge_sources(*given, **options)  # type: ignore[arg-type]
+    def broken(*arguments: object, **options: object) -> dict[str, str]:
+        files = edge_sources(*arguments, **options)  # type: ignore[arg-type]
         marking = re.compile(r"marks\[\d+\] \|= for_0;")
-        assert any(marking.search(text) for text in found.values())
-        return {name: marking.sub("", text) for name, text in found.items()}
+        assert any(marking.search(text) for text in files.values())
+        return {name: marking.sub("", text) for name, text in files.items()}
 
     monkeypatch.setattr("mho.sim.build.verilate.edge_sources", broken)
     monkeypatch.setattr("mho.sim.build.parts.grouping.LARGEST", 0)

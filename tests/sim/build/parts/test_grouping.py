@@ -13,8 +13,8 @@ def some_nodes(seed: int, count: int = 60) -> list[Node]:
     rng = random.Random(seed)
     names = [f"v{k}" for k in range(20)]
 
-    def some(most: int) -> frozenset[str]:
-        return frozenset(rng.sample(names, most))
+    def some(size: int) -> frozenset[str]:
+        return frozenset(rng.sample(names, size))
 
     return [Node(k, frozenset({0}), some(2), some(1), 1, rng.random() < 0.05) for k in range(count)]
 
@@ -26,11 +26,11 @@ def test_parts_keep_the_order_of_what_depends_on_each_other(seed: int) -> None:
     clusters = Clusters(graph)
     group(clusters, nodes, {"v3"})
     parts = clusters.order()
-    place = {k: (n, k) for n, some in enumerate(parts) for k in some}
+    place = {k: (n, k) for n, part in enumerate(parts) for k in part}
     assert sorted(place) == list(range(len(nodes)))
     assert len(parts) < len(nodes)
-    assert all(place[one] < place[k] for k, some in enumerate(graph.before) for one in some)
-    assert all(some == sorted(some) for some in parts)
+    assert all(place[earlier] < place[k] for k, part in enumerate(graph.before) for earlier in part)
+    assert all(part == sorted(part) for part in parts)
     local = {place[k][0] for k, node in enumerate(nodes) if "v3" in node.reads | node.writes}
     assert len(local) == 1
 

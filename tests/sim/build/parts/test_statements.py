@@ -14,13 +14,13 @@ def parsed(body: str, head: str = "") -> Function:
 
 
 def test_assignments_and_branches() -> None:
-    found = parsed("""
+    statements = parsed("""
         if ((1U & (IData)(vlSelfRef.a))) {
             vlSelfRef.m[(3U & vlSelfRef.b)]
                 = (vlSelfRef.c + 1U);
         } else if (vlSelfRef.d) { vlSelfRef.e = 0U; }
     """).statements
-    (branch,) = found
+    (branch,) = statements
     assert isinstance(branch, Branch)
     assert branch.reads == {"a"}
     first, second = leaves(branch)
@@ -29,10 +29,10 @@ def test_assignments_and_branches() -> None:
 
 
 def test_calls_and_locals() -> None:
-    found = parsed("V__Vdpiimwrap_call(vlSelfRef.a, t); vlSelfRef.x[1U] = t[0U]; VL_ASSIGN_W(64,vlSelfRef.w, t);",
-                   "    VlWide<2>/*63:0*/ t;\n    VL_ZERO_W(64, t);\n")
-    assert found.locals == {"f:t": "VlWide<2> t; VL_ZERO_W(64, t);"}
-    call, word, copy = found.statements
+    code = parsed("V__Vdpiimwrap_call(vlSelfRef.a, t); vlSelfRef.x[1U] = t[0U]; VL_ASSIGN_W(64,vlSelfRef.w, t);",
+                  "    VlWide<2>/*63:0*/ t;\n    VL_ZERO_W(64, t);\n")
+    assert code.locals == {"f:t": "VlWide<2> t; VL_ZERO_W(64, t);"}
+    call, word, copy = code.statements
     assert isinstance(call, Leaf)
     assert (call.reads, call.writes, call.effect) == ({"a"}, {"f:t"}, True)
     assert isinstance(word, Leaf)
@@ -53,8 +53,8 @@ def test_unknown_forms(body: str) -> None:
 
 
 def test_what_is_not_read_where_it_is_written_is_a_node_of_its_own() -> None:
-    one = parsed("if (vlSelfRef.r) { vlSelfRef.a = 0U; vlSelfRef.b = 0U; } else { vlSelfRef.a = vlSelfRef.c; }")
-    assert [sorted(node.writes) for node in nodes_of(units_of([one]))] == [["a"], ["b"]]
+    branch = parsed("if (vlSelfRef.r) { vlSelfRef.a = 0U; vlSelfRef.b = 0U; } else { vlSelfRef.a = vlSelfRef.c; }")
+    assert [sorted(node.writes) for node in nodes_of(units_of([branch]))] == [["a"], ["b"]]
     tied = parsed("if (vlSelfRef.r) { vlSelfRef.a = 0U; vlSelfRef.b = vlSelfRef.a; }")
     assert [sorted(node.writes) for node in nodes_of(units_of([tied]))] == [["a", "b"]]
     gated = parsed("if (vlSelfRef.r) { vlSelfRef.r = 0U; vlSelfRef.b = 1U; }")
@@ -78,5 +78,5 @@ def test_copies_that_do_nothing() -> None:
     units = units_of([parsed(body.format("vlSelfRef.__Vdly__a"))])
     nodes = nodes_of(units)
     assert [nodes[k].writes for k in copies_of(units, nodes)] == [{"__Vdly__a"}]
-    other = units_of([parsed(body.format("(3U & vlSelfRef.__Vdly__a)"))])
-    assert copies_of(other, nodes_of(other)) == []
+    masked_units = units_of([parsed(body.format("(3U & vlSelfRef.__Vdly__a)"))])
+    assert copies_of(masked_units, nodes_of(masked_units)) == []

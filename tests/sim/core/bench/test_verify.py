@@ -256,7 +256,7 @@ def fst_signals(path: Path) -> dict[str, int]:
         body = data[at + 17 : at + 1 + size]
         hierarchy = zlib.decompress(body, 31) if kind == 4 else lz4_block(body) if kind == 6 else hierarchy
         at += 1 + size
-    found: dict[str, int] = {}
+    signals: dict[str, int] = {}
     scope: list[str] = []
     i = 0
 
@@ -291,9 +291,9 @@ def fst_signals(path: Path) -> dict[str, int]:
         else:
             i += 1
             name = text().split(" ")[0]
-            found[".".join([*scope, name])] = number()
+            signals[".".join([*scope, name])] = number()
             number()
-    return found
+    return signals
 
 
 @pytest.mark.parametrize(

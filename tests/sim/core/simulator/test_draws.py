@@ -27,13 +27,13 @@ def test_draws_in_cpp(tmp_path: Path) -> None:
     library = tmp_path / "philox.so"
     subprocess.run(["g++", "-shared", "-fPIC", "-o", library, HDL / "philox.cpp"], check=True)
     ids = np.array([[0, 1, 2**32], [2**64 - 1, 12345678901234567890, 7]], dtype=np.uint64)
-    asked = [(ids, 256, 0), (ids[::-1, ::2], 61, 3), (5, 8, 1)]
-    before = [bits16(op_id=op_id, items=items, step=step, **GIVEN) for op_id, items, step in asked]
+    requests = [(ids, 256, 0), (ids[::-1, ::2], 61, 3), (5, 8, 1)]
+    before = [bits16(op_id=op_id, items=items, step=step, **GIVEN) for op_id, items, step in requests]
     assert draw_in_cpp(ctypes.CDLL(str(library)))
-    calls = [bits16(op_id=op_id, items=items, step=step, **GIVEN) for op_id, items, step in asked]
-    for one, other in zip(before, calls, strict=True):
-        np.testing.assert_array_equal(one, other)
-        assert one.dtype == other.dtype
+    calls = [bits16(op_id=op_id, items=items, step=step, **GIVEN) for op_id, items, step in requests]
+    for first, second in zip(before, calls, strict=True):
+        np.testing.assert_array_equal(first, second)
+        assert first.dtype == second.dtype
 
 
 @pytest.mark.usefixtures("as_before")

@@ -64,7 +64,7 @@ def test_cells_and_caches_may_be_in_folders_of_any_name(tmp_path: Path, monkeypa
     file = folder / "my cells.lib.gz"
     file.write_bytes(LIBRARY.read_bytes())
     modules = without_comments(module_texts(load_chip("tnsa16-core", {"programming.engine": False}), "none"))
-    name = next(one for one in modules if "counter" in one)
+    name = next(module for module in modules if "counter" in module)
     library = Library(file)
     counts, netlist = Synthesis(modules, library, library).block(name)
     assert counts["plain"]["area"] > 0

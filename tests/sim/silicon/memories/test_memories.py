@@ -83,8 +83,8 @@ WORK = MemoryWork(cycles=100, writes=10, reads=20, both=5, data=40, address=60, 
 def read(folder: Path, text: str) -> MemoryMacro:
     """The one macro of a text."""
     (folder / "macro.lib").write_text(text)
-    [found] = read_memory_macros(folder / "macro.lib")
-    return found
+    [macro] = read_memory_macros(folder / "macro.lib")
+    return macro
 
 
 def test_a_macro_of_a_foundry_is_read_by_the_conditions_of_its_setup_times(tmp_path: Path) -> None:

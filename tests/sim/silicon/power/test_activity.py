@@ -169,12 +169,12 @@ def test_what_is_no_vcd_is_refused(tmp_path: Path, text: str) -> None:
 def test_a_core_that_works_takes_more_than_one_that_rests(tmp_path: Path) -> None:
     """Both take the clock of their flip-flops; blocks add up, and cycles are those of the trace."""
     chip = load_chip("tnsa16-core", {"programming.engine": False})
-    found = {}
+    energies = {}
     for busy in (False, True):
         folder = tmp_path / str(busy)
         folder.mkdir()
-        found[busy] = chip_energy(chip, LIBRARY, traced(folder, core_at_work(chip, busy)), 2)
-    rests, works = found[False], found[True]
+        energies[busy] = chip_energy(chip, LIBRARY, traced(folder, core_at_work(chip, busy)), 2)
+    rests, works = energies[False], energies[True]
     assert rests["cycles"] == works["cycles"] == 100
     # Without gates the clock of the flip-flops takes nearly all of it.
     assert rests["still_pJ"] <= rests["image_pJ"] < works["image_pJ"] < works["average_pJ"]
@@ -185,10 +185,10 @@ def test_a_core_that_works_takes_more_than_one_that_rests(tmp_path: Path) -> Non
     assert rests["average_activity"] == AVERAGE_ACTIVITY
     assert rests["image_pJ"] == pytest.approx(sum(block["image_pJ"] for block in rests["blocks"]))
     assert {"sequencer", "line_counters"} <= {block["block"] for block in rests["blocks"]}
-    other = tmp_path / "other"
-    other.mkdir()
+    counter_folder = tmp_path / "other"
+    counter_folder.mkdir()
     with pytest.raises(InputError, match="the trace must be of this chip, with digital in it"):
-        chip_energy(chip, LIBRARY, traced(other, COUNTER), 1)
+        chip_energy(chip, LIBRARY, traced(counter_folder, COUNTER), 1)
 
 
 MACRO = """library (macros) {
@@ -223,15 +223,15 @@ def test_memories_on_macros_take_what_their_accesses_take(tmp_path: Path) -> Non
     energy = chip_energy(chip, LIBRARY, trace, 2, [macro])
     bare = chip_energy(chip, LIBRARY, trace, 2)
     used = 0
-    for one in energy["memories"]:
-        accesses = 5 * one["writes"] + 3 * one["reads"]
-        idle = 100 * one["instances"] - one["writes"] - one["reads"] + one["both"]
-        assert one["image_pJ"] == pytest.approx(accesses + 0.5 * idle)
-        used += accesses - 0.5 * (100 * one["instances"] - idle)
+    for row in energy["memories"]:
+        accesses = 5 * row["writes"] + 3 * row["reads"]
+        idle = 100 * row["instances"] - row["writes"] - row["reads"] + row["both"]
+        assert row["image_pJ"] == pytest.approx(accesses + 0.5 * idle)
+        used += accesses - 0.5 * (100 * row["instances"] - idle)
     assert used > 0
     assert energy["memory_pJ"] == pytest.approx(used)
-    logic = sum(one["image_pJ"] for one in energy["blocks"] if not one["block"].startswith("mem_"))
-    added = sum(one["image_pJ"] for one in energy["blocks"] if one["block"].startswith("mem_"))
+    logic = sum(row["image_pJ"] for row in energy["blocks"] if not row["block"].startswith("mem_"))
+    added = sum(row["image_pJ"] for row in energy["blocks"] if row["block"].startswith("mem_"))
     assert energy["image_pJ"] == pytest.approx(logic + added)
     assert bare["image_pJ"] < energy["image_pJ"]
     assert "Memories" in bare["left_out"]
@@ -239,9 +239,9 @@ def test_memories_on_macros_take_what_their_accesses_take(tmp_path: Path) -> Non
     area, without = chip_area(chip, LIBRARY, [macro]), chip_area(chip, LIBRARY)
     assert area["macros"] == ["macro"]
     assert area["buffered_mm2"] == pytest.approx(without["buffered_mm2"] + area["memory_mm2"])
-    assert area["memory_mm2"] == pytest.approx(1e-6 * sum(one["area"] for one in area["memories"]))
-    made_of = {one["memory"]: one["made_of"] for one in area["memories"]}  # the bus has memories, too
-    assert all(made_of[one["memory"]].startswith("macro") for one in energy["memories"])
+    assert area["memory_mm2"] == pytest.approx(1e-6 * sum(row["area"] for row in area["memories"]))
+    made_of = {row["memory"]: row["made_of"] for row in area["memories"]}  # the bus has memories, too
+    assert all(made_of[row["memory"]].startswith("macro") for row in energy["memories"])
 
 
 @pytest.mark.slow
@@ -257,14 +257,14 @@ def test_a_tile_that_the_host_talks_to_takes_more_than_the_others(tmp_path: Path
     )
     trace = traced(tmp_path, bench(chip, {"host_bus_request_valid": 1, "host_bus_response_ready": 1}, moves))
     energy = chip_energy(chip, LIBRARY, trace, 2)
-    tiles = {one["tile"]: one for one in energy["tiles"]}
+    tiles = {entry["tile"]: entry for entry in energy["tiles"]}
     assert list(tiles) == ["0,0", "1,0", "0,1", "1,1", None]
     for key in ("image_pJ", "average_pJ", "still_pJ"):
-        assert sum(one[key] for one in energy["tiles"]) == pytest.approx(energy[key])
-        assert sum(one[key] for one in energy["blocks"]) == pytest.approx(energy[key])
+        assert sum(entry[key] for entry in energy["tiles"]) == pytest.approx(energy[key])
+        assert sum(entry[key] for entry in energy["blocks"]) == pytest.approx(energy[key])
     assert energy["cycles"] == 100
     assert energy["named_flip_flops"] > 0.98
-    moved = {tile: one["image_pJ"] - one["still_pJ"] for tile, one in tiles.items()}
+    moved = {tile: entry["image_pJ"] - entry["still_pJ"] for tile, entry in tiles.items()}
     assert moved["1,0"] > 2 * max(moved["0,1"], moved["1,1"])
     assert tiles["0,1"]["still_pJ"] == pytest.approx(tiles["1,1"]["still_pJ"], rel=0.001)
     assert 1.005 < tiles["1,0"]["still_pJ"] / tiles["1,1"]["still_pJ"] < 1.1
@@ -277,40 +277,40 @@ def test_a_tile_that_the_host_talks_to_takes_more_than_the_others(tmp_path: Path
 def test_a_trace_of_some_tiles_gives_theirs_and_no_sum_of_all(tmp_path: Path) -> None:
     """What it has is the same as in a trace of all; sums are of it alone, and the others are named."""
     chip = load_chip("tnsa16-2x2", {"programming.engine": False})
-    found = {}
+    energies = {}
     text = bench(chip, {"host_bus_request_valid": 1, "host_bus_response_ready": 1})
     few = "$dumpvars(1, tb.core); $dumpvars(0, tb.core.host_port, tb.core.tile_1_0)"
     for name, dumped in {"all": "$dumpvars(0, tb)", "some": few}.items():
         text = text.replace("$dumpvars(0, tb)", dumped)
         (tmp_path / name).mkdir()
-        found[name] = chip_energy(chip, LIBRARY, traced(tmp_path / name, text), 2)
-    tiles = {name: {one["tile"]: one for one in energy["tiles"]} for name, energy in found.items()}
+        energies[name] = chip_energy(chip, LIBRARY, traced(tmp_path / name, text), 2)
+    tiles = {name: {row["tile"]: row for row in energy["tiles"]} for name, energy in energies.items()}
     assert list(tiles["some"]) == ["1,0", None]
-    for tile, one in tiles["some"].items():
-        assert one == pytest.approx(tiles["all"][tile])
-    some = found["some"]
+    for tile, row in tiles["some"].items():
+        assert row == pytest.approx(tiles["all"][tile])
+    partial = energies["some"]
     for key in ("image_pJ", "average_pJ", "still_pJ"):
-        assert some[key] == pytest.approx(sum(one[key] for one in tiles["some"].values()))
-        assert some[key] == pytest.approx(sum(one[key] for one in some["blocks"]))
-    assert some["unseen_tiles"] == ["0,0", "0,1", "1,1"]
-    assert found["all"]["unseen_tiles"] == []
-    assert some["what"].startswith("1 of the 4 tiles")
-    assert some["named_flip_flops"] > 0.98
-    assert "tiles without waves, 3: no sum is the whole chip's" in some["left_out"]
+        assert partial[key] == pytest.approx(sum(row[key] for row in tiles["some"].values()))
+        assert partial[key] == pytest.approx(sum(row[key] for row in partial["blocks"]))
+    assert partial["unseen_tiles"] == ["0,0", "0,1", "1,1"]
+    assert energies["all"]["unseen_tiles"] == []
+    assert partial["what"].startswith("1 of the 4 tiles")
+    assert partial["named_flip_flops"] > 0.98
+    assert "tiles without waves, 3: no sum is the whole chip's" in partial["left_out"]
 
 
 def test_waves_of_another_mesh_are_not_those_of_some_tiles() -> None:
     """Links have the names of all tiles, with waves or without."""
     modules = {"mesh": "  tile tile_0_0 (\n  tile tile_1_0 (\n  port host (\n", "tile": "", "port": ""}
-    made = Netlist(top="mesh", modules=modules, number={}, counts={}, netlists={}, memory_bits={})
+    netlist = Netlist(top="mesh", modules=modules, number={}, counts={}, netlists={}, memory_bits={})
     names = ["clk", "tile_0_0_east_o", "tile_1_0_west_o", "tile_1_0.x", "host.x"]
     activity = Activity(cycles=3, changes={f"tb.mesh.{name}": [1] for name in names}, ones={}, accesses={})
-    design = find_design(made, activity)
+    design = find_design(netlist, activity)
     assert (design.scope, list(design.tiles), design.unseen) == ("tb.mesh", ["tile_1_0"], ["tile_0_0"])
     assert list(design.instances) == ["", "tile_1_0", "host"]
     wider = Activity(cycles=3, changes=activity.changes | {"tb.mesh.tile_0_1_north_o": [1]}, ones={}, accesses={})
     with pytest.raises(InputError, match=r"must be of this chip, a mesh of 2 tiles; it is of one of 3"):
-        find_design(made, wider)
+        find_design(netlist, wider)
     none = Activity(cycles=3, changes={"tb.mesh.clk": [1], "tb.mesh.host.x": [1]}, ones={}, accesses={})
     with pytest.raises(InputError, match="must be of this chip, with host, tile_0_0, tile_1_0 in it"):
-        find_design(made, none)
+        find_design(netlist, none)

@@ -141,47 +141,47 @@ def design(tmp_path: Path) -> tuple[Flat, Cells]:
 def test_energy_and_leakage_are_those_by_hand(design: tuple[Flat, Cells]) -> None:
     """pJ of the library, 2 V, loads of inputs; the net between the AND and the flip-flop has no name."""
     flat, cells = design
-    model, seen = PowerModel(flat, cells), Activities.none(flat.nets)
+    model, activities = PowerModel(flat, cells), Activities.none(flat.nets)
     names, under = flat.names
-    given = {"a": (0.2, 0.25), "b": (0.1, 0.5), "q": (0.12, 0.125), "y": (0.12, 0.875), "clk": (2.0, 0.5)}
-    for name, (changes, duty) in given.items():
-        seen.set(names[name], changes, duty)
-    assert model.states(seen) == (1, 1)
-    model.carry(seen)
+    by_net = {"a": (0.2, 0.25), "b": (0.1, 0.5), "q": (0.12, 0.125), "y": (0.12, 0.875), "clk": (2.0, 0.5)}
+    for name, (changes, duty) in by_net.items():
+        activities.set(names[name], changes, duty)
+    assert model.states(activities) == (1, 1)
+    model.carry(activities)
     # The AND changes with A while B is 1, with B while A is 1.
     by_a, by_b, both = 0.2 * 0.5, 0.1 * 0.25, 0.25 * 0.5
-    assert seen.changes[under["d"]] == pytest.approx(by_a + by_b)
-    assert seen.duty[under["d"]] == pytest.approx(both)
-    power = model.power(seen)
+    assert activities.changes[under["d"]] == pytest.approx(by_a + by_b)
+    assert activities.duty[under["d"]] == pytest.approx(both)
+    power = model.power(activities)
     gate = by_a * 0.015 + by_b * 0.040 + (by_a + by_b) * 0.5 * 0.005 * 4
     # q has a load of 6 fF: energy 0.02 .. 0.04 over 0 .. 10 fF; so its transition is 0.22.
     inverter = 0.12 * (1 + 2 * (0.22 - 0.1) / 0.2)
     assert power.changes[0] == pytest.approx(1e-12 * (gate + inverter))
     assert power.changes[1] == pytest.approx(1e-12 * 0.12 * (0.032 + 0.5 * 0.006 * 4))
     # D is what Q is but before Q changes.
-    held = 0.125 * (1 - 0.12)
-    assert power.clock == pytest.approx([0.0, 1e-12 * 2.0 * (held * 0.002 + (1 - held) * 0.006)])
+    enabled = 0.125 * (1 - 0.12)
+    assert power.clock == pytest.approx([0.0, 1e-12 * 2.0 * (enabled * 0.002 + (1 - enabled) * 0.006)])
     assert power.leakage == pytest.approx([1e-9 * (both * 8 + (1 - both) * 4), 16e-9])
 
 
 def test_a_flip_flop_without_a_name_takes_over_its_input(design: tuple[Flat, Cells]) -> None:
     flat, cells = design
-    model, seen = PowerModel(flat, cells), Activities.none(flat.nets)
+    model, activities = PowerModel(flat, cells), Activities.none(flat.nets)
     for name, (changes, duty) in {"a": (0.2, 0.25), "b": (0.1, 0.5), "clk": (2.0, 0.5)}.items():
-        seen.set(flat.names[0][name], changes, duty)
-    assert model.states(seen) == (0, 1)
-    model.carry(seen)
-    assert seen.changes[flat.names[0]["y"]] == pytest.approx(0.125)
-    assert seen.duty[flat.names[0]["y"]] == pytest.approx(0.875)
+        activities.set(flat.names[0][name], changes, duty)
+    assert model.states(activities) == (0, 1)
+    model.carry(activities)
+    assert activities.changes[flat.names[0]["y"]] == pytest.approx(0.125)
+    assert activities.duty[flat.names[0]["y"]] == pytest.approx(0.875)
 
 
 def test_a_net_changes_once_a_cycle_at_most(design: tuple[Flat, Cells]) -> None:
     flat, cells = design
-    model, seen = PowerModel(flat, cells), Activities.none(flat.nets)
+    model, activities = PowerModel(flat, cells), Activities.none(flat.nets)
     for name, duty in {"a": 0.5, "b": 0.9}.items():
-        seen.set(flat.names[0][name], 2.0, duty)
-    model.carry(seen)
-    assert seen.changes[flat.names[1]["d"]] == pytest.approx(2 * 0.45)
+        activities.set(flat.names[0][name], 2.0, duty)
+    model.carry(activities)
+    assert activities.changes[flat.names[1]["d"]] == pytest.approx(2 * 0.45)
 
 
 @pytest.mark.parametrize(("text", "ones"), [

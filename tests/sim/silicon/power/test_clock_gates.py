@@ -114,16 +114,16 @@ def test_a_gated_clock_takes_energy_while_its_gate_is_open(tmp_path: Path) -> No
     (tmp_path / "top.v").write_text(NETLIST)
     cells = Cells(tmp_path / "hand.lib")
     flat = flatten("top", {"top": tmp_path / "top.v"}, cells)
-    model, seen = PowerModel(flat, cells), Activities.none(flat.nets)
+    model, activities = PowerModel(flat, cells), Activities.none(flat.nets)
     # As seen at the end of a cycle, where the clock is 0.
     for name, (changes, duty) in {"clk": (2.0, 0.0), "en": (0.2, 0.25), "d": (0.4, 0.5)}.items():
-        seen.set(flat.names[0][name], changes, duty)
-    model.carry(seen)
-    assert seen.changes[model.gated] == pytest.approx(2.0 * 0.25)
+        activities.set(flat.names[0][name], changes, duty)
+    model.carry(activities)
+    assert activities.changes[model.gated] == pytest.approx(2.0 * 0.25)
     # Of what is at its input the flip-flop takes over what is there when the gate is open.
-    assert seen.changes[flat.names[0]["q"]] == pytest.approx(0.25)
-    seen.duty[model.clocks] = seen.changes[model.clocks] / 4
-    power = model.power(seen)
+    assert activities.changes[flat.names[0]["q"]] == pytest.approx(0.25)
+    activities.duty[model.clocks] = activities.changes[model.clocks] / 4
+    power = model.power(activities)
     gate = 2.0 * 0.002 + 0.5 * 0.015 + 2.0 * 0.5 * 0.002 * 4
     flop = 0.5 * 0.006 + 0.5 * 0.5 * 0.003 * 4
     assert power.clock == pytest.approx([1e-12 * (gate + flop)])
@@ -131,9 +131,9 @@ def test_a_gated_clock_takes_energy_while_its_gate_is_open(tmp_path: Path) -> No
 
 
 def test_the_cell_for_gates_is_found_with_its_pins(tmp_path: Path) -> None:
-    for text, found in ((LIBERTY, ("GATE", "EN", "CLK", "OUT")), (LIBERTY.replace("latch_posedge", "none"), None)):
+    for text, pins in ((LIBERTY, ("GATE", "EN", "CLK", "OUT")), (LIBERTY.replace("latch_posedge", "none"), None)):
         (tmp_path / "hand.lib").write_text(text)
-        assert Library(tmp_path / "hand.lib").clock_gate == found
+        assert Library(tmp_path / "hand.lib").clock_gate == pins
 
 
 @pytest.mark.cosim("yosys", "iverilog")
