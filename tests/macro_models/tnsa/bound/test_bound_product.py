@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mho.macro_models import Masks, load_device, macro
+from mho.macro_models import Masks, load_device
 from mho.macro_models.integer.operation import Direction
 from mho.macro_models.integer.tnsa.operation import Converter, TnsaOperation
 from mho.macro_models.integer.vector import LeafSum, largest_code, scale_leaf, sum_leaves
 from mho.macro_models.macro import constant_input
+from mho.macro_models.macro import model as macro_model
 from mho.macro_models.tnsa.config import TnsaConfig
 from mho.macro_models.tnsa.converter.neuron import Neuron
 from mho.macro_models.tnsa.model import TnsaModel
@@ -54,10 +55,10 @@ def test_a_bound_product_is_that_of_the_core(random_case: Callable[..., Any], se
     x[:, :-1] = rng.integers(low, high + 1, (len(x), inputs))
     columns = rng.permutation(np.flatnonzero(case.masks.enabled(op)))
     product = model.bind(op, case.masks, rows, inputs_of_rows, inputs + 1, columns)
-    assert not isinstance(product, macro._Whole)
+    assert not isinstance(product, macro_model._Whole)
     result = product.compute(x.astype(np.int16 if rng.integers(2) else np.float32), case.op_ids)
     for expected in (
-        macro._Whole(model, op, case.masks, rows, inputs_of_rows, columns).compute(x, case.op_ids),
+        macro_model._Whole(model, op, case.masks, rows, inputs_of_rows, columns).compute(x, case.op_ids),
         _whole_core(model, op, case.masks, rows, x[:, inputs_of_rows], case.op_ids, columns),
     ):
         assert np.array_equal(result.codes, expected.codes)
@@ -77,7 +78,7 @@ def test_lines_that_are_alike_are_converted_once(seed: int, in_bits: int, relu: 
     x[:, :-1] = rng.integers(low, high + 1, (9, 8))
     rows, columns, numbers = np.arange(8), rng.permutation(16), np.arange(9, dtype=np.uint64)
     result = model.bind(op, masks, rows, rows, 9, columns).compute(x, numbers)
-    expected = macro._Whole(model, op, masks, rows, rows, columns).compute(x, numbers)
+    expected = macro_model._Whole(model, op, masks, rows, rows, columns).compute(x, numbers)
     assert np.array_equal(result.codes, expected.codes)
     assert np.array_equal(result.steps, expected.steps)
 
