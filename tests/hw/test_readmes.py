@@ -13,8 +13,8 @@ PAGES = [*sorted((ROOT / "hw").rglob("README.md")), ROOT / "macro_models" / "REA
 
 
 def test_there_are_pages() -> None:
-    found = {page.parent.name for page in PAGES}
-    assert found >= {"core", "tnsa", "pwm", "macro", "host", "emulator", "board", "config", "macro_models"}
+    folders = {page.parent.name for page in PAGES}
+    assert folders >= {"core", "tnsa", "pwm", "macro", "host", "emulator", "board", "config", "macro_models"}
 
 
 @pytest.mark.slow
@@ -24,9 +24,9 @@ def test_page_is_true(page: Path) -> None:
     for code in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
         names: dict[str, Any] = {}
         exec(compile(code, str(page), "exec"), names)
-        for made in names.values():
-            if isinstance(made, wiring.Component):
-                Fragment.get(made, None)
+        for component in names.values():
+            if isinstance(component, wiring.Component):
+                Fragment.get(component, None)
     links = [page.parent / link.partition("#")[0] for link in re.findall(r"\]\(([^)#:]+)\)", text)]
     tests = [ROOT / path for path in re.findall(r"`(tests/[\w/.]+)`", text)]
     listed = [page.parent / name for row in re.findall(r"^\| (`[^|]*) \|", text, re.MULTILINE)

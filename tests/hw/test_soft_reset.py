@@ -71,7 +71,7 @@ def test_every_register_takes_its_initial_value(make: Callable[[], Any]) -> None
                 ctx.set(value, rng.getrandbits(len(value)))
             ctx.set(dut.soft_reset, reset)
             await ctx.tick()
-            found = {key: ctx.get(register) for key, register in registers.items()}
-            assert (found == initial) == bool(reset)
+            values = {key: ctx.get(register) for key, register in registers.items()}
+            assert (values == initial) == bool(reset)
 
     simulate(_Elaborated(fragment), bench)

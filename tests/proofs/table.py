@@ -54,15 +54,15 @@ def merge(file: Path, records: Sequence[Record], order: Sequence[tuple[str, str]
     InputError
         If the file holds something else.
     """
-    now, held = sources(), {}
+    now, results = sources(), {}
     if file.exists():
         try:
             before = json.loads(file.read_text(encoding="utf-8"))
-            held = {_key(record): record for record in before["results"] if before["sources"] == now}
+            results = {_key(record): record for record in before["results"] if before["sources"] == now}
         except (ValueError, KeyError, TypeError):
             raise InputError(f"{file} must hold results of ./run prove --json, or not be there") from None
-    held |= {_key(record): record for record in records}
-    merged = [held[key] for key in order if key in held]
+    results |= {_key(record): record for record in records}
+    merged = [results[key] for key in order if key in results]
     file.write_text(json.dumps({"sources": now, "results": merged}, indent=1) + "\n", encoding="utf-8")
     return merged
 

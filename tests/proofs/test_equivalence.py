@@ -25,10 +25,10 @@ pytestmark = [pytest.mark.cosim("yosys"), pytest.mark.slow]
 
 
 def pairs(component: wiring.Component) -> dict[str, Pair]:
-    found = netlists(component, name="top", prefix="my_")
-    texts = {name: written.text for name, (_, written) in found.blocks.items()}
-    texts |= {name: write_memory(shape, "my_") for name, shape in found.memories.items()}
-    return {name: block_pair(name, netlist, written, texts) for name, (netlist, written) in found.blocks.items()}
+    parts = netlists(component, name="top", prefix="my_")
+    texts = {name: written.text for name, (_, written) in parts.blocks.items()}
+    texts |= {name: write_memory(shape, "my_") for name, shape in parts.memories.items()}
+    return {name: block_pair(name, netlist, written, texts) for name, (netlist, written) in parts.blocks.items()}
 
 
 def method(proof: Proof) -> tuple[Verdict, Engine, int]:
@@ -49,9 +49,9 @@ def _wrong(change: Callable[..., object]) -> Callable[[Function], Function]:
 
 
 def _drop_last(right: Function, body: object) -> object:
-    kept = right(body)
-    assert isinstance(kept, list)
-    return kept[:-1] if len(kept) > 1 else kept
+    remaining = right(body)
+    assert isinstance(remaining, list)
+    return remaining[:-1] if len(remaining) > 1 else remaining
 
 
 FAULTS = {

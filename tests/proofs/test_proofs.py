@@ -81,8 +81,8 @@ CHOSEN = [
 
 
 def find(name, of):
-    (found,) = [subject for subject in PROPERTIES if name in subject.name and of in subject.of]
-    return found
+    (matching,) = [subject for subject in PROPERTIES if name in subject.name and of in subject.of]
+    return matching
 
 
 @pytest.mark.slow
@@ -177,8 +177,8 @@ def test_induction_state_by_state_is_that_of_all_together():
     # From 5, which is never reached, it would come to 6 where it is on, and nowhere else.
     harness = MachineClaims(5)
     text, steps = convert(harness), convert_cases(harness)
-    found = [solve(text, Engine.INDUCTION, 1, cases=[step]).verdict for step in steps]
-    assert found == [Verdict.HOLDS, Verdict.UNKNOWN, Verdict.HOLDS, Verdict.HOLDS]
+    verdicts = [solve(text, Engine.INDUCTION, 1, cases=[step]).verdict for step in steps]
+    assert verdicts == [Verdict.HOLDS, Verdict.UNKNOWN, Verdict.HOLDS, Verdict.HOLDS]
     assert solve(text, Engine.INDUCTION, 1, cases=steps).verdict is Verdict.UNKNOWN
 
 
@@ -211,7 +211,7 @@ def _shown(what: str) -> bool:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "mutant", [pytest.param(one, marks=[pytest.mark.long] * _shown(one.what)) for one in MUTANTS],
+    "mutant", [pytest.param(mutant, marks=[pytest.mark.long] * _shown(mutant.what)) for mutant in MUTANTS],
     ids=lambda mutant: mutant.what,
 )
 def test_mutant_is_another_circuit(mutant):

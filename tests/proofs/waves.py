@@ -41,25 +41,25 @@ def still(waves: str) -> list[str]:
     values = last_values(waves)
     lines = []
     for path, valid in sorted(values.items()):
-        found = _QUEUE.fullmatch(path)
-        if found is None or valid == "0":
+        match = _QUEUE.fullmatch(path)
+        if match is None or valid == "0":
             continue
-        router, port = found[1], Port[found[4].upper()]
-        unit, count = f"{router}.{found[4]}_input", len(WANTS[port])
+        router, port = match[1], Port[match[4].upper()]
+        unit, count = f"{router}.{match[4]}_input", len(WANTS[port])
         # What is wanted goes with a flit, in the bits after its own.
         want = int(values[f"{unit}.queue.o"][:count], 2) & ~int(values[f"{unit}.served"], 2)
         waits = [_why(values, router, port, leave) for k, leave in enumerate(WANTS[port]) if want >> k & 1]
-        lines.append(f"router ({found[2]}, {found[3]}), {port.name.lower()} input: waits for {' and for '.join(waits)}")
+        lines.append(f"router ({match[2]}, {match[3]}), {port.name.lower()} input: waits for {' and for '.join(waits)}")
     return lines
 
 
 def _why(values: dict[str, str], router: str, port: Port, leave: Port) -> str:
     name = leave.name.lower()
     owner = int(values.get(f"{router}.{name}_arbiter.owner", "0"), 2)
-    kept = [entry for k, entry in enumerate(TURNS[leave]) if owner >> k & 1]
+    holders = [entry for k, entry in enumerate(TURNS[leave]) if owner >> k & 1]
     reasons = [
         "which it keeps" if entry is port else f"kept for the packet of the {entry.name.lower()} input"
-        for entry in kept
+        for entry in holders
     ]
     if "1" not in values[f"{router}.{name}_o__ready"]:
         reasons.append("without room beyond it")

@@ -51,8 +51,8 @@ def _word(choice: Choice) -> str:
 def accepted(choice: Choice, folder: Path) -> str:
     """The top of a combination whose Verilog Verilator, Icarus and Yosys take without a word."""
     chip, wrap, *settings = choice.items()
-    made = generate(load_chip(str(chip[1]), dict(settings)), folder, wrap=str(wrap[1]))
-    top, rtl = made.top, (folder / f"{made.top}.f").read_text().split()
+    design = generate(load_chip(str(chip[1]), dict(settings)), folder, wrap=str(wrap[1]))
+    top, rtl = design.top, (folder / f"{design.top}.f").read_text().split()
     (stub,) = (str(path.relative_to(folder)) for path in (folder / "stubs").iterdir())
     script = f"read_verilog {' '.join([*rtl, stub])}; hierarchy -check -top {top}; proc; check -assert"
     for command in (

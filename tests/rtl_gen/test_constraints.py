@@ -74,12 +74,12 @@ def test_reset_may_fall_at_any_time_and_rises_with_the_clock(design: Path) -> No
 @pytest.mark.cosim("sta")
 def test_clock_of_the_macro_is_a_clock(design: Path) -> None:
     """Here a port of the bus stands for it: paths from it to the other clock are none."""
-    known = macro_design(
+    macro = macro_design(
         CHIP, module_texts(CHIP, "wishbone"), TOP, "mho_", what="", cores=("core.",),
     )[0]
     (design / "plain.sdc").write_text((design / f"{TOP}.sdc").read_text())
     try:
-        (design / f"{TOP}.sdc").write_text(sdc(replace(known, clocks=(("wb_cyc_i", 250.0),))))
+        (design / f"{TOP}.sdc").write_text(sdc(replace(macro, clocks=(("wb_cyc_i", 250.0),))))
         written = _report(design, "write_sdc written.sdc\n") + (design / "written.sdc").read_text()
     finally:
         (design / "plain.sdc").replace(design / f"{TOP}.sdc")
@@ -92,8 +92,8 @@ def test_clock_of_the_macro_is_a_clock(design: Path) -> None:
 @pytest.mark.cosim("yosys", "sta")
 def test_surroundings_are_variables(design: Path) -> None:
     """LibreLane's variables are taken: a driving cell instead of a transition, shares, loads."""
-    given = {"SYNTH_DRIVING_CELL": "BUF/X", "IO_DELAY_CONSTRAINT": "20", "OUTPUT_CAP_LOAD": "70"}
-    written = _report(design, "write_sdc written.sdc\n", **given) + (design / "written.sdc").read_text()
+    settings = {"SYNTH_DRIVING_CELL": "BUF/X", "IO_DELAY_CONSTRAINT": "20", "OUTPUT_CAP_LOAD": "70"}
+    written = _report(design, "write_sdc written.sdc\n", **settings) + (design / "written.sdc").read_text()
     assert re.search(r"set_driving_cell -lib_cell BUF -pin \{?X\}?", written)
     for way in ("input", "output"):
         delays = re.findall(rf"set_{way}_delay ([\d.]+) (.*)", written)

@@ -112,8 +112,8 @@ def test_flip_flops_are_those_of_yosys(tmp_path: Path) -> None:
     )
     subprocess.run(["yosys", "-q", "-p", script], check=True, cwd=tmp_path)
     cells = json.loads((tmp_path / "stat.json").read_text())["design"]["num_cells_by_type"]
-    found = ((re.fullmatch(r"\$(?:a|s)?dffe?_(\d+)", kind), number) for kind, number in cells.items())
-    bits = sum(int(match[1]) * number for match, number in found if match)
+    flip_flops = ((re.fullmatch(r"\$(?:a|s)?dffe?_(\d+)", kind), number) for kind, number in cells.items())
+    bits = sum(int(match[1]) * number for match, number in flip_flops if match)
     text = "\n".join((tmp_path / "out/rtl" / name).read_text() for name in ("mask_store.v", "mem_18x16.v"))
     # The output registers of the memories, of masks, faults and both parts of a result, count as parts of the memories.
     assert text.count("mho_mem_18x16 ") == 2
@@ -248,12 +248,12 @@ def test_first_test_notices_a_wrong_result(tmp_path: Path) -> None:
 def test_bytes_do_not_depend_on_the_hash_seed(tmp_path: Path) -> None:
     code = "import sys; from mho.hw.config import load_chip; from mho.rtl_gen import generate; "
     code += "generate(load_chip('tnsa16-core'), sys.argv[1], wrap='axil')"
-    found = []
+    outputs = []
     for seed in ("0", "99"):
         environment = os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)}
         subprocess.run([sys.executable, "-c", code, str(tmp_path / seed)], check=True, env=environment, cwd=tmp_path)
-        found.append(_texts(tmp_path / seed))
-    assert found[0] == found[1]
+        outputs.append(_texts(tmp_path / seed))
+    assert outputs[0] == outputs[1]
 
 
 @pytest.mark.slow

@@ -20,8 +20,8 @@ def _chip(columns: int = 3, rows: int = 2, **mesh: int) -> Chip:
 def _modules(folder: Path) -> dict[str, str]:
     texts = [path.read_text(encoding="utf-8") for path in sorted((folder / "rtl").glob("*.v"))]
     names = [re.findall(r"^module (\w+)", text, re.MULTILINE) for text in texts]
-    assert all(len(found) == 1 for found in names)
-    return {found[0]: text for found, text in zip(names, texts, strict=True)}
+    assert all(len(declared) == 1 for declared in names)
+    return {declared[0]: text for declared, text in zip(names, texts, strict=True)}
 
 
 @pytest.mark.slow
@@ -44,7 +44,7 @@ def test_nodes_share_their_modules(tmp_path: Path) -> None:
     generate(_chip(4, 2), large, part="noc", prefix="x_", top="mesh")
     few, many = _modules(small), _modules(large)
     # Widths of memories and queues depend on the sides, and a register says what they are.
-    same = [{n for n in found if not re.search("mem_|fifo_|bank_", n)} for found in (few, many)]
+    same = [{n for n in names if not re.search("mem_|fifo_|bank_", n)} for names in (few, many)]
     assert same[0] == same[1] >= {"mesh", "x_node"}
     assert all(name.startswith("x_") for name in few if name != "mesh")
     # As many instances as there are nodes, of one module.

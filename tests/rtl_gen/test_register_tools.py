@@ -33,9 +33,9 @@ def _name(node: Xml.Element) -> str:
 
 
 def _text(node: Xml.Element, path: str) -> str:
-    found = node.find("/".join(f"{{{NAMESPACE}}}{part}" for part in path.split("/")))
-    assert found is not None
-    return found.text or ""
+    element = node.find("/".join(f"{{{NAMESPACE}}}{part}" for part in path.split("/")))
+    assert element is not None
+    return element.text or ""
 
 
 def _number(text: str) -> int:
@@ -50,20 +50,20 @@ def test_ip_xact_says_the_same(map: RegisterMap) -> None:
             places = [order.index(_name(child)) for child in node]
             assert places == sorted(places), _name(node)
     assert _text(root, "name") == "mho_core_wb"
-    found, ends = {}, 0
+    elements, ends = {}, 0
     for block in root.iter(f"{{{NAMESPACE}}}addressBlock"):
         base, size = _number(_text(block, "baseAddress")), _number(_text(block, "range"))
         assert base >= ends
         ends = base + size
         registers = list(block.iter(f"{{{NAMESPACE}}}register"))
         for node in registers:
-            found[_text(node, "name")] = base + _number(_text(node, "addressOffset")), node
+            elements[_text(node, "name")] = base + _number(_text(node, "addressOffset")), node
         if not registers:
-            found[_text(block, "name")] = base, block
+            elements[_text(block, "name")] = base, block
             assert _text(block, "usage") == "memory"
-    assert list(found) == [entry.name for entry in map.entries]
+    assert list(elements) == [entry.name for entry in map.entries]
     for entry in map.entries:
-        address, node = found[entry.name]
+        address, node = elements[entry.name]
         assert address == entry.address
         if not isinstance(entry, Register):
             assert _number(_text(node, "range")) == 4 * entry.words

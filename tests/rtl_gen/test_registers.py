@@ -40,12 +40,12 @@ def test_rdl_says_the_same(map: RegisterMap, tmp_path: Path) -> None:
         assert isinstance(node, RegNode)
         fields = [field for field in node.children() if isinstance(field, FieldNode)]
         assert [(f.inst_name, f.low, f.high) for f in fields] == [(p.field.name, p.low, p.high) for p in entry.placed]
-        for found, placed in zip(fields, entry.placed, strict=True):
-            assert found.is_sw_writable == (placed.field.access is not Access.R)
-            assert found.is_sw_readable == (placed.field.access is not Access.W)
-            assert found.get_property("desc") == placed.field.doc
+        for compiled, placed in zip(fields, entry.placed, strict=True):
+            assert compiled.is_sw_writable == (placed.field.access is not Access.R)
+            assert compiled.is_sw_readable == (placed.field.access is not Access.W)
+            assert compiled.get_property("desc") == placed.field.doc
             if placed.field.constant or placed.field.access is Access.RW:
-                assert found.get_property("reset") == placed.field.reset
+                assert compiled.get_property("reset") == placed.field.reset
 
 
 @pytest.mark.cosim("gcc")

@@ -22,16 +22,16 @@ def test_every_flip_flop_can_be_in_a_chain(reset: str) -> None:
     """Each has the clock or a gated one at its rising edge, and no reset but the pin's, or one that is kept off."""
     texts = module_texts(load_chip("tnsa16-core", GATED | {"verilog.reset": reset}), "wishbone")
     pin = {"sync": (), "async_low": ("or negedge rst_n",)}[reset]
-    seen = set()
+    clocks = set()
     for name, text in texts.items():
         for clock, event in re.findall(r"always @\(posedge (\w+)\s*([^)]*)\)", text):
             assert clock == "clk" or clock.startswith("gated_clk"), (name, clock)
             assert event in ("", *pin, *(["or negedge kept"] if name.endswith(PERMISSION) else [])), (name, event)
-            seen.add(clock)
+            clocks.add(clock)
         assert not re.search(r"negedge clk|initial\b", text), name
         gates = re.findall(r"  mho_clock_gate \w+ \((.*?)\);", text, re.DOTALL)
         assert all(".clk(clk)" in gate and ".test_mode(test_mode)" in gate for gate in gates)
-    assert len(seen) > 1
+    assert len(clocks) > 1
     assert "wire kept = enable | test_mode;" in texts[f"mho_{PERMISSION}"]
     assert "open = enable | test_mode;" in texts["mho_clock_gate"]
     plain = module_texts(load_chip("tnsa16-core"), "none")
@@ -107,9 +107,9 @@ def test_a_self_test_owns_a_memory(shape: MemoryShape, fault: tuple[str, str] | 
     (tmp_path / "bench.v").write_text(bench + text)
     subprocess.run(["iverilog", "-g2005", "-o", "sim", "bench.v"], cwd=tmp_path, check=True)
     run = subprocess.run(["vvp", "sim"], cwd=tmp_path, check=True, capture_output=True, text=True)
-    found = re.search(r"bad (\d+)", run.stdout)
-    assert found
-    assert (int(found[1]) == 0) == (fault is None), run.stdout
+    match = re.search(r"bad (\d+)", run.stdout)
+    assert match
+    assert (int(match[1]) == 0) == (fault is None), run.stdout
 
 
 @pytest.mark.slow
@@ -117,8 +117,8 @@ def test_ring_holds_the_macro_and_is_not_there_without_the_pin() -> None:
     """By text: each input of the macro is gated by the pin, each answer is chosen by it, each pin is in a flip-flop."""
     text = module_texts(load_chip("tnsa16-core", TESTED), "none")["mho_macro_bypass"]
     ports = re.findall(r"^  (input|output) +wire (?:\[\d+:0\] )?(\w+)", text, re.MULTILINE)
-    own = {"test_mode", "clk"}
-    driven = {name for way, name in ports if way == "input"} - own
+    control_pins = {"test_mode", "clk"}
+    driven = {name for way, name in ports if way == "input"} - control_pins
     answers = {name for way, name in ports if way == "output"}
     assert len(driven) > 20
     instance = text[text.index("mho_macro_adapter adapter (") :]
@@ -126,5 +126,5 @@ def test_ring_holds_the_macro_and_is_not_there_without_the_pin() -> None:
         assert re.search(rf"\.{name}\({name} & (?:\{{\d+\{{)?~test_mode", instance), name
     for name in answers:
         assert re.search(rf"assign {name} = test_mode \? {name}_ring : macro_{name};", text), name
-    kept = text[text.index("always @(posedge clk)") : text.index("assign cmp")]
-    assert driven <= set(re.findall(r"\w+", kept))
+    registers = text[text.index("always @(posedge clk)") : text.index("assign cmp")]
+    assert driven <= set(re.findall(r"\w+", registers))

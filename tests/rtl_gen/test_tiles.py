@@ -30,8 +30,8 @@ def tile(tmp_path_factory: pytest.TempPathFactory) -> GenerationReport:
 def _modules(report: GenerationReport) -> dict[str, str]:
     texts = [path.read_text(encoding="utf-8") for path in sorted((report.directory / "rtl").glob("*.v"))]
     names = [re.findall(r"^module (\w+)", text, re.MULTILINE) for text in texts]
-    assert all(len(found) == 1 for found in names)
-    return {found[0]: text for found, text in zip(names, texts, strict=True)}
+    assert all(len(declared) == 1 for declared in names)
+    return {declared[0]: text for declared, text in zip(names, texts, strict=True)}
 
 
 @pytest.mark.slow
@@ -64,11 +64,11 @@ def test_documents_have_the_whole_address_map(chip: GenerationReport) -> None:
     compiler = RDLCompiler()
     compiler.compile_file(str(chip.directory / f"regs/{chip.top}.rdl"))
     (root,) = (node for node in compiler.elaborate().children() if isinstance(node, AddrmapNode))
-    found = {f"{block.inst_name}.{entry.inst_name}": entry.absolute_address
+    addresses = {f"{block.inst_name}.{entry.inst_name}": entry.absolute_address
              for block in root.children() for entry in block.children() if isinstance(entry, AddressableNode)}
     expected = {f"{block.name}.{entry.name}": block.base + entry.address
                 for block in map.blocks for entry in block.map.entries}
-    assert found == expected
+    assert addresses == expected
     header = (chip.directory / f"regs/{chip.top}.h").read_text()
     values = dict(re.findall(r"^#define MHO_CHIP_WB_(\w+) (0x\w+)u", header, re.MULTILINE))
     for block in map.blocks:
@@ -121,8 +121,8 @@ def test_bench_of_a_chip_passes_from_unknown_states(wrap: str, tmp_path: Path) -
 def test_tiles_of_several_kinds_are_modules_of_their_own(chip: GenerationReport, tmp_path: Path) -> None:
     """Verilator takes it as it is; what the first kind is made of is the same text as where all are alike."""
     sizes = {"tile.at.1,0.buffer_kib": 32, "tile.at.*,1.lanes": 8}
-    made = generate(load_chip("tnsa16-2x2", sizes), tmp_path / "chip")
-    modules, alike = _modules(made), _modules(chip)
+    design = generate(load_chip("tnsa16-2x2", sizes), tmp_path / "chip")
+    modules, alike = _modules(design), _modules(chip)
     instances = re.findall(r"^  (mho_core_tile\w*) (tile_\d_\d) \(", modules["mho_tile_mesh"], re.MULTILINE)
     assert dict(map(reversed, instances)) == {
         "tile_0_0": "mho_core_tile", "tile_1_0": "mho_core_tile_buffer_kib_32", "tile_0_1": "mho_core_tile_lanes_8",
@@ -130,9 +130,9 @@ def test_tiles_of_several_kinds_are_modules_of_their_own(chip: GenerationReport,
     different = {name for name, text in alike.items() if modules.get(name) != text}
     # Registers have the hash of the description.
     assert {name for name in different if not name.startswith("mho_register_bank")} == {"mho_tile_mesh"}
-    files = [made.directory / "rtl" / path.name for path in (made.directory / "rtl").glob("*.v")]
-    subprocess.run(["verilator", "--lint-only", "-Wno-fatal", "--top-module", made.top, *map(str, files),
-                    str(made.directory / STUB)], check=True, capture_output=True)
+    files = [design.directory / "rtl" / path.name for path in (design.directory / "rtl").glob("*.v")]
+    subprocess.run(["verilator", "--lint-only", "-Wno-fatal", "--top-module", design.top, *map(str, files),
+                    str(design.directory / STUB)], check=True, capture_output=True)
     tile = generate(load_chip("tnsa16-2x2", sizes), tmp_path / "tile", part="tile", tile="0,1")
     assert tile.top == "mho_core_tile_lanes_8"
     assert _modules(tile)[tile.top] == modules[tile.top]

@@ -28,7 +28,7 @@ def test_the_load_port_is_within_its_tile_and_the_board_behind_the_chip() -> Non
 
 
 def test_a_board_with_tiles_says_how_many() -> None:
-    fields = {one.field.name: one for one in board_map(SMALL)["geometry"].placed}  # pyright: ignore[reportAttributeAccessIssue]
+    fields = {entry.field.name: entry for entry in board_map(SMALL)["geometry"].placed}  # pyright: ignore[reportAttributeAccessIssue]
     assert [fields[name].field.reset for name in ("lines", "noise", "columns", "rows")] == [16, 0, 2, 2]
     assert (fields["columns"].low, fields["rows"].low) == (17, 22)
     assert board_map(SMALL)["id"].placed[0].field.reset == BOARD_MAGIC  # pyright: ignore[reportAttributeAccessIssue]
@@ -49,7 +49,7 @@ def test_words_of_the_load_port_and_registers_go_their_ways() -> None:
     access = blocks.access()
     assert isinstance(access, EmulatedAccess)
     words = [(CELLS, 3, 0x1234), (TABLES, 4 * 16 + 1, 77), (TAGS, 2, 5)]
-    seen: list[tuple[int, int, int]] = []
+    transferred: list[tuple[int, int, int]] = []
     load_base = SMALL.load_base - CORE_AT
 
     async def request(ctx: Any, address: int, data: int | None) -> tuple[int, int]:
@@ -76,7 +76,7 @@ def test_words_of_the_load_port_and_registers_go_their_ways() -> None:
             load.valid, load.ready, load.p.region, load.p.index, load.p.data
         ):
             if values[0] and values[1]:
-                seen.append(tuple(values[2:]))
+                transferred.append(tuple(values[2:]))
 
     simulate(access, host, background=[watch])
-    assert seen == words
+    assert transferred == words

@@ -50,13 +50,13 @@ def test_tiles_that_cannot_be_built_are_refused() -> None:
 def test_tiles_of_several_kinds_have_names_and_sizes_of_their_own() -> None:
     chip = load_chip("tnsa16-2x2", {"tile.at.1,0.buffer_kib": 32, "tile.at.*,1.lanes": 8})
     parts = ChipParts.from_chip(chip)
-    assert [(one.lanes, one.buffer_kib, one.verilog_word) for one in parts.tiles] == [
+    assert [(tile.lanes, tile.buffer_kib, tile.verilog_word) for tile in parts.tiles] == [
         (4, 16, ""), (4, 32, "buffer_kib_32"), (8, 16, "lanes_8"), (8, 16, "lanes_8")]
     assert parts.kinds == (parts.tiles[0], parts.tiles[1], parts.tiles[2])
     blocks = {block.name: block.map for block in parts.address_map.blocks}
     assert blocks["tile_0_1"] == blocks["tile_1_1"] != blocks["tile_0_0"]
-    words = [{one.name: one.words for one in blocks[f"tile_{x}_0"].windows} for x in (0, 1)]
-    assert [one["buffer"] for one in words] == [4096, 8192]
+    words = [{window.name: window.words for window in blocks[f"tile_{x}_0"].windows} for x in (0, 1)]
+    assert [sizes["buffer"] for sizes in words] == [4096, 8192]
     assert {tile_number(chip, name) for name in ("0,0", "1,0", "0,1", "1,1")} == {0, 1, 2, 3}
     with pytest.raises(InputError, match=r"tile must be column and row of a tile, 0,0 to 1,1, not '2,0'"):
         tile_number(chip, "2,0")
@@ -70,8 +70,8 @@ def test_a_file_has_one_table_of_tiles(tmp_path) -> None:
 
 
 def test_sizes_of_several_kinds_in_words() -> None:
-    found = tile_sizes(load_chip("tnsa64-2x2", {"tile.at.1,0.buffer_kib": 32, "tile.at.*,1.lanes": 8}))
-    sizes = dict(found)
+    entries = tile_sizes(load_chip("tnsa64-2x2", {"tile.at.1,0.buffer_kib": 32, "tile.at.*,1.lanes": 8}))
+    sizes = dict(entries)
     assert sizes["tiles"] == "4, of 3 kinds: 64 lines, 4 or 8 lanes, flits of 64 bits"
     assert (sizes["lanes of tile 0,0"], sizes["lanes of tile 0,1 1,1"]) == ("4", "8")
     assert (sizes["buffer of tile 0,0"], sizes["buffer of tile 1,0"]) == ("16 KiB", "32 KiB")

@@ -31,8 +31,8 @@ class Bench:
         send = self.dut.send
         while True:
             ctx.set(send.ready, int(self.rng.random() < 0.3))
-            _, _, taken, flit = await ctx.tick().sample(send.valid & send.ready, send.payload.as_value())
-            if taken:
+            _, _, transferred, flit = await ctx.tick().sample(send.valid & send.ready, send.payload.as_value())
+            if transferred:
                 self.sent.append(flit)
 
     def words(self, flit: tuple[int, int, int]) -> list[int]:
@@ -62,8 +62,8 @@ def test_flits_go_and_come(payload: int) -> None:
             await ctx.tick()
         ctx.set(receive.valid, 0)
         for k in range(len(flits) + 1):
-            found = [await bench.access(ctx, waiting + 4 * (size * k % 64 + word)) for word in range(1 + payload // 32)]
-            arrived.append(found)
+            words = [await bench.access(ctx, waiting + 4 * (size * k % 64 + word)) for word in range(1 + payload // 32)]
+            arrived.append(words)
 
     simulate(bench.dut, host, background=[bench.network])
     # Behind payload and tag: to the host (never), rows and columns.
@@ -75,10 +75,10 @@ def test_flits_go_and_come(payload: int) -> None:
 def test_queues_that_are_full_say_so() -> None:
     bench = Bench(32)
     status, at = bench.map["status"].address, bench.map["send"].address
-    seen: list[int] = []
+    statuses: list[int] = []
 
     async def host(ctx: Any) -> None:
-        seen.append(await bench.access(ctx, status))
+        statuses.append(await bench.access(ctx, status))
         for k in range(QUEUE + 1):
             await bench.access(ctx, at, 1)
             await bench.access(ctx, at + 4, k)
@@ -86,13 +86,13 @@ def test_queues_that_are_full_say_so() -> None:
         for _ in range(QUEUE + 1):
             await ctx.tick()
         ctx.set(bench.dut.receive.valid, 0)
-        seen.append(await bench.access(ctx, status))
-        await bench.access(ctx, status, seen[-1])
-        seen.append(await bench.access(ctx, status))
+        statuses.append(await bench.access(ctx, status))
+        await bench.access(ctx, status, statuses[-1])
+        statuses.append(await bench.access(ctx, status))
 
     simulate(bench.dut, host)
     room, waiting, refused, overflow = 1, 1 << 6, 1 << 13, 1 << 15
-    assert seen == [QUEUE * room, QUEUE * waiting | refused | overflow, QUEUE * waiting]
+    assert statuses == [QUEUE * room, QUEUE * waiting | refused | overflow, QUEUE * waiting]
 
 
 def test_tiles_raise_the_interrupt_if_the_host_wants_it() -> None:
@@ -102,13 +102,13 @@ def test_tiles_raise_the_interrupt_if_the_host_wants_it() -> None:
     tile = register_word(bench.map, "status", tile=1)
 
     async def host(ctx: Any) -> None:
-        for wanted in (0, register_word(bench.map, "interrupt_enable", tile=1)):
-            await bench.access(ctx, enable, wanted)
+        for enabled in (0, register_word(bench.map, "interrupt_enable", tile=1)):
+            await bench.access(ctx, enable, enabled)
             for tiles in (0b100001, 0b010000, 0):
                 ctx.set(bench.dut.tile_irq, tiles)
                 assert await bench.access(ctx, raised) == tiles
                 assert await bench.access(ctx, status) & tile == (tile if tiles else 0)
-                assert ctx.get(bench.dut.irq) == bool(tiles and wanted)
+                assert ctx.get(bench.dut.irq) == bool(tiles and enabled)
 
     simulate(bench.dut, host)
 

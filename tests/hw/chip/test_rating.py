@@ -48,13 +48,13 @@ def test_energy_counts_lines_planes_and_steps(direction: Direction) -> None:
     steps = np.array([[3, 15], [0, 1]])
     word_lines = 9
     driven, converters = (9, 7) if direction is Direction.FORWARD else (15, 5)
-    found = model.operation(op, masks, steps)
+    energies = model.operation(op, masks, steps)
     planes, samples = 2 + 4, 3 + 15
-    assert found["word lines"].tolist() == [3 * planes * word_lines] * 2
-    assert found["input pulses"].tolist() == [5 * planes * driven] * 2
-    assert found["reset"].tolist() == [7 * 2 * converters] * 2
-    assert found["samples"].tolist() == [11 * samples * converters] * 2
-    assert found["steps"].tolist() == [13 * 18 * converters, 13 * 1 * converters]
+    assert energies["word lines"].tolist() == [3 * planes * word_lines] * 2
+    assert energies["input pulses"].tolist() == [5 * planes * driven] * 2
+    assert energies["reset"].tolist() == [7 * 2 * converters] * 2
+    assert energies["samples"].tolist() == [11 * samples * converters] * 2
+    assert energies["steps"].tolist() == [13 * 18 * converters, 13 * 1 * converters]
 
 
 def test_what_is_not_known_is_left_out() -> None:
@@ -90,13 +90,13 @@ def test_steps_follow_from_codes(op: MvmOperation) -> None:
     targets, device = rng.uniform(1, 40, (16, 16)), load_device("rram-neurram")
     core = family("tnsa").model(chip.macro_config(), targets, device=device, seed=1, core=0)
     masks, inputs = Masks.reset(16), rng.integers(*op.input_range, size=(200, 8), endpoint=True)
-    made = core.mvm(op, masks, inputs, np.arange(200, dtype=np.uint64))
-    steps, exact = timing(chip).most_steps(op, made.codes)
+    result = core.mvm(op, masks, inputs, np.arange(200, dtype=np.uint64))
+    steps, exact = timing(chip).most_steps(op, result.codes)
     assert exact == (op.segments == 1)
     if exact:
-        assert np.array_equal(steps, made.steps)
+        assert np.array_equal(steps, result.steps)
     else:
-        assert (steps >= made.steps).all()
+        assert (steps >= result.steps).all()
 
 
 def test_a_weight_of_two_columns_is_one_product(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,18 +104,20 @@ def test_a_weight_of_two_columns_is_one_product(monkeypatch: pytest.MonkeyPatch)
     op = TnsaOperation(in_bits=4, out_bits=6)
     monkeypatch.setattr("mho.hw.chip.rating.signal_to_noise_dB", lambda *_: 0.0)
     full = rate(chip, "", op)
-    held = SimpleNamespace(cell_map=SimpleNamespace(rows=8, columns=8, shape=(16, 16)))
-    monkeypatch.setattr(TnsaChip, "macro_config", lambda _: held)
+    macro = SimpleNamespace(cell_map=SimpleNamespace(rows=8, columns=8, shape=(16, 16)))
+    monkeypatch.setattr(TnsaChip, "macro_config", lambda _: macro)
     assert rate(chip, "", op).tops == full.tops / 2
     assert rate(chip, "", op).tops_per_W == pytest.approx((full.tops_per_W or 0.0) / 2)
 
 
-@pytest.mark.parametrize(("preset", "least", "most"), [("tnsa16-core", 13, 33), ("hermes", 40, 46)])
-def test_a_precision_is_rated_by_its_signal_to_noise_ratio(preset: str, least: float, most: float) -> None:
+@pytest.mark.parametrize(("preset", "lowest_dB", "highest_dB"), [("tnsa16-core", 13, 33), ("hermes", 40, 46)])
+def test_a_precision_is_rated_by_its_signal_to_noise_ratio(
+    preset: str, lowest_dB: float, highest_dB: float
+) -> None:
     chip = load_chip(preset)
     rated = {name: rate(chip, name, op) for name, op in chip.rated_operations()}
     coarse = rated.pop("6-bit inputs, 8-bit outputs", None)
-    assert all(least < one.snr_dB < most for one in rated.values())
+    assert all(lowest_dB < rating.snr_dB < highest_dB for rating in rated.values())
     if coarse is not None:
         assert 8 < coarse.snr_dB < 12  # seven decrements for the sign plane and the first: no 8 bits
         assert "10.1 dB" in dict(rating_rows(chip))[coarse.precision]
@@ -123,8 +125,8 @@ def test_a_precision_is_rated_by_its_signal_to_noise_ratio(preset: str, least: f
 
 def test_a_bit_of_the_converter_is_six_dB() -> None:
     chip = load_chip("tnsa64-core")
-    found = [rate(chip, "", TnsaOperation(in_bits=4, out_bits=bits)).snr_dB for bits in range(3, 9)]
-    assert all(4.0 < more - less < 7.5 for less, more in pairwise(found))
+    ratios = [rate(chip, "", TnsaOperation(in_bits=4, out_bits=bits)).snr_dB for bits in range(3, 9)]
+    assert all(4.0 < more - less < 7.5 for less, more in pairwise(ratios))
 
 
 @pytest.mark.parametrize("kind", ["tnsa16-core", "pwm16-core"])
@@ -143,7 +145,9 @@ def test_inputs_and_cells_take_energy(kind: str) -> None:
     exact = half / (sum(op.segment_planes) * 5 / 2) if kind == "tnsa16-core" else 1.0
     assert model.inputs(op, masks, 5, weights, mean)[name] == pytest.approx(nominal * exact)
     assert model.inputs(op, masks, 5, weights, None)[name] == pytest.approx(nominal * exact)
-    least = model.inputs(op, masks, 5, 0 * weights, mean)[name]
-    taken = [model.inputs(op, masks, 5, weights * more, mean * g)[name] for more, g in ((1, 0), (1, 1), (1, 2), (2, 2))]
-    assert least < taken[0] or (kind == "pwm16-core" and least == taken[0])
-    assert sorted(set(taken)) == taken
+    idle = model.inputs(op, masks, 5, 0 * weights, mean)[name]
+    energies = [
+        model.inputs(op, masks, 5, weights * more, mean * g)[name] for more, g in ((1, 0), (1, 1), (1, 2), (2, 2))
+    ]
+    assert idle < energies[0] or (kind == "pwm16-core" and idle == energies[0])
+    assert sorted(set(energies)) == energies

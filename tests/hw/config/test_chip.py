@@ -65,15 +65,15 @@ def test_dictionary_is_read_as_strictly_as_a_file():
 
 
 def test_hash_ignores_comments_order_and_extends(tmp_path):
-    one = tmp_path / "one.toml"
-    one.write_text('schema = 1\nname = "x"\n[adc]\nbits = 6\n[cells]\ng_max_uS = 30\n')
-    other = tmp_path / "other.toml"
-    other.write_text(
+    original = tmp_path / "one.toml"
+    original.write_text('schema = 1\nname = "x"\n[adc]\nbits = 6\n[cells]\ng_max_uS = 30\n')
+    reordered = tmp_path / "other.toml"
+    reordered.write_text(
         'schema = 1 # c\nextends = "neurram-core"\ndescription = "d"\nname = "x"\n'
         "[cells]\ng_max_uS = 30.0\n[adc]\nbits=6\n"
     )
-    assert load_chip(one).sha256 == load_chip(other).sha256
-    assert load_chip(one).sha256 != load_chip(one, {"adc.bits": 5}).sha256
+    assert load_chip(original).sha256 == load_chip(reordered).sha256
+    assert load_chip(original).sha256 != load_chip(original, {"adc.bits": 5}).sha256
 
 
 def test_hash_does_not_depend_on_the_folder(tmp_path):

@@ -31,11 +31,11 @@ def test_presets_warn_of_nothing():
 
 def test_durations_that_round_up_and_missing_headroom_are_warned_of():
     chip = load_chip("neurram-core", {"clock.f_clk_MHz": 10, "cells.g_full_scale_uS": 41})
-    found = warnings(chip)
-    assert found[0] == (
+    messages = warnings(chip)
+    assert messages[0] == (
         "timing.t_plane_ns = 20 takes 100 ns, because an operation lasts whole cycles at clock.f_clk_MHz = 10"
     )
-    assert found[-1] == (
+    assert messages[-1] == (
         "cells.g_full_scale_uS = 41 leaves less than 10 % above cells.g_max_uS = 40, so cells that relax upwards are "
         "clipped"
     )
@@ -58,8 +58,8 @@ def test_every_pin_of_a_macro_is_a_row(tmp_path: Path) -> None:
 
 def test_a_mesh_without_tiles_is_warned_of() -> None:
     assert warnings(load_chip("tnsa16-core", {"mesh.columns": 2})) == []
-    (found,) = warnings(load_chip("tnsa16-core", {"mesh.columns": 2, "mesh.payload_bits": 128}))
-    assert found.startswith("mesh.payload_bits = 128: tiles take 32 or 64")
+    (message,) = warnings(load_chip("tnsa16-core", {"mesh.columns": 2, "mesh.payload_bits": 128}))
+    assert message.startswith("mesh.payload_bits = 128: tiles take 32 or 64")
 
 
 def test_an_array_whose_lines_do_not_settle_is_warned_of() -> None:

@@ -38,8 +38,8 @@ def test_neurram_core_documents_every_key_with_its_default():
     costs = {"process": ProcessSection(), "energy": TnsaEnergySection(), "area": AreaSection()}
     assert replace(chip, **costs) == TnsaChip(name=chip.name, description=chip.description)
     documented, sections = set(key_lines(preset_text("neurram-core"))), sections_of(TnsaChip).items()
-    wanted = {f"{section}.{key}" for section, cls in sections if section != "macro" for key in keys_of(cls)}
-    assert (wanted | set(keys_of(Chip))) - documented == set()
+    expected = {f"{section}.{key}" for section, cls in sections if section != "macro" for key in keys_of(cls)}
+    assert (expected | set(keys_of(Chip))) - documented == set()
 
 
 def test_macro_example_of_the_preset_loads(chip_file):

@@ -63,14 +63,14 @@ def test_presets_have_perfect_wires(name):
 def test_wires_that_cost_more_than_a_step_are_warned_of_with_the_number():
     wires = {"wires.r_row_ohm": 3, "wires.r_column_ohm": 3}
     (sentence,) = load_chip("tnsa64-core", wires).slow_warnings()
-    found = re.fullmatch(
+    match = re.fullmatch(
         r"wires change the outputs of a core by ([\d.]+) % of their rms, ([\d.]+) steps of a converter of "
         r"adc\.bits = 8 with a range of 4 times the rms \(random cells of 1 to 40 uS\)", sentence,
     )
-    assert found is not None
+    assert match is not None
     # Three times the 1.9 % of one ohm a segment, a bit less because it saturates.
-    assert 4.5 < float(found[1]) < 5.7
-    assert float(found[2]) == pytest.approx(float(found[1]) / 100 / 4 * 127, rel=0.05)
+    assert 4.5 < float(match[1]) < 5.7
+    assert float(match[2]) == pytest.approx(float(match[1]) / 100 / 4 * 127, rel=0.05)
     assert load_chip("tnsa64-core", wires | {"adc.bits": 4}).slow_warnings() == []
     assert load_chip("tnsa16-core", wires).slow_warnings() == []
 

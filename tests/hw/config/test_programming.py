@@ -41,9 +41,9 @@ def test_wrong_section(values: dict[str, Any], sentence: str) -> None:
 )
 def test_what_the_hardware_cannot_do(overrides: dict[str, Any], sentence: str) -> None:
     chip = load_chip("tnsa16-core", overrides)
-    taken = WriteVerifyParameters if "programming.t_wait_s" in overrides else WriteVerifyConfig
+    config_class = WriteVerifyParameters if "programming.t_wait_s" in overrides else WriteVerifyConfig
     with pytest.raises(InputError) as caught:
-        taken.from_chip(chip)
+        config_class.from_chip(chip)
     assert str(caught.value) == sentence
 
 

@@ -16,10 +16,10 @@ CORELETS = (4, 8, 16)
 
 def numbers(chip: Chip) -> dict[str, float]:
     """All energies and areas by dotted keys."""
-    found = {}
+    values = {}
     for name, section in (("energy", chip.energy), ("area", chip.area)):
-        found |= {f"{name}.{key}": getattr(section, key) for key in section.known}
-    return found
+        values |= {f"{name}.{key}": getattr(section, key) for key in section.known}
+    return values
 
 
 def test_a_word_line_takes_what_its_capacitance_does() -> None:
@@ -74,8 +74,8 @@ DIRECTIONS: tuple[tuple[str, str, tuple[Any, ...], set[str], set[str]], ...] = (
 def test_numbers_move_in_the_right_direction(
     preset: str, name: str, values: tuple[Any, ...], grows: set[str], stays: set[str]
 ) -> None:
-    found = [numbers(load_chip(preset, {name: value})) for value in values]
-    for less, more in pairwise(found):
+    figures = [numbers(load_chip(preset, {name: value})) for value in values]
+    for less, more in pairwise(figures):
         assert all(less[key] < more[key] for key in grows), (less, more)
         assert all(less[key] == more[key] for key in stays), (less, more)
 
@@ -97,19 +97,19 @@ def test_a_number_does_not_depend_on_the_way(
 
 
 def test_a_file_has_the_numbers_that_it_states(tmp_path: Path) -> None:
-    own = tmp_path / "own.toml"
-    own.write_text(
+    description = tmp_path / "own.toml"
+    description.write_text(
         'schema = 1\nextends = "neurram-core"\n[core]\ncorelet = 8\n[energy]\nsource = "own"\nstep_pJ = 4.0\n'
         'word_line_pJ = 2.0\n[area]\nmacro_mm2 = 0.3\n')
-    chip = load_chip(own)
+    chip = load_chip(description)
     assert numbers(chip) == {"energy.step_pJ": 4.0, "energy.word_line_pJ": 2.0, "area.macro_mm2": 0.3}
     assert (chip.energy.source, chip.energy.extrapolated, chip.area.extrapolated) == ("own", "", "")
     assert chip.area.source.endswith("; macro_mm2 as changed since")
-    smaller = load_chip(own, {"core.corelet": 4})
+    smaller = load_chip(description, {"core.corelet": 4})
     assert smaller.energy.extrapolated == "core.corelet 8 to 4"
     ratio = (48 + 2.1 * 16) / (48 + 2.1 * 64)
     assert numbers(smaller)["energy.word_line_pJ"] == pytest.approx(2.0 * ratio, rel=1e-5)
-    stated = load_chip(own, {"core.corelet": 4, "energy.word_line_pJ": 9})
+    stated = load_chip(description, {"core.corelet": 4, "energy.word_line_pJ": 9})
     assert numbers(stated)["energy.word_line_pJ"] == 9
     assert chip_from_dict(smaller.to_dict()) == smaller
 

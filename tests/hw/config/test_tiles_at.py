@@ -14,8 +14,8 @@ HEAD = 'schema = 1\nextends = "tnsa64-2x2"\n'
 def test_places_name_tiles_and_stars_all_of_a_row_or_column(chip_file: Callable[[str], str]) -> None:
     text = '[tile]\nlanes = 2\n[tile.at]\n"1,0" = { buffer_kib = 32 }\n"*,1" = { lanes = 8 }\n'
     chip = load_chip(chip_file(HEAD + text))
-    found = {(x, y): chip.tile.of(x, y) for x in (0, 1) for y in (0, 1)}
-    assert {place: (one.lanes, one.buffer_kib, one.at) for place, one in found.items()} == {
+    tiles = {(x, y): chip.tile.of(x, y) for x in (0, 1) for y in (0, 1)}
+    assert {place: (tile.lanes, tile.buffer_kib, tile.at) for place, tile in tiles.items()} == {
         (0, 0): (2, 16, {}), (1, 0): (2, 32, {}), (0, 1): (8, 16, {}), (1, 1): (8, 16, {})}
     assert chip_from_dict(chip.to_dict()) == chip
     assert hash(chip_from_dict(chip.to_dict())) == hash(chip)

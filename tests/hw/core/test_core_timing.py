@@ -53,10 +53,10 @@ def test_functional_and_cosim_count_the_same_cycles(name: str) -> None:
         for op in operations(name):
             low, high = op.input_range
             x = rng.integers(low, high + 1, (4, config.inputs(op.direction)))
-            wanted, found = (backend.mvm(0, op, masks, x, 5) for backend in backends)
-            np.testing.assert_array_equal(found.codes, wanted.codes)
-            np.testing.assert_array_equal(found.cycles, wanted.cycles)
-            np.testing.assert_array_equal(found.analog, wanted.analog)
+            functional, cosim = (backend.mvm(0, op, masks, x, 5) for backend in backends)
+            np.testing.assert_array_equal(cosim.codes, functional.codes)
+            np.testing.assert_array_equal(cosim.cycles, functional.cycles)
+            np.testing.assert_array_equal(cosim.analog, functional.analog)
     finally:
         for backend in backends:
             backend.close()

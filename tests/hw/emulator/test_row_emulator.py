@@ -29,8 +29,8 @@ def test_thresholds_are_where_codes_begin() -> None:
 
         thresholds = RowEmulator.bisected(codes, bits, -40, 40)
         sums = np.arange(-40, 41)
-        found = (sums[:, None, None] >= thresholds).sum(axis=2) - top
-        assert np.array_equal(found, codes(sums))
+        converted = (sums[:, None, None] >= thresholds).sum(axis=2) - top
+        assert np.array_equal(converted, codes(sums))
 
 
 def model(changes: dict[str, object], causes: set[str], device: str) -> tuple[Any, Any]:

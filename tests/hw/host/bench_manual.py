@@ -22,7 +22,7 @@ async def rows(host: Host, positive: int, negative: int, word_lines: int) -> Non
         await host.write(f"manual_{name}", value)
 
 
-async def convert(host: Host, direction: Direction, step: int, most: int) -> tuple[int, list[int]]:
+async def convert(host: Host, direction: Direction, step: int, limit: int) -> tuple[int, list[int]]:
     """Compare, then decrement until the last line has flipped: signs, and the decrements of each line before that."""
     level = BACKWARD * direction
     await host.write("manual_amounts", step)
@@ -30,8 +30,8 @@ async def convert(host: Host, direction: Direction, step: int, most: int) -> tup
     await host.write("manual_strobe", COMPARE)
     signs = await host.read("manual_cmp")
     await host.write("manual_levels", level)
-    counts = [most] * LINES
-    for step in range(most):
+    counts = [limit] * LINES
+    for step in range(limit):
         await host.write("manual_strobe", DECREMENT)
         await host.write("manual_strobe", COMPARE)
         flipped = await host.read("manual_cmp") ^ signs
@@ -44,13 +44,13 @@ async def test_a_product_by_hand(dut) -> None:
     """Planes 1 and 0 of an input, sampled twice and once; decrements are counted here."""
     host = await begin(dut)
     await enter(host)
-    most = 9
+    limit = 9
     for direction, op in ((Direction.FORWARD, FORWARD), (Direction.BACKWARD, SEARCH)):
         x = vector(op, 5) % 4
         level = BACKWARD * direction
         sums = CELLS @ x if direction else x @ (CELLS[::2] - CELLS[1::2])
         charges = [2 * int(total) + 1 for total in sums]
-        step = max(map(abs, charges)) // most
+        step = max(map(abs, charges)) // limit
         await host.write("manual_levels", level)
         await host.write("manual_strobe", PRECHARGE)
         for plane in (1, 0):
@@ -60,9 +60,9 @@ async def test_a_product_by_hand(dut) -> None:
             for _ in range(2**plane):
                 await host.write("manual_strobe", SAMPLE)
         await rows(host, 0, 0, 0xFFFF)
-        signs, counts = await convert(host, direction, step, most)
+        signs, counts = await convert(host, direction, step, limit)
         assert signs == sum((charge < 0) << k for k, charge in enumerate(charges))
-        assert counts == [min(abs(charge) // (2 * step), most) for charge in charges]
+        assert counts == [min(abs(charge) // (2 * step), limit) for charge in charges]
         assert len(set(counts)) > 2
     await host.write("manual_control", 0)
     x = vector(FORWARD, 1)
@@ -79,7 +79,7 @@ async def read_cell(host: Host) -> int:
     return value >> 4 & 0xFFF
 
 
-async def widths(dut, found: list[int]) -> None:
+async def widths(dut, measured: list[int]) -> None:
     """Widths of the pulses at the macro, in cycles."""
     pins, width = macro(dut), 0
     while True:
@@ -87,7 +87,7 @@ async def widths(dut, found: list[int]) -> None:
         if pins.set_pulse.value == 1 or pins.reset_pulse.value == 1:
             width += 1
         elif width:
-            found.append(width)
+            measured.append(width)
             width = 0
 
 
@@ -95,8 +95,8 @@ async def widths(dut, found: list[int]) -> None:
 async def test_a_cell_is_programmed_by_hand(dut) -> None:
     """Pulses of both kinds move the cell that is read back; without the pin there is none."""
     host = await begin(dut)
-    found: list[int] = []
-    watch = cocotb.start_soon(widths(dut, found))
+    measured: list[int] = []
+    watch = cocotb.start_soon(widths(dut, measured))
     await enter(host)
     await host.write("manual_levels", WRITE_MODE)
     await rows(host, 1 << 3, 1 << 9, 1 << 3)
@@ -111,13 +111,13 @@ async def test_a_cell_is_programmed_by_hand(dut) -> None:
             while await host.read("manual_status") & 2:
                 pass
             codes.append(await read_cell(host))
-    assert found == [20] * 4
+    assert measured == [20] * 4
     assert codes[0] <= codes[1] < codes[2] > codes[3], codes
     CELLS[3, 9] = codes[-1]
     dut.programming_enable.value = 0
     await host.write("manual_strobe", SET)
     assert not await host.read("manual_status") & 2
-    assert len(found) == 4
+    assert len(measured) == 4
     watch.cancel()
 
 

@@ -36,8 +36,8 @@ async def test_with_the_pin_the_macro_is_held_and_the_digital_side_sees_itself(d
     await host.describe(op)
     await host.give(vector(op, 3))
     await host.start()
-    most = 2 * op.max_steps + 1
-    assert await host.take() == [-most if word_lines >> k & 1 else most for k in range(LINES)]
+    full_scale = 2 * op.max_steps + 1
+    assert await host.take() == [-full_scale if word_lines >> k & 1 else full_scale for k in range(LINES)]
     # A run of write-verify, and pulses by hand.
     await host.write("write_control", 1)
     await host.write("targets", 300)

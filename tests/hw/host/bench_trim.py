@@ -42,16 +42,16 @@ async def test_durations_are_those_that_were_written(dut) -> None:
     host = await begin(dut)
     steps = [SLOW.max_steps]
     assert await analog(host, SLOW, 1) == CORE.analog_cycles(SLOW, steps)
-    wanted = [
+    settings = [
         {"precharge": 30, "plane": 1, "sample": 1, "compare": 3, "decrement": 5},
         {"precharge": 1, "plane": 7, "sample": 63, "compare": 7, "decrement": 1},
         # Out of range, so saturated.
         {"precharge": 0, "plane": 8, "sample": 64, "compare": 1, "decrement": 0xFFFFFFFF},
     ]
-    for values in wanted:
+    for values in settings:
         core = await trim(host, **values)
-        found = {name: await host.read(f"{name}_time") for name in TIMES}
-        assert found == {name: getattr(core, TIMES[name]) for name in TIMES}
+        durations = {name: await host.read(f"{name}_time") for name in TIMES}
+        assert durations == {name: getattr(core, TIMES[name]) for name in TIMES}
         assert await analog(host, SLOW, 2) == core.analog_cycles(SLOW, steps)
 
 
@@ -100,14 +100,14 @@ async def test_limits_and_lock(dut) -> None:
     assert await host.read("write_run") == 5
 
 
-async def gaps(dut, found: list[int]) -> None:
+async def gaps(dut, measured: list[int]) -> None:
     """Cycles from each verify read to the pulse that follows it, at the pins."""
     pins, since = macro(dut), 0
     while True:
         await RisingEdge(dut.clk)
         since = 1 if pins.verify.value == 1 else since + 1 if since else 0
         if since and (pins.set_pulse.value == 1 or pins.reset_pulse.value == 1):
-            found.append(since - 1)
+            measured.append(since - 1)
             since = 0
 
 
@@ -121,8 +121,8 @@ async def test_write_verify_follows_its_durations(dut) -> None:
     for setup, verify in ((3, 2), (60, 120)):
         await host.write("setup_time", setup)
         await host.write("verify_time", verify)
-        found: list[int] = []
-        watch = cocotb.start_soon(gaps(dut, found))
+        measured: list[int] = []
+        watch = cocotb.start_soon(gaps(dut, measured))
         await host.write("write_control", 1)
         # Written while the run is on: in force from the next one on.
         await host.write("setup_time", 63 - setup)
@@ -134,5 +134,5 @@ async def test_write_verify_follows_its_durations(dut) -> None:
         while await host.read("write_status") & 1:
             pass
         watch.cancel()
-        assert len(found) > 2
-        assert set(found) == {verify + 1 + setup}
+        assert len(measured) > 2
+        assert set(measured) == {verify + 1 + setup}

@@ -62,36 +62,36 @@ async def levels(host: Host) -> tuple[int, int]:
 async def stream(host: Host, words: list[int]) -> list[int]:
     """Give all targets and take as many results; every word of a window is the same queue."""
     results: list[int] = []
-    given = 0
+    sent = 0
     while len(results) < len(words):
         room, waiting = await levels(host)
-        for word in range(min(room, len(words) - given, 16)):
-            await host.write("targets", words[given], word=word)
-            given += 1
+        for word in range(min(room, len(words) - sent, 16)):
+            await host.write("targets", words[sent], word=word)
+            sent += 1
         for word in range(min(waiting, 16)):
             results.append(await host.read("results", word=word))
     return results
 
 
 async def fault_map(host: Host) -> list[int]:
-    found = []
+    words = []
     for row in range(LINES):
         await host.write("fault_row", row)
-        found.append(await host.read("faults"))
-    return found
+        words.append(await host.read("faults"))
+    return words
 
 
 @cocotb.test(timeout_time=1, timeout_unit="ms")
 async def test_parameters_after_reset_are_those_of_the_chip(dut) -> None:
     host = await begin(dut)
-    wanted = json.loads(os.environ["MHO_PARAMETERS"])
-    found = {}
+    expected = json.loads(os.environ["MHO_PARAMETERS"])
+    parameters = {}
     for register in MAP.registers:
         value = await host.read(register.name)
         for placed in register.placed:
-            if placed.field.name in wanted:
-                found[placed.field.name] = value >> placed.low & (2**placed.field.width - 1)
-    assert found == wanted
+            if placed.field.name in expected:
+                parameters[placed.field.name] = value >> placed.low & (2**placed.field.width - 1)
+    assert parameters == expected
 
 
 @cocotb.test(timeout_time=20, timeout_unit="ms")
@@ -101,7 +101,7 @@ async def test_cells_are_programmed_while_an_operation_waits(dut) -> None:
     targets = rng.integers(0, 2**CFG.verify_bits, (LINES, LINES))
     skip = rng.random((LINES, LINES)) < 0.1
     cells = IdealCells()
-    wanted = program(CFG, SHORT, targets, cells, skip)
+    reference = program(CFG, SHORT, targets, cells, skip)
     await parameters(host, SHORT)
     await host.write("interrupt_enable", 1 << 2)
     await host.write("write_control", 1)
@@ -112,19 +112,19 @@ async def test_cells_are_programmed_while_an_operation_waits(dut) -> None:
     await host.start()
     words = [int(t) | int(s) << WORD_FLAG for t, s in zip(targets.flat, skip.flat, strict=True)] * SHORT.passes
     results = np.array(await stream(host, words), dtype=np.int64).reshape(SHORT.passes, LINES, LINES)
-    np.testing.assert_array_equal(results & 0xFFF, wanted.codes)
-    np.testing.assert_array_equal(results >> WORD_FLAG & 1, wanted.faults)
-    np.testing.assert_array_equal(results >> RESULT_PULSES, wanted.counts)
+    np.testing.assert_array_equal(results & 0xFFF, reference.codes)
+    np.testing.assert_array_equal(results >> WORD_FLAG & 1, reference.faults)
+    np.testing.assert_array_equal(results >> RESULT_PULSES, reference.counts)
     assert (results >> RESULT_VALID & 1).all()
     if dut.irq.value == 0:
         await RisingEdge(dut.irq)
     assert await flags(host) == {"busy": 0, "done": 1, "error": 0, "overrun": 0, "write_pass": 1, "enabled": 1}
-    kinds = np.bincount(wanted.pulses["polarity"], minlength=3)
+    kinds = np.bincount(reference.pulses["polarity"], minlength=3)
     assert [await host.read(f"write_{name}") for name in ("sets", "resets", "forms")] == kinds.tolist()
-    assert await host.read("write_reads") == wanted.reads.sum()
-    assert await host.read("write_faults") == wanted.faults[-1].sum() > 5
-    assert await host.read("write_cycles_total_low") >= cycles(CFG, SHORT, int(wanted.reads.sum()), wanted.pulses)
-    assert await fault_map(host) == map_words(CFG, wanted.faults[-1])
+    assert await host.read("write_reads") == reference.reads.sum()
+    assert await host.read("write_faults") == reference.faults[-1].sum() > 5
+    assert await host.read("write_cycles_total_low") >= cycles(CFG, SHORT, int(reference.reads.sum()), reference.pulses)
+    assert await fault_map(host) == map_words(CFG, reference.faults[-1])
     # The operation began when the run had ended, and took the cells as they were then.
     CELLS[:] = cells.code.reshape(LINES, LINES)
     assert await host.take() == expected(FORWARD, x)

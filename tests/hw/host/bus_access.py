@@ -16,9 +16,9 @@ async def answer_of_bus(
     await ctx.tick().until(bus.request.ready)
     ctx.set(bus.request.valid, 0)
     ctx.set(bus.response.ready, 1)
-    (found,) = await ctx.tick().sample(bus.response.payload).until(bus.response.valid)
+    (response,) = await ctx.tick().sample(bus.response.payload).until(bus.response.valid)
     ctx.set(bus.response.ready, 0)
-    return bool(found.error), found.data
+    return bool(response.error), response.data
 
 
 async def access_bus(ctx: Any, bus: Any, address: int, value: int | None = None) -> int:

@@ -79,7 +79,7 @@ def test_event_is_set_by_hardware_and_cleared_by_one() -> None:
 
 def test_strobes_last_one_cycle() -> None:
     dut = RegisterBank(MAP)
-    seen = {"go": 0, "read": 0}
+    counts = {"go": 0, "read": 0}
 
     async def bench(ctx) -> None:
         await _access(ctx, dut, 4, 0b100)
@@ -88,15 +88,15 @@ def test_strobes_last_one_cycle() -> None:
 
     async def watch(ctx) -> None:
         async for _, _, go, read in ctx.tick().sample(dut.flags.go, dut.flags.read):
-            seen["go"] += go
-            seen["read"] += read
+            counts["go"] += go
+            counts["read"] += read
 
     simulator = Simulator(dut)
     simulator.add_clock(1e-6)
     simulator.add_testbench(bench)
     simulator.add_process(watch)
     simulator.run_until(1e-4)
-    assert seen == {"go": 1, "read": 1}
+    assert counts == {"go": 1, "read": 1}
 
 
 @pytest.mark.parametrize("address", [0x08, 0x18, 0x30, 0x3C])
@@ -242,9 +242,9 @@ def test_values_out_of_range_become_the_nearest(value: int, strobe: int) -> None
     async def bench(ctx) -> None:
         for address, old, fields in ((4, 7, [(0, 32, 2, 1023)]), (8, 0x88, [(0, 4, 1, 8), (4, 28, 1, 8)])):
             await _access(ctx, dut, address, value, strobe)
-            given = (old & ~mask) | (value & mask)
-            parts = [(given >> low & (2**width - 1), low, least, most) for low, width, least, most in fields]
-            want = sum(min(max(part, least), most) << low for part, low, least, most in parts)
+            word = (old & ~mask) | (value & mask)
+            parts = [(word >> low & (2**width - 1), low, smallest, largest) for low, width, smallest, largest in fields]
+            want = sum(min(max(part, smallest), largest) << low for part, low, smallest, largest in parts)
             # Bytes that are not written stay; where the range then does not hold, all of the field does.
             want = (want & mask) | (old & ~mask)
             if address == 4 and not 2 <= want <= 1023:

@@ -47,7 +47,7 @@ accesses = st.tuples(
 @given(st.lists(accesses, min_size=1, max_size=30))
 def test_accesses_reach_their_region_once(sequence: list[tuple[int, int, bool, int, int]]) -> None:
     dut = TwoProbes()
-    found, expected = [], []
+    answers, expected = [], []
     models = {region.base: ProbeBus() for region in REGIONS}
     for base, offset, write, data, _ in sequence:
         model = models.get(base)
@@ -66,10 +66,10 @@ def test_accesses_reach_their_region_once(sequence: list[tuple[int, int, bool, i
             ctx.set(bus.response.ready, 1)
             error, word = await ctx.tick().sample(bus.response.p.error, bus.response.p.data).until(bus.response.valid)
             ctx.set(bus.response.ready, 0)
-            found.append((bool(error), None if error else word))
+            answers.append((bool(error), None if error else word))
 
     simulate(dut, bench)
-    assert found == expected
+    assert answers == expected
 
 
 @pytest.mark.parametrize(

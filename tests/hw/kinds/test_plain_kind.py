@@ -122,9 +122,9 @@ def products(chip: Chip, count: int, seed: int, *, ranged: bool) -> None:
     async def drive(ctx: Any) -> None:
         for address, word in masks:
             await put(ctx, dut.mask, address | word << cfg.address_bits)
-        for descriptor, wanted in zip(descriptors, ranges, strict=True):
+        for descriptor, word_range in zip(descriptors, ranges, strict=True):
             if ranged:
-                ctx.set(dut.words.as_value(), wanted)
+                ctx.set(dut.words.as_value(), word_range)
             await put(ctx, dut.op, descriptor)
         await ctx.tick().until(~dut.status.busy)
         assert ctx.get(dut.status.mvms) == count

@@ -63,8 +63,8 @@ def test_products_are_those_of_plain_integers(bits: int) -> None:
         op = replace(chip.operation(in_bits=8, in_signed=signed), step_code=step_code, relu=signed)
         x, masks = rng.integers(*op.input_range, size=(3, 24), endpoint=True), Masks.reset(*config.cell_map.shape)
         masks.wl[0, 5] = masks.lines[0, bits] = False
-        found, step = model.mvm(op, masks, x, 0).codes.tolist(), 2 ** (len(f"{step_code:b}") - 1)
-        for vector, codes in zip(x.tolist(), found, strict=True):
+        products, step = model.mvm(op, masks, x, 0).codes.tolist(), 2 ** (len(f"{step_code:b}") - 1)
+        for vector, codes in zip(x.tolist(), products, strict=True):
             vector[5] = 0
             for column, code in enumerate(codes):
                 total = sum(code * row[column] for code, row in zip(vector, weights, strict=True))
@@ -87,16 +87,16 @@ def test_weights_become_the_nearest_numbers_and_back(bits: int) -> None:
 def test_bits_that_are_stuck_leave_the_nearest_number(bits: int) -> None:
     cell_map, rng = chip_of(bits).macro_config().cell_map, np.random.default_rng(0)
     fixed = np.where(rng.random((bits, 200)) < 0.4, rng.integers(0, 2, (bits, 200)), np.nan)
-    wanted = rng.uniform(-1, 1, 200) * cell_map.top(0.0, 1.0)
+    targets = rng.uniform(-1, 1, 200) * cell_map.top(0.0, 1.0)
     words = np.stack([np.arange(2**bits) >> k & 1 for k in range(bits)]).astype(float)
-    numbers, (least, largest) = cell_map.join(words), cell_map.reach(fixed, 0.0, 1.0)
-    cells = cell_map.split_around(wanted, fixed, 0.0, 1.0)
+    numbers, (smallest, largest) = cell_map.join(words), cell_map.reach(fixed, 0.0, 1.0)
+    cells = cell_map.split_around(targets, fixed, 0.0, 1.0)
     for k, word in enumerate(cells.T):
         fits = np.all(np.isnan(fixed[:, k, None]) | (fixed[:, k, None] == words), axis=0)
         assert np.all(np.isnan(fixed[:, k]) | (fixed[:, k] == word))
-        assert (least[k], largest[k]) == (numbers[fits].min(), numbers[fits].max())
-        error = abs(cell_map.join(word[:, None])[0] - wanted[k])
-        assert error == pytest.approx(np.abs(numbers[fits] - wanted[k]).min())
+        assert (smallest[k], largest[k]) == (numbers[fits].min(), numbers[fits].max())
+        error = abs(cell_map.join(word[:, None])[0] - targets[k])
+        assert error == pytest.approx(np.abs(numbers[fits] - targets[k]).min())
 
 
 @pytest.mark.parametrize(("key", "value", "sentence"), [
@@ -117,8 +117,8 @@ def test_durations_and_energy_follow_the_description() -> None:
     op, costs = chip.operation(in_bits=5, in_signed=True), energy(chip)
     assert timing(chip).worst_cycles(op) == 4 * 2 + 1
     assert costs is not None
-    taken = costs.operation(op, Masks.reset(64, 256), np.zeros((1, 1), np.int64))["sums"]
-    assert taken == pytest.approx(4 * 64 * 256 * 0.01705)
+    sums_pJ = costs.operation(op, Masks.reset(64, 256), np.zeros((1, 1), np.int64))["sums"]
+    assert sums_pJ == pytest.approx(4 * 64 * 256 * 0.01705)
 
 
 @pytest.mark.slow
@@ -148,8 +148,8 @@ def compiled(chip: Chip, **options: Any) -> Network:
 
 
 def error(network: Network) -> float:
-    found, exact = execute(network, FunctionalBackend(), X).outputs, float_outputs(network, X)
-    return float(np.sqrt(((found - exact) ** 2).mean()) / exact.std())
+    outputs, exact = execute(network, FunctionalBackend(), X).outputs, float_outputs(network, X)
+    return float(np.sqrt(((outputs - exact) ** 2).mean()) / exact.std())
 
 
 @pytest.mark.slow
@@ -166,11 +166,11 @@ def test_networks_are_as_good_as_their_bits() -> None:
 def test_a_core_in_verilog_gives_the_bits_of_the_model() -> None:
     network, backend = compiled(chip_of(4, 64, 64)), CosimBackend()
     try:
-        found = execute(network, backend, X[:4])
+        result = execute(network, backend, X[:4])
     finally:
         backend.close()
     assert {code & code - 1 for layer in network.layers for mvm in layer.mvms for code in (mvm.op.step_code,)} == {0}
-    assert np.array_equal(found.outputs, execute(network, FunctionalBackend(), X[:4]).outputs)
+    assert np.array_equal(result.outputs, execute(network, FunctionalBackend(), X[:4]).outputs)
 
 
 @pytest.mark.long
@@ -180,7 +180,7 @@ def test_tiles_in_verilog_give_the_bits_of_the_model() -> None:
     network = replace(network, tiles=tile_code(tile_programs(network)))
     backend = TileCosimBackend()
     try:
-        found = execute(network, backend, X[:3])
+        result = execute(network, backend, X[:3])
     finally:
         backend.close()
-    assert np.array_equal(found.outputs, execute(network, FunctionalBackend(), X[:3]).outputs)
+    assert np.array_equal(result.outputs, execute(network, FunctionalBackend(), X[:3]).outputs)

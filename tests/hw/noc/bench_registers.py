@@ -23,13 +23,13 @@ def serve_tile(bus: Any, tile: TileMemory, rng: random.Random, stall: float) -> 
                 await ctx.tick()
             ctx.set(bus.request.ready, 1)
             # Not until(), which cannot be collected while it waits.
-            valid, asked = False, None
+            valid, request = False, None
             while not valid:
-                _, _, valid, asked = await ctx.tick().sample(bus.request.valid, bus.request.payload)
+                _, _, valid, request = await ctx.tick().sample(bus.request.valid, bus.request.payload)
             ctx.set(bus.request.ready, 0)
-            assert asked is not None
-            data = asked.data if asked.write else None
-            word, error = tile.access(asked.address * 4, data, asked.strobe)
+            assert request is not None
+            data = request.data if request.write else None
+            word, error = tile.access(request.address * 4, data, request.strobe)
             while rng.random() < stall:
                 await ctx.tick()
             ctx.set(bus.response.payload, {"data": word, "error": error})
@@ -42,9 +42,9 @@ def serve_tile(bus: Any, tile: TileMemory, rng: random.Random, stall: float) -> 
     return bench
 
 
-def random_burst(rng: random.Random, most: int = BURST) -> Burst:
+def random_burst(rng: random.Random, longest: int = BURST) -> Burst:
     """A request within a node: to its tile, across the end of its memory, to the node's registers, to nowhere."""
-    count = rng.randint(1, most)
+    count = rng.randint(1, longest)
     base = rng.choice((0, 0, 4 * TILE_WORDS, page_address(0x040), page_address(0x0C0), page_address(0x100), 1 << 17,
                        page_address(0x400), (1 << NODE_BITS) - 4 * BURST))
     address = max(0, base + 4 * rng.randrange(-BURST, BURST)) % (1 << NODE_BITS)
@@ -54,9 +54,9 @@ def random_burst(rng: random.Random, most: int = BURST) -> Burst:
     return Burst(address, data, count, rng.choice((15, 15, 15, rng.randrange(16))))
 
 
-def random_request(rng: random.Random, cfg: MeshConfig, most: int = BURST) -> Burst:
+def random_request(rng: random.Random, cfg: MeshConfig, longest: int = BURST) -> Burst:
     """A request of the host, sometimes to a node that does not exist, sometimes out of its node."""
-    request = random_burst(rng, most)
+    request = random_burst(rng, longest)
     if rng.random() < 0.1:
         return replace(request, address=rng.randrange(1 << host_address_bits(cfg) - NODE_BITS) << NODE_BITS)
     return replace(request, address=host_address(cfg, rng.randrange(cfg.nodes), request.address))

@@ -19,7 +19,7 @@ def test_a_request_waits_for_each_of_the_others_once(count: int) -> None:
         for step in range(300):
             # Who has asked asks on until it is granted; every third stretch all of them do.
             asks = [bool(waited[k]) or step // 20 % 3 == 0 or rng.random() < 0.4 for k in range(count)]
-            ctx.set(dut.request, sum(1 << k for k, one in enumerate(asks) if one))
+            ctx.set(dut.request, sum(1 << k for k, wants in enumerate(asks) if wants))
             grant = ctx.get(dut.grant)
             granted = [k for k in range(count) if grant >> k & 1]
             assert len(granted) == any(asks)

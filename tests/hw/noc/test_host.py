@@ -19,15 +19,15 @@ def run(
     """Ask at both ports of the host at the same time: what each got, and the tiles."""
     dut: Any = Mesh(cfg)
     rng, tiles = random.Random(seed), [TileMemory(TILE_WORDS) for _ in range(cfg.nodes)]
-    found: tuple[list[Answer], list[Answer]] = [], []
+    answers: tuple[list[Answer], list[Answer]] = [], []
 
     def pause() -> bool:
         return rng.random() < stall
 
     served = [serve_tile(getattr(dut, f"registers_{n}"), tile, rng, stall) for n, tile in enumerate(tiles)]
-    asked = (ask_bus(dut.host_bus, singles, found[0], pause), ask_burst(dut.host_burst, bursts, found[1], pause))
-    simulate(dut, *asked, background=served)
-    return *found, tiles
+    drivers = (ask_bus(dut.host_bus, singles, answers[0], pause), ask_burst(dut.host_burst, bursts, answers[1], pause))
+    simulate(dut, *drivers, background=served)
+    return *answers, tiles
 
 
 def model(cfg: MeshConfig) -> HostModel:

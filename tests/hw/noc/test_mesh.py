@@ -100,19 +100,19 @@ def test_blocks_arrive_whole_and_two_are_under_way_at_most(cfg: MeshConfig) -> N
     flows = random_flows(rng, cfg)
     blocks = 3
     sends: dict[int, list[tuple[int, int, bool]]] = defaultdict(list)
-    wanted: dict[tuple[int, int], list[int]] = defaultdict(list)
+    expected: dict[tuple[int, int], list[int]] = defaultdict(list)
     for block in range(blocks):
         for flow in flows:
             size = 1 + (flow.number + block) % 4
             payloads = [rng.getrandbits(cfg.payload_bits) for _ in range(size)]
             sends[flow.source] += [(p, flow.number, k == size - 1) for k, p in enumerate(payloads)]
             for node in flow.members(cfg):
-                wanted[node, flow.slot] += payloads
+                expected[node, flow.slot] += payloads
     by_slot = {(node, flow.slot): flow for flow in flows for node in flow.members(cfg)}
     got: dict[tuple[int, int], list[int]] = defaultdict(list)
     started: dict[Flow, int] = defaultdict(int)
     freed: dict[tuple[int, int], int] = defaultdict(int)
-    most = 0
+    peak = 0
 
     def whole_blocks(node: int, slot: int) -> int:
         count, left = 0, len(got[node, slot])
@@ -121,7 +121,7 @@ def test_blocks_arrive_whole_and_two_are_under_way_at_most(cfg: MeshConfig) -> N
         return count
 
     async def bench(ctx: Any) -> None:
-        nonlocal most
+        nonlocal peak
         await Host(ctx, dut).set_up(flows)
         at, opened = dict.fromkeys(range(cfg.nodes), 0), dict.fromkeys(range(cfg.nodes), False)
         releasing: dict[int, int] = {}
@@ -151,7 +151,7 @@ def test_blocks_arrive_whole_and_two_are_under_way_at_most(cfg: MeshConfig) -> N
                         flow = next(f for f in flows if (f.source, f.number) == (node, number))
                         started[flow] += 1
                         under_way = [started[flow] - freed[n, flow.slot] for n in flow.members(cfg)]
-                        most = max(most, *under_way)
+                        peak = max(peak, *under_way)
                     opened[node] = not last
                     at[node] += 1
             await ctx.tick()
@@ -160,8 +160,8 @@ def test_blocks_arrive_whole_and_two_are_under_way_at_most(cfg: MeshConfig) -> N
         raise AssertionError(f"{dict(freed)}")
 
     simulate(dut, bench, deadline=10_000)
-    assert got == wanted
-    assert most == 2
+    assert got == expected
+    assert peak == 2
 
 
 @pytest.mark.slow
@@ -204,7 +204,7 @@ def test_the_host_sets_up_sums_and_reads_counters() -> None:
 def test_what_is_malformed_is_dropped_and_blocks_nothing(columns: int) -> None:
     cfg = MeshConfig(columns=columns, rows=1, payload_bits=32, contexts=0)
     dut: Any = Mesh(cfg)
-    one = Destinations.one(1, 0).pack(cfg)
+    destination = Destinations.one(1, 0).pack(cfg)
     nowhere = 0 if cfg.masks else Destinations((1, 12), (0,)).pack(cfg)
     got: list[int] = []
     lost: list[int] = []
@@ -212,16 +212,16 @@ def test_what_is_malformed_is_dropped_and_blocks_nothing(columns: int) -> None:
 
     async def bench(ctx: Any) -> None:
         host = Host(ctx, dut)
-        await host.flit(1, 3, one)  # a slot that is not in use
+        await host.flit(1, 3, destination)  # a slot that is not in use
         await host.flit(2, 3, nowhere)
         await host.flit(3, 3, host_destination(cfg), host=True)  # from the host to the host
-        await host.flit(0, register_tag(cfg), one)  # the host does not make requests by itself
-        await host.flit(credit(0, 0), credit_tag(cfg), one)  # a credit for no block
+        await host.flit(0, register_tag(cfg), destination)  # the host does not make requests by itself
+        await host.flit(credit(0, 0), credit_tag(cfg), destination)  # a credit for no block
         at, value = write_slot(cfg, 3, 2, 1)
         await host.write(1, (at, value & ~0xFFFF | nowhere))  # a sender that is nowhere
-        await host.flit(4, 3, one)
+        await host.flit(4, 3, destination)
         await host.write(1, (at, value))
-        await host.flit(5, 3, one)
+        await host.flit(5, 3, destination)
         at, value = write_flow(cfg, 2, Destinations.one(1, 0), 3)
         await host.write(2, write_flow(cfg, 1, Destinations.one(1, 0), 3), write_members(cfg, 1, 1))
         await host.write(2, (at, value & ~0xFFFF | nowhere), (at + 4, value | 0xF << 16))  # a tag that is no slot

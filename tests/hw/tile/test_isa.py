@@ -25,13 +25,13 @@ LAYOUTS = [*(d.layout for d in DESCRIPTORS.values()), PARAMETER, STATUS]
 
 def test_descriptors_fill_their_memory_without_gaps():
     end = 0
-    for one in DESCRIPTORS.values():
-        assert one.first == end
-        end += one.count * one.layout.words
+    for descriptor in DESCRIPTORS.values():
+        assert descriptor.first == end
+        end += descriptor.count * descriptor.layout.words
     assert end == DESCRIPTOR_WORDS
 
 
-@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda one: one.name)
+@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
 @given(data=st.data())
 @settings(max_examples=50)
 def test_words_and_values_are_the_same_thing(layout, data):
@@ -64,8 +64,8 @@ def legal_memory():
     memory = [0] * DESCRIPTOR_WORDS
 
     def put(descriptor, number, **values):
-        one = DESCRIPTORS[descriptor]
-        memory[one.at(number)] = one.layout.pack(values)
+        kind = DESCRIPTORS[descriptor]
+        memory[kind.at(number)] = kind.layout.pack(values)
 
     put("stream", 0, base=0, block=16, blocks=40, slot=3, remote=1)
     put("stream", 1, base=1024, block=64, blocks=4, first=4)

@@ -27,7 +27,7 @@ def test_the_header_is_written_anew():
 
 def test_every_field_and_cause_is_on_the_page():
     page = reference_page()
-    names = {f.name for one in [*INSTRUCTIONS.values(), *DESCRIPTORS.values()] for f in one.layout.fields}
+    names = {f.name for entry in [*INSTRUCTIONS.values(), *DESCRIPTORS.values()] for f in entry.layout.fields}
     assert [name for name in names if f"`{name}`" not in page] == []
     rows = dict(re.findall(r"^\| \d+ \| `(\w+)` \| (.*) \|$", page, re.MULTILINE))
     assert all(rows[cause.name.lower()] for cause in Cause if cause)
@@ -42,8 +42,8 @@ def test_a_program_in_c_packs_the_same_word(tmp_path):
         " | PUT(MHO_SEND_FREE, 1)); return 0; }\n")
     build = ["cc", "-Wall", "-Werror", "-I", str(ROOT / "hw" / "tile"), "t.c", "-o", "t"]
     subprocess.run(build, cwd=tmp_path, check=True)
-    found = subprocess.run([tmp_path / "t"], capture_output=True, text=True, check=True).stdout
-    assert int(found) == encode(Op.SEND, stream=3, n=200, free=1)
+    printed = subprocess.run([tmp_path / "t"], capture_output=True, text=True, check=True).stdout
+    assert int(printed) == encode(Op.SEND, stream=3, n=200, free=1)
 
 
 def test_the_pictures_are_drawn_anew():

@@ -29,14 +29,14 @@ def blocks_of(count: int, size: int) -> list[bytes]:
     return [rng.integers(0, 8, size).astype(np.uint8).tobytes() for _ in range(count)]
 
 
-def check(program: Program, cfg: TileConfig, given: Given, stall: float, blocks: int) -> None:
+def check(program: Program, cfg: TileConfig, inputs: Given, stall: float, blocks: int) -> None:
     """What the host gets, and what retires before that."""
-    expected = Expected(program, cfg, given, limit=2000 * 4000)
-    found = TileBench(program, cfg, given, stall=stall).run()
-    assert len(found.received[0]) == blocks
-    assert found.received == {0: whole(expected.received[0], cfg)}
+    expected = Expected(program, cfg, inputs, limit=2000 * 4000)
+    hardware = TileBench(program, cfg, inputs, stall=stall).run()
+    assert len(hardware.received[0]) == blocks
+    assert hardware.received == {0: whole(expected.received[0], cfg)}
     # An instruction is taken by its engine before it waits.
-    assert found.retired[: len(expected.retired)] == expected.retired
+    assert hardware.retired[: len(expected.retired)] == expected.retired
 
 
 @pytest.mark.slow

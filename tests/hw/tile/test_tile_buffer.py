@@ -34,17 +34,17 @@ def test_any_bytes_at_any_address_by_priority(lanes: int, payload: int, widest: 
             ctx.set(writes[0].valid, 1)
             await ctx.tick()
         for _ in range(400):
-            wanted = {id(port): bool(rng.integers(2)) for port in (*reads, *writes)}
+            asks = {id(port): bool(rng.integers(2)) for port in (*reads, *writes)}
             for port in (*reads, *writes):
-                ctx.set(port.valid, int(wanted[id(port)]))
+                ctx.set(port.valid, int(asks[id(port)]))
                 ctx.set(port.address, int(rng.integers(size)))
             for port in writes:
                 ctx.set(port.data, int.from_bytes(rng.bytes(BYTES), "little"))
                 ctx.set(port.bytes, int(rng.integers(widest + 1)))
-            grants = {name: [p for p in ports if wanted[id(p)]] for name, ports in (("read", reads), ("write", writes))}
+            grants = {name: [p for p in ports if asks[id(p)]] for name, ports in (("read", reads), ("write", writes))}
             for name, ports in (("read", reads), ("write", writes)):
                 for k, port in enumerate(ports):
-                    assert (ctx.get(port.ready) and wanted[id(port)]) == (port is next(iter(grants[name]), None))
+                    assert (ctx.get(port.ready) and asks[id(port)]) == (port is next(iter(grants[name]), None))
                     done[name][k] += port is next(iter(grants[name]), None)
             expected = [memory[b] for b in there(ctx.get(grants["read"][0].address), BYTES)] if grants["read"] else None
             if grants["write"]:

@@ -32,34 +32,34 @@ def clocked(part: Any) -> Module:
 
 def values(kind: str, rng: np.random.Generator) -> dict[str, int]:
     """A descriptor that is legal by itself, mostly."""
-    found = {}
-    for one in DESCRIPTORS[kind].layout.fields:
-        low, high = one.range
+    fields = {}
+    for field in DESCRIPTORS[kind].layout.fields:
+        low, high = field.range
         edge = rng.choice([low, min(high, low + 1), min(high, low + 2), high, int(rng.integers(low, high + 1))])
-        found[one.name] = int(edge)
+        fields[field.name] = int(edge)
     if kind == "walk":
         # The third stream is that of targets.
-        found["stream"] += found["stream"] == 3
-        found |= {"run": min(found["run"], 40), "channel": min(found["channel"], 4000),
+        fields["stream"] += fields["stream"] == 3
+        fields |= {"run": min(fields["run"], 40), "channel": min(fields["channel"], 4000),
                   "pad": int(rng.integers(65480, 65536)),
                   "repeat": int(rng.choice([1, 1, 2])), "tail": int(rng.choice([0, 0, 3]))}
-        found |= {name: int(rng.integers(1, 3)) for name in ("kernel_x", "kernel_y")}
+        fields |= {name: int(rng.integers(1, 3)) for name in ("kernel_x", "kernel_y")}
         if rng.random() < 0.7:
-            found["pad"] = 0
+            fields["pad"] = 0
     if kind == "vec":
-        found |= {"a": int(rng.choice([1, 2, 16, 17, 24, 25, 26, 28, 30, 31])),
+        fields |= {"a": int(rng.choice([1, 2, 16, 17, 24, 25, 26, 28, 30, 31])),
                   "kind": int(rng.choice([0, 0, 1, 2, 3, 4])),
                   "b": int(rng.choice([0, 1, 2, 17, 16, 25, 31, 31, 31])), "target": int(rng.choice([3, 3, 25, 26]))}
-        found |= {f"{name}_format": int(rng.choice([0, 1, 2, 2])) for name in "ab"}
-        found |= {f"{name}_offset": int(rng.choice([0, 0, 0, 250])) for name in ("a", "b", "target")}
-        found |= {"elements": int(rng.choice([1, 4, 16, 256, 257])), "add": int(rng.random() < 0.15),
+        fields |= {f"{name}_format": int(rng.choice([0, 1, 2, 2])) for name in "ab"}
+        fields |= {f"{name}_offset": int(rng.choice([0, 0, 0, 250])) for name in ("a", "b", "target")}
+        fields |= {"elements": int(rng.choice([1, 4, 16, 256, 257])), "add": int(rng.random() < 0.15),
                   "parameters": int(rng.integers(70)), "period": int(rng.choice([1, 4, 32, 63]))}
         if rng.random() < 0.6:
-            found |= {"lo": 0, "hi": int(rng.choice([5, 1023, 1024])), "parameters": 0, "period": 4}
+            fields |= {"lo": 0, "hi": int(rng.choice([5, 1023, 1024])), "parameters": 0, "period": 4}
     if kind == "mvm":
-        found |= {"i_first": 0, "i_last": int(rng.choice([15, 15, 16])), "o_first": int(rng.choice([0, 1, 32])),
+        fields |= {"i_first": 0, "i_last": int(rng.choice([15, 15, 16])), "o_first": int(rng.choice([0, 1, 32])),
                   "o_last": int(rng.choice([31, 31, 32])), "conversions": int(rng.integers(0, 9) > 0)}
-    return found
+    return fields
 
 
 def memory_of(rng: np.random.Generator) -> list[int]:
@@ -95,29 +95,29 @@ def verdict(memory: list[int], stream: int) -> int:
 def wrongs(walk: int, memory: list[int] | None = None) -> int:
     """What is wrong with a walk, alone or in a memory that has its stream."""
     layout, words = DESCRIPTORS["walk"].layout, [walk >> 32 * k & 0xFFFFFFFF for k in range(4)]
-    its = layout.unpack(words)
-    beyond = its["pad"] + its["run"] + its["tail"] > CFG.buffer_bytes
-    beyond |= memory is not None and its["channel"] + its["run"] > block_of(memory, its["stream"])
-    return layout.spare(words) | (layout.illegal(its) is not None) << 1 | beyond << 2
+    fields = layout.unpack(words)
+    beyond = fields["pad"] + fields["run"] + fields["tail"] > CFG.buffer_bytes
+    beyond |= memory is not None and fields["channel"] + fields["run"] > block_of(memory, fields["stream"])
+    return layout.spare(words) | (layout.illegal(fields) is not None) << 1 | beyond << 2
 
 
 def test_what_is_wrong_with_a_walk_alone() -> None:
     rng = np.random.default_rng(1)
-    walk, found = Signal(128), Signal(3)
+    walk, flags = Signal(128), Signal(3)
     m = clocked(Module())
-    m.d.comb += found.eq(walk_wrongs(CFG, DescriptorLayout("walk")(walk)))
+    m.d.comb += flags.eq(walk_wrongs(CFG, DescriptorLayout("walk")(walk)))
 
     async def run(ctx: Any) -> None:
-        seen: Counter[int] = Counter()
+        counts: Counter[int] = Counter()
         for _ in range(200):
             # Some bits of it are 0, and some that belong to no field are 1.
             value = bits(memory_of(rng), "walk", 0) & ~(0x7FF << int(rng.integers(118)))
             value |= int(rng.random() < 0.2) << 95
             ctx.set(walk, value)
             await ctx.delay(1e-9)
-            assert ctx.get(found) == wrongs(value)
-            seen[wrongs(value)] += 1
-        assert len(seen) > 3
+            assert ctx.get(flags) == wrongs(value)
+            counts[wrongs(value)] += 1
+        assert len(counts) > 3
 
     simulate(m, run)
 
@@ -126,7 +126,7 @@ def test_what_is_wrong_with_a_walk_alone() -> None:
 @pytest.mark.parametrize("cfg", [CFG, replace(CFG, draws=True)])
 def test_causes_are_those_of_the_rules(cfg: TileConfig) -> None:
     rng = np.random.default_rng(0)
-    seen: Counter[tuple[Op, Cause]] = Counter()
+    counts: Counter[tuple[Op, Cause]] = Counter()
     vec: Any = VecCheck(cfg)
 
     async def run(ctx: Any) -> None:
@@ -144,13 +144,13 @@ def test_causes_are_those_of_the_rules(cfg: TileConfig) -> None:
             for name in "ab":
                 number = operands[name] - Operand.WALK
                 walk = bits(memory, "walk", number) if 0 <= number < 2 else 0
-                its = DESCRIPTORS["walk"].layout.unpack([walk >> 32 * k & 0xFFFFFFFF for k in range(4)])
+                walk_fields = DESCRIPTORS["walk"].layout.unpack([walk >> 32 * k & 0xFFFFFFFF for k in range(4)])
                 ctx.set(vec.second, int(name == "b"))
                 ctx.set(vec.walk.as_value(), walk)
                 ctx.set(vec.wrongs.as_value(), wrongs(walk, memory))
-                stream = its["stream"] if 0 <= number < 2 else operands[name] % 16
+                stream = walk_fields["stream"] if 0 <= number < 2 else operands[name] % 16
                 ctx.set(vec.look, {
-                    "terms": its["kernel_x"] * its["kernel_y"], "codes": 0, "outside": 0,
+                    "terms": walk_fields["kernel_x"] * walk_fields["kernel_y"], "codes": 0, "outside": 0,
                     "wrong": verdict(memory, stream)})
                 ctx.set(vec.block, block_of(memory, stream))
                 ctx.set(vec.wrong, verdict(memory, stream))
@@ -163,11 +163,11 @@ def test_causes_are_those_of_the_rules(cfg: TileConfig) -> None:
             ctx.set(vec.target_breaks, (outside | target["remote"] << 1) * (operands["target"] == 3))
             # What the descriptor breaks by itself is known a cycle later.
             await ctx.tick()
-            found = Cause(ctx.get(vec.cause)), ctx.get(vec.stream)
+            reported = Cause(ctx.get(vec.cause)), ctx.get(vec.stream)
             expected = refusal(Op.VEC, fields, memory, cfg)
-            if expected[0] is not Cause.NONE or found[0] is not Cause.NONE:
-                assert found == expected
-            seen[Op.VEC, found[0]] += 1
+            if expected[0] is not Cause.NONE or reported[0] is not Cause.NONE:
+                assert reported == expected
+            counts[Op.VEC, reported[0]] += 1
 
     simulate(clocked(vec), run)
     mvm: Any = MvmCheck(CFG)
@@ -178,16 +178,16 @@ def test_causes_are_those_of_the_rules(cfg: TileConfig) -> None:
             fields = {"mvm": 0, "walk": int(rng.integers(2)), "advance": 1, "free": 1, "restart": 0, "ahead": 0}
             ctx.set(mvm.mvm.as_value(), bits(memory, "mvm", 0))
             ctx.set(mvm.walk.as_value(), wrongs(bits(memory, "walk", fields["walk"]), memory))
-            its = DESCRIPTORS["walk"].layout.unpack(memory[DESCRIPTORS["walk"].at(fields["walk"])])
-            ctx.set(mvm.number, its["stream"])
-            ctx.set(mvm.wrong, verdict(memory, its["stream"]))
-            ctx.set(mvm.codes, sliding_window(its).codes if its["run"] else 0)
+            walk_fields = DESCRIPTORS["walk"].layout.unpack(memory[DESCRIPTORS["walk"].at(fields["walk"])])
+            ctx.set(mvm.number, walk_fields["stream"])
+            ctx.set(mvm.wrong, verdict(memory, walk_fields["stream"]))
+            ctx.set(mvm.codes, sliding_window(walk_fields).codes if walk_fields["run"] else 0)
             await ctx.delay(1e-9)
             expected = refusal(Op.MVM, fields, memory, CFG)
             assert (ctx.get(mvm.cause), ctx.get(mvm.stream)) == expected
-            seen[Op.MVM, expected[0]] += 1
+            counts[Op.MVM, expected[0]] += 1
 
     simulate(clocked(mvm), products)
-    assert min(seen[Op.VEC, cause] for cause in (
+    assert min(counts[Op.VEC, cause] for cause in (
         Cause.NONE, Cause.RESERVED, Cause.FIELD, Cause.ADDRESS, Cause.OWNER)) > 1
-    assert min(seen[Op.MVM, cause] for cause in (Cause.NONE, Cause.FIELD, Cause.ADDRESS)) > 1
+    assert min(counts[Op.MVM, cause] for cause in (Cause.NONE, Cause.FIELD, Cause.ADDRESS)) > 1

@@ -103,8 +103,8 @@ def test_a_program_draws_by_image_and_number() -> None:
         flows=(Flow(sender="t", number=0, to=(HOST,)),),
     ))
     tiles.run()
-    found = [np.frombuffer(block, "<i2").tolist() for block in tiles.received["t", 0]]
-    assert found == [draws(KEY, image, number, 12, law).tolist()
+    outputs = [np.frombuffer(block, "<i2").tolist() for block in tiles.received["t", 0]]
+    assert outputs == [draws(KEY, image, number, 12, law).tolist()
                      for image in (9, 10) for number, law in ((0, Law.WORD), (1, Law.NIBBLES))]
 
 

@@ -48,19 +48,19 @@ def gaps(map: RegisterMap) -> list[int]:
 def test_memories_are_read_back_and_the_rest_is_an_error() -> None:
     bench, rng = Bench(), np.random.default_rng(0)
     windows = {window.name: window for window in MAP.windows}
-    kept = {name: [int(word) for word in rng.integers(0, 2**32, windows[name].words)]
+    written = {name: [int(word) for word in rng.integers(0, 2**32, windows[name].words)]
             for name in ("program", "descriptors", "buffer")}
-    found: dict[str, list[int]] = {}
+    read_back: dict[str, list[int]] = {}
     wrong: list[int] = []
 
     async def host(ctx: Any) -> None:
-        for name, words in kept.items():
+        for name, words in written.items():
             for k, word in enumerate(words):
                 assert await bench.access(ctx, windows[name].address + 4 * k, word) == (False, 0)
-        for name, words in kept.items():
+        for name, words in written.items():
             answers = [await bench.access(ctx, windows[name].address + 4 * k) for k in range(len(words))]
             assert not any(error for error, _ in answers)
-            found[name] = [word for _, word in answers]
+            read_back[name] = [word for _, word in answers]
         for at in gaps(MAP):
             for value in (None, 0):
                 if not (await bench.access(ctx, at, value))[0]:
@@ -77,11 +77,11 @@ def test_memories_are_read_back_and_the_rest_is_an_error() -> None:
         await bench.access(ctx, 0, 1)
         assert (await bench.access(ctx, windows["program"].address))[0]
         at = windows["descriptors"].address + 4 * 159
-        assert await bench.access(ctx, at) == (False, kept["descriptors"][159])
+        assert await bench.access(ctx, at) == (False, written["descriptors"][159])
         assert (await bench.access(ctx, 0))[1] & 1
 
     simulate(bench.dut, host, deadline=20_000)
-    assert found == kept
+    assert read_back == written
     assert wrong == []
 
 

@@ -23,9 +23,9 @@ def test_the_perceptron_of_the_page_is_a_program():
 @pytest.mark.parametrize("line", re.findall(r"\| `\w+` \| [^|]* \| `([^`]*)` \|", PAGE))
 def test_descriptors_of_the_page_are_legal(line):
     streams = "stream first: block 16, blocks 2\nparameters bias { 8 * m 1 }\n"
-    known = "" if line.startswith("stream in") else "stream in: block 2, blocks 20\n"
+    declared = "" if line.startswith("stream in") else "stream in: block 2, blocks 20\n"
     out = "stream out: block 16, blocks 2\n"
-    assemble(streams + known + out + line)
+    assemble(streams + declared + out + line)
 
 
 TEXT = PAGE.split("## The text\n")[1].split("\n## ")[0]

@@ -94,28 +94,28 @@ def own_cause(
     """The least cause that the sequencer sees by itself, and the stream concerned."""
     if op is None:
         return cause, 0
-    found = [(cause, 0)] if cause is not Cause.NONE else []
-    found += [(Cause.FIELD, 0)] if INSTRUCTIONS[op].layout.illegal(fields) is not None else []
+    causes = [(cause, 0)] if cause is not Cause.NONE else []
+    causes += [(Cause.FIELD, 0)] if INSTRUCTIONS[op].layout.illegal(fields) is not None else []
     if op is Op.LOOP and fields["n"] and fields["reg"]:
-        found.append((Cause.FIELD, 0))
+        causes.append((Cause.FIELD, 0))
     if op is Op.SET and not DESCRIPTORS["walk"].first <= fields["first"] <= DESCRIPTOR_WORDS - fields["words"]:
-        found.append((Cause.ADDRESS, 0))
+        causes.append((Cause.ADDRESS, 0))
     if op is Op.SET and pc + fields["words"] >= size:
-        found.append((Cause.END, 0))
+        causes.append((Cause.END, 0))
     if op is Op.MVM and fields["free"] > fields["advance"]:
-        found.append((Cause.FIELD, 0))
+        causes.append((Cause.FIELD, 0))
     if op is Op.CORE:
-        found += [(Cause.RESERVED, 0)] * (fields["command"] != Command.MASKS)
+        causes += [(Cause.RESERVED, 0)] * (fields["command"] != Command.MASKS)
     if op in (Op.WAIT, Op.ROOM, Op.FREE, Op.PUSH):
         ring = tokens.rings[fields["stream"]]
-        found += [(Cause.RING, fields["stream"])] * (fields["n"] > ring.blocks)
-        found += [(Cause.OWNER, fields["stream"])] * (op in (Op.ROOM, Op.PUSH) and ring.remote)
+        causes += [(Cause.RING, fields["stream"])] * (fields["n"] > ring.blocks)
+        causes += [(Cause.OWNER, fields["stream"])] * (op in (Op.ROOM, Op.PUSH) and ring.remote)
     if op is Op.SEND:
         stream = streams[fields["stream"]]
         illegal = fields["reduce"] and (fields["flow"] >= CFG.contexts or stream["block"] % 2)
-        found += [(Cause.FIELD, fields["stream"])] * bool(illegal)
-        found += [(Cause.RING, fields["stream"])] * (not fields["free"] and fields["n"] > stream["blocks"])
-    return min(found, default=(Cause.NONE, 0))
+        causes += [(Cause.FIELD, fields["stream"])] * bool(illegal)
+        causes += [(Cause.RING, fields["stream"])] * (not fields["free"] and fields["n"] > stream["blocks"])
+    return min(causes, default=(Cause.NONE, 0))
 
 
 def carry_out(op: Op, fields: dict[str, int], tokens: ScoreboardModel) -> bool:
@@ -194,10 +194,10 @@ def test_programs_run_as_in_the_interpreter() -> None:
             ctx.set(port, value)
         ctx.set(dut.stop, stop)
         ctx.set(dut.start, 1)
-        found: list[int] = []
+        pcs: list[int] = []
         done: list[tuple[int, int]] = []
         quiet = offered = 0
-        while quiet < 40 and len(found) < len(retired) + (len(retired) < STEPS):
+        while quiet < 40 and len(pcs) < len(retired) + (len(retired) < STEPS):
             ctx.set(dut.idle, int(rng.integers(2)))
             ctx.set(dut.quiet, int(rng.integers(2)))
             # An engine looks at an instruction before it takes it.
@@ -207,11 +207,11 @@ def test_programs_run_as_in_the_interpreter() -> None:
                 dut.retire, dut.retired.pc, dut.set.valid & dut.set.ready, dut.set.payload, dut.issue.valid)
             ctx.set(dut.start, 0)
             quiet = 0 if retires or sets else quiet + 1
-            found += [pc] * retires
+            pcs += [pc] * retires
             done += [(write.index, write.word)] * sets
-        assert found[: len(retired)] == retired
+        assert pcs[: len(retired)] == retired
         if len(retired) < STEPS:
-            assert found == retired
+            assert pcs == retired
             assert done == writes
             ctx.set(dut.quiet, 1)
             await ctx.tick().repeat(3)

@@ -26,10 +26,10 @@ def random_streams(rng: np.random.Generator) -> list[dict[str, int]]:
 def test_rings_are_those_of_the_reference() -> None:
     rng = np.random.default_rng(0)
     dut: Any = RingScoreboard(changes=3, asks=2)
-    seen = {"change": 0, "ask": 0, "again": 0, "ack": 0}
-    told = due = False
+    counts = {"change": 0, "ask": 0, "again": 0, "ack": 0}
+    offered = due = False
     # What each port asks for, until there is an answer.
-    asked: list[int | None] = [None, None]
+    requests: list[int | None] = [None, None]
     # Whether it asks once more, and whether anything has changed in the cycle of the answer or since.
     again, news = [False, False], [False, False]
 
@@ -48,9 +48,9 @@ def test_rings_are_those_of_the_reference() -> None:
 
     def possible(model: ScoreboardModel) -> list[tuple[int, bool]]:
         """Changes that are legal whatever else goes first in the cycle."""
-        found = [(k, True) for k, ring in enumerate(model.rings) if ring.there > 0]
+        changes = [(k, True) for k, ring in enumerate(model.rings) if ring.there > 0]
         # Whoever fills a remote ring has two blocks under way at most.
-        return found + [
+        return changes + [
             (k, False) for k, ring in enumerate(model.rings)
             if (ring.came - ring.acked < 2 if ring.remote else ring.there < ring.blocks)
         ]
@@ -67,7 +67,7 @@ def test_rings_are_those_of_the_reference() -> None:
                 ctx.set(dut.change[k].valid, 0)
             for k in range(2):
                 ctx.set(dut.ask[k].valid, 0)
-            asked[:] = [None, None]
+            requests[:] = [None, None]
             # Nothing is owed when nothing has changed for some time.
             for _ in range(4 * STREAMS):
                 ctx.set(dut.acknowledge.ready, 1)
@@ -77,60 +77,60 @@ def test_rings_are_those_of_the_reference() -> None:
 
     def take(ctx: Any, streams: list[dict[str, int]], model: ScoreboardModel) -> None:
         """An acknowledgement that is there for the first time is one that is owed."""
-        nonlocal told
-        if ctx.get(dut.acknowledge.valid) and not told:
+        nonlocal offered
+        if ctx.get(dut.acknowledge.valid) and not offered:
             slot = ctx.get(dut.acknowledge.payload)
-            ring = model.rings[next(k for k, one in enumerate(streams) if one["slot"] == slot)]
+            ring = model.rings[next(k for k, descriptor in enumerate(streams) if descriptor["slot"] == slot)]
             assert ring.owes
             ring.acked += 1
-            seen["ack"] += 1
-        told = bool(ctx.get(dut.acknowledge.valid) and not ctx.get(dut.acknowledge.ready))
+            counts["ack"] += 1
+        offered = bool(ctx.get(dut.acknowledge.valid) and not ctx.get(dut.acknowledge.ready))
 
     async def one_cycle(ctx: Any, streams: list[dict[str, int]], model: ScoreboardModel) -> None:
         nonlocal due
         legal, ports = possible(model), dut.change
-        wanted: list[tuple[int, bool] | None] = []
+        wishes: list[tuple[int, bool] | None] = []
         for port in ports:
             wish = legal[int(rng.integers(len(legal)))] if rng.random() < 0.3 else None
-            wanted.append(wish)
+            wishes.append(wish)
             ctx.set(port.valid, int(wish is not None))
             ctx.set(port.payload, {"stream": wish[0], "free": wish[1]} if wish else {"stream": 0, "free": 0})
         for k in range(2):
-            if asked[k] is None and rng.random() < 0.7:
-                asked[k], again[k] = int(rng.integers(STREAMS)), bool(rng.random() < 0.5)
+            if requests[k] is None and rng.random() < 0.7:
+                requests[k], again[k] = int(rng.integers(STREAMS)), bool(rng.random() < 0.5)
             port = dut.ask[k]
-            ctx.set(port.valid, int(asked[k] is not None))
-            ctx.set(port.stream, asked[k] or 0)
+            ctx.set(port.valid, int(requests[k] is not None))
+            ctx.set(port.stream, requests[k] or 0)
             ctx.set(port.again, int(again[k]))
         ctx.set(dut.acknowledge.ready, int(rng.random() < 0.6))
-        goes = next((k for k, wish in enumerate(wanted) if wish), None)
-        assert [bool(ctx.get(p.ready)) for p, w in zip(ports, wanted, strict=True) if w] == [
-            k == goes for k, w in enumerate(wanted) if w]
+        goes = next((k for k, wish in enumerate(wishes) if wish), None)
+        assert [bool(ctx.get(p.ready)) for p, w in zip(ports, wishes, strict=True) if w] == [
+            k == goes for k, w in enumerate(wishes) if w]
         granted = [k for k in range(2) if ctx.get(dut.ask[k].ready)]
         assert len(granted) == due
         due = any(
-            number is not None and k not in granted and (news[k] or not again[k]) for k, number in enumerate(asked))
+            number is not None and k not in granted and (news[k] or not again[k]) for k, number in enumerate(requests))
         for k in granted:
-            check(ctx, k, asked[k] or 0, streams, model)
-            seen["again"] += again[k]
-            asked[k] = None
+            check(ctx, k, requests[k] or 0, streams, model)
+            counts["again"] += again[k]
+            requests[k] = None
             news[k] = False
         if goes is not None:
             news[:] = [True, True]
         take(ctx, streams, model)
         if goes is not None:
-            number, free = wanted[goes] or (0, False)
+            number, free = wishes[goes] or (0, False)
             model.change(number, free=free)
-            seen["change"] += 1
+            counts["change"] += 1
         await ctx.tick()
 
     def check(ctx: Any, port: int, number: int, streams: list[dict[str, int]], model: ScoreboardModel) -> None:
-        seen["ask"] += 1
-        ring, found = model.rings[number], dut.ask[port].ring
+        counts["ask"] += 1
+        ring, answer = model.rings[number], dut.ask[port].ring
         for name in ("base", "block", "blocks"):
-            assert ctx.get(found[name]) == streams[number][name]
+            assert ctx.get(answer[name]) == streams[number][name]
         for name in ("there", "freed", "head", "tail"):
-            assert ctx.get(found[name]) == getattr(ring, name)
+            assert ctx.get(answer[name]) == getattr(ring, name)
 
     simulate(dut, run)
-    assert min(seen.values()) > 50
+    assert min(counts.values()) > 50

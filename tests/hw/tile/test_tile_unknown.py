@@ -65,8 +65,8 @@ def test_a_start_before_descriptors_were_written_is_answered(tmp_path: Path) -> 
         arrives=CFG.payload_bits + 4, flit=CFG.payload_bits)
     (tmp_path / "tile.v").write_text("\n".join([bench, *modules.values()]))
     for command in (["iverilog", "-g2005", "-s", "bench", "-o", "sim", "tile.v"], ["vvp", "sim"]):
-        made = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-        assert (made.returncode, made.stderr) == (0, "")
+        process = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+        assert (process.returncode, process.stderr) == (0, "")
     status = Cause.FIELD | 3 << 15
-    answers = [line for line in made.stdout.splitlines() if line[:1] in "01x"]
+    answers = [line for line in process.stdout.splitlines() if line[:1] in "01x"]
     assert answers == ["1 1 00000000", *["1 0 00000000"] * 3, f"1 0 {status:08x}"]

@@ -34,9 +34,9 @@ class Unit:
     def keep(self, *sets):
         """Parameters, one set behind the other; their place and period."""
         first = self.used
-        for one in sets:
-            self.memory[self.used : self.used + len(one)] = one
-            self.used += len(one)
+        for parameters in sets:
+            self.memory[self.used : self.used + len(parameters)] = parameters
+            self.used += len(parameters)
         return {"parameters": first, "period": len(sets[0])}
 
     def run(self, a=None, second=None, **vec):
@@ -122,8 +122,8 @@ def test_weighted_sum_of_two_sources_at_once():
         stage = WeightedSum(index=np.stack([np.arange(n), np.arange(n) + n], axis=1), multiplier=m, shift=shift,
                             offset=offset)
         place = unit.keep(pack_parameters(m[:, 0], 0, offset), pack_parameters(m[:, 1]))
-        made = unit.run(x[0], x[1], shift=shift, lo=-LANE_MAX, hi=LANE_MAX, **place)
-        np.testing.assert_array_equal(made, stage.compute(x.reshape(1, -1))[0])
+        outputs = unit.run(x[0], x[1], shift=shift, lo=-LANE_MAX, hi=LANE_MAX, **place)
+        np.testing.assert_array_equal(outputs, stage.compute(x.reshape(1, -1))[0])
 
 
 def test_weighted_sum_of_many_terms_through_the_accumulators():
@@ -137,8 +137,8 @@ def test_weighted_sum_of_many_terms_through_the_accumulators():
         for k in range(terms - 1):
             unit.run(x[k], target=ACC, **unit.keep(pack_parameters(m[:, k], 0, 0, np.arange(n), 1, k == 0)))
         place = unit.keep(pack_parameters(m[:, -1], 0, offset))
-        made = unit.run(x[-1], add=1, shift=shift, lo=-LANE_MAX, hi=LANE_MAX, **place)
-        np.testing.assert_array_equal(made, stage.compute(x.reshape(1, -1))[0])
+        outputs = unit.run(x[-1], add=1, shift=shift, lo=-LANE_MAX, hi=LANE_MAX, **place)
+        np.testing.assert_array_equal(outputs, stage.compute(x.reshape(1, -1))[0])
 
 
 def test_sums_finish_without_a_further_source():
@@ -156,8 +156,8 @@ def test_mean_and_largest_over_terms():
         x, m, shift = lanes(rng, terms, n), int(rng.integers(1, 65536 // terms)) & 32767, int(rng.integers(0, 32))
         index = np.arange(n)[:, None] + n * np.arange(terms)
         mean = WeightedSum(index=index, multiplier=np.full((n, terms), m), shift=shift, offset=np.zeros(n, np.int32))
-        made = unit.run(x, shift=shift, lo=-LANE_MAX, hi=LANE_MAX, **unit.keep(pack_parameters([m])))
-        np.testing.assert_array_equal(made, mean.compute(x.reshape(1, -1))[0])
+        outputs = unit.run(x, shift=shift, lo=-LANE_MAX, hi=LANE_MAX, **unit.keep(pack_parameters([m])))
+        np.testing.assert_array_equal(outputs, mean.compute(x.reshape(1, -1))[0])
         np.testing.assert_array_equal(unit.run(x, kind=Kind.MAX), Largest(index=index).compute(x.reshape(1, -1))[0])
         low, high = sorted(rng.integers(-32768, 32768, 2).tolist())
         limit = Limit(low=np.full(n, low, np.int16), high=np.full(n, high, np.int16))
@@ -172,8 +172,8 @@ def test_table():
         shift, entries = int(rng.integers(0, 32)), lanes(rng, 1024)
         unit.tables[which] = entries
         place = unit.keep(pack_parameters(m, 0, 512))
-        made = unit.run(x, kind=Kind.TABLE, b=which, shift=shift, lo=0, hi=1023, **place)
-        np.testing.assert_array_equal(made, Table(multiplier=m, shift=shift, entries=entries).compute(x[None])[0])
+        outputs = unit.run(x, kind=Kind.TABLE, b=which, shift=shift, lo=0, hi=1023, **place)
+        np.testing.assert_array_equal(outputs, Table(multiplier=m, shift=shift, entries=entries).compute(x[None])[0])
 
 
 def test_product_rounds_half_up_and_sums_over_terms():
@@ -183,19 +183,19 @@ def test_product_rounds_half_up_and_sums_over_terms():
         a, b = lanes(rng, terms, n), lanes(rng, terms, n)
         exact = [sum(int(u) * int(v) for u, v in zip(*pair, strict=True)) for pair in zip(a.T, b.T, strict=True)]
         wrapped = [(t + 2**31) % 2**32 - 2**31 for t in exact]
-        wanted = [min(max((2 * t + 2**shift) // 2 ** (shift + 1), -32768), 32767) for t in wrapped]
-        assert unit.run(a, b, kind=Kind.PRODUCT, shift=shift).tolist() == wanted
+        expected = [min(max((2 * t + 2**shift) // 2 ** (shift + 1), -32768), 32767) for t in wrapped]
+        assert unit.run(a, b, kind=Kind.PRODUCT, shift=shift).tolist() == expected
 
 
 def test_parameters_of_all_bits_come_back():
     rng = np.random.default_rng(1)
-    given = {
+    packed = {
         "m": rng.integers(-32768, 32768, 50), "c": rng.integers(-32768, 32768, 50),
         "d": rng.integers(-65536, 65536, 50),
         "target": rng.integers(0, 256, 50), "valid": rng.integers(0, 2, 50), "start": rng.integers(0, 2, 50),
     }
-    found = Parameters.unpack(pack_parameters(**given), 0, 50, 50)
-    for name, value in given.items():
-        np.testing.assert_array_equal(getattr(found, name), value)
+    unpacked = Parameters.unpack(pack_parameters(**packed), 0, 50, 50)
+    for name, value in packed.items():
+        np.testing.assert_array_equal(getattr(unpacked, name), value)
     with pytest.raises(ValueError, match="c must be between -32768 and 32767"):
         pack_parameters(1, 40000)

@@ -9,11 +9,11 @@ from mho.hw.tile.isa.window import OUTSIDE, SlidingWindow
 
 
 @st.composite
-def walks(draw, most=9):
+def walks(draw, largest=9):
     small = st.integers(1, 3)
     values = {name: draw(small) for name in (
         "kernel_x", "kernel_y", "dilation_x", "dilation_y", "stride_x", "stride_y", "run")}
-    sizes = {name: draw(st.integers(1, most)) for name in ("width", "height", "positions_x", "positions_y")}
+    sizes = {name: draw(st.integers(1, largest)) for name in ("width", "height", "positions_x", "positions_y")}
     return SlidingWindow(channel=0, pad_x=draw(st.integers(0, 4)), pad_y=draw(st.integers(0, 4)), **values, **sizes)
 
 

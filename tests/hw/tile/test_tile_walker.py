@@ -112,15 +112,15 @@ class Run:
             assert self.came >= image * walk.image + walk.need[position]
             # The window begins a cycle after it was loaded.
             await self.tick(ctx)
-            found: list[int] = []
+            addresses: list[int] = []
             terms = walk.terms * int(self.rng.integers(1, 3))
-            while len(found) < terms:
+            while len(addresses) < terms:
                 ctx.set(window.o.ready, int(self.rng.integers(2)))
                 if ctx.get(window.o.ready):
-                    found.append(ctx.get(window.o.payload.address))
-                    assert ctx.get(window.o.payload.last) == (len(found) % walk.terms == 0)
+                    addresses.append(ctx.get(window.o.payload.address))
+                    assert ctx.get(window.o.payload.last) == (len(addresses) % walk.terms == 0)
                 await self.tick(ctx)
-            assert found == self.addresses(position, image * walk.image) * (terms // walk.terms)
+            assert addresses == self.addresses(position, image * walk.image) * (terms // walk.terms)
             ctx.set(window.o.ready, 0)
             assert await self.do(ctx, WalkRequest.GO)
             assert self.freed == max(image * walk.image + walk.low[position + 1], 0)
@@ -166,35 +166,35 @@ def test_a_window_beyond_its_ring_or_behind_it_is_wrong() -> None:
     rng = np.random.default_rng(2)
     bench = Bench()
     walker: Any = bench.walker
-    seen = []
+    refusals = []
 
     async def run(ctx: Any) -> None:
         ctx.set(walker.advance, 1)
         ctx.set(walker.free, 1)
         for _ in range(6):
-            one = Run(bench, rng, spare=-1)
-            await one.start(ctx)
+            runner = Run(bench, rng, spare=-1)
+            await runner.start(ctx)
             wrong = False
-            needs = one.walk.need - np.maximum(one.walk.low[:-1], 0)
-            for position in range(one.walk.positions):
-                wrong = not await one.do(ctx, WalkRequest.PLAN)
-                assert wrong == (needs[position] > one.ring["blocks"])
+            needs = runner.walk.need - np.maximum(runner.walk.low[:-1], 0)
+            for position in range(runner.walk.positions):
+                wrong = not await runner.do(ctx, WalkRequest.PLAN)
+                assert wrong == (needs[position] > runner.ring["blocks"])
                 if wrong:
                     break
-                assert await one.do(ctx, WalkRequest.GO)
+                assert await runner.do(ctx, WalkRequest.GO)
                 ctx.set(walker.place, {name: ctx.get(walker.next[name]) for name in ("x", "y", "origin")})
-            seen.append(wrong)
+            refusals.append(wrong)
         # The first window again, after its first pixel was given back.
-        one = Run(bench, rng)
-        one.walk = SlidingWindow(run=1, channel=0, width=4, height=4, positions_x=4, positions_y=4)
-        one.ring["blocks"] = 3
-        await one.start(ctx)
-        assert await one.do(ctx, WalkRequest.PLAN)
-        assert await one.do(ctx, WalkRequest.GO)
-        assert not await one.do(ctx, WalkRequest.PLAN)
+        runner = Run(bench, rng)
+        runner.walk = SlidingWindow(run=1, channel=0, width=4, height=4, positions_x=4, positions_y=4)
+        runner.ring["blocks"] = 3
+        await runner.start(ctx)
+        assert await runner.do(ctx, WalkRequest.PLAN)
+        assert await runner.do(ctx, WalkRequest.GO)
+        assert not await runner.do(ctx, WalkRequest.PLAN)
 
     simulate(bench, run, deadline=100_000)
-    assert all(seen)
+    assert all(refusals)
 
 
 def test_terms_and_codes_are_those_of_the_reference() -> None:
@@ -204,14 +204,14 @@ def test_terms_and_codes_are_those_of_the_reference() -> None:
 
     async def run(ctx: Any) -> None:
         for number in range(12):
-            one = Run(bench, rng)
-            one.walk = replace(
-                one.walk, run=int(rng.integers(1, 4096 if number % 2 else 9)), repeat=int(rng.integers(1, 16)),
+            runner = Run(bench, rng)
+            runner.walk = replace(
+                runner.walk, run=int(rng.integers(1, 4096 if number % 2 else 9)), repeat=int(rng.integers(1, 16)),
                 tail=int(rng.integers(64)))
-            await one.start(ctx)
-            assert await one.do(ctx, WalkRequest.LOOK)
-            assert ctx.get(walker.look.terms) == one.walk.terms
-            found = ctx.get(walker.look.codes)
-            assert found == one.walk.codes or (found >= 1023 and one.walk.terms * one.walk.run >= 1023)
+            await runner.start(ctx)
+            assert await runner.do(ctx, WalkRequest.LOOK)
+            assert ctx.get(walker.look.terms) == runner.walk.terms
+            codes = ctx.get(walker.look.codes)
+            assert codes == runner.walk.codes or (codes >= 1023 and runner.walk.terms * runner.walk.run >= 1023)
 
     simulate(bench, run, deadline=100_000)

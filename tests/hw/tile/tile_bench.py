@@ -48,15 +48,15 @@ class Core(FunctionCore):
 class Expected:
     """What the interpreter makes of a program that is given some blocks."""
 
-    def __init__(self, program: Program, cfg: TileConfig, given: dict[int, list[bytes]], limit: int = 1 << 40) -> None:
-        seen: list[Retired] = []
-        tiles = Tiles(alone(program, Core(cfg.lines), cfg), watch=lambda _, one: seen.append(one))
-        for number, blocks in given.items():
+    def __init__(self, program: Program, cfg: TileConfig, inputs: dict[int, list[bytes]], limit: int = 1 << 40) -> None:
+        events: list[Retired] = []
+        tiles = Tiles(alone(program, Core(cfg.lines), cfg), watch=lambda _, event: events.append(event))
+        for number, blocks in inputs.items():
             tiles.give("t", number, list(blocks))
         tiles.run(limit=limit, most=4000)
         tile = tiles.tiles["t"]
         self.status, self.ended = tile.status, tile.ended
-        self.retired = [one.pc for one in seen if one.engine is not Engine.SEND]
+        self.retired = [event.pc for event in events if event.engine is not Engine.SEND]
         self.received = {flow: list(blocks) for (_, flow), blocks in tiles.received.items()}
         self.buffer = tile.buffer
 
@@ -73,16 +73,16 @@ class TileBench:
     """
 
     def __init__(
-        self, program: Program, cfg: TileConfig, given: dict[int, list[bytes]], *, seed: int = 0, stall: float = 0.0,
+        self, program: Program, cfg: TileConfig, inputs: dict[int, list[bytes]], *, seed: int = 0, stall: float = 0.0,
         delay: int = 20, quiet: int = 300, deadline: int = 100_000, read: range = range(0),
     ) -> None:
         self.program, self.cfg, self.stall, self.delay, self.quiet = program, cfg, stall, delay, quiet
         self.deadline, self.read = deadline, read
         self.rng = np.random.default_rng(seed)
         self.dut: Any = TileController(cfg)
-        self.flits = {k: self._flits(blocks) for k, blocks in given.items()}
-        self.slots = {k: program.descriptor("stream", k)["slot"] for k in given}
-        self.acked = dict.fromkeys(given, 0)
+        self.flits = {k: self._flits(blocks) for k, blocks in inputs.items()}
+        self.slots = {k: program.descriptor("stream", k)["slot"] for k in inputs}
+        self.acked = dict.fromkeys(inputs, 0)
         self.retired: list[int] = []
         self.received: dict[int, list[bytes]] = {}
         self.sums: dict[int, deque[int]] = {k: deque() for k in range(4)}
@@ -130,11 +130,11 @@ class TileBench:
         """A core that takes its time."""
         dut, compute = self.dut, core_of(self.cfg.lines)
         done: deque[list[int]] = deque()
-        taken: list[int] | None = None
-        wanted = wait = 0
+        words: list[int] | None = None
+        needed = wait = 0
         while True:
-            ctx.set(dut.op.ready, int(taken is None and len(done) < 2))
-            ctx.set(dut.codes.ready, int(taken is not None and self.rng.random() >= self.stall))
+            ctx.set(dut.op.ready, int(words is None and len(done) < 2))
+            ctx.set(dut.codes.ready, int(words is not None and self.rng.random() >= self.stall))
             ctx.set(dut.drain.valid, int(bool(done) and wait == 0))
             ctx.set(dut.drain.payload, done[0][0] if done else 0)
             _, _, op, begins, code, comes, gone = await ctx.tick().sample(
@@ -142,14 +142,14 @@ class TileBench:
                 dut.drain.valid & dut.drain.ready)
             wait = max(0, wait - 1)
             if begins:
-                taken, wanted = [], self.cfg.input_words // (1 if op.backward else 2)
-            if comes and taken is not None:
-                taken.append(code)
-                if len(taken) == wanted:
-                    codes = np.array(taken, dtype="<u4").view(np.uint8)
+                words, needed = [], self.cfg.input_words // (1 if op.backward else 2)
+            if comes and words is not None:
+                words.append(code)
+                if len(words) == needed:
+                    codes = np.array(words, dtype="<u4").view(np.uint8)
                     wait = wait if done else self.delay
                     done.append(compute(codes).astype("<i2").view("<u4").tolist())
-                    taken = None
+                    words = None
             if gone:
                 done[0].pop(0)
                 if not done[0]:
@@ -183,7 +183,7 @@ class TileBench:
             if takes:
                 sums.popleft()
             if acks:
-                self.acked[next(k for k, its in self.slots.items() if its == slot)] += 1
+                self.acked[next(k for k, candidate in self.slots.items() if candidate == slot)] += 1
             if sends and flit.operand:
                 self.sums[flit.flow].append(flit.payload)
             elif sends:

@@ -78,8 +78,8 @@ def random_case(cfg: TileConfig, rng: np.random.Generator, **fixed: int) -> Case
     add = reads and kind in (Kind.AFFINE, Kind.TABLE) and rng.random() < 0.3
     if add and rng.random() < 0.3:
         a = Operand.NONE
-    others = [5, Operand.WALK + 4] + [Operand.ACCUMULATORS] * reads + [Operand.NONE] * (kind != Kind.PRODUCT)
-    b = int(rng.choice(others))
+    operands = [5, Operand.WALK + 4] + [Operand.ACCUMULATORS] * reads + [Operand.NONE] * (kind != Kind.PRODUCT)
+    b = int(rng.choice(operands))
     walks = [x for x in (a, b) if Operand.WALK <= x < Operand.DRAIN]
     count = int(rng.integers(1, 5)) if walks and not (len(walks) == 1 and Operand.NONE not in (a, b)) else 1
     if kind == Kind.TABLE:
@@ -112,10 +112,10 @@ def expect(case: Case, memory: Memories) -> None:
         vec, memory.parameters, memory.tables, memory.sums, case.source("a", memory), case.source("b", memory)
     )
     if result is not None:
-        made = np.ascontiguousarray(result.astype("<i2")).view(np.uint8)
+        data = np.ascontiguousarray(result.astype("<i2")).view(np.uint8)
         at = case.target + vec["target_offset"] * (1 + vec["wide"])
-        made = made if vec["wide"] else made[::2]
-        memory.buffer[at : at + len(made)] = made
+        data = data if vec["wide"] else data[::2]
+        memory.buffer[at : at + len(data)] = data
 
 
 class VectorBench:
@@ -137,14 +137,14 @@ class VectorBench:
         read, write = self.dut.read, self.dut.write
         memory = self.memory.buffer
         ready_r = ready_w = False
-        found = 0
+        word = 0
         signals = (read.valid, read.address, write.valid, write.address, write.data, write.bytes)
         async for _, _, wants, at, puts, to, value, count in ctx.tick().sample(*signals):
-            ctx.set(read.data, found)
+            ctx.set(read.data, word)
             if wants and ready_r:
-                found = int.from_bytes(memory[at : at + 8].tobytes(), "little")
+                word = int.from_bytes(memory[at : at + 8].tobytes(), "little")
             else:
-                found = int(self.rng.integers(1 << 62))
+                word = int(self.rng.integers(1 << 62))
             if puts and ready_w:
                 memory[to : to + count] = list(value.to_bytes(8, "little")[:count])
             ready_r, ready_w = (self.rng.random() >= self.stall for _ in range(2))
@@ -180,25 +180,25 @@ class VectorBench:
         ctx.set(dut.start, 1)
         cycles = 0
         while True:
-            asked = "b" if ctx.get(dut.second) else "a"
-            terms = case.terms[asked]
+            operand = "b" if ctx.get(dut.second) else "a"
+            terms = case.terms[operand]
             ctx.set(dut.term.valid, int(self.rng.random() >= self.stall))
-            ctx.set(dut.term.payload, {"address": terms[at[asked]], "last": int(at[asked] == len(terms) - 1)})
+            ctx.set(dut.term.payload, {"address": terms[at[operand]], "last": int(at[operand] == len(terms) - 1)})
             for name in size:
                 port, words = getattr(dut, name), streams[name][place[name] :][: size[name]]
                 ctx.set(port.valid, int(self.rng.random() >= self.stall and len(words) == size[name]))
                 ctx.set(port.payload, int.from_bytes(words.astype("<i2").tobytes(), "little"))
-            taken = {name: port.valid & port.ready for name, port in (
-                (asked, dut.term), ("drain", dut.drain), ("result", dut.result))}
-            found = await ctx.tick().sample(dut.done, *taken.values())
+            handshakes = {name: port.valid & port.ready for name, port in (
+                (operand, dut.term), ("drain", dut.drain), ("result", dut.result))}
+            sampled = await ctx.tick().sample(dut.done, *handshakes.values())
             ctx.set(dut.start, 0)
             cycles += 1
-            for name, one in zip(taken, found[3:], strict=True):
-                if one and name in at:
+            for name, transfers in zip(handshakes, sampled[3:], strict=True):
+                if transfers and name in at:
                     at[name] = (at[name] + 1) % len(case.terms[name])
-                elif one:
+                elif transfers:
                     place[name] += size[name]
-            if found[2]:
+            if sampled[2]:
                 break
         assert at == {"a": 0, "b": 0}
         self.cycles.append(cycles)

@@ -77,8 +77,8 @@ def _compare(names: Iterable[str], jobs: int) -> list[Record]:
                     "seconds": round(outcome.seconds, 2), "verdict": outcome.verdict.value, "claim": outcome.claim,
                 })
                 claim = f" ({outcome.claim})" if outcome.claim else ""
-                told = f"{proof.method} | {outcome.seconds:.1f} s | {outcome.verdict.value}{claim}"
-                print(f"{name} | {pair.name} | {told}", flush=True)
+                summary = f"{proof.method} | {outcome.seconds:.1f} s | {outcome.verdict.value}{claim}"
+                print(f"{name} | {pair.name} | {summary}", flush=True)
             print(f"{name}: {len(pairs)} blocks, {len(pairs) - len(new)} of them as in chips before", flush=True)
     return records
 
@@ -91,10 +91,10 @@ def _table(records: Sequence[Record]) -> Iterable[str]:
     yield f"{len(records)} blocks, in {seconds:.0f} s of Yosys ({yosys}).\n"
     yield "| chip | blocks | by induction | bounded | without a result | different |\n|---|---|---|---|---|---|"
     for name in names:
-        own = [record for record in records if name in record["chips"]]
-        holds = [record["engine"] for record in own if record["verdict"] == Verdict.HOLDS.value]
-        counts = [len(own), *(holds.count(engine.value) for engine in (Engine.INDUCTION, Engine.BOUNDED))]
-        counts += [sum(r["verdict"] == v.value for r in own) for v in (Verdict.UNKNOWN, Verdict.FAILS)]
+        chip_records = [record for record in records if name in record["chips"]]
+        holds = [record["engine"] for record in chip_records if record["verdict"] == Verdict.HOLDS.value]
+        counts = [len(chip_records), *(holds.count(engine.value) for engine in (Engine.INDUCTION, Engine.BOUNDED))]
+        counts += [sum(r["verdict"] == v.value for r in chip_records) for v in (Verdict.UNKNOWN, Verdict.FAILS)]
         yield f"| `{name}` | {' | '.join(map(str, counts))} |"
     best = (Verdict.HOLDS.value, Engine.INDUCTION.value)
     rest = [record for record in records if (record["verdict"], record["engine"]) != best]
@@ -102,8 +102,8 @@ def _table(records: Sequence[Record]) -> Iterable[str]:
         return
     yield "\nNot by induction:\n\n| block | of | how | s | result |\n|---|---|---|---|---|"
     for record in rest:
-        first, *others = record["chips"]
-        of = f"`{first}`" + (f" and {len(others)} more" if others else "")
+        first, *further = record["chips"]
+        of = f"`{first}`" + (f" and {len(further)} more" if further else "")
         result = " ".join(filter(None, [record["verdict"], record["claim"] and f"({record['claim']})"]))
         yield f"| `{record['block']}` | {of} | {record['method']} | {record['seconds']:.1f} | {result} |"
 

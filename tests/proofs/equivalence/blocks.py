@@ -57,7 +57,7 @@ def block_pair(name: str, netlist: str, written: Written, texts: Mapping[str, st
     text = _ungated(texts[name])
     named, low = with_names(netlist, written), bool(re.search(r"^  input +wire rst_n,", text, re.MULTILINE))
     if TEST_MODE in text:
-        netlist, named = (with_test_pins(each, texts, BYPASS, ADAPTER) for each in (netlist, named))
+        netlist, named = (with_test_pins(design, texts, BYPASS, ADAPTER) for design in (netlist, named))
     kinds = instances_of(netlist)
     inner = "".join(_header(texts[kind]) for kind in sorted(set(kinds.values())))
     # An asynchronous reset is looked at where the clock finds it: next states, and all that follows from states.

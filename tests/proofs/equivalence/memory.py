@@ -61,14 +61,14 @@ def _netlist(shape: MemoryShape, *, test: bool) -> str:
     data = Signal(shape.width, name="read_data")
     m.d.comb += data.eq(read.data)
     if test:
-        own, writes = Signal(name="bist_enable"), Signal(name="bist_write")
+        enable, writes = Signal(name="bist_enable"), Signal(name="bist_write")
         address, word = Signal.like(write.addr, name="bist_address"), Signal(shape.width, name="bist_write_data")
         tested = Signal(shape.width, name="bist_read_data")
         m.d.comb += tested.eq(read.data)
-        with m.If(own):
+        with m.If(enable):
             m.d.comb += [write.en.eq(writes.replicate(len(write.en))), write.addr.eq(address), write.data.eq(word)]
             m.d.comb += [read.addr.eq(address), *([read.en.eq(~writes)] if shape.registered else [])]
-        ports += [own, writes, address, word, tested]
+        ports += [enable, writes, address, word, tested]
     return rtlil.convert(m, name=NETLIST, ports=[clock.clk, *ports, data], emit_src=False)
 
 

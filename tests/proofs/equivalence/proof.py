@@ -106,8 +106,8 @@ def prove(pair: Pair, *, limit: float = 1200.0) -> Proof:
             outputs = re.findall(r"^ *wire .*output \d+ \\(cmp_\S+)$", text, re.MULTILINE)
             apart = ["read_rtlil miter.il", "cd miter"]
             apart += [f"sat -verify -prove {name} 1 {_SAT} {name} %ci*" for name in outputs]
-            each = _run(pair.name, apart, folder, limit, Verdict.UNKNOWN)
-            step = replace(each, seconds=step.seconds + each.seconds)
+            singly = _run(pair.name, apart, folder, limit, Verdict.UNKNOWN)
+            step = replace(singly, seconds=step.seconds + singly.seconds)
         if step.verdict is not Verdict.UNKNOWN or step.claim == _LATE:
             return Proof(pair.name, Engine.INDUCTION, 1, step)
         after = _run(pair.name, _bounded(pair), folder, limit, Verdict.FAILS)

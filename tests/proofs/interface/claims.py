@@ -52,10 +52,10 @@ class InterfaceClaims(Harness):
         """What arrives for registers goes there a cycle later, and nothing else does; answers go to the host."""
         node: Any = self.dut
         cfg = node.cfg
-        body, came, word = node.eject.payload, Signal(name="request_came"), Signal(32, name="word_that_came")
-        m.d.sync += [came.eq(node.eject.valid & (body.tag == register_tag(cfg))), word.eq(body.payload)]
-        claim(m, "a request is handed on a cycle later", node.request.valid == came)
-        with m.If(came):
+        body, request_came, word = node.eject.payload, Signal(name="request_came"), Signal(32, name="word_that_came")
+        m.d.sync += [request_came.eq(node.eject.valid & (body.tag == register_tag(cfg))), word.eq(body.payload)]
+        claim(m, "a request is handed on a cycle later", node.request.valid == request_came)
+        with m.If(request_came):
             claim(m, "a request is handed on unchanged", node.request.payload == word)
         for number in range(register_tag(cfg), credit_tag(cfg) + 1):
             with m.If(cleared > number):

@@ -56,7 +56,7 @@ class SumClaims(Harness):
         lane = constant(m, range(router.cfg.lanes), "any_lane")
         operands = [self._operand(m, port, ready, entries, context, number, lane) for port in Port]
         total = Signal(router.cfg.payload_bits)
-        marks = Cat(Cat(taken, Const(0, _MARK_BITS - 1)) for taken, _ in operands)
+        marks = Cat(Cat(takes_part, Const(0, _MARK_BITS - 1)) for takes_part, _ in operands)
         m.d.comb += total.eq(marks << (lane * LANE_BITS))
         sent = Signal(_COUNT_BITS)
         for port in Port:
@@ -69,8 +69,8 @@ class SumClaims(Harness):
             with m.If(ours):
                 m.d.sync += sent.eq(sent + 1)
                 claim(m, "sums go to the parent", entry.parent == port)
-                for taken, come in operands:
-                    claim(m, "no sum before its operands", ~taken | (come != sent))
+                for takes_part, come in operands:
+                    claim(m, "no sum before its operands", ~takes_part | (come != sent))
                 claim(
                     m, "the k-th sum is that of the k-th operands", o.payload.payload == Mux(sent == number, total, 0)
                 )
@@ -82,26 +82,26 @@ class SumClaims(Harness):
         for c in range(contexts):
             self._entry_holds(m, state, c, entries[c])
             with m.If(context == c if contexts > 1 else 1):
-                for port, (taken, come) in zip(Port, operands, strict=True):
-                    self._input_holds(m, state, c, port, taken, come, sent, number, lane)
+                for port, (takes_part, come) in zip(Port, operands, strict=True):
+                    self._input_holds(m, state, c, port, takes_part, come, sent, number, lane)
                 with m.If(settled & (state["turn"] == c if contexts > 1 else 1)):
                     self._sum_holds(
                         m, state, entry, Mux(sent == number, marks << (lane * LANE_BITS), 0), operands, sent
                     )
         if self.cycles:
-            there = Cat(~taken | (come != sent) for taken, come in operands).all() & ready
-            self._in_time(m, there, entry, context)
-        all_in = Cat(taken for taken, _ in operands)
+            can_start = Cat(~takes_part | (come != sent) for takes_part, come in operands).all() & ready
+            self._in_time(m, can_start, entry, context)
+        all_in = Cat(takes_part for takes_part, _ in operands)
         witness(m, "a second sum of four has left", (sent == 2) & (number == 1) & (all_in.all() | (all_in == 0b11110)))
 
-    def _in_time(self, m: Module, there: Any, entry: Any, context: Any) -> None:
+    def _in_time(self, m: Module, can_start: Any, entry: Any, context: Any) -> None:
         several = self.dut.cfg.contexts > 1
         channels = [getattr(self.dut, f"{port.name.lower()}_o") for port in Port]
         room = Cat(o.ready.bit_select(context, 1) if several else o.ready for o in channels).bit_select(entry.parent, 1)
         goes = Cat(o.valid & (o.payload.context == context if several else 1) for o in channels).any()
         late = Signal(range(self.cycles + 1))
         m.d.sync += late.eq(0)
-        with m.If(there & room & ~goes & (late != self.cycles)):
+        with m.If(can_start & room & ~goes & (late != self.cycles)):
             m.d.sync += late.eq(late + 1)
         claim(m, "a sum goes in time", late != self.cycles)
 
@@ -127,20 +127,20 @@ class SumClaims(Harness):
         step = self._step
         written = step > c
         for name in ("children", "local"):
-            held = state[f"{name}_{c}"]
-            claim(m, f"{name} are those of the entry", held == Mux(written, getattr(entry, name), 0))
+            stored = state[f"{name}_{c}"]
+            claim(m, f"{name} are those of the entry", stored == Mux(written, getattr(entry, name), 0))
         claim(m, "parent is that of the entry", state[f"parent_{c}"] == Mux(written, 1 << entry.parent, 0))
 
     def _input_holds(
-        self, m: Module, state: State, c: int, port: Port, taken: Any, come: Any, sent: Any, number: Any, lane: Any
+        self, m: Module, state: State, c: int, port: Port, takes_part: Any, come: Any, sent: Any, number: Any, lane: Any
     ) -> None:
         """What an input holds of the context: the operands after those in the last sum."""
         path, depth = f"{port.name.lower()}_input", queue_depth(self.dut.cfg)
         inner, name = state.below(path), port.name
         count = Signal(_COUNT_BITS, name=f"{name}_count_{c}")
-        m.d.comb += count.eq(Mux(taken, come - sent, 0))
+        m.d.comb += count.eq(Mux(takes_part, come - sent, 0))
         claim(m, f"{name}: no more in it than there is room for", count <= depth)
-        claim(m, f"{name}: operands of those only that take part", taken | (come == 0))
+        claim(m, f"{name}: operands of those only that take part", takes_part | (come == 0))
         claim(m, f"{name}: valid if something is in it", inner["valid"][c] == (count != 0))
         claim(m, f"{name}: ready if there is room", inner["room"][c] == (count != depth))
         bits = (depth - 1).bit_length()
@@ -159,7 +159,7 @@ class SumClaims(Harness):
 
     def _sum_holds(self, m: Module, state: State, entry: Any, marks: Any, operands: list[Any], sent: Any) -> None:
         """While it is the context's turn: what is added already, what is added now, and what is left."""
-        first, rest, own, busy = (state[name] for name in ("first", "rest", "own", "busy"))
+        first, rest, adds_local, busy = (state[name] for name in ("first", "rest", "own", "busy"))
         done = Signal(len(Port), name=f"done_{len(state)}")
         m.d.comb += done.eq(Cat(entry.children & ~first & ~rest, entry.local & busy))
         claim(m, "a child is added once", (first & rest) == 0)
@@ -171,10 +171,10 @@ class SumClaims(Harness):
         )
         claim(m, "something is added", first.any() | ~entry.children.any())
         claim(m, "all that is not left was added", busy == (entry.children & ~first & ~rest).any())
-        claim(m, "the node's operand is added first", own == (entry.local & ~busy))
+        claim(m, "the node's operand is added first", adds_local == (entry.local & ~busy))
         with m.If(busy):
-            for taken, come in operands:
-                claim(m, "a sum is begun with all operands", ~taken | (come != sent))
+            for takes_part, come in operands:
+                claim(m, "a sum is begun with all operands", ~takes_part | (come != sent))
             so_far = [Mux(done[port], marks & _bit(self.dut.cfg, port), 0) for port in Port]
             total: Any = so_far[0] | so_far[1] | so_far[2] | so_far[3] | so_far[4]
             claim(m, "the sum so far is that of those that were added", state["accumulator"] == total)
@@ -195,15 +195,15 @@ class SumClaims(Harness):
                 assume(m, part | (channel.payload.context != c if several else 0))
             if port is not Port.LOCAL:
                 assume(m, room)
-        taken = Signal(name=f"{port.name}_takes_part")
+        takes_part = Signal(name=f"{port.name}_takes_part")
         come = Signal(_COUNT_BITS, name=f"{port.name}_come")
-        m.d.comb += taken.eq(sum(part & (context == c) for c, part in enumerate(parts)) if several else parts[0])
+        m.d.comb += takes_part.eq(sum(part & (context == c) for c, part in enumerate(parts)) if several else parts[0])
         ours = channel.payload.context == context if several else Const(1)
         with m.If(ours & (come == number)):
             m.d.comb += channel.payload.payload.eq(1 << (lane * LANE_BITS + port * _MARK_BITS))
         with m.If(channel.valid & room & ours):
             m.d.sync += come.eq(come + 1)
-        return taken, come
+        return takes_part, come
 
 
 class AdderClaims(Harness):
@@ -218,16 +218,16 @@ class AdderClaims(Harness):
         for port in Port:
             i, o = (getattr(router, f"{port.name.lower()}_{way}") for way in "io")
             drive_freely(m, i.valid, i.payload, o.ready)
-        first, own, busy, so_far = (state[name] for name in ("first", "own", "busy", "accumulator"))
+        first, adds_local, busy, so_far = (state[name] for name in ("first", "own", "busy", "accumulator"))
         heads = {port: state.part(f"{port.name.lower()}_input").o for port in Port}
         total: Any = router.local_o.payload.payload
         claim(m, "one child at a time", (first & (first - 1)) == 0)
         for lane in range(router.cfg.lanes):
             part = slice(lane * LANE_BITS, (lane + 1) * LANE_BITS)
             child = [Mux(first[port], heads[port][part], 0) for port in Port if port is not Port.LOCAL]
-            more = Mux(own, heads[Port.LOCAL][part], 0) + Mux(busy, so_far[part], 0)
+            more = Mux(adds_local, heads[Port.LOCAL][part], 0) + Mux(busy, so_far[part], 0)
             claim(m, "a lane is the sum of its operands", total[part] == (sum(child) + more)[:LANE_BITS])
-        claim(m, "the node's operand is added first", ~(own & busy))
+        claim(m, "the node's operand is added first", ~(adds_local & busy))
         for port in Port:
             o = getattr(router, f"{port.name.lower()}_o")
             claim(m, "the sum goes to all sides", o.payload.payload == total)

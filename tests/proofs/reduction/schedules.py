@@ -28,8 +28,8 @@ def check_sums(cfg: MeshConfig) -> int:
         for members in combinations(range(cfg.nodes), size):
             for root in range(cfg.nodes):
                 table = entries(cfg, [Group(name="g", members=members, root=root)])
-                found = _collect(cfg, {node: entry for (node, _), entry in table.items()}, root)
-                assert found == Counter(members), f"members {members}, root {root}: the sum is of {dict(found)}"
+                operands = _collect(cfg, {node: entry for (node, _), entry in table.items()}, root)
+                assert operands == Counter(members), f"members {members}, root {root}: the sum is of {dict(operands)}"
                 checked += 1
     return checked
 
@@ -46,9 +46,9 @@ def _collect(cfg: MeshConfig, table: dict[int, Entry], root: int) -> Counter[int
         total[node] += entry.local
         for child in entry.children:
             x, y = cfg.position(node)
-            there = cfg.node(x + STEP[child][0], y + STEP[child][1])
-            assert table[there].parent is OPPOSITE[child], f"{there} does not send to {node}"
-            work.append(there)
+            neighbour = cfg.node(x + STEP[child][0], y + STEP[child][1])
+            assert table[neighbour].parent is OPPOSITE[child], f"{neighbour} does not send to {node}"
+            work.append(neighbour)
     # Whoever is set up and does not lead to the root would hold operands for ever.
     assert passed == len(table), "a router is set up that does not lead to the root"
     return +total

@@ -28,8 +28,8 @@ class HostPortClaims(Harness):
     def specify(self, m: Module, state: State) -> None:
         port: Any = self.dut
         cfg = port.cfg
-        for given in (port.bus.request, port.burst.request, port.burst.data, port.send):
-            drive_freely(m, given.payload, given.valid)
+        for stream in (port.bus.request, port.burst.request, port.burst.data, port.send):
+            drive_freely(m, stream.payload, stream.valid)
         drive_freely(m, port.bus.response.ready, port.burst.answer.ready, port.router_o.ready)
         drive_freely(m, port.router_i.payload, port.router_i.valid)
         claim(m, "what arrives is taken", port.router_i.ready.all())
@@ -38,9 +38,9 @@ class HostPortClaims(Harness):
         claim(m, "what waits is legal", ~state["full"] | well_formed(cfg, flit, Port.WEST) & ~flit.host)
         with m.If(sent.valid):
             claim(m, "the router has room", room(sent.ready, flit.tag))
-            wanted = wanted_at(cfg, 0, 0, flit, Port.WEST)
-            claim(m, "what it wants there goes with it", sent.payload.want == wanted)
-            claim(m, "it wants something there", wanted.any())
+            outputs = wanted_at(cfg, 0, 0, flit, Port.WEST)
+            claim(m, "what it wants there goes with it", sent.payload.want == outputs)
+            claim(m, "it wants something there", outputs.any())
         word = state.part("master").word
         with m.If(state["full"]):
             if cfg.masks:

@@ -32,24 +32,25 @@ class ServerClaims(Harness):
     def specify(self, m: Module, state: State) -> None:
         server: Any = self.dut
         request, answer, bus = server.request, server.answer, server.bus
-        asked, answered = (port.valid & port.ready for port in (bus.request, bus.response))
+        accepted, answered = (port.valid & port.ready for port in (bus.request, bus.response))
         drive_freely(m, request.payload, request.valid, answer.ready, bus.request.ready, bus.response.valid)
         drive_freely(m, bus.response.payload)
         header: Any = Signal(HeaderLayout(), name="header_that_came")
         opened, due, done, sent = Signal(name="opened"), _count("due"), _count("done"), _count("sent")
         waiting, ends = Signal(name="waits_for_registers"), Signal(name="ends")
-        came: Any = Signal(HeaderLayout(), name="comes")
-        m.d.comb += came.as_value().eq(request.payload)
+        incoming: Any = Signal(HeaderLayout(), name="comes")
+        m.d.comb += incoming.as_value().eq(request.payload)
         with m.If(request.valid & ~opened):
-            assume(m, came.last < server.longest)
+            assume(m, incoming.last < server.longest)
             m.d.sync += [
-                opened.eq(1), header.eq(came), due.eq(Mux(came.write, came.last + 1, 0)), done.eq(0), sent.eq(0),
+                opened.eq(1), header.eq(incoming), due.eq(Mux(incoming.write, incoming.last + 1, 0)),
+                done.eq(0), sent.eq(0),
             ]
         with m.If(request.valid & opened):
             # The host sends no more words than its header says, and no packet before the answer.
             assume(m, due != 0)
             m.d.sync += due.eq(due - 1)
-        with m.If(asked):
+        with m.If(accepted):
             m.d.sync += waiting.eq(1)
         with m.If(answered):
             m.d.sync += [waiting.eq(0), done.eq(done + 1)]
@@ -60,7 +61,7 @@ class ServerClaims(Harness):
         with m.If(ends):
             m.d.sync += opened.eq(0)
         count = self._state_holds(m, state, opened, header, due, done, waiting)
-        self._accesses(m, state, count, header, done, waiting, asked)
+        self._accesses(m, state, count, header, done, waiting, accepted)
         self._answers(m, state, header, opened, done, sent, answered, ends)
         # What it waits for, if nothing moves: its words, which are in the mesh; the registers; or the router.
         waits = ((due != 0) & ~state.part("words").valid) | (waiting & ~bus.response.valid)
@@ -81,10 +82,10 @@ class ServerClaims(Harness):
         claim(m, "busy while a packet is open", state["busy"] == opened)
         claim(m, "waiting for registers", state["waiting"] == waiting)
         with m.If(opened):
-            held: Any = data.View(HeaderLayout(), state["header"])
+            stored: Any = data.View(HeaderLayout(), state["header"])
             for name in ("last", "strobe", "write"):
-                claim(m, f"it keeps {name}", held[name] == header[name])
-            claim(m, "addresses rise", held.address == (header.address + done)[: len(header.address)])
+                claim(m, f"it keeps {name}", stored[name] == header[name])
+            claim(m, "addresses rise", stored.address == (header.address + done)[: len(header.address)])
             claim(m, "words that are left", state["more"] == (done != length))
             claim(m, "their number", state["index"] == done[: len(state["index"])])
             claim(m, "no more accesses than words", (done < length) | (~waiting & (done == length)))
@@ -96,7 +97,7 @@ class ServerClaims(Harness):
         return count
 
     def _accesses(
-        self, m: Module, state: State, count: Value, header: Any, done: Value, waiting: Value, asked: Value
+        self, m: Module, state: State, count: Value, header: Any, done: Value, waiting: Value, accepted: Value
     ) -> None:
         """The k-th word of a packet is the k-th access."""
         server: Any = self.dut
@@ -111,10 +112,10 @@ class ServerClaims(Harness):
         with m.If(state["busy"] & header.write):
             claim(m, "words are counted", arrived == done + waiting + count)
             for behind in range(fifo.depth):
-                held = word_behind(m, fifo, inner, behind, f"words_{behind}")
+                stored = word_behind(m, fifo, inner, behind, f"words_{behind}")
                 with m.If((count > behind) & (done + waiting + behind == which)):
-                    claim(m, "words as they came", held == word)
-        with m.If(asked):
+                    claim(m, "words as they came", stored == word)
+        with m.If(accepted):
             claim(m, "one access at a time", ~waiting)
             claim(m, "in the order of addresses", request.address == (header.address + done)[: len(request.address)])
             claim(m, "as the header says", (request.write == header.write) & (request.strobe == header.strobe))
@@ -144,8 +145,8 @@ class ServerClaims(Harness):
         with m.Elif(answer.valid & answer.ready):
             read = ~header.write & answered
             claim(m, "a word of a read is what was read", read & (answer.payload == response.p.data))
-        held: Any = data.View(StatusLayout(), state["status"])
-        claim(m, "the status so far", ~opened | ((held.error == error) & (~error | (held.first == first))))
+        stored: Any = data.View(StatusLayout(), state["status"])
+        claim(m, "the status so far", ~opened | ((stored.error == error) & (~error | (stored.first == first))))
 
 
 def _count(name: str) -> Signal:

@@ -29,8 +29,8 @@ class ChannelClaims(RouterHarness):
                     word = word_behind(m, fifo, inner, behind, f"{port.name}_{q}_{behind}")
                     view: Any = data.View(ChannelLayout(cfg, port), word)
                     with m.If(count > behind):
-                        wanted = at_place(cfg, self.dut.place, view.flit, port)
-                        claim(m, f"{port.name}: it holds what was wanted", view.want == wanted)
+                        outputs = at_place(cfg, self.dut.place, view.flit, port)
+                        claim(m, f"{port.name}: it holds what was wanted", view.want == outputs)
                         fits = well_formed(cfg, view.flit, port) & in_its_column(cfg, self.dut.place, view.flit, port)
                         claim(m, f"{port.name}: it holds flits to the mesh", fits)
         for port in Port:
@@ -39,14 +39,14 @@ class ChannelClaims(RouterHarness):
             with m.If(o.valid):
                 claim(m, f"{port.name}: the receiver has room", room(o.ready, flit.tag))
             if port is not Port.LOCAL:
-                wanted = at_place(self.dut.cfg, self.dut.place, flit, OPPOSITE[port], STEP[port])
+                outputs = at_place(self.dut.cfg, self.dut.place, flit, OPPOSITE[port], STEP[port])
                 with m.If(o.valid):
                     fits = well_formed(cfg, flit, OPPOSITE[port])
                     fits = fits & in_its_column(cfg, self.dut.place, flit, OPPOSITE[port])
                     claim(m, f"{port.name}: the flit goes to the mesh or to the host", fits)
                 with m.If(o.valid & ~beyond(cfg, self.dut.place, flit)):
-                    claim(m, f"{port.name}: what it wants there goes with it", o.payload.want == wanted)
-                    claim(m, f"{port.name}: it wants something there", wanted.any())
+                    claim(m, f"{port.name}: what it wants there goes with it", o.payload.want == outputs)
+                    claim(m, f"{port.name}: it wants something there", outputs.any())
             witness(m, f"{port.name}: something goes out", o.valid)
 
 
@@ -75,8 +75,8 @@ class GrantClaims(RouterHarness):
                 for behind in range(fifo.depth if self.dut.cfg.queues > 1 else 0):
                     word = word_behind(m, fifo, inner, behind, f"{port.name}_{q}_{behind}")
                     view: Any = data.View(ChannelLayout(self.dut.cfg, port), word)
-                    own = view.flit.tag[0] == q
-                    claim(m, f"{port.name}: flits in the queue of their tag", (count <= behind) | own)
+                    right_queue = view.flit.tag[0] == q
+                    claim(m, f"{port.name}: flits in the queue of their tag", (count <= behind) | right_queue)
                 want = fifo.o[-len(WANTS[port]) :]
                 with m.If(fifo.valid):
                     claim(m, f"{port.name}: only what is wanted is served", (served & ~want) == 0)
@@ -122,11 +122,11 @@ class WaitClaims(RouterHarness):
         bound = self.times * (arbiter.count - 1)
         waiting = fifo.valid & fifo.o[-len(WANTS[entry]) :][bit] & ~served[bit]
         # Those who go to another queue of the receiver, while its own is full, pass nobody.
-        others = (arbiter.grant & ~(1 << k)).any() & self.channel(leave, "o").ready.all()
+        overtaken = (arbiter.grant & ~(1 << k)).any() & self.channel(leave, "o").ready.all()
         waits = Signal(range(bound + 2), name=f"waits_{name}".replace(" ", "_"))
         m.d.sync += waits.eq(0)
         with m.If(waiting & ~arbiter.grant[k]):
-            m.d.sync += waits.eq(Mux(waits > bound, waits, waits + others))
+            m.d.sync += waits.eq(Mux(waits > bound, waits, waits + overtaken))
         claim(m, f"{name}: passed by each other input {self.times} times at most", waits <= bound)
         if self.dut.cfg.queues == 1:
             turn_holds(m, after, k, waits, name.replace(" ", "_"))

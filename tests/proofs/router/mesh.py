@@ -65,16 +65,16 @@ class MeshHarness(Harness):
 
     def moves(self, m: Module, state: State) -> tuple[Value, Value]:
         """Whether some flit waits in the mesh; whether an output takes one in this cycle, or it leaves its queue."""
-        some, goes = Signal(name="some"), Signal(name="goes")
+        waits, goes = Signal(name="some"), Signal(name="goes")
         fifos = [queue.fifo for place, port in self.inputs for queue in self.queues(state, place, port)]
-        taken = Cat(
+        transfers = Cat(
             state.part(self.path(place, f"{port.name.lower()}_input")).grant.any() for place, port in self.inputs
         )
         m.d.comb += [
-            some.eq(Cat(fifo.valid for fifo in fifos).any()),
-            goes.eq(taken.any() | Cat(fifo.take for fifo in fifos).any()),
+            waits.eq(Cat(fifo.valid for fifo in fifos).any()),
+            goes.eq(transfers.any() | Cat(fifo.take for fifo in fifos).any()),
         ]
-        return some, goes
+        return waits, goes
 
     def holds(self, m: Module, state: State) -> None:
         """Claim what is true of all queues at any time: what is in them belongs there and wants what it carries."""
@@ -90,23 +90,23 @@ class MeshHarness(Harness):
             word = word_behind(m, queue.fifo, queue.state, behind, f"{name} {behind}".replace(" ", "_"))
             view: Any = data.View(ChannelLayout(cfg, port), word)
             flit = view.flit
-            wanted = wanted_at(cfg, *place, flit, port)
+            outputs = wanted_at(cfg, *place, flit, port)
             fits = well_formed(cfg, flit, port)
             if place[0] and port in (Port.NORTH, Port.SOUTH):
                 fits = fits & ~flit.host
             if place == HOST_POSITION and port is Port.WEST:
                 fits = fits & ~flit.host  # the host does not send to itself
             with m.If(count > behind):
-                claim(m, f"{name}: what it holds is wanted", view.want == wanted)
+                claim(m, f"{name}: what it holds is wanted", view.want == outputs)
                 claim(m, f"{name}: it holds flits to the mesh", fits)
                 if cfg.queues > 1:
                     claim(m, f"{name}: a flit is in the queue of its tag", flit.tag[0] == queue.number)
                 if port is not Port.LOCAL:
-                    claim(m, f"{name}: what it holds wants something", wanted.any())
+                    claim(m, f"{name}: what it holds wants something", outputs.any())
             if not behind:
                 with m.If(queue.fifo.valid):
-                    claim(m, f"{name}: only what is wanted is served", (queue.served & ~wanted) == 0)
-                    claim(m, f"{name}: what has had all leaves", ((wanted & ~queue.served) != 0) | (queue.served == 0))
+                    claim(m, f"{name}: only what is wanted is served", (queue.served & ~outputs) == 0)
+                    claim(m, f"{name}: what has had all leaves", ((outputs & ~queue.served) != 0) | (queue.served == 0))
         with m.If(~queue.fifo.valid):
             claim(m, f"{name}: nothing is served of an empty queue", queue.served == 0)
 
@@ -116,8 +116,8 @@ class ProgressClaims(MeshHarness):
 
     def specify(self, m: Module, state: State) -> None:
         self.surround(m)
-        some, goes = self.moves(m, state)
-        claim(m, "where something waits, something moves", ~some | goes)
+        waits, goes = self.moves(m, state)
+        claim(m, "where something waits, something moves", ~waits | goes)
         self.holds(m, state)
         for place, port in self.inputs:
             exists = port is Port.LOCAL or self._has(place, port)
@@ -198,11 +198,11 @@ class StuckClaims(MeshHarness):
                 m.d.sync += [within.eq(~inject.payload.tag[TAIL_BIT]), to.eq(destinations)]
             with m.If(within):
                 assume(m, inject.valid & (destinations == to))
-        some, goes = self.moves(m, state)
-        taken = Cat(self.node(node)[0].valid & self.node(node)[0].ready for node in range(cfg.nodes)).any()
+        waits, goes = self.moves(m, state)
+        transfers = Cat(self.node(node)[0].valid & self.node(node)[0].ready for node in range(cfg.nodes)).any()
         still = Signal(range(self.cycles + 1))
         m.d.sync += still.eq(0)
-        with m.If(some & ~goes & ~taken):
+        with m.If(waits & ~goes & ~transfers):
             m.d.sync += still.eq(still + 1)
         claim(m, "the mesh does not stand still with flits in it", still != self.cycles)
 

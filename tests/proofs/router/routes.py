@@ -102,9 +102,9 @@ def _select(cfg: MeshConfig, at: Any, size: int, ahead: int, bits: Callable[[int
     total: Any = Const(0, 3)
     for i in range(size):
         if 0 <= i + ahead < size:
-            found = at == (1 << i if cfg.masks else i)
+            matches = at == (1 << i if cfg.masks else i)
             said = Cat(Const(0, 1) if bit is False else bit for bit in bits(i + ahead))
-            total = total | Mux(found, said, 0)
+            total = total | Mux(matches, said, 0)
     return total[:3]
 
 
@@ -182,13 +182,13 @@ class RouteClaims(Harness):
             # An input faces the router that the flit comes from: that one looks ahead.
             step = (0, 0) if port is Port.LOCAL else STEP[OPPOSITE[port]]
             ahead = Cat(wants(cfg, place, flit, port, step))
-            there = (True, _exists(cfg, place, step))[port is not Port.LOCAL]
-            with m.If(there):
-                wanted = at_place(cfg, place, flit, port, step)
-                claim(m, f"carried to the {port.name} input: what is wanted", ahead == wanted)
+            exists = (True, _exists(cfg, place, step))[port is not Port.LOCAL]
+            with m.If(exists):
+                outputs = at_place(cfg, place, flit, port, step)
+                claim(m, f"carried to the {port.name} input: what is wanted", ahead == outputs)
             here = Cat(wants(cfg, place, flit, port))
-            wanted = at_place(cfg, place, flit, port)
-            claim(m, f"at the {port.name} input: what is wanted", here == wanted)
+            outputs = at_place(cfg, place, flit, port)
+            claim(m, f"at the {port.name} input: what is wanted", here == outputs)
             for k, leave in enumerate(WANTS[port]):
                 if leave in STEP:
                     inside = _exists(cfg, place, STEP[leave])

@@ -63,87 +63,89 @@ class TraceClaims(RouterHarness):
         counts = []
         for port in Port:
             flit = body(self.channel(port, "i"), port)
-            for one in traced:
-                assume(m, one.marks(flit) == (one.enters if port is self.entry else 0))
+            for trace in traced:
+                assume(m, trace.marks(flit) == (trace.enters if port is self.entry else 0))
             for q, fifo, inner, served in self.queues(state, port):
                 count = fifo_holds(m, fifo, inner, f"{port.name}_{q}")
                 if port is self.entry:
                     counts.append(count)
                 with m.If(~fifo.valid):
                     claim(m, "nothing is served of an empty queue", served == 0)
-                for one in traced:
-                    self._place(m, one, fifo, inner, count, port, q)
-        for one in traced:
-            self._enter(m, one, state, counts)
-            self._leave(m, one)
+                for trace in traced:
+                    self._place(m, trace, fifo, inner, count, port, q)
+        for trace in traced:
+            self._enter(m, trace, state, counts)
+            self._leave(m, trace)
             for q, fifo, _, served in self.queues(state, self.entry):
-                with m.If(one.among(q)):
-                    self._advance(m, one, fifo, served)
+                with m.If(trace.among(q)):
+                    self._advance(m, trace, fifo, served)
         self._order(m, *traced)
 
-    def _enter(self, m: Module, one: _Traced, state: State, counts: list[Signal]) -> None:
+    def _enter(self, m: Module, trace: _Traced, state: State, counts: list[Signal]) -> None:
         flit = body(self.channel(self.entry, "i"), self.entry)
-        with m.If(one.enters):
+        with m.If(trace.enters):
             want = at_place(self.dut.cfg, self.dut.place, flit, self.entry)
-            m.d.sync += [one.inside.eq(1), Value.cast(one.flit).eq(Value.cast(flit)), one.want.eq(want)]
+            m.d.sync += [trace.inside.eq(1), Value.cast(trace.flit).eq(Value.cast(flit)), trace.want.eq(want)]
             for q, fifo, *_ in self.queues(state, self.entry):
-                with m.If(flit.tag[0] == q if one.several else 1):
-                    m.d.sync += one.before.eq(counts[q] - fifo.take)
-        with m.If(~one.inside & ~one.gone):
-            claim(m, "what has not come is not sent", one.sent == 0)
+                with m.If(flit.tag[0] == q if trace.several else 1):
+                    m.d.sync += trace.before.eq(counts[q] - fifo.take)
+        with m.If(~trace.inside & ~trace.gone):
+            claim(m, "what has not come is not sent", trace.sent == 0)
 
-    def _leave(self, m: Module, one: _Traced) -> None:
+    def _leave(self, m: Module, trace: _Traced) -> None:
         wants = WANTS[self.entry]
         for leave in Port:
             o = self.channel(leave, "o")
             flit = body(o, leave)
             if leave not in wants:
-                claim(m, f"no turn to {leave.name}", ~(o.valid & one.marks(flit)))
+                claim(m, f"no turn to {leave.name}", ~(o.valid & trace.marks(flit)))
                 continue
             k = wants.index(leave)
-            m.d.comb += one.leaves[k].eq(o.valid & one.marks(flit))
-            with m.If(one.leaves[k]):
-                claim(m, f"it leaves by {leave.name} because it wants to", one.inside & one.want[k])
-                claim(m, f"it leaves by {leave.name} once", ~one.sent[k])
+            m.d.comb += trace.leaves[k].eq(o.valid & trace.marks(flit))
+            with m.If(trace.leaves[k]):
+                claim(m, f"it leaves by {leave.name} because it wants to", trace.inside & trace.want[k])
+                claim(m, f"it leaves by {leave.name} once", ~trace.sent[k])
                 bits = Value.cast(flit)
-                claim(m, f"it leaves by {leave.name} unchanged", bits == Value.cast(one.flit)[: len(bits)])
-        m.d.sync += one.sent.eq(one.sent | one.leaves)
+                claim(m, f"it leaves by {leave.name} unchanged", bits == Value.cast(trace.flit)[: len(bits)])
+        m.d.sync += trace.sent.eq(trace.sent | trace.leaves)
 
-    def _advance(self, m: Module, one: _Traced, fifo: Any, served: Value) -> None:
+    def _advance(self, m: Module, trace: _Traced, fifo: Any, served: Value) -> None:
         """While it is in a queue."""
-        claim(m, "only what is wanted is sent", (one.sent & ~one.want) == 0)
-        with m.If(one.before == 0):
-            done = (one.sent | one.leaves) == one.want
+        claim(m, "only what is wanted is sent", (trace.sent & ~trace.want) == 0)
+        with m.If(trace.before == 0):
+            done = (trace.sent | trace.leaves) == trace.want
             claim(m, "its place is free when all that want it have had it, and not before", fifo.take == done)
-            claim(m, "served is what was sent", served == one.sent)
+            claim(m, "served is what was sent", served == trace.sent)
         with m.Else():
-            claim(m, "only the head is sent", one.sent == 0)
+            claim(m, "only the head is sent", trace.sent == 0)
         with m.If(fifo.take):
-            m.d.sync += [one.before.eq(one.before - 1), one.inside.eq(one.before != 0), one.gone.eq(one.before == 0)]
+            m.d.sync += [
+                trace.before.eq(trace.before - 1), trace.inside.eq(trace.before != 0), trace.gone.eq(trace.before == 0)
+            ]
 
-    def _place(self, m: Module, one: _Traced, fifo: Any, inner: State, count: Signal, port: Port, queue: int) -> None:
+    def _place(self, m: Module, trace: _Traced, fifo: Any, inner: State, count: Signal, port: Port, queue: int) -> None:
         """The mark is in the place of the flit and in no other, with all that came with it."""
-        own = port is self.entry
+        at_entry = port is self.entry
         for behind in range(fifo.depth):
-            word = word_behind(m, fifo, inner, behind, f"{port.name}_{queue}_{one.mark}_{behind}")
+            word = word_behind(m, fifo, inner, behind, f"{port.name}_{queue}_{trace.mark}_{behind}")
             view: Any = data.View(ChannelLayout(self.dut.cfg, port), word)
-            here = one.among(queue) & (one.before == behind) if own else 0
+            here = trace.among(queue) & (trace.before == behind) if at_entry else 0
             with m.If(count > behind):
-                if one.several:
+                if trace.several:
                     claim(m, "a flit is in the queue of its tag", view.flit.tag[0] == queue)
-                claim(m, "the mark is where the flit is", one.marks(view.flit) == here)
-                if own:
+                claim(m, "the mark is where the flit is", trace.marks(view.flit) == here)
+                if at_entry:
                     with m.If(here):
-                        claim(m, "its word is unchanged", word == Cat(Value.cast(one.flit), one.want))
-        if own:
-            with m.If(one.among(queue)):
-                claim(m, "it is among those inside", one.before < count)
+                        claim(m, "its word is unchanged", word == Cat(Value.cast(trace.flit), trace.want))
+        if at_entry:
+            with m.If(trace.among(queue)):
+                claim(m, "it is among those inside", trace.before < count)
 
     def _order(self, m: Module, first: _Traced, second: _Traced) -> None:
-        for one in (first, second):
-            claim(m, "inside or gone", ~(one.inside & one.gone))
-            with m.If(one.gone):
-                claim(m, "all that want it have had it", one.sent == one.want)
+        for trace in (first, second):
+            claim(m, "inside or gone", ~(trace.inside & trace.gone))
+            with m.If(trace.gone):
+                claim(m, "all that want it have had it", trace.sent == trace.want)
         begun = first.inside | first.gone
         assume(m, ~second.enters | begun)
         claim(m, "the second comes second", ~(second.inside | second.gone) | begun)

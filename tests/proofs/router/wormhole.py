@@ -44,18 +44,18 @@ class WormholeRouter(Router):
     """The router with packets: the tag's bit ``TAIL_BIT`` marks the last flit of one."""
 
     def _output(self, m: Module, leave: Port, units: Any) -> None:
-        held: list[_Held] = []
+        owners: list[_Held] = []
 
         def make(count: int) -> _Held:
-            held.append(_Held(count))
-            return held[-1]
+            owners.append(_Held(count))
+            return owners[-1]
 
         with patch("mho.hw.noc.router.router.RoundRobin", make):
             super()._output(m, leave, units)
-        m.d.comb += held[0].tail.eq(Cat(units[entry].head.tag[TAIL_BIT] for entry in TURNS[leave]))
+        m.d.comb += owners[0].tail.eq(Cat(units[entry].head.tag[TAIL_BIT] for entry in TURNS[leave]))
         # With a lock, a request may have to wait although there is room.
         channel = getattr(self, f"{leave.name.lower()}_o")
-        m.d.comb += channel.valid.eq(held[0].grant.any())
+        m.d.comb += channel.valid.eq(owners[0].grant.any())
 
 
 def wormholes() -> Any:

@@ -53,10 +53,10 @@ class VectorControlClaims(Harness):
             dut.memory.payload)
         m.d.comb += dut.soft_reset.eq(0)
         assume(m, ~dut.ask.ready | dut.ask.valid)
-        which, blocks, there = constant(m, range(STREAMS), "which"), constant(m, 8, "blocks"), Signal(8)
-        its = dut.ask.stream == which
-        for name, value in (("there", there), ("blocks", blocks)):
-            m.d.comb += ring[name].eq(Mux(its, value, free(m, len(value), f"other_{name}")))
+        which, blocks, present = constant(m, range(STREAMS), "which"), constant(m, 8, "blocks"), Signal(8)
+        selected = dut.ask.stream == which
+        for name, value in (("there", present), ("blocks", blocks)):
+            m.d.comb += ring[name].eq(Mux(selected, value, free(m, len(value), f"other_{name}")))
         self._job(m, dut)
         walk, stream = sources(job.vec)
         of = {name: stream[name] & (job.vec[name][:4] == which) for name in stream}
@@ -68,24 +68,24 @@ class VectorControlClaims(Harness):
         changes = dut.change.valid & dut.change.ready & (dut.change.p.stream == which)
         frees, comes = changes & dut.change.p.free, changes & ~dut.change.p.free
         more, less = free(m, 1, "more"), free(m, 1, "less")
-        m.d.sync += there.eq(there + (comes | more) - (frees | less))
+        m.d.sync += present.eq(present + (comes | more) - (frees | less))
         assume(m, (more + less + (dut.change.valid & dut.change.ready)) <= 1)
-        assume(m, ~more | (~(dut.i.valid & of["target"]) & (there < blocks)))
-        assume(m, ~less | ((~reads | leaves) & (there != 0)))
-        self._claims(m, state, job, of, there, blocks)
-        claim(m, "no more are there than the ring has", there <= blocks)
+        assume(m, ~more | (~(dut.i.valid & of["target"]) & (present < blocks)))
+        assume(m, ~less | ((~reads | leaves) & (present != 0)))
+        self._claims(m, state, job, of, present, blocks)
+        claim(m, "no more are there than the ring has", present <= blocks)
         claim(m, "it is at work on something", state.at("Idle") | dut.i.valid)
         with m.If(frees):
-            claim(m, "what it gives back is there", there != 0)
+            claim(m, "what it gives back is there", present != 0)
         with m.If(comes):
-            claim(m, "what it shows has room", there < blocks)
+            claim(m, "what it shows has room", present < blocks)
         witness(m, "it has taken a block and shown one in the same ring", comes & of["a"] & job.flags.free_a)
 
     def _job(self, m: Module, dut: Any) -> None:
         """It stays until it is done, and is legal."""
-        job, waits, kept = dut.i.p, Signal(), Signal.like(dut.i.payload.as_value())
-        m.d.sync += [waits.eq(dut.i.valid & ~dut.i.ready), kept.eq(job.as_value())]
-        assume(m, ~waits | (dut.i.valid & (job.as_value() == kept)))
+        job, waits, previous = dut.i.p, Signal(), Signal.like(dut.i.payload.as_value())
+        m.d.sync += [waits.eq(dut.i.valid & ~dut.i.ready), previous.eq(job.as_value())]
+        assume(m, ~waits | (dut.i.valid & (job.as_value() == previous)))
         walk, stream = sources(job.vec)
         for name in "ab":
             # Of a stream it is the number, of a walk that of its stream.
@@ -93,10 +93,10 @@ class VectorControlClaims(Harness):
             assume(m, ~job.flags[f"free_{name}"] | stream[name] | (walk[name] & job.flags[f"advance_{name}"]))
             assume(m, ~job.flags[f"advance_{name}"] | walk[name])
         assume(m, ~job.flags.push | stream["target"])
-        one = (walk["a"] | stream["a"]) & (walk["b"] | stream["b"]) & (job.a == job.b)
-        assume(m, ~(one & job.flags.free_a & job.flags.free_b))
+        same_walk = (walk["a"] | stream["a"]) & (walk["b"] | stream["b"]) & (job.a == job.b)
+        assume(m, ~(same_walk & job.flags.free_a & job.flags.free_b))
 
-    def _claims(self, m: Module, state: State, job: Any, of: Any, there: Value, blocks: Value) -> None:
+    def _claims(self, m: Module, state: State, job: Any, of: Any, present: Value, blocks: Value) -> None:
         walk, stream = sources(job.vec)
         flags = job.flags
         for name in "ab":
@@ -118,16 +118,16 @@ class VectorControlClaims(Harness):
         read = {"a": ("Ask b", "Ask target", "Start", "Run"), "b": ("Ask target", "Start", "Run")}
         for name, states in read.items():
             with m.If(_at(state, states) & of[name]):
-                claim(m, f"{name}: the block that is read has arrived", there != 0)
+                claim(m, f"{name}: the block that is read has arrived", present != 0)
             later = ("Leave a", "Leave b", "Free a", "Free b") if name == "b" else ("Leave a", "Leave b", "Free a")
             with m.If(_at(state, later) & of[name] & flags[f"free_{name}"]):
-                claim(m, f"{name}: the block that is to be given back is there", there != 0)
+                claim(m, f"{name}: the block that is to be given back is there", present != 0)
         with m.If(_at(state, (*_AT_WORK, "Free a", "Free b", "Show")) & of["target"]):
-            claim(m, "what is written has room", there < blocks)
+            claim(m, "what is written has room", present < blocks)
 
 
 def _at(state: State, names: tuple[str, ...]) -> Value:
-    found: Value = Signal(1)
+    matches: Value = Signal(1)
     for name in names:
-        found |= state.at(name)
-    return found
+        matches |= state.at(name)
+    return matches

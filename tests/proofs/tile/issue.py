@@ -67,15 +67,16 @@ class IssueClaims(Harness):
             issued = issued | (op == kind)
         assume(m, ~dut.issue.valid | issued)
         # The sequencer offers an instruction until it is taken, or stops for good.
-        offered, stopped, kept = Signal(), Signal(), Signal.like(dut.issue.payload.as_value())
+        offered, stopped, previous = Signal(), Signal(), Signal.like(dut.issue.payload.as_value())
         m.d.sync += [
-            offered.eq(dut.issue.valid & ~dut.issue.ready), kept.eq(dut.issue.payload.as_value()),
+            offered.eq(dut.issue.valid & ~dut.issue.ready), previous.eq(dut.issue.payload.as_value()),
             stopped.eq(stopped | (offered & ~dut.issue.valid)),
         ]
-        assume(m, (~offered | ~dut.issue.valid | (dut.issue.payload.as_value() == kept)) & ~(stopped & dut.issue.valid))
+        unchanged = dut.issue.payload.as_value() == previous
+        assume(m, (~offered | ~dut.issue.valid | unchanged) & ~(stopped & dut.issue.valid))
         with m.If(state.at("Look", "load.look_state") | state.at("Order", "load.look_state")):
             claim(m, "load: what it looks at is offered to it, or nothing is", stopped | (
-                offered & (Value.cast(kept)[OPCODE_LOW : OPCODE_LOW + 5] == Op.MVM)))
+                offered & (Value.cast(previous)[OPCODE_LOW : OPCODE_LOW + 5] == Op.MVM)))
         for first, second in (("load", "vector"), ("load", "send"), ("vector", "send")):
             claim(m, f"{first} and {second} have nothing in hand that reads the same stream",
                   (engines[first].reads & engines[second].reads) == 0)
@@ -102,20 +103,20 @@ class IssueClaims(Harness):
         first = state["load.waiting.valid"][0]
         job = state.part("load.waiting").o.p
         at = {name: state.at(name, "load.fsm_state") for name in ("Window", "Operation", "Leave")}
-        walks, held, begins = load.walks, Signal(STREAMS), state["load.start"]
+        walks, job_reads, begins = load.walks, Signal(STREAMS), state["load.start"]
         # As the walker does.
         assume(m, ~walks.done | (walks.valid & ~walks.wrong & ~(walks.hold & (walks.todo == WalkRequest.PLAN))))
         with m.If(window.opens):
-            m.d.sync += held.eq(job.reads)
+            m.d.sync += job_reads.eq(job.reads)
         with m.If(at["Operation"] | at["Leave"]):
             claim(m, "load: it is at work on something", first)
         with m.If(begins):
             claim(m, "load: a window that has opened is that of the product at hand",
-                  at["Operation"] & (job.reads == held) & (state["load.gathered"] == held))
+                  at["Operation"] & (job.reads == job_reads) & (state["load.gathered"] == job_reads))
         with m.If(gather.busy):
-            claim(m, "load: it knows what is read", state["load.gathered"] == held)
+            claim(m, "load: it knows what is read", state["load.gathered"] == job_reads)
         with m.If(gather.busy | begins):
-            claim(m, "load: while codes are read it has their stream in hand", (load.reads & held) == held)
+            claim(m, "load: while codes are read it has their stream in hand", (load.reads & job_reads) == job_reads)
         pending, gone, begun = state["load.pending"], state["load.gone"], Signal(2)
         m.d.sync += begun.eq(begun + (load.op.valid & load.op.ready) - load.ends)
         claim(m, "load: of those that have begun one has not ended at most, and each ends once", begun == pending)

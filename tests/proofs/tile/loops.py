@@ -28,38 +28,38 @@ class LoopClaims(Harness):
         claim(m, "it is full if and only if so many are open", dut.full == (depth == LOOP_DEPTH))
         pick, inside, level = free(m, 1, "pick"), Signal(), Signal.like(depth)
         # The loop that was picked, and how often its body was begun.
-        kept, runs, closed = Signal(LoopLayout()), Signal(17), Signal()
+        loop, runs, closed = Signal(LoopLayout()), Signal(17), Signal()
         innermost = inside & (depth == level)
-        asked = innermost & (dut.at == kept.last)
+        at_end = innermost & (dut.at == loop.last)
         m.d.sync += closed.eq(0)
         with m.If(dut.clear):
             m.d.sync += inside.eq(0)
         with m.Elif(opens & pick & ~inside):
             m.d.sync += [inside.eq(1), level.eq(depth + 1), runs.eq(1), *(
-                kept[name].eq(value) for name, value in (
+                loop[name].eq(value) for name, value in (
                     ("first", dut.first), ("last", dut.last), ("left", dut.times), ("endless", dut.endless)))]
-        with m.Elif(dut.ends & asked & dut.again):
+        with m.Elif(dut.ends & at_end & dut.again):
             # Of a loop without end nobody counts.
-            m.d.sync += runs.eq(Mux(kept.endless, 1, runs + 1))
-        with m.Elif(dut.ends & asked & dut.closes):
+            m.d.sync += runs.eq(Mux(loop.endless, 1, runs + 1))
+        with m.Elif(dut.ends & at_end & dut.closes):
             m.d.sync += [inside.eq(0), closed.eq(1)]
-        found = Signal(LoopLayout())
+        stored = Signal(LoopLayout())
         for k, (body, left) in enumerate(zip(state.words("bodies"), state.words("left"), strict=True)):
             with m.If(level == k + 1):
-                m.d.comb += [Cat(found.first, found.last, found.endless).eq(body), found.left.eq(left)]
+                m.d.comb += [Cat(stored.first, stored.last, stored.endless).eq(body), stored.left.eq(left)]
         with m.If(inside):
             claim(m, "it is open, and those inside of it are counted", (depth >= level) & (level != 0))
-            claim(m, "it is as it was opened", (found.first == kept.first) & (found.last == kept.last) & (
-                found.endless == kept.endless))
-            with m.If(~kept.endless):
+            claim(m, "it is as it was opened", (stored.first == loop.first) & (stored.last == loop.last) & (
+                stored.endless == loop.endless))
+            with m.If(~loop.endless):
                 claim(m, "what is left and what was run are what it was opened for",
-                      (found.left + runs == kept.left + 1) & (runs != 0) & (runs <= kept.left))
+                      (stored.left + runs == loop.left + 1) & (runs != 0) & (runs <= loop.left))
         with m.If(innermost):
-            claim(m, "its end is asked where its body ends", dut.again | dut.closes == (dut.at == kept.last))
-            claim(m, "it goes back to its first word", dut.back == kept.first)
-            claim(m, "an instruction that goes beyond it is told", dut.beyond == (dut.at > kept.last))
-            claim(m, "a loop that is opened inside of it is asked to end in it", dut.around == kept.last)
-        with m.If(asked):
+            claim(m, "its end is asked where its body ends", dut.again | dut.closes == (dut.at == loop.last))
+            claim(m, "it goes back to its first word", dut.back == loop.first)
+            claim(m, "an instruction that goes beyond it is told", dut.beyond == (dut.at > loop.last))
+            claim(m, "a loop that is opened inside of it is asked to end in it", dut.around == loop.last)
+        with m.If(at_end):
             claim(m, "it is run once more if and only if it was not run as often as it was opened for",
-                  dut.again == (kept.endless | (runs < kept.left)))
+                  dut.again == (loop.endless | (runs < loop.left)))
         witness(m, "it has ended after three times inside of another one", closed & (level == 2) & (runs == 3))

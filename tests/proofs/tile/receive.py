@@ -23,15 +23,15 @@ class ReceiverClaims(Harness):
         size, ring = dut.cfg.flit_bytes, dut.ring
         buffer: Any = Buffer(dut.cfg, 1, 3)
         m.submodules.buffer = buffer
-        others: Any = buffer.write
+        writes: Any = buffer.write
         drive_freely(
             m, dut.i.payload, dut.i.valid, dut.start, dut.map, dut.map_slot, dut.map_stream, ring.base, ring.tail,
             ring.there, ring.freed, ring.head, ring.blocks, ring.remote, ring.head_left, ring.wrong,
-            buffer.read[0].valid, buffer.read[0].address, *(x for p in others for x in (p.address, p.data, p.bytes)),
-            *(p.valid for p in others[1:]))
-        m.d.comb += [dut.soft_reset.eq(0), others[0].valid.eq(dut.write.valid)]
+            buffer.read[0].valid, buffer.read[0].address, *(x for p in writes for x in (p.address, p.data, p.bytes)),
+            *(p.valid for p in writes[1:]))
+        m.d.comb += [dut.soft_reset.eq(0), writes[0].valid.eq(dut.write.valid)]
         which, block = constant(m, range(STREAMS), "which"), constant(m, 12, "block")
-        its = dut.claim & (dut.number == which)
+        selected = dut.claim & (dut.number == which)
         m.d.comb += ring.block.eq(Mux(dut.number == which, block, free(m, 12, "other_block")))
         assume(m, block != 0)
         # Nothing comes from a start on until it is ready, and nothing is under way then.
@@ -42,10 +42,10 @@ class ReceiverClaims(Harness):
         for k, word in enumerate(words):
             with m.If(which == k):
                 m.d.comb += [offset.eq(word & -4), known.eq(word)]
-        shows = its & dut.change.valid
+        shows = selected & dut.change.valid
         with m.If(dut.start | shows):
             m.d.sync += flits.eq(0)
-        with m.Elif(its):
+        with m.Elif(selected):
             m.d.sync += flits.eq(flits + 1)
         going, cleared = dut.ready, state["clearing"] > which
         claim(m, "nothing is under way while it is not ready", dut.ready | ~(state["valid"] | dut.claim))
@@ -56,17 +56,17 @@ class ReceiverClaims(Harness):
                 offset == 0, 0, 1 | ((offset + size >= block) << 1)))
         with m.If(~dut.ready):
             claim(m, "of a new start no flit has come", flits == 0)
-        with m.If(its):
+        with m.If(selected):
             claim(m, "a block is shown with its last flit, and not before", shows == (offset + size >= block))
         claim(m, "only what comes is shown", ~dut.change.valid | (dut.claim & ~dut.change.p.free))
-        claim(m, "what arrives does not wait for the buffer", others[0].ready)
-        self._writes(m, dut, its, offset, block)
+        claim(m, "what arrives does not wait for the buffer", writes[0].ready)
+        self._writes(m, dut, selected, offset, block)
         witness(m, "a block of two flits has come", shows & (flits == 1))
 
-    def _writes(self, m: Module, dut: Any, its: Any, offset: Any, block: Any) -> None:
+    def _writes(self, m: Module, dut: Any, selected: Any, offset: Any, block: Any) -> None:
         """What is written a cycle behind."""
         wrote, at, start = Signal(), Signal(12), Signal(16)
-        m.d.sync += [wrote.eq(its), at.eq(offset), start.eq(dut.ring.tail)]
+        m.d.sync += [wrote.eq(selected), at.eq(offset), start.eq(dut.ring.tail)]
         with m.If(wrote):
             claim(m, "it is written where the block that comes is", dut.write.valid & (
                 dut.write.address == (start + at)[:16]))

@@ -27,19 +27,19 @@ class RetireClaims(Harness):
             dut.look)
         m.d.comb += dut.soft_reset.eq(0)
         assume(m, ~dut.ask.ready | dut.ask.valid)
-        decoded, kept, count = Signal(), Signal.like(dut.retired.pc), Signal(2)
+        decoded, last_pc, count = Signal(), Signal.like(dut.retired.pc), Signal(2)
         with m.If(state.at("Decode")):
-            m.d.sync += [decoded.eq(1), kept.eq(dut.retired.pc)]
+            m.d.sync += [decoded.eq(1), last_pc.eq(dut.retired.pc)]
         with m.Elif(dut.retire | ~dut.running):
             m.d.sync += decoded.eq(0)
         at_work: Value = Signal(1)
         for name in _AT_WORK:
             at_work |= state.at(name)
         with m.If(at_work):
-            claim(m, "what is carried out was decoded, and has not retired", decoded & (dut.retired.pc == kept))
+            claim(m, "what is carried out was decoded, and has not retired", decoded & (dut.retired.pc == last_pc))
         with m.If(state.at("Fetch") | state.at("Decode")):
             claim(m, "before the next one is decoded it has retired", ~decoded)
         with m.If(dut.retire):
-            claim(m, "what retires was decoded last, and retires once", decoded & at_work & (dut.retired.pc == kept))
+            claim(m, "what retires was decoded last, and retires once", decoded & at_work & (dut.retired.pc == last_pc))
         m.d.sync += count.eq(count + (dut.retire & (count != 3)))
         witness(m, "three have retired", count == 3)

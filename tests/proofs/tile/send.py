@@ -25,11 +25,11 @@ class SendClaims(Harness):
                      dut.change.ready, dut.o.ready)
         m.d.comb += dut.soft_reset.eq(0)
         ring, blocks, comes = dut.ask.ring, constant(m, 8, "blocks"), free(m, 1, "comes")
-        there, frees = Signal(8), dut.change.valid & dut.change.ready
+        present, frees = Signal(8), dut.change.valid & dut.change.ready
         drive_freely(
             m, ring.head, ring.tail, ring.base, ring.block, ring.freed, ring.remote, ring.head_left, ring.wrong)
-        m.d.comb += [ring.there.eq(there), ring.blocks.eq(blocks)]
-        m.d.sync += there.eq(there + (comes & (there < blocks)) - frees)
+        m.d.comb += [ring.there.eq(present), ring.blocks.eq(blocks)]
+        m.d.sync += present.eq(present + (comes & (present < blocks)) - frees)
         assume(m, blocks != 0)
         word = dut.i.p.word
         # What the sequencer has found legal.
@@ -44,9 +44,9 @@ class SendClaims(Harness):
             claim(m, "it is at one of its blocks", sent <= n)
             claim(m, "what it sends is legal", (n != 0) & (frees_it | (n <= blocks)))
         # What was taken last, and before that.
-        taken = [Signal(32, name=f"taken_{k}") for k in range(WAITING + 1)]
+        history = [Signal(32, name=f"taken_{k}") for k in range(WAITING + 1)]
         with m.If(dut.i.valid & dut.i.ready):
-            m.d.sync += [taken[0].eq(word), *(older.eq(newer) for newer, older in pairwise(taken))]
+            m.d.sync += [history[0].eq(word), *(older.eq(newer) for newer, older in pairwise(history))]
         behind = Value.cast(0)
         for k in reversed(range(WAITING)):
             waiting = state[f"waiting_{k}"]
@@ -54,23 +54,23 @@ class SendClaims(Harness):
                 waiting_n = field(waiting, Op.SEND, "n")
                 claim(m, f"what waits is legal, {k}",
                       (waiting_n != 0) & (field(waiting, Op.SEND, "free") | (waiting_n <= blocks)))
-                claim(m, f"what waits was taken in this order, {k}", waiting == Array(taken)[behind])
+                claim(m, f"what waits was taken in this order, {k}", waiting == Array(history)[behind])
             behind = behind + waits[k]
-        claim(m, "it is at work on what was taken first", ~at_work | (sends == Array(taken)[behind]))
-        claim(m, "no more are there than the ring has", there <= blocks)
+        claim(m, "it is at work on what was taken first", ~at_work | (sends == Array(history)[behind]))
+        claim(m, "no more are there than the ring has", present <= blocks)
         with m.If(at_work & asks):
             claim(m, "a block is left", sent < n)
             with m.If(~frees_it):
-                claim(m, "blocks that were sent are still there", there >= sent)
+                claim(m, "blocks that were sent are still there", present >= sent)
         with m.If(at_work & ~asks & ~gives):
-            claim(m, "the block that it sends has arrived", there > offset)
+            claim(m, "the block that it sends has arrived", present > offset)
             claim(m, "it is one of those that it is to send", sent < n)
         claim(m, "it gives back behind a block, if it is to", state["frees"] == (at_work & gives & frees_it))
         with m.If(gives):
-            claim(m, "what it has sent is there", there >= Mux(frees_it, 1, sent))
+            claim(m, "what it has sent is there", present >= Mux(frees_it, 1, sent))
             claim(m, "it has sent one", sent != 0)
         with m.If(dut.read.valid):
-            claim(m, "it reads a block that has arrived", there > offset)
+            claim(m, "it reads a block that has arrived", present > offset)
         with m.If(dut.change.valid):
-            claim(m, "it gives back what is there", there != 0)
+            claim(m, "it gives back what is there", present != 0)
         witness(m, "it has given one back", frees)

@@ -39,18 +39,18 @@ class SequencerClaims(Harness):
         assume(m, ~(dut.issue.ready & fresh))
         which, blocks, remote = constant(m, range(STREAMS), "which"), constant(m, 8, "blocks"), constant(m, 1, "remote")
         self.which = which
-        wrong, there, loose = constant(m, 2, "wrong"), Signal(8), Signal()
-        its = dut.ask.stream == which
-        for name, value in (("there", there), ("blocks", blocks), ("remote", remote), ("wrong", wrong)):
-            m.d.comb += ring[name].eq(Mux(its, value, free(m, len(value), f"other_{name}")))
+        wrong, present, loose = constant(m, 2, "wrong"), Signal(8), Signal()
+        selected = dut.ask.stream == which
+        for name, value in (("there", present), ("blocks", blocks), ("remote", remote), ("wrong", wrong)):
+            m.d.comb += ring[name].eq(Mux(selected, value, free(m, len(value), f"other_{name}")))
         changes = dut.change.valid & dut.change.ready & (dut.change.p.stream == which)
         frees, comes = changes & dut.change.p.free, changes & ~dut.change.p.free
         more, less = free(m, 1, "more"), free(m, 1, "less")
-        m.d.sync += there.eq(there + (comes | more) - (frees | less))
+        m.d.sync += present.eq(present + (comes | more) - (frees | less))
         # Tokens do one change in a cycle.
         assume(m, (more + less + (dut.change.valid & dut.change.ready)) <= 1)
-        assume(m, ~more | ((remote | (loose & ~dut.idle)) & (there < blocks)))
-        assume(m, ~less | (loose & ~dut.idle & (there != 0)))
+        assume(m, ~more | ((remote | (loose & ~dut.idle)) & (present < blocks)))
+        assume(m, ~less | (loose & ~dut.idle & (present != 0)))
         op = dut.retired.word[OPCODE_LOW : OPCODE_LOW + 4]
         core, idle_before, issued_before = op == Op.CORE, Signal(), Signal()
         # Engines are idle until something is issued, or a word of SET moves a walk.
@@ -62,11 +62,11 @@ class SequencerClaims(Harness):
             m.d.sync += loose.eq(0)
         claim(m, "nothing was asked before it is decoded", ~(fresh & asked_before))
         illegal = self._illegal(m, dut, state, fresh)
-        self._claims(m, dut, state, op, there, blocks, remote, loose & ~dut.idle, illegal)
+        self._claims(m, dut, state, op, present, blocks, remote, loose & ~dut.idle, illegal)
         with m.If(frees):
-            claim(m, "what it gives back is there", there != 0)
+            claim(m, "what it gives back is there", present != 0)
         with m.If(comes):
-            claim(m, "what it shows has room, in a ring that it fills", (there < blocks) & ~remote)
+            claim(m, "what it shows has room, in a ring that it fills", (present < blocks) & ~remote)
         witness(m, "it has given one back", frees & (op == Op.FREE))
         witness(m, "it has shown one", comes)
 
@@ -85,18 +85,18 @@ class SequencerClaims(Harness):
             judged |= state.at(name)
         for name in ("Block", "Given", "Change"):
             claim(m, f"it is judged before it comes so far: {name}", ~(fresh & state.at(name)))
-        known = (state["its_wrongs"] != 0) | state["runs_out"]
+        flagged = (state["its_wrongs"] != 0) | state["runs_out"]
         with m.If(judged):
-            claim(m, "it is known whether it is illegal", Mux(fresh, ~known, known == illegal))
+            claim(m, "it is known whether it is illegal", Mux(fresh, ~flagged, flagged == illegal))
         return illegal
 
     def _claims(
-        self, m: Module, dut: Any, state: State, op: Value, there: Value, blocks: Value, remote: Value, loose: Value,
+        self, m: Module, dut: Any, state: State, op: Value, present: Value, blocks: Value, remote: Value, loose: Value,
         illegal: Value,
     ) -> None:
         word, left, core = dut.retired.word, state["left"], op == Op.CORE
         tokens = Mux(core, left == 1, (left != 0) & _among(op, _TOKENS))
-        claim(m, "no more are there than the ring has", there <= blocks)
+        claim(m, "no more are there than the ring has", present <= blocks)
         claim(m, "rings are changed where it says so", state["changes"] == state.at("Change"))
         with m.If(state.at("Ask")):
             claim(m, "something is asked for", illegal | tokens)
@@ -108,21 +108,21 @@ class SequencerClaims(Harness):
         with m.If(state.at("Issue") & illegal):
             claim(m, "what is illegal is not taken", ~(dut.issue.valid & dut.issue.ready))
         which = dut.ask.stream == self.which
-        held = state.at("Block") | state.at("Given") | (state.at("Issue") & core & ~illegal)
-        with m.If(held):
+        blocked = state.at("Block") | state.at("Given") | (state.at("Issue") & core & ~illegal)
+        with m.If(blocked):
             claim(m, "CORE has one block, and nothing else is in hand", core & (left == 1) & ~loose)
             source = field(word, Op.CORE, "source") == self.which
-            claim(m, "the block that CORE reads is there", ~source | (there != 0))
+            claim(m, "the block that CORE reads is there", ~source | (present != 0))
         with m.If(state.at("Change")):
             claim(m, "what changes is FREE, PUSH or CORE", tokens & _among(op, (Op.FREE, Op.PUSH, Op.CORE)))
             claim(m, "nothing else is in hand", ~loose)
             with m.If(which):
                 claim(m, "all that is left to change can be", Mux(
-                    op == Op.PUSH, (there + left <= blocks) & ~remote, there >= left))
+                    op == Op.PUSH, (present + left <= blocks) & ~remote, present >= left))
 
 
 def _among(op: Value, ops: tuple[Op, ...]) -> Value:
-    found: Value = op == ops[0]
-    for one in ops[1:]:
-        found |= op == one
-    return found
+    matches: Value = op == ops[0]
+    for candidate in ops[1:]:
+        matches |= op == candidate
+    return matches

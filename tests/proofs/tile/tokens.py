@@ -50,19 +50,19 @@ class ScoreboardClaims(Harness):
         comes, frees = self._changes(m, dut, changes, begun, ring, descriptor)
         legal = judged & (ring.wrong == 0)
         self._acknowledges(m, dut, state, legal, comes, ring, descriptor)
-        there, blocks = ring.there, descriptor.blocks
+        present, blocks = ring.there, descriptor.blocks
         with m.If(legal):
-            claim(m, "no more are there than the ring has", there <= blocks)
-            claim(m, "a block that comes has room", ~comes | (there != blocks))
-            claim(m, "a block that is given back is there", ~frees | (there != 0))
+            claim(m, "no more are there than the ring has", present <= blocks)
+            claim(m, "a block that comes has room", ~comes | (present != blocks))
+            claim(m, "a block that is given back is there", ~frees | (present != 0))
             for end in ("head", "tail"):
                 left = ring[f"{end}_left"]
                 claim(m, f"{end}: it is a place of the ring", (left != 0) & (left <= blocks))
             left = ring.head_left
             claim(m, "from one end to the other it is as far as blocks are there",
-                  ring.tail_left == Mux(left > there, left - there, left + blocks - there))
+                  ring.tail_left == Mux(left > present, left - present, left + blocks - present))
         claim(m, "what arrives does not wait", ~(dut.ready & begun) | dut.change[0].ready)
-        witness(m, "it is full of blocks that came", legal & comes & (there + 1 == blocks) & (descriptor.first == 0))
+        witness(m, "it is full of blocks that came", legal & comes & (present + 1 == blocks) & (descriptor.first == 0))
 
     def _begins(self, m: Module, dut: Any, state: State, begun: Any, ring: Any, descriptor: Any) -> Signal:
         """What is so while rings take their first blocks; whether this one has them."""
@@ -96,27 +96,27 @@ class ScoreboardClaims(Harness):
         """Who changes what: only legal streams, those that others fill by the first port, which claims its cycle."""
         comes, frees = Signal(), Signal()
         for k, port in enumerate(changes):
-            its = port.valid & port.ready & (port.payload.stream == self.stream)
+            applies = port.valid & port.ready & (port.payload.stream == self.stream)
             assume(m, ~port.valid | (begun & (port.payload.stream < dut.streams)))
-            assume(m, ~its | (ring.wrong == 0))
-            assume(m, ~(its & port.payload.free) | (ring.there != 0))
-            with m.If(its):
+            assume(m, ~applies | (ring.wrong == 0))
+            assume(m, ~(applies & port.payload.free) | (ring.there != 0))
+            with m.If(applies):
                 m.d.comb += [comes.eq(~port.payload.free), frees.eq(port.payload.free)]
             if k:
-                assume(m, ~(its & ~port.payload.free) | (~descriptor.remote & (ring.there != descriptor.blocks)))
+                assume(m, ~(applies & ~port.payload.free) | (~descriptor.remote & (ring.there != descriptor.blocks)))
             else:
                 assume(m, ~port.valid | (dut.claim & ~port.payload.free))
-                assume(m, ~its | descriptor.remote)
+                assume(m, ~applies | descriptor.remote)
         return comes, frees
 
     def _answers(self, m: Module, dut: Any, state: State, changes: Any) -> None:
         """What has changed since a question was granted, which its answer does not tell, is known."""
         answers, news, before, could = state["answers"], state["news"], Signal(dut.asks), Signal(dut.asks)
         ports = dut.ask
-        some = Cat(port.valid & port.ready for port in changes).any()
+        changed = Cat(port.valid & port.ready for port in changes).any()
         since = before & ~answers
         m.d.sync += [
-            before.eq(since | some.replicate(dut.asks)),
+            before.eq(since | changed.replicate(dut.asks)),
             could.eq(Cat(port.valid & (~port.again | news[k]) for k, port in enumerate(ports))),
         ]
         claim(m, "who asks again is asked for when something has changed since", (since & ~news) == 0)
@@ -127,8 +127,8 @@ class ScoreboardClaims(Harness):
         self, m: Module, dut: Any, state: State, legal: Any, comes: Any, ring: Any, descriptor: Any
     ) -> None:
         """A block is acknowledged when two of the ring are free beside those that were."""
-        acks, held, under, first = Signal(), Signal(), Signal(2), Signal(range(STREAMS))
-        owing, remote, before, there = state["owing"], descriptor.remote, ring.unacked, ring.there
+        acks, pending, under, first = Signal(), Signal(), Signal(2), Signal(range(STREAMS))
+        owing, remote, before, present = state["owing"], descriptor.remote, ring.unacked, ring.there
         owes, goes = owing.bit_select(self.stream, 1), dut.acknowledge.valid & dut.acknowledge.ready
         for k in reversed(range(dut.streams)):
             with m.If(owing[k]):
@@ -136,20 +136,21 @@ class ScoreboardClaims(Harness):
         idle = dut.ready & ~dut.claim & (dut.who == 0) & (~dut.acknowledge.valid | dut.acknowledge.ready)
         m.d.comb += acks.eq(idle & owes & (first == self.stream))
         m.d.sync += [
-            held.eq(Mux(goes | ~dut.acknowledge.valid, acks, held)),
-            under.eq(under + (comes & remote) - (goes & held)),
+            pending.eq(Mux(goes | ~dut.acknowledge.valid, acks, pending)),
+            under.eq(under + (comes & remote) - (goes & pending)),
         ]
         # All that a sender knows.
         assume(m, ~(comes & remote) | (under < 2))
-        claim(m, "under way are those that were not acknowledged", under == before + (held & dut.acknowledge.valid))
+        claim(m, "under way are those that were not acknowledged", under == before + (pending & dut.acknowledge.valid))
         claim(m, "nothing has come before it has its first blocks", legal | (before == 0))
         claim(m, "of those in the tile nobody is told", remote | (before == 0))
         with m.If(legal & remote):
-            claim(m, "two blocks are kept for what is under way", there + 2 <= descriptor.blocks + before)
+            claim(m, "two blocks are kept for what is under way", present + 2 <= descriptor.blocks + before)
         with m.If(owes):
             claim(m, "what is acknowledged came, and two blocks are still kept",
-                  legal & remote & (before != 0) & (there + 2 < descriptor.blocks + before))
+                  legal & remote & (before != 0) & (present + 2 < descriptor.blocks + before))
         with m.If(state["wrote"] & (state["which"] == self.stream)):
-            claim(m, "what is looked at is what is there", (state["unacked"] == before) & (state["there"] == there) & (
-                state["remote"] == remote) & (state["blocks"] == descriptor.blocks))
-        witness(m, "one is acknowledged", goes & held)
+            claim(m, "what is looked at is what is there", (state["unacked"] == before)
+                  & (state["there"] == present) & (state["remote"] == remote)
+                  & (state["blocks"] == descriptor.blocks))
+        witness(m, "one is acknowledged", goes & pending)

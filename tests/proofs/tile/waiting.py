@@ -47,23 +47,23 @@ class IssueQueueClaims(Harness):
             place: Any = _Kept()(state[f"place_{k}"])
             claim(m, f"streams are those of what is there: {k}", state[f"reads_{k}"] == Mux(valid[k], place.reads, 0))
         pick, inside, gone = free(m, 1, "pick"), Signal(), Signal()
-        before, kept = Signal(range(depth + 1)), Signal(_Kept())
+        before, tracked = Signal(range(depth + 1)), Signal(_Kept())
         with m.If(pick & takes & ~inside & ~gone):
-            m.d.sync += [inside.eq(1), kept.eq(dut.i.payload), before.eq(count - goes)]
+            m.d.sync += [inside.eq(1), tracked.eq(dut.i.payload), before.eq(count - goes)]
         with m.Elif(inside & goes):
             m.d.sync += [before.eq(before - 1), inside.eq(before != 0), gone.eq(before == 0)]
-        found: Value = Signal(1)
+        in_hand: Value = Signal(1)
         ahead: Value = Value.cast(0)
         for k in range(depth):
-            its = valid[k] & (ahead == before) & (state[f"place_{k}"] == kept.as_value())
-            found = found | its
+            matches = valid[k] & (ahead == before) & (state[f"place_{k}"] == tracked.as_value())
+            in_hand = in_hand | matches
             ahead = ahead + valid[k]
         with m.If(inside):
-            claim(m, "it is in hand, unchanged, behind those that were taken before", found)
-            claim(m, "its streams are among those that are read", (dut.reads & kept.reads) == kept.reads)
+            claim(m, "it is in hand, unchanged, behind those that were taken before", in_hand)
+            claim(m, "its streams are among those that are read", (dut.reads & tracked.reads) == tracked.reads)
             with m.If(before == 0):
-                claim(m, "it is the oldest", dut.oldest == kept.order.age)
+                claim(m, "it is the oldest", dut.oldest == tracked.order.age)
             with m.If((before == 0) & goes):
-                claim(m, "it goes as it was taken", dut.o.payload.as_value() == kept.as_value())
+                claim(m, "it goes as it was taken", dut.o.payload.as_value() == tracked.as_value())
         witness(m, "it has gone", gone)
         witness(m, "no more fit", Mux(dut.i.ready, 0, count == depth))

@@ -57,14 +57,14 @@ class WindowIteratorClaims(Harness):
         idle = state.at("Idle")
         assume(m, idle | ~dut.start)
         # The walk stays from the start on; one that moves on is that of the start before.
-        kept, begun = Signal.like(walk.as_value()), Signal()
+        previous, begun = Signal.like(walk.as_value()), Signal()
         with m.If(dut.start):
-            m.d.sync += [kept.eq(walk.as_value()), begun.eq(1)]
-        assume(m, idle | (walk.as_value() == kept))
-        assume(m, ~(dut.start & dut.moves) | (begun & (walk.as_value() == kept)))
+            m.d.sync += [previous.eq(walk.as_value()), begun.eq(1)]
+        assume(m, idle | (walk.as_value() == previous))
+        assume(m, ~(dut.start & dut.moves) | (begun & (walk.as_value() == previous)))
         claim(m, "it was started", idle | begun)
-        was: Any = walk.shape()(kept)
-        self._comes_back(m, dut, state, was, begun & (walk.as_value() == kept))
+        was: Any = walk.shape()(previous)
+        self._comes_back(m, dut, state, was, begun & (walk.as_value() == previous))
         todo = Signal(2)
         with m.If(idle):
             m.d.sync += todo.eq(dut.todo)
@@ -76,17 +76,17 @@ class WindowIteratorClaims(Harness):
         for side in "xy":
             assume(m, dut.place[side] < walk[f"positions_{side}"])
             claim(m, f"{side}: it is at a position of its walk", ~begun | (dut.next[side] < was[f"positions_{side}"]))
-        there, freed, blocks = Signal(8), Signal(COUNT_BITS), constant(m, 8, "blocks")
+        present, freed, blocks = Signal(8), Signal(COUNT_BITS), constant(m, 8, "blocks")
         gives = dut.change.valid & dut.change.ready
         more = free(m, 1, "more")
-        assume(m, ~(more & gives) & (~more | (there < blocks)))
-        m.d.sync += [there.eq(there + more - gives), freed.eq(freed + gives)]
-        m.d.comb += [ring.there.eq(there), ring.freed.eq(freed), ring.blocks.eq(blocks)]
-        claim(m, "no more are there than the ring has", there <= blocks)
+        assume(m, ~(more & gives) & (~more | (present < blocks)))
+        m.d.sync += [present.eq(present + more - gives), freed.eq(freed + gives)]
+        m.d.comb += [ring.there.eq(present), ring.freed.eq(freed), ring.blocks.eq(blocks)]
+        claim(m, "no more are there than the ring has", present <= blocks)
         with m.If(dut.change.valid):
-            claim(m, "what it gives back is there", there != 0)
-        self._asked(m, state, there, freed, blocks)
-        self._window(m, dut, state, was, there, freed)
+            claim(m, "what it gives back is there", present != 0)
+        self._asked(m, state, present, freed, blocks)
+        self._window(m, dut, state, was, present, freed)
 
     def _comes_back(self, m: Module, dut: Any, state: State, was: Any, same: Value) -> None:
         """One walk: what the walker keeps of others is in other rows, so that it is as if there were none between."""
@@ -103,20 +103,20 @@ class WindowIteratorClaims(Harness):
             assume(m, ~place.placed | (same & (stays | row_ends)))
             assume(m, ~place.known | (same & at.known))
 
-    def _asked(self, m: Module, state: State, there: Value, freed: Value, blocks: Value) -> None:
+    def _asked(self, m: Module, state: State, present: Value, freed: Value, blocks: Value) -> None:
         """What it remembers of the ring is so, or was."""
-        held: Any = self._ring(state)
+        ring: Any = self._ring(state)
         with m.If(_at(state, ("Judge", *_PLANNED, "Give", "Change"))):
-            claim(m, "what it knows to be there is there", (held.there <= there) & (held.blocks == blocks))
-            claim(m, "what it knows to be given back is", held.freed == freed)
+            claim(m, "what it knows to be there is there", (ring.there <= present) & (ring.blocks == blocks))
+            claim(m, "what it knows to be given back is", ring.freed == freed)
         claim(m, "it changes the ring where it says so", state["changes"] == state.at("Change"))
         with m.If(state.at("Change")):
-            claim(m, "it knows of a block", held.there != 0)
+            claim(m, "it knows of a block", ring.there != 0)
 
     def _ring(self, state: State) -> Any:
         return self.dut.ask.ring.shape()(state["ring"])
 
-    def _window(self, m: Module, dut: Any, state: State, was: Any, there: Value, freed: Value) -> None:
+    def _window(self, m: Module, dut: Any, state: State, was: Any, present: Value, freed: Value) -> None:
         """The pixel that the solver picks, and what is known of its window."""
         planning, busy = Signal(), Signal()
         m.d.comb += [planning.eq(dut.todo == WalkRequest.PLAN), busy.eq(~state.at("Idle"))]
@@ -148,19 +148,19 @@ class WindowIteratorClaims(Harness):
         m.d.sync += planned.eq(busy & (state.at("First") | (planned & state.at("Done"))))
         done = planned & state.at("Done")
         with m.If((_at(state, _PLANNED) | done) & read):
-            claim(m, "each pixel of a planned window has arrived, and was not given back", ahead < there)
+            claim(m, "each pixel of a planned window has arrived, and was not given back", ahead < present)
         with m.If(state.at("Done") & planning & ~planned):
             claim(m, "a window without pixels has none that is read", ~read)
         witness(m, "a window of pixels is planned", done & read & dut.done)
 
     def _side(self, m: Module, state: State, was: Any, side: str) -> tuple[Signal, Signal, Signal]:
         """The first column or row of the window; the one that the solver picks, and whether it is in the image."""
-        one, size = constant(m, 3, f"kernel_{side}_at"), was.width if side == "x" else was.height
-        assume(m, one < self.dut.walk[f"kernel_{side}"])
+        kernel_at, size = constant(m, 3, f"kernel_{side}_at"), was.width if side == "x" else was.height
+        assume(m, kernel_at < self.dut.walk[f"kernel_{side}"])
         corner, pixel = Signal(signed(16), name=f"true_{side}"), Signal(signed(16), name=f"pixel_{side}")
         step, at, inside = was[f"dilation_{side}"][:2], self.dut.next[side], Signal(name=f"inside_{side}")
         m.d.comb += [
-            corner.eq(_corner(was, at, side).as_signed()), pixel.eq(corner + one * step),
+            corner.eq(_corner(was, at, side).as_signed()), pixel.eq(corner + kernel_at * step),
             inside.eq((pixel >= 0) & (pixel < size)),
         ]
         passed = Signal(5, name=f"passed_{side}")
@@ -169,12 +169,12 @@ class WindowIteratorClaims(Harness):
             claim(m, f"{side}: it looks at the kernel from its corner on", (
                 (state["left"] != 0) & (state["left"] <= was[f"kernel_{side}"])
                 & (state["at"] == corner + passed[:3] * step)))
-        self._passed = getattr(self, "_passed", {}) | {side: (one, passed)}
+        self._passed = getattr(self, "_passed", {}) | {side: (kernel_at, passed)}
         return corner, pixel, inside
 
     def _places(self, m: Module, state: State, was: Any) -> None:
         """Where the window begins, on its way through the adder, and while it is kept."""
-        at, kept = self.dut.next, self._words
+        at, words = self.dut.next, self._words
         x, y = (_corner(was, at[side], side) for side in "xy")
         top = _product(Const(0, _BITS), y.as_signed(), was.width[:4])
         rows = _product(Const(0, _BITS), was.width[:4], was.dilation_y[:2])
@@ -186,11 +186,11 @@ class WindowIteratorClaims(Harness):
             with m.If(_at(state, states)):
                 claim(m, f"{name} is added up", (self._pending == value) & (state["times"] < 16))
         with m.If((at.placed & ~_at(state, ("Step", "Corner x", "Moved"))) | _at(state, ("Top", "Placed"))):
-            claim(m, "the first column is kept", kept["corner_x"] == x[:14])
+            claim(m, "the first column is kept", words["corner_x"] == x[:14])
         with m.If((at.placed & ~row_ends) | state.at("Placed")):
-            claim(m, "the first row is kept", kept["corner_y"] == y[:14])
+            claim(m, "the first row is kept", words["corner_y"] == y[:14])
         with m.If(at.placed & ~row_ends):
-            claim(m, "its first pixel is kept", kept["top"] == top)
+            claim(m, "its first pixel is kept", words["top"] == top)
         with m.If(_at(state, (*_STEPS, *_PIXELS, "Moved", "Left", "Below", "Least"))):
             claim(m, "the row is known", at.placed)
         with m.If(_at(state, ("Corner y", "Top", "Placed"))):
@@ -202,47 +202,47 @@ class WindowIteratorClaims(Harness):
         with m.If(_at(state, _STEPS)):
             claim(m, "what is the same for all positions is not looked for when it is known", ~at.known)
         with m.If(at.known | _at(state, ("Column step", "Size", "Base", "End", "Ended"))):
-            claim(m, "pixels between rows are kept", kept["row_pixels"] == rows[:14])
+            claim(m, "pixels between rows are kept", words["row_pixels"] == rows[:14])
 
     def _columns(self, m: Module, state: State, was: Any, side: Any) -> None:
         """Columns in the image lie between the first and the last one that were found."""
-        (_, pixel, inside), (one, passed) = side, self._passed["x"]
-        first, last, found = state["x_first"], state["x_last"], state["x_any"]
-        between = ~inside | (found & (first <= pixel) & (pixel <= last))
+        (_, pixel, inside), (kernel_x, passed) = side, self._passed["x"]
+        first, last, any_inside = state["x_first"], state["x_last"], state["x_any"]
+        between = ~inside | (any_inside & (first <= pixel) & (pixel <= last))
         with m.If(state.at("Scan x")):
-            claim(m, "x: what it has passed lies between the first and the last", ~(one < passed) | between)
-            claim(m, "x: the image is not left before it begins", ~found | (state["at"].as_signed() >= 0))
+            claim(m, "x: what it has passed lies between the first and the last", ~(kernel_x < passed) | between)
+            claim(m, "x: the image is not left before it begins", ~any_inside | (state["at"].as_signed() >= 0))
             claim(m, "x: the first is not behind the last, nor that behind where it looks",
-                  ~found | ((first <= last) & (last <= state["at"])))
+                  ~any_inside | ((first <= last) & (last <= state["at"])))
         with m.If(_at(state, _PIXELS[1:])):
             claim(m, "x: all that is in the image lies between the first and the last", between)
         with m.If(_at(state, _PIXELS)):
-            claim(m, "x: first and last are in the image", ~found | ((first <= last) & (last < was.width)))
+            claim(m, "x: first and last are in the image", ~any_inside | ((first <= last) & (last < was.width)))
 
     def _rows(self, m: Module, state: State, was: Any, side: Any, base: Value) -> None:
         """Rows in the image lie between that of the oldest pixel and that of the total, in the first column."""
-        (_, _, inside), (one, passed) = side, self._passed["y"]
-        first, found, oldest, total = state["x_first"], state["y_any"], state["oldest"], state["total"]
+        (_, _, inside), (kernel_y, passed) = side, self._passed["y"]
+        first, any_inside, oldest, total = state["x_first"], state["y_any"], state["oldest"], state["total"]
         at, small = state["at"].as_signed(), 1 << 8
         with m.If(state["x_any"]):
             with m.If(_at(state, _PIXELS[:2])):
                 claim(m, "the first pixel is added up", (state["times"] < 2) & (
                     self._pending == (self._words["top"] + first)[:_BITS]))
-            between = ~inside | (found & (oldest <= base + first) & (base + first <= total))
+            between = ~inside | (any_inside & (oldest <= base + first) & (base + first <= total))
             with m.If(state.at("Scan y")):
                 here, it_is, row = Signal(_BITS), Signal(), self._words["row_pixels"]
                 m.d.comb += [
                     here.eq(_product(Const(0, _BITS), at, was.width[:4]) + first),
                     it_is.eq((at >= 0) & (at < was.height)),
                 ]
-                claim(m, "y: before the image the total is the first pixel of the row", found | (total == here))
-                claim(m, "y: in it a row less", ~(found & it_is) | ((total + row)[:_BITS] == here))
-                claim(m, "y: the image is not left before it begins", ~found | (at >= 0))
-                claim(m, "y: what it has passed lies between the oldest and the newest", ~(one < passed) | between)
+                claim(m, "y: before the image the total is the first pixel of the row", any_inside | (total == here))
+                claim(m, "y: in it a row less", ~(any_inside & it_is) | ((total + row)[:_BITS] == here))
+                claim(m, "y: the image is not left before it begins", ~any_inside | (at >= 0))
+                claim(m, "y: what it has passed lies between the oldest and the newest", ~(kernel_y < passed) | between)
             with m.If(state.at("Newest")):
                 claim(m, "y: all that is in the image lies between the oldest and the newest", between)
             with m.If(_at(state, ("Scan y", "Newest"))):
-                claim(m, "y: the oldest is not behind the newest", ~found | ((oldest <= total) & (total < small)))
+                claim(m, "y: the oldest is not behind the newest", ~any_inside | ((oldest <= total) & (total < small)))
         with m.If(state.at("Scan y")):
             claim(m, "it adds rows up", (state["factor"] == self._words["row_pixels"]) & (state["times"] == 0))
         with m.If(state.at("Newest")):
@@ -275,7 +275,7 @@ def _corner(walk: Any, at: Value, side: str) -> Value:
 
 
 def _at(state: State, names: tuple[str, ...]) -> Value:
-    found: Value = Signal(1)
+    matches: Value = Signal(1)
     for name in names:
-        found |= state.at(name)
-    return found
+        matches |= state.at(name)
+    return matches

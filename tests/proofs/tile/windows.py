@@ -27,8 +27,8 @@ class WindowClaims(Harness):
         drive_freely(m, dut.opens, dut.walk, dut.plan, dut.o.ready)
         m.d.comb += dut.soft_reset.eq(0)
         walk, plan = Signal.like(dut.walk), Signal.like(dut.plan)
-        opens, asked = self._picks(m, state)
-        kept, column_of, line_of, at, above = self._kept(m, state)
+        opens, requested = self._picks(m, state)
+        window, column_of, line_of, at, above = self._kept(m, state)
         with m.If(opens):
             m.d.sync += [walk.eq(dut.walk), plan.eq(dut.plan)]
         # Whether a window is open, and its first pixel is given from the next cycle on.
@@ -38,8 +38,8 @@ class WindowClaims(Harness):
         claim(m, "it begins a cycle after it was opened", begins == (state["begins"] & mine))
         with m.If(opened | begins):
             claim(m, "it is the window that was opened last", Cat(
-                *(kept[name] == plan[name] for name in plan.shape().members),
-                *(kept[name] == walk[name] for name in ("kernel_x", "kernel_y", "pad"))).all())
+                *(window[name] == plan[name] for name in plan.shape().members),
+                *(window[name] == walk[name] for name in ("kernel_x", "kernel_y", "pad"))).all())
         assume(m, ~dut.opens | ((dut.walk.kernel_x != 0) & (dut.walk.kernel_y != 0)))
         with m.If(opened | begins):
             claim(m, "its kernel has pixels", (walk.kernel_x != 0) & (walk.kernel_y != 0))
@@ -49,22 +49,22 @@ class WindowClaims(Harness):
         m.d.comb += [column.eq(walk.kernel_x - left), row.eq(walk.kernel_y - below)]
         in_row, in_column = _among(below, plan.rows), _among(left, plan.columns)
         row_ends, ends = left == 1, (left == 1) & (below == 1)
-        with m.If(begins | (asked & dut.o.ready & ends)):
+        with m.If(begins | (requested & dut.o.ready & ends)):
             m.d.sync += [far.eq(0), down.eq(0)]
-        with m.Elif(asked & dut.o.ready):
+        with m.Elif(requested & dut.o.ready):
             lower = Mux(in_row, down + plan.row_step, down)
             m.d.sync += down.eq(Mux(row_ends, lower, down))
             m.d.sync += far.eq(Mux(row_ends, lower, Mux(in_row & in_column, far + plan.column_step, far)))
         first = _around(plan.first, plan)
-        there, given = opened & ~begins, in_row & in_column
+        active, inside = opened & ~begins, in_row & in_column
         assume(m, ~opened | ((first < plan.end) & (plan.end <= first + plan.size) & (plan.size <= 1 << ADDRESS_BITS)))
         assume(m, ~opened | (first < 1 << ADDRESS_BITS))
         # The plan is that of a window within its ring, its first and last rows and columns being in the image.
         for span, kernel in ((plan.columns, walk.kernel_x), (plan.rows, walk.kernel_y)):
             assume(m, (span.first == 0) | ((span.last != 0) & (span.last <= span.first) & (span.first <= kernel)))
-        for place, read in ((down, in_row), (far, given)):
-            assume(m, ~(there & read) | ((place < plan.size) & (_around(first + place, plan) < 1 << ADDRESS_BITS)))
-        with m.If(there):
+        for place, read in ((down, in_row), (far, inside)):
+            assume(m, ~(active & read) | ((place < plan.size) & (_around(first + place, plan) < 1 << ADDRESS_BITS)))
+        with m.If(active):
             claim(m, "it knows what is in the image", (line_of.inside == in_row) & (column_of.inside == in_column))
             claim(m, "it knows the last column and row",
                   (column_of.final == (left == 1)) & (line_of.final == (below == 1)))
@@ -76,12 +76,12 @@ class WindowClaims(Harness):
                     claim(m, "the pixel is where it is in the ring", at == _around(first + far, plan))
             with m.If(~in_row | (left > plan.columns.first)):
                 claim(m, "before its first pixel a row is where it begins", far == down)
-        with m.If(there & asked):
+        with m.If(active & requested):
             claim(m, "a pixel of the image is read from its place in the ring, the pad for others",
-                  dut.o.p.address == Mux(given, _around(first + far, plan), walk.pad))
+                  dut.o.p.address == Mux(inside, _around(first + far, plan), walk.pad))
             claim(m, "the last pixel is that of the kernel", dut.o.p.last == ends)
-        claim(m, "it always has a pixel", dut.o.valid | ~there)
-        witness(m, "the second row has come to its second pixel", there & given & (row == 1) & (column == 1) & (
+        claim(m, "it always has a pixel", dut.o.valid | ~active)
+        witness(m, "the second row has come to its second pixel", active & inside & (row == 1) & (column == 1) & (
             far > plan.row_step))
 
     def _picks(self, m: Module, state: State) -> tuple[Value, Value]:
@@ -98,14 +98,14 @@ class WindowClaims(Harness):
     def _kept(self, m: Module, state: State) -> list[Any]:
         """What is known of it: its plan, columns and rows that are left, where it and its row are."""
         dut: Any = self.dut
-        found = []
+        fields = []
         for name, shape in (("plan", OpenLayout(dut.bits)), ("column", AmongLayout()), ("line", AmongLayout()),
                             ("at", unsigned(dut.bits)), ("row", unsigned(dut.bits))):
-            one = Signal(shape, name=f"its_{name}")
-            held = state[name] if dut.count == 1 else Array(state.words(name))[self._pick]
-            m.d.comb += Value.cast(one).eq(held)
-            found.append(one)
-        return found
+            field = Signal(shape, name=f"its_{name}")
+            stored = state[name] if dut.count == 1 else Array(state.words(name))[self._pick]
+            m.d.comb += Value.cast(field).eq(stored)
+            fields.append(field)
+        return fields
 
 
 def _among(left: Value, span: Any) -> Value:

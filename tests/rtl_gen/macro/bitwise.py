@@ -85,14 +85,14 @@ def write_bench(case: Case, folder: Path, seed: int, vectors: int = 8) -> None:
         for name, (width, driven) in contract.items():
             if not driven:
                 # Lines of programming are selected one at a time, now and then none or several.
-                one = name.startswith("write_") and width == 16 and vector % 4
-                values[name] = 1 << rng.randrange(width) if one else rng.getrandbits(width) * (vector != 4)
+                one_hot = name.startswith("write_") and width == 16 and vector % 4
+                values[name] = 1 << rng.randrange(width) if one_hot else rng.getrandbits(width) * (vector != 4)
                 lines.append(f"    {name} = {width}'h{values[name]:x};")
-        found = {(name, k): rng.getrandbits(1) for name in outputs for k in case.numbers(name)}
-        lines += [f"    dut.macro.{_bit(*bit)} = 1'b{value};" for bit, value in found.items()]
+        bits = {(name, k): rng.getrandbits(1) for name in outputs for k in case.numbers(name)}
+        lines += [f"    dut.macro.{_bit(*bit)} = 1'b{value};" for bit, value in bits.items()]
         lines.append("    #1;")
         checks = {f"dut.macro.{_bit(*bit)}": value(values) for bit, value in case.inputs.items()}
-        checks |= {f"{name}[{k}]": value(found) for (name, k), value in case.outputs.items()}
+        checks |= {f"{name}[{k}]": value(bits) for (name, k), value in case.outputs.items()}
         lines += [
             f'    if ({place} !== 1\'b{value}) begin $display("{vector} {place}"); wrong = wrong + 1; end'
             for place, value in checks.items()

@@ -45,15 +45,15 @@ class Pins:
         self.wait(cycles - 1)
 
     def conversion(self, *, backward: int, binary: int, planes: int, steps: int) -> None:
-        side, other = ("sl_pos", "sl_neg") if backward else ("bl_pos", "bl_neg")
+        side, negative = ("sl_pos", "sl_neg") if backward else ("bl_pos", "bl_neg")
         self.now |= {"backward": backward, "step_code": self.now["step_code"] + 1, "wl_en": 0xFF ^ planes}
         self.strobe(RESET, precharge=1)
         for plane in reversed(range(planes)):
-            self.now |= {side: 0x0F0F >> plane, other: 0xF0F0 & 0xF0F0 << plane & ~(0x0F0F >> plane), "plane": plane}
+            self.now |= {side: 0x0F0F >> plane, negative: 0xF0F0 & 0xF0F0 << plane & ~(0x0F0F >> plane), "plane": plane}
             self.wait(PLANE)
             for _ in range(2**plane):
                 self.strobe(SAMPLE, sample=1)
-        self.now |= {side: 0, other: 0}
+        self.now |= {side: 0, negative: 0}
         for step in range(steps + 1):
             if step:
                 self.now["dec_scale"] = steps - step if binary else 0

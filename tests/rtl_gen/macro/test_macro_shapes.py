@@ -167,9 +167,9 @@ def test_names_that_a_module_uses_within_are_refused(tmp_path: Path) -> None:
 def test_a_number_on_a_range_that_runs_upwards_is_asked_for_its_order(said: str, warned: bool, tmp_path: Path) -> None:
     chip = _foundry(tmp_path, changes={"plane": f'"{said}"'})
     assert not check_macro_pins(chip)
-    found = [sentence for sentence in macro_warnings(chip) if sentence.startswith("macro.pins.plane: ")]
-    assert bool(found) == warned
-    assert all("reverse(PL)" in sentence and "PL[0:2]" in sentence for sentence in found)
+    sentences = [sentence for sentence in macro_warnings(chip) if sentence.startswith("macro.pins.plane: ")]
+    assert bool(sentences) == warned
+    assert all("reverse(PL)" in sentence and "PL[0:2]" in sentence for sentence in sentences)
 
 
 def test_an_output_that_all_tiles_would_drive_is_refused(tmp_path: Path) -> None:

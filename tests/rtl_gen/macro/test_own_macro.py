@@ -240,8 +240,11 @@ def test_only_the_adapter_and_the_black_box_know_the_names(tmp_path: Path) -> No
 def test_simulator_may_ask_for_the_contracts_macro(tmp_path: Path) -> None:
     chip = _chip(tmp_path)
     adapters = [
-        next(path for path in emit_core(chip, tmp_path / str(own), own_macro=own) if path.name == "macro_adapter.v")
-        for own in (False, True)
+        next(
+            path for path in emit_core(chip, tmp_path / str(own_macro), own_macro=own_macro)
+            if path.name == "macro_adapter.v"
+        )
+        for own_macro in (False, True)
     ]
     assert ["tnsa_macro macro (" in path.read_text() for path in adapters] == [True, False]
 

@@ -23,7 +23,7 @@ def _signal(name: str, k: int, inverted: bool = False):
 
 
 def _pin(name: str, number: int | None, inverted: bool = False):
-    return lambda found: found[name, number] ^ inverted
+    return lambda values: values[name, number] ^ inverted
 
 
 def random_case(seed: int) -> Case:
@@ -133,10 +133,10 @@ def foundry_case() -> Case:
 
 def _number(lines: int) -> int:
     """Number of the selected line; of several, all bits that any of them has."""
-    found = 0
+    value = 0
     for line in range(16):
-        found |= line if lines >> line & 1 else 0
-    return found
+        value |= line if lines >> line & 1 else 0
+    return value
 
 
 @pytest.mark.cosim("iverilog", "yosys")

@@ -45,11 +45,11 @@ def read(path: Path) -> list[tuple[str, str, list[tuple[str, str]]]]:
     script.write_text(READER)
     run = subprocess.run(["tclsh", str(script), str(path)], capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
-    found = []
+    commands = []
     for line in run.stdout.splitlines():
         name, about, *rest = line.split("\t")
-        found.append((name, about, list(zip(rest[::2], rest[1::2], strict=True))))
-    return found
+        commands.append((name, about, list(zip(rest[::2], rest[1::2], strict=True))))
+    return commands
 
 
 class Scope:
@@ -81,38 +81,38 @@ def check(commands: list[tuple[str, str, list[tuple[str, str]]]], scope: Scope) 
     top = next(about for name, about, _ in commands if name == "set_design_top")
     domains, nets, sets, states, supplied = set[str](), set[tuple[str, str]](), set[str](), set[str](), set[str]()
     for name, about, options in commands:
-        given = dict(options)
+        arguments = dict(options)
         for domain in (value for option, value in options if option == "-domain"):
             assert domain in domains, (name, domain)
         if name == "create_power_domain":
             domains.add(about)
-            for element in given.get("-elements", "").split():
+            for element in arguments.get("-elements", "").split():
                 scope.module(top, element)
         elif name in ("create_supply_net", "create_supply_port"):
-            nets.add((given["-domain"], about))
+            nets.add((arguments["-domain"], about))
         elif name == "connect_supply_net":
             assert about in {net for _, net in nets}
-            assert scope.pin(top, given["-ports"]), given
-            supplied.add(given["-ports"])
+            assert scope.pin(top, arguments["-ports"]), arguments
+            supplied.add(arguments["-ports"])
         elif name == "set_domain_supply_net":
             assert about in domains
-            assert {(about, net) for net in given.values()} <= nets
+            assert {(about, net) for net in arguments.values()} <= nets
         elif name == "create_supply_set":
             sets.add(about)
             assert {value.split()[1] for _, value in options} <= {net for _, net in nets}
         elif name == "add_power_state":
             assert about in sets | domains
-            state, kind, expression = re.match(r"(\w+) -(\w+) \{(.*)\}$", given["-state"]).groups()  # pyright: ignore
+            state, kind, expression = re.match(r"(\w+) -(\w+) \{(.*)\}$", arguments["-state"]).groups()  # pyright: ignore
             assert kind == ("supply_expr" if about in sets else "logic_expr")
             if about in domains:
-                assert {f"{one} {value}" for one, value in re.findall(r"(\w+) == (\w+)", expression)} <= states
+                assert {f"{supply} {value}" for supply, value in re.findall(r"(\w+) == (\w+)", expression)} <= states
             states.add(f"{about} {state}")
         elif name == "create_power_switch":
             for option in ("-input_supply_port", "-output_supply_port"):
-                assert given[option].split()[1] in {net for _, net in nets}
-            assert scope.pin(top, given["-control_port"].split()[1])
+                assert arguments[option].split()[1] in {net for _, net in nets}
+            assert scope.pin(top, arguments["-control_port"].split()[1])
         elif name == "set_isolation":
-            assert scope.pin(top, given["-isolation_signal"])
+            assert scope.pin(top, arguments["-isolation_signal"])
     return supplied
 
 

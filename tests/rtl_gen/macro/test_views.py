@@ -48,8 +48,8 @@ def test_outline_is_as_the_description_says() -> None:
     example = load_chip(EXAMPLE / "chip.toml")
     assert example.macro is not None
     pins = {port.name: port for port in hard_ports(example, macro_map(example))[1]}
-    bus, other = [name for name, port in pins.items() if port.limits is not None][:2]
-    sides = {bus: "top", other: "right"}
+    bus, scalar = [name for name, port in pins.items() if port.limits is not None][:2]
+    sides = {bus: "top", scalar: "right"}
     chip = replace(example, macro=replace(
         example.macro, width_um=300.0, height_um=500.0, pin_pitch_um=0.84, sides=sides))
     text, page = write_lef(chip, macro_map(chip)), write_outline(chip, macro_map(chip))
@@ -60,7 +60,7 @@ def test_outline_is_as_the_description_says() -> None:
     assert {layer for _, layer, _ in above} == {"Metal2"}
     steps = {round(b - a, 3) for (*_, a), (*_, b) in pairwise(above)}
     assert steps == {0.84}
-    assert {name.partition("[")[0] for name, *_, right, _ in places if float(right) == 300.0} >= {other}
+    assert {name.partition("[")[0] for name, *_, right, _ in places if float(right) == 300.0} >= {scalar}
     assert f"| top | `{bus}[{pins[bus].numbers[0]}:{pins[bus].numbers[-1]}]` | " in page
     assert f"| {above[0][2] + 0.2:g} | {above[-1][2] + 0.2:g} | Metal2 |" in page
 
@@ -88,8 +88,8 @@ def test_tools_read_the_liberty(chip: Chip, tmp_path: Path) -> None:
     command = ["yosys", "-q", "-p", "read_liberty -lib macro.lib; write_verilog -blackboxes macro.v"]
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
     module = (tmp_path / "macro.v").read_text()
-    found = set(re.findall(r"^ *(?:input|output|inout) (?:\[\d+:\d+\] )?(\w+)", module, re.MULTILINE))
-    assert found == {port.name for port in hard_ports(chip, ports)[1]}
+    names = set(re.findall(r"^ *(?:input|output|inout) (?:\[\d+:\d+\] )?(\w+)", module, re.MULTILINE))
+    assert names == {port.name for port in hard_ports(chip, ports)[1]}
     script = "read_liberty macro.lib\nforeach cell [get_lib_cells */*] { puts [get_name $cell] }\n"
     (tmp_path / "read.tcl").write_text(script)
     command = ["sta", "-exit", "-no_splash", "read.tcl"]
@@ -109,8 +109,8 @@ def test_power_intent_connects_every_supply(chip: Chip) -> None:
     if chip.macro is None or not chip.macro.wrapper:
         supplies, _ = hard_ports(chip, macro_map(chip))
         assert set(re.findall(r"-ports \{core/macro/macro/(\w+)\}", text)) == set(supplies)
-    made = set(re.findall(r"create_supply_net (\w+) -domain PD_DIGITAL", text))
-    assert set(re.findall(r"connect_supply_net (\w+)", text)) <= made
+    created = set(re.findall(r"create_supply_net (\w+) -domain PD_DIGITAL", text))
+    assert set(re.findall(r"connect_supply_net (\w+)", text)) <= created
 
 
 def test_power_intent_switches_tiles_off_by_their_pins() -> None:

@@ -41,21 +41,21 @@ CORE, WRITE = TnsaCoreConfig.from_chip(CHIP), WriteVerifyConfig.from_chip(CHIP)
 class Quiet(wiring.Component):
     """Two cores, one of which nobody asks for its status, and the other for its counter alone."""
 
-    def __init__(self, other: TnsaCoreConfig = CORE) -> None:
-        self.other = other
+    def __init__(self, inner: TnsaCoreConfig = CORE) -> None:
+        self.inner = inner
         super().__init__({"go": In(1), "mvms": Out(32)})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.silent = silent = CoreTop(TnsaBlocks.of(CORE, WRITE))
-        m.submodules.asked = asked = CoreTop(TnsaBlocks.of(self.other, WRITE))
+        m.submodules.asked = asked = CoreTop(TnsaBlocks.of(self.inner, WRITE))
         m.d.comb += [silent.op.valid.eq(self.go), asked.i.valid.eq(self.go), self.mvms.eq(asked.status.mvms)]
         return m
 
 
 @cache
-def _quiet(other: TnsaCoreConfig = CORE, reset: str = "sync") -> dict[str, str]:
-    return emit_block(load_chip("tnsa16-core", {"verilog.reset": reset}), Quiet(other), "quiet", "mho_")
+def _quiet(inner: TnsaCoreConfig = CORE, reset: str = "sync") -> dict[str, str]:
+    return emit_block(load_chip("tnsa16-core", {"verilog.reset": reset}), Quiet(inner), "quiet", "mho_")
 
 
 @cache
@@ -68,13 +68,13 @@ def _alone(core: TnsaCoreConfig, name: str, reset: str = "sync") -> dict[str, st
 @pytest.mark.slow
 def test_file_of_a_block_is_the_same_in_every_assembly(reset: str) -> None:
     chip = load_chip("tnsa16-core", {"verilog.reset": reset})
-    alone, seen = _alone(CORE, "mho_core", reset), dict[str, str]()
+    alone, emitted = _alone(CORE, "mho_core", reset), dict[str, str]()
     for assembly in (*(module_texts(chip, wrap) for wrap in WRAPS), _quiet(reset=reset)):
         assert {name: text for name, text in assembly.items() if name in alone} == alone
-        assert {name: text for name, text in seen.items() if name in assembly} == {
-            name: text for name, text in assembly.items() if name in seen
+        assert {name: text for name, text in emitted.items() if name in assembly} == {
+            name: text for name, text in assembly.items() if name in emitted
         }
-        seen |= assembly
+        emitted |= assembly
         # All ports of an instance are there; those that nobody reads are open.
         declared = re.findall(r"^  (?:input|output|inout) +\w+ +(?:\[.*\] )?(\w+)", alone["mho_core"], re.MULTILINE)
         whole = "\n".join(assembly.values())
@@ -105,12 +105,12 @@ def test_blocks_that_leave_their_configuration_to_their_class_are_told_apart_by_
 
 
 def test_name_of_another_configuration_does_not_depend_on_the_assembly() -> None:
-    other = TnsaCoreConfig.from_chip(OTHER)
-    both = _quiet(other)
+    other_core = TnsaCoreConfig.from_chip(OTHER)
+    both = _quiet(other_core)
     silent, asked = re.findall(r"^  (\w+) (?:silent|asked) \(", both["quiet"], re.MULTILINE)
     assert silent == "mho_core"
     assert re.fullmatch(r"mho_core_[0-9a-f]{8}", asked)
-    for alone in (_alone(CORE, silent), _alone(other, asked)):
+    for alone in (_alone(CORE, silent), _alone(other_core, asked)):
         assert {name: both[name] for name in alone} == alone
 
 
@@ -134,17 +134,17 @@ def test_tools_accept_a_wrapper_that_asks_for_little(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_nodes_of_a_mesh_are_one_module_and_elaborate_once(monkeypatch: pytest.MonkeyPatch) -> None:
     cfg = MeshConfig.from_chip(load_chip("neurram"))
-    made: list[type] = []
+    elaborated: list[type] = []
     elaborate = Node.elaborate
 
     def counted(self: Node, platform: object) -> Module:
-        made.append(type(self))
+        elaborated.append(type(self))
         return elaborate(self, platform)
 
     monkeypatch.setattr(Node, "elaborate", counted)
     texts = emit(Mesh(cfg), name="mesh", prefix="mho_", reset_low=False)
     assert cfg.nodes == 48
-    assert len(made) == 1
+    assert len(elaborated) == 1
     assert len(re.findall(r"^  mho_node \w+ \(", texts["mesh"], re.MULTILINE)) == 48
     # The top is wires: nothing is clocked there, nothing is computed.
     assert set(re.findall(r"^  (mho_\w+) \w+ \(", texts["mesh"], re.MULTILINE)) == {"mho_node", "mho_host_port"}

@@ -64,9 +64,9 @@ def test_from_unknown_registers(reset: str, pin: str, fault: tuple[str, str] | N
     command = ["iverilog", "-g2005", "-o", "sim", "bench.v", *sources, "out/tb/tnsa_macro.v"]
     subprocess.run(command, cwd=tmp_path, check=True)
     run = subprocess.run(["vvp", "sim"], cwd=tmp_path, check=True, capture_output=True, text=True)
-    found = re.search(r"bad (\d+)", run.stdout)
-    assert found
-    assert (int(found[1]) == 0) == (fault is None), run.stdout
+    match = re.search(r"bad (\d+)", run.stdout)
+    assert match
+    assert (int(match[1]) == 0) == (fault is None), run.stdout
 
 
 @pytest.mark.cosim("yosys")

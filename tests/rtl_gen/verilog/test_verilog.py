@@ -38,7 +38,7 @@ def _stimuli(component: wiring.Component) -> list[dict[str, int]]:
 
 def _simulate(component: wiring.Component) -> list[dict[str, str]]:
     """Outputs of Amaranth's simulator before each clock edge."""
-    ports, stimuli, seen = _ports(component), _stimuli(component), []
+    ports, stimuli, samples = _ports(component), _stimuli(component), []
 
     async def bench(ctx) -> None:
         for stimulus in stimuli:
@@ -46,14 +46,14 @@ def _simulate(component: wiring.Component) -> list[dict[str, str]]:
                 ctx.set(ports[name][0].as_unsigned(), value)
             await ctx.delay(1e-7)
             outputs = {name: value for name, (value, is_input) in ports.items() if not is_input}
-            seen.append({name: f"{ctx.get(v.as_unsigned()):0{len(v)}b}" for name, v in outputs.items()})
+            samples.append({name: f"{ctx.get(v.as_unsigned()):0{len(v)}b}" for name, v in outputs.items()})
             await ctx.tick()
 
     simulator = Simulator(component)
     simulator.add_clock(1e-6, phase=5e-7)
     simulator.add_testbench(bench)
     simulator.run()
-    return seen
+    return samples
 
 
 def _run_icarus(
@@ -93,17 +93,17 @@ def _emit(*, reset_low: bool = False) -> dict[str, str]:
 def test_behaves_as_in_amaranth_from_unknown_registers(tmp_path: Path, reset_low: bool) -> None:
     component = Gallery()
     expected = _simulate(component)
-    found = _run_icarus(component, tmp_path, _emit(reset_low=reset_low), reset_low=reset_low)
-    assert len(found) == CYCLES
+    simulated = _run_icarus(component, tmp_path, _emit(reset_low=reset_low), reset_low=reset_low)
+    assert len(simulated) == CYCLES
     # What has no reset is unknown until it is written: there, a known bit must be right.
-    known = 0
-    for cycle, (want, have) in enumerate(zip(expected, found, strict=True)):
+    known_bits = 0
+    for cycle, (want, have) in enumerate(zip(expected, simulated, strict=True)):
         for name, bits in have.items():
             free = name in ("y_plain", "z_q", "z_t")
             pattern = bits.replace("x", ".") if free else bits
             assert re.fullmatch(pattern, want[name]), f"cycle {cycle}: {name} is {bits}, expected {want[name]}"
-            known += free and "x" not in bits
-    assert known > CYCLES
+            known_bits += free and "x" not in bits
+    assert known_bits > CYCLES
 
 
 def test_equal_blocks_are_one_module() -> None:

@@ -28,11 +28,11 @@ def _run(cfg: TnsaCoreConfig, macro: Any, seed: int) -> tuple[dict[str, int], Ti
     """Random operations with the process that ``macro(array, pins)`` gives at the pins; checks their codes."""
     rng = np.random.default_rng(seed)
     array = ExactArray.random(16, rng)
-    reference, dut, words, wanted = TimedReference(cfg, array), TnsaCore(cfg), list[int](), list[int]()
+    reference, dut, words, expected = TimedReference(cfg, array), TnsaCore(cfg), list[int](), list[int]()
     ops = [random_operation(rng, out_bits=int(rng.integers(1, 6))) for _ in range(8)]
     inputs = [pack_inputs(random_inputs(op, 16, rng)[0]) for op in ops]
     for op, x in zip(ops, inputs, strict=True):
-        wanted += reference.run(pack(op), x)
+        expected += reference.run(pack(op), x)
     status: dict[str, int] = {}
 
     async def observe(ctx: Any) -> None:
@@ -41,57 +41,57 @@ def _run(cfg: TnsaCoreConfig, macro: Any, seed: int) -> tuple[dict[str, int], Ti
         status.update({name: ctx.get(getattr(dut.status, name)) for name in ("cycles_analog", "cycles_hold")})
 
     simulate(
-        dut, observe, collect(dut.o, len(wanted), words), feed(dut.op, [pack(op) for op in ops]),
+        dut, observe, collect(dut.o, len(expected), words), feed(dut.op, [pack(op) for op in ops]),
         feed(dut.i, [word for x in inputs for word in x]),
         processes=macro(array, dut.macro),
     )
-    assert words == wanted
+    assert words == expected
     return status, reference
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("pins", [(), ("cmp",), ("cmp", "hold")])
-@pytest.mark.parametrize("given", [2, 5])
-def test_cmp_may_be_anything_but_where_it_is_looked_at(pins: tuple[str, ...], given: int) -> None:
-    cfg = TnsaCoreConfig.from_chip(_chip(pins, given))
-    assert cfg.compare_cycles == given + SYNCHRONISER_CYCLES * bool(pins)
-    rng = np.random.default_rng(given)
+@pytest.mark.parametrize("macro_cycles", [2, 5])
+def test_cmp_may_be_anything_but_where_it_is_looked_at(pins: tuple[str, ...], macro_cycles: int) -> None:
+    cfg = TnsaCoreConfig.from_chip(_chip(pins, macro_cycles))
+    assert cfg.compare_cycles == macro_cycles + SYNCHRONISER_CYCLES * bool(pins)
+    rng = np.random.default_rng(macro_cycles)
 
     def macro(array: ExactArray, at: Any) -> list[Any]:
-        # The strobe is in the first cycle of the compare, the last that the macro has is `given - 1` later.
-        return [array.process(at, show=lambda age, cmp: cmp if age == given - 1 else int(rng.integers(2**16)))]
+        # The strobe is in the first cycle of the compare, the last that the macro has is `macro_cycles - 1` later.
+        return [array.process(at, show=lambda age, cmp: cmp if age == macro_cycles - 1 else int(rng.integers(2**16)))]
 
-    status, reference = _run(cfg, macro, given)
+    status, reference = _run(cfg, macro, macro_cycles)
     assert status == {"cycles_analog": reference.cycles_analog, "cycles_hold": 0}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("pins", [(), ("hold",)])
-@pytest.mark.parametrize("given", [2, 4])
-def test_hold_in_the_last_cycle_of_the_macro_lengthens_its_operation(pins: tuple[str, ...], given: int) -> None:
-    cfg = TnsaCoreConfig.from_chip(_chip(pins, given))
-    assert cfg.reset_cycles == cfg.plane_cycles == given + SYNCHRONISER_CYCLES * len(pins)
-    rng = np.random.default_rng(given)
-    held = 0
+@pytest.mark.parametrize("macro_cycles", [2, 4])
+def test_hold_in_the_last_cycle_of_the_macro_lengthens_its_operation(pins: tuple[str, ...], macro_cycles: int) -> None:
+    cfg = TnsaCoreConfig.from_chip(_chip(pins, macro_cycles))
+    assert cfg.reset_cycles == cfg.plane_cycles == macro_cycles + SYNCHRONISER_CYCLES * len(pins)
+    rng = np.random.default_rng(macro_cycles)
+    held_cycles = 0
 
     def macro(array: ExactArray, at: Any) -> list[Any]:
         async def hold(ctx: Any) -> None:
-            nonlocal held
+            nonlocal held_cycles
             wait = left = 0
             async for _, _, *strobes in ctx.tick().sample(*(getattr(at, name) for name in STROBES)):
                 if any(strobes):
                     assert not left, "an operation begins while the macro holds the last"
-                    wait, left = given - 1, int(rng.integers(4))
+                    wait, left = macro_cycles - 1, int(rng.integers(4))
                 up = wait <= 1 and left > 0
                 wait, left = wait - 1, left - up
-                held += up
+                held_cycles += up
                 ctx.set(at.hold, up)
 
         return [array.process(at), hold]
 
-    status, reference = _run(cfg, macro, given)
+    status, reference = _run(cfg, macro, macro_cycles)
     assert status["cycles_analog"] == reference.cycles_analog
-    assert status["cycles_hold"] == held > 50
+    assert status["cycles_hold"] == held_cycles > 50
 
 
 @pytest.mark.slow
@@ -105,7 +105,7 @@ def test_verify_read_waits_for_valid_and_takes_the_code_with_it(pins: tuple[str,
     dut, rng = TnsaCore(cfg, write), np.random.default_rng(7)
     read = rng.random(256) < 0.15
     code = [int(value) for value in rng.integers(1, 2**write.verify_bits, 256)]
-    found: list[Any] = []
+    cells: list[Any] = []
     reads: list[int] = []
 
     async def macro(ctx: Any) -> None:
@@ -128,9 +128,9 @@ def test_verify_read_waits_for_valid_and_takes_the_code_with_it(pins: tuple[str,
         await ctx.tick()
         ctx.set(dut.write_start, 0)
 
-    targets = [{"code": 0, "skip": int(not wanted)} for wanted in read]
-    simulate(dut, start, feed(dut.target, targets), collect(dut.cell, 256, found), processes=[macro])
-    assert [cell.code for cell in found] == [value * int(wanted) for value, wanted in zip(code, read, strict=True)]
+    targets = [{"code": 0, "skip": int(not is_read)} for is_read in read]
+    simulate(dut, start, feed(dut.target, targets), collect(dut.cell, 256, cells), processes=[macro])
+    assert [cell.code for cell in cells] == [value * int(is_read) for value, is_read in zip(code, read, strict=True)]
     assert min(reads) < write.verify_cycles < max(reads)
 
 

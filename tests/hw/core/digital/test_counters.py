@@ -32,17 +32,17 @@ def test_a_tally_carries_from_piece_to_piece(bits: int, monkeypatch: pytest.Monk
     tally(m, counter, when, "seen")
 
     async def count(ctx: Any) -> None:
-        seen = 0
+        total = 0
         for step in range(3 * 2**bits // 2 + 20):
             now = (step % 7 != 3 and step % 5 != 1) or step > 2**bits
             ctx.set(when, now)
             await ctx.tick()
-            seen += now
-            assert ctx.get(counter) == seen % 2**bits
+            total += now
+            assert ctx.get(counter) == total % 2**bits
 
     simulate(m, count)
 
 
-@pytest.mark.parametrize(("bits", "width", "wanted"), [(8, 8, 8), (9, 8, 16), (1, 32, 32), (31, 16, 32)])
-def test_padded_is_whole_words(bits: int, width: int, wanted: int) -> None:
-    assert len(padded(Signal(bits), width)) == wanted
+@pytest.mark.parametrize(("bits", "width", "padded_bits"), [(8, 8, 8), (9, 8, 16), (1, 32, 32), (31, 16, 32)])
+def test_padded_is_whole_words(bits: int, width: int, padded_bits: int) -> None:
+    assert len(padded(Signal(bits), width)) == padded_bits

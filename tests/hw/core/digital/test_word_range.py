@@ -14,12 +14,12 @@ def test_words_that_an_operation_names_pass(stall: int) -> None:
     cfg = TnsaCoreConfig(lines=16)
     dut = WordRange(cfg.output_words)
     ranges = np.sort(rng.integers(0, cfg.output_words, (20, 2)), axis=1).tolist()
-    given = rng.integers(0, 1 << 32, (20, cfg.output_words)).tolist()
-    expected = [word for row, (first, last) in zip(given, ranges, strict=True) for word in row[first : last + 1]]
+    rows = rng.integers(0, 1 << 32, (20, cfg.output_words)).tolist()
+    expected = [word for row, (first, last) in zip(rows, ranges, strict=True) for word in row[first : last + 1]]
     words: list[int] = []
 
     async def drive(ctx: Any) -> None:
-        for row, (first, last) in zip(given, ranges, strict=True):
+        for row, (first, last) in zip(rows, ranges, strict=True):
             ctx.set(dut.words, {"first": first, "last": last})
             ctx.set(dut.accept, 1)
             await ctx.tick()

@@ -71,11 +71,11 @@ def run(
 def test_any_records_pulse_for_pulse(columns: int) -> None:
     cfg, rng = replace(CFG, columns=columns), np.random.default_rng(columns)
     records = np.sort(any_records(rng, cfg, 30), order=("row", "col"))
-    mine, other = cells_of(cfg), cells_of(cfg)
+    mine, dut_cells = cells_of(cfg), cells_of(cfg)
     expected = give_pulses(cfg, BLIND, records, mine)
-    pulses, status = run(cfg, records, other)
+    pulses, status = run(cfg, records, dut_cells)
     np.testing.assert_array_equal(pulses, expected)
-    np.testing.assert_array_equal(mine.g, other.g)
+    np.testing.assert_array_equal(mine.g, dut_cells.g)
     kinds = np.bincount(expected["polarity"], minlength=2)
     assert status == {"error": 0, "sets": kinds[0], "resets": kinds[1], "reads": 0, "cycles_hold": 0,
                       "cycles_total": blind_cycles(cfg, records, expected)}
@@ -106,12 +106,12 @@ def test_a_run_that_is_stopped_ends_with_its_pulse(cycles: int) -> None:
 def test_cells_that_see_each_other_are_pulsed_in_turn() -> None:
     cfg = replace(CFG, bias="half")
     records = any_records(np.random.default_rng(7), cfg, 20)
-    mine, other = cells_of(cfg), cells_of(cfg)
+    mine, dut_cells = cells_of(cfg), cells_of(cfg)
     for pulse in give_pulses(cfg, BLIND, records, mine):
         names = ("polarity", "amplitude", "cycles")
         cell = int(pulse["row"]) * 16 + int(pulse["col"])
-        other.pulse(*(np.array([int(value)]) for value in (cell, *(pulse[name] for name in names))))
-    np.testing.assert_array_equal(mine.g, other.g)
+        dut_cells.pulse(*(np.array([int(value)]) for value in (cell, *(pulse[name] for name in names))))
+    np.testing.assert_array_equal(mine.g, dut_cells.g)
 
 
 def test_what_cannot_be_is_refused() -> None:

@@ -96,12 +96,12 @@ def test_an_array_of_the_device_pulse_for_pulse(cfg: WriteVerifyConfig) -> None:
     device = load_device("rram-neurram")
     p = replace(SHORT, passes=2, reset_cycles=2) if cfg is QUICK else replace(SHORT, passes=1, set_cycles=3)
     targets = SCALES.codes(np.random.default_rng(0).uniform(1.0, 40.0, (16, 16)))
-    mine, other = (PulseArray(SCALES, device=device, seed=3) for _ in range(2))
+    mine, dut_cells = (PulseArray(SCALES, device=device, seed=3) for _ in range(2))
     expected = program(cfg, p, targets, mine)
-    hardware = run_hardware(cfg, p, targets, other)
+    hardware = run_hardware(cfg, p, targets, dut_cells)
     check(cfg, p, hardware, expected)
     assert hardware.status["cycles_total"] == cycles(cfg, p, expected.reads.sum(), expected.pulses)
-    np.testing.assert_array_equal(mine.g_uS, other.g_uS)
+    np.testing.assert_array_equal(mine.g_uS, dut_cells.g_uS)
     assert len(expected.pulses) > 1500
 
 

@@ -63,7 +63,7 @@ def test_every_register_has_its_place() -> None:
 
 def test_hardware_and_software_agree_on_what_is_legal() -> None:
     dut, rng = RegisterCheck(CFG), np.random.default_rng(0)
-    found = [0, 0]
+    counts = [0, 0]
 
     async def bench(ctx: Any) -> None:
         for _ in range(300):
@@ -81,13 +81,13 @@ def test_hardware_and_software_agree_on_what_is_legal() -> None:
             ctx.set(Value.cast(dut.p), packed)
             await ctx.delay(1e-9)
             assert ctx.get(dut.legal) == legal
-            found[legal] += 1
+            counts[legal] += 1
 
     clocked = Module()
     clocked.submodules.dut = dut
     clocked.d.sync += Signal().eq(1)
     simulate(clocked, bench)
-    assert min(found) > 30
+    assert min(counts) > 30
 
 
 def test_dead_lines_are_found_though_they_cross() -> None:

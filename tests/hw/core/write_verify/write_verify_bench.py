@@ -38,7 +38,7 @@ def macro_process(
     names = ("write_mode", "write_wl", "write_bl", "write_sl", *PULSE_PINS, "amplitude", "verify", "write_pass")
 
     async def run(ctx: Any) -> None:
-        held, number, stable, width, waiting, answer = 0, 0, 0, 0, 0, 0
+        stalled, number, stable, width, waiting, answer = 0, 0, 0, 0, 0, 0
         before: dict[str, int] = dict.fromkeys(names, 0)
         async for _, reset, *values in ctx.tick().sample(*(getattr(pins, name) for name in names)):
             pin: dict[str, int] = dict(zip(names, values, strict=True))
@@ -62,7 +62,7 @@ def macro_process(
             if on:
                 assert same
                 assert stable > dut.cfg.setup_cycles
-                width += not held
+                width += not stalled
             was = [name for name in PULSE_PINS if before[name]]
             if was and on != was:
                 polarity = PULSE_PINS.index(was[0])
@@ -80,8 +80,8 @@ def macro_process(
                     ctx.set(pins.verify_code, answer)
                     ctx.set(pins.verify_valid, 1)
             before = pin
-            held = next(hold) if hold is not None else 0
-            ctx.set(dut.hold, held)
+            stalled = next(hold) if hold is not None else 0
+            ctx.set(dut.hold, stalled)
 
     return run
 
@@ -95,7 +95,7 @@ def run_hardware(
     dut = WriteVerify(cfg)
     shape = cfg.shape
     skipped = np.zeros(shape, dtype=np.bool_) if skip is None else skip
-    one = [{"code": int(t), "skip": int(s)} for t, s in zip(targets.flat, skipped.flat, strict=True)]
+    one_pass = [{"code": int(t), "skip": int(s)} for t, s in zip(targets.flat, skipped.flat, strict=True)]
     total = cfg.cells * parameters.passes if rows is None else rows * shape[1]
     pulses: list[tuple[int, ...]] = []
     results: list[Any] = []
@@ -125,7 +125,7 @@ def run_hardware(
 
     process = macro_process(dut, cells, pulses, **macro)
     simulate(
-        dut, control, collect(dut.o, total, results, stall), feed(dut.i, (one * parameters.passes)[:total], gap),
+        dut, control, collect(dut.o, total, results, stall), feed(dut.i, (one_pass * parameters.passes)[:total], gap),
         processes=[process], deadline=deadline,
     )
     fields = np.array([(r.code, r.fault, r.pulses) for r in results], dtype=np.int64)

@@ -26,7 +26,7 @@ class WithMultiplier(wiring.Component):
         multiplier: Any = WideMultiplier()
         m.submodules.multiplier = multiplier
         for name, member in self.signature.members.items():
-            ours, its = getattr(self, name), getattr(inner, name)
-            m.d.comb += its.eq(ours) if member.flow is In else ours.eq(its)
+            ours, inner_port = getattr(self, name), getattr(inner, name)
+            m.d.comb += inner_port.eq(ours) if member.flow is In else ours.eq(inner_port)
         m.d.comb += [multiplier.a.eq(inner.a), multiplier.b.eq(inner.b), inner.product.eq(multiplier.product)]
         return m

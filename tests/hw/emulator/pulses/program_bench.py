@@ -54,11 +54,11 @@ class Program(wiring.Component):
         inner = self.inner
         m.submodules.inner = inner.elaborate(platform)  # no block of its own, so that its pins can be seen
         for name, member in self.passed.items():
-            ours, its = getattr(self, name), getattr(inner, name)
+            ours, inner_port = getattr(self, name), getattr(inner, name)
             if member.is_signature:
-                connect(m, flipped(ours), its)
+                connect(m, flipped(ours), inner_port)
             else:
-                m.d.comb += its.eq(ours) if member.flow is In else ours.eq(its)
+                m.d.comb += inner_port.eq(ours) if member.flow is In else ours.eq(inner_port)
         pins = inner.core.macro
         m.d.comb += [
             self.pulse_kinds.eq(Cat(pins.set_pulse, pins.reset_pulse, pins.form_pulse)),
@@ -122,9 +122,9 @@ def run_program(
 
 def _pulses(notes: NDArray[np.int64]) -> NDArray[np.int64]:
     """Kind, amplitude and width of each pulse, from what the pins had from which cycle on; holds do not count."""
-    cycle, kinds, amplitude, held = notes.T
+    cycle, kinds, amplitude, hold = notes.T
     on, before = kinds > 0, np.concatenate([[0], kinds[:-1]]) > 0
-    lasts = np.where(on & (held == 0), np.append(np.diff(cycle), 0), 0)
+    lasts = np.where(on & (hold == 0), np.append(np.diff(cycle), 0), 0)
     begins = np.flatnonzero(on & ~before)
     widths = np.add.reduceat(lasts, begins) if len(begins) else begins
     return np.column_stack([kinds[begins] >> 1, amplitude[begins], widths])

@@ -21,7 +21,7 @@ def test_draws_are_those_of_the_generator_after_as_many_cycles_as_it_says() -> N
     numbers = [int(rng.integers(1, 2 ** int(rng.integers(1, 32)))) for _ in range(40)]
     cases = [(int(rng.integers(65536)), number, 7 + k % 2) for k, number in enumerate(numbers)]
     seed, core = 0xDEADBEEF, 0x123456
-    found = []
+    draws = []
 
     async def bench(ctx: Any) -> None:
         for index, word in enumerate(normal_words()):
@@ -44,11 +44,11 @@ def test_draws_are_those_of_the_generator_after_as_many_cycles_as_it_says() -> N
                 await ctx.tick()
                 cycles += 1
             await ctx.tick()
-            found.append(ctx.get(dut.z))
+            draws.append(ctx.get(dut.z))
             assert cycles + 1 == LATENCY
 
     simulate(dut, bench, deadline=40_000)
-    for z, (cell, number, step) in zip(found, cases, strict=True):
+    for z, (cell, number, step) in zip(draws, cases, strict=True):
         drawn = normal_blocks(Purpose.PULSE, seed=seed, core=core, block=cell, op_id=number >> 3, step=step)
         assert z == drawn[number & 7]
-    assert len({np.sign(z) for z in found}) > 1
+    assert len({np.sign(z) for z in draws}) > 1

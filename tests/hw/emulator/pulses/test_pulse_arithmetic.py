@@ -103,10 +103,10 @@ def test_the_hardware_gives_the_bits_of_the_law() -> None:
             for _ in range(400):
                 cell, z = random_cell(rng), int(rng.integers(-17_000, 17_001))
                 await run(ctx, dut, cell, z, reads=False)
-                wanted = expected(law, cell, z)
-                assert ctx.get(dut.state) == wanted, (law, cell, z)
-                moved += wanted & CONDUCTANCE_MAX != cell["state"] & CONDUCTANCE_MAX
-                formed += (wanted ^ cell["state"]) >> FORMED_BIT & 1
+                next_state = expected(law, cell, z)
+                assert ctx.get(dut.state) == next_state, (law, cell, z)
+                moved += next_state & CONDUCTANCE_MAX != cell["state"] & CONDUCTANCE_MAX
+                formed += (next_state ^ cell["state"]) >> FORMED_BIT & 1
                 await run(ctx, dut, cell, z, reads=True)
                 code = law.read(np.array([cell["state"] & CONDUCTANCE_MAX]), np.array([z]))
                 assert ctx.get(dut.code) == code[0], (law, cell, z)

@@ -32,27 +32,27 @@ async def fake_core(ctx: Any, dut: Any, operations: list[int]) -> None:
     """One operation at a time, until there were so many: its result tells its number, its inputs and its words."""
     while operations[0]:
         ctx.set(dut.op.ready, 1)
-        _, _, there, op, words = await ctx.tick().sample(dut.op.valid, dut.op.payload, dut.words)
-        if not there:
+        _, _, valid, op, words = await ctx.tick().sample(dut.op.valid, dut.op.payload, dut.words)
+        if not valid:
             continue
         operations[0] -= 1
         ctx.set(dut.op.ready, 0)
         ctx.set(dut.status.busy, 1)
-        taken = []
+        inputs = []
         ctx.set(dut.i.ready, 1)
         for _ in range(_WORDS):
             (word,) = await ctx.tick().sample(dut.i.payload).until(dut.i.valid)
-            taken.append(word)
+            inputs.append(word)
         ctx.set(dut.i.ready, 0)
         await ctx.tick().repeat(1 + op.op_id % 5)
-        for word in result(op.op_id, taken, words.first, words.last):
+        for word in result(op.op_id, inputs, words.first, words.last):
             await put(ctx, dut.o, word)
         ctx.set(dut.status.busy, 0)
 
 
 async def host_operation(ctx: Any, bus: Any, number: int, words: list[int]) -> list[int]:
     """Status and result of an operation of the host."""
-    found = []
+    results = []
     for task in operation_tasks(BLOCKS.registers, 0, descriptor(number), words, 8):
         if isinstance(task, Write):
             values = task.words if isinstance(task.words, list) else [task.words]
@@ -61,17 +61,17 @@ async def host_operation(ctx: Any, bus: Any, number: int, words: list[int]) -> l
         elif isinstance(task, Poll):
             while not (status := await access_bus(ctx, bus, task.address)) & task.mask:
                 pass
-            found.append(status & 0b11100)
+            results.append(status & 0b11100)
         else:
             assert isinstance(task, Read)
-            found += [await access_bus(ctx, bus, task.address + 4 * k) for k in range(task.count)]
-    return found
+            results += [await access_bus(ctx, bus, task.address + 4 * k) for k in range(task.count)]
+    return results
 
 
 @pytest.mark.slow
 def test_the_host_and_a_program_get_what_they_asked_for() -> None:
     dut: Any = BLOCKS.access()
-    asked, got = deque[list[int]](), list[int]()
+    expected, got = deque[list[int]](), list[int]()
 
     async def program(ctx: Any, first: int, count: int) -> None:
         """A program that runs for some operations."""
@@ -80,10 +80,10 @@ def test_the_host_and_a_program_get_what_they_asked_for() -> None:
             ctx.set(dut.program.words, {"first": 1, "last": 2})
             await put(ctx, dut.program.op, descriptor(number))
             words = [number + k for k in range(_WORDS)]
-            asked.append(result(number, words, 1, 2))
+            expected.append(result(number, words, 1, 2))
             for word in words:
                 await put(ctx, dut.program.i, word)
-        while len(got) < 2 * len(asked):
+        while len(got) < 2 * len(expected):
             await ctx.tick()
         ctx.set(dut.idle, 1)
 
@@ -106,9 +106,9 @@ def test_the_host_and_a_program_get_what_they_asked_for() -> None:
     async def host(ctx: Any) -> None:
         for number in range(500, 514):
             words = [number * k for k in range(_WORDS)]
-            status, *found = await host_operation(ctx, dut.bus, number, words)
+            status, *results = await host_operation(ctx, dut.bus, number, words)
             if status == 0b00100:
-                assert found == result(number, words, 0, 7)
+                assert results == result(number, words, 0, 7)
                 done.append(number)
             else:
                 assert status == 0b10000
@@ -124,7 +124,7 @@ def test_the_host_and_a_program_get_what_they_asked_for() -> None:
         await fake_core(ctx, dut, left)
 
     simulate(dut, host, background=[runs, drain, core], deadline=100_000)
-    assert got == [word for words in asked for word in words]
-    assert len(asked) == 29
+    assert got == [word for words in expected for word in words]
+    assert len(expected) == 29
     assert len(done) > 5
     assert len(refused) > 2

@@ -49,9 +49,9 @@ def run(data: bytes, stall: int = 0) -> bytes:
             ctx.set(dut.i.payload, rest[-1] if rest else 0)
             ctx.set(dut.o.ready, wait == 0)
             wait = wait - 1 if wait else stall
-            _, _, taken, given_, byte = await ctx.tick().sample(dut.i.ready, dut.o.valid & dut.o.ready, dut.o.payload)
+            _, _, ready, given_, byte = await ctx.tick().sample(dut.i.ready, dut.o.valid & dut.o.ready, dut.o.payload)
             idle += 1
-            if taken and rest:
+            if ready and rest:
                 rest.pop()
                 idle = 0
             if given_:

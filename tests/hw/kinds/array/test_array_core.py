@@ -115,9 +115,9 @@ def test_cells_take_what_ohms_law_says(keys: dict[str, object]) -> None:
     rng, masks = np.random.default_rng(0), Masks.reset(32)
     x, g_uS = rng.integers(0, 64, 32), rng.uniform(1, 40, (32, 32))
     parts = costs.inputs(op, masks, 1, costs.weight(x), g_uS.sum(axis=1))
-    found, levels = parts["cells"], 2**chip.input.bits - 1
+    cells, levels = parts["cells"], 2**chip.input.bits - 1
     # The supply gives the current of the mean digit; 0.9 V are 4.5 times the read voltage.
-    assert parts["drivers"] == pytest.approx(found * (4.5 * 3 * levels / (2 * levels + 1) - 1))
+    assert parts["drivers"] == pytest.approx(cells * (4.5 * 3 * levels / (2 * levels + 1) - 1))
     bits, expected = chip.input.bits, 0.0
     pulse = chip.input.drive == "pulse"
     for digit in range(0, 6, bits):
@@ -125,10 +125,10 @@ def test_cells_take_what_ohms_law_says(keys: dict[str, object]) -> None:
         # Two cycles to settle, or to integrate, of 10 ns; then columns are held.
         cycles = 2 * 2**digit if pulse else 2
         expected += float((volts**2 * g_uS.sum(axis=1)).sum()) * cycles * 10.0 / 1000.0
-    assert found == pytest.approx(expected)
+    assert cells == pytest.approx(expected)
     longer = energy(load_chip("array-32", keys | {"energy.conduct": "step"}))
     assert longer is not None
-    step = longer.inputs(op, masks, 1, costs.weight(x), g_uS.sum(axis=1))["cells"] / found
+    step = longer.inputs(op, masks, 1, costs.weight(x), g_uS.sum(axis=1))["cells"] / cells
     assert step == pytest.approx(1 if pulse else (2 + 8 * 8) / 2)
     mean = costs.operation(op, masks, np.zeros((1, 1), np.int64))
     conversions = 1 if pulse else 6 // bits * chip.input.row_groups

@@ -76,20 +76,20 @@ def test_an_array_costs_what_it_does_in_neurosim(case: NeuroSim) -> None:
 
     model, op = energy(chip), chip.operation(in_bits=1, in_signed=False)
     assert model is not None
-    taken = {
+    energies = {
         name: float(value[0]) for name, value in
         model.operation(op, Masks.reset(*chip.macro_config().cell_map.shape), np.zeros((1, 1))).items()
     }
     # Half of its cells are on, each behind a transistor of a quarter of that resistance.
     access = 0.25 * case.on_ohm
     mean_uS = 1e6 / (2.0 / (1.0 / case.on_ohm + 1.0 / case.off_ohm) + access)
-    currents = (taken.pop("cells") + taken.pop("drivers")) * mean_uS / chip.mean_g_uS
-    assert currents + taken["conversion"] == pytest.approx(case.columns_pJ, rel=0.4)
-    assert taken["adders"] == pytest.approx(case.add_pJ, rel=0.05)
+    currents = (energies.pop("cells") + energies.pop("drivers")) * mean_uS / chip.mean_g_uS
+    assert currents + energies["conversion"] == pytest.approx(case.columns_pJ, rel=0.4)
+    assert energies["adders"] == pytest.approx(case.add_pJ, rel=0.05)
     # NeuroSim drives rows again for each of the columns of a converter, which matters where conversions are short.
-    assert 8 * taken["rows"] == pytest.approx(case.rows_pJ, rel=0.25)
-    total = currents + sum(taken.values())
-    assert total + 7 * taken["rows"] == pytest.approx(case.total_pJ, rel=0.25)
+    assert 8 * energies["rows"] == pytest.approx(case.rows_pJ, rel=0.25)
+    total = currents + sum(energies.values())
+    assert total + 7 * energies["rows"] == pytest.approx(case.total_pJ, rel=0.25)
     assert total == pytest.approx(case.total_pJ, rel=0.3 if case.bits == 8 else 0.35)
 
 
@@ -122,9 +122,9 @@ def test_costs_move_in_the_right_direction(
     key: str, values: tuple[float, ...], grows: set[str], stays: set[str]
 ) -> None:
     chips = [load_chip("array-128", {key: value}) for value in values]
-    found = [{f"{part}.{name}": getattr(getattr(chip, part), name) for part in ("energy", "area")
+    figures = [{f"{part}.{name}": getattr(getattr(chip, part), name) for part in ("energy", "area")
               for name in getattr(chip, part).known} for chip in chips]
-    for less, more in pairwise(found):
+    for less, more in pairwise(figures):
         assert all(less[name] < more[name] for name in grows), (less, more)
         assert all(less[name] == more[name] for name in stays), (less, more)
 

@@ -73,14 +73,14 @@ def test_products_are_their_definition(seed: int) -> None:
         masks = Masks(rng.random(driven) < 0.8, rng.random(lines) < 0.8, rng.random(driven) < 0.1,
                       rng.random(lines) < 0.1)
         op = replace(op, step_code=int(np.clip(model.full_scale(op, masks, x), *chip.step_codes)) or 1)
-        found = model.mvm(op, masks, x, 7)
+        result = model.mvm(op, masks, x, 7)
         enabled = masks.enabled(op)[:: config.cell_map.column_lines]
         for k, vector in enumerate((x * masks.driven(op)).tolist()):
             pairs = [expected(config, model.cells.tolist(), op, vector, j) for j in range(config.columns)]
-            assert found.codes[k].tolist() == [code if on else 0 for (code, _), on in zip(pairs, enabled, strict=True)]
-            assert found.clipped is not None
-            assert found.clipped[k] == sum(beyond for (_, beyond), on in zip(pairs, enabled, strict=True) if on)
-        codes += found.codes.ravel().tolist()
+            assert result.codes[k].tolist() == [code if on else 0 for (code, _), on in zip(pairs, enabled, strict=True)]
+            assert result.clipped is not None
+            assert result.clipped[k] == sum(beyond for (_, beyond), on in zip(pairs, enabled, strict=True) if on)
+        codes += result.codes.ravel().tolist()
     assert len(set(codes)) > 1
 
 
@@ -112,8 +112,8 @@ def test_thermal_noise_is_that_of_its_capacitor_at_its_temperature(temp_C: float
     op = replace(random_chip(1).operation(in_bits=1, in_signed=False), step_code=32, out_bits=12)
     codes = model.mvm(op, Masks.reset(16, 32), np.zeros((1000, 16), dtype=int), np.arange(1000)).codes / 2.0
     # Of 512 steps at 0.5 V, and of rounding; a conversion with no row driven is one.
-    wanted = 1.380649e-23 * (temp_C + 273.15) / 1e-15 * 1024.0**2 + 1 / 12
-    assert codes.var() == pytest.approx(wanted, rel=5 * (2 / codes.size) ** 0.5)
+    variance = 1.380649e-23 * (temp_C + 273.15) / 1e-15 * 1024.0**2 + 1 / 12
+    assert codes.var() == pytest.approx(variance, rel=5 * (2 / codes.size) ** 0.5)
 
 
 @pytest.mark.parametrize("groups", [1, 4])
@@ -137,11 +137,11 @@ def test_a_clamp_takes_a_share_of_each_column() -> None:
     config = ArrayConfig(rows=16, columns=8, wires=Wires(r_sense_ohm=100.0))
     target = np.random.default_rng(0).uniform(1.0, 40.0, config.cell_map.shape)
     model = ArrayModel(config, target, device=load_device("ideal"), seed=0, core=0)
-    seen = model.key(np.ones(16, dtype=bool)).products
+    products = model.key(np.ones(16, dtype=bool)).products
     cells = model.cells * 1.0
     share = 1.0 / (1.0 + 100.0 * 1e-6 * cells.sum(axis=0) * config.lsb_uS)
     exact = cells * share
-    assert np.abs(seen - (exact[:, 0::2] - exact[:, 1::2])).max() <= 1.0
+    assert np.abs(products - (exact[:, 0::2] - exact[:, 1::2])).max() <= 1.0
     assert 0.9 < share.min() < share.max() < 0.99
 
 

@@ -35,9 +35,9 @@ def compiled(**keys: object) -> Network:
 
 
 def error(network: Network) -> float:
-    found = execute(network, FunctionalBackend(), X).outputs
+    outputs = execute(network, FunctionalBackend(), X).outputs
     exact = float_outputs(network, X)
-    return float(np.sqrt(((found - exact) ** 2).mean()) / exact.std())
+    return float(np.sqrt(((outputs - exact) ** 2).mean()) / exact.std())
 
 
 @pytest.mark.parametrize("keys", [
@@ -65,10 +65,10 @@ def test_a_core_in_verilog_gives_the_bits_of_the_model() -> None:
     network = compiled(core__rows=64, core__columns=64, mesh__columns=1, mesh__rows=1, input__bits=2)
     backend = CosimBackend()
     try:
-        found = execute(network, backend, X[:4], seed=3)
+        result = execute(network, backend, X[:4], seed=3)
     finally:
         backend.close()
-    assert np.array_equal(found.outputs, execute(network, FunctionalBackend(), X[:4], seed=3).outputs)
+    assert np.array_equal(result.outputs, execute(network, FunctionalBackend(), X[:4], seed=3).outputs)
 
 
 @pytest.mark.long
@@ -78,7 +78,7 @@ def test_tiles_in_verilog_give_the_bits_of_the_model() -> None:
     network = replace(network, tiles=tile_code(tile_programs(network)))
     backend = TileCosimBackend()
     try:
-        found = execute(network, backend, X[:3], seed=5)
+        result = execute(network, backend, X[:3], seed=5)
     finally:
         backend.close()
-    assert np.array_equal(found.outputs, execute(network, FunctionalBackend(), X[:3], seed=5).outputs)
+    assert np.array_equal(result.outputs, execute(network, FunctionalBackend(), X[:3], seed=5).outputs)

@@ -40,8 +40,8 @@ def macro_process(
             if not frozen:
                 widths += [_bits(pos, n), _bits(neg, n)]
             device.step(trims, _bits(wl, cfg.mask_lines), more)
-            if capture and (found := device.counts(op_id, step_code)) is not None:
-                captured = found
+            if capture and (converted := device.counts(op_id, step_code)) is not None:
+                captured = converted
             elif capture:
                 captured = _counters(cfg, model, trims, widths, _bits(wl, cfg.mask_lines), op_id, step_code, shift)
             for pin, counts in zip((pins.count_pos, pins.count_neg), captured, strict=True):
@@ -101,11 +101,13 @@ def _counters(
     A pulse of a product of one window, or of four, is seen in the windows of its sign: in two of four.
     """
     x = (widths[0] - widths[1]) // (cfg.lsb_cycles * (2 if cfg.phases > 1 else 1) << shift)
-    held = model.calibration
-    model.calibration = type(held)(trim=unpack_trim(trims), digital=held.digital, range_code=held.range_code)
-    found = model.counters(model.key(wl), x[None], np.array([op_id], dtype=np.uint64), step_code)
-    model.calibration = held
-    return np.concatenate(found).astype(np.int64)
+    calibration = model.calibration
+    model.calibration = type(calibration)(
+        trim=unpack_trim(trims), digital=calibration.digital, range_code=calibration.range_code
+    )
+    counters = model.counters(model.key(wl), x[None], np.array([op_id], dtype=np.uint64), step_code)
+    model.calibration = calibration
+    return np.concatenate(counters).astype(np.int64)
 
 
 def _bits(value: int, count: int) -> NDArray[np.bool_]:

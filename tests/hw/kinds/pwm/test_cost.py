@@ -18,11 +18,11 @@ def test_figures_are_the_published_ones(phases: int, cycles: int, nJ: float, top
     took = timing(chip)
     assert took.worst_cycles(op) == cycles
     assert took.cycles(op, np.zeros((3, 1))).tolist() == [cycles] * 3
-    found = rate(chip, "", op)
-    assert found.time_us * 1e3 == cycles
-    assert found.total_pJ / 1e3 == pytest.approx(nJ, rel=0.01)
-    assert found.tops == pytest.approx(tops, rel=0.005)
-    assert found.tops_per_W == pytest.approx(per_W, rel=0.01)
+    rating = rate(chip, "", op)
+    assert rating.time_us * 1e3 == cycles
+    assert rating.total_pJ / 1e3 == pytest.approx(nJ, rel=0.01)
+    assert rating.tops == pytest.approx(tops, rel=0.005)
+    assert rating.tops_per_W == pytest.approx(per_W, rel=0.01)
 
 
 def test_energy_goes_by_rows_columns_and_windows() -> None:
@@ -31,7 +31,7 @@ def test_energy_goes_by_rows_columns_and_windows() -> None:
     assert model is not None
     on, off = np.repeat(np.arange(16) < 10, 4), np.zeros(64, dtype=bool)
     masks = Masks(on, np.arange(16) < 6, off, np.arange(16) == 2)
-    found = model.operation(op, masks, np.zeros((2, 1)))
-    assert {name: value.tolist() for name, value in found.items()} == {
+    energies = model.operation(op, masks, np.zeros((2, 1)))
+    assert {name: value.tolist() for name, value in energies.items()} == {
         "rows": [3 * 4 * 10] * 2, "oscillators": [5 * 4 * 5] * 2, "conversion": [7 * 5] * 2,
     }

@@ -106,12 +106,12 @@ def test_what_calibration_found_is_what_the_settings_hold(seed: int) -> None:
     again = unpack_trim(pack_trim(trim))
     assert np.array_equal(again.gain, trim.gain)
     assert np.array_equal(again.curve, trim.curve)
-    one, other = SettingsFile(cfg), SettingsFile(cfg)
+    source, restored = SettingsFile(cfg), SettingsFile(cfg)
     for address in rng.integers(0, cfg.range_at + 1, 40).tolist():
-        one.write(address, int(rng.integers(2**32)))
-    for address, word in other.calibration_words(one.calibration):
-        other.write(address, word)
-    assert other.calibration_words(one.calibration) == []
+        source.write(address, int(rng.integers(2**32)))
+    for address, word in restored.calibration_words(source.calibration):
+        restored.write(address, word)
+    assert restored.calibration_words(source.calibration) == []
 
 
 def test_configurations_that_cannot_be_are_refused() -> None:

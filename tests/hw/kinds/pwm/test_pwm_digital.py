@@ -25,8 +25,8 @@ def test_codes_are_those_of_the_integers(relu: bool, out_bits: int) -> None:
     results = []
     for _ in range(8):
         # Products from one half to the ends of the codes and one beyond; gain 128 makes a half of each odd difference.
-        wanted = rng.choice([-op.top_code - 1, -op.top_code, op.top_code, op.top_code + 1, 0, 1], n)
-        difference = np.where(rng.random(n) < 0.5, 2 * wanted, rng.integers(-2 * op.top_code, 2 * op.top_code + 1, n))
+        targets = rng.choice([-op.top_code - 1, -op.top_code, op.top_code, op.top_code + 1, 0, 1], n)
+        difference = np.where(rng.random(n) < 0.5, 2 * targets, rng.integers(-2 * op.top_code, 2 * op.top_code + 1, n))
         negative = rng.integers(1000, 2000, n)
         units = DigitalUnits(gain=np.full(n, 128, np.int32), offset=rng.integers(-2, 3, n).astype(np.int32))
         results.append((units, negative + difference, negative, rng.random(n) < 0.9))

@@ -80,12 +80,12 @@ def test_the_core_calibrates_itself_as_its_reference() -> None:
     commands += [(pack_command(Command.READ, bank=bank), []) for bank in (Bank.TRIM_LOW, Bank.TRIM_HIGH)]
     received, expected, reference = run_commands(chip, model, commands)
     assert received == expected
-    found, wanted = reference.masks.calibration, model.calibrated()
-    assert np.array_equal(found.trim.gain, wanted.trim.gain)
-    assert np.array_equal(found.trim.curve, wanted.trim.curve)
-    assert np.array_equal(found.digital.gain, wanted.digital.gain)
-    assert np.array_equal(found.digital.offset, wanted.digital.offset)
-    assert len(set(wanted.digital.gain.tolist())) > 3
+    calibration, solved = reference.masks.calibration, model.calibrated()
+    assert np.array_equal(calibration.trim.gain, solved.trim.gain)
+    assert np.array_equal(calibration.trim.curve, solved.trim.curve)
+    assert np.array_equal(calibration.digital.gain, solved.digital.gain)
+    assert np.array_equal(calibration.digital.offset, solved.digital.offset)
+    assert len(set(solved.digital.gain.tolist())) > 3
 
 
 @pytest.mark.long
@@ -93,7 +93,7 @@ def test_the_core_calibrates_itself_as_its_reference() -> None:
 def test_the_core_makes_up_for_drift_as_its_reference(how: Command) -> None:
     chip = load_chip("pwm16-core", {"programming.engine": True, "read.phases": 1})
     late = make_model(chip, time_s=86400.0)
-    held = make_model(chip).calibration
+    calibration = make_model(chip).calibration
     cfg = PwmCoreConfig.from_chip(chip)
     vectors, rng = stored_vectors(16)[:3], np.random.default_rng(7)
     stored = rng.integers(-3000, 3001, (3, 16))
@@ -108,11 +108,11 @@ def test_the_core_makes_up_for_drift_as_its_reference(how: Command) -> None:
 
     commands = [*measured(1), (pack_command(Command.RANGE), []), *measured(2), (pack_command(how), [])]
     commands.append((pack_command(Command.READ, bank=Bank.RANGE), []))
-    settings = PwmCoreReference(cfg, late).masks.calibration_words(held)
+    settings = PwmCoreReference(cfg, late).masks.calibration_words(calibration)
     received, expected, reference = run_commands(chip, late, commands, settings)
     assert received == expected
     assert reference.masks.range_code != 1 << 15
-    assert not np.array_equal(reference.masks.gain, held.digital.gain)
+    assert not np.array_equal(reference.masks.gain, calibration.digital.gain)
 
 
 @pytest.mark.slow

@@ -42,9 +42,9 @@ class _Macro:
                 assert ctx.get(dut.request) == (table.handshake != "level")
                 await ctx.tick()
             line = word[1] >> 1
-            some = self.codes[line : line + table.codes]
+            line_codes = self.codes[line : line + table.codes]
             ctx.set(dut.done, 1)
-            ctx.set(dut.code, sum(code % 256 << 8 * k for k, code in enumerate(some)))
+            ctx.set(dut.code, sum(code % 256 << 8 * k for k, code in enumerate(line_codes)))
             await ctx.tick()
             if table.handshake == "four_phase":
                 for _ in range(wait):
@@ -57,26 +57,26 @@ async def _strobe(ctx: Any, dut: CommandPort, name: str, **values: int) -> int:
     for pin, value in values.items():
         ctx.set(getattr(dut, pin), value)
     ctx.set(getattr(dut, name), 1)
-    held = 0
+    stretch = 0
     while ctx.get(dut.hold):
         await ctx.tick()
         ctx.set(getattr(dut, name), 0)
-        held += 1
-    if not held:
+        stretch += 1
+    if not stretch:
         await ctx.tick()
     ctx.set(getattr(dut, name), 0)
-    return held
+    return stretch
 
 
 def _converted(codes: list[int], steps: list[int], latches: list[bool]) -> list[list[bool]]:
     """Answers at the first comparison and after each decrement of ``steps``, half units."""
     charge = np.array([2 * code + 1 for code in codes])
-    minus, found = charge < 0, [(charge < 0).tolist()]
+    minus, signs = charge < 0, [(charge < 0).tolist()]
     for step, latch in zip(steps, latches, strict=True):
         charge = np.where(minus, charge + 2 * step, charge - 2 * step)
-        found.append((charge < 0).tolist())
+        signs.append((charge < 0).tolist())
         minus = charge < 0 if latch else minus
-    return found
+    return signs
 
 
 @pytest.mark.parametrize(
@@ -97,9 +97,9 @@ def test_strobes_become_commands_and_codes_are_counted(change: Mapping[str, Any]
             pos, neg, words, plane = (int(value) for value in (*rng.integers(16, size=3), rng.integers(8)))
             back = turn % 2
             side = {f"{'sl' if back else 'bl'}_pos": pos, f"{'sl' if back else 'bl'}_neg": neg}
-            other = {f"{'bl' if back else 'sl'}_{sign}": 15 for sign in ("pos", "neg")}
-            held = await _strobe(ctx, dut, "precharge", backward=back, wl_en=words, plane=plane, **side, **other)
-            assert (held == 0) == (not table.clear)
+            opposite = {f"{'bl' if back else 'sl'}_{sign}": 15 for sign in ("pos", "neg")}
+            stretch = await _strobe(ctx, dut, "precharge", backward=back, wl_en=words, plane=plane, **side, **opposite)
+            assert (stretch == 0) == (not table.clear)
             for _ in range(2):
                 assert await _strobe(ctx, dut, "sample") > 4
             steps = [int(step) for step in rng.integers(1, 40, 8)]
@@ -107,12 +107,12 @@ def test_strobes_become_commands_and_codes_are_counted(change: Mapping[str, Any]
             scaled = [step << k % 2 for k, step in enumerate(steps)]
             answers = _converted(codes + [0] * (LINES - lines), scaled, latches)
             assert await _strobe(ctx, dut, "compare", latch=1) > 0
-            found = [ctx.get(dut.cmp)]
+            comparisons = [ctx.get(dut.cmp)]
             for k, (step, latch) in enumerate(zip(steps, latches, strict=True)):
                 assert await _strobe(ctx, dut, "decrement", step_code=step, dec_scale=k % 2) == 0
                 assert await _strobe(ctx, dut, "compare", latch=int(latch)) == 0
-                found.append(ctx.get(dut.cmp))
-            assert found == [sum(bit << k for k, bit in enumerate(bits)) for bits in answers]
+                comparisons.append(ctx.get(dut.cmp))
+            assert comparisons == [sum(bit << k for k, bit in enumerate(bits)) for bits in answers]
             samples = [(2, pos), (3, neg), (4, words | 0x80)]
             reads = [word for line in range(0, lines, table.codes) for word in ((7, plane), (6, line << 1))]
             assert macro.seen == [

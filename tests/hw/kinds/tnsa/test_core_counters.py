@@ -54,12 +54,12 @@ def test_counts_match_the_converter(converter: Converter) -> None:
             ctx.set(dut.load, 1)
             await ctx.tick()
             ctx.set(dut.load, 0)
-            taken = await convert_in_hardware(ctx, dut, op, charge, s_pos, s_neg)
+            dut_steps = await convert_in_hardware(ctx, dut, op, charge, s_pos, s_neg)
             codes, steps = convert(op, charge, s_pos, s_neg, enabled)
             removed = sum(bits_of(ctx.get(bits), lines).astype(int) << k for k, bits in enumerate(dut.removed))
             n = ctx.get(dut.held_cap) & ~removed
             sign = np.where(bits_of(ctx.get(dut.negative), lines), -1, 1)
             np.testing.assert_array_equal((2 * n + 1) * sign * bits_of(ctx.get(dut.live), lines), codes)
-            assert taken == steps
+            assert dut_steps == steps
 
     simulate(dut, bench)

@@ -47,20 +47,20 @@ def test_codes_out_of_range_keep_the_low_bits_of_their_magnitude() -> None:
 
 def test_an_illegal_descriptor_is_dropped_alone() -> None:
     dut = OperationLoader(TnsaCoreConfig(lines=16))
-    seen: list[tuple[int, int]] = []
+    strobes: list[tuple[int, int]] = []
 
     async def watch(ctx: Any) -> None:
         ctx.set(dut.masks_ready, 1)
         async for _, _, accept, error in ctx.tick().sample(dut.accept, dut.error):
             if accept or error:
-                seen.append((accept, error))
+                strobes.append((accept, error))
             if ctx.get(dut.full):
                 break
         assert [ctx.get(plane) for plane in dut.planes[:3]] == [0xFFFF, 0, 0]
 
     illegal = pack(TnsaOperation()) | 1 << OpLayout()["mode"].offset
     simulate(dut, watch, feed(dut.op, [illegal, illegal, pack(TnsaOperation())]), feed(dut.i, pack_inputs(np.ones(8))))
-    assert seen == [(0, 1), (0, 1), (1, 0)]
+    assert strobes == [(0, 1), (0, 1), (1, 0)]
 
 
 @pytest.mark.parametrize("in_signed", [False, True])

@@ -115,13 +115,13 @@ def test_hold_stretches_an_operation_and_nothing_else() -> None:
     ops = [random_operation(rng, out_bits=4) for _ in range(6)]
     inputs = [random_inputs(op, 16, rng)[0] for op in ops]
     free = record(QUICK, array, ops, inputs)
-    held = record(QUICK, array, ops, inputs, hold=(int(bit) for bit in iter(lambda: rng.random() < 0.4, None)))
-    assert len(held) > 1.3 * len(free)
+    stretched = record(QUICK, array, ops, inputs, hold=(int(bit) for bit in iter(lambda: rng.random() < 0.4, None)))
+    assert len(stretched) > 1.3 * len(free)
 
     def strobes(trace: Trace) -> Trace:
         return [pins for pins in trace if any(pins[name] for name in STROBES)]
 
-    assert strobes(held) == strobes(free)
+    assert strobes(stretched) == strobes(free)
 
 
 def test_example_of_a_conversion() -> None:

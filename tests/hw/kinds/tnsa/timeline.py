@@ -44,15 +44,15 @@ def timeline(
     cfgs = [cfg] * len(ops) if isinstance(cfg, TnsaCoreConfig) else cfg
     for cfg, op, counts in zip(cfgs, ops, steps, strict=True):
         loaded = accepted + max(cfg.input_words(op) + 1, 4 * cfg.mask_words + 2)
-        taken = finished = loaded
+        start = finished = loaded
         if result and loaded <= result[-1].finished:
-            taken = finished = result[-1].finished
-        released = taken
+            start = finished = result[-1].finished
+        released = start
         for planes, count in zip(op.segment_planes, counts, strict=True):
             released = finished
             end = finished + int(cfg.segment_cycles(planes, count)) + OVERHEAD_CYCLES
             finished = max(end, free)
-        result.append(Span(taken, released, finished))
+        result.append(Span(start, released, finished))
         accepted, free = released + 1, finished + cfg.output_words + 1
     return result
 

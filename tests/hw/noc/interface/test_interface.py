@@ -41,8 +41,8 @@ def read_pins(ctx: Any, dut: Any, cfg: MeshConfig) -> Pins:
     )
 
 
-def drive(ctx: Any, dut: Any, cfg: MeshConfig, given: Inputs) -> None:
-    tx, release, eject, answer, write = (given.get(n) for n in ("tx", "release", "eject", "answer", "write"))
+def drive(ctx: Any, dut: Any, cfg: MeshConfig, inputs: Inputs) -> None:
+    tx, release, eject, answer, write = (inputs.get(n) for n in ("tx", "release", "eject", "answer", "write"))
     p = cfg.payload_bits
     ctx.set(dut.tx.valid, tx is not None)
     ctx.set(dut.tx.payload.as_value(), tx.payload | tx.flow << p | tx.last << (p + 4) if tx else 0)
@@ -56,8 +56,8 @@ def drive(ctx: Any, dut: Any, cfg: MeshConfig, given: Inputs) -> None:
         ctx.set(getattr(dut.tables, table), write is not None and write.table == table)
     ctx.set(dut.tables.row, write.row if write else 0)
     ctx.set(dut.tables.value, write.value if write else 0)
-    ctx.set(dut.inject.ready, given.get("ready", -1))
-    ctx.set(dut.lost, given.get("lost", False))
+    ctx.set(dut.inject.ready, inputs.get("ready", -1))
+    ctx.set(dut.lost, inputs.get("lost", False))
 
 
 def random_write(rng: random.Random, cfg: MeshConfig) -> TableRow:
@@ -76,15 +76,15 @@ def random_write(rng: random.Random, cfg: MeshConfig) -> TableRow:
 
 def random_inputs(rng: random.Random, cfg: MeshConfig) -> Inputs:
     """Inputs of a cycle, without what waits for ready."""
-    given: Inputs = {"ready": rng.choice((-1, -1, 0, 1)) & ((1 << cfg.queues) - 1), "lost": rng.random() < 0.2}
+    inputs: Inputs = {"ready": rng.choice((-1, -1, 0, 1)) & ((1 << cfg.queues) - 1), "lost": rng.random() < 0.2}
     if rng.random() < 0.6:
         kind = rng.random()
         if kind < 0.3:
-            given["eject"] = Body(credit(rng.randrange(3), rng.randrange(2)), credit_tag(cfg))
+            inputs["eject"] = Body(credit(rng.randrange(3), rng.randrange(2)), credit_tag(cfg))
         else:
             tag = register_tag(cfg) if kind < 0.4 else rng.randrange(4) % register_tag(cfg)
-            given["eject"] = Body(rng.getrandbits(cfg.payload_bits), tag)
-    return given
+            inputs["eject"] = Body(rng.getrandbits(cfg.payload_bits), tag)
+    return inputs
 
 
 @pytest.mark.slow
@@ -126,12 +126,12 @@ def compare(cfg: MeshConfig, cycles: int) -> InterfaceModel:
                 answer = rng.getrandbits(32)
             if write is None and rng.random() < 0.2:
                 write = random_write(rng, cfg)
-            given = random_inputs(rng, cfg) | {"tx": tx, "release": release, "answer": answer, "write": write}
+            inputs = random_inputs(rng, cfg) | {"tx": tx, "release": release, "answer": answer, "write": write}
             if cycle < 16:
-                given["eject"] = None
-            drive(ctx, dut, cfg, given)
+                inputs["eject"] = None
+            drive(ctx, dut, cfg, inputs)
             pins = read_pins(ctx, dut, cfg)
-            assert pins == model.step(**given), cycle
+            assert pins == model.step(**inputs), cycle
             tx = None if pins.tx_ready else tx
             release = None if pins.release_ready else release
             answer = None if pins.answer_ready else answer
@@ -185,12 +185,12 @@ def test_two_blocks_are_under_way_at_most() -> None:
 def test_a_block_for_the_host_has_a_credit_for_each_unit_of_flits() -> None:
     """However long it is, and whatever flow its later flits name; to nodes a block goes whole."""
     tx = [Tx(k, 0 if k else 2, False) for k in range(4 * UNIT)]
-    for to, rows, most in ((None, 1, 2 * UNIT), (None, 0, 4 * UNIT), (Destinations((1,), (0,)), 1, 4 * UNIT)):
+    for to, rows, limit in ((None, 1, 2 * UNIT), (None, 0, 4 * UNIT), (Destinations((1,), (0,)), 1, 4 * UNIT)):
         model, sent, cycle = configured(flow(2, to, 5), TableRow("members", 2, rows)), 0, 0
         for _ in range(3 * UNIT):
             sent += model.step(tx=tx[sent % len(tx)]).tx_ready
-        assert sent == min(most, 3 * UNIT)
-        if most == 2 * UNIT:
+        assert sent == min(limit, 3 * UNIT)
+        if limit == 2 * UNIT:
             # A credit of the second unit is none for the third; one of the first is, and one for a unit more.
             for parity, more in ((1, 0), (0, 2 * UNIT)):
                 model.step(eject=Body(credit(2, parity), credit_tag(CFG)))

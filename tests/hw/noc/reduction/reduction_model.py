@@ -196,13 +196,13 @@ class ReductionModel:
         return self.cfg.node(x + STEP[port][0], y + STEP[port][1])
 
 
-def _arbitrate(router: _Router, wanted: list[bool]) -> int:
+def _arbitrate(router: _Router, wants: list[bool]) -> int:
     """Context of the next cycle: as :class:`mho.hw.noc.fifo.RoundRobin`, the same as before if none is wanted."""
-    requests = [c for c, want in enumerate(wanted) if want]
+    requests = [c for c, want in enumerate(wants) if want]
     if not requests:
         return router.turn
     late = [c for c in requests if router.after >> c & 1]
     chosen = (late or requests)[0]
-    if len(wanted) != 2 or len(requests) == 2:
+    if len(wants) != 2 or len(requests) == 2:
         router.after = ~((2 << chosen) - 1)
     return chosen

@@ -138,10 +138,10 @@ def test_sums_are_exact(seed: int) -> None:
     results = ReductionModel(cfg, entries(cfg, groups)).run(
         operands, cycles=30_000, accept=accept, sums=20 * len(groups)
     )
-    found: dict[tuple, list[int]] = {}
+    sums: dict[tuple, list[int]] = {}
     for result in results:
-        found.setdefault((result.node, result.context), []).append(result.payload)
-    assert found == expected_sums(cfg, groups, operands)
+        sums.setdefault((result.node, result.context), []).append(result.payload)
+    assert sums == expected_sums(cfg, groups, operands)
 
 
 def test_a_chain_takes_a_cycle_a_hop_and_a_flit_a_cycle() -> None:

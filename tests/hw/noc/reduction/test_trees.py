@@ -13,12 +13,12 @@ from mho.macro_models.errors import InputError
 def members_at_root(cfg: MeshConfig, group: Group) -> list[int]:
     """Nodes whose operand is in a sum at the root, found from the entries alone by walking from it."""
     table = entries(cfg, [group])
-    seen: list[int] = []
+    visited: list[int] = []
 
     def walk(node: int) -> None:
         entry = table[node, group.context]
         if entry.local:
-            seen.append(node)
+            visited.append(node)
         x, y = cfg.position(node)
         for child in entry.children:
             below = cfg.node(x + STEP[child][0], y + STEP[child][1])
@@ -27,7 +27,7 @@ def members_at_root(cfg: MeshConfig, group: Group) -> list[int]:
 
     assert table[group.root, group.context].parent is Port.LOCAL
     walk(group.root)
-    return seen
+    return visited
 
 
 @pytest.mark.parametrize(("columns", "rows"), [(2, 1), (1, 4), (2, 2), (3, 2), (3, 3)])

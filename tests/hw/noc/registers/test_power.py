@@ -19,7 +19,7 @@ def test_a_tile_that_stands_still_answers_with_errors(bit: int) -> None:
     cfg = MeshConfig(columns=2, rows=2, payload_bits=32, contexts=0)
     dut: Any = Mesh(cfg)
     power = page_address(node_map(cfg)["power"].address)
-    asked: list[int] = []
+    accessed: list[int] = []
 
     async def access(ctx: Any, node: int, address: int, data: int | None = None) -> tuple[int, bool]:
         await put(ctx, dut.host_bus.request, {
@@ -36,7 +36,7 @@ def test_a_tile_that_stands_still_answers_with_errors(bit: int) -> None:
                 await ctx.tick()
                 if not ctx.get(bus.request.valid):
                     continue
-                asked.append(node)
+                accessed.append(node)
                 ctx.set(bus.response.payload.data, ctx.get(bus.request.payload.address) + node)
                 ctx.set(bus.request.ready, 1)
                 await ctx.tick()
@@ -52,10 +52,10 @@ def test_a_tile_that_stands_still_answers_with_errors(bit: int) -> None:
         assert await access(ctx, 1, 8) == (2 + 1, False)
         assert await access(ctx, 1, power, bit) == (0, False)
         assert (ctx.get(dut.stopped), ctx.get(dut.power_off)) == (0b10, 0b10 if bit == OFF else 0)
-        asked.clear()
+        accessed.clear()
         assert await access(ctx, 1, 8) == (0, True)
         assert await access(ctx, 1, 8, 5) == (0, True)
-        assert not asked
+        assert not accessed
         assert await access(ctx, 1, power) == (bit, False)
         assert await access(ctx, 2, 12) == (3 + 2, False)
         assert await access(ctx, 1, power, 0) == (0, False)

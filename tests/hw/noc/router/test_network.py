@@ -91,12 +91,12 @@ def test_every_flit_arrives_once_and_in_order(cfg: MeshConfig) -> None:
     for node in range(cfg.nodes):
         for source, sent in flits.items():
             for queue in range(cfg.queues):
-                wanted = [
+                expected = [
                     (payload, tag) for payload, tag, to in sent
                     if cfg.position(node) in to.nodes and node != source and tag % cfg.queues == queue
                 ]
                 got = [(p, t) for _, p, t in received[node] if p >> 16 == source and t % cfg.queues == queue]
-                assert got == wanted
+                assert got == expected
 
 
 @pytest.mark.slow

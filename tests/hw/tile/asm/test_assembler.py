@@ -56,9 +56,9 @@ def test_a_program_by_hand():
 def test_descriptors_can_be_set_on_the_way():
     program = assemble("stream a: block 8\nvec x: a a, target a, elements 8\nset vec x: a a, target a, elements 4\n"
                        "set 40: 0x1 2\nhalt")
-    one = DESCRIPTORS["vec"]
-    assert program.words[0] == encode(Op.SET, first=one.first, words=4)
-    assert one.layout.unpack(program.words[1:5])["elements"] == 4
+    descriptor = DESCRIPTORS["vec"]
+    assert program.words[0] == encode(Op.SET, first=descriptor.first, words=4)
+    assert descriptor.layout.unpack(program.words[1:5])["elements"] == 4
     assert program.words[5:] == (encode(Op.SET, first=40, words=2), 1, 2, encode(Op.HALT))
 
 

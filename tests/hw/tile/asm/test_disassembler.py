@@ -15,26 +15,26 @@ PARAMETER_BITS = (1 << 59) - 1
 @st.composite
 def words(draw):
     """Instructions with fields of all kinds, and words of any bits."""
-    found = []
+    program = []
     for op in draw(st.lists(st.sampled_from([*Op, Op.LOOP, Op.SET, None]), max_size=25)):
         if op is None:
-            found.append(draw(st.integers(0, 2**32 - 1)))
+            program.append(draw(st.integers(0, 2**32 - 1)))
             continue
         fields = {f.name: draw(st.integers(0, min((1 << f.width) - 1, 20))) for f in INSTRUCTIONS[op].layout.fields}
-        found.append(encode(op, **fields))
-    return tuple(found)
+        program.append(encode(op, **fields))
+    return tuple(program)
 
 
 @st.composite
 def descriptors(draw):
     memory = [0] * DESCRIPTOR_WORDS
-    for one in DESCRIPTORS.values():
-        for number in draw(st.sets(st.integers(0, one.count - 1), max_size=4)):
+    for descriptor in DESCRIPTORS.values():
+        for number in draw(st.sets(st.integers(0, descriptor.count - 1), max_size=4)):
             if draw(st.booleans()):
-                memory[one.at(number)] = draw(st.tuples(*[st.integers(0, 2**32 - 1)] * one.layout.words))
+                memory[descriptor.at(number)] = draw(st.tuples(*[st.integers(0, 2**32 - 1)] * descriptor.layout.words))
             else:
-                memory[one.at(number)] = one.layout.pack(
-                    {f.name: draw(st.integers(*f.range)) for f in one.layout.fields})
+                memory[descriptor.at(number)] = descriptor.layout.pack(
+                    {f.name: draw(st.integers(*f.range)) for f in descriptor.layout.fields})
     return tuple(memory)
 
 

@@ -78,9 +78,9 @@ def _ring() -> str:
     p.text(330, 22, f"Its ring: {stream['blocks']} blocks, of which {walk.least} are the least", "name left")
     for block in range(stream["blocks"]):
         newest = low + (block - low) % stream["blocks"]
-        there = newest < need
+        arrived = newest < need
         x, y = 330 + 55 * (block % 10), 50 + 70 * (block // 10)
-        p.box(kind(newest) if there else "empty", x, y, 50, 36, f"{newest}" if there else "")
+        p.box(kind(newest) if arrived else "empty", x, y, 50, 36, f"{newest}" if arrived else "")
         p.text(x + 25, y + 50, f"block {block}", "small")
     p.text(330, 220, f"oldest: pixel {low}, in block {low % stream['blocks']}", "left")
     p.text(330, 240, f"waited for: pixel {need - 1}, in block {(need - 1) % stream['blocks']}", "left")
@@ -106,7 +106,10 @@ def _turns() -> str:
     programs = [assemble((EXAMPLES / f"residual_{name}.s").read_text(encoding="utf-8")) for name in ("first", "second")]
     core = FunctionCore(lambda codes: np.zeros(64, np.int16))
     joined = Joined(
-        tiles={name: Place(program=one, core=core) for name, one in zip(("first", "second"), programs, strict=True)},
+        tiles={
+            name: Place(program=program, core=core)
+            for name, program in zip(("first", "second"), programs, strict=True)
+        },
         flows=(Flow(sender="first", number=0, to=("second",), slot=0),
                Flow(sender="first", number=1, to=("second",), slot=1), Flow(sender="second", number=0, to=(HOST,))),
     )

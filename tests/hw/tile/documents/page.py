@@ -40,8 +40,8 @@ def reference_page() -> str:
 
 def _instructions() -> Iterator[str]:
     yield "| opcode | | engine | cycles | does |\n|---|---|---|---|---|"
-    for op, one in INSTRUCTIONS.items():
-        yield f"| {int(op)} | `{op.name}` | {one.engine.name.lower()} | {one.duration} | {one.doc} |"
+    for op, entry in INSTRUCTIONS.items():
+        yield f"| {int(op)} | `{op.name}` | {entry.engine.name.lower()} | {entry.duration} | {entry.doc} |"
     yield ("| 12 to 15 | | | | free; trap |\n"
            "| 16 to 31 | | | | illegal; trap |\n\n"
            "Cycles are those of an instruction that is alone and waits for nothing: in the sequencer, beside the one "
@@ -50,9 +50,9 @@ def _instructions() -> Iterator[str]:
            "accumulators are concerned. Instructions in a row overlap: `mho run --backend cosim` tells the cycles of a "
            "program.\n")
     tables: dict[str, list[str]] = {}
-    for op, one in INSTRUCTIONS.items():
-        if one.layout.fields:
-            tables.setdefault(_table(one.layout, words=False), []).append(op.name)
+    for op, entry in INSTRUCTIONS.items():
+        if entry.layout.fields:
+            tables.setdefault(_table(entry.layout, words=False), []).append(op.name)
     for table, names in tables.items():
         yield f"### {', '.join(names)}\n"
         yield table
@@ -60,12 +60,12 @@ def _instructions() -> Iterator[str]:
 
 def _descriptors() -> Iterator[str]:
     yield "## Descriptors\n\n| | from word | how many | words each | is |\n|---|---|---|---|---|"
-    for name, one in DESCRIPTORS.items():
-        yield f"| [{name}](#{name}-descriptor) | {one.first} | {one.count} | {one.layout.words} | {one.doc} |"
+    for name, entry in DESCRIPTORS.items():
+        yield f"| [{name}](#{name}-descriptor) | {entry.first} | {entry.count} | {entry.layout.words} | {entry.doc} |"
     yield ""
-    for name, one in DESCRIPTORS.items():
+    for name, entry in DESCRIPTORS.items():
         yield f"### {name} descriptor\n"
-        yield _table(one.layout)
+        yield _table(entry.layout)
 
 
 def _memories() -> Iterator[str]:
@@ -81,35 +81,35 @@ def _numbers() -> Iterator[str]:
     for kind, title in _ENUMS.items():
         yield f"## {title}\n\n| | | |\n|---|---|---|"
         docs = _docs_of(kind)
-        yield from (f"| {int(one)} | `{one.name.lower()}` | {docs.get(one.name, '')} |" for one in kind)
+        yield from (f"| {int(code)} | `{code.name.lower()}` | {docs.get(code.name, '')} |" for code in kind)
         yield ""
     yield "## Traps\n"
     yield "Of several causes the one with the least number is reported.\n"
     yield "| | | |\n|---|---|---|"
     docs = _docs_of(isa.Cause)
-    yield from (f"| {int(one)} | `{one.name.lower()}` | {docs.get(one.name, '')} |" for one in isa.Cause if one)
+    yield from (f"| {int(code)} | `{code.name.lower()}` | {docs.get(code.name, '')} |" for code in isa.Cause if code)
     yield ""
 
 
 def _rules() -> Iterator[str]:
     yield ("## What is legal\n\nEach field has its range; beyond that the following is asked when an instruction is "
            "issued.\n\n| of | rule | else |\n|---|---|---|")
-    found: dict[tuple[str, str], set[Op]] = {}
+    ops_of: dict[tuple[str, str], set[Op]] = {}
     for rule in RULES:
-        found.setdefault((rule.text, rule.cause.name.lower()), set()).update(rule.ops)
-    for (text, cause), ops in found.items():
+        ops_of.setdefault((rule.text, rule.cause.name.lower()), set()).update(rule.ops)
+    for (text, cause), ops in ops_of.items():
         yield f"| {', '.join(f'`{op.name}`' for op in sorted(ops))} | {text} | `{cause}` |"
 
 
 def _docs_of(kind: type[IntEnum]) -> dict[str, str]:
     """Strings behind the members of an enumeration, from its source."""
-    lines, found, name = inspect.getsource(kind).splitlines(), {}, ""
+    lines, docs, name = inspect.getsource(kind).splitlines(), {}, ""
     for line in lines[2:]:
         text = line.strip()
         if text.startswith('"""') and name:
-            found[name] = text.strip('"')
+            docs[name] = text.strip('"')
         name = text.split(" = ")[0] if " = " in text else ""
-    return found
+    return docs
 
 
 def _table(layout: Layout, *, words: bool = True) -> str:
@@ -139,13 +139,13 @@ def c_header() -> str:
     for op in Op:
         lines.append(f"#define MHO_OP_{op.name} {int(op)}u")
     for kind in (isa.Engine, isa.Kind, isa.Format, isa.Operand, isa.Command, isa.Cause):
-        lines += ["", *(f"#define MHO_{kind.__name__.upper()}_{one.name} {int(one)}u" for one in kind)]
-    layouts = {op.name: one.layout for op, one in INSTRUCTIONS.items()}
-    for name, one in DESCRIPTORS.items():
+        lines += ["", *(f"#define MHO_{kind.__name__.upper()}_{entry.name} {int(entry)}u" for entry in kind)]
+    layouts = {op.name: entry.layout for op, entry in INSTRUCTIONS.items()}
+    for name, entry in DESCRIPTORS.items():
         where = f"MHO_{name.upper()}"
-        lines += ["", f"#define {where}_FIRST {one.first}u", f"#define {where}_COUNT {one.count}u",
-                  f"#define {where}_WORDS {one.layout.words}u"]
-    layouts |= {f"{name.upper()}_DESCRIPTOR": one.layout for name, one in DESCRIPTORS.items()}
+        lines += ["", f"#define {where}_FIRST {entry.first}u", f"#define {where}_COUNT {entry.count}u",
+                  f"#define {where}_WORDS {entry.layout.words}u"]
+    layouts |= {f"{name.upper()}_DESCRIPTOR": entry.layout for name, entry in DESCRIPTORS.items()}
     layouts |= {"PARAMETER": PARAMETER, "STATUS": STATUS}
     for name, layout in layouts.items():
         lines.append("")

@@ -56,26 +56,27 @@ def test_a_multicast_gives_each_member_every_block_once():
     assert [tiles.received[name, 0] for name in ("from", "b", "c")] == [sent] * 3
 
 
-@pytest.mark.parametrize(("joined", "given", "size"), [
+@pytest.mark.parametrize(("joined", "tokens", "size"), [
     (multicast(), {("from", 0): 1}, 4), (residual(cores=(CORE, CORE)), {("first", 0): 64}, 4),
     (split(), {(n, 0): 1 for n in ("root", "b", "c", "d")}, 16),
 ], ids=["multicast", "residual", "reduction"])
 @pytest.mark.parametrize("seed", [0, 1])
-def test_tokens_of_all_tiles_are_the_same_in_both_machines_and_in_any_order(joined, given, size, seed):
+def test_tokens_of_all_tiles_are_the_same_in_both_machines_and_in_any_order(joined, tokens, size, seed):
     images = 3
-    told, events = ({name: [] for name in joined.tiles} for _ in range(2))
+    skeleton_events, events = ({name: [] for name in joined.tiles} for _ in range(2))
     machine = TokenMachine(
-        joined, {key: images * n for key, n in given.items()}, watch=lambda name, event: told[name].append(event))
+        joined, {key: images * n for key, n in tokens.items()},
+        watch=lambda name, event: skeleton_events[name].append(event))
     assert machine.run(images)
     tiles = Tiles(joined, images=images, watch=lambda name, event: events[name].append(event))
-    for (name, stream), count in given.items():
+    for (name, stream), count in tokens.items():
         tiles.give(name, stream, [bytes(size)] * (images * count))
     rng = np.random.default_rng(seed)
     assert tiles.run(most=1 + 5 * seed, order=lambda names: rng.permutation(names).tolist())
     for name, tile in machine.tiles.items():
-        assert tokens_of(told[name]) == tokens_of(events[name])
+        assert tokens_of(skeleton_events[name]) == tokens_of(events[name])
         assert tile.tokens == tiles.tiles[name].tokens
-    assert check_liveness(joined, given) > 0
+    assert check_liveness(joined, tokens) > 0
 
 
 def test_a_flow_that_is_none_and_an_operand_for_nobody_are_lost_and_counted():

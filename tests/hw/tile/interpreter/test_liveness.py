@@ -18,10 +18,10 @@ def one(text, **rings):
     return Joined(tiles={"a": Place(program=assemble(text), names=assemble_named(text).streams, core=CORE)}, **rings)
 
 
-@pytest.mark.parametrize(("name", "given"), [("perceptron", 1), ("conv_pool", 64)])
-def test_examples_of_one_tile_pass(name, given):
+@pytest.mark.parametrize(("name", "tokens"), [("perceptron", 1), ("conv_pool", 64)])
+def test_examples_of_one_tile_pass(name, tokens):
     joined = Joined(tiles={"a": example(name)}, flows=(Flow(sender="a", number=0, to=(HOST,)),))
-    assert check_liveness(joined, {("a", 0): given}) > 0
+    assert check_liveness(joined, {("a", 0): tokens}) > 0
 
 
 def test_layer_with_reduction_passes():
@@ -110,12 +110,12 @@ def test_images_that_overlap_may_leave_a_product_in_flight():
 
 
 def test_a_residual_network_of_twenty_layers_passes():
-    joined, given = residual_network(width=16)
+    joined, tokens = residual_network(width=16)
     assert len(joined.tiles) == 20
-    assert check_liveness(joined, given) > 10_000
+    assert check_liveness(joined, tokens) > 10_000
     short = Place(program=joined.tiles["c21b"].program.with_blocks(2, 4), names=joined.tiles["c21b"].names)
     with pytest.raises(InputError, match="ring 'skip' of tile 'c21b' has 4 blocks, 6 would do"):
-        check_liveness(Joined(tiles={**joined.tiles, "c21b": short}, flows=joined.flows), given)
+        check_liveness(Joined(tiles={**joined.tiles, "c21b": short}, flows=joined.flows), tokens)
 
 
 def test_the_host_answers_when_all_that_it_takes_has_come():

@@ -72,12 +72,12 @@ def skeleton(program, limit=LIMIT):
 
 def same(program):
     status, (here, sent), events, tile = interpreted(program)
-    tokens, told = skeleton(program)
-    retired, given = tokens_of(told)
+    tokens, skeleton_events = skeleton(program)
+    retired, token_sends = tokens_of(skeleton_events)
     if status and status[0] is Cause.CORE:  # which needs data: the token machine goes on
         assert retired[: len(here)] == here
         return status, events
-    assert (retired, given, tokens.status) == (here, sent, tile.status)
+    assert (retired, token_sends, tokens.status) == (here, sent, tile.status)
     assert (tokens.tokens, tokens.waits, tokens.halted) == (tile.tokens, tile.waits, tile.halted)
     return status, events
 
@@ -171,9 +171,9 @@ vec one, advance_b, free_a, free_b
 """
     program = assemble(text)
     *_, tile = interpreted(program)
-    found, _ = skeleton(program)
-    assert tile.waits == found.waits == Wait("blocks", 1, 1)
-    assert tile.tokens == found.tokens == [1] + [0] * (len(tile.tokens) - 1)
+    tokens, _ = skeleton(program)
+    assert tile.waits == tokens.waits == Wait("blocks", 1, 1)
+    assert tile.tokens == tokens.tokens == [1] + [0] * (len(tile.tokens) - 1)
 
 
 def test_the_watchdog_stops_what_waits():

@@ -83,11 +83,11 @@ def test_convolution_with_pooling():
     assert tiles.run()
     root = Root(bias=np.arange(40, 36, -1, dtype=np.int16), relu=True,
                 requantise=Requantise(shift=7, low=0, high=7))
-    made = np.stack([convolve(core, image, 700, root) for image in x])
-    largest = made.reshape(IMAGES, 4, 2, 4, 2, 4).max(axis=(2, 4))
-    found = np.array([np.frombuffer(block, np.int8) for block in tiles.received["a", 0]])
-    np.testing.assert_array_equal(found, largest.reshape(-1, 4))
-    assert found.any()
+    convolved = np.stack([convolve(core, image, 700, root) for image in x])
+    largest = convolved.reshape(IMAGES, 4, 2, 4, 2, 4).max(axis=(2, 4))
+    outputs = np.array([np.frombuffer(block, np.int8) for block in tiles.received["a", 0]])
+    np.testing.assert_array_equal(outputs, largest.reshape(-1, 4))
+    assert outputs.any()
 
 
 def residual(skip_blocks=None):
@@ -114,16 +114,16 @@ def test_residual_block_over_two_tiles_in_any_order(seed):
     assert tiles.run(most=seed + 1, order=order(seed))
     codes = Requantise(shift=8, low=0, high=7)
     first = Root(bias=np.arange(16, 12, -1, dtype=np.int16), relu=True, requantise=codes)
-    wanted = []
+    expected = []
     for image in x:
         total = leaf(cores[1].codes(patches(convolve(cores[0], image, 600, first), 3)), 600, 3)
         both = np.concatenate([total + np.arange(16, 12, -1), image.reshape(-1, 4)], axis=1)
         index = np.arange(4)[:, None] + [0, 4]
         join = WeightedSum(index=index, multiplier=np.tile([1, 500], (4, 1)), shift=8, offset=np.zeros(4, np.int32))
-        wanted.append(np.clip(join.compute(both), 0, 7))
-    found = np.array([np.frombuffer(block, np.int8) for block in tiles.received["second", 0]])
-    np.testing.assert_array_equal(found, np.concatenate(wanted))
-    assert found.any()
+        expected.append(np.clip(join.compute(both), 0, 7))
+    outputs = np.array([np.frombuffer(block, np.int8) for block in tiles.received["second", 0]])
+    np.testing.assert_array_equal(outputs, np.concatenate(expected))
+    assert outputs.any()
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -29,14 +29,14 @@ def random_walk(rng, channels):
 
 def window(image, w, y, x):
     """Pixels under the kernel, one after the other."""
-    found = []
+    pixels = []
     for ky in range(w["kernel_y"]):
         for kx in range(w["kernel_x"]):
             row = y * w["stride_y"] - w["pad_y"] + ky * w["dilation_y"]
             column = x * w["stride_x"] - w["pad_x"] + kx * w["dilation_x"]
             inside = 0 <= row < w["height"] and 0 <= column < w["width"]
-            found.append(image[row, column, w["channel"] :][: w["run"]] if inside else np.arange(100, 100 + w["run"]))
-    return np.array(found)
+            pixels.append(image[row, column, w["channel"] :][: w["run"]] if inside else np.arange(100, 100 + w["run"]))
+    return np.array(pixels)
 
 
 def tile(w, channels, vec, words):
@@ -81,10 +81,10 @@ def test_a_core_gets_the_patches_of_an_image_from_the_smallest_ring():
         vec = {"kind": 1, "a": Operand.DRAIN, "a_format": 2, "b": Operand.NONE, "target": 1, "elements": 2, "period": 1}
         words = [encode(Op.MVM, advance=1, free=1), encode(Op.VEC)]
         run(tile(w, channels, vec, words), FunctionCore(record), images, channels)
-        wanted = [np.concatenate([np.tile(window(image, w, y, x).ravel(), w["repeat"]), TAIL[: w["tail"]]])
+        expected = [np.concatenate([np.tile(window(image, w, y, x).ravel(), w["repeat"]), TAIL[: w["tail"]]])
                   for image in images for y, x in positions(w)]
-        assert len(got) == len(wanted)
-        for codes, right in zip(got, wanted, strict=True):
+        assert len(got) == len(expected)
+        for codes, right in zip(got, expected, strict=True):
             np.testing.assert_array_equal(codes[: len(right)], right)
             assert not codes[len(right) :].any()
 
@@ -99,9 +99,9 @@ def test_the_vector_unit_takes_the_largest_of_each_window():
                "hi": 255}
         words = [encode(Op.VEC, advance_a=1, free_a=1, push=1), encode(Op.SEND, stream=1, n=1, free=1)]
         tiles = run(tile(w, channels, vec, words), None, images, channels)
-        wanted = [window(image, w, y, x).max(axis=0) for image in images for y, x in positions(w)]
-        found = [np.frombuffer(block, np.uint8)[: w["run"]] for block in tiles.received["t", 0]]
-        np.testing.assert_array_equal(found, wanted)
+        expected = [window(image, w, y, x).max(axis=0) for image in images for y, x in positions(w)]
+        outputs = [np.frombuffer(block, np.uint8)[: w["run"]] for block in tiles.received["t", 0]]
+        np.testing.assert_array_equal(outputs, expected)
 
 
 def test_walk_that_waits_for_what_it_is_to_give_back_stands_still() -> None:

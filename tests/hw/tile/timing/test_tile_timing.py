@@ -22,29 +22,29 @@ def vec(**values: int) -> dict[str, int]:
 
 
 def test_what_is_changed_in_a_cycle_is_seen_in_the_next_one_before_anything_else() -> None:
-    clock, notice, seen = Clock(), Notice(), list[tuple[int, str, bool]]()
-    there = [False]
+    clock, notice, log = Clock(), Notice(), list[tuple[int, str, bool]]()
+    flag = [False]
 
     def change() -> None:
-        there[0] = True
+        flag[0] = True
         clock.tell(notice)
 
     def waits() -> Process:
-        while not there[0]:
+        while not flag[0]:
             yield notice
-        seen.append((clock.now, "waits", there[0]))
+        log.append((clock.now, "waits", flag[0]))
 
     def changes() -> Process:
         yield 5
         clock.at(clock.now + 1, change)
-        seen.append((clock.now, "changes", there[0]))
+        log.append((clock.now, "changes", flag[0]))
         yield 1
-        seen.append((clock.now, "changes", there[0]))
+        log.append((clock.now, "changes", flag[0]))
 
     clock.start(waits())
     clock.start(changes())
     assert not clock.run(lambda: False, 100)
-    assert seen == [(5, "changes", False), (6, "changes", True), (6, "waits", True)] or seen == [
+    assert log == [(5, "changes", False), (6, "changes", True), (6, "waits", True)] or log == [
         (5, "changes", False), (6, "waits", True), (6, "changes", True)]
 
 
@@ -91,7 +91,7 @@ def test_who_waits_for_a_change_is_answered_in_turn(last: Asker, order: list[Ask
     assert answers == [(11, order[0]), (12, order[1])]
 
 
-@pytest.mark.parametrize(("given", "count", "words"), [
+@pytest.mark.parametrize(("fields", "count", "words"), [
     (vec(a=Operand.DRAIN, target=Operand.ACCUMULATORS, elements=10, period=10), 5, (0, 1, 2, 3, 4)),
     (vec(a=Operand.DRAIN, target=Operand.ACCUMULATORS, elements=9, period=9), 5, (0, 1, 2, 3, 4)),
     (vec(a=Operand.DRAIN, target=1, elements=10, period=10), 5, (0, 1, 2, 3, 4)),
@@ -105,24 +105,24 @@ def test_who_waits_for_a_change_is_answered_in_turn(last: Asker, order: list[Ask
     (vec(a=2, b=0, kind=Kind.TABLE, target=1, elements=10, period=10), 10, ()),
     (vec(a=Operand.RESULT, target=1, elements=10, period=10), 3, (0, 1, 2)),
 ])
-def test_operands_are_taken_in_groups(given: dict[str, int], count: int, words: tuple[int, ...]) -> None:
+def test_operands_are_taken_in_groups(fields: dict[str, int], count: int, words: tuple[int, ...]) -> None:
     parameters = np.resize(pack_parameters(1, target=np.arange(16), valid=1), 512).astype(np.uint64)
-    made = beats_of(given, CFG, (1, 1), parameters)
-    assert (made.count, made.words) == (count, words)
+    beats = beats_of(fields, CFG, (1, 1), parameters)
+    assert (beats.count, beats.words) == (count, words)
 
 
 def test_accumulators_of_one_bank_take_a_cycle_each() -> None:
     """Targets of a pair that are both even or both odd."""
-    one = vec(a=Operand.DRAIN, target=Operand.ACCUMULATORS, elements=8, period=8)
+    fields = vec(a=Operand.DRAIN, target=Operand.ACCUMULATORS, elements=8, period=8)
     apart = pack_parameters(1, target=[0, 1, 2, 4, 5, 7, 6, 3], valid=1)
-    assert beats_of(one, CFG, (1, 1), apart).slow == 2
+    assert beats_of(fields, CFG, (1, 1), apart).slow == 2
     dead = pack_parameters(1, target=[0, 1, 2, 4, 5, 7, 6, 3], valid=[1, 1, 1, 0, 0, 1, 1, 1])
-    assert beats_of(one, CFG, (1, 1), dead).slow == 0
+    assert beats_of(fields, CFG, (1, 1), dead).slow == 0
 
 
 def test_a_window_takes_all_terms_of_each_group() -> None:
-    one = vec(a=int(Operand.WALK), kind=Kind.MAX, target=1, elements=10)
-    assert beats_of(one, CFG, (9, 1), np.zeros(512, np.uint64)).count == 27
+    fields = vec(a=int(Operand.WALK), kind=Kind.MAX, target=1, elements=10)
+    assert beats_of(fields, CFG, (9, 1), np.zeros(512, np.uint64)).count == 27
 
 
 @pytest.mark.parametrize(("codes", "begins"), [(12, 18), (30, 30)])

@@ -33,8 +33,8 @@ def run(body: list[Statement], values: dict[str, str], old: str) -> str:
             continue
         (test,) = statement.test
         assert isinstance(test, Slice)
-        taken = (c for c in statement.cases if not c.patterns or any(matches(p, values[test.wire]) for p in c.patterns))
-        old = run(next((case.body for case in taken), []), values, old)
+        cases = (c for c in statement.cases if not c.patterns or any(matches(p, values[test.wire]) for p in c.patterns))
+        old = run(next((case.body for case in cases), []), values, old)
     return old
 
 

@@ -131,7 +131,7 @@ def test_a_conversion_without_a_table_is_an_error() -> None:
     core, model = programmed(16, 8)
     cfg = TnsaEmulatorConfig.of(core)
     dut, masks, errors = emulated_core(cfg), Masks.reset(16), []
-    other = Masks(np.arange(16) < 8, masks.lines, masks.bl_skip, masks.sl_skip)
+    other_masks = Masks(np.arange(16) < 8, masks.lines, masks.bl_skip, masks.sl_skip)
     stimulus = replace(
         make_stimulus([model], 1, 0, vectors=1), op=TnsaOperation(in_bits=2, early_stop=True), masks=masks,
         x=np.ones((1, 8), int),
@@ -139,7 +139,7 @@ def test_a_conversion_without_a_table_is_an_error() -> None:
 
     class Other(CoreLoads):
         def before(self, op: TnsaOperation, masks: Masks) -> list[Any]:
-            return super().before(op, other)
+            return super().before(op, other_masks)
 
     async def bench(ctx: Any) -> None:
         for loads in (CoreLoads(EMULATOR, cfg, model), Other(EMULATOR, cfg, model)):
@@ -240,10 +240,10 @@ def test_the_core_programs_its_cells_as_the_reference(
         np.testing.assert_array_equal(run.records, array.records())
         reads = int(expected.reads.sum())
         assert run.cycles_total - run.cycles_hold == cycles(write, parameters, reads, expected.pulses)
-        held = len(expected.pulses) * (76 + 3 * cfg.matrices) + reads * 67
+        hold_cycles = len(expected.pulses) * (76 + 3 * cfg.matrices) + reads * 67
         # Where the log was full, pulses waited, and none was lost.
         full = log_from > 0 and len(expected.pulses) > LOG_DEPTH
-        assert (run.cycles_hold > held) if full else (run.cycles_hold == held)
+        assert (run.cycles_hold > hold_cycles) if full else (run.cycles_hold == hold_cycles)
     assert (expected.pulses["polarity"] == Polarity.FORM).all()
 
 
@@ -254,9 +254,9 @@ def test_a_table_is_loaded_once_while_its_word_lines_stay() -> None:
     ops = [TnsaOperation(step_code=code) for code in (10, 20, 30)]
     table = 64 + 1 + 2  # words of the lines, those that are on, the tag before and behind
     assert [len(loads.before(ops[k], masks)) for k in (0, 1, 0, 2, 0, 1)] == [table, table, 0, table, 0, table]
-    other = Masks(np.arange(16) < 8, masks.lines, masks.bl_skip, masks.sl_skip)
-    assert len(loads.before(ops[1], other)) == table
-    assert loads.before(ops[1], other) == []
+    other_masks = Masks(np.arange(16) < 8, masks.lines, masks.bl_skip, masks.sl_skip)
+    assert len(loads.before(ops[1], other_masks)) == table
+    assert loads.before(ops[1], other_masks) == []
 
 
 @pytest.mark.parametrize(("fields", "message"), [

@@ -42,7 +42,7 @@ def test_an_operation_takes_the_durations_of_its_start(seed: int) -> None:
     ops = [random_operation(rng, out_bits=int(rng.integers(1, 6))) for _ in range(12)]
     inputs = [pack_inputs(random_inputs(op, 16, rng)[0]) for op in ops]
     words: list[int] = []
-    wanted: list[int] = []
+    expected: list[int] = []
 
     async def drive(ctx: Any) -> None:
         for op, x in zip(ops, inputs, strict=True):
@@ -51,7 +51,7 @@ def test_an_operation_takes_the_durations_of_its_start(seed: int) -> None:
             ctx.set(dut.trim, layout.const({**layout.at_reset, **values}))
             reference.trim(**values)
             before = ctx.get(dut.status.cycles_analog)
-            wanted.extend(reference.run(pack(op), x))
+            expected.extend(reference.run(pack(op), x))
             await put(ctx, dut.op, pack(op))
             for word in x:
                 await put(ctx, dut.i, word)
@@ -67,7 +67,7 @@ def test_an_operation_takes_the_durations_of_its_start(seed: int) -> None:
         assert ctx.get(dut.status.cycles_analog) == reference.cycles_analog
 
     simulate(dut, drive, collect(dut.o, 8 * len(ops), words), processes=[array.process(dut.macro)])
-    assert words == wanted
+    assert words == expected
     untrimmed = sum(int(CFG.analog_cycles(op, steps)) for op, steps in zip(ops, reference.steps, strict=True))
     assert reference.cycles_analog != untrimmed
 
