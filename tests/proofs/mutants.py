@@ -23,6 +23,7 @@ from mho.hw.tile.rtl.engines.vector_control import VectorControl
 from mho.hw.tile.rtl.rings import RingScoreboard
 from mho.hw.tile.rtl.sequencer.loops import LoopStack
 from mho.hw.tile.rtl.sequencer.sequencer import Sequencer
+from mho.hw.tile.rtl.sequencer.tokens import TokenStates
 from mho.hw.tile.rtl.windows.addresses import AddressGenerator
 from mho.hw.tile.rtl.windows.iterator import WindowIterator
 from tests.proofs.harness import Harness
@@ -195,8 +196,8 @@ MUTANTS = (
         line="Mux(self.push, depth, depth - 1)", instead="depth", make=lambda: LoopClaims(LoopStack()),
     ),
     Mutant(
-        what="PUSH does not wait for what the engines have in hand", owner=Sequencer, method="_tokens",
-        line="self.idle & Mux(makes", instead="Mux(makes",
+        what="PUSH does not wait for what the engines have in hand", owner=TokenStates, method="wait",
+        line="sequencer.idle & Mux(makes", instead="Mux(makes",
         make=lambda: SequencerClaims(Sequencer(TileConfig(instructions=128))), depth=16,
     ),
     Mutant(

@@ -63,7 +63,7 @@ CHOSEN = [
     ("VEC does not wait", "VectorControl"),
     ("a block of whole flits", "Receiver"),
     ("a loop that is run again counts for the one inside", "LoopStack"),
-    ("PUSH does not wait", "Sequencer"),
+    ("PUSH does not wait", "TokenStates"),
     ("a block is acknowledged when one", "RingScoreboard"),
     ("what changes in the cycle of an answer is missed", "RingScoreboard"),
     ("an engine is busy only when", "IssueQueue"),
