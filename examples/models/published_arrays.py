@@ -54,7 +54,7 @@ def trained(net: torch.nn.Module, x: Images, y: Images, levels: int, **recipe: A
     return train.to_onnx(net, x, recipe["scale"])
 
 
-def measure(chip: str, model: Any, calibrate: Images, x: Images, y: Images, cosim: int, **bits: int) -> None:
+def measure(chip: str, model: Any, calibrate: Images, x: Images, y: Images, cosim: int, **bits: Any) -> None:
     """Compile, and print the accuracy of some chips at some times."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{chip}.onnx"
