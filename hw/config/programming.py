@@ -34,7 +34,7 @@ class ProgrammingSection:
     )
     pulses: bool = key(
         False, "The engine can also give pulses to listed cells without reading them, for learning on the chip.",
-        shapes=("core", "emulator"), later=True,
+        shapes=("core",), later=True,
     )
     accept_uS: float = key(
         1.0, "Half width of the band around the target in which a cell is done, in microsiemens.", low=0.0, high=1000.0

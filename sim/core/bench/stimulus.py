@@ -1,7 +1,7 @@
 """Random legal operations with everything that they need, each a function of (seed, number) alone."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -45,9 +45,9 @@ class Stimulus:
 
     def __str__(self) -> str:
         op = self.op
-        fields = ", ".join(f"{name}={getattr(op, name)!s}" for name in op.__dataclass_fields__)
+        parameters = ", ".join(f"{entry.name}={getattr(op, entry.name)!s}" for entry in fields(op))
         pauses = f"gap {self.gap}, stall {self.stall}, hold {self.hold}"
-        return f"seed {self.seed}, operation {self.number} on core {self.core}: {fields}, {pauses}"
+        return f"seed {self.seed}, operation {self.number} on core {self.core}: {parameters}, {pauses}"
 
 
 def make_models(chip: Chip, devices: Sequence[str], seed: int) -> list[MacroModel]:

@@ -106,8 +106,8 @@ def test_a_wrong_core_is_found_with_all_that_reproduces_it(tmp_path, old, new, w
     netlist = one_file(tmp_path, CHIP, old, new)
     sentence = (
         rf"^{what} of the core of tnsa16-core in icarus \(pin level\) at \(\d, \d+\) must be as in the model: -?\d+ "
-        r"instead of -?\d+; seed 0, operation \d+ on core \d: .*, step_code=\d+, planes_at_once=\d+, "
-        r"most_out_bits=\d+, gap \d+, stall \d+, hold \d+$"
+        r"instead of -?\d+; seed 0, operation \d+ on core \d: direction=\d, .*, step_code=\d+, "
+        r"converter=\d, early_stop=\w+, gap \d+, stall \d+, hold \d+$"
     )
     with pytest.raises(ToolError, match=sentence):
         verify_core(CHIP, simulator="icarus", netlist=netlist, operations=10)

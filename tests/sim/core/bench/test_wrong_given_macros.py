@@ -81,7 +81,8 @@ MUTANTS: Mapping[str, Mapping[str, Mutant]] = {
         "columns of a pair swapped": law("level * weight", "-level * weight"),
         "charges are kept": law("charges[1 * column + side] + q", "charges[1 * column + side] + q + 1"),
         "write_mode never": wires(write_mode="1'b0"),
-        "write_wl off by one": quick("programmed must be those that multiply", write_wl="next(write_wl)"),
+        "write_wl off by one": quick(
+            "verify reads must be the codes of the cells", write_wl="next(write_wl)"),
         "write_wl reversed": wires(write_wl="turned(write_wl)"),
         "write_sl reversed": wires(write_sl="turned(write_sl)"),
         "write_sl stuck": wires(write_sl="16'd1"),

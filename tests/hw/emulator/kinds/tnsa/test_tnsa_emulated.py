@@ -81,7 +81,7 @@ def test_the_core_gives_the_codes_of_a_programmed_core(lanes: int, g_bits: int, 
         for word in first:
             await put(ctx, dut.load, word.payload())
         for number in range(16):
-            stimulus = make_stimulus([model], 36, number, vectors=1)
+            stimulus = make_stimulus([model], 45, number, vectors=1)
             codes, duration = expected_codes(core, model, stimulus)
             np.testing.assert_array_equal(await convert(ctx, dut, stimulus, loads), codes[0], err_msg=str(stimulus))
             analog += duration
