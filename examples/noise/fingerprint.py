@@ -49,20 +49,21 @@ def study(chips: int) -> dict[str, Any]:
 
 def main(chips: int = 50) -> dict[str, Any]:
     """Distance of chips from each other, and errors of a chip beside itself."""
-    found = study(chips)
-    one, three, nine, many, quiet, week, month, year = 100 * found["errors"]
-    print(f"uniqueness {100 * found['distance'].mean():.1f} %, ones {100 * found['enrolled'].mean():.1f} %")
-    print(f"wrong by 1, 3, 9, 27 reads: {one:.2f}, {three:.2f}, {nine:.2f}, {many:.2f} %; no read noise {quiet:.2f} %")
+    outcome = study(chips)
+    first, three, nine, many, quiet, week, month, year = 100 * outcome["errors"]
+    print(f"uniqueness {100 * outcome['distance'].mean():.1f} %, ones {100 * outcome['enrolled'].mean():.1f} %")
+    print(f"wrong by 1, 3, 9, 27 reads: {first:.2f}, {three:.2f}, {nine:.2f}, {many:.2f} %; "
+          f"no read noise {quiet:.2f} %")
     print(f"45 reads after a week, a month, a year: {week:.2f}, {month:.2f}, {year:.2f} %")
-    return found
+    return outcome
 
 
-def draw(axes: Any, found: dict[str, Any]) -> None:
+def draw(axes: Any, outcome: dict[str, Any]) -> None:
     """Distances between chips, and errors by how many reads are asked."""
-    axes.hist(100 * found["distance"], bins=np.arange(30, 71, 2), color="tab:blue")
+    axes.hist(100 * outcome["distance"], bins=np.arange(30, 71, 2), color="tab:blue")
     axes.set(xlabel="bits that differ between two chips, %", ylabel="pairs of chips")
     inset = axes.inset_axes((0.68, 0.55, 0.3, 0.42))
-    inset.bar(range(4), 100 * found["errors"][:4], color="tab:orange")
+    inset.bar(range(4), 100 * outcome["errors"][:4], color="tab:orange")
     inset.set(xlabel="reads", ylabel="wrong, %", xticks=range(4), xticklabels=["1", "3", "9", "27"])
 
 

@@ -47,16 +47,16 @@ def classify(dimensions: int, seed: int, age: str = "1d") -> tuple[float, float]
 
 def main(sizes: tuple[int, ...] = (64, 256, 1024, 2048), chips: int = 5) -> dict[str, Any]:
     """Accuracies by the number of dimensions."""
-    found = {size: np.array([classify(size, seed) for seed in range(chips)]).mean(axis=0) for size in sizes}
-    for size, (ideal, cells) in found.items():
+    accuracies = {size: np.array([classify(size, seed) for seed in range(chips)]).mean(axis=0) for size in sizes}
+    for size, (ideal, cells) in accuracies.items():
         print(f"{size} dimensions: {cells:.1f} % a day after programming, {ideal:.1f} % exactly")
-    return {"sizes": list(found), "accuracies": np.array(list(found.values()))}
+    return {"sizes": list(accuracies), "accuracies": np.array(list(accuracies.values()))}
 
 
-def draw(axes: Any, found: dict[str, Any]) -> None:
+def draw(axes: Any, study: dict[str, Any]) -> None:
     """Accuracy by dimensions."""
     for column, name in enumerate(("exact products", "cells, a day")):
-        axes.semilogx(found["sizes"], found["accuracies"][:, column], "o-", label=name)
+        axes.semilogx(study["sizes"], study["accuracies"][:, column], "o-", label=name)
     axes.set(xlabel="dimensions", ylabel="digits right, %")
     axes.legend()
 

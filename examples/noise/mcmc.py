@@ -34,19 +34,19 @@ def chain(x: Reals, y: NDArray[np.intp], noise: Reals, rng: np.random.Generator)
     def density(w: Reals) -> float:
         return float(-np.logaddexp(0, np.where(y > 0, -1, 1) * (x @ w)).sum() - (w @ w) / (2 * PRIOR**2))
 
-    weights, kept, accepted, now = np.zeros(x.shape[1]), [], 0, -np.inf
+    weights, trace, accepted, now = np.zeros(x.shape[1]), [], 0, -np.inf
     for odds, step in zip(np.log(rng.random(len(noise))), noise, strict=True):
         tried = weights + STEP * step
         then = density(tried)
         if odds < then - now:
             weights, now, accepted = tried, then, accepted + 1
-        kept.append(weights)
-    return np.array(kept), accepted / len(noise)
+        trace.append(weights)
+    return np.array(trace), accepted / len(noise)
 
 
 def main(steps: int = 20_000, seed: int = 0) -> dict[str, Any]:
     """Accuracy and calibration of the mean over the chain, with noise of the cells and with numpy's."""
-    rng, found, (x, y) = np.random.default_rng(seed), {}, load_breast_cancer(return_X_y=True)
+    rng, chains, (x, y) = np.random.default_rng(seed), {}, load_breast_cancer(return_X_y=True)
     order = rng.permutation(len(x))
     x, y = x[order], y[order]
     x = np.append((x - x[:TRAINED].mean(axis=0)) / x[:TRAINED].std(axis=0), np.ones((len(x), 1)), axis=1)
@@ -57,13 +57,13 @@ def main(steps: int = 20_000, seed: int = 0) -> dict[str, Any]:
         right = 100 * ((odds > 0.5) == y[TRAINED:]).mean()
         brier = ((odds - y[TRAINED:]) ** 2).mean()
         print(f"{name}: {right:.1f} % right, Brier score {brier:.3f}, {100 * accepted:.0f} % of steps accepted")
-        found[name] = {"weights": weights[steps // 4 :], "noise": noise, "right": right}
-    return found
+        chains[name] = {"weights": weights[steps // 4 :], "noise": noise, "right": right}
+    return chains
 
 
-def draw(axes: Any, found: dict[str, Any]) -> None:
+def draw(axes: Any, chains: dict[str, Any]) -> None:
     """Mean and deviation of each weight over both chains."""
-    for shift, (name, chain_of) in zip((-0.15, 0.15), found.items(), strict=True):
+    for shift, (name, chain_of) in zip((-0.15, 0.15), chains.items(), strict=True):
         mean, deviation = chain_of["weights"].mean(axis=0), chain_of["weights"].std(axis=0)
         axes.errorbar(np.arange(len(mean)) + shift, mean, deviation, fmt="o", markersize=3, label=name)
     axes.set(xlabel="weight", ylabel="posterior")

@@ -22,20 +22,20 @@ LEAK, RADIUS, GAIN = 0.3, 0.9, 2.0
 
 def states(product: Any, signals: Reals, units: int) -> Reals:
     """Mean and deviation of the units over a signal, (signals, features), for signals (signals, steps)."""
-    state, kept = np.zeros((units, len(signals))), []
+    state, trace = np.zeros((units, len(signals))), []
     for x in signals.T:
         state = (1 - LEAK) * state + LEAK * np.tanh(product(np.append(state, x[None], axis=0)))
-        kept.append(state)
-    return np.concatenate([np.mean(kept, axis=0), np.std(kept, axis=0), np.ones((1, len(signals)))]).T
+        trace.append(state)
+    return np.concatenate([np.mean(trace, axis=0), np.std(trace, axis=0), np.ones((1, len(signals)))]).T
 
 
 def accuracy(product: Any, units: int, data: Any, penalty: float = 3e-2) -> float:
     """In percent, of a readout by ridge regression."""
     x, y = ({part: data[f"{name}_{part}"] for part in ("train", "test")} for name in "xy")
-    made = {part: states(product, x[part][:, 0] / 32.0, units) for part in x}
-    a, targets = made["train"], np.eye(y["train"].max() + 1)[y["train"]]
+    features = {part: states(product, x[part][:, 0] / 32.0, units) for part in x}
+    a, targets = features["train"], np.eye(y["train"].max() + 1)[y["train"]]
     readout = np.linalg.solve(a.T @ a + penalty * np.eye(a.shape[1]), a.T @ targets)
-    return float(100 * ((made["test"] @ readout).argmax(axis=1) == y["test"]).mean())
+    return float(100 * ((features["test"] @ readout).argmax(axis=1) == y["test"]).mean())
 
 
 def classify(units: int, seed: int, data: Any) -> tuple[float, float]:
@@ -51,16 +51,18 @@ def classify(units: int, seed: int, data: Any) -> tuple[float, float]:
 def main(sizes: tuple[int, ...] = (25, 50, 100, 200), chips: int = 5) -> dict[str, Any]:
     """Accuracies by the number of units."""
     with np.load(DATA) as data:
-        found = {size: np.array([classify(size, seed, data) for seed in range(chips)]).mean(axis=0) for size in sizes}
-    for size, (ideal, cells) in found.items():
+        accuracies = {
+            size: np.array([classify(size, seed, data) for seed in range(chips)]).mean(axis=0) for size in sizes
+        }
+    for size, (ideal, cells) in accuracies.items():
         print(f"{size} units: {cells:.1f} % a day after programming, {ideal:.1f} % exactly")
-    return {"sizes": list(found), "accuracies": np.array(list(found.values()))}
+    return {"sizes": list(accuracies), "accuracies": np.array(list(accuracies.values()))}
 
 
-def draw(axes: Any, found: dict[str, Any]) -> None:
+def draw(axes: Any, study: dict[str, Any]) -> None:
     """Accuracy by units."""
     for column, name in enumerate(("exact products", "cells, a day")):
-        axes.semilogx(found["sizes"], found["accuracies"][:, column], "o-", label=name)
+        axes.semilogx(study["sizes"], study["accuracies"][:, column], "o-", label=name)
     axes.set(xlabel="units", ylabel="signals right, %")
     axes.legend()
 

@@ -28,9 +28,9 @@ def correction(product: Any, left: Reals) -> Reals:
     """Conjugate gradients from 0 until a tenth is left of ``left``, or for ten products."""
     z, rest, step, size = np.zeros_like(left), left, left, left @ left
     for _ in range(INNER):
-        made = product(step)
-        rate = size / (step @ made)
-        z, rest, before = z + rate * step, rest - rate * made, size
+        image = product(step)
+        rate = size / (step @ image)
+        z, rest, before = z + rate * step, rest - rate * image, size
         if (size := rest @ rest) < ENOUGH**2 * (left @ left):
             break
         step = rest + size / before * step
@@ -51,18 +51,18 @@ def solve(points: int, copies: int, seed: int = 0, most: int = 60) -> tuple[list
 
 def main(points: int = 500) -> dict[str, Any]:
     """Refinements with the matrix once and four times in the cells."""
-    found = {}
+    residuals = {}
     for copies in (1, 4):
         left, cells = solve(points, copies)
-        found[f"{copies} x, {cells.cores} cores"] = left
+        residuals[f"{copies} x, {cells.cores} cores"] = left
         print(f"{copies} copies on {cells.cores} cores: {len(left) - 1} refinements, {cells.vectors} products, "
               f"{cells.cycles} cycles, {left[-1]:.1e} left")
-    return found
+    return residuals
 
 
-def draw(axes: Any, found: dict[str, Any]) -> None:
+def draw(axes: Any, residuals: dict[str, Any]) -> None:
     """What is left by refinements."""
-    for name, left in found.items():
+    for name, left in residuals.items():
         axes.semilogy(left, "o-", markersize=3, label=name)
     axes.set(xlabel="refinements", ylabel="residual")
     axes.legend()

@@ -181,12 +181,12 @@ def give_pulses(
     check_records(cfg, records)
     kinds = ("set", "reset")
     start, width = (np.array([getattr(parameters, f"{kind}_{what}") for kind in kinds]) for what in ("start", "cycles"))
-    each = np.repeat(records, records["count"])
-    pulses = np.zeros(len(each), dtype=PULSE)
+    repeated = np.repeat(records, records["count"])
+    pulses = np.zeros(len(repeated), dtype=PULSE)
     for name in ("row", "col", "polarity"):
-        pulses[name] = each[name]
-    pulses["amplitude"], pulses["cycles"] = start[each["polarity"]], width[each["polarity"]]
-    cell = each["row"].astype(np.int64) * cfg.shape[1] + each["col"]
+        pulses[name] = repeated[name]
+    pulses["amplitude"], pulses["cycles"] = start[repeated["polarity"]], width[repeated["polarity"]]
+    cell = repeated["row"].astype(np.int64) * cfg.shape[1] + repeated["col"]
     order = np.argsort(cell, kind="stable")
     # Which pulse of its cell each is; where cells see each other's pulses, all in turn.
     turn = np.empty(len(cell), dtype=np.int64)
