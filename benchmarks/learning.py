@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from scipy.special import softmax
 from sklearn.datasets import load_digits
 from tools import Figures, options, tell
 
@@ -24,7 +25,7 @@ from mho.figures.run import COLOURS, in_style, new_figure, save_figure
 from mho.macro_models.devices import load_device
 from mho.macro_models.devices.sections.update import Update
 from mho.train.at_once import PulsedPerceptron, with_bias
-from mho.train.mixed import ACTIVE, Perceptron, initial_weights, softmax
+from mho.train.mixed import ACTIVE, Perceptron, initial_weights
 
 SIZES, TRAIN, BATCH, RATE = (64, 48, 10), 1347, 4, 0.1
 CHIP = {"mesh.columns": 2, "core.lines": 136, "core.corelet": 4, "programming.pulses": True, "cells.g_max_uS": 21.0}
@@ -68,7 +69,7 @@ class FloatPerceptron:
         """Learn from all images once."""
         for chosen in np.array_split(self._rng.permutation(len(x)), -(-len(x) // BATCH)):
             hidden, rate = self._hidden(x[chosen]), RATE / len(chosen)
-            error = softmax(with_bias(hidden) @ self._weights[1])
+            error = softmax(with_bias(hidden) @ self._weights[1], axis=1)
             error[np.arange(len(chosen)), y[chosen]] -= 1.0
             back = (error @ self._weights[1].T)[:, :-1] * ((hidden > 0.0) & (hidden < ACTIVE))
             self._weights[1] -= rate * with_bias(hidden).T @ error

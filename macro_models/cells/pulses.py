@@ -194,7 +194,7 @@ class PulseArray:
     def _pulse(self, cells: Cells, polarity: Cells, amplitude: Cells, cycles: Cells) -> None:
         """What :meth:`pulse` does to the cells themselves."""
         self.pulse_count[cells] += 1
-        z = self._draw(cells, self.pulse_count[cells], PULSE_STEP)
+        z = self.draw(cells, self.pulse_count[cells], PULSE_STEP)
         polarity, amplitude, cycles = (np.asarray(value, dtype=np.int64) for value in (polarity, amplitude, cycles))
         for width in sorted(set(cycles.tolist())):
             at = cycles == width
@@ -215,7 +215,7 @@ class PulseArray:
         self.verify_count[cells] += 1
         # Widths do not matter to a read.
         law = self.law((1,) * len(Polarity))
-        return law.read(self.seen(cells), self._draw(cells, self.verify_count[cells], VERIFY_STEP))
+        return law.read(self.seen(cells), self.draw(cells, self.verify_count[cells], VERIFY_STEP))
 
     def seen(self, cells: Cells) -> Cells:
         """What verify reads of ``cells``, of shape (n,), find between their lines: as :attr:`g`, without noise."""
@@ -241,8 +241,11 @@ class PulseArray:
             pulses=self.pulse_count.copy(), moves=self.formed & ~self.stuck, seed=self._seed, core=self._core,
         )
 
-    def _draw(self, cells: Cells, number: Cells, step: int) -> Cells:
-        """Draws of the ``number``-th pulse or read of each cell: eight numbers of a cell share a block, drawn once."""
+    def draw(self, cells: Cells, number: Cells, step: int) -> Cells:
+        """Normal codes of the ``number``-th pulse or read of each cell, of shape (n,), for a step as in :meth:`draws`.
+
+        Eight numbers of a cell share a block, drawn once.
+        """
         block, lane = number >> 3, number & 7
         if step not in self._ahead:
             n = len(self.g)

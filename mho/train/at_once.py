@@ -5,11 +5,12 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.special import softmax
 
 from mho.api.device import Device
 from mho.macro_models.errors import InputError, argument
 from mho.macro_models.types import Reals
-from mho.train.mixed import ACTIVE, initial_weights, softmax
+from mho.train.mixed import ACTIVE, initial_weights
 from mho.train.rules import RULES
 
 
@@ -68,7 +69,7 @@ class PulsedPerceptron:
             values = np.append(np.clip(values, 0.0, ACTIVE) if number else values, 1.0)
             taken.append(values)
             values = self._reach * (values @ layer.weights)
-        error = softmax(values[None])[0]
+        error = softmax(values)
         error[y] -= 1.0
         errors = [error]
         for layer, values in zip(self.layers[:0:-1], taken[:0:-1], strict=True):

@@ -43,9 +43,9 @@ class LearningCells:
         self._parameters = replace(WriteVerifyParameters.from_chip(chip), blind=True)
         self._g = np.array(g_uS, dtype=np.float64).ravel()
         self._array.g_uS = self._g
-        self._given = np.zeros(self.config.cells, dtype=np.int64)
+        self._counts = np.zeros(self.config.cells, dtype=np.int64)
         every = np.arange(self.config.cells)
-        self._size = self._array.draws(every, np.zeros_like(every), CELL_STEP)[:, 0] / NORMAL_ONE
+        self._size = self._array.draw(every, np.zeros_like(every), CELL_STEP) / NORMAL_ONE
 
     @property
     def g_uS(self) -> Reals:
@@ -63,8 +63,8 @@ class LearningCells:
             cells, every = PulseArray.from_state(self._array.state()), np.arange(self.config.cells)
             cells.g_uS = np.full(len(every), middle_uS)
             p, name = self._parameters, kind.name.lower()
-            given = (kind, getattr(p, f"{name}_start"), getattr(p, f"{name}_cycles"))
-            cells.pulse(every, *(np.full(len(every), value) for value in given))
+            pulse = (kind, getattr(p, f"{name}_start"), getattr(p, f"{name}_cycles"))
+            cells.pulse(every, *(np.full(len(every), value) for value in pulse))
             sizes.append(float(np.abs(cells.g_uS - middle_uS).mean()))
         return sizes[0], sizes[1]
 
@@ -95,10 +95,6 @@ class LearningCells:
             for up in (True, False):
                 at = cells[(upwards == up) & (counts > k)]
                 if at.size:
-                    self._g[at] = self._law.draw(self._g[at], 1 if up else -1, self._draw(at), self._size[at])
-                    self._given[at] += 1
-
-    def _draw(self, cells: Integers) -> Reals:
-        number = self._given[cells]
-        drawn = self._array.draws(cells, number >> 3, PULSE_STEP)
-        return drawn[np.arange(len(cells)), number & 7] / NORMAL_ONE
+                    normal = self._array.draw(at, self._counts[at], PULSE_STEP) / NORMAL_ONE
+                    self._g[at] = self._law.draw(self._g[at], 1 if up else -1, normal, self._size[at])
+                    self._counts[at] += 1

@@ -17,7 +17,7 @@ LONGEST = 31
 _HALVINGS = 60
 
 
-class PulsedTile:
+class CrosspointArray:
     """Weights -1..1, ``[input, output]``, each the distance of a cell from a reference, in halves of the cells' window.
 
     Raises InputError if the device has no law.

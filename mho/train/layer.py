@@ -146,8 +146,8 @@ class CellLayer:
         both = np.stack([np.sign(steps) * (size - second), -np.sign(steps) * second])
         pulses = np.zeros(self._map.shape, dtype=np.int64)
         self._map.put(pulses, self._rows, self._columns, both)
-        given, cycles = self.cells.give(pulses, engine)
-        self.counts.pulses += given
+        pulse_count, cycles = self.cells.give(pulses, engine)
+        self.counts.pulses += pulse_count
         self.counts.cycles += cycles
 
     @property

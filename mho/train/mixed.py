@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import softmax
 
 from mho.api.chip import Chip
 from mho.api.device import Device
@@ -73,7 +74,7 @@ class Perceptron:
         rate: float = 0.1, reach: float = 2.0, seed: int = 0,
     ) -> None:
         description, model = chip.description, device.model
-        if "backward" in description.operation_type.reserved:
+        if not description.operation_type.both_ways():
             raise InputError(f"learning takes cores whose products go both ways, not core.kind {description.core.kind}")
         check_pulses(description)
         check_device(description, model)
@@ -155,7 +156,7 @@ class Perceptron:
 
     def _learn(self, x: Reals, y: NDArray[Any]) -> float:
         taken, logits = self._forward(x)
-        odds = softmax(logits)
+        odds = softmax(logits, axis=1)
         rows = np.arange(len(y))
         loss = -np.log(np.maximum(odds[rows, y], 1e-12)).mean()
         error = odds
@@ -187,8 +188,3 @@ def initial_weights(inputs: int, outputs: int, rng: np.random.Generator) -> Real
     """He's, and biases of 0, of shape (inputs + 1, outputs)."""
     return np.vstack([rng.normal(0.0, np.sqrt(2.0 / inputs) / 2.0, (inputs, outputs)), np.zeros((1, outputs))])
 
-
-def softmax(logits: Reals) -> Reals:
-    """Odds of the classes, of shape (images, classes)."""
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)

@@ -11,7 +11,7 @@ import numpy as np
 
 from mho.macro_models.devices.sections.update import Update
 from mho.macro_models.types import Reals
-from mho.train.tile import PulsedTile
+from mho.train.crosspoint import CrosspointArray
 
 CAPACITOR = Update(
     model="linear", g_min_uS=0.0, g_max_uS=2.0, up_uS=0.005, down_uS=0.005, cycle_spread=0.3, cell_spread=0.1,
@@ -24,20 +24,20 @@ class Plain:
     """Gradient descent: the cells that are read are those that each image pulses."""
 
     def __init__(self, law: Update, shape: tuple[int, int], rng: np.random.Generator, reference_error: float) -> None:
-        self._tile, self._rng, self.pulses = PulsedTile(law, shape, rng, reference_error=reference_error), rng, 0
+        self._slow, self._rng, self.pulses = CrosspointArray(law, shape, rng, reference_error=reference_error), rng, 0
 
     @property
     def weights(self) -> Reals:
         """Those that products have, -1..1, of shape (inputs, outputs)."""
-        return self._tile.weights
+        return self._slow.weights
 
     def begin(self, weights: Reals) -> None:
         """Start from ``weights``."""
-        self._tile.set(weights)
+        self._slow.set(weights)
 
     def learn(self, x: Reals, d: Reals, rate: float) -> None:
         """Take the gradient ``x d`` of an image, whose weights are to go down by ``rate`` times that."""
-        self.pulses += self._tile.update(x, -d, rate)
+        self.pulses += self._slow.update(x, -d, rate)
 
 
 class TikiTaka(Plain):
@@ -50,7 +50,7 @@ class TikiTaka(Plain):
 
     def __init__(self, law: Update, shape: tuple[int, int], rng: np.random.Generator, reference_error: float) -> None:
         super().__init__(law, shape, rng, reference_error)
-        self._fast = PulsedTile(law, shape, rng, reference_error=reference_error)
+        self._fast = CrosspointArray(law, shape, rng, reference_error=reference_error)
         self._row, self._means = 0, np.zeros(2)
 
     def learn(self, x: Reals, d: Reals, rate: float) -> None:
@@ -71,7 +71,7 @@ class TikiTaka(Plain):
         """Move a row of the slow array by what was read of the fast one."""
         here = np.zeros(self._fast.shape[0])
         here[row] = 1.0
-        self.pulses += self._tile.update(here, self._fast.read(row), rate * self.transfer)
+        self.pulses += self._slow.update(here, self._fast.read(row), rate * self.transfer)
 
 
 class TikiTaka2(TikiTaka):
@@ -90,7 +90,7 @@ class TikiTaka2(TikiTaka):
         self._sums[row] = np.where(moved, 0.0, self._sums[row])
         pulses = np.zeros(self._fast.shape, dtype=np.int64)
         pulses[row] = moved
-        self.pulses += self._tile.pulse(pulses)
+        self.pulses += self._slow.pulse(pulses)
 
     @property
     def _gain(self) -> float:
@@ -161,16 +161,16 @@ class Hybrid(Plain):
 
     def __init__(self, law: Update, shape: tuple[int, int], rng: np.random.Generator, reference_error: float) -> None:
         super().__init__(law, shape, rng, reference_error)
-        self._fast, self._images, self._sign = PulsedTile(CAPACITOR, shape, rng), 0, 1.0
+        self._fast, self._images, self._sign = CrosspointArray(CAPACITOR, shape, rng), 0, 1.0
 
     @property
     def weights(self) -> Reals:
         """See :class:`Plain`."""
-        return (self.share * self._tile.weights + self._sign * self._fast.weights) / (self.share + 1.0)
+        return (self.share * self._slow.weights + self._sign * self._fast.weights) / (self.share + 1.0)
 
     def begin(self, weights: Reals) -> None:
         """See :class:`Plain`."""
-        self._tile.set(weights * (self.share + 1.0) / self.share)
+        self._slow.set(weights * (self.share + 1.0) / self.share)
 
     def learn(self, x: Reals, d: Reals, rate: float) -> None:
         """See :class:`Plain`."""
@@ -178,11 +178,11 @@ class Hybrid(Plain):
         self._images += 1
         if self._images % self.every == 0:
             # To half a step, as closed-loop programming comes; the capacitor takes what is left, with the other sign.
-            wanted = self.weights
-            error = self._tile.step / 2.0 * self._rng.uniform(-1.0, 1.0, wanted.shape)
-            self.begin(wanted + error)
+            target = self.weights
+            error = self._slow.step / 2.0 * self._rng.uniform(-1.0, 1.0, target.shape)
+            self.begin(target + error)
             self._sign = -self._sign
-            left = wanted * (self.share + 1.0) - self.share * self._tile.weights
+            left = target * (self.share + 1.0) - self.share * self._slow.weights
             self._fast.set(np.clip(self._sign * left, -1.0, 1.0))
 
 

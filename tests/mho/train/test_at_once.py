@@ -11,8 +11,8 @@ from mho.macro_models.devices import load_device
 from mho.macro_models.devices.sections.update import Update
 from mho.macro_models.errors import InputError
 from mho.train.at_once import PulsedPerceptron
+from mho.train.crosspoint import LONGEST, CrosspointArray, symmetry_point
 from mho.train.rules import RULES
-from mho.train.tile import LONGEST, PulsedTile, symmetry_point
 from tests.mho.train.test_mixed import features
 
 EVEN = Update(model="linear", g_min_uS=0.0, g_max_uS=20.0, up_uS=0.01, down_uS=0.01)
@@ -24,36 +24,36 @@ COARSE = Update(
 
 def test_trains_move_weights_by_the_product_in_the_mean() -> None:
     x, d, repeats = np.array([1.0, -0.4, 0.0, 0.7]), np.array([0.5, -0.2, 0.05]), 500
-    tile = PulsedTile(EVEN, (4, 3), np.random.default_rng(0))
-    rate = 10 * tile.step / 0.5
+    array = CrosspointArray(EVEN, (4, 3), np.random.default_rng(0))
+    rate = 10 * array.step / 0.5
     moves = np.zeros((repeats, 4, 3))
     for k in range(repeats):
-        tile.set(np.zeros((4, 3)))
-        tile.update(x, d, rate)
-        moves[k] = tile.weights
+        array.set(np.zeros((4, 3)))
+        array.update(x, d, rate)
+        moves[k] = array.weights
     error = moves.std(axis=0) / math.sqrt(repeats)
     assert (np.abs(moves.mean(axis=0) - rate * np.outer(x, d)) <= 5 * error + 1e-12).all()
     assert (error > 0).sum() == 8  # those at the top of both trains always move, and those of no input never
 
 
 def test_a_train_is_no_longer_than_the_longest() -> None:
-    tile = PulsedTile(EVEN, (1, 1), np.random.default_rng(0))
-    assert tile.update(np.ones(1), np.ones(1), 1000 * tile.step) == LONGEST
-    assert tile.update(np.zeros(1), np.ones(1), 1.0) == 0
-    assert tile.weights[0, 0] == pytest.approx(LONGEST * tile.step)
+    array = CrosspointArray(EVEN, (1, 1), np.random.default_rng(0))
+    assert array.update(np.ones(1), np.ones(1), 1000 * array.step) == LONGEST
+    assert array.update(np.zeros(1), np.ones(1), 1.0) == 0
+    assert array.weights[0, 0] == pytest.approx(LONGEST * array.step)
 
 
 def test_references_are_where_steps_are_as_large() -> None:
     # up (1 - x) = down x
     assert symmetry_point(COARSE) == pytest.approx(1.0 + 20.0 * 1.9 / 4.1)
     assert symmetry_point(EVEN) == 10.0
-    tile = PulsedTile(replace(COARSE, cycle_spread=0.0), (30, 30), np.random.default_rng(1))
-    assert not tile.weights.any()
+    array = CrosspointArray(replace(COARSE, cycle_spread=0.0), (30, 30), np.random.default_rng(1))
+    assert not array.weights.any()
     up_and_down = np.tile([[1], [-1]], (15, 30))
     for _ in range(60):
-        tile.pulse(up_and_down)
-        tile.pulse(-up_and_down)
-    assert np.abs(tile.weights).mean() < 1.5 * tile.step
+        array.pulse(up_and_down)
+        array.pulse(-up_and_down)
+    assert np.abs(array.weights).mean() < 1.5 * array.step
 
 
 def coarse() -> mho.Device:
