@@ -1,4 +1,4 @@
-"""What codes of a core's lines stand for, found from products of ideal cells."""
+"""A matrix that many cores share: its parts, and what codes of a core's lines stand for."""
 
 from dataclasses import replace
 
@@ -8,6 +8,11 @@ from numpy.typing import NDArray
 from mho.macro_models.integer.operation import STEP_WIDTH, Masks, MvmOperation
 from mho.macro_models.macro import MacroModel
 from mho.macro_models.types import Integral, Reals
+
+
+def blocks_of(count: int, size: int, first: int = 0) -> list[NDArray[np.intp]]:
+    """Numbers from ``first`` on in as few blocks as there can be of at most ``size``, about as large."""
+    return [first + block for block in np.array_split(np.arange(count), -(-count // size))]
 
 
 def scaled_lines(

@@ -99,11 +99,16 @@ class MvmOperation:
             raise InputError(f"operation must be a {cls.__name__}, not a {type(op).__name__}")
         return op
 
+    @classmethod
+    def both_ways(cls) -> bool:
+        """Whether products of the kind also go backward."""
+        return "backward" not in cls.reserved
+
     def facing(self, direction: Direction) -> Self:
         """The operation in another direction; raises InputError if products of the kind do not go that way."""
         if direction is self.direction:
             return self
-        if "backward" in self.reserved:
+        if not self.both_ways():
             raise InputError("direction must be forward for cores of this kind, not backward")
         return replace(self, direction=direction)
 

@@ -15,10 +15,9 @@ from mho.macro_models.devices import load_device
 from mho.macro_models.devices.checks import causes_without
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.operation import Direction, MvmOperation
-from mho.macro_models.scaling import scaled_lines
+from mho.macro_models.scaling import blocks_of, scaled_lines
 from mho.macro_models.shown import Shown
 from mho.runs.backends import BackendLike, backend_of
-from mho.sampler.fields import blocks_of
 from mho.units import parse_time
 
 if TYPE_CHECKING:
@@ -77,14 +76,13 @@ class Matrix(Shown):
         self.shape, self.vectors, self.cycles = matrix.shape, 0, 0
         self._chip, self._config, self._bits = chip, chip.macro_config(), (
             in_bits, chip.operation_type.most_out_bits if out_bits is None else out_bits)
-        one_way = "backward" in chip.operation_type.reserved
-        self._directions = [Direction.FORWARD] if one_way else list(Direction)
+        self._directions = list(Direction) if chip.operation_type.both_ways() else [Direction.FORWARD]
         parts = self._parts(matrix)
         if len(parts) > chip.cores:
             raise InputError(f"{chip.name}: {matrix.shape[0]} x {matrix.shape[1]} weights take {len(parts)} cores, not "
                              f"{chip.cores}: --set mesh.columns={len(parts)} --set mesh.rows=1")
         model, causes = family(chip.core.kind).model, causes_without(without)
-        typical = {direction: self._typical(matrix, direction, calibrate) for direction in self._directions}
+        typical = self._typical(matrix, calibrate)
         self._pieces, models = list[_Piece](), list[MacroModel]()
         for core, (outputs, inputs) in enumerate(parts):
             targets, scale = self._targets(matrix[np.ix_(outputs, inputs)])
@@ -109,24 +107,25 @@ class Matrix(Shown):
         cells, cell_map = self._chip.cells, self._config.cell_map
         scale = cell_map.top(cells.g_min_uS, cells.g_max_uS) / (np.abs(weights).max() or 1.0)
         targets = np.full(cell_map.shape, np.nan, np.float32)
-        made = cell_map.split(scale * weights.T, cells.g_min_uS, cells.g_max_uS)
+        split = cell_map.split(scale * weights.T, cells.g_min_uS, cells.g_max_uS)
         if not cell_map.join(np.zeros((cell_map.cells, 1))).any():
-            made = np.where(weights.T == 0, np.nan, made)
-        cell_map.put(targets, np.arange(len(weights.T)), np.arange(len(weights)), made)
+            split = np.where(weights.T == 0, np.nan, split)
+        cell_map.put(targets, np.arange(len(weights.T)), np.arange(len(weights)), split)
         return targets, scale
 
-    def _typical(self, matrix: Reals, direction: Direction, calibrate: ArrayLike | None) -> NDArray[np.int64]:
-        """Input codes by which steps are found, (samples, inputs of the direction)."""
-        forward = direction is Direction.FORWARD
-        rng, count = np.random.default_rng(0), matrix.shape[1 if forward else 0]
-        if calibrate is not None and forward:
-            samples = self._vectors("calibrate", calibrate, count)
-        else:
+    def _typical(self, matrix: Reals, calibrate: ArrayLike | None) -> dict[Direction, NDArray[np.int64]]:
+        """Input codes by which steps are found, of each direction, (samples, inputs of the direction)."""
+        samples = dict[Direction, Reals]()
+        if calibrate is not None:
+            samples[Direction.FORWARD] = self._vectors("calibrate", calibrate, matrix.shape[1])
+        if drawn := [direction for direction in self._directions if direction not in samples]:
             left, _, right = np.linalg.svd(matrix, full_matrices=False)
-            samples = np.concatenate([rng.normal(size=(TRIALS, count)), right[:1] if forward else left.T[:1]])
-            if self._op(direction).input_range[1] == 1:
-                samples = np.sign(samples)
-        return self._codes(samples, direction)[0]
+            for direction in drawn:
+                largest = right[:1] if direction is Direction.FORWARD else left.T[:1]
+                random = np.random.default_rng(0).normal(size=(TRIALS, largest.shape[1]))
+                vectors = np.concatenate([random, largest])
+                samples[direction] = np.sign(vectors) if self._op(direction).input_range[1] == 1 else vectors
+        return {direction: self._codes(vectors, direction)[0] for direction, vectors in samples.items()}
 
     @staticmethod
     def _vectors(name: str, x: ArrayLike, count: int) -> Reals:
@@ -195,10 +194,10 @@ class Matrix(Shown):
         segments = self._op(direction).segments
         numbers = np.arange(len(batch), dtype=np.uint64) + np.uint64(self.vectors)
         for piece in self._pieces:
-            taken, made = (piece.inputs, piece.outputs) if forward else (piece.outputs, piece.inputs)
+            driven, converted = (piece.inputs, piece.outputs) if forward else (piece.outputs, piece.inputs)
             ran = self._backend.mvm(piece.core, piece.ops[direction], piece.masks, self._placed(
-                codes[:, taken], direction), numbers * np.uint64(segments))
-            result[:, made] += (ran.codes[:, piece.lines[direction]] * piece.values[direction]).sum(axis=1)
+                codes[:, driven], direction), numbers * np.uint64(segments))
+            result[:, converted] += (ran.codes[:, piece.lines[direction]] * piece.values[direction]).sum(axis=1)
             busiest = max(busiest, int(np.sum(ran.cycles)))
         self.vectors += len(batch)
         self.cycles += busiest

@@ -17,7 +17,7 @@ from mho.macro_models.devices import Device, load_device
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.operation import Direction, MvmOperation
 from mho.macro_models.integer.vector import scale_leaf
-from mho.macro_models.scaling import scaled_lines
+from mho.macro_models.scaling import blocks_of, scaled_lines
 from mho.sampler.problem import Problem, Reals
 
 TRIALS = 256
@@ -38,11 +38,6 @@ class Piece:
     rows: Numbers
     columns: Numbers
     inner: NDArray[np.bool_]
-
-
-def blocks_of(count: int, size: int, first: int = 0) -> list[Numbers]:
-    """Spins in as few blocks as there can be of at most ``size``, about as large."""
-    return [first + part for part in np.array_split(np.arange(count), -(-count // size))]
 
 
 def pieces_of(problem: Problem, rows: int, columns: int) -> tuple[list[Numbers], list[Piece]]:
@@ -101,7 +96,7 @@ class Fields:
     def __init__(
         self, problem: Problem, chip: Chip, *, device: Device, seed: int, time_s: float, out_bits: int
     ) -> None:
-        if "backward" in chip.operation_type.reserved:
+        if not chip.operation_type.both_ways():
             raise InputError(f"a sampler takes cores whose products go both ways, not core.kind {chip.core.kind}")
         config, model = chip.macro_config(), family(chip.core.kind).model
         self._map, self._timing, self._lines = config.cell_map, timing(chip), chip.lines
