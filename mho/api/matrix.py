@@ -69,8 +69,10 @@ class Matrix(Shown):
         backend: BackendLike,
     ) -> None:
         matrix = np.asarray(weights, dtype=np.float64)
-        if matrix.ndim != 2 or not matrix.size or not np.isfinite(matrix).all():
+        if matrix.ndim != 2 or not matrix.size:
             raise InputError(f"weights must be a matrix of finite numbers, not of shape {matrix.shape}")
+        if not np.isfinite(matrix).all():
+            raise InputError(f"weights must be a matrix of finite numbers, not {matrix[~np.isfinite(matrix)][0]}")
         cells = device_model(device, default_device(chip))
         check_device(chip, cells)
         self.shape, self.vectors, self.cycles = matrix.shape, 0, 0

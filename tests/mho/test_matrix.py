@@ -71,7 +71,7 @@ def test_the_verilog_gives_the_same() -> None:
 
 @pytest.mark.parametrize(("weights", "more", "sentence"), [
     (np.ones(3), {}, r"weights must be a matrix of finite numbers, not of shape \(3,\)"),
-    (np.full((2, 2), np.nan), {}, "weights must be a matrix of finite numbers"),
+    (np.full((2, 2), np.nan), {}, "weights must be a matrix of finite numbers, not nan"),
     (np.ones((17, 4)), {}, "tnsa16-core: 17 x 4 weights take 2 cores, not 1: --set mesh.columns=2 --set mesh.rows=1"),
     (np.ones((4, 4)), {"out_bits": 9}, "out_bits must be"),
     (np.ones((4, 4)), {"calibrate": np.ones(3)}, r"calibrate must be finite, of shape \(4,\) or \(4, count\)"),
