@@ -79,8 +79,8 @@ class Chip(Shown):
 
     def harden(
         self, pdk: PathLike, directory: PathLike, *, part: str = "core", module: str = "", density: float = 0.6,
-        activity: PathLike | None = None, products: int = 1, note: Callable[[str], None] | None = None,
-        progress: Callable[[int, int], None] | None = None,
+        until: str = "", abstract: PathLike | None = None, activity: PathLike | None = None, products: int = 1,
+        note: Callable[[str], None] | None = None, progress: Callable[[int, int], None] | None = None,
     ) -> "Layout":
         """Make a layout; what tools say of it, and whether it is clean.
 
@@ -93,9 +93,13 @@ class Chip(Shown):
         directory
             Takes scripts, logs, GDS, DEF, netlists and reports; stages that are done there are not done again.
         part, module
-            ``"core"`` or ``"tile"``; a module in it alone.
+            ``"core"``, ``"tile"`` or ``"chip"``; a module in it alone.
         density
             Share of the rows that cells fill, 0.2 to 0.9.
+        until
+            The stage that is the last: ``"place"``, ``"clock"`` or ``"finish"``; all if empty.
+        abstract
+            Folder of the layout of a module within, as the chip's tile, which is placed as it is.
         activity, products
             Waveforms of its netlist, and how many products (vectors) they have: for the energy of one.
         note, progress
@@ -103,9 +107,10 @@ class Chip(Shown):
         """
         from mho.sim.layout.harden import harden
 
-        return harden(self.description, Path(pdk), Path(directory), part=part, module=module, density=density,
-                      activity=None if activity is None else Path(activity), products=products, note=note,
-                      progress=progress)
+        return harden(
+            self.description, Path(pdk), Path(directory), part=part, module=module, density=density, until=until,
+            abstract=None if abstract is None else Path(abstract),
+            activity=None if activity is None else Path(activity), products=products, note=note, progress=progress)
 
     def matrix(
         self, weights: ArrayLike, *, device: "Device | PathLike | None" = None, seed: int = 0,

@@ -105,6 +105,7 @@ _ROUTED = FileKind("result of mho harden", 1 << 20)
 _ROUTED_FILE = Table({
     "chip": TEXT, "clean": FLAG,
     **{name: spec_of(kind) for name, kind in get_type_hints(Layout).items() if kind in (str, int, float)},
+    "power_mW": spec_of(float),
 }, rest=True)
 """What a report reads of it: figures of a module of the chip, which is known by its hash."""
 

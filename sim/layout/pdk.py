@@ -26,6 +26,9 @@ _SHAPE = Table({
                     "diode": Text(1), "power": Text(1), "ground": Text(1)}),
     "routing": Table({"signal": Text(1), "spared": _LIST, "across": Text(1), "along": Text(1), "macro_power": _NAMES,
                       "tracks": _LIST}),
+    "memories": Optional(Table({
+        **dict.fromkeys(("prefix", "lef", "layouts", "netlists", "models", "liberty", "slow", "typ", "fast"), Text(1)),
+        "power": _NAMES, "stripes": _LIST})),
     "fill": Optional(_LIST),
 })
 
@@ -42,8 +45,9 @@ class Pdk:
     """Paths in the folder, by use; Liberty of the cells by corner."""
     cells: dict[str, Any]
     routing: dict[str, Any]
+    memories: dict[str, Any]
     fill: list[dict[str, Any]]
-    """Names of cells; layers and tracks; rules of fill: as in the settings."""
+    """Names of cells; layers and tracks; where views of SRAM are; rules of fill: as in the settings."""
 
     def has(self, use: str) -> bool:
         """Whether the file of a use is there, packed or not."""
@@ -91,8 +95,9 @@ def _read(path: Path, folder: Path) -> Pdk:
     _, data = read_toml(path, _SETTINGS)
     _SHAPE.read(f"{path}: ", data)
     _check_words(path, data)
-    return Pdk(name=path.stem if path.name != OWN_SETTINGS else folder.name, folder=folder, fill=data.get("fill", []),
-               **{section: data[section] for section in _SHAPE.keys if section != "fill"})
+    return Pdk(name=path.stem if path.name != OWN_SETTINGS else folder.name, folder=folder,
+               fill=data.get("fill", []), memories=data.get("memories", {}),
+               **{section: data[section] for section in ("files", "corners", "cells", "routing")})
 
 
 def _check_words(path: Path, value: Any) -> None:

@@ -4,18 +4,19 @@ import json
 import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mho.macro_models.files import FileKind, parse_json, reading
 from mho.sim.layout.block import Block
+from mho.sim.layout.macros import Macro
 from mho.sim.layout.pdk import Pdk
 
 LAYOUT = FileKind("folder of a layout")
 """What a stage left there is read by the next one, perhaps of a later run."""
 
-FILES = ("models", "layers", "colours", "power_grid", "wires", "extraction", "drc", "lvs", "latches")
+FILES = ("layers", "colours", "power_grid", "wires", "extraction", "drc", "lvs", "latches")
 """Of a process, that stages take as they are."""
 
 _MARGIN_um = 20.0
@@ -37,21 +38,26 @@ _SETUP_MARGIN_ns, _HOLD_MARGIN_ns = 0.4, 0.05
 def script_settings(block: Block, pdk: Pdk, folder: Path, *, density: float) -> dict[str, Any]:
     """Names and files that all stages take; those of the PDK unpacked below ``folder`` where they are packed."""
     files = {key: str(pdk.file(path, folder / "pdk")) for key, path in pdk.files.items() if key != "models"}
-    files["models"] = str(pdk.file(pdk.files["models"], folder / "pdk")) if pdk.has("models") else ""
+    models = [pdk.file(pdk.files["models"], folder / "pdk")] if pdk.has("models") else []
     corners = {name: str(pdk.file(path, folder / "pdk")) for name, path in pdk.corners.items()}
-    macro = [block.liberty] if block.liberty else []
+    macros = block.macros
     return {
-        "top": block.top, "sdc": block.constraints, "lefs": [
-            files["technology"], files["cells"], *([block.lef] if block.lef else [])],
-        "liberty": {corner: [path, *macro] for corner, path in corners.items()},
-        "layouts": [files["layouts"], *([block.layout] if block.layout else [])],
-        "netlists": [files["netlists"], *([block.netlist] if block.netlist else [])],
-        **{key: files[key] for key in FILES},
+        "top": block.top, "sdc": block.constraints,
+        "lefs": [files["technology"], files["cells"], *(macro.lef for macro in macros)],
+        "liberty": {corner: [path, *dict.fromkeys(macro.liberty[corner] for macro in macros)]
+                    for corner, path in corners.items()},
+        "layouts": [files["layouts"], *(macro.layout for macro in macros if macro.layout)],
+        "netlists": [files["netlists"], *(macro.netlist for macro in macros)],
+        "models": list(map(str, models)), **{key: files[key] for key in FILES},
         "unused": pdk.cells["unused"], "fillers": pdk.cells["fill"],
         **{key: pdk.cells[key] for key in ("site", "driver", "high", "low", "diode", "power", "ground")},
         **{key: pdk.routing[key] for key in ("signal", "spared", "across", "along", "macro_power", "tracks")},
-        "macro_supplies": [[pin, kind] for pin, kind in block.supplies.items()], "fill": pdk.fill,
-        "density": density, "setup_margin": _SETUP_MARGIN_ns, "hold_margin": _HOLD_MARGIN_ns,
+        "macro_supplies": [list(pair) for pair in dict.fromkeys(
+            pair for macro in macros for pair in macro.supplies.items())],
+        "memory_power": pdk.memories.get("power", []), "memory_stripes": pdk.memories.get("stripes", []),
+        **{f"{side}_cells": [macro.name for macro in macros if macro.side == side]
+           for side in ("right", "left", "mesh")},
+        "fill": pdk.fill, "density": density, "setup_margin": _SETUP_MARGIN_ns, "hold_margin": _HOLD_MARGIN_ns,
         "threads": os.cpu_count() or 1, "propagated": ["route", "antennas", "finish"], "margin": _MARGIN_um,
         "period_ps": round(block.period_ns * 800),
     }
@@ -62,17 +68,11 @@ def write_outline(settings: dict[str, Any], block: Block, folder: Path) -> dict[
     with reading(folder, LAYOUT):
         counts = parse_json((folder / "synth.json").read_text())["design"]
         cells, used = int(counts["num_cells"]), float(counts.get("area", 0.0))
-        macros = macro_instances((folder / "synth.v").read_text(), block.macro)
-    width, height = (side + _HALO_um for side in block.macro_size)
-    area = used * _GROWTH / settings["density"] + len(macros) * width * height
-    tall = max(math.sqrt(area), _LEAST_um, height + _HALO_um if macros else 0.0)
-    rows = max(1, int(tall // height))
-    wide = max(area / tall, math.ceil(len(macros) / rows) * width, _LEAST_um)
-    placed = []
-    for number, name in enumerate(macros):
-        x = _MARGIN_um + wide - width * (1 + number // rows)
-        y = _MARGIN_um + tall / rows * (number % rows + 0.5) - block.macro_size[1] / 2
-        placed.append([name, _on_grid(x, 0.48), _on_grid(y, 3.78)])
+        instances = macro_instances((folder / "synth.v").read_text(), block.macros)
+    area = used * _GROWTH / settings["density"]
+    wide, tall, corners = _mesh(area, instances) if any(macro.side == "mesh" for _, macro in instances) else _edges(
+        area, instances)
+    placed = [[name, _on_grid(_MARGIN_um + x, 0.48), _on_grid(_MARGIN_um + y, 3.78)] for name, x, y in corners]
     whole = settings | {
         "width": _on_grid(wide + 2 * _MARGIN_um, 0.48), "height": _on_grid(tall + 2 * _MARGIN_um, 3.78),
         "macros": placed, "cells": cells,
@@ -82,15 +82,68 @@ def write_outline(settings: dict[str, Any], block: Block, folder: Path) -> dict[
     return whole
 
 
+_Corners = list[tuple[str, float, float]]
+"""Names of instances, x and y of their lower left corners in um, within the rows."""
+
+
+def _edges(area: float, instances: Sequence[tuple[str, Macro]]) -> tuple[float, float, _Corners]:
+    """Width and height of the rows, with macros in columns at their edges and an area for cells between."""
+    boxes = [(macro.width + _HALO_um) * (macro.height + _HALO_um) for _, macro in instances]
+    tallest = max((macro.height + 2 * _HALO_um for _, macro in instances), default=0.0)
+    tall = max(math.sqrt(area + sum(boxes)), _LEAST_um, tallest)
+    corners: _Corners = []
+    edges = {"left": 0.0, "right": 0.0}
+    for side in edges:
+        own = sorted((each for each in instances if each[1].side == side), key=lambda each: -each[1].width)
+        for column in _columns(own, tall):
+            width = column[0][1].width
+            spare = (tall - sum(macro.height for _, macro in column)) / len(column)
+            y = spare / 2
+            for name, macro in column:
+                x = edges[side] + (_HALO_um / 2 if side == "left" else width + _HALO_um)
+                corners.append((name, x if side == "left" else -x, y))
+                y += macro.height + spare
+            edges[side] += width + _HALO_um
+    wide = max((area + sum(boxes)) / tall, edges["left"] + edges["right"], _LEAST_um)
+    return wide, tall, [(name, x if x > 0 else wide + x, y) for name, x, y in corners]
+
+
+def _columns(instances: Sequence[tuple[str, Macro]], tall: float) -> list[list[tuple[str, Macro]]]:
+    """Macros one above the other as long as they find room, the widest first."""
+    columns: list[list[tuple[str, Macro]]] = []
+    free = 0.0
+    for each in instances:
+        height = each[1].height + _HALO_um
+        if height > free:
+            columns.append([])
+            free = tall
+        columns[-1].append(each)
+        free -= height
+    return columns
+
+
+def _mesh(area: float, instances: Sequence[tuple[str, Macro]]) -> tuple[float, float, _Corners]:
+    """Width and height of the rows, with parts in the places of their names and cells in the lanes between them."""
+    places = {name: tuple(map(int, re.findall(r"\d+", name)[-2:])) for name, _ in instances}
+    columns, rows = (1 + max(place[way] for place in places.values()) for way in (0, 1))
+    width, height = (max(getattr(macro, way) for _, macro in instances) for way in ("width", "height"))
+    # A lane is as wide all around, and all of them together are the area of the cells.
+    free = (columns + 1) * rows * height + (rows + 1) * columns * width
+    crossings = (columns + 1) * (rows + 1)
+    lane = max(_HALO_um, (math.sqrt(free**2 + 4 * crossings * area) - free) / (2 * crossings))
+    wide, tall = columns * (width + lane) + lane, rows * (height + lane) + lane
+    return wide, tall, [(name, lane + x * (width + lane), tall - (y + 1) * (height + lane))
+                        for name, (x, y) in places.items()]
+
+
 def _on_grid(length: float, grid: float) -> float:
     return round(math.ceil(length / grid) * grid, 3)
 
 
-def macro_instances(netlist: str, macro: str) -> list[str]:
-    """Names of the macro's instances in a flat netlist, as OpenROAD has them."""
-    if not macro:
-        return []
-    return [name.removeprefix("\\") for name in re.findall(rf"^  {macro} (\S+) +\(", netlist, re.MULTILINE)]
+def macro_instances(netlist: str, macros: Iterable[Macro]) -> list[tuple[str, Macro]]:
+    """Names of the macros' instances in a flat netlist, as OpenROAD has them."""
+    return [(name.removeprefix("\\"), macro) for macro in macros
+            for name in re.findall(rf"^  {macro.name} (\S+) +\(", netlist, re.MULTILINE)]
 
 
 def _tcl(settings: Mapping[str, Any]) -> str:

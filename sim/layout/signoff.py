@@ -1,7 +1,7 @@
 """What tools say of a layout, read from what they wrote: KLayout's exit code is 0 whatever it found."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mho.macro_models.errors import InputError, ToolError
@@ -11,7 +11,7 @@ from mho.sim.layout.stages import Stage, Stages
 from mho.sim.silicon.power.activity import Activity, read_activity
 
 _STAGE = Stage(
-    name="energy", does="energy by activity", command=("python", "flow/energy.py"), writes="energy.rpt",
+    name="energy", does="energy by activity", command=("python", "flow/energy.py", "{stage}"), writes="energy.rpt",
     reads=("flow/read.tcl",))
 _CELL = re.compile(r"^ (\w+) (\\\S+|\w+) +\((.*?)\);$", re.MULTILINE | re.DOTALL)
 _PIN = re.compile(r"\.(\w+)\(")
@@ -28,20 +28,23 @@ class Energy:
     """Of a product."""
 
 
-def layout_energy(stages: Stages, top: str, trace: Path, products: int, period_ns: float) -> Energy:
-    """Energy of each of ``products`` in a trace of the block's netlist, ``TOP.v``.
+def layout_energy(
+    stages: Stages, top: str, trace: Path, products: int, period_ns: float, *, stage: str = "finish"
+) -> Energy:
+    """Energy of each of ``products`` in a trace of the block's netlist, ``TOP.v``; with ``stage`` clock, ``clock.v``.
 
     Raises InputError if the trace has not the cells of the netlist. Raises ToolError if OpenROAD fails.
     """
-    folder = stages.folder
+    folder, netlist = stages.folder, f"{top}.v" if stage == "finish" else "clock.v"
+    stages.words["stage"] = stage
     cells = {name.removeprefix("\\"): _PIN.findall(pins)
-             for _, name, pins in _CELL.findall((folder / f"{top}.v").read_text())}
+             for _, name, pins in _CELL.findall((folder / netlist).read_text())}
     activity = read_activity(trace)
     plain = [name for name in cells if re.fullmatch(r"_\d+_", name)]
     scope = activity.below(plain[:3])
     text = _saif(top, scope, cells, activity, round(1000 * period_ns))
     (folder / "activity.saif").write_text(text)
-    stages.run([_STAGE], ["activity.saif", "finish.odb", f"{top}.spef"])
+    stages.run([_STAGE], ["activity.saif", f"{stage}.odb", *([f"{top}.spef"] if stage == "finish" else [])])
     total = re.search(r"^Total(?: +\S+){3} +(\S+)", (folder / "energy.rpt").read_text(), re.MULTILINE)
     if total is None:
         raise ToolError(f"{folder / 'energy.rpt'}: OpenROAD reported no power")
@@ -76,7 +79,8 @@ class Layout:
 
     top: str
     process: str
-    """Module; name of the process."""
+    stage: str
+    """Module; name of the process; the last stage that says what it is like: ``place``, ``clock`` or ``finish``."""
     cells: int
     """Of the synthesis."""
     width_um: float
@@ -86,18 +90,20 @@ class Layout:
     period_ns: float
     slow_ns: float
     fast_ns: float
-    """Of the clock; worst slack with extracted wires: setup in the slow corner, hold in the fast one."""
-    power_mW: float
-    """At the typical corner with extracted wires, where every signal changes in a tenth of the cycles."""
-    routing: int
-    antennas: int
+    """Of the clock; worst slack with wires (before ``finish`` as placement estimates them): setup in the slow corner,
+    hold in the fast one, which is nothing before there is a clock tree."""
     limits: int
-    """Violations that the router says, nets with antennas, nets beyond limits of slew and load."""
-    rules: dict[str, int] = field(default_factory=dict)
+    """Pins beyond limits of slew and load."""
+    power_mW: float | None = None
+    """At the typical corner with extracted wires, where every signal changes in a tenth of the cycles."""
+    routing: int | None = None
+    antennas: int | None = None
+    """Violations that the router says; nets with antennas. None for a layout that is not as far, as in what follows."""
+    rules: dict[str, int] | None = None
     """Places that the deck of design rules reports, by rule."""
-    matches: bool
+    matches: bool | None = None
     """Whether the layout is the netlist down to transistors."""
-    wrong_ports: tuple[str, ...]
+    wrong_ports: tuple[str, ...] | None = None
     """Pins that are not where the netlist has them; empty if all are."""
     seconds: dict[str, float] = field(default_factory=dict)
     """By stage."""
@@ -106,32 +112,42 @@ class Layout:
 
     @property
     def clean(self) -> bool:
-        """Nothing is left to mend, timing included."""
-        return self.matches and not (
-            self.wrong_ports or self.rules or self.routing or self.antennas or self.limits
-        ) and min(self.slow_ns, self.fast_ns) >= 0
+        """Nothing of what was looked at is left to mend, timing included."""
+        hold = 0.0 if self.stage == "place" else self.fast_ns
+        return self.matches is not False and min(self.slow_ns, hold) >= 0 and not (
+            self.wrong_ports or self.rules or self.routing or self.antennas or self.limits)
 
 
 def read_layout(
-    folder: Path, top: str, process: str, outline: tuple[int, float, float, float], seconds: dict[str, float]
+    folder: Path, top: str, process: str, outline: tuple[int, float, float, float], seconds: dict[str, float], *,
+    until: str = "",
 ) -> Layout:
-    """Read the reports in the folder of a layout. ``outline``: cells, width and height in um, clock period in ns."""
+    """Read the reports in the folder of a layout. ``outline``: cells, width and height in um, clock period in ns.
+
+    ``until``: the stage that it is done to, of those that have figures; else all of it is done.
+    """
     cells, width, height, period = outline
+    stage = until or "finish"
     with reading(folder, LAYOUT):
-        area = re.search(r"^Design area .* (\d+)% utilization", (folder / "finish.log").read_text(), re.MULTILINE)
-        ports = parse_json((folder / "ports.json").read_text())
-        limits = (folder / "limits.rpt").read_text()
-        power = re.search(r"^Total(?: +\S+){3} +(\S+)", (folder / "power.rpt").read_text(), re.MULTILINE)
-        return Layout(
-            top=top, process=process, cells=cells, width_um=width, height_um=height, period_ns=period,
-            utilisation=int(area[1]) / 100 if area else 0.0,
-            slow_ns=_slack(folder / "slow.max.rpt"), fast_ns=_slack(folder / "fast.min.rpt"),
-            power_mW=float(power[1]) * 1e3 if power else 0.0,
-            routing=(folder / "route.drc").read_text().count("violation type"),
-            antennas=int((folder / "antennas.txt").read_text()), limits=limits.count("(VIOLATED)"),
-            rules=_rules(folder / "drc.lyrdb"), matches=_matches(folder / "lvs.log"),
-            wrong_ports=tuple(ports["lost"]) or (() if ports["match"] else ("not paired by name",)), seconds=seconds,
+        area = re.search(r"^Design area .* (\d+)% utilization", (folder / f"{stage}.log").read_text(), re.MULTILINE)
+        layout = Layout(
+            top=top, process=process, stage=stage, cells=cells, width_um=width, height_um=height, period_ns=period,
+            utilisation=int(area[1]) / 100 if area else 0.0, seconds=seconds,
+            slow_ns=_slack(folder / f"{stage}.slow.max.rpt"), fast_ns=_slack(folder / f"{stage}.fast.min.rpt"),
+            limits=(folder / f"{stage}.limits.rpt").read_text().count("(VIOLATED)"),
         )
+        if stage == "finish":
+            power = re.search(r"^Total(?: +\S+){3} +(\S+)", (folder / "power.rpt").read_text(), re.MULTILINE)
+            layout = replace(
+                layout, power_mW=float(power[1]) * 1e3 if power else 0.0,
+                routing=(folder / "route.drc").read_text().count("violation type"),
+                antennas=int((folder / "antennas.txt").read_text()))
+        if until:
+            return layout
+        ports = parse_json((folder / "ports.json").read_text())
+        return replace(
+            layout, rules=_rules(folder / "drc.lyrdb"), matches=_matches(folder / "lvs.log"),
+            wrong_ports=tuple(ports["lost"]) or (() if ports["match"] else ("not paired by name",)))
 
 
 def _slack(report: Path) -> float:

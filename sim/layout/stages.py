@@ -66,6 +66,12 @@ STAGES = (
 )
 """All of them in their order; what is in braces is filled in."""
 
+MODELS = Stage(name="models", does="models for simulators", command=("python", "flow/models.py"), writes="cells.v")
+"""Nothing else takes what it writes."""
+
+FIGURES = ("place", "clock", "finish")
+"""Those that say what a layout is like so far: a run may end with one of them."""
+
 
 def openroad() -> list[str]:
     """How OpenROAD runs a script of Python: as a package, or as a program.

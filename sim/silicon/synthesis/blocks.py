@@ -48,6 +48,13 @@ def macro_stub(adapter: str) -> str:
     return f"(* blackbox *)\nmodule {name} ({', '.join(ports)});\nendmodule\n"
 
 
+def gating(cell: str, enable: str, clock: str, gated: str) -> str:
+    """Commands of Yosys that give flip-flops with one enable a gated clock, by a cell and its pins."""
+    return (f"dfflegalize {_KINDS} -cell $_SDFF_PP?_ 01 -cell $_SDFFCE_PP?P_ 01\ndfflegalize {_KINDS}\n"
+            "opt_merge\nopt_clean\n"
+            f"clockgate -pos {cell} {enable}:{clock}:{gated} -min_net_size {LEAST_GATED}\nopt_clean\n")
+
+
 def gate_module(name: str, cell: str, enable: str, clock: str, gated: str) -> str:
     """The module of clock gates with a cell of the library in it, and that cell as a black box."""
     ports = "input wire clk,\n  input wire enable,\n  output wire gated"
@@ -199,23 +206,13 @@ class Synthesis:
         sized = f"+strash;ifraig;dc2;dch,-f;map,-B,0.9,-D,{PERIOD_PS // 2};topo;"
         sized += f"buffer,-p,-N,{FANOUT};topo;upsize,-D,{PERIOD_PS // 2};dnsize,-D,{PERIOD_PS // 2}"
         return fill(template("silicon.ys"), {
-            "NAME": name, "GATING": self._gating(), "PLAIN": unused[self.plain], "TIMED": unused[self.timed],
-            "SIZED": sized,
+            "NAME": name, "GATING": gating(*gate) if (gate := self._gate()) else "", "PLAIN": unused[self.plain],
+            "TIMED": unused[self.timed], "SIZED": sized,
         })
 
     def _gate(self) -> tuple[str, str, str, str] | None:
         """The cell that gates clocks, if both libraries have the same."""
         return self.timed.clock_gate if self.timed.clock_gate == self.plain.clock_gate else None
-
-    def _gating(self) -> str:
-        """Commands that give flip-flops with one enable a gated clock, if the library has a cell for it."""
-        gate = self._gate()
-        if gate is None:
-            return ""
-        cell, enable, clock, out = gate
-        return (f"dfflegalize {_KINDS} -cell $_SDFF_PP?_ 01 -cell $_SDFFCE_PP?P_ 01\ndfflegalize {_KINDS}\n"
-                "opt_merge\nopt_clean\n"
-                f"clockgate -pos {cell} {enable}:{clock}:{out} -min_net_size {LEAST_GATED}\nopt_clean\n")
 
     def _counts(self, file: Path, name: str) -> dict[str, float]:
         text = file.read_text()

@@ -68,7 +68,7 @@ class Page(HTMLParser):
 
 
 ROUTED: dict[str, Any] = {
-    "top": "mho_core_wb", "process": "sg13g2", "cells": 1000, "width_um": 1000.0, "height_um": 500.0,
+    "top": "mho_core_wb", "stage": "finish", "process": "sg13g2", "cells": 1000, "width_um": 1000.0, "height_um": 500.0,
     "utilisation": 0.5, "period_ns": 10.0, "slow_ns": 2.0, "fast_ns": 0.1, "power_mW": 3.0, "clean": True,
     "routing": 0, "antennas": 0, "limits": 0,
 }

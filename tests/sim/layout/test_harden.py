@@ -188,6 +188,7 @@ def test_energy_is_that_of_what_the_netlist_did(hardened: tuple[Path, Layout], t
         assert energy[work][0].product_pJ == pytest.approx(100 * energy[work][1].product_pJ)
         assert energy[work][1].cycles == pytest.approx(1, abs=0.02)
     random, still = (energy[work][1].power_mW for work in ("random", "still"))
+    assert layout.power_mW is not None
     assert 1.2 * still < random < 5 * layout.power_mW
 
 
@@ -241,7 +242,7 @@ def test_diodes_whose_wells_go_on_in_the_cells_beside_them_are_found(pdk: Path, 
         f"{cells}.SUBCKT row VDD VSS\nX1 {'y1' if output == 'open' else 'VSS'} a1 VDD VSS sg13g2_inv_1\n"
         "X2 a2 VDD VSS sg13g2_antennanp\nX3 y3 a3 VDD VSS sg13g2_inv_1\n.ENDS\n")
     deck = (Path(harden_module.__file__).parent / "flow/lvs.lvs.txt").read_text()
-    deck = deck.replace("@MACRO@", "no_macro").replace("@DECK@", str(pdk / "lvs/sg13g2.lvs"))
+    deck = deck.replace("@BOXES@", "no_macro").replace("@DECK@", str(pdk / "lvs/sg13g2.lvs"))
     (tmp_path / "lvs.lvs").write_text(deck)
     named = {"input": row, "topcell": "row", "schematic": tmp_path / "row.cdl", "report": tmp_path / "row.lvsdb",
              "target_netlist": tmp_path / "row.cir", "run_mode": "deep"}

@@ -2,31 +2,42 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mho.macro_models.errors import InputError
 from mho.sim.layout.block import Block
+from mho.sim.layout.macros import Macro, memory_macros
+from mho.sim.layout.pdk import Pdk
 from mho.sim.layout.plan import write_outline
 from mho.sim.layout.signoff import read_layout
 from mho.sim.layout.stages import Stage, Stages
 
 MARGIN_um = 20.0
+VIEWS: dict[str, Any] = {"lef": "m.lef", "liberty": {}, "netlist": "", "layout": "", "supplies": {}}
 
 
+def with_macros(*macros: Macro) -> Block:
+    return Block(
+        top="top", sources=(), stubs=(), constraints="", macros=macros, clock_gate="", period_ns=10.0)
+
+
+@pytest.mark.parametrize("side", ["right", "left", "mesh"])
 @pytest.mark.parametrize("area", [None, 2e3, 5e5])
 @pytest.mark.parametrize("size", [(100.0, 246.0), (700.0, 90.0), (30.0, 900.0)])
 @pytest.mark.parametrize("count", [0, 1, 3, 12])
-def test_macros_lie_apart_and_inside(tmp_path: Path, area: float | None, size: tuple[float, float], count: int) -> None:
+def test_macros_lie_apart_and_inside(
+    tmp_path: Path, area: float | None, size: tuple[float, float], count: int, side: str
+) -> None:
     """Also of a module without cells, or with fewer of them than its macros are large."""
-    block = Block(top="top", sources=(), stubs=(), constraints="", macro="macro", lef="m.lef", liberty="", netlist="",
-                  layout="", macro_size=size, supplies={}, period_ns=10.0)
+    block = with_macros(Macro(name="macro", side=side, width=size[0], height=size[1], **VIEWS))
     counts: dict[str, float] = {"num_cells": 1} | ({} if area is None else {"area": area})
     (tmp_path / "synth.json").write_text(json.dumps({"design": counts}))
-    (tmp_path / "synth.v").write_text("".join(f"  macro \\tile_{k}.macro  (\n" for k in range(count)))
+    (tmp_path / "synth.v").write_text("".join(f"  macro \\tile_{k % 4}_{k // 4}.macro  (\n" for k in range(count)))
     whole = write_outline({"density": 0.6}, block, tmp_path)
     boxes = [(x, y, x + size[0], y + size[1]) for _, x, y in whole["macros"]]
-    assert [name for name, *_ in whole["macros"]] == [f"tile_{k}.macro" for k in range(count)]
+    assert [name for name, *_ in whole["macros"]] == [f"tile_{k % 4}_{k // 4}.macro" for k in range(count)]
     for left, bottom, right, top in boxes:
         assert MARGIN_um <= left < right <= whole["width"] - MARGIN_um
         assert MARGIN_um <= bottom < top <= whole["height"] - MARGIN_um
@@ -40,8 +51,7 @@ def test_macros_lie_apart_and_inside(tmp_path: Path, area: float | None, size: t
 @pytest.mark.parametrize("left", ["", "[" * 100_000, "[]", '{"design": 3}', '{"key": 1}', "\0"])
 def test_what_an_earlier_run_left_and_somebody_damaged(tmp_path: Path, left: str) -> None:
     """A sentence with the folder, and a stage whose mark is none is done again."""
-    block = Block(top="top", sources=(), stubs=(), constraints="", macro="", lef="", liberty="", netlist="", layout="",
-                  macro_size=(0.0, 0.0), supplies={}, period_ns=10.0)
+    block = with_macros()
     (tmp_path / "synth.json").write_text(left)
     with pytest.raises(InputError, match=f"^{tmp_path}: is no folder of a layout, or is damaged"):
         write_outline({"density": 0.6}, block, tmp_path)
@@ -55,3 +65,23 @@ def test_what_an_earlier_run_left_and_somebody_damaged(tmp_path: Path, left: str
         (tmp_path / "done/stamp.json").write_text(left)
         Stages(tmp_path, {}).run([stage], [])
         assert json.loads((tmp_path / "done/stamp.json").read_text())["key"]
+
+
+def test_memories_are_those_that_the_verilog_names(tmp_path: Path) -> None:
+    """Views, supplies and size are those of the process's folder; a view that is not there is named."""
+    for end in ("lef", "lib", "gds", "cdl"):
+        (tmp_path / end).mkdir()
+        for corner in ("slow", "typ", "fast") if end == "lib" else ("",):
+            (tmp_path / end / f"RAM_64x8{corner}.{end}").touch()
+    (tmp_path / "lef/RAM_64x8.lef").write_text(
+        "MACRO RAM_64x8\n  SIZE 20.5 BY 10 ;\n  PIN A[0]\n    USE SIGNAL ;\n  END A[0]\n"
+        "  PIN VDD!\n    USE POWER ;\n  END VDD!\n  PIN VSS\n    USE GROUND ;\n  END VSS\n")
+    memories = {"prefix": "RAM_", "lef": "lef", "layouts": "gds", "netlists": "cdl", "models": "lib", "liberty": "lib",
+                **{corner: f"{corner}.lib" for corner in ("slow", "typ", "fast")}}
+    pdk = Pdk(name="p", folder=tmp_path, files={}, corners={}, cells={}, routing={}, memories=memories, fill=[])
+    (macro,) = memory_macros(pdk, ["RAM_64x8 m (.A(a));", "RAM_64x8 n (.A(a));", "PROGRAM_1 p ();"], tmp_path)
+    assert (macro.name, macro.side, macro.width, macro.height) == ("RAM_64x8", "left", 20.5, 10.0)
+    assert macro.supplies == {"VDD!": "power", "VSS": "ground"}
+    assert macro.liberty["fast"] == str(tmp_path / "lib/RAM_64x8fast.lib")
+    with pytest.raises(InputError, match="must have the file lef/RAM_1"):
+        memory_macros(pdk, ["RAM_1 m ();"], tmp_path)
