@@ -5,6 +5,7 @@ import torch
 from scipy.special import ndtr
 
 from mho.hw.config import Chip
+from mho.macro_models.cell_map import CellMap
 from mho.macro_models.cells.programming import programmed
 from mho.macro_models.devices import Device
 from mho.macro_models.devices.checks import CAUSES
@@ -15,7 +16,7 @@ NODES, LEVELS = 65, 257
 CHIPS, CELLS = 24, 1024
 """Chips that are drawn for the tables, and cells of each target on one."""
 SHARES = 257
-"""Parts of a weight in the tables of weights, from nothing to all that a cell holds."""
+"""Parts of a weight in the tables of weights, from nothing to all that a cell holds, of either sign."""
 DEEPEST = 4.0
 """Quantiles are evenly from that many standard deviations of a normal below the middle to as many above."""
 FEWEST_SHARED = 0.01
@@ -95,7 +96,7 @@ class CellTables(Module):
 
 
 class WeightNoise(Module):
-    """Errors of the cells of weights that are shared out among several: a table over a cell's part of the weight.
+    """Errors of weights whose cells are shared out among several: tables over one cell's part of the weight.
 
     Parameters
     ----------
@@ -103,31 +104,36 @@ class WeightNoise(Module):
         Those of cells.
     sizes
         Over how many cells weights are stacked, as few as hold them; 1: evenly.
-    low, top
-        Least conductance of a cell, and largest difference, in uS.
+    cell_map
+        What cells a weight has.
+    low, high
+        Least and largest conductance of a cell, in uS.
     """
 
-    def __init__(self, tables: CellTables, sizes: np.ndarray, low: float, top: float) -> None:
+    def __init__(self, tables: CellTables, sizes: np.ndarray, cell_map: CellMap, low: float, high: float) -> None:
         super().__init__()
-        self.tables, self.top = tables, top
-        step = torch.linspace(0.0, 1.0, SHARES)
+        self.tables, self.top = tables, cell_map.top(low, high)
+        step = np.linspace(-1.0, 1.0, 2 * SHARES - 1)
         rows = list[torch.Tensor]()
         for size in sizes.tolist():
             # Cells that are full, the one that takes the rest, and those that hold nothing.
-            filled = (step[:, None] * size - torch.arange(size)).clamp(0.0, 1.0)
-            mean, variance = tables.moments(low + top * filled)
-            rows.append(torch.stack([mean.mean(dim=1), variance.mean(dim=1).sqrt()]))
-        self.register_buffer("table", torch.stack(rows, dim=1).flatten(1), persistent=False)
+            parts = np.sign(step)[:, None] * np.clip(np.abs(step)[:, None] * size - np.arange(size), 0.0, 1.0)
+            cells = cell_map.split(self.top * parts, low, high)
+            mean, variance = tables.moments(torch.from_numpy(cells).float())
+            rows.append(torch.stack([mean.mean(dim=2), variance.mean(dim=2).sqrt()]))
+        self.register_buffer("table", torch.stack(rows, dim=2).flatten(2), persistent=False)
 
     def drawn(
         self, share_uS: torch.Tensor, stack_of: torch.Tensor, rows: torch.Tensor, copies: int, common: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Errors of the cells that hold weights and of those beside them, of all rows, the mean of the copies, in uS.
+        """Errors of weights, and sums of those of their cells, of all rows, the mean of the copies, in uS.
 
         ``share_uS`` are differences of one cell, ``stack_of`` says which size each input has, ``rows`` how many it has.
         """
-        node = (share_uS.abs() * ((SHARES - 1) / self.top)).round_().long() + stack_of * SHARES
-        deviation = (rows / copies).sqrt()
-        (mean, sigma), (floor_mean, floor_sigma) = self.table[:, node], self.table[:, 0]
-        plus = torch.addcmul(mean * rows, sigma * deviation, self.tables.normals(share_uS, common))
-        return plus, floor_mean * rows + (floor_sigma * deviation) * self.tables.normals(share_uS, common)
+        node = (share_uS * ((SHARES - 1) / self.top)).round_().long() + (SHARES - 1) + stack_of * (2 * SHARES - 1)
+        deviation, (mean, sigma) = (rows / copies).sqrt(), self.table
+        errors = [
+            torch.addcmul(m[node] * rows, s[node] * deviation, self.tables.normals(share_uS, common))
+            for m, s in zip(mean, sigma, strict=True)
+        ]
+        return (errors[0] - errors[1], errors[0] + errors[1]) if len(errors) > 1 else (errors[0], errors[0])

@@ -18,6 +18,7 @@ from mho.torch.cells import CellTables, WeightNoise
 from mho.torch.kinds import product_of
 from mho.torch.module import Module, rounded, straight, turned
 from mho.torch.patches import Patches
+from mho.torch.product import SmoothCells
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ class AnalogLayer(Module):
         sizes, stack_of = np.unique(np.maximum(counts * stacked, 1), return_inverse=True)
         cells = compiled.chip.cells
         self.top = pairs.map.top(cells.g_min_uS, cells.g_max_uS)
-        self.errors = WeightNoise(tables, sizes, cells.g_min_uS, self.top)
+        self.errors = WeightNoise(tables, sizes, pairs.map, cells.g_min_uS, cells.g_max_uS)
         product = product_of(compiled.chip.core.kind)
         self.products: Any = torch.nn.ModuleList(
             product(mvm, layer, block, linear, stack_of, compiled.chip, compiled.target_uS[block.core])
@@ -174,12 +175,12 @@ class AnalogLayer(Module):
 
     def prepare(
         self, exact: bool, tables: CellTables | None, common: torch.Tensor
-    ) -> tuple[list[tuple[torch.Tensor, torch.Tensor]] | None, list[Any] | None]:
+    ) -> tuple[list[SmoothCells] | None, list[Any] | None]:
         """What all calls of a pass have in common: the cells of one chip, for the smooth and for the exact pass."""
         of_smooth = of_exact = None
         if not exact or torch.is_grad_enabled():
             shares, noise = self._shares(), None if tables is None else self.errors
-            of_smooth = [product.smooth_weights(shares, noise, common) for product in self.products]
+            of_smooth = [product.smooth_cells(shares, noise, common) for product in self.products]
         if exact:
             layer, target_uS = self.lowered()
             of_exact = [
@@ -190,7 +191,7 @@ class AnalogLayer(Module):
 
     def forward(
         self, values: torch.Tensor, patches: Patches,
-        prepared: tuple[list[tuple[torch.Tensor, torch.Tensor]] | None, list[Any] | None],
+        prepared: tuple[list[SmoothCells] | None, list[Any] | None],
         measured: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """Lanes, or codes of the next layer, (outputs * positions, batch), of codes (elements, batch).
@@ -210,15 +211,15 @@ class AnalogLayer(Module):
         return result.float() if of_exact is None else result
 
     def _smooth(
-        self, values: torch.Tensor, patches: Patches, prepared: list[tuple[torch.Tensor, torch.Tensor]]
+        self, values: torch.Tensor, patches: Patches, prepared: list[SmoothCells]
     ) -> torch.Tensor:
         total: Any = None
         following, last, batch = self.following(), self.root.requantise, values.shape[1]
         geometry = patches.geometry if all(product.inputs is not None for product in self.products) else None
         codes = (patches if geometry is None else patches.image)(values, self.reach)
-        for product, (weights, factor) in zip(self.products, prepared, strict=True):
-            factor = factor if following is None else factor / following.float()
-            lanes = product.smooth(codes, weights, factor, geometry)
+        for product, cells in zip(self.products, prepared, strict=True):
+            factor = cells.factor if following is None else cells.factor / following.float()
+            lanes = product.smooth(codes, cells, factor, geometry)
             if not product.in_order:
                 line = 0 if geometry is None else 1
                 whole = lanes.new_zeros([*lanes.shape[:line], len(self.unit), *lanes.shape[line + 1 :]])

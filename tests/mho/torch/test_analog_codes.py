@@ -17,7 +17,7 @@ Array = np.ndarray
 SLOW = pytest.mark.slow
 
 
-def converted(name: str, chip: str = "tnsa64-core", count: int = 16, **options: Any) -> tuple[Any, Array]:
+def converted(name: str, chip: Any = "tnsa64-core", count: int = 16, **options: Any) -> tuple[Any, Array]:
     torch.manual_seed(0)
     build, shape = MODELS[name]
     x = np.random.default_rng(0).uniform(-1, 1, (count, *shape)).astype("f4")
@@ -46,9 +46,46 @@ def test_codes_without_noise_are_those_of_the_functional_backend(name: str) -> N
 @pytest.mark.slow
 @pytest.mark.parametrize(("chip", "options"), [
     ("tnsa64-2x2", {}), ("tnsa64-2x2", {"layers": {"point": {"slices": 2}}}), ("neurram", {"tolerance": 0.0}),
+    ("array-2x2", {}),
 ])
 def test_so_they_are_on_tiles_with_slices_and_with_all_bits(chip: str, options: dict[str, Any]) -> None:
     assert_codes_of_functional(*converted("residual", chip, **options))
+
+
+SHARED: list[tuple[str, dict[str, Any]]] = [
+    ("conv2", {}),
+    ("conv2", {"core.weights": "arrays", "input.row_groups": 4, "input.bits": 2}),
+    ("linear", {"core.weights": "offset", "core.reference": "cells", "adc.range": "fixed"}),
+    ("linear", {"input.bits": 8, "adc.bits": 10, "read.accumulate": "analog", "read.chop": False}),
+    ("linear", {"adc.bits": 1, "read.chop": False}),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "changed"), SHARED)
+def test_so_they_are_where_columns_share_converters(name: str, changed: dict[str, Any]) -> None:
+    assert_codes_of_functional(*converted(name, mho.Chip.load("array-128", **changed)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "changed"), [
+    ("conv2", {}), ("linear", {"core.weights": "offset", "core.reference": "cells"})])
+def test_noise_where_columns_share_converters_has_the_deviation_of_the_functional_backend(
+    name: str, changed: dict[str, Any]
+) -> None:
+    """The mean, too, but of smooth passes, where roundings that are alike on all chips are drawn."""
+    analog, x = converted(name, mho.Chip.load("array-128", **changed), device="rram-neurram", time="1d")
+    expected = Net(analog.network).run(x, device="rram-neurram", time="1d", seeds=200).outputs.reshape(200, -1)
+    torch.manual_seed(1)
+    for prepare in (analog.eval, analog.train):
+        prepare()
+        with torch.no_grad():
+            outputs = np.stack([analog(torch.from_numpy(x)).numpy().ravel() for _ in range(200)])
+        ratio = np.sqrt(outputs.var(axis=0).mean() / expected.var(axis=0).mean())
+        assert abs(ratio - 1.0) < 0.05, ratio
+        if not analog.training:
+            error = np.sqrt((expected.var(axis=0) + outputs.var(axis=0)) / 200).mean()
+            assert np.abs(outputs.mean(axis=0) - expected.mean(axis=0)).mean() < 5 * error
 
 
 @pytest.mark.slow
@@ -90,8 +127,8 @@ def test_gradients_without_noise_are_those_of_the_float_network() -> None:
 
 
 def test_other_kinds_of_cores_are_refused() -> None:
-    with pytest.raises(mho.InputError, match=r"core\.kind must be tnsa"):
-        mho.torch.convert(MODELS["linear"][0](), "array-32", calibrate=np.ones((4, 12)))
+    with pytest.raises(mho.InputError, match=r"core\.kind must be array or tnsa"):
+        mho.torch.convert(MODELS["linear"][0](), "pwm16-core", calibrate=np.ones((4, 12)))
 
 
 @pytest.mark.slow
