@@ -114,6 +114,18 @@ class Account(Protocol):
         ...
 
 
+class Updater(Protocol):
+    """What moves all cells of a core at once: a backend that is open, whose chip has such operations."""
+
+    def update(self, core: int, descriptors: Sequence[int], inputs: Sequence[Sequence[int]]) -> tuple[Any, int]:
+        """Carry out operations that give no output, by their descriptors and the words of their codes.
+
+        Returns the cells as they are then (:class:`mho.macro_models.cells.answering.AnsweringCells`), and the cycles
+        that it took.
+        """
+        ...
+
+
 def of_all(each: NDArray[np.int64], own: NDArray[np.intp], images: int) -> NDArray[np.int64]:
     """Numbers of the vectors of all images, from those of ``own`` ones alone: others took nothing, (vectors,)."""
     if len(own) == images:

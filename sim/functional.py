@@ -14,7 +14,7 @@ from mho.compiler.layer_run import LayerRun
 from mho.compiler.program import Call, Mvm, Program, batch_size
 from mho.hw.config import Chip
 from mho.hw.core.write_verify.config import WriteVerifyParameters
-from mho.hw.kinds import Timing, timing
+from mho.hw.kinds import Timing, core_blocks, timing
 from mho.macro_models import MacroModel, Masks
 from mho.macro_models.arrays import products_by
 from mho.macro_models.cells.pulses import PulseArray
@@ -211,6 +211,17 @@ class FunctionalBackend(HostScheduled):
         if self._chip is None:
             raise RuntimeError("The backend must be open.")
         return reference_pulses(self._chip, array, records, parameters)
+
+    def update(self, core: int, descriptors: Sequence[int], inputs: Sequence[Sequence[int]]) -> tuple[Any, int]:
+        """Carry out operations that move all cells of a core at once; see :class:`mho.sim.backend.Updater`."""
+        if self._chip is None:
+            raise RuntimeError("The backend must be open.")
+        model: Any = self._cores[core]
+        reference = core_blocks(self._chip).reference(model)
+        for descriptor, words in zip(descriptors, inputs, strict=True):
+            reference.run(descriptor, words)
+        self._bound_to = None
+        return model.answering, reference.cycles
 
     def close(self) -> None:
         """Forget the cores."""

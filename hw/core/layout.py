@@ -41,8 +41,8 @@ class WordsLayout(data.StructLayout):
         super().__init__({"first": range(output_words), "last": range(output_words)})
 
 
-def pack(op: MvmOperation, op_id: int = 0) -> int:
-    """The descriptor of ``op`` as an integer.
+def pack(op: object, op_id: int = 0) -> int:
+    """The descriptor of an operation as an integer, whose attributes have the names of the fields; others are 0.
 
     Raises InputError if ``op_id`` is not a number of 64 bits.
     """

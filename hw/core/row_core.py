@@ -135,6 +135,10 @@ class GroupedCore(WritesCells, Resettable[Any]):
     def connect(self, m: Module, parts: CoreParts, busy: Value) -> tuple[Value, Value]:
         """Connect the parts; strobes of a conversion that ended, and of an operation. ``busy``: there is one."""
 
+    def counted(self, parts: CoreParts) -> Any:
+        """What says when operations run, and are at the pins: has ``running`` and ``analog``."""
+        return parts.sequencer
+
     def connect_pins(self, m: Module, unit: Any) -> None:
         """Connect the pins that only this kind has, and what the unit sees of them."""
 
@@ -160,7 +164,8 @@ class GroupedCore(WritesCells, Resettable[Any]):
         converted, done = self.connect(m, parts, busy)
         self.connect_pins(m, unit)
         count_operations(
-            m, self.status, sequencer, hold=pins.hold, busy=busy, error=loader.error, converted=converted, done=done
+            m, self.status, self.counted(parts), hold=pins.hold, busy=busy, error=loader.error, converted=converted,
+            done=done,
         )
         return self.resets(m)
 
@@ -229,7 +234,11 @@ class RowCore(GroupedCore):
         """See :class:`GroupedCore`."""
         cfg = self.cfg
         sequencer = PhaseSequencer(cfg.phases, cfg.drive_steps)
-        return CoreParts(MaskStore(cfg), CodeLoader(cfg), sequencer, RowDriver(cfg), self.unit())
+        return CoreParts(MaskStore(cfg), self.loader(), sequencer, RowDriver(cfg), self.unit())
+
+    def loader(self) -> CodeLoader[Any]:
+        """What loads operations."""
+        return CodeLoader(self.cfg)
 
     def followed(self, parts: CoreParts) -> dict[str, Value]:
         """See :class:`GroupedCore`."""
@@ -249,17 +258,22 @@ class RowCore(GroupedCore):
         full = loader.full & ~masks.busy
         if self.write is not None:
             full &= ~self.add_write_verify(
-                m, running=sequencer.running, hold=pins.hold, verify_valid=pins.verify_valid
+                m, running=self.counted(parts).running, hold=pins.hold, verify_valid=pins.verify_valid
             )
+        full, take, done = self.divide(m, parts, full)
         m.d.comb += [
-            loader.masks_ready.eq(masks.ready), sequencer.full.eq(full), loader.take.eq(sequencer.take),
+            loader.masks_ready.eq(masks.ready), sequencer.full.eq(full), loader.take.eq(take),
             planes.eq(staged.in_bits - (staged.in_signed & (staged.in_bits != 1))),
             sequencer.planes.eq(steps_of(self.cfg, planes)),
             rows.load.eq(sequencer.take), rows.in_signed.eq(staged.in_signed), rows.driven.eq(masks.driven),
             rows.drive.eq(begun), rows.select.eq(sequencer.plane), rows.clear.eq(sequencer.finish),
-            *(plane.eq(code) for plane, code in zip(rows.planes, loader.planes, strict=True)),
+            *(plane.eq(code[: len(plane)]) for plane, code in zip(rows.planes, loader.planes, strict=True)),
             pins.row_pos.eq(rows.pos), pins.row_neg.eq(rows.neg),
             pins.plane.eq(sequencer.plane), pins.capture.eq(sequencer.capture), pins.group.eq(unit.row),
             *(getattr(pins, phase.name).eq(getattr(sequencer, phase.name)) for phase in self.cfg.phases),
         ]
-        return sequencer.finish, sequencer.finish
+        return sequencer.finish, done
+
+    def divide(self, m: Module, parts: CoreParts, full: Value) -> tuple[Value, Value, Value]:
+        """Which operations are products: that one waits, that the one that waits is taken, that an operation ends."""
+        return full, parts.sequencer.take, parts.sequencer.finish

@@ -144,6 +144,11 @@ class CoreShape:
         return self.lines
 
     @property
+    def loaded(self) -> int:
+        """Codes for which a core whose rows are driven has room while an operation waits."""
+        return self.inputs()
+
+    @property
     def outputs(self) -> int:
         """Output codes of an operation, an even number."""
         return self.lines

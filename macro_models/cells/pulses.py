@@ -22,6 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mho.macro_models.cells.bias import seen_codes, sneak_paths
 from mho.macro_models.cells.programming import CellDraws, SettledCells, stuck_cells
+from mho.macro_models.cells.pulse_draws import PulseDraws
 from mho.macro_models.cells.pulse_scales import PulseConfig, check_pulse_device, integer_law
 from mho.macro_models.devices.device import Device
 from mho.macro_models.devices.load import device_from_dict
@@ -38,7 +39,7 @@ from mho.macro_models.integer.pulse import (
     PulseLaw,
     PulseRecord,
 )
-from mho.macro_models.integer.random import NORMAL_ONE, Purpose, bits16, normal_blocks, normal_codes, philox_key
+from mho.macro_models.integer.random import NORMAL_ONE, Purpose, bits16, normal_codes, philox_key
 from mho.macro_models.types import Array, Flags, Integers, Reals
 
 Cells = Integers
@@ -86,6 +87,8 @@ class PulseArray:
         (cells,), int64.
     disturbed
         How often each cell was moved by a pulse for another one, of shape (cells,), int64.
+    draws
+        Their random numbers.
     share
         Part of a pulse that reaches each cell when it is selected, of shape (cells,); None: all of it.
     """
@@ -114,7 +117,7 @@ class PulseArray:
         self.pulse_count, self.verify_count, self.waits, self.disturbed = np.zeros((4, n), dtype=np.int64)
         self.share: Reals | None = None
         self._laws: dict[tuple[int, ...], PulseLaw] = {}
-        self._ahead: dict[int, tuple[Cells, NDArray[np.int16]]] = {}
+        self.draws = PulseDraws(seed, core, n)
 
     def _cell_normal(self, step: int) -> Reals:
         """One draw for each cell."""
@@ -194,7 +197,7 @@ class PulseArray:
     def _pulse(self, cells: Cells, polarity: Cells, amplitude: Cells, cycles: Cells) -> None:
         """What :meth:`pulse` does to the cells themselves."""
         self.pulse_count[cells] += 1
-        z = self.draw(cells, self.pulse_count[cells], PULSE_STEP)
+        z = self.draws.draw(cells, self.pulse_count[cells], PULSE_STEP)
         polarity, amplitude, cycles = (np.asarray(value, dtype=np.int64) for value in (polarity, amplitude, cycles))
         for width in sorted(set(cycles.tolist())):
             at = cycles == width
@@ -215,7 +218,7 @@ class PulseArray:
         self.verify_count[cells] += 1
         # Widths do not matter to a read.
         law = self.law((1,) * len(Polarity))
-        return law.read(self.seen(cells), self.draw(cells, self.verify_count[cells], VERIFY_STEP))
+        return law.read(self.seen(cells), self.draws.draw(cells, self.verify_count[cells], VERIFY_STEP))
 
     def seen(self, cells: Cells) -> Cells:
         """What verify reads of ``cells``, of shape (n,), find between their lines: as :attr:`g`, without noise."""
@@ -240,29 +243,6 @@ class PulseArray:
             left_uS=self.left_uS, waits=self.waits.copy(), wait_s=self.config.wait_s,
             pulses=self.pulse_count.copy(), moves=self.formed & ~self.stuck, seed=self._seed, core=self._core,
         )
-
-    def draw(self, cells: Cells, number: Cells, step: int) -> Cells:
-        """Normal codes of the ``number``-th pulse or read of each cell, of shape (n,), for a step as in :meth:`draws`.
-
-        Eight numbers of a cell share a block, drawn once.
-        """
-        block, lane = number >> 3, number & 7
-        if step not in self._ahead:
-            n = len(self.g)
-            self._ahead[step] = np.full(n, -1, dtype=np.int64), np.empty((n, 8), dtype=np.int16)
-        blocks, drawn = self._ahead[step]
-        missing = blocks[cells] != block
-        if missing.any():
-            fresh = cells[missing]
-            drawn[fresh], blocks[fresh] = self.draws(fresh, block[missing], step), block[missing]
-        return drawn[cells, lane].astype(np.int64)
-
-    def draws(self, cells: Cells, block: ArrayLike, step: int) -> NDArray[np.int16]:
-        """Draws number 8 block to 8 block + 7 of each of ``cells`` for :data:`PULSE_STEP` or :data:`VERIFY_STEP`.
-
-        Normal codes of shape (n, 8).
-        """
-        return normal_blocks(Purpose.PULSE, seed=self._seed, core=self._core, block=cells, op_id=block, step=step)
 
     def state(self) -> dict[str, Any]:
         """Everything that :meth:`from_state` needs: arrays of shape (cells,), the rest JSON types."""
@@ -290,7 +270,6 @@ class PulseArray:
         """Take over the :meth:`changes` of the same cells elsewhere."""
         for name, dtype in _STATE.items():
             setattr(self, name, np.array(state[name], dtype=dtype))
-        self._ahead.clear()
 
     def records(self) -> NDArray[np.uint32]:
         """All that distinguishes the cells, as words of shape (cells, RECORD_WORDS).
@@ -318,7 +297,6 @@ class PulseArray:
         self.waits[pulsed] = 0
         self.g[:], self.pulse_count[:], self.verify_count[:] = g, count, reads
         self.formed[:] = state >> FORMED_BIT & 1
-        self._ahead.clear()
 
 
 def _read_only(values: Array) -> Reals:

@@ -9,6 +9,7 @@ b[t] = b[t-127] ^ b[t-63]. Element i of the operation has the bits 16 i to 16 i 
 from enum import IntEnum
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mho.macro_models.integer.random import Purpose, philox_key
 from mho.macro_models.types import Integers, Integral
@@ -51,12 +52,7 @@ def draws(key: int, image: int | Integral, number: int | Integral, elements: int
     elements, law
         How many, of which :class:`Law`.
     """
-    images = np.asarray(image, dtype=np.int64)
-    words = [np.zeros_like(images)] * DRAW_WORDS
-    comes = [key & _WORD, key >> 32, images, np.asarray(number) & (1 << NUMBER_BITS) - 1]
-    for word in [*comes, *[0] * (DRAW_ROUNDS - len(comes))]:
-        mixed = words[0] + (words[1] ^ _rotated(words[3], DRAW_TURNS[0]) ^ DRAW_CONSTANT ^ word) & _WORD
-        words = [*words[1:], _rotated(mixed, DRAW_TURNS[1])]
+    words = _mixed(key, np.asarray(image, dtype=np.int64), np.asarray(number) & (1 << NUMBER_BITS) - 1)
     while 2 * len(words) < elements:
         # 32 bits at a time: both are from words of before.
         older, newer = (words[k] >> 1 | words[k + 1] << 31 for k in (len(words) - 4, len(words) - 2))
@@ -68,6 +64,33 @@ def draws(key: int, image: int | Integral, number: int | Integral, elements: int
         nibbles = bits[..., None] >> np.arange(0, 16, 4) & 15
         return nibbles.sum(axis=-1).astype(np.int64) - 30
     return bits.view("<i2").astype(np.int64)
+
+
+def drawn_bits(key: int, count: int) -> NDArray[np.uint8]:
+    """b[0..count - 1] of a key, its image and its number 0: zeros and ones of shape (count,)."""
+    zero = np.zeros((), dtype=np.int64)
+    bits = np.zeros(max(count, 32 * DRAW_WORDS), dtype=np.uint8)
+    start = np.stack(_mixed(key, zero, zero)).astype("<u4").view(np.uint8)
+    bits[: 32 * DRAW_WORDS], known, scale = np.unpackbits(start, bitorder="little"), 32 * DRAW_WORDS, 1
+    while known < count:
+        # Squared, the recurrence holds over twice the distances, from b[1] on: more bits at a time.
+        while 2 * scale * 127 < known:
+            scale *= 2
+        older, newer = (known - scale * distance for distance in (127, 63))
+        new = min(63 * scale, count - known)
+        np.bitwise_xor(bits[older : older + new], bits[newer : newer + new], out=bits[known : known + new])
+        known += new
+    return bits[:count]
+
+
+def _mixed(key: int, image: Integers, number: Integers) -> list[Integers]:
+    """The words that a sequence begins with."""
+    words = [np.zeros_like(image)] * DRAW_WORDS
+    comes = [key & _WORD, key >> 32, image, number]
+    for word in [*comes, *[0] * (DRAW_ROUNDS - len(comes))]:
+        mixed = words[0] + (words[1] ^ _rotated(words[3], DRAW_TURNS[0]) ^ DRAW_CONSTANT ^ word) & _WORD
+        words = [*words[1:], _rotated(mixed, DRAW_TURNS[1])]
+    return words
 
 
 def _rotated(word: Integers, turns: int) -> Integers:

@@ -8,16 +8,13 @@ from numpy.typing import NDArray
 from mho.hw.config import Chip, PulseChip
 from mho.hw.core.write_verify.config import WriteVerifyParameters
 from mho.hw.core.write_verify.reference import RECORD
+from mho.macro_models.cells.answering import AnsweringCells
 from mho.macro_models.cells.pulses import PulseArray
 from mho.macro_models.devices.device import Device
-from mho.macro_models.integer.pulse import PULSE_STEP, Polarity
-from mho.macro_models.integer.random import NORMAL_ONE
+from mho.macro_models.integer.pulse import Polarity
 from mho.macro_models.types import Integers, Reals
 from mho.sim.programming.network import with_pulse_law
 from mho.sim.programming.write_verify import Pulser
-
-CELL_STEP = 11
-"""Step of the draws of purpose ``PULSE`` that say how large the steps of a cell are."""
 
 
 class LearningCells:
@@ -38,25 +35,20 @@ class LearningCells:
 
     def __init__(self, chip: Chip, device: Device, seed: int, core: int, g_uS: Reals) -> None:
         self.config, self.core = PulseChip.of(chip).pulse_config(), core
-        self._law = device.update if device.update.model else None
         self._array = PulseArray(self.config, device=with_pulse_law(device)[0], seed=seed, core=core)
         self._parameters = replace(WriteVerifyParameters.from_chip(chip), blind=True)
-        self._g = np.array(g_uS, dtype=np.float64).ravel()
-        self._array.g_uS = self._g
-        self._counts = np.zeros(self.config.cells, dtype=np.int64)
-        every = np.arange(self.config.cells)
-        self._size = self._array.draw(every, np.zeros_like(every), CELL_STEP) / NORMAL_ONE
+        self._array.g_uS = np.ravel(g_uS)
+        self._answering = AnsweringCells(device.update, seed, core, g_uS) if device.update.model else None
 
     @property
     def g_uS(self) -> Reals:
         """Conductances, ``[bit line, source line]``, in uS."""
-        g = self._array.g_uS if self._law is None else self._g
-        return g.reshape(self.config.shape)
+        return self._array.g_uS.reshape(self.config.shape) if self._answering is None else self._answering.g_uS
 
     def step_uS(self, middle_uS: float) -> tuple[float, float]:
         """Mean size of a step upwards and downwards of cells at ``middle_uS``, in uS."""
-        if self._law is not None:
-            up, down = (abs(float(self._law.step(middle_uS, sign))) for sign in (1, -1))
+        if self._answering is not None:
+            up, down = (abs(float(self._answering.law.step(middle_uS, sign))) for sign in (1, -1))
             return up, down
         sizes = []
         for kind in (Polarity.SET, Polarity.RESET):
@@ -81,20 +73,15 @@ class LearningCells:
         records["row"], records["col"], records["count"] = row, col, np.abs(signed)
         records["polarity"] = np.where(signed > 0, Polarity.SET, Polarity.RESET)
         run = engine.pulse(self.core, self._array, records, self._parameters)
-        if self._law is not None:
-            self._answer(run.pulses)
+        if self._answering is not None:
+            self._answer(run.pulses, self._answering)
         return len(run.pulses), run.cycles
 
-    def _answer(self, pulses: NDArray[np.void]) -> None:
+    def _answer(self, pulses: NDArray[np.void], answering: AnsweringCells) -> None:
         """What the law of ``[update]`` makes of pulses, no cell with both polarities."""
-        assert self._law is not None
         cell = pulses["row"].astype(np.int64) * self.config.shape[1] + pulses["col"]
         cells, first, counts = np.unique(cell, return_index=True, return_counts=True)
         upwards = pulses["polarity"][first] == Polarity.SET
         for k in range(int(counts.max(initial=0))):
-            for up in (True, False):
-                at = cells[(upwards == up) & (counts > k)]
-                if at.size:
-                    normal = self._array.draw(at, self._counts[at], PULSE_STEP) / NORMAL_ONE
-                    self._g[at] = self._law.draw(self._g[at], 1 if up else -1, normal, self._size[at])
-                    self._counts[at] += 1
+            for sign in (1, -1):
+                answering.pulse(cells[(upwards == (sign > 0)) & (counts > k)], sign)

@@ -44,8 +44,11 @@ def _model(module: str, chip: Chip) -> str:
     sizes = {"ROWS": cfg.rows, "COLUMNS": cfg.columns}
     values = _values(chip)
     select = "write_bl" if "write_wl" not in pins.members else "write_wl"
-    write = sizes | {"UNIT": values["UNIT"], "MOST": 2**config.g_bits - 1, "SELECT": select}
+    moved = sizes | {"UNIT": values["UNIT"], "MOST": 2**config.g_bits - 1}
+    write = moved | {"SELECT": select}
     writes = "" if pins.verify_bits is None else fill(template("array_macro_write.v"), write)
+    if cfg.update_cycles:
+        writes += fill(template("array_macro_update.v"), moved)
     return fill(template("array_macro.v"), values | sizes | {
         "MODULE": module, "PORTS": declared_ports(contract_signals(pins)), "OUTPUTS": cfg.outputs,
         "LANES": cfg.lanes, "SWITCHED": " && wl_en[row]" if cfg.word_lines else "",

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,6 +107,9 @@ class BatchResult:
     """What the run of write-verify did."""
     cells: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 0), dtype=np.int64))
     """Codes of the devices as commands of the core left them, ``[driven line, column]``; empty if none programs."""
+    pulsed: Any = None
+    """What pulses for all of them at once made of the cells behind the pins, if there were any: of the model that has
+    them (``take``)."""
 
     def standstill(self, batch: Batch) -> str:
         """Which output of the core stands still, that with the least done; of two, the one that comes first."""

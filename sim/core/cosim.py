@@ -148,6 +148,16 @@ class CosimBackend(HostScheduled):
         assert result.write is not None
         return pulse_run(self._chip, job, result.write)
 
+    def update(self, core: int, descriptors: Sequence[int], inputs: Sequence[Sequence[int]]) -> tuple[Any, int]:
+        """Carry out operations that move all cells of a core at once; see :class:`mho.sim.backend.Updater`."""
+        if self._core is None:
+            raise RuntimeError("The backend must be open.")
+        result = self._core.operate(descriptors, inputs, (), core=core, outputs=0)
+        model: Any = self._core.simulation.models[core]
+        if result.pulsed is not None:
+            model.take(result.pulsed)
+        return model.answering, result.cycles[0]
+
     def program_rows(
         self, core: int, model: MacroModel, targets: NDArray[np.integer], parameters: Any, skip: NDArray[np.bool_]
     ) -> tuple[Any, NDArray[np.int64]]:

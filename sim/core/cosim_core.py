@@ -117,9 +117,10 @@ class CosimCore:
 
     def operate(
         self, descriptors: Sequence[int], inputs: Sequence[Sequence[int]], settings: Sequence[tuple[int, int]], *,
-        core: int = 0, gap: int = 0, stall: int = 0, seed: int = 1, patience: int = 4_000_000,
+        core: int = 0, gap: int = 0, stall: int = 0, hold: int = 0, seed: int = 1, patience: int = 4_000_000,
+        outputs: int | None = None,
     ) -> Operated:
-        """What descriptors give that take whatever words, and give as many as an operation each.
+        """What descriptors give that take whatever words, and give as many as an operation each, or ``outputs`` in all.
 
         ``settings`` are writes ahead of them that :attr:`settings` knows already; ``patience`` is in cycles.
         """
@@ -127,11 +128,13 @@ class CosimCore:
         result = self.simulation.run(Batch(
             ops=np.array(ops, dtype=np.uint32), masks=np.array(settings, dtype=np.uint32).reshape(-1, 2),
             inputs=np.array([word for words in inputs for word in words], dtype=np.uint32),
-            outputs=len(ops) * self.cfg.output_words, operations=len(ops), core=core,
-            mode=Mode.LAZY, patience=patience, gap=gap, stall=stall, seed=seed,
+            outputs=len(ops) * self.cfg.output_words if outputs is None else outputs, operations=len(ops), core=core,
+            mode=Mode.LAZY, patience=patience, gap=gap, stall=stall, hold=hold, seed=seed,
         ))
-        self._counters = result.counters[-1:].astype(np.int64)
-        return Operated(words=result.outputs.reshape(len(ops), -1), cells=result.cells)
+        before, self._counters = self._counters, result.counters[-1:].astype(np.int64)
+        words = result.outputs.reshape(len(ops) if outputs is None else -1, self.cfg.output_words)
+        cycles = (self._counters - before)[0].tolist()
+        return Operated(words=words, cells=result.cells, pulsed=result.pulsed, cycles=cycles)
 
     def finish(self, batch: Batch, result: BatchResult) -> CoreRun:
         """What a batch of :meth:`batch` gave."""

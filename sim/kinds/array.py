@@ -15,12 +15,16 @@ class ArrayBody(PinBody):
         """Have this model answer from now on."""
         self.model, self.config = model, model.config
         self.step: int | None = None
+        self.pulsed = False
         self.integrated = np.zeros(self.config.rows, dtype=np.int64)
         self.result = self.shown = np.zeros(model.conversions, dtype=np.int64)
 
     def strobe(self, pins: Pins) -> Mapping[str, int]:
         """See :meth:`PinBody.strobe`."""
         digital = self.config.digital
+        if pins.has("update") and pins["update"]:
+            self.model.pulse(pins.bits("row_pulse"), pins.bits("column_pulse"), -1 if pins["update_reset"] else 1)
+            self.pulsed = True
         if self.step is not None and (pins["sample"] or pins["capture"] or (not digital and pins["convert"])):
             driven = self._digits(pins, "row_pos") - self._digits(pins, "row_neg")
             if digital:
@@ -37,6 +41,11 @@ class ArrayBody(PinBody):
             self.step = pins["plane"]
         # Those of a column of two arrays beside each other.
         return {"codes": packed(self.shown.reshape(-1, self.config.columns).T, self.config.bits)}
+
+    def finish(self, result: Any, conversions: int) -> None:
+        """See :class:`PinBody`; with the cells, if they were pulsed all at once."""
+        super().finish(result, conversions)
+        result.pulsed = self.model.answering.changes() if self.pulsed else None
 
     def _digits(self, pins: Pins, name: str) -> Any:
         bits = pins.bits(name).reshape(self.config.rows, -1)

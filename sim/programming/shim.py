@@ -142,7 +142,7 @@ class CellShim:
                 self._used(self._library.mho_cells_path(macro).decode())
             columns = loan.array.config.shape[1]
             cells = np.arange(row * columns, (row + 1) * columns)
-            values = loan.array.draws(cells, np.full(columns, block), _STEPS[draw])
+            values = loan.array.draws.draws(cells, np.full(columns, block), _STEPS[draw])
             np.ctypeslib.as_array(draws, shape=(columns, 8))[:] = values
         except BaseException as error:  # a callback from C++ has nobody to raise to
             loan.errors.append(error)

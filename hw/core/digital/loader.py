@@ -59,6 +59,10 @@ class RowOpCheck(Component):
         self.in_planes, self.out_bits = in_planes, out_bits
         super().__init__()
 
+    def mode_legal(self) -> Value:
+        """Whether there is such a mode, and it may have the other fields."""
+        return self.op.mode == 0
+
     def elaborate(self, platform: object) -> Module:
         m = Module()
         op = self.op
@@ -68,7 +72,7 @@ class RowOpCheck(Component):
             self.planes.eq(op.in_bits - (op.in_signed & (op.in_bits != 1))),
             self.legal.eq(reduce(and_, (
                 self.planes != 0, self.planes <= self.in_planes, op.out_bits != 0, fits, op.step_code != 0,
-                op.mode == 0, *unreserved(op, MvmOperation),
+                self.mode_legal(), *unreserved(op, MvmOperation),
             ))),
         ]
         return m
@@ -99,7 +103,7 @@ class CodeLoader(Resettable[_Shape]):
     """An operation is complete and waits."""
     staged = Out(OpLayout())
     """That operation."""
-    planes = array(Out(lambda self: self.cfg.inputs()), MAX_BITS)
+    planes = array(Out(lambda self: self.cfg.loaded), MAX_BITS)
     """Bits of its codes."""
     take = In(1)
     """The operation starts: the next may be loaded. Only while ``full``."""
@@ -135,7 +139,7 @@ class CodeLoader(Resettable[_Shape]):
         m.submodules.check = check = self.op_check(m)
         loading = Signal()
         transfer = self.op.valid & self.op.ready
-        word = Signal(range(self.cfg.input_words()))
+        word = Signal(range(self._words))
         m.d.comb += [
             check.op.eq(self.op.payload), self.op.ready.eq(~loading & ~self.full & self.masks_ready),
             self.accept.eq(transfer & check.legal), self.error.eq(transfer & ~check.legal),
@@ -158,6 +162,11 @@ class CodeLoader(Resettable[_Shape]):
         self.beside(m)
         return self.resets(m)
 
+    @property
+    def _words(self) -> int:
+        """The most that an operation brings."""
+        return max(self.cfg.input_words(), self.cfg.loaded // INPUTS_PER_WORD)
+
     def beside(self, m: Module) -> None:
         """What a kind works out while the words come."""
 
@@ -174,7 +183,7 @@ class CodeLoader(Resettable[_Shape]):
             lines.append(line)
         # One switch for all planes, and not a part-select in each, simulates faster.
         with m.Switch(word):
-            for k in range(self.cfg.input_words()):
+            for k in range(self._words):
                 with m.Case(k):
                     m.d.sync += [
                         plane[INPUTS_PER_WORD * k : INPUTS_PER_WORD * (k + 1)].eq(line)

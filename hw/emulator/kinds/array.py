@@ -19,6 +19,8 @@ class _ArrayEmulator(RowEmulator):
 
     def fields(self, chip: Chip, core: ArrayCoreConfig) -> dict[str, Any]:
         """Two arrays have codes of their own, and converters without errors: they would need a table each."""
+        if core.update_cycles:
+            raise InputError(f"{chip.name}: programming.update must be false for an emulator of the array, not true")
         return super().fields(chip, core) | {
             "conversions": core.outputs * core.codes, "digit_bits": core.digit_bits, "row_groups": core.row_groups,
             "each_step": core.digital,

@@ -10,6 +10,7 @@ from mho.hw.config import Chip
 from mho.hw.config.kinds.array import ArrayChip
 from mho.hw.core.digital.config import ColumnConverter, RowConfig
 from mho.hw.core.digital.sequencer import Phase
+from mho.hw.core.layout import INPUTS_PER_WORD
 from mho.macro_models.integer.array.operation import ArrayOperation, Steps
 from mho.macro_models.integer.operation import MAX_BITS, MOST_OUT_BITS, Masks, MvmOperation
 
@@ -47,6 +48,8 @@ class ArrayCoreConfig(RowConfig):
     """Cycles from new inputs until a column has settled, or for which a bit is integrated."""
     word_lines: bool = True
     """Cells have transistors."""
+    update_cycles: int = 0
+    """Cycles of a pulse of an update of all cells at once; 0: there is none."""
     ranged: bool = False
     """An operation gives the words that come with its descriptor, and no others."""
 
@@ -54,13 +57,14 @@ class ArrayCoreConfig(RowConfig):
     def from_chip(cls, chip: Chip, *, ranged: bool = False) -> "ArrayCoreConfig":
         """The core of a chip."""
         chip = ArrayChip.of(chip)
-        adc, code_cycles = chip.adc, chip.code_steps * chip.clock.cycles(chip.adc.t_step_ns)
+        adc, code_cycles, writes = chip.adc, chip.code_steps * chip.clock.cycles(chip.adc.t_step_ns), chip.programming
         return cls(
             lines=chip.lines, columns=chip.core.columns, column_lines=chip.cells_a_weight,
             codes=2 if chip.core.weights == "arrays" else 1, lanes=adc.lanes, ranged=ranged, steps=chip.steps,
             converter=ColumnConverter(bits=adc.bits, columns=adc.columns, code_cycles=code_cycles),
             digital=chip.read.accumulate == "digital", weighted=chip.input.drive == "pulse",
             chop=chip.read.chop and chip.read.accumulate == "digital",
+            update_cycles=chip.clock.cycles(writes.t_update_ns) if writes.update else 0,
             word_lines=chip.core.access == "transistor", sample_cycles=max(2, chip.clock.cycles(chip.read.t_sample_ns)),
         )
 
@@ -68,6 +72,16 @@ class ArrayCoreConfig(RowConfig):
     def most_out_bits(self) -> int:
         """An output is a sum of codes."""
         return MOST_OUT_BITS
+
+    @property
+    def loaded(self) -> int:
+        """Codes of rows, and of columns too if they are pulsed at once."""
+        return self.rows + self.columns if self.update_cycles else self.rows
+
+    @property
+    def most_input_words(self) -> int:
+        """Those of all codes."""
+        return self.loaded // INPUTS_PER_WORD
 
     @property
     def phases(self) -> tuple[Phase, ...]:

@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal, Value, signed
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
+from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 
 from mho.hw import ports
@@ -12,12 +14,23 @@ from mho.hw.config import Chip
 from mho.hw.config.chip import LINES
 from mho.hw.config.kinds.array import ArrayChip
 from mho.hw.core.digital.groups import ColumnGroups
-from mho.hw.core.row_core import RowCore
+from mho.hw.core.digital.loader import CodeLoader
+from mho.hw.core.reference import CoreReference
+from mho.hw.core.row_core import CoreParts, RowCore
 from mho.hw.core.write_verify.config import WriteVerifyConfig, WriteVerifyParameters, write_pins
 from mho.hw.host.core.blocks import RowBlocks
 from mho.hw.host.core.map import core_map
 from mho.hw.kinds.array.config import ArrayCoreConfig
+from mho.hw.kinds.array.update import (
+    UPDATE_DOCS,
+    UPDATE_PINS,
+    ParallelUpdates,
+    UpdatedReference,
+    UpdateLoader,
+    UpdateOpCheck,
+)
 from mho.hw.macro.contract import ContractPins
+from mho.macro_models.integer.array.update import UPDATE_MODE
 
 
 class ArrayPins(ContractPins):
@@ -41,6 +54,14 @@ class ArrayPins(ContractPins):
     change in the cycle behind ``sample``."""
     wl_en = ports.Out(lambda self: self.cfg.rows, when=lambda self: self.cfg.word_lines)
     """Those that are on in this product."""
+    update = ports.Out(1, when=lambda self: self.cfg.update_cycles)
+    """Strobe: pulses of a parallel update begin; with them ``row_pulse`` and ``column_pulse``."""
+    update_reset = ports.Out(1, when=lambda self: self.cfg.update_cycles)
+    """Their polarity, from the strobe to their end: 0, cells move up; 1, they move down."""
+    row_pulse = ports.Out(lambda self: self.cfg.rows, when=lambda self: self.cfg.update_cycles)
+    column_pulse = ports.Out(lambda self: self.cfg.columns, when=lambda self: self.cfg.update_cycles)
+    """Lines that have half of the amplitude, rows and columns of opposite signs, for the width of a pulse: a cell where
+    both do moves by a step, one that sees half stays."""
     sample = ports.Out(1)
     """Strobe: a step begins. Where each step is converted, codes of the step before go to what is read."""
     plane = ports.Out(lambda self: max(self.cfg.drive_steps - 1, 1).bit_length())
@@ -69,7 +90,7 @@ class ArrayPins(ContractPins):
     @property
     def strobes(self) -> tuple[str, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
         """See :class:`ContractPins`."""
-        return tuple(name for name in ("sample", "convert", "capture", "verify") if name in self.members)
+        return tuple(name for name in ("update", "sample", "convert", "capture", "verify") if name in self.members)
 
     @property
     def constants(self) -> Mapping[str, int]:
@@ -137,6 +158,10 @@ class ShiftAdd(ColumnGroups):
 class ArrayCore(RowCore):
     """See :class:`RowCore`."""
 
+    def __init__(self, cfg: ArrayCoreConfig, write: WriteVerifyConfig | None = None) -> None:
+        super().__init__(cfg, write)
+        self._updates: Any = ParallelUpdates(cfg) if cfg.update_cycles else None
+
     @staticmethod
     def pins_of(cfg: ArrayCoreConfig, write: WriteVerifyConfig | None) -> ArrayPins:
         """Pins of the macro."""
@@ -169,6 +194,42 @@ class ArrayCore(RowCore):
         if cfg.chop:
             m.d.comb += unit.less.eq(step[0] if groups else ~only)
 
+    def loader(self) -> CodeLoader[ArrayCoreConfig]:
+        """See :class:`RowCore`."""
+        return UpdateLoader(self.cfg) if self.cfg.update_cycles else super().loader()
+
+    def counted(self, parts: CoreParts) -> Any:
+        """See :class:`GroupedCore`."""
+        products = parts.sequencer
+        if not self.cfg.update_cycles:
+            return products
+        updates = self._updates
+        return SimpleNamespace(
+            running=products.running | updates.running, analog=products.analog | updates.pulsing)
+
+    def divide(self, m: Module, parts: CoreParts, full: Value) -> tuple[Value, Value, Value]:
+        """See :class:`RowCore`; an update begins when no product is at the pins."""
+        products = super().divide(m, parts, full)
+        if not self.cfg.update_cycles:
+            return products
+        (masks, loader, sequencer, *_), updates, pins = parts, self._updates, self.macro
+        m.submodules.updates = updates
+        is_update, live = loader.staged.mode == UPDATE_MODE, Cat(masks.driven[: self.cfg.rows], masks.enabled)
+        if self.write is not None:  # cells move where that is allowed alone
+            live &= self.write_status.enabled.replicate(self.cfg.loaded)
+        m.d.comb += [
+            updates.accept.eq(loader.accept), updates.number.eq(loader.staged.op_id),
+            updates.full.eq(full & is_update & ~sequencer.running), updates.settings.eq(loader.staged.step_code),
+            updates.live.eq(live), updates.hold.eq(pins.hold),
+            *(plane.eq(code) for plane, code in zip(updates.planes, loader.planes, strict=True)),
+            *(getattr(pins, name).eq(getattr(updates, name)) for name in UPDATE_PINS),
+        ]
+        if self.cfg.word_lines:
+            with m.If(updates.begins):
+                m.d.sync += pins.wl_en.eq(masks.wl)
+        waits, take, done = products
+        return waits & ~is_update, take | updates.done, done | updates.done
+
 
 _DOCS = {
     "step_code": "Step of the converters, in 2**-14 of the most that they take.",
@@ -184,12 +245,26 @@ class ArrayBlocks(RowBlocks):
 
     cfg: ArrayCoreConfig
 
+    def op_check(self) -> wiring.Component:
+        """See :class:`RowBlocks`."""
+        return UpdateOpCheck(out_bits=self.cfg.most_out_bits) if self.cfg.update_cycles else super().op_check()
+
+    def input_words(self, op: Any) -> Value:
+        """See :class:`RowBlocks`."""
+        words = super().input_words(op)
+        return Mux(op.mode == UPDATE_MODE, self.cfg.most_input_words, words) if self.cfg.update_cycles else words
+
+    def reference(self, model: Any) -> CoreReference:
+        """See :class:`RowBlocks`."""
+        return UpdatedReference(self.cfg, model) if self.cfg.update_cycles else super().reference(model)
+
     @classmethod
     def from_chip(cls, chip: Chip, *, tiled: bool = False) -> "ArrayBlocks":
         """The core of a chip; ``tiled``: a program asks it for products."""
         cfg, engine = ArrayCoreConfig.from_chip(chip, ranged=tiled), ArrayChip.of(chip).programming.engine
         registers = core_map(
-            cfg, chip.sha256, doc="One array whose columns share converters.", docs=_DOCS, products=not tiled,
+            cfg, chip.sha256, doc="One array whose columns share converters.",
+            docs=_DOCS | (UPDATE_DOCS if cfg.update_cycles else {}), products=not tiled,
             parameters=WriteVerifyParameters.from_chip(chip) if engine else None,
             roomy=chip.lines > LINES[1], pulses=ArrayChip.of(chip).programming.pulses,
         )

@@ -8,6 +8,7 @@ from typing import Generic, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.hw.core.draws import SEED_CYCLES
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.interpreter.joined import Place
 from mho.hw.tile.interpreter.plans import Plan
@@ -15,7 +16,6 @@ from mho.hw.tile.isa import STREAMS, Format, Kind, Operand
 from mho.hw.tile.isa.rules import is_draw, is_result, is_stream, is_walk
 from mho.hw.tile.isa.vector import Parameters
 from mho.hw.tile.rtl.lanes.accumulators import AT_A_TIME
-from mho.hw.tile.rtl.lanes.lane import SEED_CYCLES
 from mho.hw.tile.timing.clock import Clock, Notice, Process
 from mho.hw.tile.timing.core import CoreTime, Result
 from mho.hw.tile.timing.reads import BufferReads

@@ -1,7 +1,9 @@
 """A programmed array, and the matrix-vector products that it gives."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import hypot
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,6 +12,7 @@ from mho.macro_models.array.cells import effective_cells
 from mho.macro_models.array.nonlinear.reading import Reading
 from mho.macro_models.array.wires import Wires
 from mho.macro_models.arrays import product
+from mho.macro_models.cells.answering import AnsweringCells
 from mho.macro_models.cells.programming import programmed
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.array.operation import ArrayOperation, converted, driven
@@ -46,6 +49,47 @@ class ArrayModel(MacroModel):
     CONFIG, OPERATION = ArrayConfig, ArrayOperation
     config: ArrayConfig
 
+    _answering: AnsweringCells | None = None
+    """The cells, since they were pulsed."""
+    _pulsed = False
+    """They were since the last product."""
+
+    @property
+    def answering(self) -> AnsweringCells:
+        """The cells as updates of all of them at once move them: see :meth:`pulse`."""
+        if self._answering is None:
+            law = self.device.update
+            if not law.model:
+                raise InputError(f"{self.device.name}: a device must have a section [update] for updates of all cells")
+            self._answering = AnsweringCells(law, self.seed, self.core, self.cells * self.config.lsb_uS)
+        return self._answering
+
+    def pulse(self, rows: Flags, columns: Flags, sign: int) -> None:
+        """Move the cells where lines of these pulse both, up (1) or down (-1); products see them as they are then.
+
+        Raises InputError if the device does not say how cells answer.
+        """
+        self.answering.pulse(np.flatnonzero(np.outer(rows, columns)), sign)
+        self._pulsed = True
+
+    def take(self, changes: dict[str, Any]) -> None:
+        """Take over what pulses have made of the same cells elsewhere (``answering.changes()``)."""
+        self.answering.take(changes)
+        self._pulsed = True
+
+    def state(self) -> dict[str, Any]:
+        """See :class:`~mho.macro_models.macro.MacroModel`."""
+        pulsed = {} if self._answering is None else {"pulsed": self._answering.changes()}
+        return super().state() | pulsed
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Self:
+        """See :class:`~mho.macro_models.macro.MacroModel`."""
+        model = super().from_state(state)
+        if "pulsed" in state:
+            model.take(state["pulsed"])
+        return model
+
     def _begin(self) -> None:
         config, device = self.config, self.device
         self._wires, self._reading = config.wires if "wire" in self.causes else Wires(), None
@@ -77,6 +121,10 @@ class ArrayModel(MacroModel):
 
     def key(self, wl: Flags) -> _Key:
         """What conversions with the word lines ``wl`` on see of the array. Keys are cached."""
+        if self._pulsed:
+            self._pulsed, self.cells = False, self.config.codes(self.answering.g_uS)
+            self._keys.clear()
+            self._begin()
         on = np.array(wl, dtype=bool) if self.config.access == "transistor" else np.ones(self.config.rows, dtype=bool)
         return self.kept_key(on.tobytes(), lambda: self._make_key(on))
 

@@ -23,6 +23,10 @@ class Operated:
     """Output words, (operations, words of one)."""
     cells: Any = None
     """Codes of the cells behind the pins where operations programmed any, ``[driven line, line]``; else None."""
+    pulsed: Any = None
+    """See :class:`mho.sim.core.batch.BatchResult`."""
+    cycles: Sequence[int] = ()
+    """What the core's own counters grew by: total, analog and held cycles."""
 
 
 class CommandedCore(Protocol):

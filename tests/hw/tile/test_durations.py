@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
+from mho.hw.core.draws import SEED_CYCLES
 from mho.hw.tile.asm import assemble
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.host_map import program_writes
 from mho.hw.tile.isa import INSTRUCTIONS, Op
 from mho.hw.tile.rtl.controller import TileController
-from mho.hw.tile.rtl.lanes.lane import SEED_CYCLES
 from tests.hw.amaranth_bench import simulate
 from tests.hw.host.bus_access import access_bus
 

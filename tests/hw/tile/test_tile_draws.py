@@ -10,6 +10,7 @@ import pytest
 from amaranth.hdl import Module, Signal
 
 from mho.hw.config import load_chip
+from mho.hw.core.draws import SEED_CYCLES, Draws
 from mho.hw.ports import Component, In, Out
 from mho.hw.tile.asm import assemble, disassemble
 from mho.hw.tile.config import TileConfig
@@ -19,7 +20,7 @@ from mho.hw.tile.interpreter.tiles import Tiles
 from mho.hw.tile.isa import DESCRIPTORS, Cause, Op, Operand
 from mho.hw.tile.isa.legality import refusal
 from mho.hw.tile.isa.program import Program
-from mho.hw.tile.rtl.lanes.lane import SEED_CYCLES, Draws, by_law
+from mho.hw.tile.rtl.lanes.lane import by_law
 from mho.macro_models.integer.draws import Law, draw_key, draws
 from mho.sim.tile_programs.random_programs import SIZES
 from mho.sim.tile_programs.verify import verify_tile

@@ -84,6 +84,12 @@ class ArrayChip(PulseChip):
         if core.access == "none" and self.programming.v_base_V:
             raise ChipError("programming.v_base_V", 'programming.v_base_V must be 0 where core.access = "none", as '
                             f"lines have parts of the amplitude, not {self.programming.v_base_V:g}")
+        if self.programming.update:
+            for name, value, legal in (("core.weights", core.weights, "offset"),
+                                       ("tile.programs", self.tile.programs, False)):
+                if value != legal:
+                    raise ChipError(name, f"{name} must be {str(legal).lower()} where programming.update is true, as "
+                                    f"the host moves single cells about a reference, not {str(value).lower()}")
         for name, is_on, whose in (("programming.engine", self.programming.engine, "the engine counts"),
                                    ("tile.programs", self.tile.programs, "descriptors of a tile name")):
             if is_on and core.rows > LINES[1]:
@@ -98,6 +104,7 @@ class ArrayChip(PulseChip):
     def _check_durations(self) -> None:
         longest = {
             "read.t_sample_ns": self.clock.cycles(self.read.t_sample_ns) << (7 if self.input.drive == "pulse" else 0),
+            "programming.t_update_ns": self.clock.cycles(self.programming.t_update_ns),
             "adc.t_step_ns": self.clock.cycles(self.adc.t_step_ns) * self.adc.columns * self.code_steps,
         }
         for name, cycles in longest.items():

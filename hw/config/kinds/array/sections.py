@@ -159,6 +159,13 @@ class ArrayProgrammingSection(ProgrammingSection):
         False, "The core has the write-verify engine and the macro its pins; false: cells are programmed from "
         "outside.", shapes=("core",),
     )
+    update: bool = key(
+        False, "The core can pulse all cells at once, by pulse trains on rows and columns, and the macro has the pins "
+        "for that.", shapes=("core",), later=True,
+    )
+    t_update_ns: float = key(
+        100.0, "Width of a pulse of such a train, in ns.", low=0.0, high=1e6, shapes=("core",), later=True,
+    )
     bias: str = key(
         "half", "Of lines that are not selected, where core.access is none: half, the others of a line see V/2; third, "
         "V/3, and so does the rest of the array.", choices=("half", "third"), shapes=("core",), later=True,

@@ -7,13 +7,13 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import connect, flipped
 
+from mho.hw.core.draws import Draws
 from mho.hw.core.port import join
 from mho.hw.ports import In, Out
 from mho.hw.tile.isa import STREAMS, Cause, Engine, Kind, Operand
 from mho.hw.tile.isa.rules import is_draw
 from mho.hw.tile.rtl.engines.issue_queue import IMAGE_BITS, InstructionAge, PendingTrap
 from mho.hw.tile.rtl.lanes.datapath import DatapathPorts, VectorDatapath
-from mho.hw.tile.rtl.lanes.lane import Draws
 from mho.hw.tile.rtl.layouts import PC_BITS, DescriptorLayout
 from mho.hw.tile.rtl.rings import AskPort, Change
 from mho.hw.tile.rtl.windows.addresses import AddressGenerator, WalkPort, WalkRequest
