@@ -1,13 +1,11 @@
 """Cells of an array as conversions see them through its wires, in integers; how wrong the ideal formula is."""
 
 from dataclasses import dataclass
-from importlib.metadata import version
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mho.macro_models.array.cache import MatrixCache, SharedFolder
+from mho.macro_models.array.cache import MatrixCache
 from mho.macro_models.array.effective import effective_codes, effective_matrix
 from mho.macro_models.array.nonlinear.reading import Reading
 from mho.macro_models.array.wires import Mode, Wires, check_conductances, check_lines_on, ideal_matrix
@@ -46,15 +44,6 @@ def analog_error(
 
 _MATRICES = MatrixCache()
 """Matrices of this process: the passes of an error budget, and of cores that hold the same cells, share them."""
-
-
-def share_matrices(folder: Path | None) -> None:
-    """Share matrices with other processes through a folder, or with none.
-
-    They are computed in floating point, so that those of another version of the linear algebra are not taken.
-    """
-    name = f"{version('numpy')}-{version('scipy')}"
-    _MATRICES.folder = None if folder is None else SharedFolder(folder / name)
 
 
 def effective_cells(

@@ -27,13 +27,9 @@ _nets: OrderedDict[str, Net] = OrderedDict()
 
 
 def begin(spec: Spec) -> None:
-    """Take the sweep that the points of this process are of, and share what is built with other processes."""
-    from mho.macro_models.array.cells import share_matrices
-    from mho.sim.build.toolchain import cache_folder
-
+    """Take the sweep that the points of this process are of."""
     _state["spec"] = spec
     _nets.clear()
-    share_matrices(cache_folder() / "matrices")
 
 
 def evaluate(point: Point) -> Row:
