@@ -6,7 +6,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.operation import STEP_FRACTION_BITS, Masks, MvmOperation
-from mho.macro_models.integer.random import Purpose, philox_key
+from mho.macro_models.integer.random import Purpose, normal_codes, philox_key
 from mho.macro_models.integer.tnsa.converter import combine_segments
 from mho.macro_models.integer.tnsa.operation import TnsaOperation
 from mho.macro_models.macro import MvmResult
@@ -64,7 +64,7 @@ class TnsaModel(SensedCore):
             if not (even + x[1::2]).any():
                 product, x = key.pairs, np.ascontiguousarray(even)
         read = self._read_draws(op_id) if product.spread is not None else None
-        output = self._ahead[1].fetch(op_id) if key.output_noise is not None else None
+        output = self._draws(Purpose.OUTPUT_NOISE, op_id) if key.output_noise is not None else None
         if self.neuron is not None:
             ids = np.array([op_id], dtype=np.uint64)
             counted = self._counted(key, product, x[None], ids, samples, step_code, COUNT_TOP, read, output)
@@ -73,7 +73,12 @@ class TnsaModel(SensedCore):
         return key.charge(product, x, INPUT_TOP, read, output, number).astype(np.int64), steps.pos, steps.neg
 
     def _read_draws(self, op_id: int) -> NDArray[np.int16]:
-        return self._ahead[0].fetch(op_id) if self.register is None else self.register.draws(op_id, self.config.lines)
+        if self.register is not None:
+            return self.register.draws(op_id, self.config.lines)
+        return self._draws(Purpose.READ_NOISE, op_id)
+
+    def _draws(self, purpose: Purpose, op_id: int) -> NDArray[np.int16]:
+        return normal_codes(purpose, seed=self.seed, core=self.core, items=self.config.lines, op_id=op_id)
 
     def _charge(
         self, key: Key, product: Product, x: NDArray[np.floating], op_id: NDArray[np.uint64], x_top: int

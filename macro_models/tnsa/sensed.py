@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from mho.macro_models.array.cells import effective_cells
 from mho.macro_models.array.nonlinear.reading import Reading
 from mho.macro_models.array.wires import Wires
-from mho.macro_models.integer.random import LANES, NORMAL_ONE, NormalsAhead, Purpose, normal_codes
+from mho.macro_models.integer.random import LANES, NORMAL_ONE, Purpose, normal_codes
 from mho.macro_models.integer.shift_register import ShiftRegister
 from mho.macro_models.macro import MacroModel
 from mho.macro_models.tnsa.config import TnsaConfig
@@ -57,10 +57,6 @@ class SensedCore(MacroModel):
         """Amplifier and per-cycle errors of the converters; None where they integrate and count as integers do."""
         self._counters: OrderedDict[tuple[int, int], tuple[Key, Counter]] = OrderedDict()
         self._unit_steps = Steps(*np.full((2, config.lines), UNIT_STEP))
-        self._ahead = [
-            NormalsAhead(purpose, seed=self.seed, core=self.core, items=config.lines)
-            for purpose in (Purpose.READ_NOISE, Purpose.OUTPUT_NOISE)
-        ]
 
     def read_variances(self) -> tuple[Integers | None, float]:
         """Read-noise variance of every cell, of the shape of the cells; None without such noise.

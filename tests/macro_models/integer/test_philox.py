@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mho.macro_models.integer.random import NORMAL_ONE, NormalsAhead, Purpose, bits16, normal_codes, philox4x32
+from mho.macro_models.integer.random import NORMAL_ONE, Purpose, bits16, normal_codes, philox4x32
 
 ONES = 0xFFFFFFFF
 WORD = st.integers(0, ONES)
@@ -98,18 +98,3 @@ def test_seed_core_purpose_number_and_step_each_change_the_draws() -> None:
         streams.append(bits16(Purpose.READ_NOISE, **{**base, name: value}))
     for stream in streams:
         assert (reference == stream).mean() < 0.1
-
-
-@given(
-    st.lists(
-        st.tuples(st.integers(0, 2**64 - 1), st.integers(0, 2**33), st.integers(1, 2), st.integers(1, 12)), max_size=4
-    )
-)
-def test_fetching_ahead_changes_nothing(runs: list[tuple[int, int, int, int]]) -> None:
-    ahead = NormalsAhead(Purpose.READ_NOISE, seed=8, core=0, items=16)
-    for start, stride, segments, count in runs:
-        for k in range(count):
-            for segment in range(segments):
-                op_id = (start + k * stride + segment) % 2**64
-                expected = normal_codes(Purpose.READ_NOISE, seed=8, core=0, items=16, op_id=op_id)
-                assert np.array_equal(ahead.fetch(op_id), expected)
