@@ -74,10 +74,7 @@ def parts() -> Iterator[Figures]:
         yield row(f"router, multicast, {bits} bits", Router(cfg), "place", place=bits < 128)
         if bits < 128:
             yield row(f"router, multicast + reduction of 2 contexts, {bits} bits", _Both(cfg), "a_place")
-    for bits, options in ((32, {"queues": 2}), (32, {"depth": 2})):
-        cfg = MeshConfig(payload_bits=bits, **options)
-        text = ", ".join(f"{key} {value}" for key, value in options.items())
-        yield row(f"router, multicast, {bits} bits, {text}", Router(cfg), "place")
+    yield row("router, multicast, 32 bits, depth 2", Router(MeshConfig(payload_bits=32, depth=2)), "place")
     for bits in (32, 64):
         cfg = MeshConfig(payload_bits=bits)
         yield row(f"reduction router alone, 2 contexts, {bits} bits", ReductionRouter(cfg))

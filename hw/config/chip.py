@@ -82,7 +82,7 @@ class MeshSection(Section):
     rows: int = key(1, "Rows of the mesh.", low=1, high=16, shapes=("noc",))
     payload_bits: int = key(64, "Payload of a flit, in bits.", choices=(32, 64, 128), shapes=("noc", "tile"))
     fifo_depth: int = key(16, "Flits that a FIFO of a router holds.", choices=(1, 2, 4, 8, 16), shapes=("noc",))
-    fifos: int = key(1, "FIFOs of each input of a router.", choices=(1, 2), shapes=("noc",))
+    fifos: int = key(1, "FIFOs of each input of a router.", choices=(1,), shapes=("noc",))
     contexts: int = key(
         2, "Trees of in-network reduction that may cross a router at a time; of one tile there are none.",
         choices=(0, 1, 2, 4), shapes=("noc", "tile"),

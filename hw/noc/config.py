@@ -36,9 +36,6 @@ class MeshConfig:
     depth: int = 16
     """Flits that an input of a router holds: 1, 2, 4, 8 or 16. 16 cost no more than 2 in an FPGA whose lookup tables
     are memories; 4 to 8 are for silicon."""
-    queues: int = 1
-    """FIFOs an input, 1 or 2. With two, a flit takes the one that the least bit of its tag names, so that flits of a
-    tag stay in order."""
     contexts: int = 2
     """Trees of the reduction that are set up at a time, 0 (no reduction, as with one node), 1, 2 or 4."""
 
@@ -48,7 +45,6 @@ class MeshConfig:
         _check("payload_bits", self.payload_bits, "32, 64 or 128", self.payload_bits in (32, 64, 128))
         _check("tag_bits", self.tag_bits, "2 to 8", 2 <= self.tag_bits <= 8)
         _check("depth", self.depth, "1, 2, 4, 8 or 16", self.depth in (1, 2, 4, 8, 16))
-        _check("queues", self.queues, "1 or 2", self.queues in (1, 2))
         _check("contexts", self.contexts, "0, 1, 2 or 4", self.contexts in (0, 1, 2, 4))
         _check("contexts", self.contexts, "0 with one node", not (self.alone and self.contexts))
 
@@ -61,11 +57,10 @@ class MeshConfig:
         mesh = chip.mesh
         if not chip.tiled:
             raise InputError(f"{_no_network(chip)}, or tile.programs = true for one tile")
-        # Nothing waits on the way between one node and the host.
-        alone = {} if chip.cores > 1 else {"queues": 1, "depth": 1}
-        sizes = {"depth": mesh.fifo_depth, "queues": mesh.fifos} | alone
         return cls(
-            columns=mesh.columns, rows=mesh.rows, payload_bits=mesh.payload_bits, contexts=chip.contexts, **sizes,
+            columns=mesh.columns, rows=mesh.rows, payload_bits=mesh.payload_bits, contexts=chip.contexts,
+            # Nothing waits on the way between one node and the host.
+            depth=mesh.fifo_depth if chip.cores > 1 else 1,
         )
 
     @classmethod

@@ -145,12 +145,12 @@ class ChannelLayout(data.StructLayout):
 
 def from_host(cfg: MeshConfig) -> Channel:
     """What the host sends to the router at its corner, seen from the host; one node alone needs no destinations."""
-    return Channel(BodyLayout(cfg) if cfg.alone else ChannelLayout(cfg, Port.WEST), cfg.queues)
+    return Channel(BodyLayout(cfg) if cfg.alone else ChannelLayout(cfg, Port.WEST))
 
 
 def to_host(cfg: MeshConfig) -> Channel:
     """What that router sends to the host, seen from the router."""
-    return Channel(BodyLayout(cfg) if cfg.alone else ChannelLayout(cfg, Port.SOUTH), cfg.queues)
+    return Channel(BodyLayout(cfg) if cfg.alone else ChannelLayout(cfg, Port.SOUTH))
 
 
 @dataclass(frozen=True)

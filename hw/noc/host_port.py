@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Signal, Value
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import connect, flipped
 
@@ -63,9 +63,8 @@ class HostPort(Component[MeshConfig]):
         flit, asked = self.send.payload, Value.cast(self.send.payload)
         to = asked[-destination_bits(cfg) :]
         good = legal(cfg, to) & ~flit.host & (flit.tag != register_tag(cfg))
-        ready = self.router_o.ready
         m.d.comb += [
-            moves.eq(~full | (ready if cfg.queues == 1 else Mux(held.tag[0], ready[1], ready[0]))),
+            moves.eq(~full | self.router_o.ready),
             word.ready.eq(moves), self.send.ready.eq(moves & ~word.valid),
             self.lost.eq(self.send.valid & self.send.ready & ~good),
             self.router_o.valid.eq(full & moves), *_give(cfg, self.router_o.payload, held),

@@ -182,12 +182,9 @@ def _ports(cfg: MeshConfig) -> str:
         name: ",\n        ".join(port(name, node, bits) for node in range(cfg.nodes))
         for name, bits in (("inject", inject), ("eject", eject))
     }
-    tag = cfg.payload_bits
-    queue = f"flit[{tag // 32}] >> {tag % 32} & 1" if cfg.queues > 1 else "0"
     return fill(template("mesh_replay.h"), {
         "NODES": cfg.nodes, "INJECT_WORDS": word_count(inject), "EJECT_WORDS": word_count(eject),
-        "READY": (1 << cfg.queues) - 1, "QUIET": _QUIET, "QUEUE": queue, "INJECT": lists["inject"],
-        "EJECT": lists["eject"],
+        "QUIET": _QUIET, "INJECT": lists["inject"], "EJECT": lists["eject"],
     })
 
 

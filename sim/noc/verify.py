@@ -55,7 +55,7 @@ class NocReport:
         counted = ("flits", "deliveries", "operands", "sums", "requests")
         total = {key: sum(int(job[key]) for job in self.jobs) for key in counted}
         rows = [
-            f"mesh of {m.columns} x {m.rows}, {m.payload_bits} bits, {m.queues} x {m.depth} flits an input, "
+            f"mesh of {m.columns} x {m.rows}, {m.payload_bits} bits, {m.depth} flits an input, "
             f"{m.contexts} contexts of reduction",
             f"  {self.pairs} pairs of nodes: hops + 1 cycles in the empty mesh (hops: routers on the way)",
             f"  {len(self.per_output)} ways through a router: {slowest:.3f} flits a cycle at least",

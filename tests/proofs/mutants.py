@@ -107,17 +107,17 @@ MUTANTS = (
     ),
     Mutant(
         what="an input forgets who has had its head", owner=InputUnit, method="elaborate",
-        line="Mux(fifo.take, 0, served | granted)", instead="Mux(fifo.take, 0, granted)",
+        line="Mux(fifo.take, 0, served | self.grant)", instead="Mux(fifo.take, 0, self.grant)",
         make=lambda: TraceClaims(_router(), Port.WEST),
     ),
     Mutant(
         what="a flit leaves its input with the first output that takes it", owner=InputUnit, method="elaborate",
-        line="~(head.want & ~served & ~granted).any()", instead="(head.want & granted).any()",
+        line="~(head.want & ~served & ~self.grant).any()", instead="(head.want & self.grant).any()",
         make=lambda: TraceClaims(_router(), Port.WEST),
     ),
     Mutant(
         what="an input does not look for room", owner=InputUnit, method="elaborate",
-        line="head.want & ~served & Cat(room[q] for room in self.room)", instead="head.want & ~served",
+        line="head.want & ~served & Cat(*self.room)", instead="head.want & ~served",
         make=lambda: ChannelClaims(_router()),
     ),
     Mutant(

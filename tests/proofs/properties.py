@@ -94,12 +94,12 @@ def _mesh(columns: int, rows: int, **fields: Any) -> MeshConfig:
     return MeshConfig(columns=columns, rows=rows, **({"payload_bits": 32, "depth": 2, "contexts": 0} | fields))
 
 
-def _network(columns: int, rows: int, depth: int = 1, queues: int = 1) -> Network:
-    return Network(_mesh(columns, rows, depth=depth, queues=queues, tag_bits=2))
+def _network(columns: int, rows: int, depth: int = 1) -> Network:
+    return Network(_mesh(columns, rows, depth=depth, tag_bits=2))
 
 
-def _router(depth: int, queues: int = 1) -> Router:
-    return Router(_mesh(3, 3, depth=depth, queues=queues))
+def _router(depth: int) -> Router:
+    return Router(_mesh(3, 3, depth=depth))
 
 
 def _sums(contexts: int, depth: int, cycles: int = 0) -> Harness:
@@ -142,28 +142,21 @@ def _routers() -> Iterator[Property]:
             of=f"Router of {columns} x {rows}, 2 deep",
             make=lambda c=columns, r=rows: router.ChannelClaims(Router(_mesh(c, r))),
         )
-    for depth, queues in ((1, 1), (2, 1), (2, 2)):
+    for depth in (1, 2):
         yield Property(
             name="router: grants are one-hot, asked for, and have room; only what is wanted is served",
-            of=f"Router of 3 x 3, {depth} deep, {_some(queues, 'queue')}",
-            make=lambda d=depth, q=queues: router.GrantClaims(_router(d, q)),
+            of=f"Router of 3 x 3, {depth} deep", make=lambda d=depth: router.GrantClaims(_router(d)),
         )
-    for depth in (1, 2):
         yield Property(
             name="router: a head waits for each other input once at most, at each output that it wants",
             of=f"Router of 3 x 3, {depth} deep", make=lambda d=depth: router.WaitClaims(_router(d)),
         )
-    yield Property(
-        name="the same claim with two queues an input, with 8 times for once: not so, see below",
-        of="Router of 3 x 3, 2 deep, 2 queues", make=lambda: router.WaitClaims(_router(2, 2), 8),
-        engine=Engine.BOUNDED, depth=20, expected=Verdict.FAILS,
-    )
-    for depth, queues in ((1, 1), (2, 1), (2, 2)):
+    for depth in (1, 2):
         for port in Port:
             yield Property(
                 name="router: two flits leave by what they want and nothing else, once, unchanged, in order",
-                of=f"Router of 3 x 3, {depth} deep, {_some(queues, 'queue')}, {port.name.lower()} input",
-                make=lambda d=depth, q=queues, p=port: TraceClaims(_router(d, q), p),
+                of=f"Router of 3 x 3, {depth} deep, {port.name.lower()} input",
+                make=lambda d=depth, p=port: TraceClaims(_router(d), p),
             )
 
 
@@ -177,11 +170,11 @@ def _meshes() -> Iterator[Property]:
             name="mesh: the tree of each set from each source reaches its members, once each",
             of=f"{columns} x {rows}, all sets", make=partial(routes.check_trees, _mesh(columns, rows)), engine=None,
         )
-    for columns, rows, depth, queues in ((2, 2, 1, 1), (3, 2, 1, 1), (3, 3, 1, 1), (3, 3, 2, 1), (2, 2, 1, 2)):
+    for columns, rows, depth in ((2, 2, 1), (3, 2, 1), (3, 3, 1), (3, 3, 2)):
         yield Property(
             name="mesh: no deadlock; while flits are in the mesh, one moves in every cycle",
-            of=f"Network, {columns} x {rows}, {depth} deep, {_some(queues, 'queue')}",
-            make=lambda c=columns, r=rows, d=depth, q=queues: mesh.ProgressClaims(_network(c, r, d, q)),
+            of=f"Network, {columns} x {rows}, {depth} deep",
+            make=lambda c=columns, r=rows, d=depth: mesh.ProgressClaims(_network(c, r, d)),
             seen=14 if columns * rows < 9 else 0,  # asked of the smaller ones: it costs more than the proof
         )
     yield Property(
@@ -231,12 +224,10 @@ def _reductions() -> Iterator[Property]:
 
 
 def _interfaces() -> Iterator[Property]:
-    for queues in (1, 2):
-        yield Property(
-            name="interface: what arrives is always taken; a block starts when the one before the last was given back",
-            of=f"NetworkInterface, {_some(queues, 'queue')}", seen=34,
-            make=lambda q=queues: InterfaceClaims(NetworkInterface(_mesh(3, 3, queues=q))),
-        )
+    yield Property(
+        name="interface: what arrives is always taken; a block starts when the one before the last was given back",
+        of="NetworkInterface", seen=34, make=lambda: InterfaceClaims(NetworkInterface(_mesh(3, 3))),
+    )
 
 
 def _registers() -> Iterator[Property]:
@@ -250,11 +241,11 @@ def _registers() -> Iterator[Property]:
             of=f"RegisterMaster, bursts of {words}",
             make=lambda w=words: master.MasterClaims(RegisterMaster(_mesh(3, 3), w)),
         )
-    for columns, rows, queues in ((8, 6, 1), (9, 2, 2)):
+    for columns, rows in ((8, 6), (9, 2)):
         yield Property(
             name="host: its port sends as a neighbour does, takes what arrives, and forges no request",
-            of=f"HostPort of {columns} x {rows}, {_some(queues, 'queue')}",
-            make=lambda c=columns, r=rows, q=queues: host.HostPortClaims(HostPort(_mesh(c, r, queues=q))),
+            of=f"HostPort of {columns} x {rows}",
+            make=lambda c=columns, r=rows: host.HostPortClaims(HostPort(_mesh(c, r))),
         )
     for coupled in (False, True):
         which = "nodes that owe answers" if not coupled else "nodes that take nothing while they owe one: it deadlocks"

@@ -7,37 +7,28 @@ from amaranth.hdl import Module, Signal, Value
 from mho.hw.noc.fifo import FlitFifo
 from tests.proofs.harness import Harness, State, assume, claim, drive_freely, free, witness
 
-__all__ = ["FifoClaims", "Queue", "fifo_holds", "input_queues", "word_behind"]
+__all__ = ["FifoClaims", "Queue", "fifo_holds", "input_queue", "word_behind"]
 
 
 class Queue(NamedTuple):
-    """One FIFO of an input of a router.
+    """The FIFO of an input of a router.
 
     Attributes
     ----------
-    number
-        Which of the input's.
     fifo, state
         The component, and its flip-flops.
     served
         Outputs that have had its head.
     """
 
-    number: int
     fifo: FlitFifo
     state: State
     served: Value
 
 
-def input_queues(state: State, path: str) -> list[Queue]:
-    """FIFOs of the input at a path."""
-    count = state.part(path).cfg.queues
-    queues = []
-    for q in range(count):
-        name = f"_{q}" if count > 1 else ""
-        queue = f"{path}.queue{name}"
-        queues.append(Queue(q, state.part(queue), state.below(queue), state[f"{path}.served{name}"]))
-    return queues
+def input_queue(state: State, path: str) -> Queue:
+    """FIFO of the input at a path."""
+    return Queue(state.part(f"{path}.queue"), state.below(f"{path}.queue"), state[f"{path}.served"])
 
 
 def fifo_holds(m: Module, fifo: FlitFifo, state: State, name: str = "fifo") -> Signal:

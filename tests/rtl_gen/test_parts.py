@@ -58,7 +58,7 @@ def test_nodes_share_their_modules(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.cosim("verilator", "iverilog", "yosys")
 @pytest.mark.parametrize(
-    "mesh", [{"payload_bits": 32, "contexts": 0}, {"columns": 9, "rows": 1, "fifos": 2, "fifo_depth": 2}]
+    "mesh", [{"payload_bits": 32, "contexts": 0}, {"columns": 9, "rows": 1, "fifo_depth": 2}]
 )
 def test_tools_accept_it_without_a_word(mesh: dict[str, int], tmp_path: Path) -> None:
     generate(_chip(**mesh), tmp_path, part="noc")

@@ -91,8 +91,8 @@ class NetworkInterface(ports.Component[MeshConfig]):
     """What arrives."""
     release = ports.In(lambda self: stream.Signature(self.cfg.tag_bits))
     """The node has freed a block of a slot."""
-    inject = ports.Out(lambda self: Channel(FlitLayout(self.cfg), self.cfg.queues))
-    eject = ports.In(lambda self: Channel(BodyLayout(self.cfg), self.cfg.queues))
+    inject = ports.Out(lambda self: Channel(FlitLayout(self.cfg)))
+    eject = ports.In(lambda self: Channel(BodyLayout(self.cfg)))
     """The router."""
     request = ports.Out(Arrival(_WORD))
     answer = ports.In(stream.Signature(_WORD))
@@ -162,12 +162,9 @@ class NetworkInterface(ports.Component[MeshConfig]):
 
     def _send(self, m: Module, flows: FlowTable, slots: SlotTable, count: dict[Counter, Signal]) -> None:
         """A register before the router, and what it takes."""
-        cfg = self.cfg
         flit = Signal(FlitLayout(self.cfg))
         full = Signal()
-        ready = self.inject.ready[0]
-        if cfg.queues > 1:
-            ready = Mux(flit.tag[0], self.inject.ready[1], self.inject.ready[0])
+        ready = self.inject.ready
         m.d.comb += [self.inject.payload.eq(flit), self.inject.valid.eq(full)]
         moves = Signal()
         flow = Signal(range(FLOWS))

@@ -87,13 +87,12 @@ class MeshModel:
         left = np.zeros((int(members.sum()), 3), dtype=np.int64)
         injected = np.full(count, -1, dtype=np.int64)
         unroutable = np.zeros(cfg.nodes, dtype=np.int64)
-        shape = (cfg.nodes, 5, cfg.queues)
         from mho.hw.noc.router.model_loops import ALLOWED, TURN, run
 
         ran, arrived = run(
-            cfg.columns, cfg.depth, cycles, self._neighbour, traffic.columns, traffic.rows, traffic.tag,
-            traffic.earliest, order, first, accept, np.zeros((*shape, cfg.depth), dtype=np.int64), left, injected,
-            unroutable, TURN, ALLOWED,
+            cfg.columns, cfg.depth, cycles, self._neighbour, traffic.columns, traffic.rows, traffic.earliest, order,
+            first, accept, np.zeros((cfg.nodes, 5, cfg.depth), dtype=np.int64), left, injected, unroutable, TURN,
+            ALLOWED,
         )
         return Delivery(
             cycle=left[:arrived, 0], node=left[:arrived, 1], flit=left[:arrived, 2], injected=injected,

@@ -1,8 +1,7 @@
 """The loops of :mod:`mho.hw.noc.router.model`: integers and arrays only, for numba or without it.
 
 Ports are numbers as in :class:`mho.hw.noc.flit.Port`: north, east, south, west, local. The state of a queue is its
-head's place, its length, and the outputs that have taken the head; that of an input the queue that went last; that of
-an output the inputs that come first.
+head's place, its length, and the outputs that have taken the head; that of an output the inputs that come first.
 """
 
 # pyright: basic
@@ -63,24 +62,14 @@ def _wants(port, x, y, columns, rows, allowed):
 
 
 @njit
-def _request(node, port, room, tag, heads, store, queue, last, able):
-    """Queue of an input that goes, and the outputs that its head can have."""
-    queues = queue.shape[2]
-    able[:] = 0
-    for q in range(queues):
-        state = queue[node, port, q]
-        if state[_LENGTH]:
-            flit = store[node, port, q, state[_HEAD]]
-            pending = heads[node, port, q] & ~state[_SERVED]
-            for leave in range(5):
-                if pending >> leave & 1 and room[node, leave, tag[flit] % queues]:
-                    able[q] |= 1 << leave
-    chosen = 0
-    if queues == 2:
-        chosen = int(able[0] == 0) if last else int(able[1] != 0)
-        if able[chosen] == 0:
-            return chosen, 0
-    return chosen, able[chosen]
+def _request(node, port, room, heads, queue):
+    """Outputs that the head of an input can have."""
+    state, able = queue[node, port], 0
+    pending = heads[node, port] & ~state[_SERVED] if state[_LENGTH] else 0
+    for leave in range(5):
+        if pending >> leave & 1 and room[node, leave]:
+            able |= 1 << leave
+    return able
 
 
 @njit
@@ -102,13 +91,13 @@ def _grant(node, leave, requests, after, turns):
 
 
 @njit
-def _take(node, port, q, granted, heads, queue, depth):
+def _take(node, port, granted, heads, queue, depth):
     """After a cycle in which outputs took a head: whether it leaves."""
-    state = queue[node, port, q]
+    state = queue[node, port]
     if not state[_LENGTH]:
         return False
     state[_SERVED] |= granted
-    if heads[node, port, q] & ~state[_SERVED]:
+    if heads[node, port] & ~state[_SERVED]:
         return False
     state[_SERVED] = 0
     state[_HEAD] = (state[_HEAD] + 1) % depth
@@ -117,18 +106,18 @@ def _take(node, port, q, granted, heads, queue, depth):
 
 
 @njit
-def _want_head(node, port, q, size_x, columns, rows, heads, store, queue, allowed):
+def _want_head(node, port, size_x, columns, rows, heads, store, queue, allowed):
     """Note what the new head of a queue wants."""
-    state = queue[node, port, q]
+    state = queue[node, port]
     if state[_LENGTH]:
-        flit = store[node, port, q, state[_HEAD]]
-        heads[node, port, q] = _wants(port, node % size_x, node // size_x, columns[flit], rows[flit], allowed)
+        flit = store[node, port, state[_HEAD]]
+        heads[node, port] = _wants(port, node % size_x, node // size_x, columns[flit], rows[flit], allowed)
 
 
 @njit
 def run(
-    size_x, depth, cycles, neighbour, columns, rows, tag, earliest, order, first, accept, store, left, injected,
-    unroutable, turns, allowed,
+    size_x, depth, cycles, neighbour, columns, rows, earliest, order, first, accept, store, left, injected, unroutable,
+    turns, allowed,
 ):
     """Run until everything has arrived; see :meth:`mho.hw.noc.router.model.MeshModel.run`.
 
@@ -139,7 +128,7 @@ def run(
     order, first
         Flits by source, and where those of a source begin.
     store
-        Room for the flits of the queues, of shape (nodes, 5, queues, depth).
+        Room for the flits of the queues, of shape (nodes, 5, depth).
     left, injected, unroutable
         Where the results go.
     turns, allowed
@@ -150,15 +139,13 @@ def run(
     tuple of int
         Cycles that were run, and ejections.
     """
-    nodes, queues = store.shape[0], store.shape[2]
-    queue = np.zeros((nodes, 5, queues, 3), dtype=np.int64)
-    heads = np.zeros((nodes, 5, queues), dtype=np.int64)
-    last, after = np.zeros((nodes, 5), dtype=np.int64), np.zeros((nodes, 5), dtype=np.int64)
-    room = np.zeros((nodes, 5, queues), dtype=np.bool_)
+    nodes = store.shape[0]
+    queue = np.zeros((nodes, 5, 3), dtype=np.int64)
+    heads, after = np.zeros((nodes, 5), dtype=np.int64), np.zeros((nodes, 5), dtype=np.int64)
+    room = np.zeros((nodes, 5), dtype=np.bool_)
     grants = np.zeros((nodes, 5), dtype=np.int64)  # outputs that take the head of each input
-    picked = np.zeros((nodes, 5), dtype=np.int64)
-    requests, able = np.zeros(5, dtype=np.int64), np.zeros(2, dtype=np.int64)
-    pushed = np.zeros((nodes * 5, 4), dtype=np.int64)
+    requests = np.zeros(5, dtype=np.int64)
+    pushed = np.zeros((nodes * 5, 3), dtype=np.int64)
     place, pending = first[:-1].copy(), len(order)
     opposite = np.array([2, 3, 0, 1])
     arrived = inside = 0
@@ -167,55 +154,46 @@ def run(
             return cycle, arrived
         for node in range(nodes):
             for port in range(4):
-                for q in range(queues):
-                    beyond = neighbour[node, port]
-                    room[node, port, q] = beyond >= 0 and queue[beyond, opposite[port], q, _LENGTH] < depth
-            room[node, _L, :] = accept[cycle % len(accept), node]
+                beyond = neighbour[node, port]
+                room[node, port] = beyond >= 0 and queue[beyond, opposite[port], _LENGTH] < depth
+            room[node, _L] = accept[cycle % len(accept), node]
         pushes = 0
         for node in range(nodes):
             for port in range(5):
-                picked[node, port], requests[port] = _request(
-                    node, port, room, tag, heads, store, queue, last[node, port], able
-                )
+                requests[port] = _request(node, port, room, heads, queue)
                 grants[node, port] = 0
-                if requests[port]:
-                    last[node, port] = picked[node, port]
             for leave in range(5):
                 entry = _grant(node, leave, requests, after, turns)
                 if entry >= 0:
                     grants[node, entry] |= 1 << leave
-                    q = picked[node, entry]
-                    flit = store[node, entry, q, queue[node, entry, q, _HEAD]]
+                    flit = store[node, entry, queue[node, entry, _HEAD]]
                     if leave == _L:
                         left[arrived] = cycle, node, flit
                         arrived += 1
                     else:
-                        pushed[pushes] = neighbour[node, leave], opposite[leave], tag[flit] % queues, flit
+                        pushed[pushes] = neighbour[node, leave], opposite[leave], flit
                         pushes += 1
             if place[node] < first[node + 1]:
                 flit = order[place[node]]
-                q = tag[flit] % queues
-                if earliest[flit] <= cycle and queue[node, _L, q, _LENGTH] < depth:
-                    pushed[pushes] = node, _L, q, flit
+                if earliest[flit] <= cycle and queue[node, _L, _LENGTH] < depth:
+                    pushed[pushes] = node, _L, flit
                     pushes += 1
                     place[node] += 1
                     pending -= 1
                     injected[flit] = cycle
         for node in range(nodes):
             for port in range(5):
-                for q in range(queues):
-                    granted = grants[node, port] if q == picked[node, port] else 0
-                    if port == _L and queue[node, port, q, _LENGTH] and not heads[node, port, q]:
-                        unroutable[node] += 1
-                    if _take(node, port, q, granted, heads, queue, depth):
-                        inside -= 1
-                        _want_head(node, port, q, size_x, columns, rows, heads, store, queue, allowed)
+                if port == _L and queue[node, port, _LENGTH] and not heads[node, port]:
+                    unroutable[node] += 1
+                if _take(node, port, grants[node, port], heads, queue, depth):
+                    inside -= 1
+                    _want_head(node, port, size_x, columns, rows, heads, store, queue, allowed)
         for k in range(pushes):
-            node, port, q, flit = pushed[k]
-            state = queue[node, port, q]
-            store[node, port, q, (state[_HEAD] + state[_LENGTH]) % depth] = flit
+            node, port, flit = pushed[k]
+            state = queue[node, port]
+            store[node, port, (state[_HEAD] + state[_LENGTH]) % depth] = flit
             state[_LENGTH] += 1
             inside += 1
             if state[_LENGTH] == 1:
-                _want_head(node, port, q, size_x, columns, rows, heads, store, queue, allowed)
+                _want_head(node, port, size_x, columns, rows, heads, store, queue, allowed)
     return cycles, arrived

@@ -33,12 +33,12 @@ class Network(wiring.Component):
     def __init__(self, cfg: MeshConfig) -> None:
         self.cfg = cfg
         members: dict[str, Any] = {
-            "unroutable": Out(cfg.nodes), "host_i": In(Channel(ChannelLayout(cfg, Port.WEST), cfg.queues)),
-            "host_o": Out(Channel(ChannelLayout(cfg, Port.SOUTH), cfg.queues)),
+            "unroutable": Out(cfg.nodes), "host_i": In(Channel(ChannelLayout(cfg, Port.WEST))),
+            "host_o": Out(Channel(ChannelLayout(cfg, Port.SOUTH))),
         }
         for node in range(cfg.nodes):
-            members[f"inject_{node}"] = In(Channel(FlitLayout(cfg), cfg.queues))
-            members[f"eject_{node}"] = Out(Channel(BodyLayout(cfg), cfg.queues))
+            members[f"inject_{node}"] = In(Channel(FlitLayout(cfg)))
+            members[f"eject_{node}"] = Out(Channel(BodyLayout(cfg)))
         super().__init__(members)
 
     def elaborate(self, platform: object) -> Module:

@@ -115,9 +115,9 @@ class InputUnit(ports.Component[MeshConfig]):
         Which input.
     """
 
-    i = ports.In(lambda self: Channel(ChannelLayout(self.cfg, self.port), self.cfg.queues))
+    i = ports.In(lambda self: Channel(ChannelLayout(self.cfg, self.port)))
     """The channel."""
-    room = ports.array(ports.In(lambda self: self.cfg.queues), lambda self: self.wants)
+    room = ports.array(ports.In(1), lambda self: self.wants)
     """``ready`` of each output that a flit may want, in the order of ``WANTS[port]``."""
     request = ports.Out(lambda self: self.wants)
     """Outputs that the head wants and that have room for it."""
@@ -136,46 +136,21 @@ class InputUnit(ports.Component[MeshConfig]):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         shape = ChannelLayout(self.cfg, self.port)
-        several = self.cfg.queues > 1
-        picked = Signal(self.cfg.queues)
-        able, heads, lost = [], [], []
-        for q in range(self.cfg.queues):
-            name = f"_{q}" if several else ""
-            fifo = FlitFifo(shape.size, self.cfg.depth)
-            m.submodules[f"queue{name}"] = fifo
-            head = data.View(shape, fifo.o)
-            # Outputs that have the head already: it leaves the queue with the last one that it wants, so that a
-            # multicast goes on where it can and never twice.
-            served = Signal(self.wants, name=f"served{name}")
-            granted = Mux(picked[q], self.grant, 0) if several else self.grant
-            # A router looks at `ready` before it is valid, a node need not.
-            room = fifo.ready if self.port is Port.LOCAL else 1
-            mine = self.i.payload.flit.tag[0] == q if several else 1
-            m.d.comb += [
-                fifo.i.eq(self.i.payload), fifo.put.eq(self.i.valid & mine & room), self.i.ready[q].eq(fifo.ready),
-                fifo.take.eq(fifo.valid & ~(head.want & ~served & ~granted).any()),
-            ]
-            m.d.sync += served.eq(Mux(fifo.take, 0, served | granted))
-            able.append(Mux(fifo.valid, head.want & ~served & Cat(room[q] for room in self.room), 0))
-            heads.append(Value.cast(head.flit))
-            lost.append(fifo.valid & ~head.want.any())
-        m.d.comb += self.unroutable.eq(Cat(lost).any())
-        if several:
-            self._choose(m, able, heads, picked)
-        else:
-            m.d.comb += [self.request.eq(able[0]), Value.cast(self.head).eq(heads[0])]
-        return m
-
-    def _choose(self, m: Module, able: list[Value], heads: list[Value], picked: Signal) -> None:
-        """One queue a cycle goes to the outputs: one that can move, by turns if both can."""
-        last = Signal()
-        second = Signal()
+        m.submodules.queue = fifo = FlitFifo(shape.size, self.cfg.depth)
+        head = data.View(shape, fifo.o)
+        # Outputs that have the head already: it leaves the queue with the last one that it wants, so that a multicast
+        # goes on where it can and never twice.
+        served = Signal(self.wants)
+        # A router looks at `ready` before it is valid, a node need not.
+        room = fifo.ready if self.port is Port.LOCAL else 1
         m.d.comb += [
-            second.eq(Mux(last, ~able[0].any(), able[1].any())), picked.eq(Mux(second, 0b10, 0b01)),
-            self.request.eq(Mux(second, able[1], able[0])), Value.cast(self.head).eq(Mux(second, heads[1], heads[0])),
+            fifo.i.eq(self.i.payload), fifo.put.eq(self.i.valid & room), self.i.ready.eq(fifo.ready),
+            fifo.take.eq(fifo.valid & ~(head.want & ~served & ~self.grant).any()),
+            self.unroutable.eq(fifo.valid & ~head.want.any()), Value.cast(self.head).eq(head.flit),
+            self.request.eq(Mux(fifo.valid, head.want & ~served & Cat(*self.room), 0)),
         ]
-        with m.If(self.request.any()):
-            m.d.sync += last.eq(second)
+        m.d.sync += served.eq(Mux(fifo.take, 0, served | self.grant))
+        return m
 
 
 _NAMES = {port: port.name.lower() for port in Port}
@@ -219,7 +194,7 @@ class Router(wiring.Component):
             local = port is Port.LOCAL
             i = FlitLayout(cfg) if local else ChannelLayout(cfg, port)
             o = BodyLayout(cfg) if local else ChannelLayout(cfg, OPPOSITE[port])
-            members |= {f"{name}_i": In(Channel(i, cfg.queues)), f"{name}_o": Out(Channel(o, cfg.queues))}
+            members |= {f"{name}_i": In(Channel(i)), f"{name}_o": Out(Channel(o))}
         return members
 
     def elaborate(self, platform: object) -> Module:

@@ -28,12 +28,12 @@ def test_keys_reach_the_configurations() -> None:
     assert parts.core.pins.verify_bits == chip.programming.verify_bits  # pyright: ignore[reportAttributeAccessIssue]
 
 
-@pytest.mark.parametrize("changes", [{}, {"mesh.contexts": 2, "mesh.fifos": 2, "mesh.fifo_depth": 8}])
+@pytest.mark.parametrize("changes", [{}, {"mesh.contexts": 2, "mesh.fifo_depth": 8}])
 def test_one_tile_has_no_network_whatever_the_description_says_of_it(changes: dict[str, int]) -> None:
     chip = load_chip("tnsa64-tile", changes)
     parts = ChipParts.from_chip(chip)
     assert (chip.tiled, chip.contexts, parts.mesh.alone) == (True, 0, True)
-    assert parts.mesh == MeshConfig(columns=1, rows=1, depth=1, queues=1, contexts=0)
+    assert parts.mesh == MeshConfig(columns=1, rows=1, depth=1, contexts=0)
     assert (len(parts.tiles), parts.tiles[0].contexts) == (1, 0)
     assert {name for name in Node.ports_for(parts.mesh) if name[-2:] in ("_i", "_o")} == {"west_i", "north_o"}
     assert [block.name for block in parts.address_map.blocks] == ["tile_0_0", "tile_0_0_core", "tile_0_0_node", "chip"]

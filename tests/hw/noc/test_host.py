@@ -47,7 +47,7 @@ def expected(host: HostModel, requests: list[Burst], single: bool) -> list[Answe
 
 CASES = [
     MeshConfig(columns=2, rows=2, payload_bits=32, depth=1, contexts=1),
-    MeshConfig(columns=3, rows=2, payload_bits=64, depth=2, queues=2, tag_bits=2),
+    MeshConfig(columns=3, rows=2, payload_bits=64, depth=2, tag_bits=2),
     MeshConfig(columns=1, rows=2, payload_bits=128, depth=2, contexts=0, tag_bits=3),
     MeshConfig(columns=9, rows=1, payload_bits=32, depth=2, contexts=4),
     MeshConfig(columns=1, rows=1, payload_bits=64, depth=1, contexts=0),
@@ -98,7 +98,7 @@ def test_both_ports_take_turns() -> None:
 
 @pytest.mark.slow
 def test_what_is_outside_is_refused_and_nothing_goes_out() -> None:
-    cfg = MeshConfig(columns=3, rows=1, payload_bits=64, queues=2, tag_bits=2)  # node 3 is none
+    cfg = MeshConfig(columns=3, rows=1, payload_bits=64, tag_bits=2)  # node 3 is none
     last = host_address(cfg, cfg.nodes - 1, (1 << NODE_BITS) - 8)
     beyond = (1 << host_address_bits(cfg)) - (1 << NODE_BITS)
     requests = [

@@ -89,10 +89,10 @@ def random_flows(rng: random.Random, cfg: MeshConfig) -> list[Flow]:
     "cfg",
     [
         MeshConfig(columns=2, rows=2, payload_bits=32, contexts=0),
-        pytest.param(MeshConfig(columns=3, rows=2, payload_bits=64, queues=2, depth=2), marks=pytest.mark.long),
+        pytest.param(MeshConfig(columns=3, rows=2, payload_bits=64, depth=2), marks=pytest.mark.long),
         MeshConfig(columns=2, rows=2, payload_bits=32, contexts=0, depth=1),
     ],
-    ids=lambda cfg: f"{cfg.columns}x{cfg.rows}-{cfg.queues}-{cfg.depth}",
+    ids=lambda cfg: f"{cfg.columns}x{cfg.rows}-{cfg.depth}",
 )
 def test_blocks_arrive_whole_and_two_are_under_way_at_most(cfg: MeshConfig) -> None:
     dut: Any = Mesh(cfg)

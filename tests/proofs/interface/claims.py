@@ -63,7 +63,7 @@ class InterfaceClaims(Harness):
         with m.If(node.eject.valid & (cleared == FLOWS)):
             claim(m, "neither requests nor credits reach the tile", ~node.rx.valid | (body.tag < register_tag(cfg)))
         flit, sent, answer = node.inject.payload, Signal(name="answer_sent"), Signal(32, name="answer_that_was_sent")
-        with m.If(~node.inject.valid | self._room(node)):
+        with m.If(~node.inject.valid | node.inject.ready):
             m.d.sync += [sent.eq(node.answer.valid & node.answer.ready), answer.eq(node.answer.payload)]
         claim(m, "an answer that was taken is on its way", ~sent | node.inject.valid)
         with m.If(sent):
@@ -100,11 +100,6 @@ class InterfaceClaims(Harness):
                 claim(m, "flits of a unit are counted", (since != 0) & (since <= UNIT) & (
                     state["unit_due"] == (since == UNIT)) & (state["in_unit"] == Mux(since == UNIT, 0, since)))
                 witness(m, "a block goes on with a second unit", flows.start & ~flows.clear)
-
-    @staticmethod
-    def _room(node: Any) -> Value:
-        ready = node.inject.ready
-        return ready if node.cfg.queues == 1 else Mux(node.inject.payload.tag[0], ready[1], ready[0])
 
     def _credits(self, m: Module, state: State, flows: Any, cleared: Value) -> None:
         flow, odd = constant(m, range(FLOWS), "any_flow"), constant(m, 1, "any_parity")

@@ -6,11 +6,10 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data
 
 from mho.hw.noc.flit import OPPOSITE, STEP, TURNS, WANTS, ChannelLayout, Port
-from mho.hw.noc.router.router import Router
 from tests.proofs.arbiter import turn_holds
 from tests.proofs.harness import State, claim, witness
 from tests.proofs.queue import fifo_holds, word_behind
-from tests.proofs.router.routes import at_place, beyond, in_its_column, room, well_formed
+from tests.proofs.router.routes import at_place, beyond, in_its_column, well_formed
 from tests.proofs.router.surroundings import RouterHarness, body
 
 __all__ = ["ChannelClaims", "GrantClaims", "WaitClaims"]
@@ -23,21 +22,21 @@ class ChannelClaims(RouterHarness):
         self.surround(m)
         cfg = self.dut.cfg
         for port in Port:
-            for q, fifo, inner, _ in self.queues(state, port):
-                count = fifo_holds(m, fifo, inner, f"{port.name}_{q}")
-                for behind in range(cfg.depth):
-                    word = word_behind(m, fifo, inner, behind, f"{port.name}_{q}_{behind}")
-                    view: Any = data.View(ChannelLayout(cfg, port), word)
-                    with m.If(count > behind):
-                        outputs = at_place(cfg, self.dut.place, view.flit, port)
-                        claim(m, f"{port.name}: it holds what was wanted", view.want == outputs)
-                        fits = well_formed(cfg, view.flit, port) & in_its_column(cfg, self.dut.place, view.flit, port)
-                        claim(m, f"{port.name}: it holds flits to the mesh", fits)
+            fifo, inner, _ = self.queue(state, port)
+            count = fifo_holds(m, fifo, inner, port.name)
+            for behind in range(cfg.depth):
+                word = word_behind(m, fifo, inner, behind, f"{port.name}_{behind}")
+                view: Any = data.View(ChannelLayout(cfg, port), word)
+                with m.If(count > behind):
+                    outputs = at_place(cfg, self.dut.place, view.flit, port)
+                    claim(m, f"{port.name}: it holds what was wanted", view.want == outputs)
+                    fits = well_formed(cfg, view.flit, port) & in_its_column(cfg, self.dut.place, view.flit, port)
+                    claim(m, f"{port.name}: it holds flits to the mesh", fits)
         for port in Port:
             o: Any = self.channel(port, "o")
             flit = body(o, port)
             with m.If(o.valid):
-                claim(m, f"{port.name}: the receiver has room", room(o.ready, flit.tag))
+                claim(m, f"{port.name}: the receiver has room", o.ready)
             if port is not Port.LOCAL:
                 outputs = at_place(self.dut.cfg, self.dut.place, flit, OPPOSITE[port], STEP[port])
                 with m.If(o.valid):
@@ -68,20 +67,15 @@ class GrantClaims(RouterHarness):
                 claim(m, f"{leave.name}: {entry.name} is told", unit.grant[bit] == grant[k])
                 with m.If(grant[k]):
                     claim(m, f"{leave.name}: {entry.name} asked", unit.request[bit])
-                    claim(m, f"{leave.name}: there is room", room(o.ready, unit.head.tag))
+                    claim(m, f"{leave.name}: there is room", o.ready)
         for port in Port:
-            for q, fifo, inner, served in self.queues(state, port):
-                count = fifo_holds(m, fifo, inner, f"{port.name}_{q}")
-                for behind in range(fifo.depth if self.dut.cfg.queues > 1 else 0):
-                    word = word_behind(m, fifo, inner, behind, f"{port.name}_{q}_{behind}")
-                    view: Any = data.View(ChannelLayout(self.dut.cfg, port), word)
-                    right_queue = view.flit.tag[0] == q
-                    claim(m, f"{port.name}: flits in the queue of their tag", (count <= behind) | right_queue)
-                want = fifo.o[-len(WANTS[port]) :]
-                with m.If(fifo.valid):
-                    claim(m, f"{port.name}: only what is wanted is served", (served & ~want) == 0)
-                with m.Else():
-                    claim(m, f"{port.name}: nothing is served of an empty queue", served == 0)
+            fifo, inner, served = self.queue(state, port)
+            fifo_holds(m, fifo, inner, port.name)
+            want = fifo.o[-len(WANTS[port]) :]
+            with m.If(fifo.valid):
+                claim(m, f"{port.name}: only what is wanted is served", (served & ~want) == 0)
+            with m.Else():
+                claim(m, f"{port.name}: nothing is served of an empty queue", served == 0)
 
 
 class WaitClaims(RouterHarness):
@@ -89,45 +83,32 @@ class WaitClaims(RouterHarness):
 
     And whenever there is room at that output, one of those that wait goes (:class:`GrantClaims`): so it waits for three
     others at most, whatever comes in.
-
-    Parameters
-    ----------
-    dut
-        The router.
-    times
-        How often each other may pass.
     """
-
-    def __init__(self, dut: Router, times: int = 1) -> None:
-        super().__init__(dut)
-        self.times = times
 
     def specify(self, m: Module, state: State) -> None:
         self.surround(m)
         for port in Port:
-            for q, fifo, inner, served in self.queues(state, port):
-                fifo_holds(m, fifo, inner, f"{port.name}_{q}")
-                claim(m, f"{port.name}: nothing is served of an empty queue", fifo.valid | (served == 0))
+            fifo, inner, served = self.queue(state, port)
+            fifo_holds(m, fifo, inner, port.name)
+            claim(m, f"{port.name}: nothing is served of an empty queue", fifo.valid | (served == 0))
         for leave in Port:
             path = f"{leave.name.lower()}_arbiter"
             arbiter = state.part(path)
             for k, entry in enumerate(TURNS[leave]):
-                for q, fifo, _, served in self.queues(state, entry):
-                    name = f"{entry.name}_{q} to {leave.name}"
-                    self._wait(m, name, (entry, leave, k), fifo, served, arbiter, state[f"{path}.after"])
+                fifo, _, served = self.queue(state, entry)
+                name = f"{entry.name} to {leave.name}"
+                self._wait(m, name, (entry, leave, k), fifo, served, arbiter, state[f"{path}.after"])
 
     def _wait(self, m: Module, name: str, turn: Any, fifo: Any, served: Any, arbiter: Any, after: Any) -> None:
         entry, leave, k = turn
         bit = WANTS[entry].index(leave)
-        bound = self.times * (arbiter.count - 1)
+        bound = arbiter.count - 1
         waiting = fifo.valid & fifo.o[-len(WANTS[entry]) :][bit] & ~served[bit]
-        # Those who go to another queue of the receiver, while its own is full, pass nobody.
-        overtaken = (arbiter.grant & ~(1 << k)).any() & self.channel(leave, "o").ready.all()
+        overtaken = (arbiter.grant & ~(1 << k)).any()
         waits = Signal(range(bound + 2), name=f"waits_{name}".replace(" ", "_"))
         m.d.sync += waits.eq(0)
         with m.If(waiting & ~arbiter.grant[k]):
             m.d.sync += waits.eq(Mux(waits > bound, waits, waits + overtaken))
-        claim(m, f"{name}: passed by each other input {self.times} times at most", waits <= bound)
-        if self.dut.cfg.queues == 1:
-            turn_holds(m, after, k, waits, name.replace(" ", "_"))
-            witness(m, f"{name}: passed by all others", waits == bound)
+        claim(m, f"{name}: passed by each other input once at most", waits <= bound)
+        turn_holds(m, after, k, waits, name.replace(" ", "_"))
+        witness(m, f"{name}: passed by all others", waits == bound)

@@ -8,8 +8,8 @@ from amaranth.lib import data
 from mho.hw.noc.config import HOST_POSITION, MeshConfig
 from mho.hw.noc.flit import STEP, ChannelLayout, Port
 from tests.proofs.harness import Harness, State, assume, claim, constant, drive_freely, free, witness
-from tests.proofs.queue import Queue, fifo_holds, input_queues, word_behind
-from tests.proofs.router.routes import room, wanted_at, well_formed
+from tests.proofs.queue import Queue, fifo_holds, input_queue, word_behind
+from tests.proofs.router.routes import wanted_at, well_formed
 
 __all__ = ["TAIL_BIT", "ArrivalClaims", "HeadClaims", "MeshHarness", "ProgressClaims", "StuckClaims"]
 
@@ -40,7 +40,7 @@ class MeshHarness(Harness):
         with m.If(host.valid):
             # Claimed of the host's port.
             flit = host.payload.flit
-            assume(m, room(host.ready, flit.tag) & well_formed(cfg, flit, Port.WEST) & ~flit.host)
+            assume(m, host.ready & well_formed(cfg, flit, Port.WEST) & ~flit.host)
             assume(m, host.payload.want.any())
             assume(m, host.payload.want == wanted_at(cfg, 0, 0, flit, Port.WEST))
 
@@ -59,14 +59,14 @@ class MeshHarness(Harness):
         """Path of a part of the router at a place."""
         return f"router_{place[0]}_{place[1]}.{part}"
 
-    def queues(self, state: State, place: tuple[int, int], port: Port) -> list[Queue]:
-        """FIFOs of an input."""
-        return input_queues(state, self.path(place, f"{port.name.lower()}_input"))
+    def queue(self, state: State, place: tuple[int, int], port: Port) -> Queue:
+        """FIFO of an input."""
+        return input_queue(state, self.path(place, f"{port.name.lower()}_input"))
 
     def moves(self, m: Module, state: State) -> tuple[Value, Value]:
         """Whether some flit waits in the mesh; whether an output takes one in this cycle, or it leaves its queue."""
         waits, goes = Signal(name="some"), Signal(name="goes")
-        fifos = [queue.fifo for place, port in self.inputs for queue in self.queues(state, place, port)]
+        fifos = [self.queue(state, place, port).fifo for place, port in self.inputs]
         transfers = Cat(
             state.part(self.path(place, f"{port.name.lower()}_input")).grant.any() for place, port in self.inputs
         )
@@ -79,12 +79,11 @@ class MeshHarness(Harness):
     def holds(self, m: Module, state: State) -> None:
         """Claim what is true of all queues at any time: what is in them belongs there and wants what it carries."""
         for place, port in self.inputs:
-            for queue in self.queues(state, place, port):
-                self._queue_holds(m, place, port, queue)
+            self._queue_holds(m, place, port, self.queue(state, place, port))
 
     def _queue_holds(self, m: Module, place: tuple[int, int], port: Port, queue: Queue) -> None:
         cfg = self.dut.cfg
-        name = f"{place} {port.name} {queue.number}"
+        name = f"{place} {port.name}"
         count = fifo_holds(m, queue.fifo, queue.state, name)
         for behind in range(cfg.depth):
             word = word_behind(m, queue.fifo, queue.state, behind, f"{name} {behind}".replace(" ", "_"))
@@ -99,8 +98,6 @@ class MeshHarness(Harness):
             with m.If(count > behind):
                 claim(m, f"{name}: what it holds is wanted", view.want == outputs)
                 claim(m, f"{name}: it holds flits to the mesh", fits)
-                if cfg.queues > 1:
-                    claim(m, f"{name}: a flit is in the queue of its tag", flit.tag[0] == queue.number)
                 if port is not Port.LOCAL:
                     claim(m, f"{name}: what it holds wants something", outputs.any())
             if not behind:
@@ -122,8 +119,7 @@ class ProgressClaims(MeshHarness):
         for place, port in self.inputs:
             exists = port is Port.LOCAL or self._has(place, port)
             if exists:
-                full = Cat(~queue.fifo.ready for queue in self.queues(state, place, port)).all()
-                witness(m, f"{place} {port.name} is full", full)
+                witness(m, f"{place} {port.name} is full", ~self.queue(state, place, port).fifo.ready)
 
     def _has(self, place: tuple[int, int], port: Port) -> bool:
         """Whether there is a neighbour at a port."""
@@ -157,7 +153,7 @@ class HeadClaims(MeshHarness):
                 if path in state:
                     after = state[path]
                     claim(m, f"{place} {port.name}: turns", ((after << 1)[: len(after)] & ~after) == 0)
-        queues = [queue for place, port in self.inputs for queue in self.queues(state, place, port)]
+        queues = [self.queue(state, place, port) for place, port in self.inputs]
         which = constant(m, range(len(queues)), "any_queue")
         waits, age = Signal(name="waits"), Signal(range(self.cycles + 1))
         m.d.comb += waits.eq(Cat(queue.fifo.valid & ~queue.fifo.take for queue in queues).bit_select(which, 1))

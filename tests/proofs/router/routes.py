@@ -25,7 +25,6 @@ __all__ = [
     "expected",
     "in_its_column",
     "in_mesh",
-    "room",
     "sides",
     "wanted_at",
     "well_formed",
@@ -112,11 +111,6 @@ def wanted_at(cfg: MeshConfig, x: int, y: int, flit: Any, entry: Port) -> Any:
     """:func:`expected` of a flit at a router that is known, in the order of ``WANTS[entry]``."""
     leaves = expected(cfg, x, y, *sides(cfg, flit), entry).values()
     return Cat(Const(0, 1) if bit is False else bit for bit in leaves)
-
-
-def room(ready: Any, tag: Any) -> Any:
-    """``ready`` of the queue that a flit with a tag goes to."""
-    return ready.bit_select(tag[0], 1) if len(ready) > 1 else ready
 
 
 def in_mesh(cfg: MeshConfig, place: Any) -> Any:

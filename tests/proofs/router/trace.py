@@ -9,7 +9,7 @@ from mho.hw.noc.flit import WANTS, ChannelLayout, FlitLayout, Port
 from mho.hw.noc.router.router import Router
 from tests.proofs.harness import State, assume, claim, free, witness
 from tests.proofs.queue import fifo_holds, word_behind
-from tests.proofs.router.routes import at_place, room
+from tests.proofs.router.routes import at_place
 from tests.proofs.router.surroundings import RouterHarness, body
 
 __all__ = ["TraceClaims"]
@@ -20,7 +20,7 @@ class _Traced:
 
     def __init__(self, m: Module, claims: "TraceClaims", mark: int) -> None:
         cfg, entry = claims.dut.cfg, claims.entry
-        self.mark, self.several = mark, cfg.queues > 1
+        self.mark = mark
         self.inside, self.gone, self.enters = (Signal(name=f"{n}_{mark}") for n in ("inside", "gone", "enters"))
         self.flit: Any = Signal(FlitLayout(cfg, entry), name=f"flit_{mark}")
         self.want, self.sent, self.leaves = (
@@ -28,16 +28,12 @@ class _Traced:
         )
         self.before = Signal(range(cfg.depth + 1), name=f"before_{mark}")
         channel = claims.channel(entry, "i")
-        accepted = channel.valid & room(channel.ready, body(channel, entry).tag)
+        accepted = channel.valid & channel.ready
         m.d.comb += self.enters.eq(free(m, 1, f"pick_{mark}") & accepted & ~self.inside & ~self.gone)
 
     def marks(self, flit: Any) -> Value:
         """Whether a flit has the mark."""
         return Value.cast(flit.payload)[self.mark]
-
-    def among(self, queue: int) -> Value:
-        """Whether it is inside, in this queue."""
-        return self.inside & (self.flit.tag[0] == queue) if self.several else self.inside
 
 
 class TraceClaims(RouterHarness):
@@ -60,35 +56,31 @@ class TraceClaims(RouterHarness):
     def specify(self, m: Module, state: State) -> None:
         self.surround(m)
         traced = [_Traced(m, self, mark) for mark in range(2)]
-        counts = []
         for port in Port:
             flit = body(self.channel(port, "i"), port)
             for trace in traced:
                 assume(m, trace.marks(flit) == (trace.enters if port is self.entry else 0))
-            for q, fifo, inner, served in self.queues(state, port):
-                count = fifo_holds(m, fifo, inner, f"{port.name}_{q}")
+            fifo, inner, served = self.queue(state, port)
+            count = fifo_holds(m, fifo, inner, port.name)
+            with m.If(~fifo.valid):
+                claim(m, "nothing is served of an empty queue", served == 0)
+            for trace in traced:
+                self._place(m, trace, fifo, inner, count, port)
                 if port is self.entry:
-                    counts.append(count)
-                with m.If(~fifo.valid):
-                    claim(m, "nothing is served of an empty queue", served == 0)
-                for trace in traced:
-                    self._place(m, trace, fifo, inner, count, port, q)
+                    self._enter(m, trace, count - fifo.take)
+        fifo, _, served = self.queue(state, self.entry)
         for trace in traced:
-            self._enter(m, trace, state, counts)
             self._leave(m, trace)
-            for q, fifo, _, served in self.queues(state, self.entry):
-                with m.If(trace.among(q)):
-                    self._advance(m, trace, fifo, served)
+            with m.If(trace.inside):
+                self._advance(m, trace, fifo, served)
         self._order(m, *traced)
 
-    def _enter(self, m: Module, trace: _Traced, state: State, counts: list[Signal]) -> None:
+    def _enter(self, m: Module, trace: _Traced, before: Value) -> None:
         flit = body(self.channel(self.entry, "i"), self.entry)
         with m.If(trace.enters):
             want = at_place(self.dut.cfg, self.dut.place, flit, self.entry)
             m.d.sync += [trace.inside.eq(1), Value.cast(trace.flit).eq(Value.cast(flit)), trace.want.eq(want)]
-            for q, fifo, *_ in self.queues(state, self.entry):
-                with m.If(flit.tag[0] == q if trace.several else 1):
-                    m.d.sync += trace.before.eq(counts[q] - fifo.take)
+            m.d.sync += trace.before.eq(before)
         with m.If(~trace.inside & ~trace.gone):
             claim(m, "what has not come is not sent", trace.sent == 0)
 
@@ -123,22 +115,20 @@ class TraceClaims(RouterHarness):
                 trace.before.eq(trace.before - 1), trace.inside.eq(trace.before != 0), trace.gone.eq(trace.before == 0)
             ]
 
-    def _place(self, m: Module, trace: _Traced, fifo: Any, inner: State, count: Signal, port: Port, queue: int) -> None:
+    def _place(self, m: Module, trace: _Traced, fifo: Any, inner: State, count: Signal, port: Port) -> None:
         """The mark is in the place of the flit and in no other, with all that came with it."""
         at_entry = port is self.entry
         for behind in range(fifo.depth):
-            word = word_behind(m, fifo, inner, behind, f"{port.name}_{queue}_{trace.mark}_{behind}")
+            word = word_behind(m, fifo, inner, behind, f"{port.name}_{trace.mark}_{behind}")
             view: Any = data.View(ChannelLayout(self.dut.cfg, port), word)
-            here = trace.among(queue) & (trace.before == behind) if at_entry else 0
+            here = trace.inside & (trace.before == behind) if at_entry else 0
             with m.If(count > behind):
-                if trace.several:
-                    claim(m, "a flit is in the queue of its tag", view.flit.tag[0] == queue)
                 claim(m, "the mark is where the flit is", trace.marks(view.flit) == here)
                 if at_entry:
                     with m.If(here):
                         claim(m, "its word is unchanged", word == Cat(Value.cast(trace.flit), trace.want))
         if at_entry:
-            with m.If(trace.among(queue)):
+            with m.If(trace.inside):
                 claim(m, "it is among those inside", trace.before < count)
 
     def _order(self, m: Module, first: _Traced, second: _Traced) -> None:
@@ -149,10 +139,8 @@ class TraceClaims(RouterHarness):
         begun = first.inside | first.gone
         assume(m, ~second.enters | begun)
         claim(m, "the second comes second", ~(second.inside | second.gone) | begun)
-        same = (first.flit.tag[0] == second.flit.tag[0]) if first.several else 1
-        with m.If(same & second.inside):
+        with m.If(second.inside):
             claim(m, "the second is behind", ~first.inside | (first.before < second.before))
-        with m.If(same):
-            claim(m, "each output has had the first before the second", (second.leaves & first.want & ~first.sent) == 0)
-            claim(m, "the second leaves after the first", ~second.gone | first.gone)
+        claim(m, "each output has had the first before the second", (second.leaves & first.want & ~first.sent) == 0)
+        claim(m, "the second leaves after the first", ~second.gone | first.gone)
         witness(m, "both have left, the first to all sides", first.gone & second.gone & first.sent.all())

@@ -27,7 +27,7 @@ SMALL = MeshConfig(columns=3, rows=3, payload_bits=32, depth=4)
     "cfg",
     [
         SMALL,
-        pytest.param(MeshConfig(columns=9, rows=2, payload_bits=128, depth=1, queues=2), marks=pytest.mark.long),
+        pytest.param(MeshConfig(columns=9, rows=2, payload_bits=128, depth=1), marks=pytest.mark.long),
     ],
     ids=lambda cfg: f"{cfg.columns}x{cfg.rows}x{cfg.payload_bits}",
 )

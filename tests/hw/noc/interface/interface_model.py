@@ -57,7 +57,7 @@ class InterfaceModel:
         self, *, tx: Tx | None = None, release: int | None = None, eject: Body | None = None, ready: int = -1,
         answer: int | None = None, write: TableRow | None = None, lost: bool = False,
     ) -> Pins:
-        """Outputs of a cycle with these inputs; ``ready`` is that of the router, a bit for each queue.
+        """Outputs of a cycle with these inputs; ``ready`` is that of the router.
 
         The state is that of the next cycle then.
         """
@@ -71,7 +71,7 @@ class InterfaceModel:
         tables_ready = not clears and kind != "credit"
         written = write if tables_ready else None
         holds = clears or kind == "credit" or (written is not None and written.table == "members")
-        inject, moves = self._flit, self._flit is None or bool(ready >> self._flit.tag % self.cfg.queues & 1)
+        inject, moves = self._flit, self._flit is None or bool(ready)
         release_ready = moves and not clears and (written is None or written.table != "slot")
         number = self._opened if self._opened is not None else tx.flow if tx else 0
         tables, known = self._tables, self._tables.flows[number].known

@@ -76,7 +76,7 @@ def random_write(rng: random.Random, cfg: MeshConfig) -> TableRow:
 
 def random_inputs(rng: random.Random, cfg: MeshConfig) -> Inputs:
     """Inputs of a cycle, without what waits for ready."""
-    inputs: Inputs = {"ready": rng.choice((-1, -1, 0, 1)) & ((1 << cfg.queues) - 1), "lost": rng.random() < 0.2}
+    inputs: Inputs = {"ready": rng.choice((1, 1, 0, 1)), "lost": rng.random() < 0.2}
     if rng.random() < 0.6:
         kind = rng.random()
         if kind < 0.3:
@@ -92,7 +92,7 @@ def random_inputs(rng: random.Random, cfg: MeshConfig) -> Inputs:
     "cfg",
     [
         MeshConfig(columns=3, rows=2, payload_bits=32),
-        MeshConfig(columns=8, rows=8, payload_bits=64, queues=2, contexts=4),
+        MeshConfig(columns=8, rows=8, payload_bits=64, contexts=4),
         MeshConfig(columns=9, rows=3, payload_bits=32, contexts=0, tag_bits=3),
         MeshConfig(columns=16, rows=16, payload_bits=32, contexts=1),
     ],

@@ -43,7 +43,7 @@ def run(cfg: MeshConfig, flits: dict[int, list[Flit]], *, stall: float = 0.0, se
             for node in range(cfg.nodes):
                 eject, inject = getattr(dut, f"eject_{node}"), getattr(dut, f"inject_{node}")
                 ready[node] = rng.random() >= stall
-                ctx.set(eject.ready, (1 << cfg.queues) - 1 if ready[node] else 0)
+                ctx.set(eject.ready, ready[node])
                 sent = flits.get(node, [])
                 ctx.set(inject.valid, at.get(node, 0) < len(sent))
                 if at.get(node, 0) < len(sent):
@@ -56,8 +56,7 @@ def run(cfg: MeshConfig, flits: dict[int, list[Flit]], *, stall: float = 0.0, se
                     assert ready[node]
                     received[node].append((cycle, ctx.get(eject.payload.payload), ctx.get(eject.payload.tag)))
                 if node in at and at[node] < len(flits[node]):
-                    queue = flits[node][at[node]][1] % cfg.queues
-                    at[node] += ctx.get(inject.ready) >> queue & 1
+                    at[node] += ctx.get(inject.ready)
             if sum(map(len, received.values())) == expected and all(at[n] == len(flits[n]) for n in at):
                 return
             await ctx.tick()
@@ -73,11 +72,11 @@ def run(cfg: MeshConfig, flits: dict[int, list[Flit]], *, stall: float = 0.0, se
     [
         MeshConfig(columns=3, rows=3, payload_bits=32),
         MeshConfig(columns=4, rows=2, payload_bits=32, depth=1),
-        MeshConfig(columns=2, rows=3, payload_bits=32, depth=2, queues=2),
+        MeshConfig(columns=2, rows=3, payload_bits=32, depth=2),
         pytest.param(MeshConfig(columns=9, rows=2, payload_bits=32, depth=4), marks=pytest.mark.long),
         MeshConfig(columns=1, rows=4, payload_bits=32),
     ],
-    ids=lambda cfg: f"{cfg.columns}x{cfg.rows}-{cfg.depth}-{cfg.queues}",
+    ids=lambda cfg: f"{cfg.columns}x{cfg.rows}-{cfg.depth}",
 )
 def test_every_flit_arrives_once_and_in_order(cfg: MeshConfig) -> None:
     rng = random.Random(cfg.nodes)
@@ -90,13 +89,10 @@ def test_every_flit_arrives_once_and_in_order(cfg: MeshConfig) -> None:
     received = run(cfg, flits, stall=0.3)
     for node in range(cfg.nodes):
         for source, sent in flits.items():
-            for queue in range(cfg.queues):
-                expected = [
-                    (payload, tag) for payload, tag, to in sent
-                    if cfg.position(node) in to.nodes and node != source and tag % cfg.queues == queue
-                ]
-                got = [(p, t) for _, p, t in received[node] if p >> 16 == source and t % cfg.queues == queue]
-                assert got == expected
+            expected = [
+                (payload, tag) for payload, tag, to in sent if cfg.position(node) in to.nodes and node != source
+            ]
+            assert [(p, t) for _, p, t in received[node] if p >> 16 == source] == expected
 
 
 @pytest.mark.slow
