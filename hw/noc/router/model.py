@@ -1,7 +1,6 @@
 """The mesh cycle by cycle, in Python: what hardware is held to, and what predicts the time of traffic.
 
-Flits are numbers; where they go, and when they may leave, is known beforehand. The step of a cycle is plain loops over
-integers (:mod:`mho.hw.noc.router.model_loops`), which numba compiles where it is installed.
+Flits are numbers; where they go, and when they may leave, is known beforehand. All routers take a step at once.
 """
 
 from collections.abc import Sequence
@@ -11,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.hw.noc.config import MeshConfig
-from mho.hw.noc.flit import STEP, Destinations
+from mho.hw.noc.flit import OPPOSITE, STEP, TURNS, WANTS, Destinations, Port
 
 Ints = NDArray[np.int64]
+Bits = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,27 +78,98 @@ class MeshModel:
         accept
             Whether nodes take what arrives, of shape (cycles, nodes). By default they always do.
         """
-        cfg, count = self.cfg, len(traffic.source)
+        nodes = self.cfg.nodes
         order = np.argsort(traffic.source, kind="stable")
-        first = np.searchsorted(traffic.source[order], np.arange(cfg.nodes + 1))
-        if accept is None:
-            accept = np.ones((1, cfg.nodes), dtype=np.bool_)
-        members = _popcount(traffic.columns) * _popcount(traffic.rows)
-        left = np.zeros((int(members.sum()), 3), dtype=np.int64)
-        injected = np.full(count, -1, dtype=np.int64)
-        unroutable = np.zeros(cfg.nodes, dtype=np.int64)
-        from mho.hw.noc.router.model_loops import ALLOWED, TURN, run
-
-        ran, arrived = run(
-            cfg.columns, cfg.depth, cycles, self._neighbour, traffic.columns, traffic.rows, traffic.earliest, order,
-            first, accept, np.zeros((cfg.nodes, 5, cfg.depth), dtype=np.int64), left, injected, unroutable, TURN,
-            ALLOWED,
-        )
+        first = np.searchsorted(traffic.source[order], np.arange(nodes + 1))
+        place, end = first[:-1].copy(), first[1:]
+        mesh = _Routers(self.cfg, self._neighbour, traffic)
+        injected = np.full(len(order), -1, dtype=np.int64)
+        everyone = np.ones(nodes, dtype=np.bool_)
+        left, cycle = list[Ints](), 0
+        while cycle < cycles and ((place < end).any() or mesh.length.any()):
+            sends = np.flatnonzero(place < end)
+            flits = order[place[sends]]
+            goes = (traffic.earliest[flits] <= cycle) & (mesh.length[sends, Port.LOCAL] < self.cfg.depth)
+            sends, flits = sends[goes], flits[goes]
+            place[sends] += 1
+            injected[flits] = cycle
+            arrived, ejected = mesh.step(everyone if accept is None else accept[cycle % len(accept)], sends, flits)
+            left.append(np.stack([np.full(len(arrived), cycle), arrived, ejected]))
+            cycle += 1
+        ejections = np.concatenate([np.zeros((3, 0), dtype=np.int64), *left], axis=1)
         return Delivery(
-            cycle=left[:arrived, 0], node=left[:arrived, 1], flit=left[:arrived, 2], injected=injected,
-            unroutable=unroutable, cycles=ran,
+            cycle=ejections[0], node=ejections[1], flit=ejections[2], injected=injected, unroutable=mesh.unroutable,
+            cycles=cycle,
         )
 
 
-def _popcount(masks: Ints) -> Ints:
-    return np.array([int(mask).bit_count() for mask in masks], dtype=np.int64)
+class _Routers:
+    """All routers, and what their inputs hold: of shape (nodes, inputs) or (nodes, inputs, outputs)."""
+
+    def __init__(self, cfg: MeshConfig, neighbour: Ints, traffic: Traffic) -> None:
+        self._depth, self._neighbour, self._traffic = cfg.depth, neighbour, traffic
+        node = np.arange(cfg.nodes)
+        self._x, self._y = node[:, None] % cfg.columns, node[:, None] // cfg.columns
+        self._store = np.zeros((cfg.nodes, 5, cfg.depth), dtype=np.int64)
+        self._head, self.length = np.zeros((2, cfg.nodes, 5), dtype=np.int64)
+        self._served = np.zeros((cfg.nodes, 5, 5), dtype=np.bool_)
+        self._after = {leave: np.zeros((cfg.nodes, len(TURNS[leave])), dtype=np.bool_) for leave in Port}
+        self._allowed = np.array([[leave in WANTS[entry] for leave in Port] for entry in Port])
+        self.unroutable = np.zeros(cfg.nodes, dtype=np.int64)
+
+    def step(self, accept: Bits, sends: Ints, flits: Ints) -> tuple[Ints, Ints]:
+        """A cycle, in which nodes ``accept`` what arrives and some of them send flits; where which ones arrive."""
+        valid = self.length > 0
+        heads = np.take_along_axis(self._store, self._head[:, :, None], axis=2)[:, :, 0]
+        want = self._wants(heads) & valid[:, :, None]
+        requests = want & ~self._served & self._room(accept)[:, None, :]
+        moves = [(sends, Port.LOCAL, flits)]
+        arrived = sends[:0], flits[:0]
+        for leave in Port:
+            granted, entry = self._grant(leave, requests)
+            self._served[granted, entry, leave] = True
+            taken = heads[granted, entry]
+            if leave is Port.LOCAL:
+                arrived = granted, taken
+            else:
+                moves.append((self._neighbour[granted, leave], OPPOSITE[leave], taken))
+        self.unroutable += valid[:, Port.LOCAL] & ~want[:, Port.LOCAL].any(axis=1)
+        gone = valid & ~(want & ~self._served).any(axis=2)
+        self._served[gone] = False
+        self._head[gone] = (self._head[gone] + 1) % self._depth
+        self.length[gone] -= 1
+        for node, port, flit in moves:
+            self._store[node, port, (self._head[node, port] + self.length[node, port]) % self._depth] = flit
+            self.length[node, port] += 1
+        return arrived
+
+    def _wants(self, flits: Ints) -> Bits:
+        """Outputs that the heads want, if there are any."""
+        columns, rows, x, y = self._traffic.columns[flits], self._traffic.rows[flits], self._x, self._y
+        along = np.array([port not in (Port.NORTH, Port.SOUTH) for port in Port])
+        here = (columns >> x & 1 == 1) | ~along
+        leaves = {
+            Port.NORTH: here & (rows & (1 << y) - 1 != 0), Port.SOUTH: here & (rows >> y + 1 != 0),
+            Port.LOCAL: here & (rows >> y & 1 == 1), Port.WEST: along & (columns & (1 << x) - 1 != 0),
+            Port.EAST: along & (columns >> x + 1 != 0),
+        }
+        return np.stack([leaves[port] for port in Port], axis=2) & self._allowed
+
+    def _room(self, accept: Bits) -> Bits:
+        """Whether there is room beyond each output, (nodes, outputs)."""
+        room = [
+            (self._neighbour[:, leave] >= 0) & (self.length[self._neighbour[:, leave], OPPOSITE[leave]] < self._depth)
+            for leave in STEP
+        ]
+        return np.stack([*room, accept], axis=1)
+
+    def _grant(self, leave: Port, requests: Bits) -> tuple[Ints, Ints]:
+        """Nodes where an output takes a head, and of which inputs, by round robin (:class:`mho.hw.noc.fifo`)."""
+        turns, after = np.array(TURNS[leave]), self._after[leave]
+        asked = requests[:, turns, leave]
+        late = asked & after
+        first = np.where(late.any(axis=1, keepdims=True), late, asked).argmax(axis=1)
+        turned = asked.all(axis=1) if len(turns) == 2 else asked.any(axis=1)
+        after[turned] = np.arange(len(turns)) > first[turned, None]
+        granted = np.flatnonzero(asked.any(axis=1))
+        return granted, turns[first[granted]]
