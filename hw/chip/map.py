@@ -5,7 +5,18 @@ from dataclasses import dataclass, fields, replace
 
 from mho.hw.config import Chip
 from mho.hw.host.core.blocks import CoreBlocks
-from mho.hw.host.registers import Access, AddressMap, Block, Field, Register, RegisterMap, Window
+from mho.hw.host.registers import (
+    Access,
+    AddressMap,
+    Block,
+    Field,
+    Register,
+    RegisterMap,
+    Window,
+    constant,
+    description,
+    identity,
+)
 from mho.hw.kinds import core_blocks
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.flit import coordinate_bits
@@ -47,10 +58,6 @@ def record_words(mesh: MeshConfig) -> int:
     return 1 << (mesh.payload_bits // 32).bit_length()
 
 
-def _constant(name: str, width: int, value: int, doc: str) -> Field:
-    return Field(name=name, width=width, reset=value, constant=True, doc=doc)
-
-
 def chip_page(mesh: MeshConfig, lines: int, sha256: str = "0" * 64) -> RegisterMap:
     """The chip's own registers: what it is, and flits from and to the host."""
     count, payload = QUEUE.bit_length(), mesh.payload_bits // 32
@@ -61,23 +68,18 @@ def chip_page(mesh: MeshConfig, lines: int, sha256: str = "0" * 64) -> RegisterM
         doc=f"The chip itself, from {chip_base(mesh):#x} on; below are its tiles. Words are 32 bits, little endian; "
         "addresses count bytes.",
         entries=(
-            Register(name="id", address=0x000, doc="What this is.", fields=(
-                _constant("magic", 16, CHIP_MAGIC, f"Identifies a chip of tiles: `{CHIP_MAGIC:#x}`."),
-                _constant("version", 16, MAP_VERSION, "Version of this map."),
-            )),
+            identity(CHIP_MAGIC, MAP_VERSION, "chip of tiles"),
             Register(name="mesh", address=0x004, doc="Sizes of the mesh.", fields=(
-                _constant("columns", 5, mesh.columns, "Columns of tiles."),
-                _constant("rows", 5, mesh.rows, "Rows of tiles."),
-                _constant("payload_words", 5, payload, "Words of a flit."),
-                _constant("contexts", 5, mesh.contexts, "Reductions at a time."),
-                _constant("column_bits", 5, coordinate_bits(mesh.columns), "Bits of a column in an address."),
+                constant("columns", 5, mesh.columns, "Columns of tiles."),
+                constant("rows", 5, mesh.rows, "Rows of tiles."),
+                constant("payload_words", 5, payload, "Words of a flit."),
+                constant("contexts", 5, mesh.contexts, "Reductions at a time."),
+                constant("column_bits", 5, coordinate_bits(mesh.columns), "Bits of a column in an address."),
             )),
             Register(name="geometry", address=0x008, doc="Size of the cores.", fields=(
-                _constant("lines", 16, lines, "Bit lines, source lines and word lines."),
+                constant("lines", 16, lines, "Bit lines, source lines and word lines."),
             )),
-            Register(name="description", address=0x00C, doc="Which chip description this was generated from.", fields=(
-                _constant("hash", 32, int(sha256[:8], 16), "First 32 bits of its SHA-256."),
-            )),
+            description(0x00C, sha256),
             Register(name="status", address=0x010, doc="State, and what happened.", fields=(
                 Field(name="room", width=count, doc="Flits that can be written to `send`."),
                 Field(name="waiting", width=count, doc="Flits that can be read from `receive`."),

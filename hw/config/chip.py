@@ -315,25 +315,16 @@ class Chip(ABC):
         """The resolved description as plain dicts, lists, strings and numbers, as JSON or TOML hold it."""
         content: Tree = {"schema": 1, **asdict(self)}
         del content["folder"]
-        # What came later is left out where it says nothing, so that hashes of older descriptions stay.
         for section, cls in sections_of(type(self)).items():
-            for name, spec in keys_of(cls).items():
-                if spec.later and content[section][name] == spec.default:
-                    del content[section][name]
-                elif spec.later and isinstance(spec.default, tuple):
-                    content[section][name] = list(content[section][name])
-            if content[section] == {}:
+            values = content[section] or {}
+            for name, spec in keys_of(cls).items() if values else ():
+                # What came later is left out where it says nothing, so that hashes of older descriptions stay.
+                if spec.later and values[name] == spec.default:
+                    del values[name]
+                elif isinstance(values[name], tuple):
+                    values[name] = list(values[name])
+            if not values:
                 del content[section]
-        if content["macro"] is None:
-            del content["macro"]
-        else:
-            content["macro"]["files"] = list(content["macro"]["files"])
-            content["macro"]["rtl"] = list(content["macro"]["rtl"])
-            # What came later is left out where it is empty, so that hashes of older descriptions stay.
-            for name in ("wrapper", "rtl", "absolute", "commands", "ties", "extra", "clocks", "ground", "domains",
-                         "width_um", "height_um", "pin_pitch_um", "sides"):
-                if content["macro"][name] in (keys_of(MacroSection)[name].default, []):
-                    del content["macro"][name]
         return content
 
     def hardware(self, *parts: str) -> Self:

@@ -36,14 +36,14 @@ class MacroSection:
     )
     wrapper: str = key(
         "", "Module of your own around the macro, which is synthesised; the pins are then its pins.",
-        pattern=rf"({NAME})?", expects="a Verilog module name", shapes=("adapter",),
+        pattern=rf"({NAME})?", expects="a Verilog module name", shapes=("adapter",), later=True,
     )
     rtl: tuple[str, ...] = key(
-        (), "Sources of the wrapper, relative to this file.", pattern=r".+", expects="file names",
+        (), "Sources of the wrapper, relative to this file.", pattern=r".+", expects="file names", later=True,
     )
     absolute: bool = key(
         False, "Decrements are in codes of a converter of the macro's own, whatever the conductances of a line; with "
-        "commands they always are.",
+        "commands they always are.", later=True,
     )
     pins: dict[str, str | int | list[str]] = key(
         {}, 'Signal of the contract = "PIN", "!PIN", "PIN[7:0]", "{HIGH, LOW}", a function or list of these, or 0.',
@@ -51,19 +51,19 @@ class MacroSection:
     )
     commands: dict[str, str | int | list[str]] = key(
         {}, "Commands that stand for the strobes, of a macro with a command port and a converter of its own.",
-        expects='a table of RUN = ["COMMAND DATA"]', shapes=("adapter",),
+        expects='a table of RUN = ["COMMAND DATA"]', shapes=("adapter",), later=True,
     )
     ties: dict[str, int] = key(
         {}, 'Input of the macro that is constant, or bits of one: PIN = 0, "PIN[1:0]" = 2.',
-        expects="a table of PIN = VALUE", shapes=("adapter",),
+        expects="a table of PIN = VALUE", shapes=("adapter",), later=True,
     )
     extra: dict[str, str] = key(
         {}, 'Pin of the macro = "PORT" of the top, unchanged through every level.',
-        expects='a table of PIN = "PORT"', shapes=("adapter",),
+        expects='a table of PIN = "PORT"', shapes=("adapter",), later=True,
     )
     clocks: dict[str, float] = key(
         {}, "Pin of macro.extra that is a clock of the macro's own = its frequency in MHz.",
-        expects="a table of PIN = MHZ", entries=("number",),
+        expects="a table of PIN = MHZ", entries=("number",), later=True,
     )
     power: dict[str, str] = key(
         {}, 'Power pin of the macro = "NET".', expects='a table of PIN = "NET"',
@@ -71,19 +71,19 @@ class MacroSection:
     )
     ground: dict[str, str] = key(
         {}, 'Ground pin of the macro = "NET".', expects='a table of PIN = "NET"',
-        shapes=("adapter",),
+        shapes=("adapter",), later=True,
     )
 
     domains: dict[str, str] = key(
         {}, 'Supply pin of the macro = "array", "periphery" or "programming": what it supplies, for the power intent.',
-        expects='a table of PIN = "array", "periphery" or "programming"',
+        expects='a table of PIN = "array", "periphery" or "programming"', later=True,
     )
-    width_um: float = key(0.0, "Width of the macro's outline; 0: as its pins want.", low=0.0, high=1e4)
-    height_um: float = key(0.0, "Height of it; 0: as its pins want.", low=0.0, high=1e4)
-    pin_pitch_um: float = key(1.0, "From pin to pin along an edge of the outline.", low=0.8, high=100.0)
+    width_um: float = key(0.0, "Width of the macro's outline; 0: as its pins want.", low=0.0, high=1e4, later=True)
+    height_um: float = key(0.0, "Height of it; 0: as its pins want.", low=0.0, high=1e4, later=True)
+    pin_pitch_um: float = key(1.0, "From pin to pin along an edge of the outline.", low=0.8, high=100.0, later=True)
     sides: dict[str, str] = key(
         {}, 'Pin of the macro = "left", "right", "bottom" or "top"; else inputs are left, outputs right.',
-        expects='a table of PIN = "left", "right", "bottom" or "top"',
+        expects='a table of PIN = "left", "right", "bottom" or "top"', later=True,
     )
 
     def __post_init__(self) -> None:

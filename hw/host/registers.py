@@ -67,6 +67,32 @@ class Field:
         return self._lowest, self._highest
 
 
+def constant(name: str, width: int, value: int, doc: str) -> Field:
+    """Bits that are always ``value``."""
+    return Field(name=name, width=width, reset=value, constant=True, doc=doc)
+
+
+def identity(magic: int, version: int, what: str) -> "Register":
+    """The first register of a map: what identifies it, and the version of the map."""
+    return Register(name="id", address=0x000, doc="What this is.", fields=(
+        constant("magic", 16, magic, f"Identifies a {what}: `{magic:#x}`."),
+        constant("version", 16, version, "Version of this map."),
+    ))
+
+
+def description(address: int, sha256: str) -> "Register":
+    """Which chip description hardware was generated from."""
+    return Register(
+        name="description", address=address, doc="Which chip description this was generated from.",
+        fields=(constant("hash", 32, int(sha256[:8], 16), "First 32 bits of its SHA-256."),))
+
+
+def value_register(name: str, address: int, width: int, doc: str, access: Access = Access.R) -> "Register":
+    """A register of one number."""
+    fields = (Field(name="value", width=width, access=access, doc=doc),)
+    return Register(name=name, address=address, doc=doc, fields=fields)
+
+
 @dataclass(frozen=True)
 class PlacedField:
     """A field and its lowest bit."""

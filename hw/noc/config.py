@@ -32,7 +32,7 @@ class MeshConfig:
     payload_bits: int = 64
     """Payload of a flit: 32, 64 or 128."""
     tag_bits: int = 4
-    """Width of a flit's tag, 2 to 8: the slot of the receiver that takes it."""
+    """Width of a flit's tag, 2 to 4: the slot of the receiver that takes it."""
     depth: int = 16
     """Flits that an input of a router holds: 1, 2, 4, 8 or 16. 16 cost no more than 2 in an FPGA whose lookup tables
     are memories; 4 to 8 are for silicon."""
@@ -43,7 +43,7 @@ class MeshConfig:
         for name in ("columns", "rows"):
             _check(name, getattr(self, name), f"1 to {MAX_SIDE}", 1 <= getattr(self, name) <= MAX_SIDE)
         _check("payload_bits", self.payload_bits, "32, 64 or 128", self.payload_bits in (32, 64, 128))
-        _check("tag_bits", self.tag_bits, "2 to 8", 2 <= self.tag_bits <= 8)
+        _check("tag_bits", self.tag_bits, "2 to 4", 2 <= self.tag_bits <= 4)
         _check("depth", self.depth, "1, 2, 4, 8 or 16", self.depth in (1, 2, 4, 8, 16))
         _check("contexts", self.contexts, "0, 1, 2 or 4", self.contexts in (0, 1, 2, 4))
         _check("contexts", self.contexts, "0 with one node", not (self.alone and self.contexts))

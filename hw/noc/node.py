@@ -35,12 +35,7 @@ class Node(wiring.Component):
     Parameters
     ----------
     cfg
-        The mesh, with tags of 2 to 4 bits; of one node ``west_i`` and ``north_o`` alone are there, for the host.
-
-    Raises
-    ------
-    InputError
-        If the tags are wider.
+        The mesh; of one node ``west_i`` and ``north_o`` alone are there, for the host.
 
     Members
     -------
@@ -152,16 +147,6 @@ def join_nodes(m: Module, mesh: Any, cfg: MeshConfig, nodes: Sequence[Any], name
 
 class Mesh(wiring.Component):
     """A mesh with the ports of its tiles and of the host: nodes of one module, and wires.
-
-    Parameters
-    ----------
-    cfg
-        The mesh, with tags of 2 to 4 bits.
-
-    Raises
-    ------
-    InputError
-        If the tags are wider.
 
     Members
     -------

@@ -4,7 +4,7 @@ import numpy as np
 
 from mho.hw.core.masks import BL_SKIP, LINE_MASK, SL_SKIP, WL_MASK, MaskFile
 from mho.hw.core.shape import CoreShape
-from mho.hw.host.registers import Access, Field, Register, RegisterMap, Window
+from mho.hw.host.registers import Access, Field, Register, RegisterMap, Window, value_register
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.isa import DESCRIPTOR_WORDS, STATUS, TABLE_ENTRIES, TABLES, Cause
 from mho.hw.tile.isa.program import Program
@@ -23,8 +23,7 @@ from mho.macro_models.integer.operation import Masks
 
 
 def _value(name: str, address: int, width: int, doc: str, access: Access = Access.RW) -> Register:
-    field = Field(name="value", width=width, access=access, doc=doc)
-    return Register(name=name, address=CONTROL + address, doc=doc, fields=(field,))
+    return value_register(name, CONTROL + address, width, doc, access)
 
 
 def _status() -> tuple[Register, ...]:

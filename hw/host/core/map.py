@@ -9,7 +9,17 @@ from mho.hw.core.shape import CoreShape
 from mho.hw.core.write_verify.config import WriteVerifyParameters
 from mho.hw.host.core.write_map import write_entries
 from mho.hw.host.link.tasks import Poll, Read, Task, Write
-from mho.hw.host.registers import Access, Field, Register, RegisterMap, Window, register_word
+from mho.hw.host.registers import (
+    Access,
+    Field,
+    Register,
+    RegisterMap,
+    Window,
+    constant,
+    description,
+    identity,
+    register_word,
+)
 
 ADDRESS_WIDTH = 12
 """Bits of a byte address: 4 KiB for one core of any size, unless its masks need more room."""
@@ -41,16 +51,11 @@ def _counter(name: str, address: int, doc: str) -> tuple[Register, Register]:
 
 def _identity(lines: int, sha256: str) -> tuple[Register, ...]:
     return (
-        Register(name="id", address=0x000, doc="What this is.", fields=(
-            Field(name="magic", width=16, reset=MAGIC, constant=True, doc="Identifies a core: `0x6d68`."),
-            Field(name="version", width=16, reset=MAP_VERSION, constant=True, doc="Version of this map."),
-        )),
+        identity(MAGIC, MAP_VERSION, "core"),
         Register(name="geometry", address=0x004, doc="Size of the core.", fields=(
-            Field(name="lines", width=16, reset=lines, constant=True, doc="Rows, and columns."),
+            constant("lines", 16, lines, "Rows, and columns."),
         )),
-        Register(name="description", address=0x008, doc="Which chip description this was generated from.", fields=(
-            Field(name="hash", width=32, reset=int(sha256[:8], 16), constant=True, doc="First 32 bits of its SHA-256."),
-        )),
+        description(0x008, sha256),
     )
 
 

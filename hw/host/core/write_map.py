@@ -3,7 +3,7 @@
 from dataclasses import asdict
 
 from mho.hw.core.write_verify.config import WriteVerifyParameters
-from mho.hw.host.registers import Access, Field, Register, Window
+from mho.hw.host.registers import Access, Field, Register, Window, value_register
 
 FIFO_DEPTH = 64
 """Targets, and results, that can wait."""
@@ -109,8 +109,7 @@ def _counters() -> tuple[Register, ...]:
         "faults": "Cells that were given up in this pass.",
     }
     return tuple(
-        Register(name=f"write_{name}", address=0x0D0 + 4 * k, doc=doc, fields=(Field(name="value", width=32, doc=doc),))
-        for k, (name, doc) in enumerate(docs.items())
+        value_register(f"write_{name}", 0x0D0 + 4 * k, 32, doc) for k, (name, doc) in enumerate(docs.items())
     )
 
 

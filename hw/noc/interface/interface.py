@@ -19,20 +19,14 @@ from mho.hw.noc.interface.tables import (
     destination_bits,
     register_tag,
 )
-from mho.macro_models.errors import InputError
 
 _WORD = 32
 
 
 class TxLayout(data.StructLayout):
-    """What a node sends: ``payload``; ``flow``, which counts in the first flit of a block; ``last`` of the block.
-
-    Raises InputError if tags have more than 4 bits.
-    """
+    """What a node sends: ``payload``; ``flow``, which counts in the first flit of a block; ``last`` of the block."""
 
     def __init__(self, cfg: MeshConfig) -> None:
-        if cfg.tag_bits > 4:
-            raise InputError(f"tag_bits must be 2 to 4 with network interfaces, not {cfg.tag_bits}")
         super().__init__({"payload": cfg.payload_bits, "flow": range(FLOWS), "last": 1})
 
 
@@ -73,16 +67,6 @@ class NetworkInterface(ports.Component[MeshConfig]):
 
     A block for the host, of a flow with members, is as many blocks as it has ``UNIT`` flits, as far as credits go: each
     of them begins when the one before the last was given back. A write of its members ends the block that is under way.
-
-    Parameters
-    ----------
-    cfg
-        The mesh, with tags of 2 to 4 bits.
-
-    Raises
-    ------
-    InputError
-        If the tags are wider.
     """
 
     tx = ports.In(lambda self: stream.Signature(TxLayout(self.cfg)))

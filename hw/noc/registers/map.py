@@ -1,6 +1,6 @@
 """The registers of a node itself: tables, entries, counters; and what a host writes to them."""
 
-from mho.hw.host.registers import Access, Field, Register, RegisterMap, Window
+from mho.hw.host.registers import Access, Field, Register, RegisterMap, Window, constant, identity
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.flit import Destinations
 from mho.hw.noc.interface.tables import FLOWS, VALUE_BITS, Counter, flow_word, refuse_number, register_tag, slot_word
@@ -37,13 +37,9 @@ def node_map(cfg: MeshConfig) -> RegisterMap:
     sizes = (("columns", cfg.columns), ("rows", cfg.rows), ("payload_words", cfg.payload_bits // 32),
              ("contexts", cfg.contexts), ("slots", register_tag(cfg)))
     entries: list[Register | Window] = [
-        Register(name="id", address=0x000, doc="What this is.", fields=(
-            Field(name="magic", width=16, reset=MAGIC, constant=True, doc=f"Identifies a node: `{MAGIC:#x}`."),
-            Field(name="version", width=16, reset=MAP_VERSION, constant=True, doc="Version of this map."),
-        )),
+        identity(MAGIC, MAP_VERSION, "node"),
         Register(name="mesh", address=0x004, doc="Sizes of the mesh.", fields=tuple(
-            Field(name=name, width=5, reset=value, constant=True, doc=f"{name.replace('_', ' ').capitalize()}.")
-            for name, value in sizes
+            constant(name, 5, value, f"{name.replace('_', ' ').capitalize()}.") for name, value in sizes
         )),
         Register(
             name="power", address=0x008,
@@ -117,13 +113,13 @@ def write_members(cfg: MeshConfig, flow: int, members: int) -> Write:
     return _row(node_map(cfg), "members", flow), members
 
 
-def write_slot(cfg: MeshConfig, slot: int, sender: int | None, flow: int, *, in_use: bool = True) -> Write:
+def write_slot(cfg: MeshConfig, slot: int, sender: int | None, flow: int) -> Write:
     """Who sends to a slot: a node, or the host (``None``), and the number of its flow there.
 
     Raises InputError if a number is out of range.
     """
     refuse_number("slot", slot, register_tag(cfg))
-    return _row(node_map(cfg), "slot", slot), slot_word(cfg, sender, flow, in_use=in_use)
+    return _row(node_map(cfg), "slot", slot), slot_word(cfg, sender, flow)
 
 
 def write_entry(cfg: MeshConfig, context: int, entry: Entry) -> Write:

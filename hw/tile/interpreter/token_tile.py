@@ -1,7 +1,6 @@
 """The tokens of one tile: what its program does to the blocks of its streams, without data and without time."""
 
-from collections.abc import Callable, Mapping, Sequence
-from copy import copy, deepcopy
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from mho.hw.tile.interpreter.joined import Place
@@ -107,27 +106,10 @@ class TokenTile:
         self._begun = self._read = False
         self._taken: dict[int, int] = {}
 
-    def fork(self, net: TokenNet) -> "TokenTile":
-        """A copy that goes its own way, as part of ``net``."""
-        twin = copy(self)
-        twin._net, twin._loops, twin.sending = net, deepcopy(self._loops), copy(self.sending)
-        twin._words, twin._memory, twin._plans = list(self._words), list(self._memory), dict(self._plans)
-        twin.came, twin.freed, twin.blocks = list(self.came), list(self.freed), list(self.blocks)
-        twin.products, twin._origins = list(self.products), list(self._origins)
-        twin._walks, twin._taken = {k: copy(walk) for k, walk in self._walks.items()}, dict(self._taken)
-        return twin
-
     @property
     def at(self) -> int:
         """Address of the instruction that is carried out, or comes next."""
         return self._pc
-
-    def extend(self, words: Sequence[int]) -> None:
-        """Replace the program by one that begins alike, and go on where it stands."""
-        self._words[: len(words)] = words
-        self._pc -= self.halted
-        self.halted = False
-        self._plans = {pc: plan for pc, plan in self._plans.items() if pc < self._pc}
 
     @property
     def ended(self) -> bool:

@@ -5,7 +5,6 @@ data it is the interpreter (:mod:`mho.hw.tile.interpreter.tiles`), which sees th
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from copy import copy
 from functools import partial
 from typing import Generic, TypeVar
 
@@ -207,13 +206,3 @@ class TokenMachine(Machine[TokenTile]):
         watch: Watch | None = None,
     ) -> None:
         super().__init__(joined, TokenTile, given, grow=grow, watch=watch)
-
-    def fork(self) -> "TokenMachine":
-        """A copy that goes its own way."""
-        twin = copy(self)
-        twin.tiles = {name: tile.fork(twin) for name, tile in self.tiles.items()}
-        twin._flows = {key: [(twin.tiles[t.name], s) for t, s in rings] for key, rings in self._flows.items()}
-        twin._offers, twin._sums = dict(self._offers), dict(self._sums)
-        twin.given, twin.grown = dict(self.given), dict(self.grown)
-        twin._came, twin._answered = dict(self._came), list(self._answered)
-        return twin
