@@ -1,6 +1,6 @@
 """The tokens of one tile: what its program does to the blocks of its streams, without data and without time."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from mho.hw.tile.interpreter.joined import Place
@@ -78,6 +78,8 @@ class TokenTile:
         Instructions that were carried out; how often a walk gave blocks back.
     waits, sends
         What sequencer and send engine wait for.
+    plans
+        Of instructions that were carried out, by their addresses.
     """
 
     def __init__(
@@ -100,7 +102,7 @@ class TokenTile:
         self.op_id = self.checksum = 0
         self.products: list[int] = []
         self._loops, self._pc = LoopStack(place.cfg.instructions), 0
-        self._plans: dict[int, Plan] = {}
+        self.plans: dict[int, Plan] = {}
         self._walks: dict[int, _Walk] = {}
         self._origins = [0] * DESCRIPTORS["walk"].count
         self._begun = self._read = False
@@ -110,6 +112,13 @@ class TokenTile:
     def at(self) -> int:
         """Address of the instruction that is carried out, or comes next."""
         return self._pc
+
+    def extend(self, words: Sequence[int]) -> None:
+        """Replace the program by one that begins alike, and go on where it stands."""
+        self._words[: len(words)] = words
+        self._pc -= self.halted
+        self.halted = False
+        self.plans = {pc: plan for pc, plan in self.plans.items() if pc < self._pc}
 
     @property
     def ended(self) -> bool:
@@ -151,9 +160,9 @@ class TokenTile:
         if self.halted or self.status is not None or self.done == images:
             return False
         pc = self._pc
-        plan = self._plans.get(pc)
+        plan = self.plans.get(pc)
         if plan is None:
-            plan = self._plans[pc] = plan_of(self._words, pc, self._memory, self.cfg)
+            plan = self.plans[pc] = plan_of(self._words, pc, self._memory, self.cfg)
         try:
             if not self._begun:
                 self._begin(plan)
@@ -274,7 +283,7 @@ class TokenTile:
             return self._loops.open(pc, plan.loop[0], plan.times(self._registers))
         if plan.op is Op.SET:
             self._memory[plan.first : plan.first + plan.words] = self._words[pc + 1 : pc + 1 + plan.words]
-            self._plans.clear()
+            self.plans.clear()
             for number in DESCRIPTORS["walk"].written(plan.first, plan.words):
                 self._origins[number] = self.freed[self.descriptor("walk", number)["stream"]]
                 self._walks.pop(number, None)

@@ -5,6 +5,7 @@ data it is the interpreter (:mod:`mho.hw.tile.interpreter.tiles`), which sees th
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from copy import deepcopy
 from functools import partial
 from typing import Generic, TypeVar
 
@@ -206,3 +207,8 @@ class TokenMachine(Machine[TokenTile]):
         watch: Watch | None = None,
     ) -> None:
         super().__init__(joined, TokenTile, given, grow=grow, watch=watch)
+
+    def fork(self) -> "TokenMachine":
+        """A copy that goes its own way."""
+        kept = [self.joined, *(plan for tile in self.tiles.values() for plan in tile.plans.values())]
+        return deepcopy(self, {id(part): part for part in kept})
