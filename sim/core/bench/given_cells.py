@@ -43,17 +43,18 @@ def given_model(chip: Chip, seed: int) -> MacroModel:
     uniform = np.random.default_rng([seed, 0x617E]).uniform(cells.g_min_uS, cells.g_max_uS, config.cell_map.shape)
     verify_bits = core_blocks(chip).pins.verify_bits
     if verify_bits is None:
-        return _ideal(chip, uniform)
+        return ideal_model(chip, uniform)
     return model_of_codes(chip, np.rint(uniform / cells.g_full_scale_uS * (2**verify_bits - 1)), verify_bits)
 
 
 def model_of_codes(chip: Chip, codes: NDArray[Any], verify_bits: int) -> MacroModel:
     """The same of cells that verify reads of so many bits gave ``codes``."""
     lsb_uS = chip.cells.g_full_scale_uS / (2**chip.core.g_bits - 1)
-    return _ideal(chip, codes * 2.0 ** (chip.core.g_bits - verify_bits) * lsb_uS)
+    return ideal_model(chip, codes * 2.0 ** (chip.core.g_bits - verify_bits) * lsb_uS)
 
 
-def _ideal(chip: Chip, cells_uS: NDArray[np.float64]) -> MacroModel:
+def ideal_model(chip: Chip, cells_uS: NDArray[np.float64]) -> MacroModel:
+    """A macro without wires, noise and errors of converters, of cells ``[driven line, converted line]``."""
     return family(chip.core.kind).model.from_measured(
         chip.macro_config(), cells_uS, device=load_device("ideal"), seed=0, core=0, causes=frozenset()
     )

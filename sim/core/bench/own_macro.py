@@ -10,13 +10,15 @@ from numpy.typing import NDArray
 
 from mho.hw.config import Chip, PulseChip
 from mho.hw.core.write_verify.config import WriteVerifyConfig, WriteVerifyParameters
-from mho.macro_models import MacroModel, load_device
+from mho.macro_models import MacroModel, Masks, load_device
 from mho.macro_models.cells.pulses import PulseArray
 from mho.macro_models.errors import ToolError
+from mho.macro_models.integer.operation import Direction
 from mho.macro_models.integer.pulse import AMPLITUDE_BITS
-from mho.sim.core.bench.exact_macro import LARGEST, ExactMacro, measure_cells, require_programmed
-from mho.sim.core.bench.given_cells import model_of_codes, row_products
+from mho.macro_models.integer.tnsa.operation import TnsaOperation
+from mho.sim.core.bench.given_cells import ideal_model, model_of_codes, row_products
 from mho.sim.core.cosim_core import CosimCore
+from mho.sim.core.kinds import simulated
 from mho.sim.programming.cosim import cell_fields, write_job
 
 _LEAST = 0.75
@@ -25,20 +27,39 @@ _LEAST = 0.75
 MOST_JITTER = 8
 """Verify codes by which two reads of a cell may differ."""
 
+LARGEST = 126
+"""Largest conductance code that :func:`measured_model` can tell: one below the most decrements of a conversion."""
 
-def measured_macro(chip: Chip, core: CosimCore) -> ExactMacro:
-    """The reference of the macro behind the pins of ``core``: its cells, as products of single lines give them.
+_FEW_CELLS, _OF_A_LINE = 8, 0.7
+"""Cells of a line from which on it is looked at alone, and the correlation of its codes and products at least: two
+lines of many that are swapped leave that of all cells high."""
 
-    Raises ToolError if a cell is out of the range in which it can be measured.
+
+def measured_model(chip: Chip, core: CosimCore) -> MacroModel:
+    """The ideal macro with the cells of that behind the pins of ``core``, as products of single bit lines give them.
+
+    Raises ToolError if a code is above :data:`LARGEST` or below 0.
     """
-    config = chip.macro_config()
-    cells = measure_cells(core, config)
-    macro = chip.macro
-    binary = macro is not None and (bool(macro.commands) or macro.pins.get("dec_scale", 0) != 0)
-    return ExactMacro(config=config, cells=cells, binary=binary)
+    config, rows = chip.macro_config(), []
+    lines, absent = config.cell_map.shape[0], config.cell_map.absent
+    op = TnsaOperation(direction=Direction.FORWARD, in_bits=2, in_signed=True, out_bits=8, step_code=1)
+    on, off = np.ones(lines, dtype=bool), np.zeros(lines, dtype=bool)
+    for line in range(lines):
+        x = np.zeros((1, config.inputs(Direction.FORWARD)), dtype=np.int64)
+        x[0, line // 2] = -1 if line % 2 else 1
+        masks = Masks(np.arange(lines) == line, on, off, off)
+        codes = core.run(op, masks.without(*absent), x, 0).codes[0].astype(np.int64)
+        if codes.min() < 0 or codes.max() > 2 * LARGEST + 1:
+            at = int(np.argmax(np.abs(codes)))
+            raise ToolError(
+                f"the macro's model: the cell of bit line {line} and source line {at} must have a conductance code of "
+                f"0 to {LARGEST}, and a product with 1 gives code {codes[at]} in half steps"
+            )
+        rows.append(codes // 2)
+    return ideal_model(chip, np.array(rows) * config.lsb_uS)
 
 
-def require_products(chip: Chip, macro: ExactMacro | MacroModel) -> None:
+def require_products(chip: Chip, macro: MacroModel) -> None:
     """Refuses a verification in which lines would give no product but 0: whatever is wrong there would not be seen.
 
     Raises ToolError if no product of a line was another.
@@ -49,6 +70,44 @@ def require_products(chip: Chip, macro: ExactMacro | MacroModel) -> None:
         if len(silent):
             where = "" if len(silent) + absent.sum() == len(absent) else f" of {name} {silent[0]}"
             raise ToolError(f"the macro's model: no product{where} but 0 was seen, so that nothing would be verified")
+
+
+def require_programmed(
+    codes: NDArray[np.int64], products: NDArray[np.int64], done: NDArray[np.bool_], present: NDArray[np.bool_]
+) -> str:
+    """Whether the cells that were programmed are those that multiply, all [bit line, source line]: how, in words.
+
+    Raises ToolError if they are not, or next to none was programmed.
+    """
+    if done[present].mean() < 0.5:
+        given_up = int((present & ~done).sum())
+        raise ToolError(f"write-verify must bring most cells to their targets, and it gave up {given_up} cells")
+    done = done & present
+    if np.array_equal(codes[done], products[done]):
+        return "the verify codes are the codes that multiply"
+    alike = _alike(codes[done], products[done])
+    lines = [
+        (_alike(codes[at], products[at]), f" of {name} {line}") for name, axes in (("bit line", 0), ("source line", 1))
+        for line, at in enumerate(_each_line(done, axes)) if at[0].size >= _FEW_CELLS
+    ]
+    worst, where = min(lines, default=(1.0, ""))
+    if not alike > 0.9 or worst < _OF_A_LINE:
+        worst, where = (worst, where) if alike > 0.9 else (alike, "")
+        raise ToolError(
+            f"the cells that are programmed must be those that multiply: verify codes and products{where} agree by "
+            f"{worst:.2f} only"
+        )
+    return f"verify codes and products agree by a correlation of {alike:.3f}"
+
+
+def _alike(codes: NDArray[np.int64], products: NDArray[np.int64]) -> float:
+    return float(np.corrcoef(codes, products)[0, 1]) if products.std() and codes.std() else 0.0
+
+
+def _each_line(cells: NDArray[np.bool_], axis: int) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Places of the cells that are on, of each line."""
+    places = np.nonzero(cells)
+    return [(places[0][on], places[1][on]) for on in (places[axis] == k for k in range(cells.shape[axis]))]
 
 
 class Programming:
@@ -81,12 +140,12 @@ class Programming:
         # The cells are the user's; these only fill the job.
         self._array = PulseArray(PulseChip.of(chip).pulse_config(), device=load_device("rram-neurram"), seed=0, core=0)
 
-    def check_reads(self, macro: ExactMacro | MacroModel) -> None:
+    def check_reads(self, macro: MacroModel) -> None:
         """Cells that were given are read before any is programmed.
 
         Raises ToolError if verify codes are others, by more than a code in the mean or what reads may differ by.
         """
-        if isinstance(macro, ExactMacro):
+        if simulated(self.chip).measured:
             return
         off = (self._read() - (macro.cells * (self._top + 1) >> self.chip.core.g_bits))[~self._absent]
         if abs(off.mean()) > 1 or np.abs(off).max() > MOST_JITTER:
@@ -120,7 +179,7 @@ class Programming:
                 before = after
             self._check_moves(kind, moved)
 
-    def program(self, before: ExactMacro | MacroModel) -> tuple[ExactMacro | MacroModel | None, int, str]:
+    def program(self, before: MacroModel) -> tuple[MacroModel | None, int, str]:
         """Program random codes by write-verify and compare them with what multiplies.
 
         Raises ToolError if what is programmed is not what multiplies.
@@ -131,18 +190,18 @@ class Programming:
             The reference of the programmed macro, None where verify codes are not its cells; how many cells reached
             their targets; and how verify codes and products agree.
         """
-        return self._program_measured(before) if isinstance(before, ExactMacro) else self._program_given()
+        return self._program_measured(before) if simulated(self.chip).measured else self._program_given()
 
-    def _program_measured(self, before: ExactMacro) -> tuple[ExactMacro, int, str]:
+    def _program_measured(self, before: MacroModel) -> tuple[MacroModel, int, str]:
         codes, done = self._program_some(1)
         done = done & ~self._absent
-        after = measured_macro(self.chip, self.core)
+        after = measured_model(self.chip, self.core)
         require_products(self.chip, after)
         if done.any() and np.array_equal(after.cells, before.cells):
             raise ToolError(
                 "the cells that are programmed must be those that multiply: no product changed by programming"
             )
-        how = require_programmed(codes, after.cells, done, ~self._absent)
+        how = require_programmed(codes, after.cells.astype(np.int64), done, ~self._absent)
         return after, int(done.sum()), how
 
     def _program_given(self) -> tuple[MacroModel | None, int, str]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +12,6 @@ from mho.macro_models.cell_map import CellMap
 from mho.macro_models.integer.operation import STEP_FRACTION_BITS, STEP_WIDTH, Direction, MvmOperation
 from mho.macro_models.integer.tnsa.operation import TnsaOperation
 from mho.sim.core.kinds import kind_of
-
-if TYPE_CHECKING:
-    from mho.sim.core.bench.exact_macro import ExactMacro
 
 _DENSITIES = (1.0, 1.0, 0.9, 0.5, 0.05)
 """How many lines of a mask are on; all of them in two of five masks."""
@@ -64,7 +60,7 @@ def make_models(chip: Chip, devices: Sequence[str], seed: int) -> list[MacroMode
 
 
 def make_stimulus(
-    models: Sequence["MacroModel | ExactMacro"], seed: int, number: int, *, vectors: int = 3, pauses: bool = True,
+    models: Sequence[MacroModel], seed: int, number: int, *, vectors: int = 3, pauses: bool = True,
     chip: Chip | None = None,
 ) -> Stimulus:
     """Stimulus ``number`` of ``seed``; ``pauses`` puts random gaps into some of them.
@@ -76,7 +72,7 @@ def make_stimulus(
     config = models[core].config
     masks = _random_masks(rng, config.cell_map)
     kind = kind_of(config.kind)
-    while not models[core].supports(op := kind.random_operation(rng, chip)):
+    while not models[core].supports(op := kind.random_operation(rng, chip)) or not kind.carried_out(chip, op):
         continue
     low, high = op.input_range
     x = rng.integers(low, high + 1, (vectors, config.inputs(op.direction)))
@@ -92,9 +88,7 @@ def make_stimulus(
     )
 
 
-def make_whole_stimulus(
-    chip: Chip, model: "MacroModel | ExactMacro", direction: Direction, seed: int
-) -> Stimulus:
+def make_whole_stimulus(chip: Chip, model: MacroModel, direction: Direction, seed: int) -> Stimulus:
     """A stimulus on all lines that there are."""
     rng, config = np.random.default_rng([seed, direction, 0x7E58]), model.config
     masks = Masks.reset(*config.cell_map.shape).without(*config.cell_map.absent)
@@ -107,17 +101,16 @@ def make_whole_stimulus(
     )
 
 
-def make_tied_stimulus(model: "ExactMacro", seed: int) -> Stimulus | None:
+def make_tied_stimulus(model: MacroModel, seed: int) -> Stimulus | None:
     """Products of one bit line whose decrements lie half way between whole numbers, the even one of which is below.
 
     None where no cell of the macro can show it.
     """
     config = model.config
-    masks = Masks.reset(*config.cell_map.shape)
     op = TnsaOperation(direction=Direction.FORWARD, in_bits=4, in_signed=True, out_bits=8, step_code=_HALF_STEP)
     # Of one in four the half is above an even number; of the smallest one step less is most.
     shows = (model.cells % 4 == 1) & (model.cells > 1)
-    if not shows.any() or np.ptp(model.load(op, masks)) == 0:
+    if not shows.any() or np.ptp(config.load(model.cells, axis=0)) == 0:
         return None
     line = int(np.argmin(np.where(shows, model.cells, np.inf).min(axis=1)))
     every = np.ones(len(model.cells), dtype=bool)
@@ -143,7 +136,7 @@ def _random_masks(rng: np.random.Generator, cell_map: CellMap) -> Masks:
 
 
 def _with_step(
-    rng: np.random.Generator, op: MvmOperation, model: "MacroModel | ExactMacro", masks: Masks, x: NDArray[np.int64]
+    rng: np.random.Generator, op: MvmOperation, model: MacroModel, masks: Masks, x: NDArray[np.int64]
 ) -> MvmOperation:
     """``op`` with a step such that the largest charges count from a fraction of the range to several times of it."""
     spread = rng.choice([0.3, 0.9, 1.0, 1.1, 4.0])

@@ -17,9 +17,8 @@ from mho.macro_models.integer.operation import Direction
 from mho.macro_models.workspace import Workspace
 from mho.sim.build.simulators import SHELL_DEPTH, icarus_build, verilator_build
 from mho.sim.core.batch import Mode
-from mho.sim.core.bench.exact_macro import ExactMacro
 from mho.sim.core.bench.given_cells import given_model, make_edge_stimuli, takes_cells, write_cells
-from mho.sim.core.bench.own_macro import Programming, measured_macro, require_products
+from mho.sim.core.bench.own_macro import Programming, measured_model, require_products
 from mho.sim.core.bench.report import VerifyReport
 from mho.sim.core.bench.stimulus import (
     Stimulus,
@@ -147,7 +146,7 @@ def _run_users_model(
     """Predict random operations of the user's model, whose cells are ``given`` or measured; program, do it again."""
     assert chip.macro is not None
     module = chip.macro.module
-    model = given or measured_macro(chip, core)
+    model = given or measured_model(chip, core)
     cells = "measured" if given is None else "given"
     report.macro = f"through the adapter of its own macro, {module} behind its pins; cells {cells}"
     programmable = core_blocks(chip).programs and "write_mode" in chip.macro.pins
@@ -200,7 +199,7 @@ class _Bench:
     """One verification: a simulated core, the models behind it and the report that grows."""
 
     def __init__(
-        self, chip: Chip, core: CosimCore, models: Sequence[MacroModel | ExactMacro], devices: Sequence[str],
+        self, chip: Chip, core: CosimCore, models: Sequence[MacroModel], devices: Sequence[str],
         report: VerifyReport, *, users_model: bool = False,
     ) -> None:
         self.chip, self.core, self.models, self.devices, self.report = chip, core, models, devices, report
@@ -289,7 +288,7 @@ class _Bench:
     def _check_edges(self, seed: int) -> None:
         """Products that lie half way between codes, or whose steps do, which random step codes hardly meet."""
         (model,) = self.models
-        if isinstance(model, ExactMacro):
+        if self.kind.measured:
             tied = make_tied_stimulus(model, seed)
             stimuli = [] if tied is None else [tied]
         else:

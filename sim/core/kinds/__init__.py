@@ -36,6 +36,8 @@ class SimulatedKind:
     """Whether its macros are evaluated lazily, and in verification at every strobe as well."""
     measured: bool = False
     """Whether the cells of a user's own model are measured, and what it does predicted."""
+    carried_out: Callable[[Chip | None, Any], bool] = lambda chip, op: True
+    """Whether the macro of a chip, which may be its user's own, has the pins that an operation needs."""
     groups: Callable[[Chip, str], Mapping[str, list[tuple[str, int]]]] = lambda chip, path: {}
     """Groups of (path of a signal, width) inside of a core that a waveform shows beside its ports and pins, for a chip
     and the path of the core's digital part."""

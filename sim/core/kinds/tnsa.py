@@ -25,7 +25,13 @@ def _timer_bits(chip: Chip) -> int:
     return duration_bits(longest) if cfg.trim else max(longest - 1, 1).bit_length()
 
 
+def _carried_out(chip: Chip | None, op: TnsaOperation) -> bool:
+    """Binary search needs the weights of decrements."""
+    macro = None if chip is None else chip.macro
+    return not op.binary or macro is None or bool(macro.commands) or macro.pins.get("dec_scale", 0) != 0
+
+
 KIND = SimulatedKind(
     operation=TnsaOperation, devices=("ideal", "rram-neurram"), fixed={"early_stop": (False, True, True, True)},
-    pin_level=True, groups=_groups, measured=True,
+    pin_level=True, carried_out=_carried_out, groups=_groups, measured=True,
 )

@@ -195,7 +195,10 @@ class _Took:
             tops.setdefault(module, []).append(path)
         for top, paths in tops.items():
             below = {name: text for name, text in self._made.netlists.items() if name == top or name not in tops}
-            model = PowerModel(flatten(top, below, cells), cells)
+            start = f"{paths[0]}/" if paths[0] else ""
+            inside = {path.removeprefix(start): module for path, module in self.traced.instances.items()
+                      if path.startswith(start)}
+            model = PowerModel(flatten({"": top} | inside, below, cells), cells)
             modules = [module for _, module in model.flat.places]
             names = _names(model.flat)
             for path in paths:

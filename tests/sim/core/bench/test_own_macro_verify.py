@@ -14,7 +14,7 @@ from mho.macro_models.errors import InputError, ToolError
 from mho.rtl_gen import check_macro_pins, generate
 from mho.rtl_gen.emit import module_texts
 from mho.rtl_gen.macro.contract import contract_signals
-from mho.sim.core.bench.exact_macro import require_programmed
+from mho.sim.core.bench.own_macro import require_programmed
 from mho.sim.core.bench.verify import verify_core
 
 EXAMPLES = Path(__file__).parents[4] / "examples" / "own-macro"

@@ -135,9 +135,11 @@ def design(tmp_path: Path) -> tuple[Flat, Cells]:
     for name, text in (("hand.lib", LIBERTY), ("top.v", NETLIST), ("inner.v", INNER)):
         (tmp_path / name).write_text(text)
     cells = Cells(tmp_path / "hand.lib")
-    return flatten("top", {"top": tmp_path / "top.v", "inner": tmp_path / "inner.v"}, cells), cells
+    netlists = {name: tmp_path / f"{name}.v" for name in ("top", "inner")}
+    return flatten({"": "top", "under": "inner"}, netlists, cells), cells
 
 
+@pytest.mark.cosim("yosys")
 def test_energy_and_leakage_are_those_by_hand(design: tuple[Flat, Cells]) -> None:
     """pJ of the library, 2 V, loads of inputs; the net between the AND and the flip-flop has no name."""
     flat, cells = design
@@ -164,6 +166,7 @@ def test_energy_and_leakage_are_those_by_hand(design: tuple[Flat, Cells]) -> Non
     assert power.leakage == pytest.approx([1e-9 * (both * 8 + (1 - both) * 4), 16e-9])
 
 
+@pytest.mark.cosim("yosys")
 def test_a_flip_flop_without_a_name_takes_over_its_input(design: tuple[Flat, Cells]) -> None:
     flat, cells = design
     model, activities = PowerModel(flat, cells), Activities.none(flat.nets)
@@ -175,6 +178,7 @@ def test_a_flip_flop_without_a_name_takes_over_its_input(design: tuple[Flat, Cel
     assert activities.duty[flat.names[0]["y"]] == pytest.approx(0.875)
 
 
+@pytest.mark.cosim("yosys")
 def test_a_net_changes_once_a_cycle_at_most(design: tuple[Flat, Cells]) -> None:
     flat, cells = design
     model, activities = PowerModel(flat, cells), Activities.none(flat.nets)

@@ -109,11 +109,12 @@ endmodule
 """
 
 
+@pytest.mark.cosim("yosys")
 def test_a_gated_clock_takes_energy_while_its_gate_is_open(tmp_path: Path) -> None:
     (tmp_path / "hand.lib").write_text(LIBERTY)
     (tmp_path / "top.v").write_text(NETLIST)
     cells = Cells(tmp_path / "hand.lib")
-    flat = flatten("top", {"top": tmp_path / "top.v"}, cells)
+    flat = flatten({"": "top"}, {"top": tmp_path / "top.v"}, cells)
     model, activities = PowerModel(flat, cells), Activities.none(flat.nets)
     # As seen at the end of a cycle, where the clock is 0.
     for name, (changes, duty) in {"clk": (2.0, 0.0), "en": (0.2, 0.25), "d": (0.4, 0.5)}.items():
