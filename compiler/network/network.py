@@ -16,7 +16,7 @@ import numpy as np
 from mho.compiler.calibration.outputs import Calibration
 from mho.compiler.model import FloatNetwork
 from mho.compiler.model.before import Before
-from mho.compiler.network.file.archive import NETWORK, Arrays, archive_bytes, convert, read_archive, write_archive
+from mho.compiler.network.file.archive import NETWORK, Arrays, archive_bytes, read_archive, write_archive
 from mho.compiler.network.file.layer import LAYER, RANGE, CoreImage, read_core, read_layer, write_core, write_layer
 from mho.compiler.network.file.model import (
     CALIBRATION,
@@ -39,9 +39,7 @@ from mho.macro_models.files import reading
 from mho.macro_models.files.schema import JSON, Choice, ListOf, Nullable, Number, Optional, Table, Whole, shown
 
 FORMAT, TILES_FORMAT, DEALT_FORMAT = 2, 3, 4
-"""Without tiles, with them, and with layers that are dealt images."""
-"""Version of the file format, and of files with programs of tiles; those before are read, too
-(:mod:`mho.compiler.network.file.archive`)."""
+"""Version of the file format: without tiles, with them, and with layers that are dealt images."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +59,7 @@ class Network:
     calibration: Calibration
     """Facts about the calibration."""
     range: InputRange | None = None
-    """What calibration saw of the inputs; None in files of format 1."""
+    """What calibration saw of the inputs; None in old files."""
     tiles: TileCode | None = None
     """Programs of the tiles, None where a host schedules each product."""
 
@@ -105,7 +103,7 @@ class Network:
         """
         content, arrays = read_archive(Path(path))
         with reading(path, NETWORK):
-            return _read(*convert(content, arrays))
+            return _read(content, arrays)
 
 
 def _write(net: Network, arrays: dict[str, Array]) -> Facts:
@@ -147,8 +145,8 @@ def _read(content: Mapping[str, Any], arrays: Arrays) -> Network:
     where = str(arrays.path)
     if content.get("format") not in (FORMAT, TILES_FORMAT, DEALT_FORMAT):
         raise InputError(
-            f"{where}: has network format {shown(content.get('format'))}; this version reads 1 to {DEALT_FORMAT}: "
-            "compile it again"
+            f"{where}: has network format {shown(content.get('format'))}; this version reads {FORMAT} to "
+            f"{DEALT_FORMAT}: compile it again"
         )
     facts, content = content.get("calibration", {}), _CONTENT.read(f"{where}: ", content)
     if (content["format"] != FORMAT) is not ("tiles" in content):

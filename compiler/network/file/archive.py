@@ -1,9 +1,4 @@
-"""A zip of one JSON file and .npy arrays, with a checksum, written atomically and with deterministic bytes.
-
-Files of format 1 are read as those of the format that is written now: there a perceptron had no steps and no stages,
-each layer took what the one before it gave; the layers of other networks were calls that encoded the lanes which they
-took, where encoding is a stage of its own now.
-"""
+"""A zip of one JSON file and .npy arrays, with a checksum, written atomically and with deterministic bytes."""
 
 import hashlib
 import io
@@ -82,40 +77,24 @@ def _checksum(data: bytes | memoryview) -> bytes:
     return hashlib.sha256(data).hexdigest().encode()
 
 
-Entry = zipfile.ZipInfo | NDArray[Any]
-
-
 class Arrays(Mapping[str, NDArray[Any]]):
-    """The arrays of an archive by name. None is unpacked before it is asked for.
+    """The arrays of an archive by name. None is unpacked before it is asked for."""
 
-    Members
-    -------
-    entries
-        Where each array is in the archive, or what stands in its place.
-    """
-
-    def __init__(
-        self, path: Path, kind: ArchiveKind, archive: zipfile.ZipFile, entries: Mapping[str, Entry] | None = None
-    ) -> None:
+    def __init__(self, path: Path, kind: ArchiveKind, archive: zipfile.ZipFile) -> None:
         self.path, self._kind, self._zip = path, kind, archive
-        members = {i.filename[:-4]: i for i in archive.infolist() if i.filename.endswith(".npy")}
-        self.entries: Mapping[str, Entry] = members if entries is None else entries
-
-    def with_entries(self, entries: Mapping[str, Entry]) -> "Arrays":
-        """The same archive with its arrays under other names, or with others."""
-        return Arrays(self.path, self._kind, self._zip, entries)
+        self._members = {i.filename[:-4]: i for i in archive.infolist() if i.filename.endswith(".npy")}
 
     def __getitem__(self, name: str) -> NDArray[Any]:
         return self._read(name, None)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.entries)
+        return iter(self._members)
 
     def __len__(self) -> int:
-        return len(self.entries)
+        return len(self._members)
 
     def __contains__(self, name: object) -> bool:
-        return name in self.entries
+        return name in self._members
 
     def take(
         self, name: str, dtype: DTypeLike, shape: tuple[int | None, ...], low: float = -math.inf, high: float = math.inf
@@ -130,9 +109,7 @@ class Arrays(Mapping[str, NDArray[Any]]):
         return spec.read(where, self._read(name, lambda dtype, shape: spec.check(where, dtype, shape)))
 
     def _read(self, name: str, check: Any) -> NDArray[Any]:
-        info = self.entries[name]
-        if isinstance(info, np.ndarray):
-            return info
+        info = self._members[name]
         with reading(self.path, self._kind):
             self._kind.check(self.path, info.file_size)
             return read_member(self._zip, info, check)
@@ -157,60 +134,3 @@ def read_archive(path: Path, kind: ArchiveKind = NETWORK) -> tuple[Facts, Arrays
     if not isinstance(content, dict):
         raise InputError(f"{path}: is no {kind.noun} (its {kind.index} is not an object)")
     return content, Arrays(path, kind, archive)
-
-
-def convert(content: Mapping[str, Any], arrays: Arrays) -> tuple[Mapping[str, Any], Arrays]:
-    """The content and the arrays of a network file, those of format 1 converted, others as they are."""
-    if content.get("format") != 1:
-        return content, arrays
-    model, entries = dict(content["model"]), dict(arrays.entries)
-    layers = [
-        {**entry, "kind": "LinearLayer", "inputs": arrays[f"model{k}.weight"].shape[1]}
-        for k, entry in enumerate(model.pop("layers"))
-    ]
-    steps = [dict(entry) for entry in model.get("steps", [])]
-    if not steps:
-        steps = [{"kind": "Linear", "inputs": [k]} for k in range(len(layers))]
-        for k, layer in enumerate(layers):
-            entries[f"step{k}.patches"] = np.arange(layer["inputs"], dtype=np.int32)[None]
-            entries[f"step{k}.pad"] = np.zeros(layer["inputs"])
-    of_layers = [k for k, step in enumerate(steps) if step["kind"] == "Linear"]
-    for number, k in enumerate(of_layers):
-        steps[k]["window"] = None
-        steps[k]["layer"] = {key: layers[number][key] for key in ("kind", "name", "relu")}
-        for name in ("weight", "bias"):
-            entries[f"step{k}.layer.{name}"] = entries.pop(f"model{number}.{name}")
-    stages = _stages(content["stages"], entries) if content.get("stages") else _chain(layers, entries)
-    rest = [{"positions": 1, **layer} for layer in content["layers"]]
-    converted = {"format": 2, "range": None, "model": {**model, "steps": steps}, "stages": stages, "layers": rest}
-    return {**content, **converted}, arrays.with_entries(entries)
-
-
-def _chain(layers: list[dict[str, Any]], arrays: dict[str, Entry]) -> list[dict[str, Any]]:
-    for k, layer in enumerate(layers):
-        arrays[f"stage{k}.patches"] = np.arange(layer["inputs"], dtype=np.int32)[None]
-        arrays[f"stage{k}.pad"] = np.zeros(layer["inputs"], dtype=np.int16)
-    return [{"kind": "Call", "inputs": [k], "layer": k, "window": None} for k in range(len(layers))]
-
-
-def _stages(old: list[Mapping[str, Any]], arrays: dict[str, Entry]) -> list[dict[str, Any]]:
-    """Stages with an Encode before each Call; values are numbered anew."""
-    moved = {name: arrays.pop(name) for name in list(arrays) if name.startswith("stage")}
-    number, stages = [0], []
-    for k, entry in enumerate(old):
-        content = {**entry, "inputs": [number[v] for v in entry["inputs"]]}
-        encode = content.pop("encode", None)
-        if encode is not None:
-            content["window"] = None
-            _rename(moved, f"stage{k}.encode.", f"stage{len(stages)}.", arrays)
-            stages.append({**encode, "inputs": content["inputs"]})
-            content["inputs"] = [len(stages)]
-        _rename(moved, f"stage{k}.", f"stage{len(stages)}.", arrays)
-        stages.append(content)
-        number.append(len(stages))
-    return stages
-
-
-def _rename(moved: dict[str, Entry], before: str, after: str, arrays: dict[str, Entry]) -> None:
-    for name in [name for name in moved if name.startswith(before)]:
-        arrays[after + name.removeprefix(before)] = moved.pop(name)

@@ -12,12 +12,9 @@ from mho.compiler.importer.onnx_import import import_onnx
 from mho.compiler.program import Call
 from mho.hw.config import load_chip
 from mho.macro_models.errors import InputError, ToolError
-from mho.sim.executor import execute
-from mho.sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import random_perceptron
 
 OPTIONS = CompileOptions(seeds=1, samples=16)
-FORMAT_1 = Path(__file__).parent / "format1"
 
 
 @pytest.fixture(scope="module")
@@ -51,21 +48,6 @@ def test_compilation_is_deterministic(network: Network, path: Path, tmp_path: Pa
     same = compile_model(random_perceptron([9, 12, 3]), load_chip("tnsa16-core"), calibrate=x, options=OPTIONS)
     same.save(tmp_path / "same.mho")
     assert (tmp_path / "same.mho").read_bytes() == path.read_bytes()
-
-
-@pytest.mark.parametrize("name", ["perceptron", "residual"])
-def test_files_of_format_1_are_read(name: str, tmp_path: Path) -> None:
-    """Files that were written then, and what they gave."""
-    network = Network.load(FORMAT_1 / f"{name}.mho")
-    network.save(tmp_path / "now.mho")
-    expected = np.load(FORMAT_1 / f"{name}.npz")
-    for read in (network, Network.load(tmp_path / "now.mho")):
-        done = execute(read, FunctionalBackend(), expected["x"], seed=3, time_s=86_400.0, codes_of=8)
-        assert np.array_equal(done.outputs, expected["outputs"])
-        assert np.array_equal(done.cycles, expected["cycles"])
-        assert np.array_equal(np.concatenate([c.ravel() for _, c in sorted(done.codes.items())]), expected["codes"])
-        assert np.allclose(read.model.compute(expected["x"]), expected["reference"], rtol=1e-5, atol=1e-6)
-        assert read.model.is_chain == (name == "perceptron")
 
 
 def refusal(path: Path) -> str:
@@ -153,7 +135,7 @@ def test_another_version(network: Network, tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr("mho.compiler.network.network.FORMAT", 99)
     network.save(tmp_path / "new.mho")
     monkeypatch.undo()
-    assert "has network format 99; this version reads 1 to 4: compile it again" in refusal(tmp_path / "new.mho")
+    assert "has network format 99; this version reads 2 to 4: compile it again" in refusal(tmp_path / "new.mho")
 
 
 def test_nothing_is_left_where_writing_fails(network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

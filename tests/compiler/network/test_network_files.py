@@ -30,12 +30,8 @@ CONVOLUTION = build(
 MODELS = {"perceptron": (random_perceptron([6, 5, 3]), (6,)), "convolution": (CONVOLUTION, (2, 4, 4))}
 
 
-@pytest.fixture(scope="module", params=[*MODELS, "format 1"])
+@pytest.fixture(scope="module", params=[*MODELS])
 def file(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Members, np.ndarray]:
-    if request.param == "format 1":
-        members = members_of(Path(__file__).parent / "format1" / "residual.mho")
-        shape = json.loads(members["network.json"])["model"]["input_shape"]
-        return members, np.random.default_rng(1).normal(size=(3, *shape)).astype(np.float32)
     model, shape = MODELS[request.param]
     x = np.random.default_rng(1).normal(size=(4, *shape)).astype(np.float32)
     path = tmp_path_factory.mktemp("network") / "net.mho"
