@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from mho.compiler.mapping.faults import FaultMaps
-from mho.compiler.mapping.packing.pack import MASKS, Core
+from mho.compiler.mapping.packing.pack import MASKS, Cells
 from mho.compiler.mapping.packing.packer import FreeLines, Packer, Shape, Size, SkipMaps, fewest
 from mho.compiler.mapping.parts import Parts
 from mho.compiler.mapping.weights import Block
@@ -225,15 +225,16 @@ def place(
         sizes = fill(sizes, packer, copies_limit, max(cores, limit), noise, enough)
         packed = packer.cores(sizes)
     return Placement(
-        cell_map=cell_map, cores=len(packed), least=fewest_cores, bound=bound, blocks=_blocks(packed), skip=skip,
+        cell_map=cell_map, cores=len(packed), least=fewest_cores, bound=bound, blocks=_blocks(packed, free), skip=skip,
         faults=faults, rows=tuple(size.rows * size.parts.count for size in sizes),
         parts=tuple(size.parts for size in sizes),
     )
 
 
-def _blocks(cores: Sequence[Core]) -> tuple[Block, ...]:
+def _blocks(cores: Sequence[Cells], free: FreeLines) -> tuple[Block, ...]:
     blocks = []
     for index, core in enumerate(cores):
+        core_rows, core_columns = free.lines(index)
         heights: list[tuple[int, int]] = []
         for line_select, (r, top, left) in enumerate(core.taken):
             rows = (top, r.height)
@@ -243,8 +244,8 @@ def _blocks(cores: Sequence[Core]) -> tuple[Block, ...]:
             outputs = np.tile(outputs, r.copies * r.slices)
             blocks.append(
                 Block(
-                    layer=r.layer, core=index, first=r.first, rows=core.rows[top : top + r.height],
-                    columns=core.columns[left : left + r.width], outputs=outputs, copies=r.copies,
+                    layer=r.layer, core=index, first=r.first, rows=core_rows[top : top + r.height],
+                    columns=core_columns[left : left + r.width], outputs=outputs, copies=r.copies,
                     wl_select=heights.index(rows), line_select=line_select, slices=r.slices,
                 )
             )

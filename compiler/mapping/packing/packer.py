@@ -11,13 +11,13 @@ rows and columns, contiguous or not, of which no two share a cell:
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import numpy as np
 
 from mho.compiler.mapping.faults import FaultMaps
-from mho.compiler.mapping.packing.pack import MASKS, SHELVES, Core, Put, Rectangle, best_packing
+from mho.compiler.mapping.packing.pack import MASKS, Cells, Lines, New, Packing, Rectangle, Shelves, best_packing
 from mho.compiler.mapping.parts import Parts, count_parts, segments
 from mho.compiler.types import Float
 from mho.macro_models.cell_map import CellMap
@@ -40,19 +40,23 @@ class FreeLines:
                     f"skip maps of core {core} must have {cell_map.shape[0]} entries a direction, "
                     f"not {[np.size(m) for m in maps]}"
                 )
-        ones = [self.core(c) for c in skip] or [self.core(-1)]
-        self.fewest_rows = min(len(c.rows) for c in ones)
-        self.fewest_columns = min(len(c.columns) for c in ones)
+        ones = [self.lines(core) for core in skip] or [self.lines(-1)]
+        self.fewest_rows, self.fewest_columns = (min(map(len, side)) for side in zip(*ones, strict=True))
         if not self.fewest_rows or not self.fewest_columns:
             raise InputError("skip maps leave a core without a usable row pair or column")
 
-    def core(self, index: int) -> Core:
-        """An empty core."""
+    def lines(self, index: int) -> tuple[Indices, Indices]:
+        """Rows and columns of a core."""
         # All those without a dead line are alike.
         index = index if index in self.skip or index in self.faults else -1
         if index not in self._known:
             self._known[index] = self._lines(index)
-        return Core(*self._known[index])
+        return self._known[index]
+
+    def core(self, kind: type[Cells], index: int) -> Cells:
+        """An empty core."""
+        rows, columns = self.lines(index)
+        return kind(Lines(len(rows)), Lines(len(columns)))
 
     def _lines(self, index: int) -> tuple[Indices, Indices]:
         bit, source = self.cell_map.dead(self.skip.get(index))
@@ -63,6 +67,7 @@ class FreeLines:
             rows = rows[np.argsort(in_rows[rows], kind="stable")]
             columns = columns[np.argsort(in_columns[columns], kind="stable")]
         return rows, columns
+
 
 Shape = tuple[int, int] | tuple[int, int, int]
 """Inputs and outputs of a layer, and the groups that they are divided into."""
@@ -108,17 +113,14 @@ MOST_THRESHOLDS = 64
 _SLACK = 1e-9
 
 
-def least_cores(rectangles: Sequence[Rectangle], new: Callable[[int], Core], shape: tuple[int, int]) -> int:
-    """No packing takes fewer cores than these.
-
-    ``new`` makes an empty core from its number, ``shape`` is (rows, columns) of one without dead lines.
-    """
+def least_cores(rectangles: Sequence[Rectangle], new: New, shape: tuple[int, int]) -> int:
+    """No packing takes fewer cores than these; ``shape`` is (rows, columns) of one without dead lines."""
     heights = np.array([r.height for r in rectangles], dtype=np.int64)
     widths = np.array([r.width for r in rectangles], dtype=np.int64)
     cores, free = 0, 0
     while cores * MASKS < len(rectangles) or free < int(heights @ widths):
-        core = new(cores)
-        cores, free = cores + 1, free + len(core.rows) * len(core.columns)
+        core = new(Shelves, cores)
+        cores, free = cores + 1, free + core.rows.count * core.columns.count
     rows, columns = shape
     return max(cores, _by_functions(heights, rows, widths, columns), _by_functions(widths, columns, heights, rows))
 
@@ -152,13 +154,12 @@ Cut = Callable[[int, int], list[tuple[int, int]]]
 class Packer:
     """Cuts layers into rectangles and packs them, in one way whatever their sizes.
 
-    ``even``: segments of one layer are nearly equal, else all but the last are as large as can be. ``put`` packs
-    rectangles, None for shelves.
+    ``even``: segments of one layer are nearly equal, else all but the last are as large as can be.
     """
 
     free: FreeLines
     even: bool = True
-    put: Put | None = None
+    packing: Packing = field(default_factory=Packing)
 
     def rectangles(self, sizes: Sequence[Size]) -> list[Rectangle]:
         """The rectangles of all layers: as few as can be."""
@@ -166,24 +167,19 @@ class Packer:
         cut = segments if self.even else _full
         return [r for layer, size in enumerate(sizes) for r in _cut(layer, size, cut, largest)]
 
-    def pack(self, sizes: Sequence[Size], limit: int | None = None) -> list[Core] | None:
-        """Cores that hold all layers; None if those are more than ``limit``."""
-        rectangles = self.rectangles(sizes)
-        if self.put is not None:
-            return self.put(rectangles, limit)
-        cores, left = SHELVES.pack(SHELVES.sort(rectangles), self.free.core, limit, all_or_none=True)
-        return None if left else cores
+    def pack(self, sizes: Sequence[Size], limit: int | None = None) -> tuple[list[Cells], list[Rectangle]]:
+        """Cores that hold all layers, and what is left over where those would be more than ``limit``."""
+        ordered = self.packing.sort(self.rectangles(sizes))
+        return self.packing.pack(ordered, self.free.core, limit, all_or_none=True)
 
-    def cores(self, sizes: Sequence[Size]) -> list[Core]:
+    def cores(self, sizes: Sequence[Size]) -> list[Cells]:
         """Cores that hold all layers, as many as they take."""
-        packed = self.pack(sizes)
-        assert packed is not None
-        return packed
+        return self.pack(sizes)[0]
 
     def fits(self, sizes: Sequence[Size], limit: int) -> bool:
         """Whether all layers fit into so many cores."""
         # Any rectangle fits a core of its own.
-        return len(self.rectangles(sizes)) <= limit or self.pack(sizes, limit) is not None
+        return len(self.rectangles(sizes)) <= limit or not self.pack(sizes, limit)[1]
 
 
 @lru_cache(maxsize=1 << 14)
@@ -202,9 +198,9 @@ def _full(size: int, limit: int) -> list[tuple[int, int]]:
     return [(start, min(limit, size - start)) for start in range(0, size, limit)]
 
 
-def fewest(sizes: Sequence[Size], free: FreeLines) -> tuple[Packer, list[Core], int]:
+def fewest(sizes: Sequence[Size], free: FreeLines) -> tuple[Packer, list[Cells], int]:
     """The way of packing that takes the fewest cores, those cores, and a bound: with either cut no fewer will do."""
-    best: tuple[Packer, list[Core]] | None = None
+    best: tuple[Packer, list[Cells]] | None = None
     bounds: list[int] = []
     shape = free.cell_map.there
     for even in (True, False):
@@ -212,8 +208,8 @@ def fewest(sizes: Sequence[Size], free: FreeLines) -> tuple[Packer, list[Core], 
         rectangles = packer.rectangles(sizes)
         bounds.append(least_cores(rectangles, free.core, shape))
         if best is None or bounds[-1] < len(best[1]):
-            put, packed = best_packing(rectangles, free.core, bounds[-1])
+            packing, packed = best_packing(rectangles, free.core, bounds[-1])
             if best is None or len(packed) < len(best[1]):
-                best = replace(packer, put=put), packed
+                best = replace(packer, packing=packing), packed
     assert best is not None
     return *best, min(bounds)

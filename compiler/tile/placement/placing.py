@@ -14,16 +14,18 @@ import numpy as np
 
 from mho.compiler.mapping import Placement
 from mho.compiler.mapping.faults import FaultMaps
-from mho.compiler.mapping.packing.pack import Rectangle
+from mho.compiler.mapping.packing.pack import Anywhere, Cells, Lines, Rectangle, Shelves
 from mho.compiler.mapping.parts import GROUP_ROWS, Parts, segments
 from mho.compiler.mapping.weights import Block
 from mho.compiler.tile.graph.shapes import Shape
 from mho.compiler.tile.lowering.geometry import CODES_IN, CODES_OUT, rows_of
-from mho.compiler.tile.placement.free_cells import Anywhere, Dead, Shelves, Tile
 from mho.compiler.tile.placement.streams import contexts_of
 from mho.macro_models.cell_map import CellMap
 from mho.macro_models.errors import InputError
 from mho.macro_models.types import Flags
+
+Dead = tuple[Flags, Flags]
+"""Which rows and columns are dead, of a tile or, before they are those of weights, of its lines."""
 
 MOST_TILES = 4096
 """Tiles up to which it is said how many would do."""
@@ -46,7 +48,7 @@ class Growth:
     columns: int
     contexts: int
 
-    def lacking(self, packed: Sequence[Tile]) -> int:
+    def lacking(self, packed: Sequence[Cells]) -> int:
         """Sums over tiles that have no context where they are."""
         sums: dict[tuple[int, int], set[tuple[int, int]]] = {}
         for core, tile in enumerate(packed):
@@ -132,10 +134,14 @@ class _Sizes:
         """Columns side by side that every tile has."""
         return min(_longest(columns, CODES_OUT) for _, columns in (self.sound, *self.dead))
 
-    def tiles(self, count: int, kind: type[Tile]) -> list[Tile]:
-        """Empty tiles."""
-        works = [shape.walk.positions for shape in self.shapes]
-        return [kind(self.dead[core] if core < len(self.dead) else self.sound, works) for core in range(count)]
+    def tiles(self, count: int, kind: type[Cells]) -> list[Cells]:
+        """Empty tiles, whose rectangles begin at a row and a column at which words of codes begin."""
+        known = [_lines(dead) for dead in (*self.dead[:count], self.sound)]
+        return [kind(*known[min(core, len(known) - 1)]) for core in range(count)]
+
+    def work(self, tile: Cells) -> int:
+        """Positions of the layers of a tile."""
+        return sum(self.shapes[piece.layer].walk.positions for piece, _, _ in tile.taken)
 
 
 def _dead_rows(cell_map: CellMap, skip: Dead | None) -> Dead:
@@ -143,14 +149,19 @@ def _dead_rows(cell_map: CellMap, skip: Dead | None) -> Dead:
     return cell_map.per_row(driven) > 0, cell_map.per_column(converted) > 0
 
 
-def _used(packed: Sequence[Tile]) -> int:
+def _lines(dead: Dead) -> tuple[Lines, Lines]:
+    rows, columns = ([int(line) for line in np.flatnonzero(side)] for side in dead)
+    return Lines(len(dead[0]), CODES_IN, rows), Lines(len(dead[1]), CODES_OUT, columns)
+
+
+def _used(packed: Sequence[Cells]) -> int:
     """How many of the first tiles are all that hold something."""
     return max(k for k, tile in enumerate(packed) if tile.taken) + 1
 
 
 def _repeated(
-    sizes: _Sizes, packed: list[Tile], tiles: int, copies: int, growth: Growth | None
-) -> list[Tile]:
+    sizes: _Sizes, packed: list[Cells], tiles: int, copies: int, growth: Growth | None
+) -> list[Cells]:
     """Tiles with the layers repeated: ``packed`` is without."""
     for count in range(copies, 1, -1):
         more = _packed(sizes, tiles, count)
@@ -161,7 +172,7 @@ def _repeated(
     return packed
 
 
-def _grown(sizes: _Sizes, packed: list[Tile], tiles: int, growth: Growth) -> list[Tile]:
+def _grown(sizes: _Sizes, packed: list[Cells], tiles: int, growth: Growth) -> list[Cells]:
     """Tiles with that layer repeated once more, again and again, for which the error falls most for its cells."""
     counts, cells = [1] * len(sizes.shapes), [s.walk.terms * s.walk.run * s.outputs // s.groups for s in sizes.shapes]
     growing, lacking = set(range(len(counts))), growth.lacking(packed)
@@ -177,11 +188,11 @@ def _grown(sizes: _Sizes, packed: list[Tile], tiles: int, growth: Growth) -> lis
     return packed
 
 
-def _copies(packed: Sequence[Tile], layer: int) -> int:
+def _copies(packed: Sequence[Cells], layer: int) -> int:
     return next(piece.copies for tile in packed for piece, _, _ in tile.taken if piece.layer == layer)
 
 
-def _packed(sizes: _Sizes, tiles: int, copies: int | Sequence[int]) -> list[Tile] | int:
+def _packed(sizes: _Sizes, tiles: int, copies: int | Sequence[int]) -> list[Cells] | int:
     """Tiles with all layers, repeated so often, or the number of the layer that finds no place.
 
     On shelves, layer by layer; else wherever cells are free, the highest rectangles first.
@@ -192,28 +203,29 @@ def _packed(sizes: _Sizes, tiles: int, copies: int | Sequence[int]) -> list[Tile
     packed = sizes.tiles(tiles, Shelves)
     if sum(map(len, together)) <= tiles:
         every = [group for layer in together for group in layer]
-        filled = [tile.puts(group) for tile, group in zip(packed, every, strict=False)]
+        filled = [tile.with_all(group) for tile, group in zip(packed, every, strict=False)]
         if all(filled):
             return [part for part in filled if part is not None] + packed[len(filled):]
         if sum(map(len, cut)) <= len(every):
             return every[0][0].layer
-    refused = _put_layers(packed, cut, together)
+    refused = _put_layers(sizes, packed, cut, together)
     if refused is None or sum(map(len, cut)) * tiles > MOST_TRIED:
         return packed if refused is None else refused
     packed = sizes.tiles(tiles, Anywhere)
     order = sorted(range(len(cut)), key=lambda k: -cut[k][0].height)
-    anywhere = _put_layers(packed, [cut[k] for k in order], [together[k] for k in order])
+    anywhere = _put_layers(sizes, packed, [cut[k] for k in order], [together[k] for k in order])
     return packed if anywhere is None else refused
 
 
 def _put_layers(
-    tiles: list[Tile], cut: Sequence[Sequence[Rectangle]], together: Sequence[Sequence[Sequence[Rectangle]]]
+    sizes: _Sizes, tiles: list[Cells], cut: Sequence[Sequence[Rectangle]],
+    together: Sequence[Sequence[Sequence[Rectangle]]],
 ) -> int | None:
     """Put all layers, each on one tile if one has room; the number of the first that finds no place."""
     for layer, groups in zip(cut, together, strict=True):
         for pieces in ([layer], groups, [[part] for part in layer]):
             before = list(tiles)
-            if all(_put(tiles, piece) for piece in pieces):
+            if all(_put(sizes, tiles, piece) for piece in pieces):
                 break
             tiles[:] = before
         else:
@@ -307,10 +319,10 @@ def _rectangles(layer: int, shape: Shape, sizes: _Sizes, copies: int) -> list[Re
             for first, height in segments(channels, sizes.rows // terms)]
 
 
-def _put(tiles: list[Tile], rectangles: Sequence[Rectangle]) -> bool:
+def _put(sizes: _Sizes, tiles: list[Cells], rectangles: Sequence[Rectangle]) -> bool:
     """Put rectangles on the tile with the least work that takes all of them."""
-    for k in sorted(range(len(tiles)), key=lambda k: (tiles[k].work, k)):
-        filled = tiles[k].puts(rectangles)
+    for k in sorted(range(len(tiles)), key=lambda k: (sizes.work(tiles[k]), k)):
+        filled = tiles[k].with_all(rectangles)
         if filled is not None:
             tiles[k] = filled
             return True

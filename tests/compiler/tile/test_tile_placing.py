@@ -8,10 +8,9 @@ import pytest
 
 from mho.compiler import import_onnx
 from mho.compiler.mapping import Placement
-from mho.compiler.mapping.packing.pack import MASKS, Rectangle
+from mho.compiler.mapping.packing.pack import MASKS, Anywhere, Lines, Rectangle, Shelves
 from mho.compiler.tile.graph.shapes import Shape, shapes_of
-from mho.compiler.tile.placement.free_cells import Anywhere, Dead, Shelves
-from mho.compiler.tile.placement.placing import Growth, place_on_tiles
+from mho.compiler.tile.placement.placing import Dead, Growth, place_on_tiles
 from mho.hw.config import load_chip
 from tests.compiler.importer.onnx_models import perceptron
 
@@ -80,9 +79,9 @@ def test_layers_that_are_repeated_lie_around_dead_lines(shapes: Sequence[Shape])
 def test_cells_are_free_where_shelves_have_none() -> None:
     """Two flat rectangles beside a high one: one above the other takes no shelf of its own."""
     high, flat = (Rectangle(0, 0, rows, 0, 32, 1, 1) for rows in (32, 16))
-    sound = np.zeros(32, dtype=bool), np.zeros(64, dtype=bool)
-    assert Shelves(sound, [1]).puts([high, flat, flat]) is None
-    filled = Anywhere(sound, [1]).puts([high, flat, flat])
+    sound = Lines(32, 4), Lines(64, 2)
+    assert Shelves(*sound).with_all([high, flat, flat]) is None
+    filled = Anywhere(*sound).with_all([high, flat, flat])
     assert filled is not None
     assert [place for _, *place in filled.taken] == [[0, 0], [0, 32], [16, 32]]
-    assert filled.puts([flat]) is None
+    assert filled.with_all([flat]) is None
