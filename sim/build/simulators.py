@@ -33,7 +33,7 @@ SHELL_DEPTH = 2048
 _BURST = 64
 """Cycles of one time step of the simulator, where nobody looks at the time."""
 
-_SHIM = ("asking.cpp", "philox.cpp", "streams.cpp", "cells.cpp", "conversion.h", "pauses.h", "strobes.h")
+_SHIM = ("asking.cpp", "philox.cpp", "streams.cpp", "cells.cpp", "conversion.h", "pauses.h", "rows.h", "strobes.h")
 
 _PUBLIC = (("core_tb", "wake"),)
 

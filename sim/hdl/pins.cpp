@@ -1,4 +1,5 @@
-// Macros whose bodies are generated from the contract of their pins (rtl_gen/macro/body.py): Python is asked at each strobe.
+// Macros whose bodies are generated from the contract of their pins (rtl_gen/macro/body.py): Python is asked at each strobe,
+// or of rows and columns (rows.h) once for conversions that are alike.
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -7,6 +8,7 @@
 #include <vector>
 
 #include "pauses.h"
+#include "rows.h"
 #include "strobes.h"
 
 namespace {
@@ -29,6 +31,7 @@ struct PinMacro {
     int32_t mode = 0;
     Pauses* pauses = nullptr;
     const char* failure = nullptr;
+    Rows rows;
     uint32_t pins[kWords]{}, answer[kWords]{};
 };
 
@@ -56,10 +59,11 @@ void* mho_pins_create(const char* path, const char* layout, int bits) {
 void mho_pins_strobe(void* handle, const uint32_t* pins, uint32_t* answer) {
     mho_strobes++;
     PinMacro& m = *static_cast<PinMacro*>(handle);
-    if (m.mode) {
-        std::memcpy(m.pins, pins, sizeof m.pins);
-        if (mho_ask(ask_model, &m) != 0 && !m.failure) m.failure = "the model of the macro failed";
-    }
+    bool answered = true;
+    const auto ask = [&m] { return mho_ask(ask_model, &m) == 0; };
+    if (m.mode) std::memcpy(m.pins, pins, sizeof m.pins);
+    if (m.mode) answered = m.rows.used() ? m.rows.strobe(pins, m.answer, ask) : ask();
+    if (!answered && !m.failure) m.failure = "the model of the macro failed";
     std::memcpy(answer, m.answer, sizeof m.answer);
 }
 
@@ -78,7 +82,14 @@ int32_t mho_pins_bytes() { return 4 * kWords; }
 const uint32_t* mho_pins_driven(int32_t macro) { return macros.at(macro)->pins; }
 uint32_t* mho_pins_answer(int32_t macro) { return macros.at(macro)->answer; }
 const char* mho_pins_failure(int32_t macro) { return macros.at(macro)->failure; }
+RowQuestion* mho_pins_question(int32_t macro) { return &macros.at(macro)->rows.question; }
 void mho_pins_set_evaluate(PinEvaluate f) { evaluate = f; }
+
+// Behind a start: from now on conversions are answered here, and Python says what they are.
+void mho_pins_rows(int32_t macro, const RowPins* pins) {
+    macros.at(macro)->rows = Rows(*pins);
+    std::memset(macros.at(macro)->answer, 0, sizeof macros.at(macro)->answer);
+}
 
 // Before a batch; `pauses` are those of its bench.
 void mho_pins_start(int32_t macro, int32_t mode, int32_t, Pauses* pauses) {
@@ -86,6 +97,7 @@ void mho_pins_start(int32_t macro, int32_t mode, int32_t, Pauses* pauses) {
     m.mode = mode;
     m.pauses = pauses;
     m.failure = nullptr;
+    m.rows = Rows();
 }
 
 }  // extern "C"

@@ -1,7 +1,8 @@
 """How a simulation answers for the macro of each kind: a module here for each.
 
-It has ``PINS``, a subclass of :class:`mho.sim.pins.PinBody` that is asked at the pins, in any simulator. A kind whose
-co-simulation has to be fast brings ``BODY`` as well, with SystemVerilog and C++ of its own for Verilator.
+It has ``PINS``, a subclass of :class:`mho.sim.pins.PinBody` that is asked at the pins, in any simulator. In Verilator
+C++ answers for one of :class:`mho.sim.rows.RowBody`; a kind of other steps whose co-simulation has to be fast brings
+``BODY`` as well, with SystemVerilog and C++ of its own.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,11 +14,12 @@ from mho.macro_models.errors import InputError
 from mho.macro_models.registry import discovered, module_of
 from mho.sim.macros import SimulatedMacro
 from mho.sim.pins import PinBody
+from mho.sim.rows import RowBody
 
 if TYPE_CHECKING:
     from mho.hw.config import Chip
 
-__all__ = ["Body", "body", "kinds_with_bodies", "macros_of_kinds", "pin_body"]
+__all__ = ["Body", "body", "has_rows", "kinds_with_bodies", "macros_of_kinds", "pin_body"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +64,11 @@ def macros_of_kinds(library: Any) -> list[SimulatedMacro]:
 def kinds_with_bodies() -> tuple[str, ...]:
     """Kinds with a model that answers at the pins."""
     return discovered(__name__)
+
+
+def has_rows(kind: str) -> bool:
+    """Whether strobes at the pins of a kind make conversions of rows that are driven."""
+    return kind in discovered(__name__) and issubclass(module_of(__name__, kind).PINS, RowBody)
 
 
 def pin_body(model: Any, kind: str = "") -> PinBody:

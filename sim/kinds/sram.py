@@ -1,33 +1,24 @@
-"""A digital array at its pins: a plane is added up when the next strobe comes, sums are read in groups."""
-
-from collections.abc import Mapping
-from typing import Any
+"""A digital array at its pins: planes are added up, sums are read in groups."""
 
 import numpy as np
+from numpy.typing import NDArray
 
-from mho.sim.pins import PinBody, Pins, packed
+from mho.macro_models.macro.conversion import RowConversion
+from mho.sim.pins import Pins
+from mho.sim.rows import RowBody, RowSteps
 
 
-class SramBody(PinBody):
-    """See :class:`PinBody`."""
+class SramBody(RowBody):
+    """See :class:`RowBody`."""
 
-    def put_model(self, model: Any) -> None:
-        """Have this model answer from now on."""
-        self.weights = model.weights.astype(np.int64)
-        self.plane: int | None = None
-        self.sums = self.shown = np.zeros(self.weights.shape[1], dtype=np.int64)
+    def steps(self, pins: Pins) -> RowSteps:
+        """See :meth:`RowBody.steps`."""
+        rows, columns = self.model.weights.shape
+        return RowSteps(rows=rows, columns=columns, codes="sums", code_bits=pins["SUM_BITS"], convert="capture")
 
-    def strobe(self, pins: Pins) -> Mapping[str, int]:
-        """See :meth:`PinBody.strobe`."""
-        if self.plane is not None and (pins["sample"] or pins["capture"]):
-            levels = pins.bits("row_pos").astype(np.int64) - pins.bits("row_neg")
-            self.sums = self.sums + ((levels << self.plane) @ self.weights)
-            self.plane = None
-        if pins["capture"]:
-            self.shown, self.sums = self.sums, np.zeros_like(self.sums)
-        if pins["sample"]:
-            self.plane = pins["plane"]
-        return {"sums": packed(self.shown, pins["SUM_BITS"])}
+    def conversion(self, wl: NDArray[np.bool_], step_code: int) -> RowConversion:
+        """See :meth:`RowBody.conversion`."""
+        return RowConversion(products=np.trunc(self.model.weights))
 
 
 PINS = SramBody

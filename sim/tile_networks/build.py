@@ -21,7 +21,7 @@ _BURST = 64
 """Cycles of one time step of the simulator, as in :mod:`mho.sim.build.simulators`."""
 MESH_SOURCES = (
     "asking.cpp", "philox.cpp", "cells.cpp", "mesh_host.cpp", "conversion.h", "pauses.h", "port.h",
-    "strobes.h",
+    "rows.h", "strobes.h",
 )
 """What a simulator of a mesh is made of beside its Verilog, the tiles, and what the body of the macro takes."""
 _READ = ("core_tb.sv", "mesh_bench.sv")

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.macro_models.integer.operation import MOST_OUT_BITS, MvmOperation
-from mho.macro_models.types import Array, Integers
+from mho.macro_models.types import Array
 
 MOST_BITS = 10
 """Most bits of a converter."""
@@ -59,9 +59,3 @@ def driven(steps: Steps, x: Array, step: int) -> NDArray[np.int16]:
     if steps.row_groups > 1:
         digit *= np.arange(x.shape[-1]) * steps.row_groups // x.shape[-1] == step % steps.row_groups
     return np.where(codes < 0, -digit, digit)
-
-
-def converted(charge: Integers, step: int, bits: int) -> Integers:
-    """Codes of an ideal converter, in steps: to the nearest, halves up; of one bit -1 below 0, else 0."""
-    top = 1 << bits - 1
-    return np.clip(charge // step if bits == 1 else (2 * charge + step) // (2 * step), -top, top - 1)

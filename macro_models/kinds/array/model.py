@@ -11,15 +11,15 @@ from numpy.typing import ArrayLike, NDArray
 from mho.macro_models.array.cells import effective_cells
 from mho.macro_models.array.nonlinear.reading import Reading
 from mho.macro_models.array.wires import Wires
-from mho.macro_models.arrays import product
 from mho.macro_models.cells.answering import AnsweringCells
 from mho.macro_models.cells.programming import programmed
 from mho.macro_models.errors import InputError
-from mho.macro_models.integer.array.operation import ArrayOperation, converted, driven
+from mho.macro_models.integer.array.operation import ArrayOperation, driven
 from mho.macro_models.integer.operation import MAX_BITS, STEP_FRACTION_BITS, Masks, MvmOperation
 from mho.macro_models.integer.random import NORMAL_ONE, Purpose, normal_codes
 from mho.macro_models.kinds.array.config import ArrayConfig
 from mho.macro_models.macro import MacroModel, MvmResult
+from mho.macro_models.macro.conversion import ColumnConverter, ConverterErrors, RowConversion
 from mho.macro_models.types import Array, Flags, Indices, Integers, Integral, Reals
 
 _BLOCK = 256  # vectors at a time
@@ -174,30 +174,23 @@ class ArrayModel(MacroModel):
 
         ``x`` is what rows drive, (batch, rows), both results (batch, :attr:`conversions`).
         """
-        config = self.config
-        charge = product(x.astype(key.products.dtype), key.products).astype(np.float64)
-        if key.variances is not None:
-            squares = np.square(x, dtype=np.float64)
-            noise = np.sqrt(product(squares, key.variances) * self._unit)
-            charge += np.rint(noise * normal_codes(
-                Purpose.READ_NOISE, seed=self.seed, core=self.core, items=self.conversions, op_id=op_id, step=step
-            ))
+        conversion = self.conversion(key, step_code)
+        sums = conversion.sums(x, op_id, step)
+        return conversion.codes_of(sums, op_id, step), np.abs(sums) > self.config.limit(step_code)
+
+    def conversion(self, key: _Key, step_code: int) -> RowConversion:
+        """What makes the codes of steps."""
+        config, errors = self.config, None
         size = config.step(step_code)
-        beyond = np.abs(charge) > config.limit(step_code)
-        charge = np.clip(charge, -config.full_code, config.full_code)
-        if self._errors is None:
-            return converted(charge.astype(np.int64), size, config.bits), beyond
-        offset, gain, bow = self._errors
-        top = 1 << config.bits - 1
-        level = charge / size
-        level = level * (1.0 + gain) + offset + bow * (1.0 - np.minimum(np.abs(level) / top, 1.0) ** 2)
-        sigma = hypot(config.noise, self._thermal / size)
-        if sigma:
-            level += sigma / NORMAL_ONE * normal_codes(
-                Purpose.OUTPUT_NOISE, seed=self.seed, core=self.core, items=self.conversions, op_id=op_id, step=step
-            )
-        whole = np.floor(level if config.bits == 1 else level + 0.5)
-        return np.clip(whole, -top, top - 1).astype(np.int64), beyond
+        if self._errors is not None:
+            offset, gain, bow = self._errors
+            noise = hypot(config.noise, self._thermal / size)
+            errors = ConverterErrors(offset=offset, gain=gain, bow=bow, noise=noise)
+        converter = ColumnConverter(step=size, bits=config.bits, full_code=config.full_code, errors=errors)
+        return RowConversion(
+            products=key.products, variances=key.variances, unit=self._unit, converter=converter, seed=self.seed,
+            core=self.core,
+        )
 
     def mvm(self, op: MvmOperation, masks: Masks, x: ArrayLike, op_id: ArrayLike) -> MvmResult:
         """Matrix-vector products of a batch; see :meth:`mho.macro_models.macro.MacroModel.mvm`."""

@@ -13,6 +13,7 @@ from mho.macro_models.errors import InputError
 from mho.macro_models.integer.operation import MAX_BITS, MvmOperation
 from mho.macro_models.registry import discovered, module_of
 from mho.sim.core.words import MaskImage
+from mho.sim.kinds import has_rows
 
 __all__ = ["SimulatedKind", "kind_of", "simulated"]
 
@@ -78,4 +79,4 @@ def kind_of(name: str) -> SimulatedKind:
     """How cores of a kind are simulated, by its name."""
     if name in discovered(__name__):
         return module_of(__name__, name).KIND
-    return SimulatedKind(operation=chip_class(name).operation_type)
+    return SimulatedKind(operation=chip_class(name).operation_type, pin_level=has_rows(name))

@@ -5,7 +5,7 @@ The simulator's executable exports the functions; the structures below mirror th
 
 import ctypes
 from collections.abc import Callable, Mapping
-from ctypes import Structure, byref, c_char_p, c_int32, c_int64, c_uint8, c_uint32, c_void_p
+from ctypes import POINTER, Structure, byref, c_char_p, c_int32, c_int64, c_uint8, c_uint32, c_void_p
 from typing import Any
 
 import numpy as np
@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 
 from mho.macro_models import MacroModel
 from mho.macro_models.integer.random import use_words
-from mho.sim.core.batch import Outcome, Work
+from mho.sim.core.batch import Mode, Outcome, Work
 from mho.sim.kinds import macros_of_kinds, pin_body
 from mho.sim.macros import SimulatedMacro
 from mho.sim.pins import PinBody, Pins
 from mho.sim.programming.job import WriteJob, WriteOutcome
 from mho.sim.programming.shim import CellShim
+from mho.sim.rows import KeptConversion, RowBody, RowQuestion, StrobedRows
 
 
 def _places(listed: str) -> dict[str, tuple[int, int]]:
@@ -37,7 +38,7 @@ class PackedPins(Pins):
 
     def __init__(self, call: Callable[..., Any], size: int) -> None:
         driven, answers, constants = call("layout").decode().split(";")
-        self._driven, self._answers = _places(driven), _places(answers)
+        self.driven, self._answers = _places(driven), _places(answers)
         pairs = (word.split("=") for word in constants.split(",") if word)
         self._constants = {name: int(value) for name, value in pairs}
         self._pins, self._answer = ((c_uint8 * size).from_address(call(name)) for name in ("driven", "answer"))
@@ -46,17 +47,17 @@ class PackedPins(Pins):
     def __getitem__(self, name: str) -> int:
         if name in self._constants:
             return self._constants[name]
-        offset, width = self._driven[name]
+        offset, width = self.driven[name]
         packed = int.from_bytes(self._pins[offset // 8 : (offset + width + 7) // 8], "little")
         return packed >> offset % 8 & (1 << width) - 1
 
     def has(self, name: str) -> bool:
         """See :meth:`mho.sim.pins.Pins.has`."""
-        return name in self._driven
+        return name in self.driven
 
     def width(self, name: str) -> int:
         """See :meth:`mho.sim.pins.Pins.width`."""
-        return (self._driven.get(name) or self._answers[name])[1]
+        return (self.driven.get(name) or self._answers[name])[1]
 
     def answer(self, values: Mapping[str, int]) -> None:
         """Drive pins of the macro."""
@@ -68,7 +69,7 @@ class PackedPins(Pins):
 
 
 class PinMacro(SimulatedMacro):
-    """A macro whose body is generated: its model is asked at each strobe."""
+    """A macro whose body is generated: its model is asked at each strobe, or of rows once for conversions alike."""
 
     prefix = "pins"
 
@@ -76,10 +77,13 @@ class PinMacro(SimulatedMacro):
         super().__init__(library, index)
         self._pins = PackedPins(self.call, library.mho_pins_bytes())
         self._body: PinBody | None = None
+        self._rows: RowBody | None = None
+        self._kept: list[KeptConversion] = []
 
     @classmethod
     def declare(cls, library: Any) -> None:
         """Say what other functions of the library give."""
+        library.mho_pins_question.restype = POINTER(RowQuestion)
         library.mho_pins_layout.restype = c_char_p
         library.mho_pins_driven.restype = library.mho_pins_answer.restype = c_void_p
 
@@ -95,10 +99,23 @@ class PinMacro(SimulatedMacro):
         super().start(mode, keep_charges=keep_charges, pauses=pauses)
         if self._body is not None:
             self._body.begin(keep_charges=keep_charges)
+        self._rows = self._body if isinstance(self._body, RowBody) and mode == Mode.LAZY else None
+        if self._rows is not None:
+            self.call("rows", byref(StrobedRows.of(self._rows.steps(self._pins), self._pins.driven)))
 
     def evaluate(self) -> int:
-        """Answer what is at the pins."""
+        """Answer what is at the pins, or say what conversions are made of."""
         assert self._body is not None
+        if self._rows is not None:
+            question = self.call("question").contents
+            if question.known < 0:
+                self._rows.change(self._pins)
+                return 0
+            on = np.frombuffer(question.wl, dtype=np.bool_)[: self._rows.steps(self._pins).rows]
+            del self._kept[question.known :]
+            self._kept.append(KeptConversion(self._rows.conversion(on, question.step_code)))
+            question.conversion = self._kept[-1].record
+            return 0
         self._pins.answer(self._body.strobe(self._pins))
         return 0
 
