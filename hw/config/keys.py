@@ -21,11 +21,14 @@ _FLOAT_BITS = 1000
 
 
 class ChipError(InputError):
-    """A key of a chip description is wrong. ``key`` is its dotted path, for the line number that the loader adds."""
+    """A key of a chip description is wrong.
+
+    ``key`` is its dotted path, ``named`` are those that the sentence names: the loader adds a line number of one.
+    """
 
     def __init__(self, key: str, sentence: str) -> None:
         super().__init__(sentence)
-        self.key = key
+        self.key, self.named = key, re.findall(r"\b[a-z]\w*\.\w+", sentence)
 
 
 @dataclass(frozen=True, kw_only=True)

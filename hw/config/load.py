@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import reduce
 from pathlib import Path
 
@@ -109,7 +109,7 @@ def with_costs(
 def _change(base: Table, merged: Table, chip: type[Chip]) -> tuple[dict[str, float], str]:
     """Factors of the numbers by dotted keys, and what changed."""
     try:
-        before, after = (build_chip(tree, chip, str) for tree in (base, merged))
+        before, after = (build_chip(tree, chip, lambda *_: "") for tree in (base, merged))
     except InputError:
         return {}, ""  # said where the whole is built, with the place of the value
     changes = [(name, _value(before, name), _value(after, name)) for name in chip.cost_keys]
@@ -171,7 +171,7 @@ def load_chip(name_or_path: str | os.PathLike[str], overrides: Mapping[str, obje
         places[dotted] = label
     tree = with_costs(base, tree, stated, chip)
     _relative_files(tree, path.parent)
-    return build_chip(tree, chip, lambda key: _place(key, places, str(path)), folder=path.parent)
+    return build_chip(tree, chip, lambda *keys: _changed(keys, places, path), folder=path.parent)
 
 
 def parse_override(text: str) -> tuple[str, object]:
@@ -290,6 +290,14 @@ def _rewrite_files(tree: Tree, written: Callable[[str], str]) -> None:
     for key in ("files", "rtl"):
         if macro is not None and key in macro:
             macro[key] = [written(name) for name in macro[key]]
+
+
+def _changed(keys: Sequence[str], places: Mapping[str, str], path: Path) -> str:
+    """Place of the first of some keys that contradict each other, or of one that an override or the file changed."""
+    first = _place(keys[0], places, str(path))
+    stated = first, *(places.get(key, "") for key in keys[1:])
+    layers = argument("overrides"), f"{path}:"
+    return next((place for layer in layers for place in stated if place.startswith(layer)), first)
 
 
 def _place(key: str, places: Mapping[str, str], default: str) -> str:

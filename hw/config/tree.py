@@ -11,8 +11,8 @@ from mho.macro_models.errors import InputError, nearest
 SCHEMA = 1
 """Version of the format; a file opens with ``schema = 1``."""
 
-Place = Callable[[str], str]
-"""Where a dotted path stands, e.g. ``"chip.toml:12"``."""
+Place = Callable[..., str]
+"""Where a dotted path stands, e.g. ``"chip.toml:12"``; further ones are of what it contradicts."""
 
 
 def class_of(tree: Table, place: Place, kind: str = DEFAULT_KIND) -> type[Chip]:
@@ -104,7 +104,7 @@ def build_chip(tree: Table, chip: type[Chip], place: Place, folder: Path | None 
         sections = {name: classes[name](**value) for name, value in values.items() if name in classes}
         return chip(**(values | sections), folder=folder)
     except ChipError as error:
-        raise InputError(f"{place(error.key)}: {error}") from None
+        raise InputError(f"{place(error.key, *error.named)}: {error}") from None
 
 
 def chip_from_dict(content: object, *, origin: str = "chip description") -> Chip:
@@ -120,7 +120,7 @@ def chip_from_dict(content: object, *, origin: str = "chip description") -> Chip
     if "extends" in tree:
         raise InputError(f"{origin}: extends must be resolved, not {shown(tree['extends'])}")
 
-    def place(_path: str) -> str:
+    def place(*_paths: str) -> str:
         return origin
 
     chip = class_of(tree, place)

@@ -89,7 +89,7 @@ class SramChip(Chip):
             legal = f"a divisor of core.columns = {core.columns}"
             raise ChipError("core.weight_bits", f"core.weight_bits must be {legal}, not {core.weight_bits}")
         if self.outputs % lanes or self.outputs == lanes:
-            legal = f"a divisor of the {self.outputs} columns of weights of a core"
+            legal = f"a divisor of the {self.outputs} columns of weights that core.columns = {core.columns} has"
             raise ChipError("sum.lanes", f"sum.lanes must be {legal}, and fewer than these, not {lanes}")
 
     @property

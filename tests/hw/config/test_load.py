@@ -143,9 +143,20 @@ def test_bad_file_is_refused_in_one_sentence(chip_file, text, sentence):
 
 
 def test_error_in_an_extended_file_names_that_file(chip_file):
+    chip_file("schema = 1\n[cells]\ng_min_uS = 50\n", "base.toml")
+    path = chip_file('schema = 1\nextends = "base.toml"\n[adc]\nbits = 5\n')
+    refused(lambda: load_chip(path), "base.toml:3: cells.g_min_uS must be below cells.g_max_uS = 40, not 50")
+
+
+def test_a_contradiction_names_the_line_that_was_changed(chip_file):
     chip_file("schema = 1\n[cells]\ng_min_uS = 20\n", "base.toml")
     path = chip_file('schema = 1\nextends = "base.toml"\n[cells]\ng_max_uS = 10\n')
-    refused(lambda: load_chip(path), "base.toml:3: cells.g_min_uS must be below cells.g_max_uS = 10, not 20")
+    sentence = "cells.g_min_uS must be below cells.g_max_uS = 10, not 20"
+    refused(lambda: load_chip(path), f"chip.toml:4: {sentence}")
+    refused(lambda: load_chip("base.toml", ["cells.g_max_uS=10"]), f"overrides cells.g_max_uS=10: {sentence}")
+    path = chip_file('schema = 1\nextends = "array-128"\n[core]\nrows = 8\ncolumns = 72\n')
+    sentence = "adc.columns must be a divisor of the 36 columns of weights that core.columns = 72 has, not 8"
+    refused(lambda: load_chip(path), f"chip.toml:5: {sentence}")
 
 
 def test_unreadable_chips_are_refused(chip_file, tmp_path):

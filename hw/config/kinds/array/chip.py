@@ -73,7 +73,7 @@ class ArrayChip(PulseChip):
         core, adc = self.core, self.adc
         if core.columns % LINE_STEP:
             raise ChipError("core.columns", f"core.columns must be in steps of {LINE_STEP}, not {core.columns}")
-        legal = f"a divisor of the {self.outputs} columns of weights of a core"
+        legal = f"a divisor of the {self.outputs} columns of weights that core.columns = {core.columns} has"
         if self.outputs % adc.columns:
             raise ChipError("adc.columns", f"adc.columns must be {legal}, not {adc.columns}")
         if self.outputs % adc.lanes or self.outputs == adc.lanes:

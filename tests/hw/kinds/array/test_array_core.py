@@ -31,7 +31,7 @@ def test_durations_follow_the_description() -> None:
 @pytest.mark.parametrize(("key", "value", "sentence"), [
     ("core.columns", 36, "core.columns must be in steps of 8, not 36"),
     ("core.rows", 0, "core.rows must be an integer 8 to 1024, not 0"),
-    ("adc.columns", 32, "adc.columns must be a divisor of the 16 columns of weights of a core, not 32"),
+    ("adc.columns", 32, "adc.columns must be a divisor of the 16 columns .* that core.columns = 32 has, not 32"),
     ("input.drive", "pulse", r"input.drive must be .* unless input.bits = 1 and read.accumulate = .analog., not"),
     ("core.rows", 264, "programming.engine must be false where core.rows is beyond 256, .* not true at 264"),
     ("core.lines", 16, "unknown key core.lines; a core of this kind has core.rows and core.columns"),
