@@ -69,7 +69,7 @@ class RowBody(PinBody):
     def conversion(self, wl: NDArray[np.bool_], step_code: int) -> RowConversion:
         """What makes codes with these word lines on, by a step code."""
 
-    def change(self, pins: Pins) -> None:  # noqa: B027 - few kinds have a strobe for it
+    def change(self, pins: Pins) -> None:
         """Do to the cells what the pins say at the strobe for it."""
 
     def codes(

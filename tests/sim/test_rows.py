@@ -3,6 +3,7 @@
 import ctypes
 import re
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import numpy as np
 import pytest
 
 from mho.hw.config import Chip, load_chip
+from mho.macro_models.devices.sections.update import Update
+from mho.macro_models.kinds import model_from_state
 from mho.rtl_gen.macro.body import dpi_body
 from mho.sim.build.toolchain import HDL
 from mho.sim.build.verilate import EXACT
@@ -23,7 +26,7 @@ from tests.hw.kinds.array.configurations import random_chip
 
 pytestmark = pytest.mark.cosim("g++")
 
-STROBES = ("sample", "convert", "capture")
+STROBES = ("sample", "convert", "capture", "update")
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +40,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 class Macros:
-    """Two macros of a chip with one model: C++ answers for the first, Python for the second."""
+    """Two macros of a chip with equal models: C++ answers for the first, Python for the second."""
 
     def __init__(self, library: Any, chip: Chip) -> None:
         layout = re.search(r'"([^"]*)", 8192', dpi_body(chip, "body"))
@@ -50,7 +53,7 @@ class Macros:
 
     def start(self, model: Any) -> None:
         for macro, mode in zip(self.macros, (Mode.LAZY, Mode.PIN_LEVEL), strict=True):
-            macro.put_model(model)
+            macro.put_model(model_from_state(model.state()))
             macro.start(mode)
 
     def strobe(self, values: dict[str, int]) -> list[bytes]:
@@ -80,15 +83,17 @@ def random_pins(rng: np.random.Generator, widths: dict[str, int], steps: int, st
     return values
 
 
-def compare(library: Any, chip: Chip, device: str, seed: int, strobes: int = 60) -> int:
+def compare(library: Any, chip: Chip, device: str, seed: int, update: Update | None = None) -> int:
     """How many different answers to random strobes in random order there were, which are all equal."""
     rng, macros = np.random.default_rng(seed), Macros(library, chip)
     (model,) = make_models(chip, [device], seed)
+    if update is not None:
+        model.device = replace(model.device, update=update)
     macros.start(model)
     config, seen = model.config, set[bytes]()
     steps = 8 * config.steps.row_groups // config.steps.digit_bits if hasattr(config, "steps") else 8
     names = [name for name in STROBES if name in macros.widths]
-    for _ in range(strobes):
+    for _ in range(60):
         strobe = names[int(rng.choice(len(names), p=[0.6, *[0.4 / (len(names) - 1)] * (len(names) - 1)]))]
         lazy, at_pins = macros.strobe(random_pins(rng, macros.widths, steps, strobe))
         assert lazy == at_pins
@@ -108,6 +113,12 @@ def test_any_array(library: Any, device: str, seed: int) -> None:
 @pytest.mark.parametrize("accumulate", ["digital", "analog"])
 def test_converters_with_errors(library: Any, keys: dict[str, Any], accumulate: str) -> None:
     assert compare(library, load_chip("array-32", {**keys, "read.accumulate": accumulate}), "rram-neurram", 3) > 5
+
+
+def test_cells_that_change(library: Any) -> None:
+    chip = load_chip("array-32", {"core.weights": "offset", "programming.update": True})
+    update = Update(model="soft", g_min_uS=1.0, g_max_uS=40.0, up_uS=1.9, down_uS=2.2, cycle_spread=0.4)
+    assert compare(library, chip, "ideal", 2, update) > 10
 
 
 def test_sums_of_bits(library: Any) -> None:
