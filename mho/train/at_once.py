@@ -10,8 +10,9 @@ from scipy.special import softmax
 from mho.api.device import Device
 from mho.macro_models.errors import InputError, argument
 from mho.macro_models.types import Reals
+from mho.train.crosspoint import CrosspointArray
 from mho.train.mixed import ACTIVE, initial_weights
-from mho.train.rules import RULES
+from mho.train.rules import RULES, Arrays
 
 
 class PulsedPerceptron:
@@ -33,17 +34,19 @@ class PulsedPerceptron:
         Standard deviation of the references, in largest weights.
     seed
         Of cells, weights at first and order of images.
+    arrays
+        What they are in: numpy, or the cores of a chip (:class:`mho.train.chip_arrays.ChipArrays`).
     """
 
     def __init__(
         self, sizes: Sequence[int], device: Device, rule: str, *, rate: float = 0.1, reach: float = 2.0,
-        reference_error: float = 0.0, seed: int = 0,
+        reference_error: float = 0.0, seed: int = 0, arrays: Arrays = CrosspointArray,
     ) -> None:
         if rule not in RULES:
             raise InputError(f"{argument('rule')} must be {', '.join(RULES)}, not {rule!r}")
         self._rng, self.rate, self._reach = np.random.default_rng(seed), rate, reach
         first = [initial_weights(inputs, outputs, self._rng) for inputs, outputs in pairwise(sizes)]
-        self.layers = [RULES[rule](device.model.update, w.shape, self._rng, reference_error) for w in first]
+        self.layers = [RULES[rule](device.model.update, w.shape, self._rng, reference_error, arrays) for w in first]
         for layer, weights in zip(self.layers, first, strict=True):
             layer.begin(weights / reach)
 

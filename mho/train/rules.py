@@ -13,6 +13,9 @@ from mho.macro_models.devices.sections.update import Update
 from mho.macro_models.types import Reals
 from mho.train.crosspoint import CrosspointArray
 
+Arrays = Callable[..., CrosspointArray]
+"""Makes arrays, with the arguments of that class."""
+
 CAPACITOR = Update(
     model="linear", g_min_uS=0.0, g_max_uS=2.0, up_uS=0.005, down_uS=0.005, cycle_spread=0.3, cell_spread=0.1,
     source="CapacitorPreset of aihwkit (MIT): dw_min 0.005 of -1 to 1; its leak and its slope are left out",
@@ -23,8 +26,10 @@ CAPACITOR = Update(
 class Plain:
     """Gradient descent: the cells that are read are those that each image pulses."""
 
-    def __init__(self, law: Update, shape: tuple[int, int], rng: np.random.Generator, reference_error: float) -> None:
-        self._slow, self._rng, self.pulses = CrosspointArray(law, shape, rng, reference_error=reference_error), rng, 0
+    def __init__(
+        self, law: Update, shape: tuple[int, int], rng: np.random.Generator, reference_error: float, arrays: Arrays
+    ) -> None:
+        self._slow, self._rng, self.pulses = arrays(law, shape, rng, reference_error=reference_error), rng, 0
 
     @property
     def weights(self) -> Reals:
@@ -48,9 +53,11 @@ class TikiTaka(Plain):
     fast = 0.5
     """Part of the longest train with which an image pulses the fast array."""
 
-    def __init__(self, law: Update, shape: tuple[int, int], rng: np.random.Generator, reference_error: float) -> None:
-        super().__init__(law, shape, rng, reference_error)
-        self._fast = CrosspointArray(law, shape, rng, reference_error=reference_error)
+    def __init__(
+        self, law: Update, shape: tuple[int, int], rng: np.random.Generator, reference_error: float, arrays: Arrays
+    ) -> None:
+        super().__init__(law, shape, rng, reference_error, arrays)
+        self._fast = arrays(law, shape, rng, reference_error=reference_error)
         self._row, self._means = 0, np.zeros(2)
 
     def learn(self, x: Reals, d: Reals, rate: float) -> None:
@@ -80,8 +87,10 @@ class TikiTaka2(TikiTaka):
     granularity = 1000.0
     """Readings of a step of the fast array that come to 1, over the inputs, at a rate of 1."""
 
-    def __init__(self, law: Update, shape: tuple[int, int], rng: np.random.Generator, reference_error: float) -> None:
-        super().__init__(law, shape, rng, reference_error)
+    def __init__(
+        self, law: Update, shape: tuple[int, int], rng: np.random.Generator, reference_error: float, arrays: Arrays
+    ) -> None:
+        super().__init__(law, shape, rng, reference_error, arrays)
         self._sums = np.zeros(shape)
 
     def _take(self, row: int, rate: float) -> None:
@@ -107,8 +116,10 @@ class Chopped(TikiTaka2):
     flips = 0.01
     """How likely a row does when it is read."""
 
-    def __init__(self, law: Update, shape: tuple[int, int], rng: np.random.Generator, reference_error: float) -> None:
-        super().__init__(law, shape, rng, reference_error)
+    def __init__(
+        self, law: Update, shape: tuple[int, int], rng: np.random.Generator, reference_error: float, arrays: Arrays
+    ) -> None:
+        super().__init__(law, shape, rng, reference_error, arrays)
         self._chop = np.ones(shape[0])
 
     def _signs(self) -> Reals | float:
@@ -138,8 +149,10 @@ class Agad(Chopped):
     tail = 5.0
     """How much more the last readings of a period count in that."""
 
-    def __init__(self, law: Update, shape: tuple[int, int], rng: np.random.Generator, reference_error: float) -> None:
-        super().__init__(law, shape, rng, reference_error)
+    def __init__(
+        self, law: Update, shape: tuple[int, int], rng: np.random.Generator, reference_error: float, arrays: Arrays
+    ) -> None:
+        super().__init__(law, shape, rng, reference_error, arrays)
         self._past, self._now = np.zeros(shape), np.zeros(shape)
 
     def _read(self, row: int) -> Reals:
@@ -159,9 +172,11 @@ class Hybrid(Plain):
     every = 1000
     """Images between two transfers."""
 
-    def __init__(self, law: Update, shape: tuple[int, int], rng: np.random.Generator, reference_error: float) -> None:
-        super().__init__(law, shape, rng, reference_error)
-        self._fast, self._images, self._sign = CrosspointArray(CAPACITOR, shape, rng), 0, 1.0
+    def __init__(
+        self, law: Update, shape: tuple[int, int], rng: np.random.Generator, reference_error: float, arrays: Arrays
+    ) -> None:
+        super().__init__(law, shape, rng, reference_error, arrays)
+        self._fast, self._images, self._sign = arrays(CAPACITOR, shape, rng), 0, 1.0
 
     @property
     def weights(self) -> Reals:
@@ -186,7 +201,7 @@ class Hybrid(Plain):
             self._fast.set(np.clip(self._sign * left, -1.0, 1.0))
 
 
-RULES: dict[str, Callable[[Update, tuple[int, int], np.random.Generator, float], Plain]] = {
+RULES: dict[str, type[Plain]] = {
     "sgd": Plain, "tiki-taka": TikiTaka, "tiki-taka-2": TikiTaka2, "chopped": Chopped, "agad": Agad, "hybrid": Hybrid,
 }
 """By their names."""

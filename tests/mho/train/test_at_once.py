@@ -69,7 +69,7 @@ def test_rules_find_weights_that_plain_descent_does_not() -> None:
     for rule, rate in RATES.items():
         rng, last = np.random.default_rng(0), []
         expected = rng.uniform(-0.5, 0.5, (6, 4))
-        layer = RULES[rule](COARSE, expected.shape, rng, 0.05)
+        layer = RULES[rule](COARSE, expected.shape, rng, 0.05, CrosspointArray)
         layer.begin(np.zeros_like(expected))
         for k in range(2000):
             x = rng.uniform(-1.0, 1.0, 6)

@@ -160,11 +160,10 @@ class ArrayProgrammingSection(ProgrammingSection):
         "outside.", shapes=("core",),
     )
     update: bool = key(
-        False, "The core can pulse all cells at once, by pulse trains on rows and columns, and the macro has the pins "
-        "for that.", shapes=("core",), later=True,
+        False, "The core can pulse all cells at once, by trains on rows and columns.", shapes=("core",), later=True,
     )
     t_update_ns: float = key(
-        100.0, "Width of a pulse of such a train, in ns.", low=0.0, high=1e6, shapes=("core",), later=True,
+        100.0, "Width of such a pulse, in ns.", low=0.0, high=1e6, shapes=("core",), later=True,
     )
     bias: str = key(
         "half", "Of lines that are not selected, where core.access is none: half, the others of a line see V/2; third, "
