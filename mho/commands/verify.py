@@ -164,7 +164,7 @@ def tile_command(
     Legal programs, programs that are nearly legal and programs that trap run beside the interpreter: what retires, in
     which order, with which tokens and checksums, what is sent, the buffer at the end and the status of a trap must be
     the same. The core is a function; the host, the network and the core stall at random. A program that differs is
-    made small and written to tile_litmus.s. --chip defaults to a tile of 64 lines. Exit 1 on a mismatch.
+    written to tile_litmus.s. --chip defaults to a tile of 64 lines. Exit 1 on a mismatch.
     """
     from mho.sim.tile_programs.verify import verify_tile
 

@@ -15,7 +15,7 @@ from mho.rtl_gen.kinds import macro_texts_of
 from mho.sim.chip.programs import Programs, programs_of
 from mho.sim.chip.simulation import ChipBus, ChipSimulation
 from mho.sim.chip.traffic import IDLE, Expected, Traffic, idle_tile
-from mho.sim.core.commands import ideal_check
+from mho.sim.core.commands import commands_of
 from mho.sim.tile_networks.codes import TileCore
 
 HOSTS = {"none": "register bus", "axil": "AXI4-Lite", "wishbone": "Wishbone"}
@@ -198,11 +198,11 @@ def check_refused(bus: ChipBus, parts: ChipParts) -> None:
 
 def check_commands(bus: ChipSimulation, chip: Chip, *, seed: int = 0) -> Mapping[str, int]:
     """Random commands to the core of a tile that runs no program, against their reference; how many, by name."""
-    check, macro = ideal_check(chip), macro_texts_of(chip).commanded
-    if check is None or macro is None:
+    commands, macro = commands_of(chip), macro_texts_of(chip).commanded
+    if commands is None or macro is None:
         return {}
     node = idle_tile(ChipParts.from_chip(chip).mesh)
-    return check(chip, TileCore(bus, chip, node), node, macro(chip), seed)
+    return commands.check_ideal(chip, TileCore(bus, chip, node), node, macro(chip), seed)
 
 
 def check_programs(bus: ChipBus, programs: Programs) -> int:

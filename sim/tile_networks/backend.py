@@ -21,7 +21,7 @@ from mho.hw.tile.isa import Cause
 from mho.macro_models import MacroModel, Masks
 from mho.macro_models.errors import InputError, ToolError, argument
 from mho.sim.backend import Account, Backend, Detailed, Note, Observed, Progress
-from mho.sim.core.commands import Preparation, preparation_of, row_programmer
+from mho.sim.core.commands import Preparation, commands_of, row_programmer
 from mho.sim.core.kinds import simulated
 from mho.sim.tile_networks.answers import HostAnswers
 from mho.sim.tile_networks.build import build_mesh
@@ -246,8 +246,11 @@ class TileCosimBackend(Backend):
         assert self._chip is not None
         assert self._code is not None
         assert self._parts is not None
+        commands = commands_of(self._chip)
+        if commands is None:
+            return {}
         used, models = {tile_node(self._parts.mesh, tile) for tile in self._code.programs}, self._simulation.models
-        preparations = {node: preparation_of(self._chip, model) for node, model in models.items() if node in used}
+        preparations = {node: commands.preparation(self._chip, model) for node, model in models.items() if node in used}
         return {node: preparation for node, preparation in preparations.items() if preparation is not None}
 
     def _check_prepared(self, prepared: Mapping[int, Preparation], result: MeshResult) -> None:

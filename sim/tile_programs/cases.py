@@ -1,6 +1,6 @@
 """A program with its surroundings: what the host sends, and how the network and the core take their time."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -35,10 +35,6 @@ class Case:
     """Operands of reductions are taken before their sum is wanted."""
     watchdog: int = 0
     """As the host sets it."""
-
-    def with_program(self, program: Program) -> "Case":
-        """The same with another program."""
-        return replace(self, program=program)
 
 
 def weights_of(lines: int) -> np.ndarray:

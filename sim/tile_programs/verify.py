@@ -1,76 +1,20 @@
 """The bench of ``mho verify tile``: random programs through the Verilog of a tile, compared with the interpreter."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from mho.hw.tile.asm import disassemble
 from mho.hw.tile.config import TileConfig
-from mho.hw.tile.isa import Engine, Op, decode, encode
-from mho.hw.tile.isa.program import Program
+from mho.hw.tile.isa import Engine
 from mho.macro_models.errors import ToolError
 from mho.sim.tile_programs.cases import Case, random_cases
 from mho.sim.tile_programs.compare import Expected, difference, expected
 from mho.sim.tile_programs.random_programs import SIZES
 from mho.sim.tile_programs.simulation import TileSimulation
-
-
-def shrunk(case: Case, fails: Callable[[Case], bool], tries: int = 300) -> Case:
-    """The case with as little as still fails; ``tries`` is how often that is tried."""
-    left = tries
-    while left > 0:
-        for smaller in _smaller(case):
-            left -= 1
-            if left < 0:
-                break
-            if fails(smaller):
-                case = smaller
-                break
-        else:
-            break
-    return case
-
-
-def _smaller(case: Case) -> Iterator[Case]:
-    """Cases with fewer instructions, the smallest first."""
-    program = case.program
-    starts = _starts(program)
-    size = len(starts)
-    while size:
-        size //= 2
-        for k in range(0, len(starts), max(size, 1)):
-            gone = starts[k : k + max(size, 1)]
-            yield case.with_program(replace(program, words=_without(program, gone)))
-
-
-def _starts(program: Program) -> list[int]:
-    """Addresses of instructions, without the words of SET and the last HALT."""
-    starts, at = [], 0
-    while at < len(program.words):
-        op, fields, _ = decode(program.words[at])
-        starts.append(at)
-        at += 1 + (fields["words"] if op is Op.SET else 0)
-    return starts[:-1]
-
-
-def _without(program: Program, gone: list[int]) -> tuple[int, ...]:
-    """The words without some instructions; bodies of loops that they were in are as much shorter."""
-    words, dead = list(program.words), set()
-    for at in gone:
-        op, fields, _ = decode(words[at])
-        dead |= set(range(at, at + 1 + (fields["words"] if op is Op.SET else 0)))
-    for at in _starts(program):
-        op, fields, _ = decode(words[at])
-        if op is Op.LOOP and at not in dead:
-            body = fields["body"] - len(dead & set(range(at + 1, at + 1 + fields["body"])))
-            if body < 1:
-                dead.add(at)
-            else:
-                words[at] = encode(op, **fields | {"body": body})
-    return tuple(word for at, word in enumerate(words) if at not in dead)
 
 
 def litmus(case: Case, why: str) -> str:
@@ -153,23 +97,10 @@ def verify_tile(
             result = expected(case, cfg)
             why = difference(result, run, cfg)
             if why is not None:
-                raise ToolError(_failure(case, why, simulation, folder))
+                path = (folder or Path.cwd()) / "tile_litmus.s"
+                path.write_text(litmus(case, why), encoding="utf-8")
+                raise ToolError(f"{path}: the tile must do what the interpreter does, but {why[:100]}")
             report.add(result)
         progress(min(report.instructions, instructions) + min(report.traps, least_traps), instructions + least_traps)
     report.cycles, report.simulation_s = simulation.simulated, simulation.cpu_s
     return report
-
-
-def _failure(case: Case, why: str, simulation: TileSimulation, folder: Path | None) -> str:
-    """A sentence about a case that fails, which is made small and written."""
-    cfg = simulation.cfg
-
-    def fails(smaller: Case) -> bool:
-        result = expected(smaller, cfg)
-        run = simulation.run([smaller])[0]
-        return difference(result, run, cfg) is not None
-
-    small = shrunk(case, fails)
-    path = (folder or Path.cwd()) / "tile_litmus.s"
-    path.write_text(litmus(small, why), encoding="utf-8")
-    return f"{path}: the tile must do what the interpreter does, but {why[:100]}"

@@ -30,7 +30,7 @@ from mho.sim.core.bench.stimulus import (
 from mho.sim.core.bench.timed import timed_netlist
 from mho.sim.core.bench.waves import write_groups
 from mho.sim.core.bench.write_stimulus import check_run, check_stop, make_write_stimulus
-from mho.sim.core.commands import command_check, users_check
+from mho.sim.core.commands import commands_of
 from mho.sim.core.cosim_core import CoreRun, CosimCore
 from mho.sim.core.kinds import simulated
 from mho.sim.core.process import CoreStuck, Simulation
@@ -165,12 +165,13 @@ def _run_users_model(
     elif programmable:
         report.macro += "; cells are programmed through the pins in verilator alone"
     require_products(chip, model)
-    check = users_check(chip)
-    _Bench(chip, core, [model], [module], report, users_model=True).run(operations, seed + 1, last=check is None)
-    if check is not None and report.simulator == "icarus":
+    commands = commands_of(chip)
+    _Bench(chip, core, [model], [module], report, users_model=True).run(operations, seed + 1, last=commands is None)
+    if commands is not None and report.simulator == "icarus":
         report.macro += "; commands of its engine are verified in verilator alone"
-    elif check is not None:
-        report.macro += f", {check(chip, core, model, seed)} devices programmed; reference currents are not verified"
+    elif commands is not None:
+        count = commands.check_users(chip, core, model, seed)
+        report.macro += f", {count} devices programmed; reference currents are not verified"
 
 
 def _check_ports(chip: Chip, netlist: Path) -> None:
@@ -336,16 +337,16 @@ class _Bench:
 
     def _check_commands(self, seed: int) -> None:
         """Random commands, without pauses and with them, for the last device."""
-        check = command_check(self.chip)
-        if check is None:
+        commands = commands_of(self.chip)
+        if commands is None:
             return
         index = len(self.models) - 1
         # At 256 lines a calibration alone is 430,000 cycles.
         runs = ({}, {"gap": 64, "stall": 64}) if self.chip.lines < 256 and not self.icarus else ({},)
         for number, pauses in enumerate(runs):
-            counted = check(self.chip, self.core, index, self.models[index], 2 * seed + number, **pauses)
-            if counted:
-                self.report.counts.setdefault("commands", Counter()).update(counted)
+            counted = commands.check_commands(
+                self.chip, self.core, index, self.models[index], 2 * seed + number, **pauses)
+            self.report.counts.setdefault("commands", Counter()).update(counted)
 
     def _check_refusal(self, stimulus: Stimulus) -> None:
         """A reserved mode is dropped, is reported, and the operation behind it is as if nothing had been."""

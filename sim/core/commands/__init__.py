@@ -1,6 +1,6 @@
 """Commands of cores that take any beside products: a module here for each such kind."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -11,8 +11,7 @@ from mho.hw.config import Chip
 from mho.macro_models.errors import InputError
 from mho.macro_models.registry import discovered, module_of
 
-__all__ = ["CommandedCore", "Operated", "Preparation", "command_check", "ideal_check", "preparation_of",
-           "row_programmer", "users_check"]
+__all__ = ["CommandedCore", "Operated", "Preparation", "commands_of", "row_programmer"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -63,40 +62,17 @@ class Preparation:
     """Takes the words of the results, and raises ToolError where they are not as the model has it."""
 
 
-def preparation_of(chip: Chip, model: Any) -> Preparation | None:
-    """How the core of a model comes to be as the model is, by its own commands; None if it is told."""
-    commands = _commands_of(chip)
-    return None if commands is None else commands.preparation(chip, model)
+def commands_of(chip: Chip) -> Any:
+    """The module here of the kind of this chip's cores; None if these cores take no commands.
 
-
-def command_check(chip: Chip) -> Callable[..., Mapping[str, int]] | None:
-    """What has a core carry out random commands and compares them with the reference; None if there are none.
-
-    It is called with (chip, core, index and model of the macro behind the pins, seed) and random pauses by name, and
-    counts the commands by name.
+    ``preparation(chip, model)`` says how a core comes to be as its model is, by its own commands; None if it is told.
+    ``check_commands``, ``check_ideal`` and ``check_users`` have a core carry out random commands and compare it with
+    the reference: behind its pins a model, the ideal macro of generated designs
+    (:attr:`mho.rtl_gen.kinds.MacroTexts.commanded`), its user's own. ``program_lines`` is :func:`row_programmer`.
     """
-    if chip.core.kind not in discovered(__name__):
-        return None
-    return module_of(__name__, chip.core.kind).check_commands
-
-
-def ideal_check(chip: Chip) -> Callable[..., Mapping[str, int]] | None:
-    """The same of a core with the ideal macro of generated designs; None if the cores of this chip take no commands.
-
-    It is called with (chip, core, index, macro of :attr:`mho.rtl_gen.kinds.MacroTexts.commanded`, seed).
-    """
-    commands = _commands_of(chip)
-    return None if commands is None else commands.check_ideal
-
-
-def users_check(chip: Chip) -> Callable[..., int] | None:
-    """The same of a core with its user's own macro, whose pulses are its own; None if cores take no commands.
-
-    It is called with (chip, core, model of the cells that were given to the macro, seed), and gives how many devices it
-    programmed.
-    """
-    commands = _commands_of(chip)
-    return None if commands is None else commands.check_users
+    kind = chip.core.kind
+    commanded = kind in discovered(__name__) and module_of(__name__, kind).takes_commands(chip)
+    return module_of(__name__, kind) if commanded else None
 
 
 def row_programmer(chip: Chip) -> Callable[..., Any]:
@@ -104,14 +80,7 @@ def row_programmer(chip: Chip) -> Callable[..., Any]:
 
     Raises InputError if cores of this chip do not.
     """
-    commands = _commands_of(chip)
+    commands = commands_of(chip)
     if commands is None:
         raise InputError(f"{chip.name}: programming.engine must be true for a core to program its cells itself")
     return commands.program_lines
-
-
-def _commands_of(chip: Chip) -> Any:
-    """The module of the kind of this chip's cores; None if these cores take no commands."""
-    kind = chip.core.kind
-    commanded = kind in discovered(__name__) and module_of(__name__, kind).takes_commands(chip)
-    return module_of(__name__, kind) if commanded else None

@@ -155,10 +155,8 @@ def check_commands(
     Returns
     -------
     dict
-        How many of each command, by name; none if the core takes no commands.
+        How many of each command, by name.
     """
-    if not takes_commands(chip):
-        return {}
     programs, copy = _programs(model), PwmModel.from_state(model.state())
     rows = ProgrammedRows(copy, WriteParameters()) if programs else None
     return _compare(chip, core, index, copy, rows, seed, gap=gap, stall=stall)

@@ -14,7 +14,7 @@ from mho.hw.kinds.pwm.settings import SettingsFile
 from mho.macro_models import load_device
 from mho.macro_models.errors import ToolError
 from mho.macro_models.pwm.model import PwmModel
-from mho.sim.core.commands import preparation_of
+from mho.sim.core.commands import commands_of
 
 DAY = 86400.0
 
@@ -46,7 +46,7 @@ def test_commands_compensate_as_the_model_does(how: str, phases: int) -> None:
     chip = load_chip("pwm16-core", {"programming.engine": True, "read.phases": phases})
     late, rows = make(chip, DAY), np.arange(16) < 13
     late.compensate(make(chip, 0.0), make(chip, 0.0, "ideal"), how, rows)
-    prepared = preparation_of(chip, late)
+    prepared = commands_of(chip).preparation(chip, late)
     assert prepared is not None
     words = answers(chip, PwmModel.from_state(late.state()), prepared)
     prepared.check(words)
@@ -58,7 +58,7 @@ def test_commands_compensate_as_the_model_does(how: str, phases: int) -> None:
 def test_a_core_without_an_engine_or_compensation_is_told() -> None:
     chip = load_chip("pwm16-core", {"programming.engine": True})
     late = make(chip, DAY)
-    assert preparation_of(chip, late) is None
+    assert commands_of(chip).preparation(chip, late) is None
     late.compensate(make(chip, 0.0), late, "global", np.ones(16, dtype=bool))
-    assert preparation_of(load_chip("pwm16-core"), late) is None
-    assert preparation_of(load_chip("tnsa16-core"), late) is None
+    assert commands_of(load_chip("pwm16-core")) is None
+    assert commands_of(load_chip("tnsa16-core")) is None
