@@ -1,13 +1,11 @@
-"""Speed of the macro model: matrix-vector products per CPU-second of one thread, beside a plain single-precision GEMM.
+"""Speed of the macro model: matrix-vector products per CPU-second of one thread.
 
     python benchmarks/functional.py [--lines 256] [--batch 1024] [--seconds 2] [--json FILE]
 
 Forward, 4-bit signed inputs (one segment), 8-bit counting converter: inputs in, codes and decrements out. CPU time of
-the process over at least the given seconds for each row; the rows take turns, so that all see the same machine. Single
-conversions, as co-simulation makes them, are given in microseconds.
+the process over at least the given seconds for each row; the rows take turns, so that all see the same machine.
 """
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from unittest import mock
@@ -21,20 +19,6 @@ from mho.macro_models import MacroModel, Masks, family, load_device
 from mho.macro_models.integer.operation import MvmOperation
 from mho.macro_models.tnsa.converter.walk import compiled
 
-TARGETS = {
-    "programming error": 200_000,
-    "output noise and read noise": 100_000,
-    "everything, wires of 1 ohm too": 80_000,
-    "everything, amplifiers of 60 dB too": 20_000,
-    "everything, noise in every cycle too": 10_000 if compiled() else 1_000,
-    "the same, without numba": 1_000,
-}
-"""Least matrix-vector products per CPU-second, for :data:`TARGET_LINES`."""
-
-TARGET_LINES = 256
-SINGLE_TARGETS = {"ideal": 20.0, "read noise": 40.0}
-"""Most microseconds of one conversion alone."""
-
 EXACT = {"adc.sigma_offset_mV": 0.0, "adc.sigma_gain": 0.0}
 SPREAD = {"adc.sigma_offset_mV": 1.0, "adc.sigma_gain": 0.01}
 WIRES = SPREAD | {"wires.r_row_ohm": 1.0, "wires.r_column_ohm": 1.0}
@@ -43,14 +27,9 @@ AMPLIFIER = WIRES | {
 }
 NOISY = AMPLIFIER | {"neuron.sampling_noise": True, "neuron.comparator_noise_mV": 0.3}
 OUTPUT = {"converter.sigma_output_mV": 0.5}
-READS = ("programming", "relaxation", "read-noise")
 
 ROWS: dict[str, tuple[Figures, Figures, tuple[str, ...]]] = {
     "programming error": (EXACT, {}, ("programming",)),
-    "read noise": (EXACT, {}, READS),
-    "output noise and read noise": (EXACT, OUTPUT, (*READS, "adc")),
-    "the same, read noise growing with g": (EXACT, OUTPUT | {"read_noise.sigma_uS": [0.1, 0.9]}, (*READS, "adc")),
-    "everything, converters spread too": (SPREAD, OUTPUT, ()),
     "everything, wires of 1 ohm too": (WIRES, OUTPUT, ()),
     "everything, amplifiers of 60 dB too": (AMPLIFIER, OUTPUT, ()),
     "everything, noise in every cycle too": (NOISY, OUTPUT, ()),
@@ -103,34 +82,17 @@ def case(
 
 def cases(lines: int, batch: int) -> dict[str, Case]:
     """Programmed cores by the name of their row."""
-    def core(keys: Figures, device: Figures | None, causes: tuple[str, ...]) -> Case:
-        name = "ideal" if device is None else "rram-neurram"
-        return case("neurram-core", keys | {"core.lines": lines}, name, batch, in_bits=4, step_code=100,
+    def core(keys: Figures, device: Figures, causes: tuple[str, ...]) -> Case:
+        return case("neurram-core", {**keys, "core.lines": lines}, "rram-neurram", batch, in_bits=4, step_code=100,
                     device_keys=device, causes=frozenset(causes) or None)
 
-    return {"ideal": core(EXACT, None, ())} | {name: core(*row) for name, row in ROWS.items()}
+    return {name: core(*row) for name, row in ROWS.items()}
 
 
 def without_numba(work: Callable[[], object]) -> None:
     """Work as it is done where numba is not installed."""
     with mock.patch("mho.macro_models.tnsa.converter.walk.compiled", return_value=None):
         work()
-
-
-def single_us(job: Case, seconds: float) -> float:
-    """CPU microseconds of one conversion, numbered as the first conversions of successive images."""
-    model, x = job.model, job.x
-    key = model.key(False, np.ones(model.config.lines, dtype=bool))
-    lines = np.stack([x, -x], axis=-1).reshape(len(x), -1).astype(np.int32)
-    best, done = float("inf"), 0
-    for _ in range(10):
-        start, first = time.process_time(), done
-        while (spent := time.process_time() - start) < seconds / 10 or done == first:
-            for k in range(100):
-                model.conversion(key, lines[k % len(lines)], (done + k) << 32, job.op.step_code)
-            done += 100
-        best = min(best, spent / (done - first) * 1e6)
-    return best
 
 
 def main() -> None:
@@ -140,28 +102,12 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=1024)
     parser.add_argument("--seconds", type=float, default=2.0)
     args = parser.parse_args()
-    rng, measured = np.random.default_rng(1), cases(args.lines, args.batch)
-    a, b = (rng.standard_normal((n, args.lines)).astype(np.float32) for n in (args.batch, args.lines))
-    out = np.empty((args.batch, args.lines), dtype=np.float32)
-    rows: dict[str, Callable[[], object]] = {"gemm": lambda: np.matmul(a, b, out=out)}
-    rows |= {name: job.run for name, job in measured.items()}
+    rows: dict[str, Callable[[], object]] = {name: job.run for name, job in cases(args.lines, args.batch).items()}
     rows["the same, without numba"] = lambda: without_numba(rows["everything, noise in every cycle too"])
     best = {name: max(by_round) for name, by_round in rates(rows, args.batch, args.seconds, rounds=10).items()}
-    gemm = best.pop("gemm")
     result: Figures = {
         "lines": args.lines, "batch": args.batch, "numpy": np.__version__, "numba": compiled() is not None,
-        "gemm_per_cpu_s": gemm,
-        "rows": [
-            {
-                "name": name, "mvm_per_cpu_s": rate, "gemm_over_mvm": gemm / rate,
-                "target": TARGETS.get(name) if args.lines == TARGET_LINES else None,
-            }
-            for name, rate in best.items()
-        ],
-        "single": [
-            {"name": name, "us": single_us(measured[name], args.seconds), "target_us": target}
-            for name, target in SINGLE_TARGETS.items()
-        ],
+        "rows": [{"name": name, "mvm_per_cpu_s": rate} for name, rate in best.items()],
     }
     tell(args, result, table(result))
 
@@ -172,12 +118,8 @@ def table(result: Figures) -> Iterator[str]:
         f"{result['lines']} x {result['lines']}, batches of {result['batch']}, one thread, numpy {result['numpy']}"
         f", numba {'on' if result['numba'] else 'not installed'}"
     )
-    yield f"{'plain float32 GEMM of the same shape':<40}{result['gemm_per_cpu_s']:>12,.0f} vectors / CPU-s"
     for row in result["rows"]:
-        goal = f"   goal {row['target']:,}" if row["target"] else ""
-        yield f"{row['name']:<40}{row['mvm_per_cpu_s']:>12,.0f} MVM / CPU-s   {row['gemm_over_mvm']:.1f} x GEMM{goal}"
-    for row in result["single"]:
-        yield f"one conversion alone, {row['name']:<18}{row['us']:>12.1f} us   goal {row['target_us']:g}"
+        yield f"{row['name']:<40}{row['mvm_per_cpu_s']:>12,.0f} MVM / CPU-s"
 
 
 if __name__ == "__main__":

@@ -1,13 +1,8 @@
-"""How often 90 % intervals hold the truth: of figures of devices, and of accuracy.
+"""How often 90 % intervals of figures of devices hold the truth: ``python benchmarks/interval_coverage.py``.
 
 Cells of known laws are measured again and again, as many as a laboratory has. From each sample come the intervals that
-``mho device fit`` prints, of mean and deviation at each time and level, and with ``--accuracy`` the device itself,
-whose network runs as ``mho run --seeds`` does. A line says of how many samples the intervals hold the truth: of the
-law, and of the accuracy of many chips of the law itself on all images. Every sample has its own images, drawn from the
-test set with replacement.
-
-    python benchmarks/interval_coverage.py --samples 200
-    python benchmarks/interval_coverage.py --samples 200 --accuracy
+``mho device fit`` prints, of mean and deviation at each time and level. A line says of how many samples they hold that
+of the law.
 """
 
 import argparse
@@ -16,17 +11,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
-import mho
-import mho.data
-from mho.macro_models.devices.device import Device
-from mho.macro_models.devices.quantiles import node_z
-from mho.macro_models.devices.sections.law import Law
-from mho.macro_models.devices.sections.programming import Programming, Range
-from mho.macro_models.fit import Measurements, fit_device
+from mho.macro_models.fit import Measurements
 from mho.macro_models.fit.law.errors import mean_interval, std_interval
-from mho.macro_models.fit.rows import law_rows
 
 Reals = NDArray[np.float64]
 
@@ -38,9 +25,6 @@ DRIFTS = (0.0, -0.2, -0.8)
 LEVELS_US = np.array([4.0, 14.0, 27.0, 40.0])
 KEPT = 0.6
 """Correlation of a cell's place between two times."""
-FIT_DRAWS = 2000
-"""Cells that a fit draws; the command draws more, which changes shapes but neither means nor deviations."""
-IMAGES, SEEDS, TRUE_SEEDS = 200, 4, 60
 
 
 def _mixed(r: np.random.Generator, shape: tuple[int, ...]) -> Reals:
@@ -72,21 +56,6 @@ def measure(r: np.random.Generator, law: str, cells: int) -> Measurements:
     )
 
 
-def true_device(law: str) -> Device:
-    """The device whose cells :func:`measure` draws at the last time: its change alone."""
-    u = np.random.default_rng(0)
-    sample = np.sort(LAWS[law](u, (2_000_000,)))
-    table = np.quantile(sample, ndtr(node_z(145))) * SIZES[-1] + DRIFTS[-1]
-    rows = tuple(tuple(tuple(row * table) for _ in LEVELS_US) for row in (0.0, 1.0))
-    return Device(
-        name=law, range=Range(g_min_uS=1.0, g_max_uS=40.0), programming=Programming(pulse_s=1e-6),
-        law=Law(
-            model="empirical", levels_uS=tuple(LEVELS_US), times_s=(0.0, TIMES_S[-1]), kept=(1.0, 1.0),
-            quantiles_uS=rows,
-        ),
-    )
-
-
 def figures(law: str, cells: int, samples: int) -> tuple[float, float]:
     """Shares of the intervals of means and of deviations that hold the truth, over times, all cells and each level."""
     r = np.random.default_rng([cells, len(law)])
@@ -115,58 +84,19 @@ def _change(data: Measurements, k: int, level: float | None) -> Reals:
     return (data.g_uS - data.target_uS)[at]
 
 
-class Network:
-    """The digits on a core."""
-
-    def __init__(self) -> None:
-        folder = Path(mho.data.__path__[0])
-        content = np.load(folder / "digits.npz")
-        self.x, self.y = content["x"], content["y"].astype(np.int64)
-        self.net = mho.compile(folder / "digits.onnx", "neurram-core", calibrate=content["calibrate"])
-
-    def run(self, device: Device, x: Reals, **options: object) -> "mho.Result":
-        """A run with programming and relaxation alone, at the last time."""
-        causes = ("programming", "relaxation")
-        return self.net.run(x, device=mho.Device(device), time=TIMES_S[-1], only=causes, **options)
-
-
-def accuracy(network: Network, law: str, cells: int, samples: int) -> tuple[float, float, float]:
-    """Share of the intervals of accuracy that hold the truth, the truth, and the mean width."""
-    law_rows.DRAWS = FIT_DRAWS
-    true = network.run(true_device(law), network.x, seeds=TRUE_SEEDS).accuracy(network.y)
-    r, covered, width = np.random.default_rng([cells, 7]), 0, 0.0
-    for k in range(samples):
-        device = fit_device(measure(r, law, cells), name=law, g_min_uS=1.0, g_max_uS=40.0)
-        chosen = r.integers(0, len(network.x), IMAGES)
-        result = network.run(device, network.x[chosen], seed=1000 + SEEDS * k, seeds=SEEDS)
-        interval = result.uncertainty(network.y[chosen])
-        covered += interval.low <= true <= interval.high
-        width += interval.high - interval.low
-    return covered / samples, true, width / samples
-
-
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--samples", type=int, default=200)
-    parser.add_argument("--accuracy", action="store_true")
     parser.add_argument("--laws", default=",".join(LAWS))
     parser.add_argument("--cells", default=",".join(map(str, CELLS)))
     options = parser.parse_args()
     laws, sizes = options.laws.split(","), [int(n) for n in options.cells.split(",")]
-    if not options.accuracy:
-        print("law      cells   mean   deviation   (share of 90 % intervals that hold the truth)")
-        for law in laws:
-            for cells in sizes:
-                mean, std = figures(law, cells, options.samples)
-                print(f"{law:8s} {cells:5d}  {mean:6.1%}  {std:6.1%}", flush=True)
-        return
-    network = Network()
-    print("law      cells   held   true accuracy   mean width")
+    print("law      cells   mean   deviation   (share of 90 % intervals that hold the truth)")
     for law in laws:
         for cells in sizes:
-            covered, true, width = accuracy(network, law, cells, options.samples)
-            print(f"{law:8s} {cells:5d}  {covered:6.1%}  {true:6.2%}  {width:6.2%}", flush=True)
+            mean, std = figures(law, cells, options.samples)
+            print(f"{law:8s} {cells:5d}  {mean:6.1%}  {std:6.1%}", flush=True)
 
 
 if __name__ == "__main__":

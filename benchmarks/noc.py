@@ -27,11 +27,6 @@ BASELINES = json.loads(Path(__file__).with_name("noc_baselines.json").read_text(
 """Published meshes and open routers, each with its source."""
 BOOKSIM = BASELINES["mesh"]["figures"]
 
-TARGETS = {
-    "8x6": {"uniform": ("accepted", 0.395), "bit-complement": ("saturation", 0.235), "multicast": ("accepted", 0.70)},
-    "8x8": {"uniform": ("accepted", 0.385)},
-}
-
 
 def mesh(name: str, **more: int) -> MeshConfig:
     columns, rows = map(int, name.split("x"))
@@ -42,14 +37,12 @@ def load_rows(name: str, figures: Figures) -> Iterator[str]:
     """Table of a mesh beside the published router of most alike queues."""
     published = BOOKSIM.get(name, {})
     yield f"{name}: zero-load latency / saturation / accepted at full load (flits a cycle and node)"
-    yield f"  {'pattern':<15} {'bound':>6}  {'here':>20} {'of bound':>9}  {'BookSim 1 VC x 8':>20}  target"
+    yield f"  {'pattern':<15} {'bound':>6}  {'here':>20} {'of bound':>9}  {'BookSim 1 VC x 8':>20}"
     for pattern, row in figures.items():
         here = f"{row['zero_load']:.1f} / {row['saturation']:.3f} / {row['accepted']:.3f}"
         reference = " / ".join(f"{v:.1f}" if k == 0 else f"{v:.3f}" for k, v in enumerate(published.get(pattern, ())))
-        key, target = TARGETS.get(name, {}).get(pattern, ("", 0.0))
-        verdict = f"{key} >= {target}: {'met' if row[key] >= target else 'MISSED'}" if key else ""
         part = row["saturation"] / row["bound"]
-        yield f"  {pattern:<15} {row['bound']:>6.3f}  {here:>20} {part:>8.0%}  {reference or '-':>20}  {verdict}"
+        yield f"  {pattern:<15} {row['bound']:>6.3f}  {here:>20} {part:>8.0%}  {reference or '-':>20}"
 
 
 def run_load(meshes: list[str], cycles: int) -> Iterator[tuple[str, Any]]:
@@ -65,10 +58,10 @@ def run_load(meshes: list[str], cycles: int) -> Iterator[tuple[str, Any]]:
 
 def run_synthesis() -> list[Figures]:
     rows = []
-    print(f"{'':<58} LUT4  DPR16X4    FF   COMB    MHz  iCE40    MHz")
+    print(f"{'':<58} LUT4  DPR16X4    FF   COMB    MHz")
 
     def show(row: Figures) -> None:
-        columns = ("lut4", "dpr16x4", "ff", "comb", "mhz", "ice40", "ice40_mhz")
+        columns = ("lut4", "dpr16x4", "ff", "comb", "mhz")
         print(f"{row['router']:<56}" + "".join(f"{row.get(key, '-'):>7}" for key in columns), flush=True)
 
     for row in parts():

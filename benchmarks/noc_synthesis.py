@@ -11,11 +11,9 @@ from amaranth.lib.wiring import connect, flipped
 from tools import Figures, fmax_MHz, run_tool
 
 from mho.hw.noc.config import MeshConfig
-from mho.hw.noc.host_port import HostPort
 from mho.hw.noc.interface.interface import NetworkInterface
 from mho.hw.noc.node import Node
 from mho.hw.noc.reduction.router import ReductionRouter
-from mho.hw.noc.registers.node import NodeRegisters
 from mho.hw.noc.router.router import PlaceLayout, Router
 from mho.rtl_gen.verilog.netlist import emit
 from mho.rtl_gen.verilog.ports import Port, module_ports
@@ -28,12 +26,6 @@ CELLS = {
 SEEDS = (1, 2, 3)
 WANTED_MHZ = 110
 
-ICE40_LARGEST = 2000
-"""Lookup tables of the largest part that is placed in an HX8K."""
-
-ICE40_MEMORIES = 32
-"""What an HX8K has."""
-
 _GROUP = 4
 """Outputs to a pin: the package has not enough."""
 
@@ -43,12 +35,15 @@ class _Both(wiring.Component):
 
     def __init__(self, cfg: MeshConfig) -> None:
         self.cfg = cfg
-        sides = {"a": Router.members(cfg), "r": ReductionRouter.members(cfg)}
-        super().__init__({f"{side}_{name}": member for side, part in sides.items() for name, member in part.items()})
+        self._parts = {"a": Router(cfg), "r": ReductionRouter(cfg)}
+        super().__init__({
+            f"{side}_{name}": member
+            for side, part in self._parts.items() for name, member in part.signature.members.items()
+        })
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        for side, part in (("a", Router(self.cfg)), ("r", ReductionRouter(self.cfg))):
+        for side, part in self._parts.items():
             m.submodules[side] = part
             for name, member in part.signature.members.items():
                 inner, outer = getattr(part, name), getattr(self, f"{side}_{name}")
@@ -64,42 +59,23 @@ class _Both(wiring.Component):
 def parts() -> Iterator[Figures]:
     """Rows of the table: parts of an 8 x 6 mesh, queues of 16 flits, the position (3, 2) tied off."""
 
-    def row(name: str, component: wiring.Component, port: str = "", **options: bool) -> Figures:
+    def row(name: str, component: wiring.Component, port: str = "") -> Figures:
         place = PlaceLayout.pack(cfg, 3, 2)
         value = place["column"] | place["row"] << cfg.columns
-        return {"router": name} | synthesise(component, {port: value} if port else {}, **options)
+        return {"router": name} | synthesise(component, {port: value} if port else {})
 
-    for bits in (32, 64, 128):
-        cfg = MeshConfig(payload_bits=bits)
-        yield row(f"router, multicast, {bits} bits", Router(cfg), "place", place=bits < 128)
-        if bits < 128:
-            yield row(f"router, multicast + reduction of 2 contexts, {bits} bits", _Both(cfg), "a_place")
-    yield row("router, multicast, 32 bits, depth 2", Router(MeshConfig(payload_bits=32, depth=2)), "place")
     for bits in (32, 64):
         cfg = MeshConfig(payload_bits=bits)
-        yield row(f"reduction router alone, 2 contexts, {bits} bits", ReductionRouter(cfg))
+        yield row(f"router, multicast, {bits} bits", Router(cfg), "place")
+        yield row(f"router, multicast + reduction of 2 contexts, {bits} bits", _Both(cfg), "a_place")
         yield row(f"network interface, {bits} bits", NetworkInterface(cfg))
-        yield row(f"node: all of these with registers, {bits} bits", Node(cfg), "place", ice40=False)
-    yield row("registers of a node", NodeRegisters(cfg))
-    yield row("port of the host, 64 bits", HostPort(cfg))
+        yield row(f"node: all of these with registers, {bits} bits", Node(cfg), "place")
 
 
-def synthesise(
-    component: wiring.Component, constants: dict[str, int], *, place: bool = True, ice40: bool = True
-) -> Figures:
+def synthesise(component: wiring.Component, constants: dict[str, int]) -> Figures:
     """Cells of a component alone, and what a design reaches in which all its ports come from and go to flip-flops.
 
-    Parameters
-    ----------
-    component
-        What is built.
-    constants
-        Input ports that are tied off.
-    place
-        Also place and route, for an LFE5U-25F-6 and, if it is not too large, for an iCE40 HX8K: best clock of three
-        seeds.
-    ice40
-        Also cells of an iCE40 HX8K.
+    The best clock of three seeds in an LFE5U-25F-6. Input ports ``constants`` are tied off.
     """
     texts = emit(component, name="mho_part", prefix="mho_", reset_low=False)
     ports = module_ports(texts["mho_part"], "mho_part")
@@ -108,14 +84,8 @@ def synthesise(
         folder = Path(name)
         (folder / "part.v").write_text("\n".join([*texts.values(), _tied(ports, constants)]))
         result = _ecp5_cells(folder)
-        if ice40:
-            result |= _ice40_cells(folder)
         (folder / "wrap.v").write_text(_wrapped({n: p for n, p in ports.items() if n not in constants}))
-        if place:
-            result |= _place_ecp5(folder)
-        if place and ice40 and result["ice40"] < ICE40_LARGEST and result["ice40_ram"] <= ICE40_MEMORIES:
-            result |= _place_ice40(folder)
-    return result
+        return result | _place_ecp5(folder)
 
 
 def _range(port: Port) -> str:
@@ -164,20 +134,6 @@ def _ecp5_cells(folder: Path) -> dict[str, int]:
     text = (folder / "stat").read_text()
     counts = dict(re.findall(r"^\s+(\w+)\s+(\d+)$", text, re.MULTILINE))
     return {key: int(counts.get(cell, 0)) for key, cell in CELLS.items()}
-
-
-def _ice40_cells(folder: Path) -> dict[str, int]:
-    run_tool(["yosys", "-q", "-p", "read_verilog part.v; synth_ice40 -top tied; tee -o stat stat"], folder)
-    counts = {c: int(n) for c, n in re.findall(r"^\s+(SB_\w+)\s+(\d+)$", (folder / "stat").read_text(), re.MULTILINE)}
-    flops = sum(count for cell, count in counts.items() if cell.startswith("SB_DFF"))
-    return {"ice40": counts.get("SB_LUT4", 0), "ice40_ff": flops, "ice40_ram": counts.get("SB_RAM40_4K", 0)}
-
-
-def _place_ice40(folder: Path) -> Figures:
-    run_tool(["yosys", "-q", "-p", "read_verilog part.v wrap.v; synth_ice40 -top wrap -json wrap40.json"], folder)
-    command = ["nextpnr-ice40", "--hx8k", "--package", "ct256", "--json", "wrap40.json", "--timing-allow-fail"]
-    clocks = [fmax_MHz(run_tool([*command, "--seed", str(seed)], folder)) for seed in SEEDS]
-    return {"ice40_mhz": max(clocks), "ice40_mhz_all": clocks}
 
 
 def _place_ecp5(folder: Path) -> Figures:
