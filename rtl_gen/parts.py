@@ -19,7 +19,6 @@ from mho.macro_models.errors import InputError
 from mho.macro_models.files import read_text
 from mho.macro_models.files.scripts import plain_file
 from mho.rtl_gen.emit import boundary, emit_block, file_name, module_texts
-from mho.rtl_gen.ip_xact import ip_xact
 from mho.rtl_gen.kinds import macro_texts_of
 from mho.rtl_gen.macro.adapter import module_name, write_stub
 from mho.rtl_gen.macro.outline import write_lef, write_outline
@@ -55,7 +54,6 @@ def register_texts(map: RegisterMap | AddressMap, name: str) -> dict[str, str]:
         f"regs/{name}.rdl": system_rdl(map, name),
         f"regs/{name}.md": f"# Registers of {name}\n\n{markdown(map)}",
         f"regs/{name}.h": c_header(map, name),
-        f"regs/{name}.xml": ip_xact(map, name),
     }
 
 

@@ -185,7 +185,7 @@ _FILES = (
     ("librelane/config.json", "for LibreLane; settings of your own go in a file beside it, given after it"),
     ("librelane/*.lef, .lib", "templates of the macro's views, to be replaced by those of your layout"),
     ("librelane/*.md", "outline of the macro: which of its pins come where, for who draws it"),
-    ("regs/", "the registers: a page (`.md`), SystemRDL, IP-XACT, a C header and a driver in C"),
+    ("regs/", "the registers: a page (`.md`), SystemRDL, a C header and a driver in C"),
     ("tb/", "a first test (`make`, `pytest`), and the contract of the macro's pins as assertions"),
     ("report.json", "what was generated, from what, with hashes"),
 )
