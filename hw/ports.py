@@ -137,7 +137,6 @@ class Component(_Declares, wiring.Component, Generic[_Config]):
 
     @classmethod
     def ports_for(cls, cfg: _Config) -> dict[str, Member]:
-        """The ports that the class declares, of a block with this configuration."""
         return cls._members(SimpleNamespace(cfg=cfg))
 
 

@@ -117,7 +117,6 @@ class BoardConfig(BoardParts):
 
     @property
     def address_width(self) -> int:
-        """Bits of a byte address of the board."""
         return address_width(self.emulator)
 
     @property

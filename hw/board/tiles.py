@@ -232,7 +232,6 @@ class TilesConfig(BoardParts):
 
     @property
     def address_width(self) -> int:
-        """Bits of a byte address of the board."""
         return self.board_base.bit_length()
 
 

@@ -52,7 +52,6 @@ class RowEmulatorConfig(EmulatorConfig):
 
     @property
     def rows(self) -> int:
-        """Rows that are driven."""
         return self.core.rows
 
     @property
@@ -196,7 +195,6 @@ class RowEmulator(EmulatorKind):
         return np.where(reached > high, never, np.where(reached <= low, always, reached))
 
     def fields(self, chip: Chip, core: Any) -> dict[str, Any]:
-        """See :class:`EmulatorKind`."""
         return {"conversions": core.outputs, "code_bits": core.converter.bits, "g_bits": chip.core.g_bits + 1}
 
     def check(self, cfg: RowEmulatorConfig, model: Any) -> None:

@@ -160,7 +160,6 @@ class SramCore(RowCore):
         return SramPins(cfg)
 
     def unit(self) -> ColumnGroups:
-        """What makes codes of the results of the macro."""
         return SumGroups(self.cfg)
 
     def connect_pins(self, m: Module, unit: Any) -> None:

@@ -104,7 +104,6 @@ class SramChip(Chip):
 
     @property
     def input_bits(self) -> int:
-        """Most input bits of an operation."""
         return MAX_BITS
 
     def step_code(self, step: float) -> int:
@@ -118,13 +117,11 @@ class SramChip(Chip):
         return SramOperation(in_bits=in_bits, in_signed=in_signed, out_bits=bits, step_code=1)
 
     def macro_config(self) -> "SramConfig":
-        """Configuration of the numpy model of the macro."""
         from mho.macro_models.kinds.sram import SramConfig
 
         return SramConfig(rows=self.core.rows, columns=self.outputs, weight_bits=self.core.weight_bits)
 
     def sizes(self) -> list[tuple[str, str]]:
-        """What follows from the description: pairs of a name and a value with its unit."""
         core = self.core
         return [
             ("bits", f"{core.rows * core.columns * self.cores:,} ({core.rows} x {core.columns} a core)"),

@@ -115,7 +115,6 @@ class RowConfig(CoreShape, FixedTiming):
         return group_drain(self, 1)
 
     def product_cycles(self, op: MvmOperation) -> int:
-        """Cycles of the operations at the pins of one product."""
         return phase_cycles(self.phases, self.steps_of(op))
 
     @property

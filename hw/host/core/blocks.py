@@ -121,7 +121,6 @@ class RowBlocks(CoreBlocks):
 
     @property
     def port(self) -> VectorPort:
-        """The vector port."""
         return row_port(self.cfg, self.write)
 
     @property

@@ -143,7 +143,6 @@ class PwmBlocks(CoreBlocks):
         return PwmOpCheck(commands=self.cfg.engine)
 
     def input_words(self, op: Any) -> Value:
-        """Words of the input stream that a descriptor takes."""
         codes = super().input_words(op)
         if not self.cfg.engine:
             return codes
@@ -153,7 +152,6 @@ class PwmBlocks(CoreBlocks):
 
     @property
     def port(self) -> VectorPort:
-        """The vector port."""
         return pwm_port(self.cfg)
 
     @property

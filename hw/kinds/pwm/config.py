@@ -138,7 +138,6 @@ class PwmCoreConfig(CoreShape, FixedTiming):
         return max(self.start_cycles, self.window_cycles, self.switch_cycles, self.convert_cycles)
 
     def product_cycles(self, op: MvmOperation) -> int:
-        """Cycles of the operations at the pins of one product."""
         switches = self.switch_cycles * self.phases if self.phases > 1 else 0
         return self.start_cycles + self.phases * self.window_cycles + switches + self.convert_cycles
 

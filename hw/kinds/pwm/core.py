@@ -74,19 +74,16 @@ class PwmCore(GroupedCore):
         super().__init__(cfg, self.port.members)
 
     def parts(self) -> CoreParts:
-        """See :class:`GroupedCore`."""
         cfg = self.cfg
         return CoreParts(MaskStore(cfg), PulseLoader(cfg), PwmSequencer(cfg), PulseModulator(cfg), DigitalUnit(cfg))
 
     def followed(self, parts: CoreParts) -> dict[str, Value]:
-        """See :class:`GroupedCore`."""
         loader = parts.loader
         return {
             "wl_en": parts.masks.wl, "step_code": loader.step_code, "shift": loader.shift, "op_id": loader.staged.op_id,
         }
 
     def connect(self, m: Module, parts: CoreParts, busy: Value) -> tuple[Value, Value]:
-        """See :class:`GroupedCore`."""
         (masks, loader, sequencer, modulator, unit), pins = parts, self.macro
         m.submodules.settings = settings = ColumnSettings(self.cfg)
         wiring.connect(m, settings.i, wiring.flipped(self.mask))

@@ -85,7 +85,6 @@ class PulseLoader(CodeLoader[PwmCoreConfig]):
     :meth:`mho.macro_models.integer.pwm.calibration.Calibration.step_code`."""
 
     def op_check(self, m: Module) -> PwmOpCheck:
-        """What decides whether a descriptor is legal."""
         return PwmOpCheck(commands=self.cfg.engine)
 
     def takes_codes(self, check: Any) -> Value:

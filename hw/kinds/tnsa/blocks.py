@@ -145,7 +145,6 @@ class TnsaBlocks(CoreBlocks):
 
     @property
     def port(self) -> VectorPort:
-        """The vector port."""
         return tnsa_port(self.cfg, self.write)
 
     @property

@@ -107,7 +107,6 @@ class TnsaCoreConfig(CoreShape, Timing):
 
     @property
     def two_way(self) -> bool:
-        """See :class:`CoreShape`."""
         return True
 
     @property
@@ -157,7 +156,6 @@ class TnsaCoreConfig(CoreShape, Timing):
         return np.full(op.segments, CONVERTERS[line.converter].most(line), dtype=np.int64)
 
     def most_steps(self, op: MvmOperation, codes: NDArray[np.integer]) -> tuple[NDArray[np.int64], bool]:
-        """See :meth:`mho.hw.core.shape.Timing.most_steps`."""
         line = TnsaOperation.of(op)
         return CONVERTERS[line.converter].from_codes(line, codes)
 

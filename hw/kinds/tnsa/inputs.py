@@ -99,11 +99,9 @@ class OperationLoader(CodeLoader[TnsaCoreConfig]):
 
     @property
     def descriptor(self) -> Any:
-        """That of the operation that waits."""
         return self.staged.op
 
     def op_check(self, m: Module) -> OpCheck:
-        """What decides whether a descriptor is legal."""
         check = OpCheck(limited=self.cfg.trim)
         if self.cfg.trim:
             m.d.comb += [getattr(check, name).eq(getattr(self, name)) for name in LIMITS]

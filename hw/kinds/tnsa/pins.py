@@ -97,11 +97,9 @@ class MacroPins(ContractPins):
 
     @property
     def write_names(self) -> tuple[str, ...]:
-        """Names of the pins of programming, if there are any."""
         return () if self.verify_bits is None else tuple(WritePins(self.lines, self.verify_bits).members)
 
     def command_port(self, table: CommandTable) -> "CommandPort":
-        """See :class:`ContractPins`."""
         return CommandPort(CommandPortConfig(lines=self.lines, table=table))
 
 

@@ -246,7 +246,6 @@ class Tiles(Machine[TileMachine]):
             tile.put(stream, queue.popleft())
 
     def send(self, tile: str, flow: int) -> bool:
-        """A block of a flow to all members at once, False if one has no room."""
         key, block = (tile, flow), self.tiles[tile].sent_block()
         rings = self._flows.get(key, [])
         for receiver, stream in rings:
@@ -263,7 +262,6 @@ class Tiles(Machine[TileMachine]):
         return True
 
     def offer(self, tile: str, context: int) -> bool:
-        """An operand; whether it has been taken."""
         self.lost += (context, tile) not in self._members
         self._operands[context, tile] = self.tiles[tile].sent_block()
         return super().offer(tile, context)
@@ -282,7 +280,6 @@ class Tiles(Machine[TileMachine]):
         root.sums[context] = np.concatenate([root.sums[context], total])
 
     def take_lanes(self, tile: str, context: int, count: int) -> bool:
-        """Take lanes of sums, if all operands are there."""
         if not super().take_lanes(tile, context, count):
             return False
         root = self.tiles[tile]

@@ -129,12 +129,10 @@ class ArrayChip(PulseChip):
 
     @property
     def bias(self) -> str:
-        """See :attr:`PulseChip.bias`."""
         return self.programming.bias if self.core.access == "none" else ""
 
     @property
     def float_lines(self) -> bool:
-        """See :attr:`PulseChip.float_lines`."""
         return self.programming.float_lines and self.core.access == "none"
 
     @property
@@ -159,7 +157,6 @@ class ArrayChip(PulseChip):
 
     @property
     def input_bits(self) -> int:
-        """Most input bits of an operation."""
         return MAX_BITS
 
     @property
@@ -183,7 +180,6 @@ class ArrayChip(PulseChip):
                 for op in rated]
 
     def macro_config(self) -> "ArrayConfig":
-        """Configuration of the numpy model of the macro."""
         # Imported here: the description itself needs no scipy.
         from mho.macro_models.array.wires import Wires
         from mho.macro_models.kinds.array.config import ArrayConfig
@@ -204,7 +200,6 @@ class ArrayChip(PulseChip):
         )
 
     def sizes(self) -> list[tuple[str, str]]:
-        """What follows from the description: pairs of a name and a value with its unit."""
         core, adc, config = self.core, self.adc, self.macro_config()
         return [
             ("cells", f"{core.rows * core.columns * self.cores:,} ({core.rows} x {core.columns} a core)"),
@@ -224,7 +219,6 @@ class ArrayChip(PulseChip):
         return 1e-6 * wires.c_cell_fF * (columns * row_ohm + self.lines * column_ohm)
 
     def warnings(self) -> list[str]:
-        """See :meth:`mho.hw.config.Chip.warnings`."""
         clock, result = self.clock, list[str]()
         times = (("read.t_sample_ns", self.read.t_sample_ns), ("adc.t_step_ns", self.adc.t_step_ns))
         took = {name: clock.cycles(t_ns) * 1000 / clock.f_clk_MHz for name, t_ns in times}

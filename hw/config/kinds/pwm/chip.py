@@ -156,7 +156,6 @@ class PwmChip(Chip):
         return MAGNITUDE_BITS + 1
 
     def widest_input(self, signed: bool) -> int:
-        """See :meth:`mho.hw.config.Chip.widest_input`."""
         return MAGNITUDE_BITS + signed
 
     def operation(self, *, in_bits: int, in_signed: bool, out_bits: int | None = None) -> PwmOperation:
@@ -170,7 +169,6 @@ class PwmChip(Chip):
         return [(f"{op.in_bits}-bit inputs, {op.out_bits}-bit outputs", op)]
 
     def macro_config(self) -> "PwmConfig":
-        """Configuration of the numpy model of the macro."""
         # Imported here: the description itself needs no scipy.
         from mho.macro_models.pwm.config import PwmConfig
 
@@ -189,7 +187,6 @@ class PwmChip(Chip):
         return WriteParameters(margin=p.margin, iterations=p.iterations, start=p.start, gain=p.gain, top=p.top)
 
     def sizes(self) -> list[tuple[str, str]]:
-        """What follows from the description: pairs of a name and a value with its unit."""
         n, config = self.lines, self.macro_config()
         devices = 2 * self.core.devices * n * (n - len(self.absent_rows))
         cycles = self.operation_cycles | {"window": self.window_cycles}

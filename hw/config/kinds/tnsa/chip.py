@@ -114,7 +114,6 @@ class TnsaChip(PulseChip):
 
     @property
     def lines(self) -> int:
-        """Bit lines, source lines and word lines of one core."""
         return self.core.lines or self.core.corelet**2
 
     @cached_property
@@ -164,7 +163,6 @@ class TnsaChip(PulseChip):
 
     @property
     def input_bits(self) -> int:
-        """Most input bits of an operation."""
         return self.adc.input_bits
 
     def operation(self, *, in_bits: int, in_signed: bool, out_bits: int | None = None) -> TnsaOperation:
@@ -190,7 +188,6 @@ class TnsaChip(PulseChip):
         return rated
 
     def macro_config(self) -> "TnsaConfig":
-        """Configuration of the numpy model of the macro."""
         # Imported here: the description itself needs no scipy.
         from mho.macro_models.array import Wires
         from mho.macro_models.tnsa.config import TnsaConfig
@@ -219,7 +216,6 @@ class TnsaChip(PulseChip):
         )
 
     def sizes(self) -> list[tuple[str, str]]:
-        """What follows from the description: pairs of a name and a value with its unit."""
         n = self.lines
         bit, source = (n - len(absent) for absent in self.absent_lines)
         rows, columns = self.macro_config().cell_map.there
@@ -238,7 +234,6 @@ class TnsaChip(PulseChip):
         return result
 
     def warnings(self) -> list[str]:
-        """Sentences about what is legal but probably not meant."""
         result = list[str]()
         for operation, cycles in self._macro_cycles.items():
             t_ns = getattr(self.timing, f"t_{operation}_ns")

@@ -99,6 +99,5 @@ class TnsaEmulatorConfig(EmulatorConfig):
 
     @property
     def load_words(self) -> int:
-        """Words of the largest region of the load port."""
         pulses = 0 if self.verify_bits is None else 2 * records_from(self)
         return max(super().load_words, LINES + self.slots * self.core.mask_words, pulses)

@@ -41,7 +41,6 @@ class TnsaEmulator(EmulatorKind):
         return TnsaBlocks(cfg=cfg, write=write, registers=registers)
 
     def fields(self, chip: Chip, core: Any) -> dict[str, Any]:
-        """See :class:`EmulatorKind`."""
         return {"conversions": core.lines, "g_bits": chip.core.g_bits}
 
     def draws(self, model: Any) -> bool:
@@ -109,7 +108,6 @@ class TnsaEmulator(EmulatorKind):
         return line_table(cfg, key.offset, steps.pos, steps.neg)
 
     def config(self, board: BoardOptions, *, ranged: bool = False) -> TnsaEmulatorConfig:
-        """See :class:`EmulatorKind`."""
         return replace(super().config(board, ranged=ranged), serial=board.serial)
 
     def component(self, cfg: TnsaEmulatorConfig) -> wiring.Component:
