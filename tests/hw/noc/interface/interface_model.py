@@ -6,7 +6,8 @@ from typing import NamedTuple
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.flit import host_destination
 from mho.hw.noc.interface.tables import FLOWS, UNIT, VALUE_BITS, Counter, register_tag
-from mho.hw.noc.model import Body, Flit, TableRow, Tables
+from mho.hw.noc.model import TableRow
+from tests.hw.noc.interface.tables_model import Body, Flit, Tables
 
 
 class Tx(NamedTuple):

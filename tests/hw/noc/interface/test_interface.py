@@ -18,10 +18,11 @@ from mho.hw.noc.interface.tables import (
     register_tag,
     slot_word,
 )
-from mho.hw.noc.model import Body, Flit, TableRow, is_legal
+from mho.hw.noc.model import TableRow
 from mho.macro_models.errors import InputError
 from tests.hw.amaranth_bench import simulate
 from tests.hw.noc.interface.interface_model import InterfaceModel, Pins, Tx
+from tests.hw.noc.interface.tables_model import Body, Flit, is_legal
 
 Inputs = dict[str, Any]
 

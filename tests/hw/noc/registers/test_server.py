@@ -75,12 +75,10 @@ def check(cfg: MeshConfig, seed: int, stall: float, count: int) -> None:
     rng = random.Random(seed)
     requests = [random_burst(rng) for _ in range(count)]
     wrapped, model = Wrapped(cfg, rng, stall), NodeModel(cfg, TileMemory(TILE_WORDS))
-    rows: list[TableRow] = []
-    model.tables.write = rows.append  # type: ignore[method-assign]
     expected = [model.serve(request).words() for request in requests]
     assert wrapped.run(requests) == expected
     assert wrapped.tile.words == model.tile.words  # type: ignore[attr-defined]
-    assert wrapped.rows == rows
+    assert wrapped.rows == model.rows
     assert wrapped.entries == model.entries
 
 
