@@ -1,7 +1,6 @@
 """Cells of an array that take part in an update all at once: pulse trains on rows and columns, a step where they meet.
 
-The trains are those of T. Gokmen, Y. Vlasov, "Acceleration of deep neural network training with resistive cross-point
-devices", Frontiers in Neuroscience 10 (2016) 333, with the management of aihwkit (MIT licence, ``rpu_pulsed``).
+The trains are those of :mod:`mho.macro_models.integer.array.update`, with other draws.
 """
 
 import math
@@ -10,10 +9,9 @@ import numpy as np
 
 from mho.macro_models.devices.sections.update import Update
 from mho.macro_models.errors import InputError
+from mho.macro_models.integer.array.update import slots_of
 from mho.macro_models.types import Integers, Reals
 
-LONGEST = 31
-"""Slots of a train."""
 _HALVINGS = 60
 
 
@@ -87,9 +85,7 @@ class CrosspointArray:
         most = rate * x_top * d_top / self.step
         if most <= 0.0:
             return 0
-        slots = min(math.ceil(most), LONGEST)
-        # Both trains as full as each other; what is beyond the longest train is lost.
-        height = math.sqrt(min(most, slots) / slots)
+        slots, height = slots_of(most)
         odds = height / x_top * np.abs(x), height / d_top * np.abs(d)
         rows, columns = (self._rng.random((slots, len(p))) < p for p in odds)
         met = rows.T.astype(np.float32) @ columns.astype(np.float32)

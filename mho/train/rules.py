@@ -10,6 +10,7 @@ from collections.abc import Callable
 import numpy as np
 
 from mho.macro_models.devices.sections.update import Update
+from mho.macro_models.integer.array.update import LONGEST
 from mho.macro_models.types import Reals
 from mho.train.crosspoint import CrosspointArray
 
@@ -65,7 +66,7 @@ class TikiTaka(Plain):
         tops = np.array([np.abs(x).max(), np.abs(d).max()])
         self._means = tops if not self._means.any() else 0.99 * self._means + 0.01 * tops
         # The mean image's largest product is so many steps.
-        scale = self.fast * 31 * self._fast.step / max(float(self._means.prod()), 1e-9)
+        scale = self.fast * LONGEST * self._fast.step / max(float(self._means.prod()), 1e-9)
         self.pulses += self._fast.update(self._signs() * x, -d, scale)
         self._take(self._row, rate)
         self._row = (self._row + 1) % self._fast.shape[0]

@@ -57,18 +57,26 @@ class ParallelUpdate:
         return MAGNITUDE_BITS + self.halvings
 
 
+def slots_of(most: float, longest: int = LONGEST) -> tuple[int, float]:
+    """Slots of a train by which a cell of the largest product is to have ``most`` pulses, above 0.
+
+    The second is the probability of both of its lines: trains are as full as each other, and what is beyond the longest
+    one is lost.
+    """
+    slots = min(math.ceil(most), longest)
+    return slots, math.sqrt(min(most, slots) / slots)
+
+
 def managed(x: Reals, d: Reals, steps: float, longest: int = LONGEST) -> tuple[ParallelUpdate | None, Integers]:
     """The update that moves cells by about ``steps x d`` of their steps, and its codes; None: it moves nothing.
 
-    ``x`` has the shape (rows,), ``d`` (columns,); codes (rows + columns,), -127..127. What is beyond the longest train
-    is lost.
+    ``x`` has the shape (rows,), ``d`` (columns,); codes (rows + columns,), -127..127.
     """
     tops = np.abs(x).max(initial=0.0), np.abs(d).max(initial=0.0)
     most = float(steps * tops[0] * tops[1])
     if not most > 0.0:
         return None, np.zeros(len(x) + len(d), dtype=np.int64)
-    slots = min(math.ceil(most), longest)
-    height = math.sqrt(min(most, slots) / slots)
+    slots, height = slots_of(most, longest)
     halvings = min(math.floor(-math.log2(height)), 2**HALVING_BITS - 1)
     part = np.concatenate([values / top for values, top in zip((x, d), tops, strict=True)]) * height * 2.0**halvings
     # From the upper half of the range on a code counts for one more, so that the largest pulses in every slot.
