@@ -16,11 +16,9 @@ from mho.hw.config import Chip
 from mho.hw.core.write_verify.config import WriteVerifyParameters
 from mho.hw.kinds import Timing, core_blocks, timing
 from mho.macro_models import MacroModel, Masks
-from mho.macro_models.arrays import products_by
 from mho.macro_models.cells.pulses import PulseArray
 from mho.macro_models.integer.operation import MvmOperation
 from mho.macro_models.macro import MvmResult
-from mho.sim.arrays import check_arrays, open_arrays
 from mho.sim.backend import Account, BackendResult, HostScheduled, check_threads, of_all
 from mho.sim.programming.write_verify import ProgramRun, PulseRun, reference_pulses, reference_run
 
@@ -56,8 +54,7 @@ class _Part:
 class FunctionalBackend(HostScheduled):
     """Runs operations on :class:`~mho.macro_models.MacroModel`; cycles are those that the RTL would take.
 
-    ``threads`` share the images of a batch; ``arrays`` is what computes products (:mod:`mho.sim.arrays`), to the same
-    bits.
+    ``threads`` share the images of a batch.
     """
 
     name = "functional"
@@ -66,10 +63,9 @@ class FunctionalBackend(HostScheduled):
     def check(cls, options: dict[str, Any]) -> None:
         """See :meth:`mho.sim.backend.Backend.check`."""
         check_threads(options)
-        check_arrays(options.get("arrays", "numpy"))
 
-    def __init__(self, threads: int = 1, arrays: str = "numpy") -> None:
-        self._threads, self._arrays = threads, open_arrays(arrays)
+    def __init__(self, threads: int = 1) -> None:
+        self._threads = threads
         self._cores: list[MacroModel] = []
         self._cfg: Timing | None = None
         self._chip: Chip | None = None
@@ -95,8 +91,7 @@ class FunctionalBackend(HostScheduled):
         """Run ``op`` on a batch; see :class:`mho.sim.backend.Backend`."""
         if self._cfg is None:
             raise RuntimeError("The backend must be open.")
-        with products_by(self._arrays):
-            result = self._cores[core].mvm(op, masks, x, op_id)
+        result = self._cores[core].mvm(op, masks, x, op_id)
         return BackendResult(
             codes=result.codes,
             steps=result.steps,
@@ -114,9 +109,8 @@ class FunctionalBackend(HostScheduled):
         parts = np.split(np.arange(len(lanes)), self._ends(program, len(lanes)))
         heard = [_Part(account, int(part[0])) for part in parts] if len(parts) > 1 else []
         if not heard:
-            with products_by(self._arrays):
-                return self._run(program, masks, lanes, images, account)
-        with products_by(self._arrays), ThreadPoolExecutor(self._threads) as pool:
+            return self._run(program, masks, lanes, images, account)
+        with ThreadPoolExecutor(self._threads) as pool:
             made = list(pool.map(
                 lambda part, own, within: within.run(self._run, program, masks, lanes[part], images[part], own),
                 parts, heard, [copy_context() for _ in parts],

@@ -71,9 +71,6 @@ class Functional(BackendOptions):
 
     threads: int | None = None
     """Threads that share the images; None: 1. They change nothing but time."""
-    arrays: str | None = None
-    """What computes products: ``"numpy"``, or ``"torch"`` with a device, as in ``"torch:cuda"``, which changes nothing
-    but time; None: numpy."""
     jobs: int | None = None
     """Processes that share the seeds; None: 1. They change nothing but time. A script that asks for more guards what it
     does by ``if __name__ == "__main__":``, as Python's own need."""

@@ -11,7 +11,6 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.macro_models.arrays import multiplied
 from mho.macro_models.arrays import product as exact_product
 from mho.macro_models.compiled import loops_of
 from mho.macro_models.integer.random import NORMAL_TABLE
@@ -145,7 +144,7 @@ def _fold(pairs: Product, rows: Integral, taken: Integral, inputs: int) -> Produ
             folded[taken] = matrix[rows]
             return folded
         # Integers, exact in the type of the matrix as all sums of its columns.
-        return multiplied(shared, matrix[rows])
+        return exact_product(shared, matrix[rows])
 
     matrix, spread = fold(pairs.matrix), pairs.spread
     assert matrix is not None

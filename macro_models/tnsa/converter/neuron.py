@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.macro_models.arrays import multiplied
+from mho.macro_models.arrays import product as matrix_product
 from mho.macro_models.errors import InputError, check_numbers
 from mho.macro_models.integer.operation import MAX_BITS
 from mho.macro_models.integer.random import NORMAL_ONE
@@ -193,7 +193,7 @@ class Integrator:
         ``x``, the normal codes ``read`` and ``output`` and the numbers ``op_id`` as in :meth:`Key.charge`; ``sampled``
         is that of the noise of all samples together.
         """
-        a = multiplied(self._weights.take(x.astype(np.intp) + INPUT_TOP), product.wide)
+        a = matrix_product(self._weights.take(x.astype(np.intp) + INPUT_TOP), product.wide)
         a *= 2.0**-self.grid_bits
         a = self.key.add_noise(product, x, a, read, output, op_id)
         a *= 2.0

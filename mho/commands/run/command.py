@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mho.sim.programming.instance import Cells
 
 _MOST_CYCLES = 10**12
-_OF_BACKENDS = ("port", "baud", "threads", "arrays", "jobs", "waves", "waves_tiles", "trace")
+_OF_BACKENDS = ("port", "baud", "threads", "jobs", "waves", "waves_tiles", "trace")
 """Options that are those of a backend."""
 
 
@@ -88,10 +88,6 @@ def _names(_ctx: click.Context, _param: click.Parameter, value: str | None) -> t
 @click.option(
     "--threads", type=int, metavar="N",
     help="Threads that share the images (functional) or the tiles of a chip (cosim); default: 1.",
-)
-@click.option(
-    "--arrays", metavar="numpy|torch[:DEVICE]", type=WORD,
-    help="What computes products (functional; default: numpy): the same bits from PyTorch, on its CPU or a GPU.",
 )
 @click.option(
     "--jobs", type=int, metavar="N",
