@@ -1,7 +1,7 @@
 """What is made a layout: a generated design, or one module of it, with the views of its macros."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from mho.macro_models.errors import InputError
 from mho.macro_models.files.scripts import NAME
 from mho.rtl_gen import generate
 from mho.rtl_gen.verilog.module.gating import CLOCK_GATE
+from mho.rtl_gen.verilog.ports import module_ports
 from mho.sim.layout.macros import Macro, analog_macro, hardened, memory_macros
 from mho.sim.layout.pdk import Pdk
 from mho.sim.silicon.synthesis.blocks import black_box
@@ -44,6 +45,8 @@ class Block:
     constraints: str
     """SDC."""
     macros: tuple[Macro, ...]
+    ports: Mapping[str, int]
+    """Widths of the top's ports."""
     clock_gate: str
     """Module of clock gates, which is a cell of the process here."""
     period_ns: float
@@ -72,17 +75,23 @@ def generate_block(
     stubs = [f"rtl/{name}" for name in names if name.startswith("stubs/")]
     macros = [analog_macro(folder, Path("rtl", name)) for name in names if name.endswith(".lef")]
     if abstract is not None:
-        inner = hardened(abstract)
+        inner = hardened(abstract, folder)
         source = next((path for path, text in texts.items() if re.search(rf"^module {inner.name}\b", text, re.M)), None)
         if source is None:
             raise InputError(f"--abstract must be the layout of a module of this design, not of {inner.name!r}")
         (folder / "abstract.v").write_text(black_box(texts.pop(source)))
         stubs, macros = [*stubs, "abstract.v"], [inner]
     return Block(
-        top=top, sources=tuple(f"rtl/{name}" for name in texts), stubs=tuple(stubs), constraints=constraints,
+        top=top, ports=_widths(texts.values(), top),
+        sources=tuple(f"rtl/{name}" for name in texts), stubs=tuple(stubs), constraints=constraints,
         macros=(*macros, *memory_macros(pdk, texts.values(), folder)), period_ns=period,
         clock_gate=f"{chip.verilog.prefix}{CLOCK_GATE}" if chip.verilog.clock_gate == "module" else "",
     )
+
+
+def _widths(texts: Iterable[str], top: str) -> dict[str, int]:
+    ports = next(ports for text in texts if (ports := module_ports(text, top)) is not None)
+    return {port.name: port.width or 1 for port in ports.values() if not port.guarded}
 
 
 def _module(texts: Iterable[str], prefix: str, module: str) -> str:

@@ -11,6 +11,7 @@ from mho.macro_models.files.scripts import NAME, is_plain, script_name
 from mho.sim.layout.pdk import Pdk
 
 _LEF = FileKind("LEF file", 1 << 28)
+_LIBERTY = FileKind("Liberty file", 1 << 28)
 _SETTINGS = FileKind("settings of a layout", 1 << 24)
 _PIN = re.compile(r"^\s*PIN (\S+)(.*?)^\s*END \1\s*$", re.MULTILINE | re.DOTALL)
 _WORD = re.compile(rf"{NAME}!?")
@@ -58,23 +59,36 @@ def memory_macros(pdk: Pdk, texts: Iterable[str], folder: Path) -> list[Macro]:
     for name in names:
         views = {view: pdk.file(f"{where[view]}/{name}.{end}", folder / "pdk")
                  for view, end in (("lef", "lef"), ("layouts", "gds"), ("netlists", "cdl"))}
-        liberty = {corner: str(pdk.file(f"{where['liberty']}/{name}{where[corner]}", folder / "pdk"))
+        liberty = {corner: in_picofarad(pdk.file(f"{where['liberty']}/{name}{where[corner]}", folder / "pdk"), folder)
                    for corner in _CORNERS}
         macros.append(_macro(name, "left", folder, views["lef"], liberty, views["netlists"], views["layouts"]))
     return macros
 
 
-def hardened(folder: Path) -> Macro:
-    """A part that is a layout in a folder of its own: what ``mho harden`` left there.
+def in_picofarad(path: Path, folder: Path) -> str:
+    """A Liberty file whose largest loads, where they are too small for pF, are taken as the farads that they are."""
+    text = read_text(path, _LIBERTY)
+    limits = re.compile(r"(max_capacitance\s*:\s*)\"?(\d[\d.]*e-\d+)\"?")
+    mended = limits.sub(
+        lambda limit: f"{limit[1]}{float(limit[2]) * 1e12:g}" if float(limit[2]) < 1e-9 else limit[0], text)
+    if mended == text:
+        return str(path)
+    place = folder / path.name
+    place.write_text(mended)
+    return str(place)
+
+
+def hardened(abstract: Path, folder: Path) -> Macro:
+    """A part that is a layout in a folder of its own, ``abstract``: what ``mho harden`` left there.
 
     Raises InputError if there is none.
     """
-    folder = folder.absolute()
-    settings = parse_json(read_text(folder / "settings.json", _SETTINGS))
-    top = script_name(str(settings.get("top", "") if isinstance(settings, dict) else ""), f"{folder}: its top module")
-    views = {end: folder / f"{top}.{end}" for end in ("lef", "lib", "gds", "lvs.cdl")}
-    if not is_plain(folder) or not (views["lef"].is_file() and views["lib"].is_file()):
-        raise InputError(f"{folder}: must have {top}.lef and {top}.lib of mho harden, and a plain path")
+    abstract = abstract.absolute()
+    settings = parse_json(read_text(abstract / "settings.json", _SETTINGS))
+    top = script_name(str(settings.get("top", "") if isinstance(settings, dict) else ""), f"{abstract}: its top module")
+    views = {end: abstract / f"{top}.{end}" for end in ("lef", "lib", "gds", "lvs.cdl")}
+    if not is_plain(abstract) or not (views["lef"].is_file() and views["lib"].is_file()):
+        raise InputError(f"{abstract}: must have {top}.lef and {top}.lib of mho harden, and a plain path")
     liberty = dict.fromkeys(_CORNERS, str(views["lib"]))
     return _macro(top, "mesh", folder, views["lef"], liberty, views["lvs.cdl"], views["gds"])
 

@@ -59,7 +59,7 @@ def script_settings(block: Block, pdk: Pdk, folder: Path, *, density: float) -> 
            for side in ("right", "left", "mesh")},
         "fill": pdk.fill, "density": density, "setup_margin": _SETUP_MARGIN_ns, "hold_margin": _HOLD_MARGIN_ns,
         "threads": os.cpu_count() or 1, "propagated": ["route", "antennas", "finish"], "margin": _MARGIN_um,
-        "period_ps": round(block.period_ns * 800),
+        "period_ps": round(block.period_ns * 800), "edges": edge_pins(block.ports),
     }
 
 
@@ -138,6 +138,28 @@ def _mesh(area: float, instances: Sequence[tuple[str, Macro]]) -> tuple[float, f
 
 def _on_grid(length: float, grid: float) -> float:
     return round(math.ceil(length / grid) * grid, 3)
+
+
+_FACING = {"north": "top", "south": "bottom", "east": "right", "west": "left"}
+
+
+def edge_pins(ports: Mapping[str, int]) -> dict[str, list[str]]:
+    """Pins of a mesh's node by edge, those of a link in one order on both sides of it; empty for a block without.
+
+    ``ports``: their widths. A pin that has a side in its name, as ``sum_north_i_ready``, is at that edge.
+    """
+    edges: dict[str, list[str]] = {edge: [] for edge in _FACING.values()}
+    swapped = str.maketrans("io", "oi")
+
+    def order(port: str) -> str:
+        before, side, way, rest = re.split(r"(north|south|east|west)_([io])(?=_)", port, maxsplit=1)
+        return f"{before}{way if side in ('north', 'east') else way.translate(swapped)}{rest}"
+
+    for side, edge in _FACING.items():
+        facing = [port for port in ports if re.search(rf"(^|_){side}_[io]_", port)]
+        edges[edge] = [f"{port}[{bit}]" if ports[port] > 1 else port
+                       for port in sorted(facing, key=order) for bit in range(ports[port])]
+    return edges
 
 
 def macro_instances(netlist: str, macros: Iterable[Macro]) -> list[tuple[str, Macro]]:

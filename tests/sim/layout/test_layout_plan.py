@@ -1,6 +1,7 @@
 """The outline of a block: macros lie within the rows, apart from each other, and cells find room."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,9 @@ import pytest
 
 from mho.macro_models.errors import InputError
 from mho.sim.layout.block import Block
-from mho.sim.layout.macros import Macro, memory_macros
+from mho.sim.layout.macros import Macro, hardened, in_picofarad, memory_macros
 from mho.sim.layout.pdk import Pdk
-from mho.sim.layout.plan import write_outline
+from mho.sim.layout.plan import edge_pins, write_outline
 from mho.sim.layout.signoff import read_layout
 from mho.sim.layout.stages import Stage, Stages
 
@@ -20,7 +21,7 @@ VIEWS: dict[str, Any] = {"lef": "m.lef", "liberty": {}, "netlist": "", "layout":
 
 def with_macros(*macros: Macro) -> Block:
     return Block(
-        top="top", sources=(), stubs=(), constraints="", macros=macros, clock_gate="", period_ns=10.0)
+        top="top", sources=(), stubs=(), constraints="", macros=macros, clock_gate="", ports={}, period_ns=10.0)
 
 
 @pytest.mark.parametrize("side", ["right", "left", "mesh"])
@@ -85,3 +86,39 @@ def test_memories_are_those_that_the_verilog_names(tmp_path: Path) -> None:
     assert macro.liberty["fast"] == str(tmp_path / "lib/RAM_64x8fast.lib")
     with pytest.raises(InputError, match="must have the file lef/RAM_1"):
         memory_macros(pdk, ["RAM_1 m ();"], tmp_path)
+
+
+def test_loads_in_farads_are_taken_as_such(tmp_path: Path) -> None:
+    """A Liberty file of a process says 6.4e-14 where its unit is pF: nothing could be driven."""
+    for said, kept in (('"6.4e-14"', "0.064"), ("0.3", "0.3"), ("1e-3", "1e-3")):
+        path = tmp_path / "ram.lib"
+        path.write_text(f"pin (Q) {{ max_capacitance : {said} ; }}\n")
+        (tmp_path / "out").mkdir(exist_ok=True)
+        assert f"max_capacitance : {kept} ;" in Path(in_picofarad(path, tmp_path / "out")).read_text()
+
+
+def test_pins_of_a_link_lie_across_from_each_other() -> None:
+    ports = {"clk": 1, "irq": 2, "direction": 3}
+    for side in ("north", "south", "east", "west"):
+        for way in "io":
+            ports |= {f"{side}_{way}_payload": 3, f"sum_{side}_{way}_valid": 1, f"{side}_{way}_ready": 1}
+    edges = edge_pins(ports)
+    assert set(edges["top"]) == {name for port, width in ports.items() if "north" in port
+                                 for name in ([f"{port}[{k}]" for k in range(width)] if width > 1 else [port])}
+    for edge, side, across, other in (("top", "north", "bottom", "south"), ("right", "east", "left", "west")):
+        for pin, facing in zip(edges[edge], edges[across], strict=True):
+            swapped = re.sub("_([io])_", lambda way: {"i": "_o_", "o": "_i_"}[way[1]], pin)
+            assert swapped.replace(side, other) == facing
+    assert not any(edge_pins({"clk": 1, "north": 4, "data_i_north": 1}).values())
+
+
+def test_a_folder_that_is_no_layout_is_no_abstract(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=re.escape("settings.json")):
+        hardened(tmp_path, tmp_path)
+    for settings in ("{}", "[]", '{"top": "a b"}'):
+        (tmp_path / "settings.json").write_text(settings)
+        with pytest.raises(InputError, match="its top module must be of letters"):
+            hardened(tmp_path, tmp_path)
+    (tmp_path / "settings.json").write_text('{"top": "tile"}')
+    with pytest.raises(InputError, match=re.escape("must have tile.lef and tile.lib of mho harden")):
+        hardened(tmp_path, tmp_path)
