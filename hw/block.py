@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 from amaranth.hdl import Const, Elaboratable, Module, ResetInserter, Signal
 from amaranth.lib import wiring
+from amaranth.lib.memory import Memory
 
 from mho.hw.ports import Component
 
@@ -48,7 +49,8 @@ def reset_name(signal: Signal, name: str | None = None) -> str:
 
 def is_block(part: object) -> bool:
     """Whether a part of a design is a module of its own in Verilog: components are, but for those of Amaranth."""
-    return isinstance(part, wiring.Component) and not type(part).__module__.startswith("amaranth.")
+    own = not type(part).__module__.startswith("amaranth.") and not isinstance(part, Memory)
+    return own and isinstance(part, wiring.Component)
 
 
 def clock_by(runs: Signal, *parts: Any) -> None:

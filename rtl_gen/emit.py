@@ -63,6 +63,7 @@ def emit_block(
     texts = emit(
         component, name=name, prefix=prefix, reset_low=low, configs=configurations(chip, part, wrap),
         clock_gates=chip.verilog.clock_gate == "module", test_ports=chip.verilog.test,
+        one_port=chip.memory.one_port,
     )
     macro = chip.macro if own_macro else None
     resets = ("rst_n" if low else "rst",) if macro is not None and macro.takes_reset else ()

@@ -149,6 +149,22 @@ class VerilogSection(Section):
 
 
 @dataclass(frozen=True, kw_only=True)
+class MemorySection(Section):
+    """``[memory]``: what the process has for the memories of the digital side."""
+
+    _name = "memory"
+    ports: str = key(
+        "two", "Of its SRAM: two, which write and read in one cycle; one; none, all memories are flip-flops.",
+        choices=("two", "one", "none"), shapes=("core", "tile"), later=True,
+    )
+
+    @property
+    def one_port(self) -> bool:
+        """Whether memories write or read in a cycle."""
+        return self.ports == "one"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Chip(ABC):
     """A chip of any kind, complete and checked.
 
@@ -171,6 +187,7 @@ class Chip(ABC):
     cells: CellsSection = field(default_factory=CellsSection)
     clock: ClockSection = field(default_factory=ClockSection)
     verilog: VerilogSection = field(default_factory=VerilogSection)
+    memory: MemorySection = field(default_factory=MemorySection)
     process: ProcessSection = field(default_factory=ProcessSection)
     energy: EnergySection = field(default_factory=EnergySection)
     area: AreaSection = field(default_factory=AreaSection)

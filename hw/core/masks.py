@@ -1,13 +1,13 @@
 """Memory of a core's masks, and the lines that they switch on for one operation."""
 
 import numpy as np
-from amaranth.hdl import C, Cat, Module, Mux, Signal, Value, unsigned
+from amaranth.hdl import C, Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, stream
-from amaranth.lib.memory import Memory
 from numpy.typing import NDArray
 
 from mho.hw.block import Resettable
 from mho.hw.core.shape import MASK_WORD, MASKS, CoreShape
+from mho.hw.memory import block_memory
 from mho.hw.ports import In, Out
 from mho.macro_models.integer.operation import Masks
 
@@ -90,9 +90,8 @@ class MaskStore(Resettable[CoreShape]):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         words = self.cfg.mask_words
-        m.submodules.memory = memory = Memory(
-            shape=unsigned(self.cfg.mask_width), depth=MASKS * words, init=[]
-        )
+        # Writes wait for look-ups: one port does.
+        m.submodules.memory = memory = block_memory(platform, self.cfg.mask_width, MASKS * words)
         write = memory.write_port()
         read = memory.read_port()
 

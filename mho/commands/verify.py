@@ -168,9 +168,9 @@ def tile_command(
     """
     from mho.sim.tile_programs.verify import verify_tile
 
-    cfg = _tile(chip, overrides, tile)
+    cfg, one_port = _tile(chip, overrides, tile)
     with out.progress(f"verifying a tile of {cfg.lines} lines") as progress:
-        report = verify_tile(cfg, instructions=instructions, seed=seed, progress=progress)
+        report = verify_tile(cfg, instructions=instructions, seed=seed, one_port=one_port, progress=progress)
     out.text(str(report))
     out.json({
         "seed": seed, "programs": report.programs, "instructions": report.instructions, "traps": report.traps,
@@ -178,16 +178,17 @@ def tile_command(
     })
 
 
-def _tile(chip: str | None, overrides: tuple[str, ...], tile: str | None) -> "TileConfig":
+def _tile(chip: str | None, overrides: tuple[str, ...], tile: str | None) -> "tuple[TileConfig, bool]":
+    """The tile that is verified, and whether its memories have one port."""
     from mho.sim.tile_programs.random_programs import SIZES
 
     if chip is None and not overrides and tile is None:
-        return SIZES
+        return SIZES, False
     from mho.hw.config import load_chip
     from mho.hw.tile.config import TileConfig, tile_number
 
     loaded = load_chip(chip or "tnsa64-2x2", overrides)
-    return list(TileConfig.of_tiles(loaded).values())[tile_number(loaded, tile or "0,0")]
+    return list(TileConfig.of_tiles(loaded).values())[tile_number(loaded, tile or "0,0")], loaded.memory.one_port
 
 
 @verify_command.command(

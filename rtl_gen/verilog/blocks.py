@@ -119,10 +119,14 @@ class BlockPlatform(MemoryPlatform):
         Name of the port of the reset.
     gate
         Module of clock gates, for blocks of :func:`mho.hw.block.clock_by`; empty: their clocks always run.
+    one_port
+        Memories have one port where blocks know how, see :mod:`mho.hw.memory`.
     """
 
-    def __init__(self, prefix: str, configs: Collection[object], reset: str, gate: str = "") -> None:
-        super().__init__(prefix)
+    def __init__(
+        self, prefix: str, configs: Collection[object], reset: str, gate: str = "", one_port: bool = False
+    ) -> None:
+        super().__init__(prefix, one_port)
         self.configs, self.reset, self.gate = configs, reset, gate
         self._gates: dict[str, tuple[Signal, Instance]] = {}
         self.blocks: dict[str, Block] = {}

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from amaranth.hdl import ClockSignal, Instance, Shape, Value
 from amaranth.lib.memory import Memory
 
+from mho.hw.memory import OnePortMemory
 from mho.macro_models.errors import ToolError
 from mho.rtl_gen.templates import fill, template
 from mho.rtl_gen.verilog.names import range_text
@@ -29,6 +30,8 @@ class MemoryShape:
     """The word that is read appears at the clock edge (else at once)."""
     transparent: bool
     """A word that is read while it is written is the new one (registered only)."""
+    one_port: bool = False
+    """It is never written and read in one cycle (registered only)."""
 
     @property
     def address_width(self) -> int:
@@ -45,20 +48,21 @@ class MemoryShape:
         """Name of the wrapper, without the prefix: ``mem_64x32_we4``."""
         lanes = f"_we{self.lanes}" if self.lanes > 1 else ""
         kind = "" if self.registered else "_async"
-        return f"mem_{self.depth}x{self.width}{lanes}{kind}{'_wt' if self.transparent else ''}"
+        return f"mem_{self.depth}x{self.width}{lanes}{kind}{'_wt' if self.transparent else ''}{'_1p' * self.one_port}"
 
 
 class MemoryPlatform:
     """Platform of an elaboration for Verilog.
 
-    ``shapes`` collects the memories that the design uses.
+    ``shapes`` collects the memories that the design uses, ``one_port`` says that they have one port
+    where blocks know how (:mod:`mho.hw.memory`).
 
     Raises ToolError from the elaboration, if a memory has contents at power-on, several ports or several clocks: an
     SRAM macro has none of that.
     """
 
-    def __init__(self, prefix: str) -> None:
-        self.prefix = prefix
+    def __init__(self, prefix: str, one_port: bool = False) -> None:
+        self.prefix, self.one_port = prefix, one_port
         self.shapes: set[MemoryShape] = set()
 
     def get_memory(self, memory: Memory) -> Instance:
@@ -75,7 +79,8 @@ class MemoryPlatform:
         registered = read.domain != "comb"
         enable = Value.cast(write.en)
         transparent = registered and bool(read.transparent_for)
-        shape = MemoryShape(memory.depth, width, width // len(enable), registered, transparent)
+        one_port = isinstance(memory, OnePortMemory)
+        shape = MemoryShape(memory.depth, width, width // len(enable), registered, transparent, one_port)
         self.shapes.add(shape)
         ports = {
             "i_clk": ClockSignal(write.domain),
@@ -99,6 +104,7 @@ _TIMING = {
         "Reading is asynchronous: the word follows its address in the same cycle, as most SRAM macros do not.",
         "A word that is written is read as it was until the clock edge, as it is after it.",
     ),
+    "one port": (_SYNCHRONOUS[0], "Nothing is read at an edge at which a word is written: one port does both."),
     "new": (_SYNCHRONOUS[0], f"{_SYNCHRONOUS[1]} new one."),
     "parts": (
         _SYNCHRONOUS[0], f"{_SYNCHRONOUS[1]} old one here; nothing relies on it but for",
@@ -123,27 +129,34 @@ def write_memory(shape: MemoryShape, prefix: str, *, test: bool = False) -> str:
     parts = [(f"[{k}]", f"[{(k + 1) * shape.granularity - 1}:{k * shape.granularity}]") for k in range(shape.lanes)]
     parts = parts if several else [("", "")]
     write, new = "", ""
+    to, start = ("address", "address") if shape.one_port else (f"{used}write_address", f"{used}read_address")
     for at, bits in parts:
-        write += (f"    if ({enable}{at}) begin\n"
-                  f"      words[{used}write_address]{bits} <= {used}write_data{bits};\n    end\n")
+        write += f"    if ({enable}{at}) begin\n      words[{to}]{bits} <= {used}write_data{bits};\n    end\n"
         new += (f"      if ({enable}{at} && {used}write_address == {used}read_address) begin\n"
                 f"        read_data{bits} <= {used}write_data{bits};\n      end\n")
-    word, strobe = f"words[{used}read_address]", "any_read" if test else "read_enable"
+    word, strobe = f"words[{start}]", "any_read" if test else "read_enable"
     new = new if shape.transparent else ""
+    address = range_text(max(shape.address_width, 1))
+    port = ""
+    if shape.one_port:
+        writes = f"(|{enable})" if several else enable
+        port = f"  wire {address}address = {writes} ? {used}write_address : {used}read_address;\n\n"
+        strobe = f"{strobe} && !{writes}"
     read = f"    if ({strobe}) begin\n      read_data <= {word};\n{new}    end\n  end\n"
     if not registered:
         read = f"  end\n\n  assign read_data = {word};\n"
     timing = "asynchronous" if not registered else "new" if shape.transparent else "parts" if several else "old"
+    timing = "one port" if shape.one_port else timing
     return fill(template("memory.v"), {
         "TIMING": "".join(f"// {line}\n" for line in _TIMING[timing]), "DEPTH": shape.depth, "WIDTH": shape.width,
         "NAME": f"{prefix}{shape.suffix}", "READ_ENABLE": "  input  wire read_enable,\n" * registered,
         "DRIVEN": "reg " if registered else "wire", "LAST": shape.depth - 1, "WRITE": write, "READ": read,
-        "CHECK": "  (* no_rw_check *)\n" * (registered and not shape.transparent),
+        "CHECK": "  (* no_rw_check *)\n" * (registered and not shape.transparent and not shape.one_port),
         "TEST_PORTS": template("memory_test_ports.v").rstrip("\n") if test else "",
-        "TEST_WIRES": template("memory_test_wires.v") if test else "",
+        "TEST_WIRES": (template("memory_test_wires.v") if test else "") + port,
         "ALL": f"{{{shape.lanes}{{bist_write}}}}" if several else "bist_write",
         "READ_WIRE": "  wire any_read = bist_enable ? ~bist_write : read_enable;\n" * registered,
-        "ENABLES": range_text(shape.lanes), "ADDRESS": range_text(max(shape.address_width, 1)),
+        "ENABLES": range_text(shape.lanes), "ADDRESS": address,
         "WORD": range_text(shape.width),
     })
 

@@ -118,7 +118,7 @@ registers that a pin clears."""
 
 def emit(
     component: wiring.Component, *, name: str, prefix: str, reset_low: bool, configs: Collection[object] | None = None,
-    clock_gates: bool = False, test_ports: bool = False,
+    clock_gates: bool = False, test_ports: bool = False, one_port: bool = False,
 ) -> dict[str, str]:
     """Verilog of a component and of every block in it: text by module name, the top first.
 
@@ -145,12 +145,16 @@ def emit(
         have the blocks of :func:`mho.hw.block.clock_by`.
     test_ports
         Memories have a port for a self-test, which is tied off.
+    one_port
+        Memories have one port where blocks know how, see :mod:`mho.hw.memory`.
     """
     gate = f"{prefix}{CLOCK_GATE}" if clock_gates else ""
     with _uncollected():
-        platform = _elaborated(component, name, prefix, "rst_n" if reset_low else "rst", configs, gate)
+        reset = "rst_n" if reset_low else "rst"
+        platform = _elaborated(component, name, prefix, reset, configs, gate, one_port)
         owners = _Signals(platform.blocks)
-        written = {name: _written(name, platform.blocks, reset_low, gate, owners) for name in platform.blocks}
+        style = (reset_low, gate, one_port)
+        written = {name: _written(name, platform.blocks, style, owners) for name in platform.blocks}
         owners.check(reset_low)
         _kept.update(written.values())
         texts = {name: text for name, (_, text) in written.items()}
@@ -196,9 +200,11 @@ def netlists(
 
 
 def _elaborated(
-    component: wiring.Component, name: str, prefix: str, reset: str, configs: Collection[object] | None, gate: str = ""
+    component: wiring.Component, name: str, prefix: str, reset: str, configs: Collection[object] | None, gate: str = "",
+    one_port: bool = False,
 ) -> BlockPlatform:
-    platform = BlockPlatform(prefix, list(arguments(component).values()) if configs is None else configs, reset, gate)
+    configs = list(arguments(component).values()) if configs is None else configs
+    platform = BlockPlatform(prefix, configs, reset, gate, one_port)
     platform.add(component, name)
     if platform.conflict is not None:
         raise platform.conflict
@@ -228,17 +234,17 @@ KEPT = 2000
 
 
 def _written(
-    name: str, blocks: Mapping[str, Block], reset_low: bool, clock_gate: str, owners: "_Signals"
+    name: str, blocks: Mapping[str, Block], style: tuple[bool, str, int], owners: "_Signals"
 ) -> tuple[object, str]:
-    """What the text of a module depends on, and the text."""
+    """What the text of a module depends on, and the text; ``style``: reset, gates, memories as of :func:`emit`."""
     block = blocks[name]
     types = [part.type for part, _, _ in block.fragment.subfragments]
     inner = tuple((kind, blocks[kind].ports if kind in blocks else ()) for kind in types)
     identity = type(block.component), repr(arguments(block.component))
-    key = (name, *identity, block.clocked, block.ports, inner, reset_low, clock_gate)
+    key = (name, *identity, block.clocked, block.ports, inner, *style)
     if len(_kept) > KEPT:
         _kept.clear()
-    return key, _kept.get(key) or _write(name, blocks, reset_low, clock_gate, owners)[1].text
+    return key, _kept.get(key) or _write(name, blocks, *style[:2], owners)[1].text
 
 
 class _Signals:

@@ -124,9 +124,12 @@ def compiler_key() -> list[str]:
     ]
 
 
-def verilog_modules(component: wiring.Component, name: str) -> dict[str, str]:
-    """Verilog of each module of a component; its own is ``mho_`` and ``name``, and its reset is high."""
-    return emit(component, name=f"mho_{name}", prefix="mho_", reset_low=False)
+def verilog_modules(component: wiring.Component, name: str, one_port: bool = False) -> dict[str, str]:
+    """Verilog of each module of a component; its own is ``mho_`` and ``name``, and its reset is high.
+
+    ``one_port`` is as of :func:`mho.rtl_gen.verilog.netlist.emit`.
+    """
+    return emit(component, name=f"mho_{name}", prefix="mho_", reset_low=False, one_port=one_port)
 
 
 def verilog_text(component: wiring.Component, name: str) -> str:

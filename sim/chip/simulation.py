@@ -83,7 +83,7 @@ def chip_modules(chip: Description, component: wiring.Component, name: str, *, l
     """Verilog of the modules of a component around the tiles of ``chip``; ``low``: with an asynchronous reset."""
     return emit(
         component, name=name, prefix="mho_", reset_low=low, configs=configurations(chip),
-        clock_gates=chip.verilog.clock_gate == "module",
+        clock_gates=chip.verilog.clock_gate == "module", one_port=chip.memory.one_port,
     )
 
 

@@ -74,10 +74,12 @@ class Bench {
         for (int k = 0; k < 3; ++k) { top_.clk = 0; top_.eval(); top_.clk = 1; top_.eval(); }
         top_.rst = 0;
         for (const auto &scope : *Verilated::scopeNameMap()) {
-            for (int bank = 0; bank < 2; ++bank) {
+            for (int bank = 0; bank < 4; ++bank) {
                 if (std::string(scope.first).find(".buffer.bank_" + std::to_string(bank)) == std::string::npos) continue;
-                if (auto *words = scope.second->varFind("words"))
+                if (auto *words = scope.second->varFind("words")) {
                     banks_[bank] = static_cast<const uint32_t *>(words->datap());
+                    bank_count_ = std::max(bank_count_, bank + 1);
+                }
             }
         }
         if (!banks_[0] || !banks_[1]) std::exit(4);
@@ -114,7 +116,8 @@ class Bench {
     const Words &weights_;
     const uint32_t *settings_ = nullptr;
     uint64_t random_ = 1;
-    const uint32_t *banks_[2] = {};
+    const uint32_t *banks_[4] = {};
+    int bank_count_ = 0;
     std::array<Words, kAreas> shadow_{};
     std::array<std::vector<char>, kAreas> known_{};
     bool quiet_going_ = false, cut_ = false;
@@ -250,7 +253,7 @@ class Bench {
     void read_buffer() {
         auto &buffer = shadow_[kBufferArea];
         for (int k = 0; k < kSizes[kBufferArea]; ++k) {
-            buffer[k] = banks_[k / 2 % 2][k / 4 * 2 + k % 2];
+            buffer[k] = banks_[k / 2 % bank_count_][k / 2 / bank_count_ * 2 + k % 2];
             known_[kBufferArea][k] = 1;
         }
         for (int k = 0; k < kSeen; ++k) {

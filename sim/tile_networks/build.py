@@ -87,7 +87,7 @@ def _verilog(chip: Chip, parts: ChipParts) -> dict[str, str]:
     mesh = TileMesh(parts.tiles, parts.mesh, parts.core)
     return emit(
         mesh, name="mho_mesh", prefix="mho_", reset_low=False, configs=parts.configurations,
-        clock_gates=chip.verilog.clock_gate == "module",
+        clock_gates=chip.verilog.clock_gate == "module", one_port=chip.memory.one_port,
     )
 
 

@@ -68,10 +68,10 @@ class TileRun:
 
 
 @cache
-def _sources(cfg: TileConfig) -> tuple[dict[str, str], str]:
+def _sources(cfg: TileConfig, one_port: bool) -> tuple[dict[str, str], str]:
     """The modules of a tile, and the header that tells the bench its ports; seconds, so once for each configuration."""
     tile = TileController(cfg)
-    return verilog_modules(tile, "tile"), _header(cfg, tile)
+    return verilog_modules(tile, "tile", one_port), _header(cfg, tile)
 
 
 class TileSimulation:
@@ -81,11 +81,13 @@ class TileSimulation:
     ----------
     cfg
         The tile; it gets a trace.
+    one_port
+        Its memories have one port, see :mod:`mho.hw.memory`.
     """
 
-    def __init__(self, cfg: TileConfig) -> None:
+    def __init__(self, cfg: TileConfig, one_port: bool = False) -> None:
         self.cfg = replace(cfg, trace=True)
-        modules, header = _sources(self.cfg)
+        modules, header = _sources(self.cfg, one_port)
         verilog = "\n".join(modules.values())
         key = [verilog, header, hash_files([Path(__file__), HDL / _BENCH]), *compiler_key()]
 
@@ -93,7 +95,8 @@ class TileSimulation:
             (folder / "tile.v").write_text(verilog)
             (folder / "tile_ports.h").write_text(header)
             # Accumulators have no value at the start, those of the interpreter are 0; the buffer is read at the end.
-            looked_at = [text for name, text in modules.items() if re.match("mho_(accumulators|buffer)", name)]
+            holders = re.compile("mho_(accumulators|parity_banks|buffer)")
+            looked_at = [text for name, text in modules.items() if holders.match(name)]
             memories = re.findall(r"mho_mem_\w+", "\n".join(looked_at))
             lines = [f'public_flat_rw -module "{name}" -var "words"\n' for name in sorted(set(memories))]
             (folder / "public.vlt").write_text("`verilator_config\n" + "".join(lines))

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from amaranth.hdl import Elaboratable, Value
+from amaranth.hdl._ir import Fragment
 from amaranth.lib import stream
 from amaranth.sim import Simulator
 from numpy.typing import NDArray
@@ -36,7 +37,7 @@ Pauses = Callable[[], int]
 
 def simulate(
     dut: Elaboratable, *benches: Bench, background: Sequence[Bench] = (), processes: Sequence[Bench] = (),
-    deadline: int = 100_000, vcd: str | None = None,
+    deadline: int = 100_000, vcd: str | None = None, platform: object = None,
 ) -> None:
     """Run ``benches`` to their end.
 
@@ -52,13 +53,15 @@ def simulate(
         Cycles after which the run fails.
     vcd
         File for the waves, if wanted.
+    platform
+        Of the elaboration.
 
     Raises
     ------
     TimeoutError
         If the deadline passes.
     """
-    simulator = Simulator(dut)
+    simulator = Simulator(dut if platform is None else Fragment.get(dut, platform))
     simulator.add_clock(PERIOD)
     left = len(benches)
 

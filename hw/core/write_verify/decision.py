@@ -1,12 +1,14 @@
 """What to do with a cell after a verify read, and the map of those that were given up."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data
-from amaranth.lib.memory import Memory
 
 from mho.hw.block import Resettable
 from mho.hw.core.counting import following, last
 from mho.hw.core.write_verify.config import COUNT_BITS, LIMIT_BITS, ParameterLayout, WriteVerifyConfig
+from mho.hw.memory import block_memory, has_one_port
 from mho.hw.ports import Component, In, Out
 from mho.macro_models.integer.pulse import AMPLITUDE_BITS, Polarity
 
@@ -176,13 +178,15 @@ class FaultMap(Resettable[WriteVerifyConfig]):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         width, words = self.cfg.map_width, self.cfg.map_words
-        m.submodules.memory = memory = Memory(shape=unsigned(width), depth=words, init=[])
+        m.submodules.memory = memory = block_memory(platform, width, words)
         write = memory.write_port()
         read = memory.read_port()
         # The word is read anew where another one is asked for, or something was written.
         at = Signal.like(self.addr)
         known = Signal()
-        m.d.sync += known.eq(~write.en)
+        one_port = has_one_port(platform, words)
+        if not one_port:
+            m.d.sync += known.eq(~write.en)
         m.d.comb += [
             read.addr.eq(self.addr), read.en.eq(~known | (self.addr != at)), self.data.eq(read.data),
         ]
@@ -202,12 +206,18 @@ class FaultMap(Resettable[WriteVerifyConfig]):
             self.row_end.eq(last(column, columns)),
             self.array_end.eq(cell.all() if even else self.row_end & last(row, rows)),
             entered.eq(Mux(bit == 0, 0, faults) | (self.fault << bit)),
-            write.addr.eq(word), write.data.eq(Mux(self.cleared, entered, 0)),
-            write.en.eq(~self.cleared | self.enter),
         ]
+        clears = ~self.cleared
+        if one_port:
+            clears = self._write_late(m, read, write, known, word, entered)
+        else:
+            m.d.comb += [
+                write.addr.eq(word), write.data.eq(Mux(self.cleared, entered, 0)),
+                write.en.eq(~self.cleared | self.enter),
+            ]
         with m.If(self.clear):
             m.d.sync += [self.cleared.eq(0), cell.eq(0)]
-        with m.Elif(~self.cleared):
+        with m.Elif(clears):
             m.d.sync += [word.eq(following(word, words)), self.cleared.eq(word == words - 1)]
         with m.Elif(self.enter):
             m.d.sync += [faults.eq(entered), cell.eq(cell + 1)]
@@ -215,3 +225,27 @@ class FaultMap(Resettable[WriteVerifyConfig]):
                 with m.If(self.row_end):
                     m.d.sync += [column.eq(0), row.eq(following(row, rows))]
         return self.resets(m)
+
+    def _write_late(
+        self, m: Module, read: Any, write: Any, known: Signal, word: Signal, entered: Signal
+    ) -> Value:
+        """Writing through the one port, which reads have first; gives whether a word is cleared in this cycle.
+
+        A word that is entered waits until nothing is read. Others are asked for every second cycle at most, and cells
+        are entered every second cycle at most, so one place to wait is enough.
+        """
+        waits = Signal()
+        late_word = Signal.like(word)
+        late = Signal.like(entered, reset_less=True)
+        clears = Signal()
+        with m.If(self.enter):
+            m.d.sync += [late_word.eq(word), late.eq(entered)]
+        m.d.sync += [
+            waits.eq(self.enter | (waits & read.en & self.cleared)),
+            known.eq(~write.en | (write.addr != self.addr)),
+        ]
+        m.d.comb += [
+            clears.eq(~self.cleared & ~read.en), write.en.eq(clears | (waits & self.cleared & ~read.en)),
+            write.addr.eq(Mux(self.cleared, late_word, word)), write.data.eq(Mux(self.cleared, late, 0)),
+        ]
+        return clears

@@ -4,7 +4,6 @@ from typing import Any, ClassVar
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import connect, flipped
 
 from mho.hw import ports
@@ -14,6 +13,7 @@ from mho.hw.core.port import PRODUCTS, VectorMembers, join
 from mho.hw.host.bank import RegisterBank
 from mho.hw.host.bus import RegisterBus
 from mho.hw.host.core.write_host import connect_core
+from mho.hw.memory import block_memory, has_one_port
 from mho.hw.ports import Component, In, Out
 
 
@@ -48,14 +48,17 @@ class InputBuffer(Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.memory = memory = Memory(shape=32, depth=self.words, init=[])
+        m.submodules.memory = memory = block_memory(platform, 32, self.words)
         write = memory.write_port(granularity=8)
         read = memory.read_port()
         fetched = Signal(range(self.words + 1))
         length = Signal.like(fetched)
+        reads: Value = (fetched != length) & (~self.o.valid | self.o.ready)
+        if has_one_port(platform, self.words):
+            reads = reads & ~self.enable  # a word that the bus writes goes first
         m.d.comb += [
             write.addr.eq(self.address), write.data.eq(self.data), write.en.eq(Mux(self.enable, self.strobe, 0)),
-            read.addr.eq(fetched), read.en.eq((fetched != length) & (~self.o.valid | self.o.ready)),
+            read.addr.eq(fetched), read.en.eq(reads),
             self.o.payload.eq(read.data),
             self.active.eq(self.o.valid | (fetched != length)),
         ]
@@ -99,12 +102,14 @@ class OutputBuffer(Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.memory = memory = Memory(shape=32, depth=self.words, init=[])
+        m.submodules.memory = memory = block_memory(platform, 32, self.words)
         write = memory.write_port()
         read = memory.read_port()
         place = Signal(range(self.words))
+        # With one port a word that the bus reads goes first.
+        takes = ~self.full & ~self.enable if has_one_port(platform, self.words) else ~self.full
         m.d.comb += [
-            self.i.ready.eq(~self.full),
+            self.i.ready.eq(takes),
             write.en.eq(self.i.valid & self.i.ready), write.addr.eq(place), write.data.eq(self.i.payload),
             self.filled.eq(write.en & (place == self.words - 1)),
             read.en.eq(self.enable), read.addr.eq(self.address), self.data.eq(read.data),

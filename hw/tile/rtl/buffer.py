@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from amaranth.hdl import C, Cat, Module, Mux, Signal, Value, unsigned
-from amaranth.lib.memory import Memory
+from amaranth.hdl import C, Cat, Module, Mux, Signal, Value
 
+from mho.hw.memory import block_memory, has_one_port
 from mho.hw.ports import Bundle, Component, In, Out, array
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.rtl.layouts import rotated
@@ -77,53 +77,77 @@ class Buffer(Component[TileConfig]):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        rows = self.cfg.buffer_bytes // (2 * BYTES)
+        # With memories of one port there are four banks, and a read waits while one of its banks is written.
+        words = self.cfg.buffer_bytes // BYTES
+        one_port = has_one_port(platform, words // 4)
+        count = 4 if one_port else 2
         banks = []
-        for bank in range(2):
-            memory = Memory(shape=unsigned(8 * BYTES), depth=rows, init=[])
+        for bank in range(count):
+            memory = block_memory(platform if one_port else None, 8 * BYTES, words // count)
             m.submodules[f"bank_{bank}"] = memory
             banks.append((memory.read_port(), memory.write_port(granularity=8)))
-        self._read(m, [read for read, _ in banks])
+        self._read(m, [read for read, _ in banks], [write for _, write in banks] if one_port else [])
         self._write(m, [write for _, write in banks])
         return m
 
-    def _chosen(self, m: Module, ports: list[Any], name: str) -> tuple[Value, Value]:
-        """Address of the first port that is valid, and whether there is one; ports learn that they are ready."""
+    def _chosen(self, m: Module, ports: list[Any], name: str, blocked: Value | None = None) -> tuple[Value, Value]:
+        """Address of the first port that is valid, and whether there is one; ports learn that they are ready.
+
+        In a cycle that is ``blocked`` none is.
+        """
         address = Signal(ADDRESS_BITS, name=f"{name}_address")
         any_valid = Signal(name=f"{name}_valid")
         free = [Signal(name=f"{name}_free_{k}") for k in range(len(ports) + 1)]
         m.d.comb += [free[0].eq(1), any_valid.eq(~free[-1])]
         for k, port in enumerate(ports):
-            m.d.comb += [free[k + 1].eq(free[k] & ~port.valid), port.ready.eq(free[k])]
+            m.d.comb += free[k + 1].eq(free[k] & ~port.valid)
+            m.d.comb += port.ready.eq(free[k] if blocked is None else free[k] & ~blocked)
         m.d.comb += address.eq(ports[-1].address)
         for port in reversed(ports[:-1]):
             with m.If(port.valid):
                 m.d.comb += address.eq(port.address)
         return address, any_valid
 
-    def _rows(self, address: Value) -> list[Value]:
-        """Rows of the banks of the word at an address and of the one behind it."""
-        bits = (self.cfg.buffer_bytes - 1).bit_length() - _OFFSET - 1
-        row, odd = address[_OFFSET + 1:], address[_OFFSET]
-        return [(row + odd)[:bits], row[:bits]]
+    def _place(self, address: Value, banks: int) -> tuple[Value, list[Value]]:
+        """Bank of the word at an address, and rows of the banks of that word and of the one behind it."""
+        end = (banks - 1).bit_length() + _OFFSET
+        bits = (self.cfg.buffer_bytes - 1).bit_length() - end
+        row, bank = address[end:], address[_OFFSET:end]
+        last = bank if banks == 2 else bank.all()
+        return bank, [(row + last)[:bits], *[row[:bits]] * (banks - 1)]
 
-    def _read(self, m: Module, banks: list[Any]) -> None:
-        ports = self.read
-        address, reads = self._chosen(m, ports, "read")
+    def _read(self, m: Module, banks: list[Any], writes: list[Any]) -> None:
+        """The first of those who read; ``writes``: not while one of its banks is written, which has one port."""
+        ports, count = self.read, len(banks)
+        blocked = Signal(name="read_blocked") if writes else None
+        address, reads = self._chosen(m, ports, "read", blocked)
+        bank, rows = self._place(address, count)
         offset = Signal(_OFFSET)
-        odd = Signal()
+        odd = Signal(len(bank), name="odd" if count == 2 else "first_bank")
         late = Signal(_OFFSET)
         lanes = Signal(8 * BYTES, reset_less=True)
         data = Signal(8 * BYTES)
-        for bank, row in zip(banks, self._rows(address), strict=True):
-            m.d.comb += [bank.addr.eq(row), bank.en.eq(reads)]
-        m.d.sync += [offset.eq(address[:_OFFSET]), odd.eq(address[_OFFSET]), late.eq(offset)]
+        enables = [reads] * count
+        if blocked is not None:
+            # What is written goes first: lanes and flits behind it cannot wait without stopping what reads for them.
+            spans = address[:_OFFSET].any()
+            needed = [reads & ((bank == k) | (spans & (bank == (k - 1) % count))) for k in range(count)]
+            busy = (need & write.en.any() for need, write in zip(needed, writes, strict=True))
+            m.d.comb += blocked.eq(Cat(*busy).any())
+            enables = [need & ~blocked for need in needed]
+        for port, row, enable in zip(banks, rows, enables, strict=True):
+            m.d.comb += [port.addr.eq(row), port.en.eq(enable)]
+        m.d.sync += [offset.eq(address[:_OFFSET]), odd.eq(bank), late.eq(offset)]
         # Byte k of a word is of the next one if that begins behind it. A memory takes half of a cycle: in the next one
         # bytes are turned round, so that the first one is lowest.
         for k in range(BYTES):
-            second = odd ^ (offset > k) if k < BYTES - 1 else odd
-            m.d.sync += lanes.word_select(k, 8).eq(
-                Mux(second, banks[1].data.word_select(k, 8), banks[0].data.word_select(k, 8)))
+            values = [port.data.word_select(k, 8) for port in banks]
+            if count == 2:
+                second = odd ^ (offset > k) if k < BYTES - 1 else odd
+                chosen = Mux(second, values[1], values[0])
+            else:
+                chosen = Cat(*values).word_select((odd + (offset > k))[: len(odd)], 8)
+            m.d.sync += lanes.word_select(k, 8).eq(chosen)
         turned = rotated([lanes.word_select(k, 8) for k in range(BYTES)], late)
         m.d.comb += [data.eq(Cat(turned)), *(port.data.eq(data) for port in ports)]
 
@@ -138,7 +162,7 @@ class Buffer(Component[TileConfig]):
                 m.d.comb += [value.eq(port.data), count.eq(port.bytes)]
         # Byte k of what is written goes to byte (offset + k) mod 8 of one word or the next. Where no port writes more
         # than half a word that is given twice, so that half a turn is none.
-        offset, odd = address[:_OFFSET], address[_OFFSET]
+        offset, (odd, rows) = address[:_OFFSET], self._place(address, len(banks))
         turned = Signal(8 * BYTES)
         end = Signal(range(2 * BYTES))
         around: Value = value[: 8 * self.widest].replicate(BYTES // self.widest)
@@ -148,6 +172,10 @@ class Buffer(Component[TileConfig]):
         m.d.comb += [turned.eq(around), end.eq(offset + Mux(writes, count, 0))]
         low = Cat(*((offset <= k) & (end > k) for k in range(BYTES - 1)), end >= BYTES)
         high = Cat(*(end > BYTES + k for k in range(BYTES - 1)), C(0, 1))
-        for k, (bank, row) in enumerate(zip(banks, self._rows(address), strict=True)):
+        for k, (bank, row) in enumerate(zip(banks, rows, strict=True)):
             first, second = (low, high) if k == 0 else (high, low)
-            m.d.comb += [bank.addr.eq(row), bank.data.eq(turned), bank.en.eq(Mux(odd, second, first))]
+            m.d.comb += [bank.addr.eq(row), bank.data.eq(turned)]
+            if len(banks) == 2:
+                m.d.comb += bank.en.eq(Mux(odd, second, first))
+            else:
+                m.d.comb += bank.en.eq(Mux(odd == k, low, Mux(odd == (k - 1) % len(banks), high, 0)))

@@ -20,7 +20,7 @@ from mho.hw.tile.config import TileConfig
 from mho.hw.tile.rtl.controller import TileController
 from mho.macro_models.errors import InputError
 from mho.rtl_gen.parts import part_texts
-from mho.sim.build.verilate import verilog_text
+from mho.sim.build.verilate import verilog_modules, verilog_text
 
 PARTS = ("core", "noc", "tile", "emulator")
 SOURCES = {"energy.source": "a test", "area.source": "a test"}
@@ -73,7 +73,8 @@ def rtl(chip: Chip, part: str) -> Any:
     else:
         chip = replace(chip, mesh=replace(chip.mesh, columns=1, rows=1))
     if part == "tile":
-        return verilog_text(TileController(TileConfig.from_chip(chip)), "tile")
+        modules = verilog_modules(TileController(TileConfig.from_chip(chip)), "tile", chip.memory.one_port)
+        return "\n".join(modules.values())
     if part == "emulator":
         kind = emulator_of(chip)
         if not kind.programs:

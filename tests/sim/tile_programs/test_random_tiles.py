@@ -37,6 +37,14 @@ def test_random_programs_are_those_of_the_interpreter() -> None:
 
 
 @pytest.mark.slow
+def test_a_tile_whose_memories_have_one_port(tmp_path: Path) -> None:
+    report = verify_tile(instructions=3000, traps=100, seed=5, folder=tmp_path, one_port=True)
+    assert report.opcodes["vec"] > 100
+    # The host loads and looks all the time here: a few cycles in a thousand are lost where both ports are wanted.
+    assert report.cycles < 1.01 * verify_tile(instructions=3000, traps=100, seed=5, folder=tmp_path).cycles
+
+
+@pytest.mark.slow
 def test_a_tile_whose_forward_products_take_a_code_of_each_line(tmp_path: Path) -> None:
     cfg = TileConfig(lines=16, lanes=8, buffer_kib=2, parameters=64, instructions=64, payload_bits=32, contexts=1,
                      paired=False, ranged=True)

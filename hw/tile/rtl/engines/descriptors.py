@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from amaranth.hdl import C, Cat, Module, Signal, Value, unsigned
+from amaranth.hdl import C, Cat, Module, Signal, Value
 from amaranth.lib import stream
-from amaranth.lib.memory import Memory
 
 from mho.hw.block import Resettable
+from mho.hw.memory import block_memory, has_one_port
 from mho.hw.ports import Bundle, In, Out, array
 from mho.hw.tile.isa import DESCRIPTOR_WORDS, DESCRIPTORS
 from mho.hw.tile.rtl.layouts import DescriptorLayout, DescriptorWrite
@@ -85,7 +85,8 @@ class Descriptors(Resettable):
     def elaborate(self, platform: object) -> Any:
         m = Module()
         depth = _PLACES + PLACE_WORDS * _WALKS
-        m.submodules.memory = memory = Memory(shape=unsigned(_WORD), depth=depth, init=[])
+        shared = has_one_port(platform, depth)
+        m.submodules.memory = memory = block_memory(platform, _WORD, depth)
         read = memory.read_port()
         write = memory.write_port()
         # Walks that were written and have not been set back yet.
@@ -97,7 +98,9 @@ class Descriptors(Resettable):
         number = Signal(4)
         renew = (place_at(walk, second), origin)
         m.d.comb += self.ready.eq(~stale.any())
-        self._fetch(m, read, renews, descriptor_at("walk", walk, 0))
+        # With one port what is written goes first, and this block reads and writes in cycles of their own.
+        looks = Signal(name="looks") if shared else renews
+        self._fetch(m, read, looks, descriptor_at("walk", walk, 0), write.en if shared else None)
         self._write(m, write, renews, renew)
         for k in reversed(range(_WALKS)):
             with m.If(stale[k]):
@@ -113,9 +116,18 @@ class Descriptors(Resettable):
                 with m.If(stale.any() & ~self.set.valid):
                     m.next = "Read"
             with m.State("Read"):
-                # What is written meanwhile is the place.
-                m.d.comb += renews.eq(1)
-                m.next = "Stream"
+                if shared:
+                    m.d.comb += looks.eq(1)
+                    with m.If(~write.en):
+                        m.next = "Place"
+                else:
+                    # What is written meanwhile is the place.
+                    m.d.comb += renews.eq(1)
+                    m.next = "Stream"
+            if shared:
+                with m.State("Place"):
+                    m.d.comb += renews.eq(1)
+                    m.next = "Stream"
             # The place of a walk counts blocks of its stream: that is in its first word.
             with m.State("Stream"):
                 m.d.sync += number.eq(read.data[:4])
@@ -137,10 +149,10 @@ class Descriptors(Resettable):
                     m.d.sync += stale[k].eq(1)
         return self.resets(m)
 
-    def _fetch(self, m: Module, read: Any, renews: Value, index: Value) -> None:
-        """The first of those who read, after this block itself."""
-        busy: Value = renews
-        m.d.comb += [read.en.eq(renews), read.addr.eq(index)]
+    def _fetch(self, m: Module, read: Any, looks: Value, index: Value, writes: Value | None) -> None:
+        """The first of those who read, after this block itself; none while something is written through the port."""
+        busy = looks if writes is None else looks | writes
+        m.d.comb += [read.en.eq(looks if writes is None else looks & ~writes), read.addr.eq(index)]
         for k, port in enumerate(self.fetch):
             before = Signal(name=f"before_{k}")
             m.d.comb += [before.eq(busy), port.ready.eq(~before), port.data.eq(read.data)]

@@ -6,6 +6,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib.memory import Memory
 
 from mho.hw.block import Resettable
+from mho.hw.memory import ParityBanks, block_memory, has_one_port
 from mho.hw.ports import Component, In, Out, array
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.isa import ACCUMULATORS
@@ -45,7 +46,9 @@ class Accumulators(Resettable):
         m = Module()
         lanes = AT_A_TIME
         low = (lanes - 1).bit_length()
-        by, goes = self._choose(m, low)
+        # Of memories with one port a bank is two, by parity: what would read the one that is written waits for a cycle.
+        waits = Signal(name="waits") if has_one_port(platform, ACCUMULATORS // lanes // 2) else None
+        by, goes = self._choose(m, low, waits)
         first = Signal(low)
         with m.If(self.read):
             m.d.sync += first.eq(self.index[:low])
@@ -55,12 +58,11 @@ class Accumulators(Resettable):
         targets = rotated([tag.target[low:] for tag in self.tag], back)
         starts = rotated([Cat(tag.start) for tag in self.tag], back)
         values = rotated(list(self.made), back)
-        words = []
+        words, conflicts, wanted = [], [], adding
+        if waits is not None:
+            adding = [bit & ~waits for bit in wanted]
         for k, row in enumerate(rows(self.index, lanes)):
-            memory = Memory(shape=unsigned(_SUM), depth=ACCUMULATORS // lanes, init=[])
-            m.submodules[f"bank_{k}"] = memory
-            write = memory.write_port()
-            read = memory.read_port()
+            read, write = self._bank(m, f"bank_{k}", waits is not None)
             at = Signal.like(write.addr, name=f"at_{k}")
             value = Signal(_SUM, name=f"value_{k}", reset_less=True)
             add = Signal(name=f"add_{k}")
@@ -75,17 +77,40 @@ class Accumulators(Resettable):
                 ]
             with m.If(add):
                 m.d.sync += written.eq(write.data)
+            reads: Value = adding[k]
+            if waits is not None:
+                # Nothing is read of a sum that begins, or that is written in this cycle.
+                needs = ~starts[k] & ~(add & (at == targets[k]))
+                conflicts.append(wanted[k] & needs & add & (at[0] == targets[k][0]))
+                reads = reads & needs
             m.d.comb += [
-                read.addr.eq(Mux(self.read, row, targets[k])), read.en.eq(self.read | adding[k]),
+                read.addr.eq(Mux(self.read, row, targets[k])), read.en.eq(self.read | reads),
                 write.addr.eq(at), write.en.eq(add),
                 write.data.eq(value + Mux(start, 0, Mux(same, written, read.data))),
             ]
             words.append(read.data)
+        if waits is not None:
+            m.d.comb += waits.eq(Cat(conflicts).any())
         m.d.comb += [port.eq(word) for port, word in zip(self.o, rotated(words, first), strict=True)]
         return self.resets(m)
 
-    def _choose(self, m: Module, low: int) -> tuple[Value, list[Value]]:
-        """The turn of the first element that is left, and the elements behind it that go with it."""
+    def _bank(self, m: Module, name: str, parities: bool) -> tuple[Any, Any]:
+        """Ports of a memory of every second sum, to read and to write."""
+        depth = ACCUMULATORS // AT_A_TIME
+        m.submodules[name] = memory = (
+            ParityBanks(_SUM, depth) if parities else Memory(shape=unsigned(_SUM), depth=depth, init=[])
+        )
+        if isinstance(memory, ParityBanks):
+            return memory.read, memory.write
+        write = memory.write_port()
+        read = memory.read_port()
+        return read, write
+
+    def _choose(self, m: Module, low: int, waits: Value | None) -> tuple[Value, list[Value]]:
+        """The turn of the first element that is left, and the elements behind it that go with it.
+
+        In a cycle that ``waits`` none goes, although this does not say so.
+        """
         lanes = AT_A_TIME
         done = Signal(lanes)
         left = Signal(lanes)
@@ -98,8 +123,8 @@ class Accumulators(Resettable):
         # Neighbours of one turn lie in different banks; the first one that does not fit ends the group.
         fits = [~left[j] | (turns[j] == by) for j in range(lanes)]
         goes = [left[j] & Cat(fits[: j + 1]).all() for j in range(lanes)]
-        m.d.comb += self.ready.eq(Cat(fits).all())
-        with m.If(self.valid):
+        m.d.comb += self.ready.eq(Cat(fits).all() if waits is None else Cat(fits).all() & ~waits)
+        with m.If(self.valid if waits is None else self.valid & ~waits):
             m.d.sync += done.eq(Mux(self.ready, 0, done | Cat(goes)))
         return by, goes
 
@@ -130,7 +155,7 @@ class Parameters(Component[TileConfig]):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         if self.cfg.copies:
-            self._copies(m)
+            self._copies(m, platform)
             return m
         lanes = self.cfg.lanes
         low = (lanes - 1).bit_length()
@@ -139,7 +164,7 @@ class Parameters(Component[TileConfig]):
         with m.If(self.read):
             m.d.sync += first.eq(self.index[:low])
         for k, row in enumerate(rows(self.index, lanes)):
-            memory = Memory(shape=unsigned(64), depth=-(-self.cfg.parameters // lanes), init=[])
+            memory = block_memory(platform, 64, -(-self.cfg.parameters // lanes))
             m.submodules[f"bank_{k}"] = memory
             read = memory.read_port()
             write = memory.write_port()
@@ -153,11 +178,11 @@ class Parameters(Component[TileConfig]):
         m.d.comb += [port.as_value().eq(word) for port, word in zip(self.o, rotated(words, first), strict=True)]
         return m
 
-    def _copies(self, m: Module) -> None:
+    def _copies(self, m: Module, platform: object) -> None:
         """A memory for each lane."""
         # Block RAMs of FPGAs are deep enough, and no mux stands behind them.
         for k, port in enumerate(self.o):
-            memory = Memory(shape=unsigned(64), depth=self.cfg.parameters, init=[])
+            memory = block_memory(platform, 64, self.cfg.parameters)
             m.submodules[f"copy_{k}"] = memory
             read = memory.read_port()
             write = memory.write_port()

@@ -5,10 +5,10 @@ from typing import Any
 
 from amaranth.hdl import C, Cat, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import data, stream
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import connect, flipped
 
 from mho.hw.block import Resettable
+from mho.hw.memory import block_memory
 from mho.hw.ports import In, Out
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.isa import TABLE_ENTRIES, TABLES, Kind, Operand
@@ -127,7 +127,7 @@ class VectorDatapath(DatapathPorts):
         stages = self._stages(m, operands, parameters, enable)
         self._feed(m, operands, parameters, lanes, stages[0], enable)
         self._sum(m, operands, accumulators, lanes, stages, enable)
-        y = self._look_up(m, lanes, enable, stages[-2].valid & stages[-2].last)
+        y = self._look_up(m, platform, lanes, enable, stages[-2].valid & stages[-2].last)
         # Where nothing is under way, nothing is clocked.
         running = Signal()
         idle = Signal()
@@ -222,9 +222,9 @@ class VectorDatapath(DatapathPorts):
         for lane, accumulator, operand in zip(lanes, accumulators.o, operands.sums, strict=False):
             m.d.comb += [operand.eq(accumulator[:16]), lane.init.eq(accumulator), lane.goes_on.eq(self.job.add)]
 
-    def _look_up(self, m: Module, lanes: list[Any], enable: Value, comes: Value) -> list[Value]:
+    def _look_up(self, m: Module, platform: object, lanes: list[Any], enable: Value, comes: Value) -> list[Value]:
         """Results of the lanes; of a table what stands there, an edge later, read where a result comes."""
-        m.submodules.tables = memory = Memory(shape=unsigned(16), depth=TABLES * TABLE_ENTRIES, init=[])
+        m.submodules.tables = memory = block_memory(platform, 16, TABLES * TABLE_ENTRIES)
         read = memory.read_port()
         write = memory.write_port()
         looks_up = self.job.kind == Kind.TABLE

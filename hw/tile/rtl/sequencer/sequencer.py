@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal, Value, unsigned
+from amaranth.hdl import Module, Mux, Signal, Value
 from amaranth.lib import stream
-from amaranth.lib.memory import Memory
 
 from mho.hw.block import Resettable
+from mho.hw.memory import block_memory
 from mho.hw.ports import In, Out, array
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.isa import OPCODE_LOW, Cause, Op
@@ -93,7 +93,7 @@ class Sequencer(Resettable[TileConfig]):
             changes.eq(stops.changes), self.change.p.stream.eq(number),
             self.change.p.free.eq((op == Op.FREE) | (op == Op.CORE)),
         ]
-        fetched = self._memory(m, fetch, address)
+        fetched = self._memory(m, platform, fetch, address)
         m.d.comb += [
             address.eq(pc), decoder.word.eq(word), loops.at.eq(last), dead.eq(self.trap.cause != 0),
             self.retired.word.eq(word), self.retired.pc.eq(at), self.issue.payload.eq(self.retired),
@@ -173,9 +173,9 @@ class Sequencer(Resettable[TileConfig]):
             m.d.comb += [self.retire.eq(0), self._ends.eq(0)]
             self._stops.stop(Cause.LOOP)
 
-    def _memory(self, m: Module, fetch: Value, address: Value) -> Value:
+    def _memory(self, m: Module, platform: object, fetch: Value, address: Value) -> Value:
         """The word that was fetched last."""
-        m.submodules.instructions = memory = Memory(shape=unsigned(_WORD), depth=self.cfg.instructions, init=[])
+        m.submodules.instructions = memory = block_memory(platform, _WORD, self.cfg.instructions)
         read = memory.read_port()
         write = memory.write_port()
         m.d.comb += [

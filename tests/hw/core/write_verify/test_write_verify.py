@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mho.hw.core.write_verify.config import ParameterLayout, WriteVerifyConfig, WriteVerifyParameters
 from mho.hw.core.write_verify.engine import WriteVerify
 from mho.hw.core.write_verify.reference import WriteVerifyResult, cycles, map_words, program
+from mho.hw.memory import MemoryProcess
 from mho.macro_models.cells.pulses import PulseArray, PulseConfig
 from mho.macro_models.devices import Device, load_device
 from mho.macro_models.integer.pulse import Polarity
@@ -103,6 +104,21 @@ def test_an_array_of_the_device_pulse_for_pulse(cfg: WriteVerifyConfig) -> None:
     assert hardware.status["cycles_total"] == cycles(cfg, p, expected.reads.sum(), expected.pulses)
     np.testing.assert_array_equal(mine.g_uS, dut_cells.g_uS)
     assert len(expected.pulses) > 1500
+
+
+@pytest.mark.slow
+def test_a_fault_map_with_one_port_is_read_while_cells_are_entered() -> None:
+    rng = np.random.default_rng(8)
+    p = any_parameters(rng, passes=2)
+    targets, skip = any_targets(rng, QUICK), rng.random(QUICK.shape) < 0.9
+    expected = program(QUICK, p, targets, AnyCells(QUICK.cells, QUICK.verify_bits, 8), skip)
+    hardware = run_hardware(
+        QUICK, p, targets, AnyCells(QUICK.cells, QUICK.verify_bits, 8), skip, process=MemoryProcess(one_port=True)
+    )
+    check(QUICK, p, hardware, expected)
+    # What was read at the start keeps a word from being cleared for a cycle.
+    late = hardware.status["cycles_total"] - cycles(QUICK, p, expected.reads.sum(), expected.pulses)
+    assert 0 <= late <= 2
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from mho.hw.core.write_verify.config import WriteVerifyConfig, WriteVerifyParameters
 from mho.hw.core.write_verify.engine import WriteVerify
 from mho.hw.core.write_verify.reference import PULSE, WriteMacro
+from mho.hw.memory import MemoryProcess
 from tests.hw.amaranth_bench import Bench, collect, feed, simulate
 
 PULSE_PINS = ("set_pulse", "reset_pulse", "form_pulse")
@@ -89,9 +90,9 @@ def macro_process(
 def run_hardware(
     cfg: WriteVerifyConfig, parameters: WriteVerifyParameters, targets: NDArray[np.integer], cells: WriteMacro,
     skip: NDArray[np.bool_] | None = None, *, rows: int | None = None, gap: Any = lambda: 0, stall: Any = lambda: 0,
-    deadline: int = 3_000_000, **macro: Any,
+    deadline: int = 3_000_000, process: MemoryProcess | None = None, **macro: Any,
 ) -> Run:
-    """Program ``cells``, only the first ``rows`` if given (the engine is stopped then)."""
+    """Program ``cells``, only the first ``rows`` if given (the engine is stopped then), in memories of a process."""
     dut = WriteVerify(cfg)
     shape = cfg.shape
     skipped = np.zeros(shape, dtype=np.bool_) if skip is None else skip
@@ -123,10 +124,10 @@ def run_hardware(
             await ctx.tick()
             words.append(ctx.get(dut.map_data))
 
-    process = macro_process(dut, cells, pulses, **macro)
+    pins = macro_process(dut, cells, pulses, **macro)
     simulate(
         dut, control, collect(dut.o, total, results, stall), feed(dut.i, (one_pass * parameters.passes)[:total], gap),
-        processes=[process], deadline=deadline,
+        processes=[pins], deadline=deadline, platform=process,
     )
     fields = np.array([(r.code, r.fault, r.pulses) for r in results], dtype=np.int64)
     fields = fields.reshape(-1, (cfg.lines if rows is None else rows), shape[1], 3)
