@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from mho.hw.config.keys import ChipError, Table, as_items, shown
+from mho.hw.config.keys import ChipError, KeySpec, Table, as_items, shown
 from mho.macro_models.errors import nearest
 
 HANDSHAKES = ("level", "ready", "four_phase")
@@ -21,11 +21,15 @@ _TERM = re.compile(
     r"(?:\s*<<\s*(?P<shift>\d{1,3}))?"
 )
 _WORD = re.compile(r"(?P<command>0x[0-9A-Fa-f]+|\d+)(?:\s+(?P<terms>\S.*))?")
-_NUMBERS = {
-    "command_bits": (0, 1, 32), "data_bits": (16, 1, 1024), "code_bits": (16, 2, 32), "codes": (1, 1, 1024),
-    "lines": (0, 1, 1024),
+_PLAIN = {
+    "command_bits": KeySpec(default=0, doc="", low=1, high=32),
+    "data_bits": KeySpec(default=16, doc="", low=1, high=1024),
+    "code_bits": KeySpec(default=16, doc="", low=2, high=32),
+    "codes": KeySpec(default=1, doc="", low=1, high=1024),
+    "lines": KeySpec(default=0, doc="", low=1, high=1024),
+    "handshake": KeySpec(default=HANDSHAKES[0], doc="", choices=HANDSHAKES),
 }
-"""Default, smallest and largest value of a key."""
+"""Keys that are no commands."""
 _RUNS = {"clear": 0, "sample": 1, "read": 1}
 """Fewest commands."""
 _LONGEST = 256
@@ -129,37 +133,25 @@ def parse_commands(table: Table, path: str) -> CommandTable:
 
     Raises ChipError if a key is unknown or missing, or a value is wrong.
     """
-    entries = (*_RUNS, *_NUMBERS, "handshake")
+    entries = (*_RUNS, *_PLAIN)
     for name in table:
         if name not in entries:
             meant = nearest(name, entries)
             hint = f"did you mean {meant}?" if meant else f"it has {', '.join(entries)}"
             raise ChipError(f"{path}.{name}", f"unknown key {path}.{name}; {hint}")
     runs = {name: _run(table, name, f"{path}.{name}", fewest) for name, fewest in _RUNS.items()}
-    numbers = {name: _number(table, name, f"{path}.{name}") for name in _NUMBERS}
+    plain = {
+        name: spec.normalise(f"{path}.{name}", table[name]) if name in table else spec.default
+        for name, spec in _PLAIN.items()
+    }
     needed = max(max(word.command for words in runs.values() for word in words).bit_length(), 1)
-    if numbers["command_bits"] and numbers["command_bits"] < needed:
+    if plain["command_bits"] and plain["command_bits"] < needed:
         raise ChipError(
             f"{path}.command_bits", f"{path}.command_bits must be {needed} to 32 for these commands, not "
-            f"{numbers['command_bits']}",
+            f"{plain['command_bits']}",
         )
-    handshake = table.get("handshake", HANDSHAKES[0])
-    if handshake not in HANDSHAKES:
-        listed = ", ".join(shown(name) for name in HANDSHAKES[:-1])
-        raise ChipError(
-            f"{path}.handshake", f"{path}.handshake must be {listed} or {shown(HANDSHAKES[-1])}, not {shown(handshake)}"
-        )
-    numbers["command_bits"] = numbers["command_bits"] or needed
-    return CommandTable(
-        clear=runs["clear"], sample=runs["sample"], read=runs["read"], handshake=handshake, **numbers)
-
-
-def _number(table: Table, name: str, path: str) -> int:
-    default, low, high = _NUMBERS[name]
-    value = table.get(name, default)
-    if name in table and (type(value) is not int or not low <= value <= high):
-        raise ChipError(path, f"{path} must be an integer {low} to {high}, not {shown(value)}")
-    return value
+    plain["command_bits"] = plain["command_bits"] or needed
+    return CommandTable(clear=runs["clear"], sample=runs["sample"], read=runs["read"], **plain)
 
 
 def _run(table: Table, name: str, path: str, fewest: int) -> tuple[CommandWord, ...]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.flit import OPPOSITE, STEP, Port
@@ -36,11 +35,6 @@ class Entry:
     parent: Port | None = None
     """Output that the sum goes to, ``LOCAL`` at the root; ``None`` if the router has no part in the context."""
 
-    @property
-    def cycles(self) -> int:
-        """Cycles that the adder needs for a sum: it takes one child at a time, and the operand with the first."""
-        return max(1, len(self.children))
-
     def pack(self) -> int:
         """Its bits, in the order of :class:`mho.hw.noc.reduction.router.EntryLayout`."""
         parent = 7 if self.parent is None else int(self.parent)
@@ -60,19 +54,10 @@ def path(cfg: MeshConfig, member: int, root: int) -> Iterator[tuple[int, Port]]:
     yield root, Port.LOCAL
 
 
-def edges(cfg: MeshConfig, group: Group) -> set[Edge]:
-    """Channels of a tree, as (node, next node): all that the XY paths of the members to the root use."""
-    pairs = set()
-    for member in group.members:
-        nodes = [node for node, _ in path(cfg, member, group.root)]
-        pairs |= set(pairwise(nodes))
-    return pairs
-
-
 def entries(cfg: MeshConfig, groups: Sequence[Group]) -> dict[tuple[int, int], Entry]:
     """Entries of all routers that have a part.
 
-    Raises InputError if a group does not fit the mesh, or two do not fit one context.
+    Raises InputError if a group does not fit the mesh, or two of a context share a router, which has one entry for it.
 
     Parameters
     ----------
@@ -84,9 +69,10 @@ def entries(cfg: MeshConfig, groups: Sequence[Group]) -> dict[tuple[int, int], E
     dict
         By node and context.
     """
-    check_schedule(cfg, groups)
     table: dict[tuple[int, int], Entry] = {}
+    owners: dict[tuple[int, int], Group] = {}
     for group in groups:
+        _check_group(cfg, group)
         children: dict[int, set[Port]] = {}
         parents: dict[int, Port] = {}
         for member in group.members:
@@ -98,50 +84,14 @@ def entries(cfg: MeshConfig, groups: Sequence[Group]) -> dict[tuple[int, int], E
                     here.add(OPPOSITE[arrival])
                 arrival = leave
         for node, leave in parents.items():
+            if (earlier := owners.setdefault((node, group.context), group)) is not group:
+                raise InputError(
+                    f"groups {earlier.name!r} and {group.name!r} share the router of node {_place(cfg, node)} in "
+                    f"context {group.context}: give one of them another context or another time"
+                )
             entry = Entry(children=frozenset(children[node]), local=node in group.members, parent=leave)
             table[node, group.context] = entry
     return table
-
-
-def check_schedule(cfg: MeshConfig, groups: Sequence[Group]) -> None:
-    """Refuse groups that cannot be set up at the same time.
-
-    Two groups of a context must not share a channel, a node's operand or result, nor a router, which has one entry a
-    context.
-
-    Raises InputError, naming the groups and what they share.
-    """
-    for group in groups:
-        _check_group(cfg, group)
-    used: dict[tuple[int, Edge], Group] = {}
-    passed: dict[tuple[int, int], Group] = {}
-    for group in groups:
-        # Channels first, then ports of nodes, then routers: the first that two groups share says most.
-        for edge in sorted(edges(cfg, group)):
-            earlier = used.setdefault((group.context, edge), group)
-            if earlier is not group:
-                near, far = (_place(cfg, node) for node in edge)
-                raise _refusal(group, earlier, f"the channel from {near} to {far}")
-    for group in groups:
-        for node in sorted({node for member in group.members for node, _ in path(cfg, member, group.root)}):
-            earlier = passed.setdefault((group.context, node), group)
-            if earlier is not group:
-                raise _refusal(group, earlier, _shared(cfg, node, group, earlier))
-
-
-def _shared(cfg: MeshConfig, node: int, group: Group, earlier: Group) -> str:
-    if node in group.members and node in earlier.members:
-        return f"the operand of node {_place(cfg, node)}"
-    if node == group.root == earlier.root:
-        return f"the result of node {_place(cfg, node)}"
-    return f"the router of node {_place(cfg, node)}"
-
-
-def _refusal(group: Group, earlier: Group, what: str) -> InputError:
-    return InputError(
-        f"groups {earlier.name!r} and {group.name!r} share {what} in context {group.context}: "
-        "give one of them another context or another time"
-    )
 
 
 def _check_group(cfg: MeshConfig, group: Group) -> None:
