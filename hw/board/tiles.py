@@ -127,23 +127,18 @@ class EmulatedBlocks(CoreBlocks):
 
     @property
     def port(self) -> VectorPort:
-        """That of the core."""
         return self.plain.port
 
     def op_check(self) -> wiring.Component:
-        """That of the core."""
         return self.plain.op_check()
 
     def input_words(self, op: Any) -> Value:
-        """Those of the core."""
         return self.plain.input_words(op)
 
     def connect(self, m: Module, bank: Any, core: Any) -> None:
-        """As of the core."""
         self.plain.connect(m, bank, core)
 
     def reference(self, model: Any) -> Any:
-        """That of the core."""
         return self.plain.reference(model)
 
     @property
@@ -156,19 +151,15 @@ class EmulatedBlocks(CoreBlocks):
 
     @property
     def configurations(self) -> tuple[object, ...]:
-        """What its blocks are configured by."""
         return self, self.emulator, self.cfg, self.plain.registers, self.plain
 
     def core(self) -> wiring.Component:
-        """The emulator."""
         return self.kind.component(self.emulator)
 
     def digital(self) -> NoReturn:
-        """There is no macro to be left out; as :attr:`pins`."""
         raise _PINLESS
 
     def host(self) -> NoReturn:
-        """It is in a tile; as :attr:`pins`."""
         raise _PINLESS
 
     @property
@@ -177,7 +168,6 @@ class EmulatedBlocks(CoreBlocks):
         return load_at(self.emulator, self.plain.registers.address_width)
 
     def access(self) -> wiring.Component:
-        """Its registers and its load port."""
         return EmulatedAccess(self.emulator, self.plain)
 
 

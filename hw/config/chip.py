@@ -127,6 +127,14 @@ class ClockSection(Section):
         """
         return max(1, math.ceil(Fraction(str(t_ns)) * Fraction(str(self.f_clk_MHz)) / 1000))
 
+    def rounding_warning(self, name: str, t_ns: float, cycles: int) -> list[str]:
+        """A sentence about a duration, the key ``name``, that takes much longer in so many cycles; else none."""
+        took_ns = cycles * 1000 / self.f_clk_MHz
+        return [] if took_ns <= 1.5 * t_ns else [
+            f"{name} = {t_ns:g} takes {took_ns:g} ns, because an operation lasts whole cycles at clock.f_clk_MHz = "
+            f"{self.f_clk_MHz:g}"
+        ]
+
 
 @dataclass(frozen=True, kw_only=True)
 class VerilogSection(Section):

@@ -38,10 +38,6 @@ class LoadWord:
     index: int
     data: int
 
-    def payload(self) -> dict[str, int]:
-        """As the payload of the stream."""
-        return {"region": self.region, "index": self.index, "data": self.data}
-
 
 MEMORIES = ("block", "spram")
 """Memories of the cells: block RAM as the tools infer it, or the single-ported RAM of an iCE40 UP5K."""

@@ -101,11 +101,7 @@ class Burst:
     count: int = 1
     strobe: int = 15
 
-    def header(self) -> int:
-        """The first word of its packet, or the payload of a :class:`BurstBus` if the address is one of the host."""
-        return self.pack(_WORD_BITS)
-
-    def pack(self, word_bits: int) -> int:
-        """Its bits with an address of so many bits."""
+    def pack(self, word_bits: int = _WORD_BITS) -> int:
+        """Its bits with an address of so many bits: the first word of its packet, or the payload of a bus."""
         tail = self.count - 1 | self.strobe << _LAST_BITS | (self.data is not None) << _LAST_BITS + 4
         return self.address >> 2 | tail << word_bits

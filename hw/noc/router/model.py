@@ -3,14 +3,13 @@
 Flits are numbers; where they go, and when they may leave, is known beforehand. All routers take a step at once.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mho.hw.noc.config import MeshConfig
-from mho.hw.noc.flit import OPPOSITE, STEP, TURNS, WANTS, Destinations, Port
+from mho.hw.noc.flit import OPPOSITE, STEP, TURNS, WANTS, Port
 
 Ints = NDArray[np.int64]
 Bits = NDArray[np.bool_]
@@ -29,13 +28,6 @@ class Traffic:
     """Of shape (flits,)."""
     earliest: Ints
     """First cycle in which the flit is offered, of shape (flits,)."""
-
-    @classmethod
-    def of(cls, flits: Sequence[tuple[int, Destinations, int, int]]) -> "Traffic":
-        """From (source, destinations, tag, earliest cycle) of each flit."""
-        masks = [[sum(1 << i for i in side) for side in (to.columns, to.rows)] for _, to, _, _ in flits]
-        table = np.array([(s, *m, t, e) for (s, _, t, e), m in zip(flits, masks, strict=True)], dtype=np.int64)
-        return cls(**dict(zip(("source", "columns", "rows", "tag", "earliest"), table.reshape(-1, 5).T, strict=True)))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -220,13 +220,10 @@ class ArrayChip(PulseChip):
 
     def warnings(self) -> list[str]:
         clock, result = self.clock, list[str]()
-        times = (("read.t_sample_ns", self.read.t_sample_ns), ("adc.t_step_ns", self.adc.t_step_ns))
-        took = {name: clock.cycles(t_ns) * 1000 / clock.f_clk_MHz for name, t_ns in times}
-        result += [
-            f"{name} = {t_ns:g} takes {took[name]:g} ns, because an operation lasts whole cycles at clock.f_clk_MHz = "
-            f"{clock.f_clk_MHz:g}" for name, t_ns in times if took[name] > 1.5 * t_ns
-        ]
-        sample_ns, needed = took["read.t_sample_ns"], (self.adc.bits + 1) * math.log(2.0)
+        for name, t_ns in (("read.t_sample_ns", self.read.t_sample_ns), ("adc.t_step_ns", self.adc.t_step_ns)):
+            result += clock.rounding_warning(name, t_ns, clock.cycles(t_ns))
+        sample_ns = clock.cycles(self.read.t_sample_ns) * 1000 / clock.f_clk_MHz
+        needed = (self.adc.bits + 1) * math.log(2.0)
         if sample_ns < needed * self.settling_ns:
             result.append(
                 f"read.t_sample_ns = {self.read.t_sample_ns:g} takes {sample_ns:g} ns, "

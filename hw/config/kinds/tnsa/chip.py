@@ -236,13 +236,8 @@ class TnsaChip(PulseChip):
     def warnings(self) -> list[str]:
         result = list[str]()
         for operation, cycles in self._macro_cycles.items():
-            t_ns = getattr(self.timing, f"t_{operation}_ns")
-            took = cycles * 1000 / self.clock.f_clk_MHz
-            if took > 1.5 * t_ns:
-                result.append(
-                    f"timing.t_{operation}_ns = {t_ns:g} takes {took:g} ns, because an operation lasts whole cycles at "
-                    f"clock.f_clk_MHz = {self.clock.f_clk_MHz:g}"
-                )
+            name = f"t_{operation}_ns"
+            result += self.clock.rounding_warning(f"timing.{name}", getattr(self.timing, name), cycles)
         constants, needed = self._sample_ns / self.settling_ns, (self.adc.bits + 1) * math.log(2.0)
         if constants < needed:
             hint = "" if self.wires.settling else "; products have its error only with wires.settling = true"

@@ -34,13 +34,12 @@ class TnsaEmulatorConfig(EmulatorConfig):
         As those of :class:`EmulatorConfig`; there are as many conversions as lines.
     serial
         The digital part of the core is serial, too (:class:`mho.hw.emulator.kinds.tnsa.serial.SerialCore`).
-    converters
-        Lines that take a decrement in one cycle: a power of two, 2 to the number of lines.
     """
 
     serial: bool = False
-    converters: int = 8
 
+    converters: ClassVar[int] = 8
+    """Lines that take a decrement in one cycle."""
     matrices: ClassVar[int] = 2
     table_fields: ClassVar[int] = 3
     signed: ClassVar[bool] = False
@@ -58,9 +57,6 @@ class TnsaEmulatorConfig(EmulatorConfig):
         for name in ("trim", "manual"):
             if getattr(self.core, name):
                 raise InputError(f"core.{name} must be false where the array is emulated: it has no analog time")
-        count = self.converters
-        if not isinstance(count, int) or not 2 <= count <= self.lines or count & (count - 1):
-            raise InputError(f"converters must be a power of two between 2 and {self.lines}, not {count!r}")
 
     @property
     def rows(self) -> int:

@@ -1,6 +1,7 @@
 """Programs the cells behind the pins of a core in the generated Verilog, compiled by Verilator."""
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
 
@@ -86,7 +87,7 @@ def run_program(
         bench.feed(stream)
     bench.feed("peek", answer="peeked", latency=2)
     bench.catch("cell")
-    bench.queue("load", [layout.const({**word.payload()}).as_bits() for word in loads])
+    bench.queue("load", [layout.const(asdict(word)).as_bits() for word in loads])
     assert bench.run_until_sent(limit=200_000_000)
     bench.set("write_start", 1)
     bench.run(1)

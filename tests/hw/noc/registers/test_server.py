@@ -48,7 +48,7 @@ class Wrapped:
         async def ask(ctx: Any) -> None:
             for request in requests:
                 # Words come in a row or with gaps, and nothing can hold them up.
-                for word in (request.header(), *(request.data or ())):
+                for word in (request.pack(), *(request.data or ())):
                     ctx.set(self.dut.request.payload, word)
                     ctx.set(self.dut.request.valid, 1)
                     await ctx.tick()

@@ -1,7 +1,7 @@
 """The emulated transposable macro at the pins of its core: codes, cycles and cells are those of the models."""
 
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +56,7 @@ async def convert(ctx: Any, dut: EmulatedCore, stimulus: Stimulus, loads: CoreLo
         for addr, word in file.words(mask, value):
             await put(ctx, dut.mask, {"addr": addr, "data": word})
     for word in loads.before(stimulus.op, stimulus.masks):
-        await put(ctx, dut.load, word.payload())
+        await put(ctx, dut.load, asdict(word))
     await put(ctx, dut.op, pack(stimulus.op, int(stimulus.op_id[0])))
     for word in pack_inputs(stimulus.x[0]):
         await put(ctx, dut.i, word)
@@ -71,7 +71,7 @@ async def convert(ctx: Any, dut: EmulatedCore, stimulus: Stimulus, loads: CoreLo
 def test_the_core_gives_the_codes_of_a_programmed_core(lanes: int, g_bits: int, noise: bool, serial: bool) -> None:
     core, model = programmed(16, g_bits, *(NOISY if noise else ()))
     _, still = programmed(16, g_bits, "lfsr", FROZEN)
-    cfg = TnsaEmulatorConfig.of(core, g_bits=g_bits, lanes=lanes, converters=4, noise=noise, serial=serial)
+    cfg = TnsaEmulatorConfig.of(core, g_bits=g_bits, lanes=lanes, noise=noise, serial=serial)
     EMULATOR.check(cfg, model)
     dut, (loads, first) = emulated_core(cfg), core_loads(cfg, model)
     kinds, analog, changed = set(), 0, 0
@@ -79,7 +79,7 @@ def test_the_core_gives_the_codes_of_a_programmed_core(lanes: int, g_bits: int, 
     async def bench(ctx: Any) -> None:
         nonlocal analog, changed
         for word in first:
-            await put(ctx, dut.load, word.payload())
+            await put(ctx, dut.load, asdict(word))
         for number in range(16):
             stimulus = make_stimulus([model], 45, number, vectors=1)
             codes, duration = expected_codes(core, model, stimulus)
@@ -99,7 +99,7 @@ def test_the_core_gives_the_codes_of_a_programmed_core(lanes: int, g_bits: int, 
 @pytest.mark.parametrize(("lanes", "noise"), [(8, False), (16, True)])
 def test_the_macro_holds_the_core_for_as_long_as_it_says(lanes: int, noise: bool) -> None:
     core, model = programmed(16, 8)
-    cfg = TnsaEmulatorConfig.of(core, lanes=lanes, converters=4, noise=noise)
+    cfg = TnsaEmulatorConfig.of(core, lanes=lanes, noise=noise)
     dut, (loads, _), holds = emulated_core(cfg), core_loads(cfg, model), []
     op = TnsaOperation(direction=Direction.BACKWARD, converter=Converter.BINARY, in_bits=4, out_bits=6)
     stimulus = replace(make_stimulus([model], 1, 0, vectors=1), op=op, masks=Masks.reset(16), x=np.ones((1, 16), int))
@@ -144,7 +144,7 @@ def test_a_conversion_without_a_table_is_an_error() -> None:
     async def bench(ctx: Any) -> None:
         for loads in (CoreLoads(EMULATOR, cfg, model), Other(EMULATOR, cfg, model)):
             for word in loads.first():
-                await put(ctx, dut.load, word.payload())
+                await put(ctx, dut.load, asdict(word))
             await convert(ctx, dut, stimulus, loads)
             errors.append(ctx.get(dut.status.error))
 
@@ -263,7 +263,6 @@ def test_a_table_is_loaded_once_while_its_word_lines_stay() -> None:
     ({"lanes": 24}, r"^lanes must be a power of two that divides 64, not 24$"),
     ({"slots": 3}, r"^slots must be a power of two, not 3$"),
     ({"memory": "flash"}, r"^memory must be one of block, spram, not 'flash'$"),
-    ({"converters": 3}, r"^converters must be a power of two between 2 and 64, not 3$"),
 ])
 def test_illegal_parameters(fields: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
