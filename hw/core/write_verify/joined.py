@@ -127,6 +127,7 @@ class WritesCells(VectorMembers):
             permission.enable.eq(self.programming_enable), permission.busy.eq(busy),
             engine.enabled.eq(seen[1]), isolation.enable.eq(self.programming_enable & permission.granted),
         ]
+        self._allows = isolation.enable
         join(m, isolation.macro.signature, isolation.macro, self.macro, but=("verify_valid",))
         m.d.comb += isolation.macro.verify_valid.eq(verify_valid)
 

@@ -207,6 +207,10 @@ class ArrayCore(RowCore):
         return SimpleNamespace(
             running=products.running | updates.running, analog=products.analog | updates.pulsing)
 
+    def _connect_engine(self, m: Module, engine: Any, isolation: Any, granted: Value) -> Value:
+        busy = super()._connect_engine(m, engine, isolation, granted)
+        return busy | self._updates.running if self.cfg.update_cycles else busy
+
     def divide(self, m: Module, parts: CoreParts, full: Value) -> tuple[Value, Value, Value]:
         """See :class:`RowCore`; an update begins when no product is at the pins."""
         products = super().divide(m, parts, full)
@@ -214,16 +218,17 @@ class ArrayCore(RowCore):
             return products
         (masks, loader, sequencer, *_), updates, pins = parts, self._updates, self.macro
         m.submodules.updates = updates
-        is_update, live = loader.staged.mode == UPDATE_MODE, Cat(masks.driven[: self.cfg.rows], masks.enabled)
-        if self.write is not None:  # cells move where that is allowed alone
-            live &= self.write_status.enabled.replicate(self.cfg.loaded)
+        is_update, rows = loader.staged.mode == UPDATE_MODE, masks.driven[: self.cfg.rows]
+        live = Cat(rows, masks.enabled) & self.write_status.enabled.replicate(self.cfg.loaded)
         m.d.comb += [
             updates.accept.eq(loader.accept), updates.number.eq(loader.staged.op_id),
             updates.full.eq(full & is_update & ~sequencer.running), updates.settings.eq(loader.staged.step_code),
             updates.live.eq(live), updates.hold.eq(pins.hold),
             *(plane.eq(code) for plane, code in zip(updates.planes, loader.planes, strict=True)),
-            *(getattr(pins, name).eq(getattr(updates, name)) for name in UPDATE_PINS),
         ]
+        for name in UPDATE_PINS:  # as those of programming
+            driven = getattr(updates, name)
+            m.d.comb += getattr(pins, name).eq(driven & self._allows.replicate(len(driven)))
         if self.cfg.word_lines:
             with m.If(updates.begins):
                 m.d.sync += pins.wl_en.eq(masks.wl)

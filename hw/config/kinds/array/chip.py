@@ -86,10 +86,11 @@ class ArrayChip(PulseChip):
                             f"lines have parts of the amplitude, not {self.programming.v_base_V:g}")
         if self.programming.update:
             for name, value, legal in (("core.weights", core.weights, "offset"),
+                                       ("programming.engine", self.programming.engine, True),
                                        ("tile.programs", self.tile.programs, False)):
                 if value != legal:
                     raise ChipError(name, f"{name} must be {str(legal).lower()} where programming.update is true, as "
-                                    f"the host moves single cells about a reference, not {str(value).lower()}")
+                                    f"a host moves single cells, where a pin allows it, not {str(value).lower()}")
         for name, is_on, whose in (("programming.engine", self.programming.engine, "the engine counts"),
                                    ("tile.programs", self.tile.programs, "descriptors of a tile name")):
             if is_on and core.rows > LINES[1]:

@@ -34,7 +34,7 @@ def random_update_chip(seed: int) -> Chip:
     """Any array of single cells, with pulses of one to thirty cycles."""
     content = random_chip(seed, 48).to_dict()
     content["core"]["weights"] = "offset"
-    content["programming"] |= {"update": True, "t_update_ns": 10.0 * (seed * 7 % 30)}
+    content["programming"] |= {"update": True, "engine": True, "t_update_ns": 10.0 * (seed * 7 % 30)}
     lines = content["core"]["columns"]
     content["adc"] |= {"columns": min(content["adc"]["columns"], lines & -lines), "lanes": 2}
     return chip_from_dict(content)
@@ -115,6 +115,7 @@ def test_in_icarus(seed: int) -> None:
 
 @pytest.mark.parametrize(("keys", "sentence"), [
     ({"core.weights": "pairs"}, "core.weights must be offset where programming.update is true, .* not pairs"),
+    ({"programming.engine": False}, "programming.engine must be true where programming.update is true, .* not false"),
     ({"tile.programs": True}, "tile.programs must be false where programming.update is true, .* not true"),
 ])
 def test_what_has_no_updates_is_refused(keys: dict[str, object], sentence: str) -> None:
