@@ -23,7 +23,7 @@ from mho.compiler.model import FloatNetwork
 from mho.compiler.model.stages import Evaluated
 from mho.compiler.network import Network
 from mho.compiler.network.report import cores_of
-from mho.compiler.options import CompileOptions
+from mho.compiler.options import CompileOptions, LayerOptions
 from mho.compiler.plan import overflow, plan, products_of_placement
 from mho.compiler.tile.graph.shapes import Shape, shapes_of
 from mho.compiler.tile.placement.placing import fewest_tiles, place_on_tiles
@@ -173,17 +173,17 @@ def dry_run(
     options = CompileOptions() if options is None else options
     net = model if isinstance(model, FloatNetwork) else import_onnx(
         model, output=options.output, frozen={name: load_input(value) for name, value in (freeze or {}).items()},
-        shapes=input_shape,
+        shapes=input_shape, digital=options.digital,
     )
     shapes = [layer.shape for layer in net.layers]
-    slices = options.slices_of([layer.name for layer in net.layers])
+    slices = [chosen.slices for chosen in options.of_layers([layer.name for layer in net.layers])]
     cell_map, common = chip.macro_config().cell_map, {"slices": slices, "faults": faults, "cores": chip.cores}
     placement = place(shapes, cell_map, copies=1, **common)
     grown = len(placement.blocks) <= MOST_GROWN and options.copies != 1
     if grown:
         placement = place(shapes, cell_map, copies=options.copies, **common)
 
-    parts, (few, assumed, many) = options.in_parts or 1, _operations(chip, options)
+    parts, (few, assumed, many) = options.in_parts or 1, _operations(chip, options.of_any_layer)
     tiles, on_tiles = _tiles(net, chip, assumed, slices or [1] * len(shapes), faults, options)
     fit = _fit(net, chip, slices, placement, tiles)
     placement, grown = on_tiles or placement, grown and on_tiles is None
@@ -272,7 +272,7 @@ def _may_grow(net: FloatNetwork, options: CompileOptions) -> bool:
     return net.gives_numbers if options.error is None else options.error < 1.0
 
 
-def _operations(chip: Chip, options: CompileOptions) -> tuple[MvmOperation, MvmOperation, MvmOperation]:
+def _operations(chip: Chip, options: LayerOptions) -> tuple[MvmOperation, MvmOperation, MvmOperation]:
     """Operations of the fewest cycles that calibration may choose, as it does as a rule, and of the most."""
     signed, unsigned = formats(True, chip, options), formats(False, chip, options)
     fewest, assumed, largest = (

@@ -92,7 +92,7 @@ def read_job(
     """
     options, inputs = CompileOptions() if options is None else options, load_inputs(calibrate)
     net = model if isinstance(model, FloatNetwork) else import_onnx(
-        as_onnx(model, inputs), output=options.output, shapes=input_shape, x=inputs,
+        as_onnx(model, inputs), output=options.output, shapes=input_shape, x=inputs, digital=options.digital,
         frozen={name: load_input(value) for name, value in (freeze or {}).items()},
     )
     device = default_device(chip) if device is None else load_device(device) if isinstance(device, str) else device
@@ -100,7 +100,7 @@ def read_job(
     samples = chip.sensor.model.responses(check_shape(inputs, net))
     count = min(len(samples), options.samples)
     x = samples[np.arange(count) * len(samples) // count].astype(np.float64)
-    slices = options.slices_of([layer.name for layer in net.layers])
+    slices = [chosen.slices for chosen in options.of_layers([layer.name for layer in net.layers])]
     return Job(net=centred(net, x), chip=chip, device=device, options=options, samples=samples, x=x, slices=slices,
                skip=skip, faults=faults, progress=progress)
 

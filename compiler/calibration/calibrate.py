@@ -139,6 +139,7 @@ class Calibrator:
         count = images_used(network, len(x))
         x = x[np.arange(count) * len(x) // count]
         self.network, self.placement, self.options, self.x = network, placement, options, x
+        self.of_layers = options.of_layers([layer.name for layer in network.layers])
         self.progress, self.in_two, self._keep = progress, in_two, keep
         self._range_chips = FEW_RANGE_CHIPS if network.multiplications > MANY_MULTIPLICATIONS else None
         self.handed = network.is_chain and not in_two
@@ -209,7 +210,7 @@ class Calibrator:
         is_first = calls.of_the_input(self.entry.values)
         ranges = calls.sample(*range_samples(calls.outputs, op.layer.inputs), chips=self._range_chips)
         carried = value.taken_by(calls.operations, ranges, is_first)
-        draft = Search(bench, self.options, site, carried, self._flat(site.values, ranges, is_first)).best()
+        draft = Search(bench, self.of_layers[index], site, carried, self._flat(site.values, ranges, is_first)).best()
         self.drafts.append(draft)
         encoded = carried.encode(draft.quantiser)
         call = _call(index, op, draft)

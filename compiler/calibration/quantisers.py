@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.compiler.options import CompileOptions
+from mho.compiler.options import LayerOptions
 from mho.compiler.program import InputStage
 from mho.compiler.types import Float, Lanes
 from mho.hw.config import Chip
@@ -91,7 +91,7 @@ class Quantiser:
         return replace(self, offset=self.offset[inputs], scale=self.scale[inputs])
 
 
-def formats(signed: bool, chip: Chip, options: CompileOptions) -> list[CodeFormat]:
+def formats(signed: bool, chip: Chip, options: LayerOptions) -> list[CodeFormat]:
     """Formats to try, cheapest first: the magnitude planes of one conversion, then all, which may take two.
 
     Between the two nothing is gained: the conversion of the high segment counts 16 times, and with fewer planes than

@@ -19,7 +19,7 @@ from mho.compiler.importer.reading import model_file
 from mho.compiler.importer.reading.batch import batch_axes, batch_first, sample_pair
 from mho.compiler.importer.reading.classifiers import without_classifiers
 from mho.compiler.importer.reading.probe import NodeError, Values, probe, read_graph, sentence
-from mho.compiler.importer.reading.regions import HOST, TABLE, TAIL, evaluated, form_regions, inner
+from mho.compiler.importer.reading.regions import ARRAY, HOST, TABLE, TAIL, evaluated, form_regions, inner
 from mho.compiler.importer.reading.rewrite import without_quantisation
 from mho.compiler.importer.values.flow import Flow, Unsupported
 from mho.compiler.importer.values.handlers import HANDLERS, Value, weights
@@ -30,6 +30,7 @@ from mho.compiler.inputs import Inputs
 from mho.compiler.model import FloatNetwork, HostOp, Output
 from mho.compiler.model.operators.bounds import budget
 from mho.compiler.model.operators.run import ML_DOMAIN
+from mho.compiler.options import layer_name
 from mho.compiler.types import Array
 from mho.macro_models.errors import InputError, argument
 
@@ -43,7 +44,7 @@ MOST_DIFFERENCE = 2e-3
 def import_onnx(
     model: str | Path | bytes | onnx.ModelProto, *, output: str | None = None,
     frozen: Mapping[str, Array] | None = None, shapes: Mapping[str, Sequence[int]] | None = None,
-    x: Inputs | None = None,
+    x: Inputs | None = None, digital: Sequence[str] = (),
 ) -> FloatNetwork:
     """Reads a network from a file, from its bytes or from a loaded model.
 
@@ -62,6 +63,8 @@ def import_onnx(
         Whole shapes of inputs, by name, where the file leaves them open; None: those of ``x``.
     x
         Inputs, of shape (samples, ...), on which the network is compared with the model; random ones otherwise.
+    digital
+        Names of products that the host computes.
     """
     where, proto = model_file.load(model)
     shapes = model_file.shapes_of(proto, x, frozen or {}) | dict(shapes or {})
@@ -73,7 +76,7 @@ def import_onnx(
     graph = read_graph(where, proto, _choose_outputs(where, proto, output), model_file.opset_of(where, proto))
     graph = batch_first(graph, proto)
     with np.errstate(all="ignore"):
-        network = _first_that_fits(where, graph, proto, x)
+        network = _first_that_fits(where, graph, proto, x, digital)
     # Last, because the importer's own sentences say more.
     model_file.check_shapes(where, bare, strict=True)
     return network
@@ -88,7 +91,9 @@ def _choose_outputs(where: str, proto: onnx.ModelProto, output: str | None) -> l
     return names if output is None else [output]
 
 
-def _first_that_fits(where: str, graph: Graph, proto: onnx.ModelProto, x: Inputs | None) -> FloatNetwork:
+def _first_that_fits(
+    where: str, graph: Graph, proto: onnx.ModelProto, x: Inputs | None, digital: Sequence[str]
+) -> FloatNetwork:
     """The network with the first dimension as that of the batch; if that is a fixed number, else of whole inputs."""
     _check_inputs(where, graph)
     firsts = {i.shape[0] if i.shape else 0 for i in graph.inputs}
@@ -98,7 +103,7 @@ def _first_that_fits(where: str, graph: Graph, proto: onnx.ModelProto, x: Inputs
     errors: list[InputError] = []
     for batched in ways:
         try:
-            return _Importer(where, replace(graph, batched=batched), proto, x).run()
+            return _Importer(where, replace(graph, batched=batched), proto, x, digital).run()
         except InputError as error:
             errors.append(error)
     raise errors[-1]
@@ -119,8 +124,10 @@ def _check_inputs(where: str, graph: Graph) -> None:
 class _Importer:
     """One reading of a graph, with the first dimension as that of the batch or not."""
 
-    def __init__(self, where: str, graph: Graph, proto: onnx.ModelProto, x: Inputs | None) -> None:
-        self.where, self.raw, self.proto, self.x = where, graph, proto, x
+    def __init__(
+        self, where: str, graph: Graph, proto: onnx.ModelProto, x: Inputs | None, digital: Sequence[str]
+    ) -> None:
+        self.where, self.raw, self.proto, self.x, self.digital = where, graph, proto, x, digital
         self.values: dict[str, Value] = {}
 
     def run(self) -> FloatNetwork:
@@ -218,8 +225,13 @@ class _Importer:
         if without_quantisation(graph, inner(graph)):
             graph, values = probe(graph, first)
         expected = {name: values[name] if name in values else graph.constants[name] for name in graph.outputs}
-        form_regions(graph)
+        form_regions(graph, self._digital_nodes(graph))
         return graph, first, expected, axes
+
+    def _digital_nodes(self, graph: Graph) -> set[str]:
+        """Names of the nodes that the user leaves to the host."""
+        products = [op.name for op in graph.ops if op.kind in ARRAY]
+        return {layer_name(products, name, f"{self.where}: compile option 'digital'") for name in self.digital}
 
     def _pin(self, name: str) -> None:
         value = self.values[name]

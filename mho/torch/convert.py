@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from mho.macro_models.errors import InputError
 from mho.macro_models.threads import one_thread
 from mho.torch.cells import CellTables
 from mho.torch.kinds import kinds_with_products
-from mho.torch.network import AnalogNetwork, layer_name
+from mho.torch.network import AnalogNetwork
 from mho.units import parse_time
 
 
@@ -31,7 +30,7 @@ def convert(
     calibrate: InputsLike,
     device: Device | PathLike | None = None,
     time: str | float = "1d",
-    layers: Mapping[str, Mapping[str, int]] | None = None,
+    layers: Mapping[str, Mapping[str, int | bool]] | None = None,
     **options: Option,
 ) -> AnalogNetwork:
     """Compile a module for a chip, and give one whose forward pass is the chip's.
@@ -50,7 +49,8 @@ def convert(
     time
         Since programming: seconds, or a number with s, m, h, d or y.
     layers
-        Slices of layers by their names, as in ``{"fc1": {"slices": 2}}``.
+        What layers have of their own, by their names: ``in_bits``, ``out_bits``, ``slices``; or ``digital``, as in
+        ``{"fc1": {"slices": 2}, "fc2": {"digital": True}}``: the host computes the layer.
     """
     description = chip_description(chip)
     kinds = kinds_with_products()
@@ -64,10 +64,18 @@ def convert(
     with one_thread():
         model = Path(module) if isinstance(module, os.PathLike) else module
         job = read_job(model, description, calibrate=read_inputs(samples), device=cells,
-                       options=CompileOptions.from_dict({"in_parts": 1, **options}))
-        if layers:
-            slices = {layer_name(job.layer_names, name): chosen["slices"] for name, chosen in layers.items()}
-            chosen_options = replace(job.options, slices=slices)
-            job = replace(job, options=chosen_options, slices=chosen_options.slices_of(job.layer_names))
+                       options=CompileOptions.from_dict({"in_parts": 1, **options, **_of_layers(layers or {})}))
         network, calibrated = layers_for_chip(job)
     return AnalogNetwork(network, calibrated, CellTables(description, cells, parse_time(time)))
+
+
+def _of_layers(layers: Mapping[str, Mapping[str, int | bool]]) -> dict[str, Any]:
+    """Options of the compiler for what layers have of their own."""
+    options: dict[str, Any] = {"digital": [name for name, own in layers.items() if own.get("digital")]}
+    for name, own in layers.items():
+        for key, value in own.items():
+            if key not in ("in_bits", "out_bits", "slices", "digital"):
+                raise InputError(f"layers[{name!r}] has {key!r}; known are in_bits, out_bits, slices and digital")
+            if key != "digital":
+                options.setdefault(key, {})[name] = value
+    return options

@@ -11,7 +11,7 @@ from mho.api.inputs import read_cells
 from mho.compiler.mapping.weights import column_loads
 from mho.compiler.model.stages import Linear
 from mho.compiler.network import Network
-from mho.compiler.program import DITHER, Call, Stage
+from mho.compiler.program import DITHER, Call, Host, Stage
 from mho.macro_models.integer.vector import Encode
 from mho.sim.executor import build_cores
 from mho.torch.layer import AnalogLayer
@@ -37,9 +37,12 @@ def trained(analog: Any) -> Network:
     floats = {id(layer.compiled.linear): replace(
         layer.compiled.linear, weight=layer.weight.detach().cpu().numpy(), bias=layer.bias.detach().cpu().numpy())
         for layer in analog.layers}
+    learned = {id(old.operation.step): new.operation.step for old, new in zip(program.stages, stages, strict=True)
+               if isinstance(old.operation, Host) and isinstance(new.operation, Host)}
     steps = tuple(
         replace(step, operation=replace(step.operation, layer=floats[id(step.operation.layer)]))
-        if isinstance(step.operation, Linear) else step for step in network.model.steps
+        if isinstance(step.operation, Linear)
+        else replace(step, operation=learned.get(id(step.operation), step.operation)) for step in network.model.steps
     )
     program_now = replace(program, layers=tuple(layers), stages=stages, input=replace(program.input, scale=scale))
     program_now.check()
@@ -55,6 +58,8 @@ def _stage(stage: Stage, module: Any, analog: Any) -> Stage:
     if isinstance(op, Encode) and module.reach() is not None:
         factors = module.factors().detach().cpu().numpy()[:, 0]
         return replace(stage, operation=replace(op, multiplier=factors.astype(np.int32)))
+    if isinstance(op, Host) and any(True for _ in module.parameters()):
+        return replace(stage, operation=module.learned())
     if isinstance(op, Call) and (reach := analog.layers[op.layer].reach) is not None:
         return replace(stage, operation=replace(op, pad=np.rint(op.pad / float(reach.detach())).astype(op.pad.dtype)))
     return stage

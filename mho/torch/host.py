@@ -1,13 +1,16 @@
 """Work of the host between and behind layers, on tensors: operators of ONNX in double precision."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import onnx
 import torch
 from onnx import helper, numpy_helper
 
 from mho.compiler.model import Output
+from mho.compiler.model.stages import Evaluated
 from mho.compiler.program import Host
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.vector import LANE_MAX
@@ -20,6 +23,22 @@ def _axes(attributes: dict[str, Any], rest: list[torch.Tensor]) -> list[int]:
 
 def _softmax(x: torch.Tensor, attributes: dict[str, Any]) -> torch.Tensor:
     return torch.softmax(x, dim=attributes.get("axis", -1))
+
+
+def _conv(inputs: list[torch.Tensor], attributes: dict[str, Any]) -> torch.Tensor:
+    x, weight = inputs[:2]
+    count = weight.ndim - 2
+    pads = attributes.get("pads", [0] * 2 * count)
+    x = torch.nn.functional.pad(x, [pads[k + side] for k in reversed(range(count)) for side in (0, count)])
+    return getattr(torch.nn.functional, f"conv{count}d")(
+        x, weight, inputs[2] if len(inputs) > 2 else None, stride=attributes.get("strides", 1),
+        dilation=attributes.get("dilations", 1), groups=attributes.get("group", 1))
+
+
+def _gemm(inputs: list[torch.Tensor], attributes: dict[str, Any]) -> torch.Tensor:
+    a, b = (x.T if attributes.get(side, 0) else x for x, side in zip(inputs, ("transA", "transB"), strict=False))
+    product = attributes.get("alpha", 1.0) * (a @ b)
+    return product + attributes.get("beta", 1.0) * inputs[2] if len(inputs) > 2 else product
 
 
 def _layer_norm(inputs: list[torch.Tensor], attributes: dict[str, Any]) -> torch.Tensor:
@@ -42,9 +61,12 @@ OPERATORS: dict[str, Callable[[list[torch.Tensor], dict[str, Any]], torch.Tensor
     "ReduceSum": lambda i, a: i[0].sum(dim=_axes(a, i[1:]), keepdim=bool(a.get("keepdims", 1))),
     "Squeeze": lambda i, a: i[0].squeeze(tuple(_axes(a, i[1:]))),
     "Unsqueeze": lambda i, a: i[0].reshape(np.expand_dims(np.empty(i[0].shape), tuple(_axes(a, i[1:]))).shape),
-    "LayerNormalization": _layer_norm,
+    "LayerNormalization": _layer_norm, "Conv": _conv, "Gemm": _gemm,
+    "Flatten": lambda i, a: i[0].flatten(a.get("axis", 1)).reshape(*i[0].shape[: a.get("axis", 1)], -1),
 }
 """Operators of ONNX that have a form here: of their inputs and their attributes."""
+_PRODUCTS = ("Conv", "Gemm", "MatMul")
+"""Those whose constants are learned: layers that no cells hold."""
 
 
 class HostModule(Module):
@@ -65,12 +87,28 @@ class HostModule(Module):
             for node in graph.node
         ]
         self.inputs = [(value.name, dims) for value, dims in zip(graph.input, op.step.dims, strict=True)]
-        self.output, self.constants = graph.output[0].name, dict[str, str]()
+        self.op, self.output, self.constants = op, graph.output[0].name, dict[str, str]()
+        learned = {name for kind, inputs, _, _ in self.nodes if kind in _PRODUCTS for name in inputs}
         for k, tensor in enumerate(graph.initializer):
             array = numpy_helper.to_array(tensor)
-            self.hold(**{f"constant{k}": array.astype(np.float64 if array.dtype.kind == "f" else np.int64)})
+            array = array.astype(np.float64 if array.dtype.kind == "f" else np.int64)
+            if tensor.name in learned:
+                self.register_parameter(f"constant{k}", torch.nn.Parameter(torch.from_numpy(array)))
+            else:
+                self.hold(**{f"constant{k}": array})
             self.constants[tensor.name] = f"constant{k}"
         self.hold(taken=op.taken[:, None], unit=op.unit[:, None])
+
+    def learned(self) -> Host:
+        """The step with the weights that there are now."""
+        proto = onnx.ModelProto()
+        proto.CopyFrom(self.op.step.proto)
+        for tensor in proto.graph.initializer:
+            weight = getattr(self, self.constants[tensor.name])
+            if isinstance(weight, torch.nn.Parameter):
+                array = weight.detach().cpu().numpy().astype(helper.tensor_dtype_to_np_dtype(tensor.data_type))
+                tensor.CopyFrom(numpy_helper.from_array(array, tensor.name))
+        return replace(self.op, step=Evaluated.of(proto, pointwise=self.op.step.pointwise))
 
     def _sample(self, x: torch.Tensor) -> torch.Tensor:
         values: dict[str, torch.Tensor] = {name: getattr(self, buffer) for name, buffer in self.constants.items()}

@@ -9,6 +9,7 @@ import torch
 from mho.api.net import Net
 from mho.compiler.job import CalibratedLayers
 from mho.compiler.network import Network
+from mho.compiler.options import layer_name
 from mho.compiler.program import Call, Host
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.vector import Encode
@@ -93,7 +94,7 @@ class AnalogNetwork(Module):
 
         Raises InputError if there is none.
         """
-        return self.layers[self.names.index(layer_name(self.names, name))]
+        return self.layers[self.names.index(layer_name(self.names, name, "the network"))]
 
     def keep_codes(self, keep: bool = True) -> None:
         """Whether passes in evaluation keep the output codes of all layers."""
@@ -141,7 +142,10 @@ class AnalogNetwork(Module):
 
     def last(self, x: torch.Tensor, measured: Mapping[str, Any]) -> torch.Tensor:
         """Lanes of the last value, (elements, batch), for inputs (features, batch)."""
-        codes = {layer_name(self.names, name): torch.as_tensor(part).to(x.device) for name, part in measured.items()}
+        codes = {
+            layer_name(self.names, name, "measured"): torch.as_tensor(part).to(x.device)
+            for name, part in measured.items()
+        }
         exact, tables = not self.training, self.tables if self.noise else None
         common = torch.randn((), device=x.device)
         prepared = [layer.prepare(exact, tables, common) for layer in self.layers]
@@ -175,18 +179,6 @@ class AnalogNetwork(Module):
         # Halves are rounded to even, as the host does.
         codes = torch.round(scaled.detach()).clamp(stage.low, stage.high)
         return straight(codes, rounded(scaled, stage.low, stage.high))
-
-
-def layer_name(names: Sequence[str], name: str) -> str:
-    """The report's name of a layer, by it or by that of the module that it was made of.
-
-    Raises InputError if there is none.
-    """
-    dotted = "/" + name.replace(".", "/") + "/"
-    for known in names:
-        if known == name or dotted in f"/{known}/":
-            return known
-    raise InputError(f"no layer is called {name!r}; there are {', '.join(names)}")
 
 
 def _size(op: Any, elements: int) -> int:

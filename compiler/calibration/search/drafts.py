@@ -13,7 +13,7 @@ from mho.compiler.calibration.trials.candidates import Draft, Site
 from mho.compiler.layer_run import taken_inputs
 from mho.compiler.mapping.faults import arrange_rows
 from mho.compiler.mapping.weights import PairMap, Stack, most_slice_bits
-from mho.compiler.options import CompileOptions
+from mho.compiler.options import LayerOptions
 from mho.compiler.types import Float
 from mho.macro_models.integer.operation import STEP_FRACTION_BITS, MvmOperation
 from mho.macro_models.types import Indices, Integers, Integral
@@ -39,7 +39,7 @@ class Drafts:
     ``flat`` are the inputs that ranges come from, of shape (samples, inputs).
     """
 
-    def __init__(self, bench: Bench, options: CompileOptions, site: Site, carried: Carried, flat: Float) -> None:
+    def __init__(self, bench: Bench, options: LayerOptions, site: Site, carried: Carried, flat: Float) -> None:
         self.bench, self.options, self.site, self.taken, self.flat = bench, options, site, carried, flat
         self.layer, self.chip, self.placement = site.layer, bench.chip, site.stand.placement
         self.blocks, self.parts = self.placement.of_layer(site.index), self.placement.parts[site.index]

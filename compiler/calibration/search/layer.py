@@ -18,7 +18,7 @@ from mho.compiler.calibration.search.sampled import sampled
 from mho.compiler.calibration.trials.bench import Bench
 from mho.compiler.calibration.trials.candidates import Chips, Draft, Site, Trial
 from mho.compiler.mapping.weights import Stack
-from mho.compiler.options import CompileOptions
+from mho.compiler.options import LayerOptions
 from mho.compiler.program import DITHER
 from mho.compiler.types import Float
 
@@ -41,7 +41,7 @@ FEW_INPUTS = 16
 class Rounding:
     """Rounding of the inputs of a site's layer, samples of which are ``flat``, (samples, inputs)."""
 
-    def __init__(self, bench: Bench, options: CompileOptions, site: Site, carried: Carried, flat: Float) -> None:
+    def __init__(self, bench: Bench, options: LayerOptions, site: Site, carried: Carried, flat: Float) -> None:
         self._bench, self._options, self._site, self._taken, self._flat = bench, options, site, carried, flat
         self._lost: dict[tuple[CodeFormat, str], float] = {}
         network = bench.network
@@ -143,7 +143,7 @@ class Search:
         Inputs that ranges come from, of shape (samples, inputs).
     """
 
-    def __init__(self, bench: Bench, options: CompileOptions, site: Site, carried: Carried, flat: Float) -> None:
+    def __init__(self, bench: Bench, options: LayerOptions, site: Site, carried: Carried, flat: Float) -> None:
         self.bench, self.options, self.site, self.taken, self.flat = bench, options, site, carried, flat
         self.layer = site.layer
         self.drafts = Drafts(bench, options, site, carried, flat)

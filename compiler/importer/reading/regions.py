@@ -5,7 +5,7 @@ a function of one value become a table that is filled by running them; whatever 
 host, together with what lies between two such operators. What follows the last layer is the host's in any case.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 import onnx
@@ -70,7 +70,8 @@ def complements(ops: Sequence[Op]) -> set[str]:
 class _Finder:
     """One analysis of a graph."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, digital: Collection[str]) -> None:
+        self.digital = digital
         self.graph, self.users, self.makers = graph, graph.users(), graph.makers()
         self.deep, self.outside = inner(graph), complements(graph.ops)
         self.root: dict[str, str] = {}
@@ -123,6 +124,8 @@ class _Finder:
     def natural(self, op: Op) -> bool:
         """Whether the importer makes steps of a node by its own rules."""
         graph, computed = self.graph, self.graph.computed(op)
+        if op.name in self.digital:
+            return False
         if op.kind in _ONLY_THERE:
             tail = all(o not in self.deep for o in op.outputs)
             return tail and not (op.kind == "Normalizer" and op.attrs.get("norm", b"MAX") != b"L1") and (
@@ -204,9 +207,12 @@ def _is_numbers(value: object) -> bool:
     return isinstance(value, np.ndarray) and value.dtype.kind in "fiu"
 
 
-def form_regions(graph: Graph) -> None:
-    """Replaces what the chip does not do by itself by nodes of kind :data:`TABLE`, :data:`HOST` and :data:`TAIL`."""
-    find = _Finder(graph)
+def form_regions(graph: Graph, digital: Collection[str] = ()) -> None:
+    """Replaces what the chip does not do by itself by nodes of kind :data:`TABLE`, :data:`HOST` and :data:`TAIL`.
+
+    ``digital`` are names of nodes that are the host's whatever they do.
+    """
+    find = _Finder(graph, digital)
     claimed: set[Op] = set()
     regions: dict[Op, list[Op]] = {}
 

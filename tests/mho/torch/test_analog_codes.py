@@ -151,6 +151,30 @@ def test_other_weights_and_ranges_are_taken_by_the_network_as_they_are(name: str
 
 
 @pytest.mark.slow
+def test_a_layer_stays_digital_and_others_have_bits_of_their_own() -> None:
+    layers = {"0": {"digital": True}, "5": {"in_bits": 6, "out_bits": 5}}
+    analog, x = converted("conv2", layers=layers)
+    (layer,) = analog.network.program.layers
+    assert (layer.mvms[0].op.in_bits, layer.mvms[0].op.out_bits) == (6, 5)
+    torch.manual_seed(2)
+    before = analog.net().reference(x)
+    with torch.no_grad():
+        for parameter in analog.parameters():
+            parameter += (0.3 if parameter.ndim else 0.0) * float(parameter.abs().max()) * torch.randn_like(parameter)
+    assert_codes_of_functional(analog, x, analog.net().network)
+    run = analog.net().run(x, device="ideal", time=0)
+    error = np.abs(analog.net().reference(x) - run.outputs).mean()
+    assert error < 0.3 * np.abs(before - run.outputs).mean()
+    analog.train()(torch.from_numpy(x)).sum().backward()
+    assert all(parameter.grad.abs().max() > 0 for parameter in analog.parameters())
+
+
+def test_what_a_layer_cannot_have_is_named() -> None:
+    with pytest.raises(mho.InputError, match="has 'bits'; known are in_bits"):
+        mho.torch.convert(MODELS["linear"][0](), "tnsa64-core", calibrate=np.ones((4, 12)), layers={"0": {"bits": 4}})
+
+
+@pytest.mark.slow
 def test_a_chip_s_own_weights_as_a_state() -> None:
     """On perfect cells they are the module's; on a chip its outputs are those of the float network with them."""
     analog, x = converted("conv2", tolerance=0.0, copies=1)
