@@ -8,12 +8,11 @@ order, each has the units of all: then tiles do the same at every step, and thei
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
 from mho.compiler.calibration.assembly.carried import InLanes, Value
-from mho.compiler.calibration.assembly.elementwise import Part, lower_elementwise
+from mho.compiler.calibration.assembly.elementwise import Part, lower_elementwise, on_each
 from mho.compiler.calibration.assembly.stage_lowering import (
     centre,
     equalise,
@@ -188,8 +187,3 @@ def beside(lanes: Sequence[InLanes]) -> InLanes:
         name: np.concatenate([getattr(part, name) for part in lanes], axis=-1) for name in ("lanes", "unit", "zero")
     }
     return replace(lanes[0], numbers=tuple(n for part in lanes for n in part.numbers), **joined)
-
-
-def on_each(op: Any, lanes: Lanes) -> Lanes:
-    """What an operation of the vector unit makes on each chip."""
-    return np.stack([op.compute(chip) for chip in lanes])

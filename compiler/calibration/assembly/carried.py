@@ -1,14 +1,14 @@
 """How values travel from layer to layer while a network is calibrated, and how a layer takes them.
 
-Two ways, with the same methods. In a chain each value has one taker, which chooses the codes that the layer before it,
-or the host, gives: :class:`Handed`. Everywhere else a value is made in 16-bit lanes, on units chosen when it is made,
-and each layer encodes what it takes: :class:`InLanes`.
+Two ways, with the same methods: :data:`Value`, and as a layer takes it :data:`Carried`. In a chain each value has one
+taker, which chooses the codes that the layer before it, or the host, gives: :class:`Handed`. Everywhere else a value is
+made in 16-bit lanes, on units chosen when it is made, and each layer encodes what it takes: :class:`InLanes`.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -37,46 +37,6 @@ class Encoded:
     clipped: float
 
 
-class Carried(Protocol):
-    """A value as a layer takes it."""
-
-    @property
-    def anchors(self) -> Sequence[str]:
-        """What code 0 may stand for, see :func:`~mho.compiler.calibration.quantisers.fit_quantiser`."""
-        ...
-
-    def fit(self, flat: Float, norm: Float, fmt: CodeFormat, *, anchor: str, **options: Any) -> Quantiser:
-        """Input codes from samples ``flat`` of the layer's inputs, (samples, inputs)."""
-        ...
-
-    def coarsen(self, quantiser: Quantiser, anchor: str) -> Quantiser:
-        """Input codes that the value can be brought to."""
-        ...
-
-    def encode(self, quantiser: Quantiser) -> "Encoded":
-        """Codes of all elements, which are made in the program from now on."""
-        ...
-
-
-class Value(Protocol):
-    """A value while the program is built."""
-
-    def sample(self, op: Linear, image: Integral, position: Integral, chips: int | None = None) -> Float:
-        """Inputs of a layer at samples in the model's units, on each chip or the first: (chips, samples, inputs)."""
-        ...
-
-    def taken_by(self, calls: Sequence[Linear], ranges: Float, is_first: bool) -> Carried:
-        """The value as a layer takes it in the first of its calls, with codes that serve all of them.
-
-        ``ranges`` are samples with all that occurs, ``is_first``: of the input.
-        """
-        ...
-
-    def coded(self, op: Linear, quantiser: Quantiser) -> "Encoded":
-        """Codes of all elements, as a layer takes them in another of its calls."""
-        ...
-
-
 @dataclass(frozen=True, kw_only=True)
 class Handed:
     """A value of a chain, whose one taker chooses its codes.
@@ -88,25 +48,34 @@ class Handed:
     number: int
     values: Float
     smallest: Float
-    anchors: tuple[str, ...]
+    anchors: Sequence[str]
     close: Callable[[Quantiser], tuple[Lanes, float]]
 
     def sample(self, op: Linear, image: Integral, position: Integral, chips: int | None = None) -> Float:
+        """Inputs of a layer at samples in the model's units, on each chip or the first: (chips, samples, inputs)."""
         return self.values[:chips, image]
 
     def taken_by(self, calls: Sequence[Linear], ranges: Float, is_first: bool) -> "Handed":
+        """The value as a layer takes it in the first of its calls, with codes that serve all of them.
+
+        ``ranges`` are samples with all that occurs, ``is_first``: of the input.
+        """
         return self
 
     def coded(self, op: Linear, quantiser: Quantiser) -> Encoded:
+        """Codes of all elements, as a layer takes them in another of its calls."""
         return self.encode(quantiser)
 
     def fit(self, flat: Float, norm: Float, fmt: CodeFormat, *, anchor: str, **options: Any) -> Quantiser:
+        """Input codes from samples ``flat`` of the layer's inputs, (samples, inputs)."""
         return fit_quantiser(flat, norm, fmt, anchor=anchor, **options)
 
     def coarsen(self, quantiser: Quantiser, anchor: str) -> Quantiser:
+        """Input codes that the value can be brought to."""
         return quantiser.coarsened(self.smallest, anchor)
 
     def encode(self, quantiser: Quantiser) -> Encoded:
+        """Codes of all elements, which are made in the program from now on."""
         return Encoded(self.number, *self.close(quantiser))
 
 
@@ -130,11 +99,11 @@ class InLanes:
         lanes = self.lanes[:chips, image[:, None], element]
         return np.where(patches < 0, op.pad, lanes * self.unit[element] + self.zero[element])
 
-    def taken_by(self, calls: Sequence[Linear], ranges: Float, is_first: bool) -> "_LaneInput":
+    def taken_by(self, calls: Sequence[Linear], ranges: Float, is_first: bool) -> "LaneInput":
         # The range of hidden values begins at 0, even where all of a few samples are far from it. The lanes of later
         # calls are not known yet, so that code 0 stands for what every lane holds.
         hidden = HIDDEN_ANCHORS if ranges.min(initial=0.0) >= 0 and len(calls) == 1 else HIDDEN_ANCHORS[:1]
-        return _LaneInput(self, calls, ANCHORS if is_first else hidden)
+        return LaneInput(self, calls, ANCHORS if is_first else hidden)
 
     def coded(self, op: Linear, quantiser: Quantiser) -> Encoded:
         encode = lower_encode(quantiser, op.ties, self.unit, self.zero)
@@ -143,7 +112,7 @@ class InLanes:
         return Encoded(self.append(encode, self.numbers), every, sum(clipped) / every.size)
 
 
-class _LaneInput:
+class LaneInput:
     """Lanes as a layer takes them: rows that take the same elements in turn have one scale and offset."""
 
     def __init__(self, value: InLanes, calls: Sequence[Linear], anchors: tuple[str, ...]) -> None:
@@ -193,6 +162,12 @@ class _LaneInput:
 
     def encode(self, quantiser: Quantiser) -> Encoded:
         return self.value.coded(self.op, quantiser)
+
+
+Value = Handed | InLanes
+"""A value while the program is built."""
+Carried = Handed | LaneInput
+"""A value as a layer takes it."""
 
 
 def input_in_lanes(x: Float, users: Sequence[Linear], alone: bool, moved: bool = False) -> InputStage:

@@ -108,14 +108,14 @@ def _of_two(kind: str, a: Part, b: Part, append: Append) -> Part | None:
         stage, unit = weighted(index, value, np.zeros(len(index)), np.full(len(index), common))
     lanes = a.lanes if a is b else np.concatenate([a.lanes, b.lanes], axis=-1)
     number = append(stage, [a.number] if a is b else [a.number, b.number])
-    return Part(number=number, dims=tuple(dims), lanes=_on_each(stage, lanes), unit=unit, seen=observed)
+    return Part(number=number, dims=tuple(dims), lanes=on_each(stage, lanes), unit=unit, seen=observed)
 
 
 def _of_one(node: onnx.NodeProto, fixed: dict[str, Array], part: Part, opset: int, append: Append) -> Part | None:
     """A function of each element: by the table that all layers share, if there is one."""
     if node.op_type.lower() in TABLES and not fixed:
         table, unit = lower_step(Map(function=node.op_type.lower(), size=part.unit.size), part.unit, part.seen)
-        return Part(number=append(table, [part.number]), dims=part.dims, lanes=_on_each(table, part.lanes), unit=unit,
+        return Part(number=append(table, [part.number]), dims=part.dims, lanes=on_each(table, part.lanes), unit=unit,
                     seen=TABLES[node.op_type.lower()].compute(part.seen))
     single = onnx.NodeProto()
     single.CopyFrom(node)
@@ -129,13 +129,14 @@ def _of_one(node: onnx.NodeProto, fixed: dict[str, Array], part: Part, opset: in
     op, middle, number, lanes = Evaluated.of(model, pointwise=True), 0.0, part.number, part.lanes
     if (moved := centre(part.unit, part.seen)) is not None:
         stage, middle = moved
-        number, lanes = append(stage, [number]), _on_each(stage, lanes)
+        number, lanes = append(stage, [number]), on_each(stage, lanes)
     observed = op.compute(part.seen)
     table, unit = lower_evaluated(op, part.unit, part.seen, observed, middle)
     if isinstance(table, Host):
         return None
-    return Part(number=append(table, [number]), dims=part.dims, lanes=_on_each(table, lanes), unit=unit, seen=observed)
+    return Part(number=append(table, [number]), dims=part.dims, lanes=on_each(table, lanes), unit=unit, seen=observed)
 
 
-def _on_each(op: Any, lanes: Lanes) -> Lanes:
+def on_each(op: Any, lanes: Lanes) -> Lanes:
+    """What an operation of the vector unit makes on each chip."""
     return np.stack([op.compute(chip) for chip in lanes])

@@ -11,26 +11,19 @@ to the copy that has it.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Protocol
 
 import numpy as np
 
-from mho.compiler.program import Call, Program
+from mho.compiler.model.stages import Gather, Step
+from mho.compiler.program import Call, Program, Stage
 from mho.compiler.tile.graph.graph import Value
 from mho.compiler.tile.lowering.geometry import Image, Taking, call_image, pooling, seen_image, turns_of
 from mho.compiler.tile.lowering.routes import NotAlikeError, route
 from mho.macro_models.integer.vector import Select, WeightedSum
 from mho.macro_models.types import Indices
 
-
-class Doing(Protocol):
-    """A step of a model, or a stage of a program."""
-
-    @property
-    def operation(self) -> object: ...
-
-    @property
-    def inputs(self) -> tuple[int, ...]: ...
+Doing = Step | Stage
+"""A step of a model, or a stage of a program."""
 
 
 def sum_of_interleaved(copies: int, elements: int) -> WeightedSum:
@@ -81,8 +74,8 @@ def images_of(parts: Sequence[Doing], entry: Image, outputs: Callable[[object], 
     images = [entry]
     for k, part in enumerate(parts):
         op, inputs = part.operation, [images[v] for v in part.inputs]
-        if hasattr(op, "patches"):
-            images.append(_called(parts, k, op, outputs(op)))  # type: ignore[arg-type]
+        if isinstance(op, Taking):
+            images.append(_called(parts, k, op, outputs(op)))
         else:
             images.append(_made(parts, k, op, inputs))
     return images
@@ -138,10 +131,10 @@ def _made(parts: Sequence[Doing], k: int, op: object, inputs: list[Image]) -> Im
     left = getattr(op, "left", None)
     elements = len(index) if index is not None else len(left) if left is not None else (
         len(op.unit) if hasattr(op, "unit") else size if isinstance(size, int) else total)  # type: ignore[attr-defined]
-    if isinstance(op, Select) or hasattr(op, "like"):
+    if isinstance(op, Select | Gather):
         # Copies of a layer make rows in turn, and so do steps of a recurrent cell.
-        every = all(v and hasattr(parts[v - 1].operation, "patches") for v in parts[k].inputs)
-        turns = turns_of(index, inputs) if every or is_sequence(inputs) else None  # type: ignore[arg-type]
+        every = all(v and isinstance(parts[v - 1].operation, Taking) for v in parts[k].inputs)
+        turns = turns_of(op.index, inputs) if every or is_sequence(inputs) else None
         if turns is not None:
             return turns[0]
     if is_windowed(op, parts[k].inputs):
@@ -179,8 +172,8 @@ def _seen(parts: Sequence[Doing], value: int, elements: int) -> Image | None:
         if value not in part.inputs:
             continue
         op = part.operation
-        if hasattr(op, "patches"):
-            return seen_image(op, elements)  # type: ignore[arg-type]
+        if isinstance(op, Taking):
+            return seen_image(op, elements)
         alike = not any(hasattr(op, name) for name in ("index", "left", "unit")) or interleaved_turns(parts, k)
         if len(part.inputs) == 1 and alike:
             return _seen(parts, k + 1, elements)

@@ -8,10 +8,11 @@ rows of a layer in another order, which costs nothing: the cells of the layer ar
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import numpy as np
 
+from mho.compiler.model.stages import Linear
+from mho.compiler.program import Call
 from mho.hw.tile.isa import DESCRIPTORS
 from mho.hw.tile.isa.window import OUTSIDE, SlidingWindow
 from mho.macro_models.integer.vector import PAD
@@ -25,14 +26,8 @@ MOST_SIDE = DESCRIPTORS["walk"].layout["width"].range[1]
 """Pixels of a row, and rows of an image."""
 
 
-class Taking(Protocol):
-    """What takes patches: a layer of the network, or a call of the program."""
-
-    @property
-    def patches(self) -> Indices: ...
-
-    @property
-    def window(self) -> Window | None: ...
+Taking = Linear | Call
+"""What takes patches: a layer of the network, or a call of the program."""
 
 
 @dataclass(frozen=True, kw_only=True)
