@@ -59,65 +59,35 @@ def _zip_map(op: Op, graph: Graph) -> list[Op]:
 # Quantised layers -----------------------------------------------------------------------------------------------------
 
 
-def _dequantised(name: str, output: str, scale: str, zero: str, axis: int = 1) -> Op:
-    return Op.make("DequantizeLinear", [name, scale, zero] if zero else [name, scale], [output], axis=axis)
+def _in_floats(kind: str, values: int = 0, *, bias: int | None = None, axis: int = 1) -> Rewrite:
+    """An operator on quantised values, in floating point between DQ and Q.
 
-
-def _qlinear_conv(op: Op, graph: Graph) -> list[Op]:
-    x, xs, xz, w, ws, wz, ys, yz, *bias = op.inputs
-    at, parts = op.outputs[0], []
-    parts.append(_dequantised(x, f"{at}/x", xs, xz))
-    parts.append(_dequantised(w, f"{at}/w", ws, wz, axis=0))
-    inputs = [f"{at}/x", f"{at}/w"]
-    if bias and bias[0]:
-        factor = graph.constants[xs].astype(np.float64) * graph.constants[ws].astype(np.float64)
-        value = (graph.constants[bias[0]].astype(np.float64) * factor.reshape(-1)).astype(np.float32)
-        inputs.append(graph.constant(op, "b", value))
-    parts.append(Op.make("Conv", inputs, [f"{at}/y"], op.name, **op.attrs))
-    parts.append(Op.make("QuantizeLinear", [f"{at}/y", ys, yz], op.outputs))
-    return parts
-
-
-def _qlinear_matmul(op: Op, graph: Graph) -> list[Op]:
-    a, sa, za, b, sb, zb, ys, yz = op.inputs
-    at, parts = op.outputs[0], []
-    for name, scale, zero, output in ((a, sa, za, f"{at}/a"), (b, sb, zb, f"{at}/b")):
-        parts.append(_dequantised(name, output, scale, zero, axis=-1))
-    parts.append(Op.make("MatMul", [f"{at}/a", f"{at}/b"], [f"{at}/y"], op.name))
-    return [*parts, Op.make("QuantizeLinear", [f"{at}/y", ys, yz], op.outputs)]
-
-
-def _in_floats(kind: str, values: int = 1) -> Rewrite:
-    """An operator of onnxruntime on ``values`` quantised values, in floating point between DQ and Q."""
+    Inputs are so many ``values``, each with its scale and zero point, then maybe those of the result; with none the
+    latter come first. Which input is a ``bias`` of whole numbers, and along which dimension scales of other values than
+    the first are, differs by operator.
+    """
 
     def rewrite(op: Op, graph: Graph) -> list[Op]:
         if op.attrs.get("channels_last", 0):
             raise ValueError("its channels are last; channels first are supported")
         inputs = list(op.inputs)
-        # Of a Concat scale and zero point of the result are first.
-        ends, inputs = (inputs[:2], inputs[2:]) if kind == "Concat" else (inputs[3 * values :], inputs[: 3 * values])
+        added = inputs.pop(bias) if bias is not None and bias < len(inputs) else ""
+        ends, inputs = (inputs[3 * values :], inputs[: 3 * values]) if values else (inputs[:2], inputs[2:])
         at, names, parts = op.outputs[0], [], []
-        for k, (name, scale, zero) in enumerate(zip(inputs[::3], inputs[1::3], inputs[2::3], strict=True)):
+        for k, taken in enumerate(zip(inputs[::3], inputs[1::3], inputs[2::3], strict=True)):
             names.append(f"{at}/{k}")
-            parts.append(_dequantised(name, names[-1], scale, zero))
+            along = (1 - int(op.attrs.get("transB", 0)) if kind == "Gemm" else axis) if k else 1
+            parts.append(Op.make("DequantizeLinear", [name for name in taken if name], names[-1:], axis=along))
+        if added:
+            factor = graph.constants[inputs[1]].astype(np.float64) * graph.constants[inputs[4]].astype(np.float64)
+            value = graph.constants[added].astype(np.float64) * factor.reshape(-1)
+            names.append(graph.constant(op, "b", value.astype(np.float32)))
         passed = {name: value for name, value in op.attrs.items() if name not in ("channels_last", "opset")}
-        parts.append(Op.make(kind, names, [f"{at}/y"], op.name, **passed))
-        return [*parts, Op.make("QuantizeLinear", [f"{at}/y", *ends], op.outputs)]
+        made = [f"{at}/y"] if any(ends) else op.outputs
+        parts.append(Op.make(kind, names, made, op.name, **passed))
+        return [*parts, Op.make("QuantizeLinear", [*made, *ends], op.outputs)] if any(ends) else parts
 
     return rewrite
-
-
-def _qgemm(op: Op, graph: Graph) -> list[Op]:
-    a, sa, za, b, sb, zb, c, *ends = [*op.inputs, *[""] * (9 - len(op.inputs))]
-    at = op.outputs[0]
-    parts = [_dequantised(a, f"{at}/a", sa, za), _dequantised(b, f"{at}/b", sb, zb, 0 if op.attrs.get("transB") else 1)]
-    names = [f"{at}/a", f"{at}/b"]
-    if c:
-        factor = graph.constants[sa].astype(np.float64) * graph.constants[sb].astype(np.float64)
-        names.append(graph.constant(op, "c", (graph.constants[c] * factor.reshape(-1)).astype(np.float32)))
-    product = f"{at}/y" if ends[0] else at
-    parts.append(Op.make("Gemm", names, [product], op.name, **op.attrs))
-    return [*parts, Op.make("QuantizeLinear", [product, *ends], op.outputs)] if ends[0] else parts
 
 
 def _integer(kind: str) -> Rewrite:
@@ -226,7 +196,8 @@ REWRITES: dict[str, Rewrite] = {
             ("LeakyRelu", 1), ("Softmax", 1),
         )
     },
-    "QGemm": _qgemm, "QLinearConv": _qlinear_conv, "QLinearMatMul": _qlinear_matmul,
+    "QGemm": _in_floats("Gemm", 2, bias=6), "QLinearConv": _in_floats("Conv", 2, bias=8, axis=0),
+    "QLinearMatMul": _in_floats("MatMul", 2, axis=-1),
     "MatMulInteger": _integer("MatMul"), "ConvInteger": _integer("Conv"),
     "DynamicQuantizeLinear": _dynamic_quantisation, "Quant": _quant, "IntQuant": _quant, "BipolarQuant": _quant,
     "Trunc": lambda op, graph: [Op.make("Identity", op.inputs[:1], op.outputs, op.name)],
