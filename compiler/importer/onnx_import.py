@@ -17,7 +17,6 @@ from onnx import TensorProto
 from mho.compiler.importer.graph import Graph, Op, attributes
 from mho.compiler.importer.reading import model_file
 from mho.compiler.importer.reading.batch import batch_axes, batch_first, sample_pair
-from mho.compiler.importer.reading.classifiers import without_classifiers
 from mho.compiler.importer.reading.probe import NodeError, Values, probe, read_graph, sentence
 from mho.compiler.importer.reading.regions import ARRAY, HOST, TABLE, TAIL, evaluated, form_regions, inner
 from mho.compiler.importer.reading.rewrite import without_quantisation
@@ -220,8 +219,6 @@ class _Importer:
         if not any(name in values for name in raw.outputs):
             raise InputError(f"{self.where}: output {raw.outputs[0]!r} does not depend on the input")
         axes = batch_axes(self.where, raw, graph, values, first, two)
-        if without_classifiers(graph, inner(graph)):
-            graph, values = probe(graph, first)
         if without_quantisation(graph, inner(graph)):
             graph, values = probe(graph, first)
         expected = {name: values[name] if name in values else graph.constants[name] for name in graph.outputs}

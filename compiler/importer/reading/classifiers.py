@@ -133,37 +133,17 @@ def _of_pairs(vectors: Float, coefficients: Float, counts: list[int]) -> Float:
     return np.stack(weights, axis=1)
 
 
-SUPPORT_VECTORS = {"SVMRegressor": _regressor, "SVMClassifier": _classifier}
-"""By operator: (node, graph) -> nodes in its place, or None."""
-
-
 # Labels and scores ----------------------------------------------------------------------------------------------------
-
-
-def without_classifiers(graph: Graph, deep: set[str]) -> bool:
-    """Replaces linear classifiers of which more is made than the host does at the end, or with labels that are text.
-
-    ``deep`` are the values of which more is made. Returns whether there were any.
-    """
-    ops: list[Op] = []
-    for op in graph.ops:
-        text = bool(op.attrs.get("classlabels_strings"))
-        if op.kind == "LinearClassifier" and (text or deep.intersection(op.outputs)):
-            ops += _scores_and_labels(op, graph)
-        else:
-            ops.append(op)
-    rewritten = len(ops) > len(graph.ops)
-    graph.replace_ops(ops)
-    return rewritten
 
 
 _AFTER = {"LOGISTIC": "Sigmoid", "SOFTMAX": "Softmax"}
 
 
-def _scores_and_labels(op: Op, graph: Graph) -> list[Op]:
+def _linear(op: Op, graph: Graph) -> list[Op]:
+    """A LinearClassifier: a product with weights, and what is made of its scores."""
     after = op.attrs.get("post_transform", b"NONE").decode()
     if after not in ("NONE", *_AFTER):
-        raise ValueError(f"node {op.name!r} (LinearClassifier): post_transform {after} is not supported; SOFTMAX is")
+        raise ValueError(f"post_transform {after} is not supported; NONE, LOGISTIC and SOFTMAX are")
     offset = graph.constant(op, "b", _numbers(op.attrs, "intercepts", [0.0]).astype(np.float32))
     return _scores(op, graph, offset, after)
 
@@ -171,7 +151,10 @@ def _scores_and_labels(op: Op, graph: Graph) -> list[Op]:
 def _scores(op: Op, graph: Graph, offset: str, after: str) -> list[Op]:
     """Scores of a product with a row of weights for each class, and the label of the largest."""
     classes = len(op.attrs.get("classlabels_strings") or op.attrs.get("classlabels_ints") or [])
-    weight = _numbers(op.attrs, "coefficients").reshape(classes, -1).T
+    coefficients = _numbers(op.attrs, "coefficients")
+    if not classes or coefficients.size % classes:
+        raise ValueError("its labels are not one for each row of its coefficients")
+    weight = coefficients.reshape(classes, -1).T
     probabilities, scores, number = (f"{op.first}/{name}" for name in "psn")
     parts = [_product(op, graph, weight, probabilities), Op.make("Add", [probabilities, offset], [scores])]
     if len(op.outputs) > 1 and op.outputs[1]:
@@ -179,7 +162,13 @@ def _scores(op: Op, graph: Graph, offset: str, after: str) -> list[Op]:
         parts.append(Op.make(_AFTER.get(after, "Identity"), [scores], [op.outputs[1]], op.name, **axis))
     if op.outputs[0] not in {*graph.wanted, *graph.outputs}:
         return parts
-    return [*parts, Op.make("ArgMax", [scores], [number], op.name, axis=1, keepdims=0), *_labels(op, number)]
+    parts.append(Op.make("ArgMax", [scores], [number], op.name, axis=1, keepdims=0))
+    labels = op.attrs.get("classlabels_ints")
+    if not labels:
+        return [*parts, *_labels(op, number)]
+    table, flat = graph.constant(op, "labels", np.asarray(labels)), graph.constant(op, "flat", np.array([-1]))
+    chosen = Op.make("ArrayFeatureExtractor", [table, number], [f"{op.first}/l"], op.name, domain=ML_DOMAIN)
+    return [*parts, chosen, Op.make("Reshape", [*chosen.outputs, flat], op.outputs[:1])]
 
 
 def _labels(op: Op, number: str) -> list[Op]:
@@ -188,3 +177,7 @@ def _labels(op: Op, number: str) -> list[Op]:
     values = {"values_strings": text} if text else {"values_int64s": labels}
     keys = list(range(len(text or labels)))
     return [Op.make("LabelEncoder", [number], op.outputs[:1], op.name, domain=ML_DOMAIN, keys_int64s=keys, **values)]
+
+
+CLASSIFIERS = {"SVMRegressor": _regressor, "SVMClassifier": _classifier, "LinearClassifier": _linear}
+"""By operator: (node, graph) -> nodes in its place, or None."""

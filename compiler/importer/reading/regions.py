@@ -22,7 +22,7 @@ from mho.compiler.model.operators.run import is_float_type, widen
 TABLE, HOST, TAIL = "table", "host", "tail"
 """Kinds of regions."""
 
-ARRAY = frozenset(("Gemm", "MatMul", "Conv", "ConvTranspose", "Einsum", "LinearRegressor", "LinearClassifier"))
+ARRAY = frozenset(("Gemm", "MatMul", "Conv", "ConvTranspose", "Einsum", "LinearRegressor"))
 """Products with constant weights, which cells hold."""
 
 _ONLY_THERE = frozenset(("Softmax", "LogSoftmax", "ArgMax", "Normalizer", "ArrayFeatureExtractor"))

@@ -13,7 +13,7 @@ import onnx
 from onnx import TensorProto
 
 from mho.compiler.importer.graph import Graph, Op
-from mho.compiler.importer.reading.classifiers import SUPPORT_VECTORS
+from mho.compiler.importer.reading.classifiers import CLASSIFIERS
 from mho.compiler.importer.reading.recurrent import RECURRENT
 from mho.compiler.types import Array
 
@@ -189,7 +189,7 @@ def _limits(op: Op, graph: Graph, low: Array, high: Array) -> list[Op]:
 
 REWRITES: dict[str, Rewrite] = {
     "Dropout": _dropout, "BatchNormalization": _batch_normalization, "ZipMap": _zip_map,
-    "CastLike": _cast_like, **SUPPORT_VECTORS,
+    "CastLike": _cast_like, **CLASSIFIERS,
     **{
         f"QLinear{kind}": _in_floats(kind, values) for kind, values in (
             ("Add", 2), ("Mul", 2), ("Concat", 0), ("AveragePool", 1), ("GlobalAveragePool", 1), ("Sigmoid", 1),

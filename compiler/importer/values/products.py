@@ -184,7 +184,7 @@ def einsum(x: Flow, weight: Float, rule: _Sum, name: str) -> Flow:
 
 ML_DOMAIN = "ai.onnx.ml"
 
-Handler = Callable[[Sequence[Flow | Array | None], dict[str, Any]], Flow | tuple[Flow, Flow]]
+Handler = Callable[[Sequence[Flow | Array | None], dict[str, Any]], Flow]
 
 
 def _scaler(x: Flow, attrs: dict[str, Any]) -> Flow:
@@ -207,24 +207,6 @@ def _linear_regressor(x: Flow, attrs: dict[str, Any]) -> Flow:
     return _linear(x, weight, attrs["node"]).affine(1.0, np.asarray(attrs.get("intercepts", [0.0]), dtype=np.float64))
 
 
-def _linear_classifier(x: Flow, attrs: dict[str, Any]) -> tuple[Flow, Flow]:
-    """Labels and scores."""
-    labels = np.asarray(attrs.get("classlabels_ints", []), dtype=np.int64)
-    weight = np.asarray(attrs["coefficients"], dtype=np.float64)
-    if not len(labels) or weight.size % len(labels) or weight.size // len(labels) != x.size:
-        raise Unsupported("its labels are no numbers, or not one for each row of its coefficients")
-    intercepts = np.asarray(attrs.get("intercepts", np.zeros(len(labels))), dtype=np.float64)
-    # Label and scores are made of one value, as it is computed once.
-    scores = _linear(x, weight.reshape(len(labels), -1), attrs["node"]).affine(1.0, intercepts).end_layers()
-    after = attrs.get("post_transform", b"NONE").decode()
-    if after not in ("NONE", "LOGISTIC", "SOFTMAX"):
-        raise Unsupported(f"post_transform {after} is not supported; NONE, LOGISTIC and SOFTMAX are")
-    chosen = scores.argmax(1, False, False).look_up(labels)
-    if after == "SOFTMAX":
-        return chosen, scores.softmax("softmax", 1, False)
-    return chosen, scores if after == "NONE" else scores.squash("sigmoid", inner=False)
-
-
 def _normalizer(x: Flow, attrs: dict[str, Any]) -> Flow:
     if attrs.get("norm", b"MAX") != b"L1":
         raise Unsupported(f"norm {attrs.get('norm', b'MAX').decode()} is not supported; L1 is")
@@ -241,8 +223,8 @@ def _extract(inputs: Sequence[Flow | Array | None], attrs: dict[str, Any]) -> Fl
     return index.look_up(np.ravel(table)).with_shape((1, index.size))
 
 
-def _one(apply: Callable[[Flow, dict[str, Any]], Flow | tuple[Flow, Flow]]) -> Handler:
-    def handler(inputs: Sequence[Flow | Array | None], attrs: dict[str, Any]) -> Flow | tuple[Flow, Flow]:
+def _one(apply: Callable[[Flow, dict[str, Any]], Flow]) -> Handler:
+    def handler(inputs: Sequence[Flow | Array | None], attrs: dict[str, Any]) -> Flow:
         if not isinstance(inputs[0], Flow):
             raise Unsupported("its input is a constant, where a computed value is needed")
         return apply(inputs[0], attrs)
@@ -253,7 +235,6 @@ def _one(apply: Callable[[Flow, dict[str, Any]], Flow | tuple[Flow, Flow]]) -> H
 ML_HANDLERS: dict[str, Handler] = {
     "Scaler": _one(_scaler),
     "LinearRegressor": _one(_linear_regressor),
-    "LinearClassifier": _one(_linear_classifier),
     "Normalizer": _one(_normalizer),
     "ArrayFeatureExtractor": _extract,
 }
