@@ -17,7 +17,7 @@ from mho.compiler.calibration.trials.bench import representative_time
 from mho.compiler.importer.onnx_import import import_onnx
 from mho.compiler.importer.reading.pytorch import TorchModel, as_onnx
 from mho.compiler.inputs import Inputs, NamedInputs, Source, load_input, load_inputs
-from mho.compiler.mapping import Placement, SkipMaps
+from mho.compiler.mapping import Placement
 from mho.compiler.mapping.faults import FaultMaps
 from mho.compiler.mapping.redundancy import Redundancy, shortfall
 from mho.compiler.model import FloatNetwork
@@ -44,8 +44,7 @@ class Job:
     """A network, what it is compiled for, and typical inputs.
 
     ``samples`` are all inputs, float32 of shape (samples, features), ``x`` those that calibrate, float64. ``slices``
-    are those of the weights of each layer, ``skip`` dead lines, core -> (bit lines, source lines), ``faults`` dead
-    lines and faulty cells of the cores of one chip.
+    are those of the weights of each layer, ``faults`` dead lines and faulty cells of the cores of one chip.
     """
 
     net: FloatNetwork
@@ -55,7 +54,6 @@ class Job:
     samples: NDArray[np.float32]
     x: Float
     slices: list[int]
-    skip: SkipMaps | None = None
     faults: FaultMaps | None = None
     progress: Progress | None = None
 
@@ -82,7 +80,7 @@ class Job:
 
 def read_job(
     model: Model, chip: Chip, *, calibrate: Source | Inputs | Mapping[str, Source],
-    device: Device | str | None = None, options: CompileOptions | None = None, skip: SkipMaps | None = None,
+    device: Device | str | None = None, options: CompileOptions | None = None,
     faults: FaultMaps | None = None, freeze: Mapping[str, Source] | None = None,
     input_shape: Mapping[str, Sequence[int]] | None = None, progress: Progress | None = None,
 ) -> Job:
@@ -102,7 +100,7 @@ def read_job(
     x = samples[np.arange(count) * len(samples) // count].astype(np.float64)
     slices = [chosen.slices for chosen in options.of_layers([layer.name for layer in net.layers])]
     return Job(net=centred(net, x), chip=chip, device=device, options=options, samples=samples, x=x, slices=slices,
-               skip=skip, faults=faults, progress=progress)
+               faults=faults, progress=progress)
 
 
 def check_shape(x: Inputs, net: FloatNetwork) -> NDArray[np.float32]:

@@ -62,7 +62,7 @@ def calibrate_on_cores(job: Job) -> CalibratedLayers:
 def _placed(job: Job, copies: int | None = None) -> tuple[Placement, Redundancy | None]:
     """Where the weights go; where outputs are numbers, or the user wants it, so that noise of the cells is small."""
     shapes, cell_map = [layer.shape for layer in job.net.layers], job.chip.macro_config().cell_map
-    common: dict[str, Any] = {"copies": job.options.copies or copies, "cores": job.chip.cores, "skip": job.skip,
+    common: dict[str, Any] = {"copies": job.options.copies or copies, "cores": job.chip.cores,
                               "slices": job.slices, "faults": job.faults}
     if not job.noise.matters:
         return place(shapes, cell_map, noise=job.noise.weights, **common), None
@@ -175,7 +175,7 @@ def _layers_on_tiles(job: Job) -> tuple[CalibratedLayers, Image]:
 def _on_tiles(job: Job, judge: Judge | None = None) -> Network:
     layers, entry = _layers_on_tiles(job)
     network, placement = network_of(job, layers), layers.placement
-    if placement.skip or placement.faults:
+    if placement.faults:
         # Where lines or cells are known to be faulty, weights are where they are for a reason.
         return warned(network, [_FIXED] if job.options.duplicates > 1 else [])
 

@@ -169,6 +169,16 @@ class Graph:
         self.constants[full] = np.asarray(value)
         return full
 
+    def stacked(self, names: Sequence[str], output: str, axis: int) -> list[Op]:
+        """Nodes that make of values one with a new dimension, which is an attribute before opset 13."""
+        axes = f"{output}/axes"
+        self.constants[axes] = np.array([axis])
+        wide = [f"{output}/{k}" for k in range(len(names))]
+        new = self.opset >= 13
+        ops = [Op.make("Unsqueeze", [name, axes] if new else [name], [one], **({} if new else {"axes": [axis]}))
+               for name, one in zip(names, wide, strict=True)]
+        return [*ops, Op.make("Concat", wide, [output], axis=axis)]
+
     def computed(self, op: Op) -> list[str]:
         """Inputs that are no constants, in order."""
         return [i for i in op.inputs if i and i not in self.constants]

@@ -67,7 +67,8 @@ def import_onnx(
     """
     where, proto = model_file.load(model)
     shapes = model_file.shapes_of(proto, x, frozen or {}) | dict(shapes or {})
-    proto = model_file.freeze(where, model_file.with_shapes(where, proto, shapes), frozen or {})
+    model_file.set_shapes(where, proto, shapes)
+    model_file.freeze(where, proto, frozen or {})
     model_file.opset_of(where, proto)
     bare = model_file.without_claims(where, proto)
     model_file.check_shapes(where, bare, strict=False)

@@ -1,6 +1,5 @@
 """Weights on the cells of cores: which rows and columns hold what, around what is faulty."""
 
-from mho.compiler.mapping.packing.packer import SkipMaps
 from mho.compiler.mapping.place import Placement, place
 
-__all__ = ["Placement", "SkipMaps", "place"]
+__all__ = ["Placement", "place"]

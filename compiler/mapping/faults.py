@@ -33,6 +33,11 @@ class CoreFaults:
     columns: Flags
     g_uS: Float
 
+    @property
+    def dead(self) -> tuple[Flags, Flags]:
+        """Dead bit lines and source lines."""
+        return self.rows, self.columns
+
     def counts(self, cell_map: CellMap) -> tuple[Integers, Integers]:
         """Faulty cells of each row and of each column of weights that are not on a dead line crossing it."""
         faulty = ~np.isnan(self.g_uS) & ~self.rows[:, None] & ~self.columns[None, :]

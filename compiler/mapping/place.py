@@ -14,7 +14,7 @@ import numpy as np
 
 from mho.compiler.mapping.faults import FaultMaps
 from mho.compiler.mapping.packing.pack import MASKS, Cells
-from mho.compiler.mapping.packing.packer import FreeLines, Packer, Shape, Size, SkipMaps, fewest
+from mho.compiler.mapping.packing.packer import FreeLines, Packer, Shape, Size, fewest
 from mho.compiler.mapping.parts import Parts
 from mho.compiler.mapping.weights import Block
 from mho.macro_models.cell_map import CellMap
@@ -39,7 +39,6 @@ class Placement:
     rows: tuple[int, ...]
     parts: tuple[Parts, ...]
     blocks: tuple[Block, ...]
-    skip: SkipMaps
     faults: FaultMaps = field(default_factory=dict)
 
     def of_layer(self, layer: int) -> tuple[Block, ...]:
@@ -65,7 +64,7 @@ class Placement:
 
     def dead_lines(self, core: int) -> tuple[Flags, Flags]:
         """Skip maps of a core: (bit lines, source lines)."""
-        return self.cell_map.dead(self.skip.get(core))
+        return self.cell_map.dead(self.faults[core].dead if core in self.faults else None)
 
 
 def _grown(size: Size, step: int, free: FreeLines) -> list[Size]:
@@ -145,7 +144,6 @@ def place(
     cell_map: CellMap,
     *,
     copies: int | None = None,
-    skip: SkipMaps | None = None,
     slices: Sequence[int] | None = None,
     faults: FaultMaps | None = None,
     cores: int | None = None,
@@ -177,13 +175,11 @@ def place(
     ``enough`` tells from the inputs of each layer over its rows times copies whether they have cells enough: until then
     layers grow beyond the cores that are taken anyway, as far as the chip has them, for no more products. ``start``
     gives (rows, copies) of each layer, rows of the largest part of one with groups, to start from, which may take more
-    products and cores (:mod:`mho.compiler.mapping.redundancy`). Raises InputError if a skip map has a wrong size or
-    leaves no usable line, or a core has fewer columns than one output has slices.
+    products and cores (:mod:`mho.compiler.mapping.redundancy`). Raises InputError if dead lines leave no
+    usable one, or a core has fewer columns than one output has slices.
     """
     faults = {} if faults is None else faults
-    skip = {} if skip is None else skip
-    skip = {**{core: (f.rows, f.columns) for core, f in faults.items()}, **skip}
-    free = FreeLines(cell_map, skip, faults)
+    free = FreeLines(cell_map, faults)
     slices = [1] * len(shapes) if slices is None else slices
     if max(slices, default=1) > free.fewest_columns:
         raise InputError(
@@ -225,7 +221,7 @@ def place(
         sizes = fill(sizes, packer, copies_limit, max(cores, limit), noise, enough)
         packed = packer.cores(sizes)
     return Placement(
-        cell_map=cell_map, cores=len(packed), least=fewest_cores, bound=bound, blocks=_blocks(packed, free), skip=skip,
+        cell_map=cell_map, cores=len(packed), least=fewest_cores, bound=bound, blocks=_blocks(packed, free),
         faults=faults, rows=tuple(size.rows * size.parts.count for size in sizes),
         parts=tuple(size.parts for size in sizes),
     )

@@ -192,7 +192,7 @@ def _usable(placement: Placement) -> tuple[int, int]:
     """Rows and columns of a core without its dead lines, of the core with the fewest."""
     cell_map = placement.cell_map
     rows, columns = cell_map.there
-    for bit, source in map(cell_map.dead, placement.skip.values()):
+    for bit, source in (cell_map.dead(faults.dead) for faults in placement.faults.values()):
         rows = min(rows, int((cell_map.per_row(bit) == 0).sum()))
         columns = min(columns, int((cell_map.per_column(source) == 0).sum()))
     return rows, columns

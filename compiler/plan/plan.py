@@ -1,8 +1,8 @@
 """The plan of a network on a chip, as plain numbers: steps, levels, conversions, cycles, memory, work of the host."""
 
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from mho.compiler.facts import Fit, HostWork, Level, NetworkPlan, Step
 from mho.compiler.mapping import Placement
@@ -11,7 +11,6 @@ from mho.compiler.model.before import Before
 from mho.compiler.model.network import evaluated_at_the_end
 from mho.compiler.model.stages import Combine, Evaluated, Gather, Linear, Map, Maximum
 from mho.compiler.program import Layer
-from mho.compiler.types import Facts
 from mho.hw.config import Chip
 from mho.hw.kinds import timing
 from mho.macro_models.integer.operation import MvmOperation
@@ -28,62 +27,8 @@ def overflow(chip: Chip, cores: int) -> Fit:
     return {"fits": chips == 1, "cores": cores, "there": chip.cores, "chips": chips, "figures": figures, "note": note}
 
 
-Place = Literal["array", "digital", "host"]
-
 _SILENT = ("reshape", "cast")
 """Operators at the end that compute nothing."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class PlacedStep:
-    """One step of an image.
-
-    ``name`` is that of the ONNX node, or what it does where several nodes are one; ``layer`` is the number of its
-    layer, None if it has no weights; ``first`` says whether this is the first call of that layer; ``level`` is how many
-    layers there are on the longest way from the input, itself included: layers of one level do not wait for each other.
-    """
-
-    name: str
-    place: Place
-    operator: str
-    positions: int
-    level: int
-    lanes: int
-    taken: int
-    layer: int | None = None
-    first: bool = True
-
-
-def placed_steps(
-    net: FloatNetwork, before: Before | None = None, host: Collection[int] | None = None
-) -> list[PlacedStep]:
-    """The steps of a network, in the order of computation.
-
-    The host does those of ``before``, and those with the numbers ``host``: None, what is no function of one element.
-    """
-    if host is None:
-        host = {k for k, step in enumerate(net.steps)
-                if isinstance(step.operation, Evaluated) and not step.operation.pointwise}
-    first = {*host, *(() if before is None else before.numbers)}
-    result: list[PlacedStep] = []
-    sizes, levels, numbers = [net.features], [0], dict[int, int]()
-    for k, step in enumerate(net.steps):
-        op, level = step.operation, max(levels[v] for v in step.inputs)
-        common: Facts = {"lanes": op.size, "taken": sum(sizes[v] for v in step.inputs)}
-        if isinstance(op, Linear):
-            level, new = level + 1, id(op.layer) not in numbers
-            number = numbers.setdefault(id(op.layer), len(numbers))
-            result.append(PlacedStep(
-                name=op.layer.name, place="array", operator="Relu" if op.layer.relu else "", level=level,
-                positions=len(op.patches), layer=number, first=new, **common,
-            ))
-        else:
-            name, operator = _without_weights(op)
-            place: Place = "host" if k in first else "digital"
-            result.append(PlacedStep(name=name, place=place, operator=operator, positions=1, level=level, **common))
-        sizes.append(op.size)
-        levels.append(level)
-    return result
 
 
 def _without_weights(op: Gather | Maximum | Combine | Map | Evaluated) -> tuple[str, str]:
@@ -101,10 +46,9 @@ def _without_weights(op: Gather | Maximum | Combine | Map | Evaluated) -> tuple[
     return op.function, "limits" if op.function == "clip" else "table"
 
 
-def host_work(net: FloatNetwork, steps: Sequence[PlacedStep], before: Before | None = None) -> list[HostWork]:
+def host_work(net: FloatNetwork, steps: Sequence[Step], before: Before | None = None) -> list[HostWork]:
     """What the host does, in order: names, operators, and how many values cross to it and back."""
-    outputs = net.steps[-1].operation.size
-    sizes, entry, done = [net.features, *(s.lanes for s in steps)], "to codes", ()
+    sizes, entry, done = _sizes(net), "to codes", ()
     values = [0] if before is None else before.values
     if before is not None:
         entry, done = f"{before.operators} to codes", before.numbers
@@ -112,16 +56,22 @@ def host_work(net: FloatNetwork, steps: Sequence[PlacedStep], before: Before | N
         "name": net.input_name, "operators": entry, "from_chip": 0, "to_chip": sum(sizes[v] for v in values),
     }]
     work.extend(
-        {"name": s.name, "operators": s.operator, "from_chip": s.taken, "to_chip": s.lanes}
-        for k, s in enumerate(steps) if s.place == "host" and k not in done
+        {"name": s["name"], "operators": s["operator"], "from_chip": sum(sizes[v] for v in net.steps[k].inputs),
+         "to_chip": s["lanes"]}
+        for k, s in enumerate(steps) if s["place"] == "host" and k not in done
     )
     for output in net.outputs:
         last = [name for op in output.host if op.kind not in _SILENT for name in _operators(op)]
         work.append({
             "name": output.name, "operators": " ".join(["to numbers", *last]),
-            "from_chip": outputs if output.size is None else output.size, "to_chip": 0,
+            "from_chip": sizes[-1] if output.size is None else output.size, "to_chip": 0,
         })
     return work
+
+
+def _sizes(net: FloatNetwork) -> list[int]:
+    """Elements of all values."""
+    return [net.features, *(step.operation.size for step in net.steps)]
 
 
 def _operators(op: HostOp) -> tuple[str, ...]:
@@ -134,7 +84,7 @@ def peak_lanes(net: FloatNetwork, parts: int = 1) -> int:
     A layer of a network with branches or positions takes codes, which are lanes beside those of the value. One that
     takes its inputs in two ``parts`` takes codes of the rest, too, and what is made of these is added to the first.
     """
-    sizes = [net.features, *(step.operation.size for step in net.steps)]
+    sizes = _sizes(net)
     last = {value: k for k, step in enumerate(net.steps) for value in step.inputs} | {len(net.steps): len(net.steps)}
     ends: dict[int, int] = {}
     for value, k in last.items():
@@ -210,17 +160,18 @@ def plan(
 ) -> NetworkPlan:
     """What runs where.
 
-    A layer that is called several times has its cells and weights in its first call, and conversions in each.
     ``before`` are the steps that the host does before the input is quantised, None if there are none; layers take their
-    inputs in ``parts``; ``host`` as of :func:`placed_steps`.
+    inputs in ``parts``; ``host`` are steps that the host does: None, what is no function of one element.
     """
-    steps, cells = placed_steps(net, before, host), chip.macro_config().cell_map.cells
-    rows = [_row(net, step, products, cells) for step in steps]
-    levels = _levels(steps, products)
-    busy: dict[int, int] = {}
-    for step in steps:
-        for core, cycles in _by_core(step, products).items():
-            busy[core] = busy.get(core, 0) + cycles
+    if host is None:
+        host = {k for k, step in enumerate(net.steps)
+                if isinstance(step.operation, Evaluated) and not step.operation.pointwise}
+    numbers = {k: layer for layer, calls in enumerate(net.calls) for k in calls}
+    rows = _rows(net, {*host, *(() if before is None else before.numbers)}, numbers)
+    loads: dict[int, dict[int, int]] = {}
+    for k, layer in numbers.items():
+        loads[k] = _add_products(rows[k], net, layer, products[layer], chip, first=k == net.calls[layer][0])
+    levels = _levels(rows, loads)
     lanes = peak_lanes(net, parts)
     return {
         "steps": rows,
@@ -230,53 +181,61 @@ def plan(
         "conversions": sum(row["conversions"] for row in rows),
         "cycles_serial": sum(row["cycles_worst"] for row in rows),
         "cycles_parallel": sum(level["cycles_parallel"] for level in levels),
-        "cycles_core": max(busy.values()),
+        "cycles_core": max(sum((Counter(load) for load in loads.values()), Counter()).values()),
         "lanes": lanes,
         "activation_bytes": LANE_BYTES * lanes,
-        "host": host_work(net, steps, before),
+        "host": host_work(net, rows, before),
     }
 
 
-def _row(net: FloatNetwork, step: PlacedStep, products: Products, cells: int) -> Step:
-    row: Step = {
-        "name": step.name, "place": step.place, "operator": step.operator, "positions": step.positions,
-        "level": step.level, "lanes": step.lanes, "inputs": 0, "outputs": 0, "weights": 0, "cells": 0, "cores": [],
-        "conversions": 0, "cycles_worst": 0,
-    }
-    if step.layer is None:
-        return row
-    mine, layer = products[step.layer], net.layers[step.layer]
+def _rows(net: FloatNetwork, host: Collection[int], layers: Collection[int]) -> list[Step]:
+    """The steps in the order of computation, without what products take; the host does those with the numbers ``host``.
+
+    The level of a step is how many layers there are on the longest way from the input, itself included: layers of one
+    level do not wait for each other.
+    """
+    rows, levels = list[Step](), [0]
+    for k, step in enumerate(net.steps):
+        op = step.operation
+        levels.append(max(levels[v] for v in step.inputs) + (k in layers))
+        name, operator = (op.layer.name, "Relu" if op.layer.relu else "") if isinstance(op, Linear) else (
+            _without_weights(op))
+        rows.append({
+            "name": name, "place": "array" if k in layers else "host" if k in host else "digital", "operator": operator,
+            "positions": len(op.patches) if isinstance(op, Linear) else 1, "level": levels[-1], "lanes": op.size,
+            "inputs": 0, "outputs": 0, "weights": 0, "cells": 0, "cores": [], "conversions": 0, "cycles_worst": 0,
+        })
+    return rows
+
+
+def _add_products(
+    row: Step, net: FloatNetwork, number: int, mine: Sequence[Product], chip: Chip, *, first: bool
+) -> dict[int, int]:
+    """Adds what the products of a call take; cells and weights to the ``first``. Its cycles on each core."""
+    layer, cells, load = net.layers[number], chip.macro_config().cell_map.cells, dict[int, int]()
+    for p in mine:
+        load[p.core] = load.get(p.core, 0) + row["positions"] * p.cycles
     row.update({
-        "inputs": layer.inputs, "outputs": layer.outputs, "cores": sorted({p.core for p in mine}),
-        "weights": layer.weight.size * step.first,
-        "cells": cells * sum(p.rows * p.columns for p in mine) * step.first,
-        "conversions": step.positions * sum(p.conversions for p in mine),
-        "cycles_worst": step.positions * sum(p.cycles for p in mine),
+        "inputs": layer.inputs, "outputs": layer.outputs, "cores": sorted(load),
+        "weights": layer.weight.size * first, "cells": cells * sum(p.rows * p.columns for p in mine) * first,
+        "conversions": row["positions"] * sum(p.conversions for p in mine), "cycles_worst": sum(load.values()),
     })
-    return row
+    return load
 
 
-def _by_core(step: PlacedStep, products: Products) -> dict[int, int]:
-    """Cycles of a step on each core."""
-    result: dict[int, int] = {}
-    for p in [] if step.layer is None else products[step.layer]:
-        result[p.core] = result.get(p.core, 0) + step.positions * p.cycles
-    return result
-
-
-def _levels(steps: Sequence[PlacedStep], products: Products) -> list[Level]:
+def _levels(rows: Sequence[Step], loads: Mapping[int, Mapping[int, int]]) -> list[Level]:
     """Layers that do not wait for each other, with their cycles one after the other and together.
 
-    Products of one core wait for each other; those of different cores do not.
+    ``loads`` are cycles of each layer on each core, by the number of its step. Products of one core wait for each
+    other; those of different cores do not.
     """
-    result: list[Level] = []
-    for level in sorted({s.level for s in steps if s.layer is not None}):
-        members = [s for s in steps if s.level == level and s.layer is not None]
-        loads = [_by_core(s, products) for s in members]
-        cores = sorted(set().union(*loads))
-        result.append({
-            "level": level, "layers": [s.name for s in members], "cores": cores,
-            "cycles_serial": sum(sum(load.values()) for load in loads),
-            "cycles_parallel": max(sum(load.get(core, 0) for load in loads) for core in cores),
+    levels: list[Level] = []
+    for level in sorted({rows[k]["level"] for k in loads}):
+        members = sorted(k for k in loads if rows[k]["level"] == level)
+        cores = sorted(set().union(*(loads[k] for k in members)))
+        levels.append({
+            "level": level, "layers": [rows[k]["name"] for k in members], "cores": cores,
+            "cycles_serial": sum(sum(loads[k].values()) for k in members),
+            "cycles_parallel": max(sum(loads[k].get(core, 0) for k in members) for core in cores),
         })
-    return result
+    return levels

@@ -157,7 +157,7 @@ def calibrate_on_tiles(job: Job, shapes: Sequence[Shape]) -> CalibratedLayers:
         limit, enough = (DEFAULT_COPIES, noise.enough) if wide else (copies, 0.0)
         growth = Growth(noise.error, limit, enough, mesh.columns, mesh.contexts) if noise.layers else None
         return place_on_tiles(shapes, cell_map, job.chip.cores, copies=copies, wide=wide, slices=job.slices,
-                              faults=job.faults, skip=job.skip, growth=growth)
+                              faults=job.faults, growth=growth)
 
     def calibrated(copies: int) -> tuple[Placement, Calibrated, list[str]]:
         placement = put(copies)

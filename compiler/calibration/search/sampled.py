@@ -42,7 +42,7 @@ def sampled(bench: Bench, site: Site) -> Site:
     cut = _side_by_side([(b, np.isin(b.outputs, chosen[_place(b)])) for b in blocks if _place(b) in chosen], bench)
     blocks = tuple(replace(b, outputs=np.searchsorted(outputs, b.outputs).astype(np.int32)) for b in cut)
     placement = replace(
-        site.stand.placement, blocks=blocks, cores=blocks[-1].core + 1, least=blocks[-1].core + 1, skip={}
+        site.stand.placement, blocks=blocks, cores=blocks[-1].core + 1, least=blocks[-1].core + 1
     )
     chips = min(CHIPS, max(FEWEST_CHIPS, len(site.stand.kinds) - 1))
     return replace(

@@ -37,7 +37,7 @@ def first_line(error: Exception) -> str:
 
 
 def load(model: str | Path | bytes | onnx.ModelProto) -> tuple[str, onnx.ModelProto]:
-    """What a sentence calls the model, and the model with all of its weights."""
+    """What a sentence calls the model, and the model with all of its weights: one that may be changed."""
     folder: Path | None = None
     if isinstance(model, (str, Path)):
         path = Path(model)
@@ -98,15 +98,13 @@ def modern(where: str, proto: onnx.ModelProto) -> onnx.ModelProto:
             raise InputError(f"{where}: its functions cannot be inlined: {first_line(error)}") from None
     if opset >= FIRST_OPSET:
         return proto
-    copy = onnx.ModelProto()
-    copy.CopyFrom(proto)
-    old = [n for n in copy.graph.node if n.op_type in OLD_BROADCAST]
+    old = [n for n in proto.graph.node if n.op_type in OLD_BROADCAST]
     if not any(a.name in ("broadcast", "axis") for n in old for a in n.attribute):
         # Nothing that these versions say otherwise.
-        next(o for o in copy.opset_import if o.domain in ("", "ai.onnx")).version = FIRST_OPSET
-        return copy
+        next(o for o in proto.opset_import if o.domain in ("", "ai.onnx")).version = FIRST_OPSET
+        return proto
     try:
-        return onnx.version_converter.convert_version(copy, FIRST_OPSET)
+        return onnx.version_converter.convert_version(proto, FIRST_OPSET)
     except Exception as error:
         raise InputError(
             f"{where}: opset {opset} cannot be converted to {FIRST_OPSET} ({first_line(error)[:80]}); export it again "
@@ -114,31 +112,23 @@ def modern(where: str, proto: onnx.ModelProto) -> onnx.ModelProto:
         ) from None
 
 
-def _with_inputs(
-    where: str, proto: onnx.ModelProto, names: Iterable[str], option: str
-) -> tuple[onnx.ModelProto, dict[str, onnx.ValueInfoProto]]:
-    """A copy whose inputs may be changed, and its inputs by name; the ``names`` that an option gives are among them."""
-    copy = onnx.ModelProto()
-    copy.CopyFrom(proto)
-    inputs = {i.name: i for i in copy.graph.input}
-    for name in names:
-        if name not in inputs:
-            raise InputError(
-                f"{where}: {argument(option, option)} names the input {name!r}; it has {', '.join(inputs) or 'none'}"
-            )
-    return copy, inputs
+def _named_input(where: str, proto: onnx.ModelProto, name: str, option: str) -> onnx.ValueInfoProto:
+    """The input that an option names."""
+    inputs = {i.name: i for i in proto.graph.input}
+    if name not in inputs:
+        raise InputError(
+            f"{where}: {argument(option, option)} names the input {name!r}; it has {', '.join(inputs) or 'none'}"
+        )
+    return inputs[name]
 
 
-def freeze(where: str, proto: onnx.ModelProto, values: Mapping[str, Array]) -> onnx.ModelProto:
-    """The model with inputs that are constants from now on."""
-    if not values:
-        return proto
-    copy, inputs = _with_inputs(where, proto, values, "freeze")
+def freeze(where: str, proto: onnx.ModelProto, values: Mapping[str, Array]) -> None:
+    """Makes inputs of a model constants from now on."""
+    frozen = {name: _named_input(where, proto, name, "freeze") for name in values}
     for name, value in values.items():
-        dtype = onnx.helper.tensor_dtype_to_np_dtype(inputs[name].type.tensor_type.elem_type)
-        copy.graph.initializer.append(numpy_helper.from_array(np.asarray(value).astype(dtype), name))
-        copy.graph.input.remove(inputs[name])
-    return copy
+        dtype = onnx.helper.tensor_dtype_to_np_dtype(frozen[name].type.tensor_type.elem_type)
+        proto.graph.initializer.append(numpy_helper.from_array(np.asarray(value).astype(dtype), name))
+        proto.graph.input.remove(frozen[name])
 
 
 def without_claims(where: str, proto: onnx.ModelProto) -> onnx.ModelProto:
@@ -273,13 +263,10 @@ def shapes_of(proto: onnx.ModelProto, x: Inputs | None, frozen: Iterable[str]) -
     return shapes
 
 
-def with_shapes(where: str, proto: onnx.ModelProto, shapes: Mapping[str, Sequence[int]]) -> onnx.ModelProto:
-    """The model with inputs of these whole shapes; 0 leaves a dimension open, that of the batch alone."""
-    if not shapes:
-        return proto
-    copy, graph_inputs = _with_inputs(where, proto, shapes, "input_shape")
+def set_shapes(where: str, proto: onnx.ModelProto, shapes: Mapping[str, Sequence[int]]) -> None:
+    """Gives inputs of a model these whole shapes; 0 leaves a dimension open, that of the batch alone."""
     for name, shape in shapes.items():
-        tensor = graph_inputs[name].type.tensor_type
+        tensor = _named_input(where, proto, name, "input_shape").type.tensor_type
         if tensor.HasField("shape") and len(tensor.shape.dim) != len(shape):
             raise InputError(
                 f"{where}: input {name!r} has {len(tensor.shape.dim)} dimensions, not the {len(shape)} of "
@@ -293,4 +280,3 @@ def with_shapes(where: str, proto: onnx.ModelProto, shapes: Mapping[str, Sequenc
                 dim.dim_value = int(d)
             else:
                 dim.dim_param = "batch"
-    return copy

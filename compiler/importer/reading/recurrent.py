@@ -223,15 +223,7 @@ def _outputs(op: Op, graph: Graph, at: str, runs: Sequence[tuple[list[str], str,
     ops: list[Op] = []
 
     def stacked(names: Sequence[str], output: str, axis: int) -> str:
-        graph.constants[f"{output}/axes"] = np.array([axis])
-        wide = []
-        for k, name in enumerate(names):
-            expanded = f"{output}/{k}"
-            new = graph.opset >= 13
-            ops.append(Op.make("Unsqueeze", [name, f"{output}/axes"], [expanded]) if new
-                       else Op.make("Unsqueeze", [name], [expanded], "", axes=[axis]))
-            wide.append(f"{output}/{k}")
-        ops.append(Op.make("Concat", wide, [output], axis=axis))
+        ops.extend(graph.stacked(names, output, axis))
         return output
 
     if op.outputs[0]:

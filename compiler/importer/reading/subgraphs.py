@@ -131,14 +131,7 @@ def _end(op: Op, graph: Graph, carried: list[str], axes: Sequence[int], back: Se
     ops = _same(carried, op.outputs[: len(carried)])
     for k, name in enumerate(last):
         parts = stacked[k :: len(last)][:: -1 if back[k] else 1]
-        if not name:
-            continue
-        wide = [f"{name}/{n}" for n in range(len(parts))]
-        graph.constants[f"{name}/axes"] = np.array([axes[k]])
-        for part, wide_name in zip(parts, wide, strict=True):
-            ops.append(Op.make("Unsqueeze", [part, f"{name}/axes"], [wide_name]) if graph.opset >= 13
-                       else Op.make("Unsqueeze", [part], [wide_name], "", axes=[axes[k]]))
-        ops.append(Op.make("Concat", wide, [name], axis=axes[k]))
+        ops += graph.stacked(parts, name, axes[k]) if name else []
     return ops
 
 

@@ -10,7 +10,7 @@ rows and columns, contiguous or not, of which no two share a cell:
 * of rectangles higher than half a core any two share a row: they lie side by side, each counting as 1 high.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
@@ -22,33 +22,24 @@ from mho.compiler.mapping.parts import Parts, count_parts, segments
 from mho.compiler.types import Float
 from mho.macro_models.cell_map import CellMap
 from mho.macro_models.errors import InputError
-from mho.macro_models.types import Flags, Indices, Integers
-
-SkipMaps = Mapping[int, tuple[Flags, Flags]]
-"""Dead lines: core -> (bit lines, source lines), boolean arrays of one entry a line."""
+from mho.macro_models.types import Indices, Integers
 
 
 class FreeLines:
     """Rows and columns that are not dead, per core, those with fewer faulty cells first."""
 
-    def __init__(self, cell_map: CellMap, skip: SkipMaps, faults: FaultMaps) -> None:
-        self.cell_map, self.skip, self.faults = cell_map, skip, faults
+    def __init__(self, cell_map: CellMap, faults: FaultMaps) -> None:
+        self.cell_map, self.faults = cell_map, faults
         self._known: dict[int, tuple[Indices, Indices]] = {}
-        for core, maps in skip.items():
-            if any(np.shape(m) != (lines,) for m, lines in zip(maps, cell_map.shape, strict=True)):
-                raise InputError(
-                    f"skip maps of core {core} must have {cell_map.shape[0]} entries a direction, "
-                    f"not {[np.size(m) for m in maps]}"
-                )
-        ones = [self.lines(core) for core in skip] or [self.lines(-1)]
+        ones = [self.lines(core) for core in faults] or [self.lines(-1)]
         self.fewest_rows, self.fewest_columns = (min(map(len, side)) for side in zip(*ones, strict=True))
         if not self.fewest_rows or not self.fewest_columns:
-            raise InputError("skip maps leave a core without a usable row pair or column")
+            raise InputError("dead lines leave a core without a usable row pair or column")
 
     def lines(self, index: int) -> tuple[Indices, Indices]:
         """Rows and columns of a core."""
-        # All those without a dead line are alike.
-        index = index if index in self.skip or index in self.faults else -1
+        # All those without a fault are alike.
+        index = index if index in self.faults else -1
         if index not in self._known:
             self._known[index] = self._lines(index)
         return self._known[index]
@@ -59,7 +50,7 @@ class FreeLines:
         return kind(Lines(len(rows)), Lines(len(columns)))
 
     def _lines(self, index: int) -> tuple[Indices, Indices]:
-        bit, source = self.cell_map.dead(self.skip.get(index))
+        bit, source = self.cell_map.dead(self.faults[index].dead if index in self.faults else None)
         rows = np.flatnonzero(self.cell_map.per_row(bit) == 0).astype(np.int32)
         columns = np.flatnonzero(self.cell_map.per_column(source) == 0).astype(np.int32)
         if index in self.faults:

@@ -5,7 +5,7 @@ its input, never within the window of one. Parts of a layer on one tile add up i
 the network; so do copies of a layer in columns that are free, and slices of its weights.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import isqrt
@@ -60,7 +60,7 @@ class Growth:
 
 def place_on_tiles(
     shapes: Sequence[Shape], cell_map: CellMap, tiles: int, *, copies: int = 1, wide: bool = False,
-    slices: Sequence[int] | None = None, faults: FaultMaps | None = None, skip: Mapping[int, Dead] | None = None,
+    slices: Sequence[int] | None = None, faults: FaultMaps | None = None,
     growth: Growth | None = None,
 ) -> Placement:
     """Places layers on at most ``tiles`` tiles.
@@ -80,15 +80,14 @@ def place_on_tiles(
         Copies are worth tiles and products: layers are cut into as many pieces as have room for them, on all tiles.
     slices
         Slices of the weights of each layer, 1 by default.
-    faults, skip
-        Faulty cells and dead lines of the tiles, (bit lines, source lines), by their numbers: no weight is on a dead
-        line, weights live with the cells.
+    faults
+        Faulty cells and dead lines of the tiles, by their numbers: no weight is on a dead line, weights live with the
+        cells.
     growth
         How layers are repeated where there is no room for so many copies of all.
     """
     faults = {} if faults is None else faults
-    skip = {**{core: (part.rows, part.columns) for core, part in faults.items()}, **(skip or {})}
-    dead = [_dead_rows(cell_map, skip.get(core)) for core in range(tiles)]
+    dead = [_dead_rows(cell_map, faults[core].dead if core in faults else None) for core in range(tiles)]
     sizes = _Sizes(shapes, cell_map, slices or [1] * len(shapes), dead)
     packed = _packed(sizes, tiles, 1)
     if isinstance(packed, int):
@@ -100,7 +99,7 @@ def place_on_tiles(
               for number, place in enumerate(tile.taken)]
     blocks.sort(key=lambda part: (part.layer, part.first, int(part.outputs[0])))
     return Placement(
-        cell_map=cell_map, cores=used, least=_least(sizes, 0, fewest), bound=1, blocks=tuple(blocks), skip=skip,
+        cell_map=cell_map, cores=used, least=_least(sizes, 0, fewest), bound=1, blocks=tuple(blocks),
         faults=faults,
         rows=tuple(shape.walk.terms * shape.walk.run for shape in shapes),
         parts=tuple(_in_order(_parts(shape, sizes.rows, sizes.columns // sizes.slices[k]), shape,
@@ -144,8 +143,8 @@ class _Sizes:
         return sum(self.shapes[piece.layer].walk.positions for piece, _, _ in tile.taken)
 
 
-def _dead_rows(cell_map: CellMap, skip: Dead | None) -> Dead:
-    driven, converted = cell_map.dead(skip)
+def _dead_rows(cell_map: CellMap, lines: Dead | None) -> Dead:
+    driven, converted = cell_map.dead(lines)
     return cell_map.per_row(driven) > 0, cell_map.per_column(converted) > 0
 
 

@@ -11,6 +11,7 @@ from mho.macro_models.errors import InputError
 from mho.sim.executor import execute, float_outputs, quantised_outputs
 from mho.sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import build, node, perceptron, random_perceptron, reference
+from tests.compiler.mapping.dead_lines import dead_lines
 
 CHIP = load_chip("neurram-core")
 DAY = 86_400.0
@@ -153,8 +154,8 @@ def test_dead_lines_change_nothing_but_the_place() -> None:
     model = random_perceptron([5, 7, 3])
     options = CompileOptions(seeds=1, copies=1)
     whole, partial = (
-        compile_model(model, load_chip("tnsa16-core"), calibrate=x, device="ideal", options=options, skip=skip)
-        for skip in ({}, {0: (bits, sources), 1: (bits, sources)})
+        compile_model(model, load_chip("tnsa16-core"), calibrate=x, device="ideal", options=options, faults=faults)
+        for faults in ({}, {k: dead_lines(bits, sources) for k in range(2)})
     )
     assert partial.cores[0].bl_skip[2]
     a, b = (execute(n, FunctionalBackend(), x, device="ideal").outputs for n in (whole, partial))

@@ -7,6 +7,7 @@ from mho.compiler.mapping.packing.pack import MASKS
 from mho.compiler.mapping.place import Placement, place
 from mho.macro_models.cell_map import DifferentialPairs
 from mho.macro_models.errors import InputError
+from tests.compiler.mapping.dead_lines import dead_lines
 
 
 def pairs(lines: int) -> DifferentialPairs:
@@ -54,14 +55,14 @@ shape_lists = st.lists(st.tuples(st.integers(1, 40), st.integers(1, 40)), min_si
 @settings(max_examples=60)
 def test_any_network_on_any_core(shapes: list[tuple[int, int]], copies: int | None, data: st.DataObject) -> None:
     lines = data.draw(st.sampled_from([16, 64]))
-    skip = {}
+    faults = {}
     for core in data.draw(st.sets(st.integers(0, 3), max_size=2)):
         dead = data.draw(st.lists(st.integers(0, lines - 1), max_size=6))
         bits, sources = np.zeros(lines, dtype=bool), np.zeros(lines, dtype=bool)
         bits[dead[::2]], sources[dead[1::2]] = True, True
-        skip[core] = (bits, sources)
+        faults[core] = dead_lines(bits, sources)
     slices = data.draw(st.none() | st.lists(st.integers(1, 4), min_size=len(shapes), max_size=len(shapes)))
-    placement = place(shapes, pairs(lines), copies=copies, skip=skip, slices=slices)
+    placement = place(shapes, pairs(lines), copies=copies, faults=faults, slices=slices)
     check(placement, shapes)
     for layer, count in enumerate(slices or []):
         assert {b.slices for b in placement.of_layer(layer)} == {count}
@@ -78,7 +79,7 @@ def test_more_slices_than_columns() -> None:
     sources = np.ones(16, dtype=bool)
     sources[:2] = False
     with pytest.raises(InputError, match="slices is 3, but a core has 2 usable columns"):
-        place([(2, 2)], pairs(16), skip={0: (np.zeros(16, dtype=bool), sources)}, slices=[3])
+        place([(2, 2)], pairs(16), faults={0: dead_lines(np.zeros(16, dtype=bool), sources)}, slices=[3])
 
 
 def test_small_layers_share_a_core() -> None:
@@ -111,18 +112,16 @@ def test_more_than_eight_blocks_take_another_core() -> None:
 def test_dead_lines_are_avoided() -> None:
     bits, sources = np.zeros(16, dtype=bool), np.zeros(16, dtype=bool)
     bits[[0, 5]], sources[3] = True, True
-    placement = place([(6, 15)], pairs(16), copies=1, skip={0: (bits, sources)})
+    placement = place([(6, 15)], pairs(16), copies=1, faults={0: dead_lines(bits, sources)})
     (block,) = placement.blocks
     assert block.rows.tolist() == [1, 3, 4, 5, 6, 7]
     assert 3 not in block.columns
 
 
-def test_skip_maps_that_are_wrong() -> None:
+def test_a_core_without_a_line() -> None:
     none, every = np.zeros(16, dtype=bool), np.ones(16, dtype=bool)
-    with pytest.raises(InputError, match="skip maps of core 2 must have 16 entries"):
-        place([(2, 2)], pairs(16), skip={2: (none[:4], none)})
     with pytest.raises(InputError, match="without a usable row pair or column"):
-        place([(2, 2)], pairs(16), skip={0: (every, none)})
+        place([(2, 2)], pairs(16), faults={0: dead_lines(every, none)})
 
 
 def test_layers_take_more_cores_only_where_the_host_schedules_anyway() -> None:

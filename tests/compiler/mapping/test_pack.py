@@ -12,6 +12,7 @@ from mho.compiler.mapping.packing.pack import MASKS, Cells, Lines, Packing, Rect
 from mho.compiler.mapping.packing.packer import least_cores
 from mho.compiler.mapping.place import place
 from mho.macro_models.cell_map import DifferentialPairs
+from tests.compiler.mapping.dead_lines import dead_lines
 
 Shape = tuple[int, int]
 
@@ -122,7 +123,8 @@ def test_bounds_that_are_reached(sizes: list[Shape], fewest: int) -> None:
 def test_a_core_with_dead_lines_holds_less() -> None:
     dead = np.ones(16, dtype=bool)
     dead[:4] = False
-    placement = place([(2, 8)] * 8, DifferentialPairs(8, 16), copies=1, skip={0: (dead, np.zeros(16, dtype=bool))})
+    faults = {0: dead_lines(dead, np.zeros(16, bool))}
+    placement = place([(2, 8)] * 8, DifferentialPairs(8, 16), copies=1, faults=faults)
     assert placement.least == placement.bound == 2
     assert place([(2, 8)] * 8, DifferentialPairs(8, 16), copies=1).least == 1
 

@@ -13,6 +13,7 @@ from mho.compiler.tile.graph.shapes import Shape, shapes_of
 from mho.compiler.tile.placement.placing import Dead, Growth, place_on_tiles
 from mho.hw.config import load_chip
 from tests.compiler.importer.onnx_models import perceptron
+from tests.compiler.mapping.dead_lines import dead_lines
 
 CHIP = load_chip("tnsa64-2x2")
 CELLS = CHIP.macro_config().cell_map
@@ -71,7 +72,7 @@ def test_layers_that_are_repeated_lie_around_dead_lines(shapes: Sequence[Shape])
     dead = np.zeros(64, dtype=bool), np.zeros(64, dtype=bool)
     dead[0][[6, 7]] = dead[1][[20, 41]] = True
     growth = Growth(lambda counts: sum(1 / n for n in counts), 4, 0.0, 2, 2)
-    grown = place_on_tiles(shapes, CELLS, 3, copies=4, wide=True, skip={0: dead}, growth=growth)
+    grown = place_on_tiles(shapes, CELLS, 3, copies=4, wide=True, faults={0: dead_lines(*dead)}, growth=growth)
     assert max(copies(grown)) > 1
     check_cells(grown, dead)
 
