@@ -10,11 +10,12 @@ network's outputs most for the products that it adds.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from math import prod
 from typing import Any
 
-from mho.compiler.mapping.packing.packer import Shape
+from mho.compiler.mapping.packing.packer import Shape, Size
 from mho.compiler.mapping.place import DEFAULT_COPIES, Placement, place
 from mho.macro_models.cell_map import CellMap
 from mho.macro_models.errors import argument
@@ -38,52 +39,29 @@ class Redundancy:
     products: int
 
 
-@dataclass(frozen=True)
-class _Layer:
-    """Rows and copies of a layer of ``inputs`` x ``outputs`` weights, on cores of so many rows and columns.
+def _segments(size: Size, core: tuple[int, int]) -> tuple[int, int]:
+    """Row segments and column segments, on cores of so many rows and columns."""
+    return -(-size.rows // core[0]), -(-size.outputs // (core[1] // (size.slices * size.copies)))
 
-    One with groups has ``blocks`` products and takes no more; its inputs and rows are those of its largest part.
+
+def _larger(size: Size, core: tuple[int, int], limit: int) -> list[Size]:
+    """With one row segment more, full ones, and with more column segments and copies that fill them.
+
+    A layer with groups takes no more products.
     """
-
-    inputs: int
-    outputs: int
-    rows: int
-    copies: int
-    slices: int
-    core: tuple[int, int]
-    blocks: int | None = None
-
-    @property
-    def products(self) -> int:
-        """Row segments times column segments."""
-        if self.blocks is not None:
-            return self.blocks
-        return -(-self.rows // self.core[0]) * -(-self.outputs // (self.core[1] // (self.slices * self.copies)))
-
-    @property
-    def variance(self) -> float:
-        """Variance relative to that of one cell for each weight."""
-        return self.inputs / (self.rows * self.copies)
-
-    def larger(self, limit: int) -> list["_Layer"]:
-        """With one row segment more, full ones, and with more column segments and copies that fill them."""
-        layers: list[_Layer] = []
-        if self.blocks is not None:
-            return layers
-        rows = min((-(-self.rows // self.core[0]) + 1) * self.core[0], self.inputs * limit)
-        if rows > self.rows:
-            layers.append(self._with(rows, self.copies))
-        segments = -(-self.outputs // (self.core[1] // (self.slices * self.copies)))
-        while segments < self.outputs and self.copies < limit:
-            segments += 1
-            copies = min(limit, self.core[1] // (self.slices * -(-self.outputs // segments)))
-            if copies > self.copies:
-                layers.append(self._with(self.rows, copies))
-                break
-        return layers
-
-    def _with(self, rows: int, copies: int) -> "_Layer":
-        return _Layer(self.inputs, self.outputs, rows, copies, self.slices, self.core)
+    sizes: list[Size] = []
+    if size.parts.groups > 1:
+        return sizes
+    down, across = _segments(size, core)
+    rows = min((down + 1) * core[0], size.inputs * limit)
+    if rows > size.rows:
+        sizes.append(replace(size, rows=rows))
+    while across < size.outputs and size.copies < limit:
+        across += 1
+        copies = min(limit, core[1] // (size.slices * -(-size.outputs // across)))
+        if copies > size.copies:
+            return [*sizes, replace(size, copies=copies)]
+    return sizes
 
 
 def squared_error(noise: Sequence[float], ends: float, variances: Sequence[float]) -> float:
@@ -165,24 +143,27 @@ def _steps(
     copies: int,
 ) -> list[list[tuple[int, int]]]:
     """Rows and copies of all layers after each step of growth that takes products, until the noise is as wanted."""
-    core, layers = _usable(placement), []
-    for k, ((inputs, rows), parts) in enumerate(zip(_sizes(placement), placement.parts, strict=True)):
-        blocks_here = placement.of_layer(k)
-        blocks = len(blocks_here) if parts.groups > 1 else None
-        layers.append(_Layer(inputs, parts.outputs, rows, _copies(placement, k), blocks_here[0].slices, core, blocks))
+    core, layers = _usable(placement), list[Size]()
+    blocks = [placement.of_layer(k) for k in range(len(placement.parts))]
+    for (inputs, rows), parts, (block, *_) in zip(_sizes(placement), placement.parts, blocks, strict=True):
+        layers.append(Size(inputs, rows, parts.outputs, block.copies, block.slices, parts))
+
+    def products(k: int, size: Size) -> int:
+        return len(blocks[k]) if size.parts.groups > 1 else prod(_segments(size, core))
+
     limit, history = MOST_PRODUCTS * _products(placement, positions), []
     while (now := error([layer.variance for layer in layers])) > limit_squared:
         candidates = []
         for k, layer in enumerate(layers):
-            for grown in layer.larger(copies):
-                added = positions[k] * max(grown.products - layer.products, 0)
+            for grown in _larger(layer, core, copies):
+                added = positions[k] * max(products(k, grown) - products(k, layer), 0)
                 then = error([(grown if j == k else candidate).variance for j, candidate in enumerate(layers)])
                 candidates.append(((now - then) / max(added, 1), k, grown))
         if not candidates:
             break
         _, k, grown = max(candidates, key=lambda candidate: candidate[0])
         layers[k] = grown
-        if sum(count * layer.products for count, layer in zip(positions, layers, strict=True)) > limit:
+        if sum(positions[j] * products(j, layer) for j, layer in enumerate(layers)) > limit:
             break
         history.append([(layer.rows, layer.copies) for layer in layers])
     return history
