@@ -17,7 +17,7 @@ from mho.macro_models import MacroModel, Masks
 from mho.macro_models.cells.pulses import PulseArray
 from mho.macro_models.errors import InputError, ToolError, argument
 from mho.macro_models.integer.operation import MvmOperation
-from mho.sim.backend import BackendResult, HostScheduled, Observed
+from mho.sim.backend import BackendResult, HostScheduled, Observed, opened
 from mho.sim.board.driver import BoardDriver, BoardInfo, read_info
 from mho.sim.board.program import BoardProgrammer
 from mho.sim.board.tiles.backend import BoardTilesBackend
@@ -195,9 +195,7 @@ class FpgaBackend(SerialBackend, HostScheduled):
 
         Raises ToolError if the board is lost and does not come back, or comes back as another one.
         """
-        if self._driver is None:
-            raise RuntimeError("The backend must be open.")
-        result = self._driver.mvm(core, op, masks, x, op_id)
+        result = opened(self._driver).mvm(core, op, masks, x, op_id)
         self._counted = (self._counted or 0) + int(result.analog.sum())
         return result
 
@@ -210,11 +208,10 @@ class FpgaBackend(SerialBackend, HostScheduled):
         Raises InputError if the core on the board does not program its cells. Raises ToolError if the board is lost and
         does not come back, or contradicts what was seen at the pins of its core.
         """
-        if self._chip is None or self._info is None or self._driver is None:
-            raise RuntimeError("The backend must be open.")
+        driver = opened(self._driver)
         if self._programmer is None:
-            self._programmer = self._open_programmer(self._line, self._chip, self._info)
-        self._driver.forget()
+            self._programmer = self._open_programmer(self._line, opened(self._chip), opened(self._info))
+        driver.forget()
         return self._programmer.program(core, array, targets, skip, parameters)
 
     def _open_programmer(self, client: LinkClient, chip: Chip, info: BoardInfo) -> BoardProgrammer:

@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -124,6 +124,19 @@ class Updater(Protocol):
         that it took.
         """
         ...
+
+
+_T = TypeVar("_T")
+
+
+def opened(content: _T | None) -> _T:
+    """What a backend has while it is open.
+
+    Raises RuntimeError if it is not.
+    """
+    if content is None:
+        raise RuntimeError("The backend must be open.")
+    return content
 
 
 def of_all(each: NDArray[np.int64], own: NDArray[np.intp], images: int) -> NDArray[np.int64]:

@@ -19,7 +19,7 @@ from mho.macro_models import MacroModel, Masks
 from mho.macro_models.cells.pulses import PulseArray
 from mho.macro_models.integer.operation import MvmOperation
 from mho.macro_models.macro import MvmResult
-from mho.sim.backend import Account, BackendResult, HostScheduled, check_threads, of_all
+from mho.sim.backend import Account, BackendResult, HostScheduled, check_threads, of_all, opened
 from mho.sim.programming.write_verify import ProgramRun, PulseRun, reference_pulses, reference_run
 
 KEPT_CELLS = 1 << 22
@@ -89,14 +89,13 @@ class FunctionalBackend(HostScheduled):
 
     def mvm(self, core: int, op: MvmOperation, masks: Masks, x: NDArray[np.integer], op_id: ArrayLike) -> BackendResult:
         """Run ``op`` on a batch; see :class:`mho.sim.backend.Backend`."""
-        if self._cfg is None:
-            raise RuntimeError("The backend must be open.")
+        cfg = opened(self._cfg)
         result = self._cores[core].mvm(op, masks, x, op_id)
         return BackendResult(
             codes=result.codes,
             steps=result.steps,
-            cycles=self._cfg.cycles(op, result.steps),
-            analog=self._cfg.analog_cycles(op, result.steps),
+            cycles=cfg.cycles(op, result.steps),
+            analog=cfg.analog_cycles(op, result.steps),
         )
 
     def run(
@@ -104,8 +103,6 @@ class FunctionalBackend(HostScheduled):
         account: Account,
     ) -> NDArray[np.int16]:
         """Run a program on a batch of images; see :class:`mho.sim.backend.Backend`."""
-        if self._cfg is None:
-            raise RuntimeError("The backend must be open.")
         parts = np.split(np.arange(len(lanes)), self._ends(program, len(lanes)))
         heard = [_Part(account, int(part[0])) for part in parts] if len(parts) > 1 else []
         if not heard:
@@ -144,8 +141,7 @@ class FunctionalBackend(HostScheduled):
         self, program: Program, masks: Sequence[Masks], lanes: NDArray[np.int16], images: NDArray[np.integer],
         account: Account,
     ) -> NDArray[np.int16]:
-        assert self._cfg is not None
-        cfg = self._cfg
+        cfg = opened(self._cfg)
 
         def run_layer(
             call: Call, codes: NDArray[np.int16], notice: Callable[[int, int], None] | None
@@ -194,24 +190,18 @@ class FunctionalBackend(HostScheduled):
         parameters: WriteVerifyParameters,
     ) -> ProgramRun:
         """Program cells; see :class:`mho.sim.programming.write_verify.Programmer`."""
-        if self._chip is None:
-            raise RuntimeError("The backend must be open.")
-        return reference_run(self._chip, array, targets, skip, parameters)
+        return reference_run(opened(self._chip), array, targets, skip, parameters)
 
     def pulse(
         self, core: int, array: PulseArray, records: NDArray[np.void], parameters: WriteVerifyParameters
     ) -> PulseRun:
         """Give pulses to listed cells; see :class:`mho.sim.programming.write_verify.Pulser`."""
-        if self._chip is None:
-            raise RuntimeError("The backend must be open.")
-        return reference_pulses(self._chip, array, records, parameters)
+        return reference_pulses(opened(self._chip), array, records, parameters)
 
     def update(self, core: int, descriptors: Sequence[int], inputs: Sequence[Sequence[int]]) -> tuple[Any, int]:
         """Carry out operations that move all cells of a core at once; see :class:`mho.sim.backend.Updater`."""
-        if self._chip is None:
-            raise RuntimeError("The backend must be open.")
         model: Any = self._cores[core]
-        reference = core_blocks(self._chip).reference(model)
+        reference = core_blocks(opened(self._chip)).reference(model)
         for descriptor, words in zip(descriptors, inputs, strict=True):
             reference.run(descriptor, words)
         self._bound_to = None

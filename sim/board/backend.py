@@ -13,7 +13,7 @@ from mho.hw.emulator.kinds import emulator_of
 from mho.macro_models import MacroModel, Masks
 from mho.macro_models.cells.pulses import PulseArray
 from mho.macro_models.integer.operation import MvmOperation
-from mho.sim.backend import Backend, BackendResult, HostScheduled, Observed
+from mho.sim.backend import Backend, BackendResult, HostScheduled, Observed, opened
 from mho.sim.board.bus import BusSimulation
 from mho.sim.board.driver import BoardDriver, read_info
 from mho.sim.board.program import BoardProgrammer
@@ -111,9 +111,7 @@ class FpgaSimBackend(SimulatedBoards, HostScheduled):
 
     def mvm(self, core: int, op: MvmOperation, masks: Masks, x: NDArray[np.integer], op_id: ArrayLike) -> BackendResult:
         """Run ``op`` on a batch; see :class:`mho.sim.backend.Backend`."""
-        if self._driver is None:
-            raise RuntimeError("The backend must be open.")
-        return self._driver.mvm(core, op, masks, x, op_id)
+        return opened(self._driver).mvm(core, op, masks, x, op_id)
 
     def program(
         self, core: int, array: PulseArray, targets: NDArray[np.integer], skip: NDArray[np.bool_] | None,
@@ -124,11 +122,10 @@ class FpgaSimBackend(SimulatedBoards, HostScheduled):
         Raises InputError if the chip has no engine. Raises ToolError if a tool is missing, the build fails, or the core
         contradicts what was seen at its pins.
         """
-        if self._chip is None:
-            raise RuntimeError("The backend must be open.")
+        chip = opened(self._chip)
         if self._programmer is None:
-            check_engine(self._chip, "on a board")
-            cfg = self._config(self._chip, programs=True)
+            check_engine(chip, "on a board")
+            cfg = self._config(chip, programs=True)
             self._programmer = BoardProgrammer(self._board(cfg), cfg, progress=self._progress, looks=_LOOKS)
         if self._driver is not None:
             # It may be the same board.

@@ -14,7 +14,7 @@ from mho.macro_models import MacroModel, Masks
 from mho.macro_models.cells.pulses import PulseArray
 from mho.macro_models.errors import InputError, argument
 from mho.macro_models.integer.operation import MvmOperation
-from mho.sim.backend import BackendResult, HostScheduled, Observed, check_threads
+from mho.sim.backend import BackendResult, HostScheduled, Observed, check_threads, opened
 from mho.sim.build.simulators import verilator_build
 from mho.sim.core.batch import Mode
 from mho.sim.core.commands import row_programmer
@@ -89,22 +89,17 @@ class CosimBackend(HostScheduled):
 
     def put_core(self, core: int, model: MacroModel) -> None:
         """Have a core hold other cells from now on."""
-        if self._core is None:
-            raise RuntimeError("The backend must be open.")
-        self._core.simulation.put_core(core, model)
+        opened(self._core).simulation.put_core(core, model)
 
     def mvm(self, core: int, op: MvmOperation, masks: Masks, x: NDArray[np.integer], op_id: ArrayLike) -> BackendResult:
         """Run ``op`` on a batch; see :class:`mho.sim.backend.Backend`.
 
         Steps are counted at the macro's pins and analog cycles by the core's own counter.
         """
-        if self._core is None:
-            raise RuntimeError("The backend must be open.")
-        run = self._core.run(op, masks, x, op_id, core=core, mode=self._mode)
+        run = opened(self._core).run(op, masks, x, op_id, core=core, mode=self._mode)
         self._counted += int(run.cycles[:, 0].sum())
         analog = run.cycles[:, 1]
-        assert self._timing is not None
-        cycles = self._timing.whole_cycles(op, analog)
+        cycles = opened(self._timing).whole_cycles(op, analog)
         return BackendResult(codes=run.codes, steps=run.steps, cycles=cycles, analog=analog)
 
     def observed(self) -> Observed | None:
@@ -124,12 +119,9 @@ class CosimBackend(HostScheduled):
         Raises InputError if the chip has no engine. Raises ToolError if what the core says of itself contradicts what
         was seen at its pins.
         """
-        if self._core is None or self._chip is None:
-            raise RuntimeError("The backend must be open.")
-        job = write_job(self._chip, array, targets, skip, parameters, full_time=self._full_time)
-        result = self._core.program(job)
-        assert result.write is not None
-        return program_run(self._chip, parameters, job, result.write)
+        chip = opened(self._chip)
+        job = write_job(chip, array, targets, skip, parameters, full_time=self._full_time)
+        return program_run(chip, parameters, job, opened(self._core).program(job))
 
     def pulse(
         self, core: int, array: PulseArray, records: NDArray[np.void], parameters: WriteVerifyParameters
@@ -141,19 +133,15 @@ class CosimBackend(HostScheduled):
         Raises InputError if the chip has no engine for that. Raises ToolError if the core counts other pulses than were
         seen.
         """
-        if self._core is None or self._chip is None:
-            raise RuntimeError("The backend must be open.")
-        job = pulse_job(self._chip, array, records, parameters, full_time=self._full_time)
-        result = self._core.program(job)
-        assert result.write is not None
-        return pulse_run(self._chip, job, result.write)
+        chip = opened(self._chip)
+        job = pulse_job(chip, array, records, parameters, full_time=self._full_time)
+        return pulse_run(chip, job, opened(self._core).program(job))
 
     def update(self, core: int, descriptors: Sequence[int], inputs: Sequence[Sequence[int]]) -> tuple[Any, int]:
         """Carry out operations that move all cells of a core at once; see :class:`mho.sim.backend.Updater`."""
-        if self._core is None:
-            raise RuntimeError("The backend must be open.")
-        result = self._core.operate(descriptors, inputs, (), core=core, outputs=0)
-        model: Any = self._core.simulation.models[core]
+        simulated = opened(self._core)
+        result = simulated.operate(descriptors, inputs, (), core=core, outputs=0)
+        model: Any = simulated.simulation.models[core]
         if result.pulsed is not None:
             model.take(result.pulsed)
         return model.answering, result.cycles[0]
@@ -168,9 +156,7 @@ class CosimBackend(HostScheduled):
 
         Raises InputError if the core has no engine.
         """
-        if self._core is None or self._chip is None:
-            raise RuntimeError("The backend must be open.")
-        return row_programmer(self._chip)(self._core, core, model, targets, parameters, skip)
+        return row_programmer(opened(self._chip))(opened(self._core), core, model, targets, parameters, skip)
 
     def close(self) -> None:
         """End the simulator process."""

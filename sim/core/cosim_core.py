@@ -151,15 +151,17 @@ class CosimCore:
             write=result.write,
         )
 
-    def program(self, job: WriteJob, *, gap: int = 0, stall: int = 0, hold: int = 0, seed: int = 1) -> BatchResult:
-        """Run write-verify alone; its :class:`WriteOutcome` is in the result."""
+    def program(self, job: WriteJob, *, gap: int = 0, stall: int = 0, hold: int = 0, seed: int = 1) -> WriteOutcome:
+        """Run write-verify alone."""
         nothing = np.zeros(0, dtype=np.uint32)
         batch = Batch(
             ops=nothing.reshape(0, OP_WORDS), masks=nothing.reshape(0, 2), inputs=nothing, outputs=0, operations=0,
             mode=Mode.CONST, patience=self._patience_of(job, max(gap, stall, hold)), gap=gap,
             stall=stall, hold=hold, seed=seed, write=job,
         )
-        return self.simulation.run(batch)
+        outcome = self.simulation.run(batch).write
+        assert outcome is not None
+        return outcome
 
     def _patience_of(self, job: WriteJob | None, idle: int) -> int:
         patience = self._patience + (0 if job is None else job.longest_cycles)

@@ -20,7 +20,7 @@ from mho.hw.kinds import Timing, timing
 from mho.hw.tile.isa import Cause
 from mho.macro_models import MacroModel, Masks
 from mho.macro_models.errors import InputError, ToolError, argument
-from mho.sim.backend import Account, Backend, Detailed, Note, Observed, Progress
+from mho.sim.backend import Account, Backend, Detailed, Note, Observed, Progress, opened
 from mho.sim.core.commands import Preparation, commands_of, row_programmer
 from mho.sim.core.kinds import simulated
 from mho.sim.tile_networks.answers import HostAnswers
@@ -135,21 +135,19 @@ class TileCosimBackend(Backend):
         the cores.
         """
         values = self.run_values(program, masks, lanes, images, account)
-        assert self._code is not None
-        return HostRun(Split.of(program, self._code), lanes).finish(values)
+        return HostRun(Split.of(program, opened(self._code)), lanes).finish(values)
 
     def run_values(
         self, program: Program, masks: Sequence[Masks], lanes: Lanes, images: NDArray[np.integer],
         account: Account,
     ) -> dict[int, Lanes]:
         """All values that the host gets, by their numbers, each (images, elements)."""
-        if self._simulation is None or self._chip is None or self._code is None or self._parts is None:
-            raise RuntimeError("The backend must be open.")
+        chip, code = opened(self._chip), opened(self._code)
         if self._waves is not None and len(lanes) > _MOST_WAVES:
             raise InputError(f"{argument('limit')} must be at most {_MOST_WAVES} with {argument('waves')} on tiles, "
                              f"not {len(lanes)} images")
         started, (lanes, images, more) = time.perf_counter(), from_first_turn(program, lanes, images)
-        first, split = int(images[0]), Split.of(program, self._code)
+        first, split = int(images[0]), Split.of(program, code)
         host = HostRun(split, lanes)
         plan, result = self.run_code(
             masks, {0: lanes} | host.begin(), first, awaited=split.awaited, answer=lambda plan: HostAnswers(plan, host))
@@ -157,10 +155,10 @@ class TileCosimBackend(Backend):
         codes = SeenCodes(program, first, len(lanes), result.ops, result.words)
         values = {value: images_of_value[more:] for value, images_of_value in values.items()}
         expected = HostRun(split, lanes[more:]).finish(values)
-        check_codes(program, lanes[more:], images[more:], codes, expected, account, timing(self._chip))
+        check_codes(program, lanes[more:], images[more:], codes, expected, account, timing(chip))
         ends = image_ends(plan, result)
         cycles = np.diff(ends, prepend=result.progress["first"])
-        begin, end = counted_images(program, self._code, len(ends))
+        begin, end = counted_images(program, code, len(ends))
         span = int(ends[end] - ends[begin]) if end > begin else 0
         self._seen.append((int(cycles[0]), span, max(end - begin, 0)))
         account.spent(cycles[more:], time.perf_counter() - started)
@@ -181,16 +179,14 @@ class TileCosimBackend(Backend):
         answer
             Makes what the host makes on the way; None: nothing.
         """
-        assert self._simulation is not None
-        assert self._chip is not None
-        assert self._code is not None
-        assert self._parts is not None
+        chip, simulation = opened(self._chip), opened(self._simulation)
         images = len(next(iter(entries.values())))
         prepared = self._preparations()
-        commands = {node: CoreTasks(self._chip, node).tasks(prior.descriptors, prior.inputs, prior.settings)
+        commands = {node: CoreTasks(chip, node).tasks(prior.descriptors, prior.inputs, prior.settings)
                     for node, prior in prepared.items()}
         plan = self.plan = make_plan(
-            self._code, self._parts, masks, entries, first, self._settings(prepared), commands, awaited=awaited)
+            opened(self._code), opened(self._parts), masks, entries, first, self._settings(prepared), commands,
+            awaited=awaited)
         patience = max(self._patience, COMMAND_PATIENCE if prepared else 0)
         job = MeshJob.from_plan(plan, patience=patience, report=_REPORT, tracing=self._tracing, threads=self._threads)
 
@@ -204,7 +200,7 @@ class TileCosimBackend(Backend):
                     f"{done} of {images} images, {chip_ms:.3g} ms of the chip in {cycles:,} cycles")
 
         answers = () if answer is None else (answer(plan),)
-        result = self.result = self._simulation.run_mesh(job, hear, *answers)
+        result = self.result = simulation.run_mesh(job, hear, *answers)
         self._simulated += int(result.progress["cycles"])
         self._check(plan, result)
         self._check_prepared(prepared, result)
@@ -235,41 +231,34 @@ class TileCosimBackend(Backend):
         Raises InputError if the cores have no engine. Raises ToolError if what the core does is not what its model
         does, or the simulator fails.
         """
-        if self._simulation is None or self._chip is None:
-            raise RuntimeError("The backend must be open.")
-        cores = MeshCores(self._simulation, self._chip)
-        return row_programmer(self._chip)(cores, core, model, targets, parameters, skip)
+        chip = opened(self._chip)
+        cores = MeshCores(opened(self._simulation), chip)
+        return row_programmer(chip)(cores, core, model, targets, parameters, skip)
 
     def _preparations(self) -> dict[int, Preparation]:
         """What cores do by their own commands before the programs start, by node."""
-        assert self._simulation is not None
-        assert self._chip is not None
-        assert self._code is not None
-        assert self._parts is not None
-        commands = commands_of(self._chip)
+        chip, mesh = opened(self._chip), opened(self._parts).mesh
+        commands = commands_of(chip)
         if commands is None:
             return {}
-        used, models = {tile_node(self._parts.mesh, tile) for tile in self._code.programs}, self._simulation.models
-        preparations = {node: commands.preparation(self._chip, model) for node, model in models.items() if node in used}
+        used = {tile_node(mesh, tile) for tile in opened(self._code).programs}
+        models = opened(self._simulation).models
+        preparations = {node: commands.preparation(chip, model) for node, model in models.items() if node in used}
         return {node: preparation for node, preparation in preparations.items() if preparation is not None}
 
     def _check_prepared(self, prepared: Mapping[int, Preparation], result: MeshResult) -> None:
         """Whether these commands gave what they must."""
-        assert self._chip is not None
         first = 0
         for node, preparation in prepared.items():
-            core = CoreTasks(self._chip, node)
+            core = CoreTasks(opened(self._chip), node)
             end = first + len(preparation.descriptors) * (1 + core.cfg.output_words)
             preparation.check(core.results(result.answers[first:end]))
             first = end
 
     def _settings(self, prepared: Mapping[int, Preparation]) -> dict[int, list[tuple[int, int]]]:
         """What the cores are told of their macros, by node."""
-        assert self._simulation is not None
-        assert self._chip is not None
-        assert self._parts is not None
-        image, cfg = simulated(self._chip).image, self._parts.core.cfg
-        models = {node: model for node, model in self._simulation.models.items() if node not in prepared}
+        image, cfg = simulated(opened(self._chip)).image, opened(self._parts).core.cfg
+        models = {node: model for node, model in opened(self._simulation).models.items() if node not in prepared}
         return {node: image(cfg).settings(model) for node, model in models.items()}
 
     def _check(self, plan: Plan, result: MeshResult) -> None:
@@ -277,12 +266,11 @@ class TileCosimBackend(Backend):
         said = []
         ends = result.answers[-len(STATUS_READS) * len(plan.tiles) :]
         for k, node in enumerate(plan.tiles):
-            _, low, high = ends[len(STATUS_READS) * k : len(STATUS_READS) * (k + 1)].tolist()
+            low = int(ends[len(STATUS_READS) * k + 1])
             if cause := low & 15:
                 column, row = plan.parts.mesh.position(node)
                 said.append(f"tile {column},{row} trapped ({Cause(cause).name.lower()}) at instruction "
                             f"{low >> 6 & 511}")
-            del high
         if result.outcome is Outcome.REFUSED or result.progress["errors"]:
             raise ToolError("the register bus of the simulated chip gave an error or no answer")
         if result.outcome is not Outcome.COMPLETE or said:

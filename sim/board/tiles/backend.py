@@ -15,7 +15,7 @@ from mho.hw.emulator.kinds import emulator_of
 from mho.macro_models import MacroModel, Masks
 from mho.macro_models.errors import InputError, ToolError
 from mho.macro_models.integer.operation import MvmOperation
-from mho.sim.backend import Account, Backend, Progress
+from mho.sim.backend import Account, Backend, Progress, opened
 from mho.sim.board.backend import SimulatedBoards
 from mho.sim.board.tiles.host import WATCHDOG, TilesHost
 from mho.sim.functional import FunctionalBackend
@@ -163,9 +163,7 @@ class BoardTilesBackend(Backend):
 
         Raises ToolError if a tile traps, the board stands still, or results are not those of the models of the cores.
         """
-        if self._code is None:
-            raise RuntimeError("The backend must be open.")
-        split = Split.of(program, self._code)
+        split = Split.of(program, opened(self._code))
         first_run, numbers, more = from_first_turn(program, lanes, images)
         host = HostRun(split, first_run)
         results = self.run_code(
@@ -196,9 +194,7 @@ class BoardTilesBackend(Backend):
         answer
             Makes what the host makes on the way.
         """
-        assert self._code is not None
-        assert self._cfg is not None
-        code, cfg, images = self._code, self._cfg, len(next(iter(entries.values())))
+        code, cfg, images = opened(self._code), opened(self._cfg), len(next(iter(entries.values())))
         loads = board_loads(cfg, code, operations, self._cores, masks)
         plan = make_plan(
             code, cfg.parts, masks, entries, first, commands=loads, awaited=awaited, watchdog=WATCHDOG)

@@ -273,9 +273,6 @@ class Programming:
         self, parameters: WriteVerifyParameters, targets: NDArray[np.integer], skip: NDArray[np.bool_]
     ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """Verify codes after a run, and the cells that were not given up."""
-        outcome = self.core.program(
-            write_job(self.chip, self._array, targets, skip, parameters, full_time=True)
-        ).write
-        assert outcome is not None
+        outcome = self.core.program(write_job(self.chip, self._array, targets, skip, parameters, full_time=True))
         fields = cell_fields(WriteVerifyConfig.from_chip(self.chip), outcome.cells)
         return fields["code"].reshape(skip.shape), fields["fault"].reshape(skip.shape) == 0

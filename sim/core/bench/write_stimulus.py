@@ -126,11 +126,11 @@ def check_run(
     }
     operation = None
     if beside is None:
-        outcome = core.program(job, **pauses).write
+        outcome = core.program(job, **pauses)
     else:
         operation = core.run(beside.op, beside.masks, beside.x, beside.op_id, core=beside.core, write=job, **pauses)
+        assert operation.write is not None
         outcome = operation.write
-    assert outcome is not None
     run = program_run(stimulus.chip, stimulus.parameters, job, outcome)
     require_same(stimulus, run, cycles=not (stimulus.gap or stimulus.stall or stimulus.hold))
     return run, operation
@@ -155,8 +155,7 @@ def check_stop(core: CosimCore, stimulus: WriteStimulus, stop_after: int) -> Wri
     Raises ToolError if anything differs.
     """
     expected = stimulus.expected()
-    outcome = core.program(stimulus.job(stop_after=stop_after), gap=stimulus.gap, stall=stimulus.stall).write
-    assert outcome is not None
+    outcome = core.program(stimulus.job(stop_after=stop_after), gap=stimulus.gap, stall=stimulus.stall)
     cfg, count = WriteVerifyConfig.from_chip(stimulus.chip), len(outcome.cells)
     fields = cell_fields(cfg, outcome.cells)
     for name, whole in (("code", expected.codes), ("fault", expected.faults), ("pulses", expected.counts)):
