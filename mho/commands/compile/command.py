@@ -134,14 +134,8 @@ def compile_command(
     With --dry-run the same is told without calibrating, for networks that do not fit the chip, too, and with what
     would do; the bits that calibration would choose are assumed, with the bounds.
 
-    With --slices a weight is divided over several pairs of cells, which are converted separately and added digitally,
-    each counting a power of two more than the next; the power is chosen on the model of the device.
-
     Where outputs are numbers (a single one, an image, or as many as the input has), or with --error, weights take more
     cells, cores and products until noise of the cells makes no larger error, by estimate; the report says the cost.
-
-    With --cells, which mho program wrote, the network is for that one chip: dead lines are left unused, lines with few
-    faulty cells are taken first, and other cells make up for what a faulty one cannot hold.
     """
     options: dict[str, Any] = {
         "slices": parse_slices(slices), "copies": copies, "duplicates": duplicates, "in_parts": in_parts,
