@@ -134,9 +134,9 @@ class StrobedRows(Structure):
 
 class _Conversion(Structure):
     _fields_ = [
-        ("conversions", c_int64), ("width", c_int64),
+        ("gated", c_int64), ("conversions", c_int64), ("width", c_int64),
         *((name, c_void_p) for name in ("single", "products", "variances")),
-        ("variance_width", c_int64), ("variance_columns", c_int64), ("unit", c_double), ("normals", c_void_p),
+        ("variance_width", c_int64), ("unit", c_double), ("normals", c_void_p),
         ("read_key", c_uint32 * 2), ("output_key", c_uint32 * 2),
         *((name, c_int64) for name in ("step", "bits", "full_code")),
         *((name, c_void_p) for name in ("offset", "gain", "bow")), ("noise", c_double),
@@ -159,12 +159,13 @@ class KeptConversion:
         self._arrays: list[NDArray[Any]] = []
         products, variances, converter = conversion.products, conversion.variances, conversion.converter
         single = products.dtype == np.float32
-        self.record = record = _Conversion(conversions=products.shape[1], unit=conversion.unit)
+        gated = conversion.on is not None
+        self.record = record = _Conversion(gated=gated, conversions=products.shape[1], unit=conversion.unit)
         setattr(record, "single" if single else "products", self._at(_wide(products), np.float32 if single else float))
         record.width = self._arrays[-1].shape[1]
         if variances is not None:
-            record.variances, record.variance_columns = self._at(_wide(variances), float), variances.shape[1]
-            record.variance_width = self._arrays[-1].shape[1]
+            variances = np.repeat(variances, _LANES, axis=1) if variances.shape[1] == 1 else _wide(variances)
+            record.variances, record.variance_width = self._at(variances, np.int32), variances.shape[1]
         record.normals = self._at(NORMAL_TABLE, np.int16)
         for name, purpose in (("read_key", Purpose.READ_NOISE), ("output_key", Purpose.OUTPUT_NOISE)):
             getattr(record, name)[:] = philox_key(purpose, conversion.seed, conversion.core)
@@ -173,7 +174,7 @@ class KeptConversion:
         record.step, record.bits, record.full_code = converter.step, converter.bits, converter.full_code
         if converter.errors is not None:
             for name in ("offset", "gain", "bow"):
-                setattr(record, name, self._at(getattr(converter.errors, name), float))
+                setattr(record, name, self._at(_wide(getattr(converter.errors, name)[None]), float))
             record.noise = converter.errors.noise / NORMAL_ONE
 
     def _at(self, values: NDArray[Any], dtype: type) -> int:
@@ -182,4 +183,5 @@ class KeptConversion:
 
 
 def _wide(matrix: NDArray[Any]) -> NDArray[Any]:
-    return np.pad(matrix, ((0, 0), (0, -matrix.shape[1] % _LANES)))
+    more = -matrix.shape[1] % _LANES
+    return np.pad(matrix, ((0, 0), (0, more))) if more else matrix

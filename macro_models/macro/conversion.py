@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from mho.macro_models.arrays import product
 from mho.macro_models.integer.random import NORMAL_ONE, Purpose, normal_codes
-from mho.macro_models.types import Integers, Integral, Reals
+from mho.macro_models.types import Flags, Integers, Integral, Reals
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -43,6 +43,8 @@ class RowConversion:
 
     products: NDArray[np.floating]
     """Weights as whole numbers, of shape (rows, conversions); sums of a step are exact in their type."""
+    on: Flags | None = None
+    """Rows whose word lines are on, where others just count nothing; None: they are off in all that is here."""
     variances: Reals | None = None
     """Of read noise, in ``unit``, of shape (rows, conversions), or (rows, 1) where all columns are alike."""
     unit: float = 1.0
@@ -54,6 +56,8 @@ class RowConversion:
 
     def sums(self, x: Integral, op_id: NDArray[np.uint64], step: int) -> Reals:
         """Sums of a step with their noise, whole numbers, of shape (batch, conversions); rows drive ``x``."""
+        if self.on is not None and not self.on.all():
+            x = x * self.on
         sums = product(x.astype(self.products.dtype), self.products).astype(np.float64)
         if self.variances is not None:
             squares = np.square(x, dtype=np.float64)

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 #include <vector>
 
 extern "C" {
@@ -24,13 +25,15 @@ struct RowPins {
     int32_t change;                              // strobe at which Python is told that cells change; -1: there is none
 };
 
-// Conversions with some word lines on, by one step code. Matrices are (rows, width), padded with zeros; sums are exact.
+// Conversions with some word lines on, by one step code. Matrices are (rows, width), as arrays of a value for each column
+// are padded to eights; sums are exact.
 struct RowConversion {
+    int64_t gated;                               // they are those with other word lines on too: rows that are off count nothing
     int64_t conversions, width;
     const float* single;                         // products, or null
-    const double* products;                      // the same where single precision does not hold them
-    const double* variances;                     // null without read noise
-    int64_t variance_width, variance_columns;    // of one column all are alike
+    const double* products;                      // the same where single precision does not hold their sums
+    const int32_t* variances;                    // null without read noise
+    int64_t variance_width;                      // as of the products, or eight columns that are alike, as all are
     double unit;                                 // of the variances
     const int16_t* normals;                      // of each draw of 16 bits
     uint32_t read_key[2], output_key[2];
@@ -54,7 +57,7 @@ public:
 
     Rows() = default;
     explicit Rows(const RowPins& pins)
-        : pins_(pins), driven_(size_t(pins.rows)), integrated_(size_t(pins.rows)), on_(size_t(pins.rows + 31) / 32) {}
+        : pins_(pins), integrated_(size_t(pins.rows)), on_(size_t(pins.rows + 31) / 32) {}
 
     bool used() const { return pins_.rows != 0; }
 
@@ -70,12 +73,14 @@ public:
         const bool converts = !pins_.each && bit(pins, pins_.convert);
         if (pending_ >= 0 && (sample || capture || converts)) {
             end_step(pins);
-            if (pins_.each && !convert(pins, driven_, uint32_t(pending_), ask)) return false;
+            if (pins_.each && !convert(pins, uint32_t(pending_), ask)) return false;
             pending_ = -1;
         }
         if (converts) {
-            if (!convert(pins, integrated_, 0, ask)) return false;
-            std::fill(integrated_.begin(), integrated_.end(), 0);
+            inputs_.clear();
+            for (int32_t i = 0; i < pins_.rows; i++)
+                if (integrated_[i]) inputs_.push_back({i, std::exchange(integrated_[i], 0)});
+            if (!convert(pins, 0, ask)) return false;
         }
         if (capture || (pins_.each && sample)) show(answer);
         if (sample) pending_ = int32_t(field(pins, pins_.plane, pins_.plane_bits));
@@ -84,6 +89,10 @@ public:
 
 private:
     static constexpr size_t kKept = 64;
+
+    struct Input {
+        int32_t row, value;
+    };
 
     struct Known {
         int32_t step_code;
@@ -107,18 +116,22 @@ private:
     void end_step(const uint32_t* pins) {
         const int32_t bits = pins_.digit_bits, weight = 1 << bits * (pending_ / pins_.row_groups), width = pins_.rows * bits;
         const uint32_t digit = (1u << bits) - 1;
-        for (int32_t at = 0, i = 0; at < width; at += 32) {
-            uint32_t pos = uint32_t(field(pins, pins_.row_pos + at, std::min(32, width - at)));
-            uint32_t neg = uint32_t(field(pins, pins_.row_neg + at, std::min(32, width - at)));
-            for (const int32_t end = std::min(i + 32 / bits, pins_.rows); i < end; i++, pos >>= bits, neg >>= bits) {
-                driven_[i] = int32_t(pos & digit) - int32_t(neg & digit);
-                if (!pins_.each) integrated_[i] += weight * driven_[i];
+        inputs_.clear();
+        for (int32_t at = 0; at < width; at += 32) {
+            const uint32_t pos = uint32_t(field(pins, pins_.row_pos + at, std::min(32, width - at)));
+            const uint32_t neg = uint32_t(field(pins, pins_.row_neg + at, std::min(32, width - at)));
+            for (uint32_t left = pos | neg; left;) {
+                const int32_t shift = __builtin_ctz(left) & -bits;  // bits of a digit are 1, 2, 4 or 8
+                left &= ~(digit << shift);
+                inputs_.push_back({(at + shift) / bits, int32_t(pos >> shift & digit) - int32_t(neg >> shift & digit)});
             }
         }
+        if (pins_.each) return;
+        for (const Input& input : inputs_) integrated_[input.row] += weight * input.value;
     }
 
     template <class Ask>
-    bool convert(const uint32_t* pins, const std::vector<int32_t>& x, uint32_t step, Ask ask) {
+    bool convert(const uint32_t* pins, uint32_t step, Ask ask) {
         question.step_code = int32_t(field(pins, pins_.step_code, 16));
         for (size_t k = 0; k < on_.size(); k++)
             on_[k] = pins_.wl_en < 0 ? ~0u : uint32_t(field(pins, pins_.wl_en + 32 * k, std::min(32, pins_.rows - 32 * int32_t(k))));
@@ -131,122 +144,134 @@ private:
             known_.push_back({question.step_code, on_, question.conversion});
             conversion = &known_.back().conversion;
         }
-        make_codes(*conversion, x, field(pins, pins_.op_id, 64), step);
+        const auto off = [this](const Input& input) { return !bit(on_.data(), input.row); };
+        inputs_.erase(std::remove_if(inputs_.begin(), inputs_.end(), off), inputs_.end());
+        make_codes(*conversion, field(pins, pins_.op_id, 64), step);
         return true;
     }
 
     const RowConversion* find() const {
         for (const Known& known : known_)
-            if (known.step_code == question.step_code && known.on == on_) return &known.conversion;
+            if (known.step_code == question.step_code && (known.conversion.gated || known.on == on_)) return &known.conversion;
         return nullptr;
     }
 
-    // sums = x @ matrix of the rows that are driven, or the squares of x; so many columns in registers.
-    template <class T, int kTogether>
-    int64_t multiply(const std::vector<int32_t>& x, bool squared, const T* matrix, int64_t width, int64_t at, T* sums) const {
-        typedef T Eight __attribute__((vector_size(8 * sizeof(T)), aligned(sizeof(T)), may_alias));
+    // sums = inputs @ matrix, or their squares; so many eights of columns in registers.
+    template <class M, class T, int kTogether>
+    int64_t multiply(bool squared, const M* matrix, int64_t width, int64_t at, T* sums) const {
+        typedef M Stored __attribute__((vector_size(8 * sizeof(M)), aligned(sizeof(M)), may_alias));
+        typedef T Eight __attribute__((vector_size(8 * sizeof(T))));
         for (; at + 8 * kTogether <= width; at += 8 * kTogether) {
             Eight total[kTogether] = {};
-            for (const int32_t i : rows_on_) {
-                const T by = squared ? T(x[i]) * T(x[i]) : T(x[i]);
-                for (int k = 0; k < kTogether; k++) total[k] += by * reinterpret_cast<const Eight*>(matrix + i * width + at)[k];
+            for (const Input& input : inputs_) {
+                const T by = squared ? T(input.value) * T(input.value) : T(input.value);
+                const Stored* row = reinterpret_cast<const Stored*>(matrix + input.row * width + at);
+                for (int k = 0; k < kTogether; k++) total[k] += by * __builtin_convertvector(row[k], Eight);
             }
             std::memcpy(sums + at, total, sizeof total);
         }
         return at;
     }
 
-    template <class T>
-    void multiply(const std::vector<int32_t>& x, bool squared, const T* matrix, int64_t width, std::vector<T>& sums) const {
+    template <class M, class T>
+    void multiply(bool squared, const M* matrix, int64_t width, std::vector<T>& sums) const {
         sums.resize(size_t(width));
-        const int64_t at = multiply<T, 4>(x, squared, matrix, width, 0, sums.data());
-        multiply<T, 1>(x, squared, matrix, width, at, sums.data());
+        const int64_t at = multiply<M, T, 8>(squared, matrix, width, 0, sums.data());
+        multiply<M, T, 1>(squared, matrix, width, at, sums.data());
     }
 
     // A normal code for each conversion, mho.macro_models.integer.random.normal_codes.
-    const std::vector<int16_t>& draw(const RowConversion& of, const uint32_t (&key)[2], uint64_t op_id, uint32_t step) {
-        const int64_t blocks = (of.conversions + 7) / 8;
-        words_.resize(size_t(4 * blocks));
-        normal_.resize(size_t(of.conversions));
-        mho_philox(key[0], key[1], 1, &op_id, blocks, step, words_.data());
-        for (size_t j = 0; j < normal_.size(); j++) normal_[j] = of.normals[words_[j / 2] >> 16 * (j & 1) & 0xFFFF];
-        return normal_;
+    const int16_t* draw(const RowConversion& of, const uint32_t (&key)[2], uint64_t op_id, uint32_t step) {
+        words_.resize(size_t(of.width) / 2);
+        normal_.resize(size_t(of.width));
+        mho_philox(key[0], key[1], 1, &op_id, of.width / 8, step, words_.data());
+        for (size_t k = 0; k < words_.size(); k++) {
+            normal_[2 * k] = of.normals[words_[k] & 0xFFFF];
+            normal_[2 * k + 1] = of.normals[words_[k] >> 16];
+        }
+        return normal_.data();
     }
 
-    void make_codes(const RowConversion& of, const std::vector<int32_t>& x, uint64_t op_id, uint32_t step) {
-        const size_t count = size_t(of.conversions);
-        codes_.resize(count);
-        rows_on_.clear();
-        for (int32_t i = 0; i < pins_.rows; i++)
-            if (x[i]) rows_on_.push_back(i);
+    void make_codes(const RowConversion& of, uint64_t op_id, uint32_t step) {
         if (of.single) {
-            multiply(x, false, of.single, of.width, singles_);
-            charge_.assign(singles_.begin(), singles_.end());
+            multiply(false, of.single, of.width, singles_);
+            sums_.assign(singles_.begin(), singles_.end());
         } else {
-            multiply(x, false, of.products, of.width, charge_);
+            multiply(false, of.products, of.width, sums_);
         }
-        if (of.variances) {
-            multiply(x, true, of.variances, of.variance_width, variance_);
-            const std::vector<int16_t>& normal = draw(of, of.read_key, op_id, step);
-            for (size_t j = 0; j < count; j++) {
-                const double variance = variance_[of.variance_columns == 1 ? 0 : j];
-                charge_[j] += std::rint(std::sqrt(variance * of.unit) * double(normal[j]));
-            }
+        if (of.variances) add_noise(of, op_id, step);
+        if (of.step && of.offset) convert_each(of, op_id, step);
+        if (of.step && !of.offset) convert_ideally(of);
+        codes_.resize(size_t(of.conversions));
+        for (size_t j = 0; j < codes_.size(); j++) codes_[j] = int32_t(sums_[j]);
+    }
+
+    // Loops below are of eight columns, which the compiler does at once.
+    void add_noise(const RowConversion& of, uint64_t op_id, uint32_t step) {
+        multiply(true, of.variances, of.variance_width, variance_);
+        const int16_t* normal = draw(of, of.read_key, op_id, step);
+        for (int64_t at = 0; at < of.width; at += 8) {
+            const double* variance = variance_.data() + at % of.variance_width;
+            double noise[8];
+            for (int k = 0; k < 8; k++) noise[k] = std::sqrt(variance[k] * of.unit) * double(normal[at + k]);
+            for (int k = 0; k < 8; k++) sums_[size_t(at + k)] += std::rint(noise[k]);
         }
-        if (!of.step)
-            for (size_t j = 0; j < count; j++) codes_[j] = int64_t(charge_[j]);
-        else if (of.offset)
-            convert_each(of, op_id, step);
-        else
-            convert_ideally(of);
     }
 
     // Numbers are below 2**50, so that a quotient which is not whole stays below the next whole number.
     void convert_ideally(const RowConversion& of) {
-        const double size = double(of.step), full = double(of.full_code), top = double(int64_t(1) << (of.bits - 1));
-        for (size_t j = 0; j < codes_.size(); j++) {
-            const double charge = std::clamp(charge_[j], -full, full);
-            const double whole = std::floor(of.bits == 1 ? charge / size : (2.0 * charge + size) / (2.0 * size));
-            codes_[j] = int64_t(std::clamp(whole, -top, top - 1.0));
+        const double full = double(of.full_code), top = double(int64_t(1) << (of.bits - 1));
+        const double twice = of.bits == 1 ? 1.0 : 2.0, size = twice * double(of.step), half = of.bits == 1 ? 0.0 : double(of.step);
+        for (double* sum = sums_.data(); sum < sums_.data() + of.width; sum += 8) {
+            double code[8];
+            for (int k = 0; k < 8; k++) code[k] = std::floor((twice * std::min(std::max(sum[k], -full), full) + half) / size);
+            for (int k = 0; k < 8; k++) sum[k] = std::min(std::max(code[k], -top), top - 1.0);
         }
     }
 
     void convert_each(const RowConversion& of, uint64_t op_id, uint32_t step) {
         const double size = double(of.step), full = double(of.full_code), top = double(int64_t(1) << (of.bits - 1));
-        const int16_t* normal = of.noise != 0.0 ? draw(of, of.output_key, op_id, step).data() : nullptr;
-        for (size_t j = 0; j < codes_.size(); j++) {
-            double level = std::clamp(charge_[j], -full, full) / size;
-            const double share = 1.0 - std::min(std::abs(level) / top, 1.0) * std::min(std::abs(level) / top, 1.0);
-            level = level * (1.0 + of.gain[j]) + of.offset[j] + of.bow[j] * share;
-            if (normal) level += of.noise * double(normal[j]);
-            codes_[j] = int64_t(std::clamp(std::floor(of.bits == 1 ? level : level + 0.5), -top, top - 1.0));
+        const int16_t* normal = of.noise != 0.0 ? draw(of, of.output_key, op_id, step) : nullptr;
+        for (int64_t at = 0; at < of.width; at += 8) {
+            double level[8];
+            for (int k = 0; k < 8; k++) {
+                level[k] = std::min(std::max(sums_[size_t(at + k)], -full), full) / size;
+                const double share = std::min(std::abs(level[k]) / top, 1.0);
+                level[k] = level[k] * (1.0 + of.gain[at + k]) + of.offset[at + k] + of.bow[at + k] * (1.0 - share * share);
+            }
+            for (int k = 0; normal && k < 8; k++) level[k] += of.noise * double(normal[at + k]);
+            for (int k = 0; k < 8; k++) level[k] = std::floor(of.bits == 1 ? level[k] : level[k] + 0.5);
+            for (int k = 0; k < 8; k++) sums_[size_t(at + k)] = std::min(std::max(level[k], -top), top - 1.0);
         }
     }
 
     // Those of a column, of two arrays both, beside each other.
     void show(uint32_t* answer) const {
-        const size_t columns = size_t(pins_.columns), sides = codes_.size() / columns;
-        for (size_t j = 0; j < codes_.size(); j++) {
-            size_t at = (j % columns * sides + j / columns) * size_t(pins_.code_bits);
-            uint64_t code = uint64_t(codes_[j]) & ((uint64_t(1) << pins_.code_bits) - 1);
-            for (size_t left = size_t(pins_.code_bits); left;) {
-                const size_t from = at & 31, some = std::min(32 - from, left);
-                const uint32_t mask = uint32_t(((uint64_t(1) << some) - 1) << from);
-                answer[at >> 5] = (answer[at >> 5] & ~mask) | (uint32_t(code << from) & mask);
-                code >>= some, at += some, left -= some;
+        const size_t columns = size_t(pins_.columns), bits = size_t(pins_.code_bits);
+        const uint64_t mask = (uint64_t(1) << bits) - 1;
+        uint64_t word = 0;
+        size_t filled = 0;
+        for (size_t column = 0; column < columns; column++)
+            for (size_t j = column; j < codes_.size(); j += columns) {
+                word |= (uint64_t(codes_[j]) & mask) << filled;
+                filled += bits;
+                if (filled < 32) continue;
+                *answer++ = uint32_t(word);
+                word >>= 32;
+                filled -= 32;
             }
-        }
+        if (filled) *answer = uint32_t(word);
     }
 
     RowPins pins_{};
     int32_t pending_ = -1;                       // number of the step that is on
-    std::vector<int32_t> driven_, integrated_;
+    std::vector<int32_t> integrated_;
     std::vector<uint32_t> on_;                   // word lines
-    std::vector<int32_t> rows_on_;               // those that are not driven with 0
-    std::vector<int64_t> codes_;
+    std::vector<Input> inputs_;                  // of the rows that are not driven with 0
+    std::vector<int32_t> codes_;
     std::vector<Known> known_;
     std::vector<float> singles_;
-    std::vector<double> charge_, variance_;
+    std::vector<double> sums_, variance_;        // sums become codes
     std::vector<uint32_t> words_;
     std::vector<int16_t> normal_;
 };

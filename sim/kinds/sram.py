@@ -18,7 +18,7 @@ class SramBody(RowBody):
 
     def conversion(self, wl: NDArray[np.bool_], step_code: int) -> RowConversion:
         """See :meth:`RowBody.conversion`."""
-        return RowConversion(products=np.trunc(self.model.weights))
+        return RowConversion(products=np.trunc(self.model.weights), on=wl)
 
 
 PINS = SramBody

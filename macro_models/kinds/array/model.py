@@ -1,7 +1,7 @@
 """A programmed array, and the matrix-vector products that it gives."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import hypot
 from typing import Any, Self
 
@@ -37,6 +37,8 @@ class _Key:
 
     products: NDArray[np.floating]
     variances: Reals | None
+    on: Flags | None = None
+    """Word lines that are on, where all else is that of all of them."""
 
 
 class ArrayModel(MacroModel):
@@ -125,7 +127,10 @@ class ArrayModel(MacroModel):
             self._pulsed, self.cells = False, self.config.codes(self.answering.g_uS)
             self._keys.clear()
             self._begin()
-        on = np.array(wl, dtype=bool) if self.config.access == "transistor" else np.ones(self.config.rows, dtype=bool)
+        every = np.ones(self.config.rows, dtype=bool)
+        on = np.array(wl, dtype=bool) if self.config.access == "transistor" else every
+        if self._wires.ideal and self._reading is None:
+            return replace(self.kept_key(b"", lambda: self._make_key(every)), on=on)
         return self.kept_key(on.tobytes(), lambda: self._make_key(on))
 
     def _make_key(self, wl: Flags) -> _Key:
@@ -188,8 +193,8 @@ class ArrayModel(MacroModel):
             errors = ConverterErrors(offset=offset, gain=gain, bow=bow, noise=noise)
         converter = ColumnConverter(step=size, bits=config.bits, full_code=config.full_code, errors=errors)
         return RowConversion(
-            products=key.products, variances=key.variances, unit=self._unit, converter=converter, seed=self.seed,
-            core=self.core,
+            products=key.products, on=key.on, variances=key.variances, unit=self._unit, converter=converter,
+            seed=self.seed, core=self.core,
         )
 
     def mvm(self, op: MvmOperation, masks: Masks, x: ArrayLike, op_id: ArrayLike) -> MvmResult:

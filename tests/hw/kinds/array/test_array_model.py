@@ -172,8 +172,9 @@ def test_wires_are_solved_exactly(weights: str) -> None:
         "offset": lambda: effective(cells)[:, :-1] - effective(cells)[:, -1:],
     }[weights]()
     assert np.abs(model.key(wl).products - exact).max() <= 1.0
-    perfect = core_of(replace(config, wires=Wires()), load_device("ideal"))[0].key(wl).products
-    assert np.abs(perfect - exact).max() > 20.0
+    perfect = core_of(replace(config, wires=Wires()), load_device("ideal"))[0].key(wl)
+    assert np.array_equal(perfect.on, wl)
+    assert np.abs(wl[:, None] * perfect.products - exact).max() > 20.0
 
 
 @pytest.mark.parametrize("keys", [{"conduction.v0_V": 0.25}, {"conduction.access_uA_V2": 400.0}])
