@@ -90,7 +90,7 @@ def random_rows(work: Work, simulation: Simulation, core: CosimCore) -> dict[str
             stimulus.op, stimulus.masks, stimulus.x, stimulus.op_id, core=stimulus.core, gap=stimulus.gap,
             stall=stimulus.stall, hold=stimulus.hold, seed=number + 1,
         )
-        for mode in seconds:
+        for mode in list(seconds)[:: (1, -1)[number % 2]]:  # what runs first finds its code nowhere near
             result = simulation.run(replace(batch, mode=mode))
             seconds[mode] += result.cpu_s
             if mode is Mode.LAZY:
