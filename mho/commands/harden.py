@@ -24,9 +24,9 @@ __all__ = ["harden_command"]
 @click.option("--density", metavar="SHARE", type=float, default=0.6, show_default=True,
               help="Share of the rows that cells fill, 0.2 to 0.9.")
 @click.option("--until", type=click.Choice(["place", "clock", "finish"]), default=None,
-              help="The last stage; wires are estimates before finish, which leaves out design rules and LVS.")
+              help="The last stage; wires are estimates before finish.")
 @click.option("--abstract", metavar="DIR", type=Reads(), default=None,
-              help="Layout of a module within, as of the chip's tile: placed as it is, as often as the chip has it.")
+              help="Layout of a module within, as of a tile, placed as it is.")
 @click.option("--activity", metavar="F.fst", type=READS,
               help="Waveforms of its netlist, of mho verify core --netlist --waves: for the energy of a product.")
 @click.option("--products", type=click.IntRange(1), default=1, show_default=True, metavar="N",

@@ -48,7 +48,7 @@ class Block:
     ports: Mapping[str, int]
     """Widths of the top's ports."""
     clock_gate: str
-    """Module of clock gates, which is a cell of the process here."""
+    """Verilog of the module of clock gates, which is a cell of the process here; empty without one."""
     period_ns: float
     """Of the clock."""
 
@@ -85,7 +85,7 @@ def generate_block(
         top=top, ports=_widths(texts.values(), top),
         sources=tuple(f"rtl/{name}" for name in texts), stubs=tuple(stubs), constraints=constraints,
         macros=(*macros, *memory_macros(pdk, texts.values(), folder)), period_ns=period,
-        clock_gate=f"{chip.verilog.prefix}{CLOCK_GATE}" if chip.verilog.clock_gate == "module" else "",
+        clock_gate=next((text for path, text in texts.items() if Path(path).stem == CLOCK_GATE), ""),
     )
 
 

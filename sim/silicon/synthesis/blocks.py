@@ -14,6 +14,7 @@ from mho.macro_models.errors import ToolError
 from mho.macro_models.files.scripts import plain_folder
 from mho.macro_models.workspace import Workspace
 from mho.rtl_gen.templates import fill, template
+from mho.rtl_gen.testable import TEST_MODE
 from mho.rtl_gen.verilog.module.gating import CLOCK_GATE
 from mho.sim.build.children import run_tool
 from mho.sim.build.toolchain import cache_folder, cached_build, require_tool, tool_version
@@ -55,11 +56,11 @@ def gating(cell: str, enable: str, clock: str, gated: str) -> str:
             f"clockgate -pos {cell} {enable}:{clock}:{gated} -min_net_size {LEAST_GATED}\nopt_clean\n")
 
 
-def gate_module(name: str, cell: str, enable: str, clock: str, gated: str) -> str:
-    """The module of clock gates with a cell of the library in it, and that cell as a black box."""
-    ports = "input wire clk,\n  input wire enable,\n  output wire gated"
-    inner = f".{clock}(clk), .{enable}(enable), .{gated}(gated)"
-    module = f"module {name} (\n  {ports}\n);\n  {cell} gate ({inner});\nendmodule\n"
+def gate_module(text: str, cell: str, enable: str, clock: str, gated: str) -> str:
+    """A module of clock gates with a cell of the library in place of its body, and that cell as a black box."""
+    head = text[text.index("\nmodule ") + 1 : text.index(");") + 2]
+    opened = f"enable | {TEST_MODE}" if TEST_MODE in head else "enable"
+    module = f"{head}\n  {cell} gate (.{clock}(clk), .{enable}({opened}), .{gated}(gated));\nendmodule\n"
     return module + f"(* blackbox *) module {cell} (input {clock}, input {enable}, output {gated});\nendmodule\n"
 
 
@@ -177,7 +178,7 @@ class Synthesis:
             stubs += macro_stub(self.modules[name])
         text, gate = self.modules[name], self._gate()
         if name.endswith(CLOCK_GATE) and gate is not None:
-            text = gate_module(name, *gate)
+            text = gate_module(text, *gate)
         source = text + stubs
 
         def build(folder: Path) -> None:

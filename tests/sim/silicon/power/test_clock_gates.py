@@ -9,7 +9,7 @@ from mho.sim.silicon.liberty.cell import Cells
 from mho.sim.silicon.liberty.library import Library
 from mho.sim.silicon.power.cell_power import Activities, PowerModel
 from mho.sim.silicon.power.flat import flatten
-from mho.sim.silicon.synthesis.blocks import Synthesis
+from mho.sim.silicon.synthesis.blocks import Synthesis, gate_module
 
 ROOT = Path(__file__).parents[4]
 LIBRARY = ROOT.parent / "shared/data/ihp-sg13g2/sg13g2_stdcell_typ_1p20V_25C.lib.gz"
@@ -157,3 +157,12 @@ def test_a_netlist_with_gates_does_as_its_module(tmp_path: Path) -> None:
     differ, changed = map(int, done.stdout.split())
     assert differ == 0
     assert changed > 500
+
+
+def test_a_gate_that_tests_open_is_open_in_tests() -> None:
+    """The cell's enable is that of the module, or the pin of tests where the module has one."""
+    head = "module p_clock_gate (\n  input wire clk,\n%s  input wire enable,\n  output wire gated\n);"
+    for ports, enable in (("", "enable"), ("  input wire test_mode,\n", "enable | test_mode")):
+        made = gate_module(f"// Clock gate.\n{head % ports}\n  reg open;\nendmodule\n", "GATE", "EN", "CLK", "OUT")
+        assert made.startswith(f"{head % ports}\n  GATE gate (.CLK(clk), .EN({enable}), .OUT(gated));\nendmodule\n")
+        assert "reg open" not in made
