@@ -110,9 +110,7 @@ def make_traffic(cfg: MeshConfig, pattern: Pattern, *, load: float, cycles: int,
     return Traffic(source=source, columns=columns, rows=rows, tag=tag, earliest=earliest)
 
 
-def random_traffic(
-    rng: np.random.Generator, cfg: MeshConfig, count: int, *, load: float, multicast: float, own: bool = True
-) -> Traffic:
+def random_traffic(rng: np.random.Generator, cfg: MeshConfig, count: int, *, load: float, multicast: float) -> Traffic:
     """Flits at a mean rate of ``load`` a node and cycle, a part of them to sets of nodes: to test with.
 
     Parameters
@@ -121,8 +119,6 @@ def random_traffic(
         Flits.
     multicast
         Part of the flits that goes to sets: random masks, or rectangles in a mesh of more than 8 columns or rows.
-    own
-        Whether sets may be a flit's own node alone, which is dropped.
     """
     many = rng.random(count) < multicast
     source = rng.integers(0, cfg.nodes, count)
@@ -135,16 +131,8 @@ def random_traffic(
             low, high = np.sort(rng.integers(0, size, (2, count)), axis=0)
             several = (2 << high) - (1 << low)
         sides.append(np.where(many, several, chosen))
-    columns, rows = sides
-    if not own:
-        x, y = 1 << source % cfg.columns, 1 << source // cfg.columns
-        alone = (columns == x) & (rows == y)
-        if cfg.columns > 1:
-            columns = np.where(alone, np.where(x == 1, 2, x >> 1), columns)
-        else:
-            rows = np.where(alone, np.where(y == 1, 2, y >> 1), rows)
     return Traffic(
-        source=source, columns=columns, rows=rows, tag=rng.integers(0, 1 << cfg.tag_bits, count),
+        source=source, columns=sides[0], rows=sides[1], tag=rng.integers(0, 1 << cfg.tag_bits, count),
         earliest=np.sort(rng.integers(0, int(count / load / cfg.nodes) + 1, count)),
     )
 
