@@ -23,12 +23,11 @@ from mho.macro_models.errors import InputError, ToolError, argument
 from mho.sim.backend import Account, Backend, Detailed, Note, Observed, Progress, opened
 from mho.sim.core.commands import Preparation, commands_of, row_programmer
 from mho.sim.core.kinds import simulated
-from mho.sim.tile_networks.answers import HostAnswers
 from mho.sim.tile_networks.build import build_mesh
 from mho.sim.tile_networks.codes import COMMAND_PATIENCE, CoreTasks, MeshCores, SeenCodes
 from mho.sim.tile_networks.host import MeshJob, MeshResult, Outcome
 from mho.sim.tile_networks.plan import STATUS_READS, Plan, from_first_turn, make_plan, tile_node
-from mho.sim.tile_networks.process import Answer, MeshSimulation
+from mho.sim.tile_networks.process import Answer, MeshSimulation, host_answers
 from mho.sim.tile_networks.trace import image_ends, trace_of, traced_tiles, waves_arguments
 
 if TYPE_CHECKING:
@@ -150,7 +149,8 @@ class TileCosimBackend(Backend):
         first, split = int(images[0]), Split.of(program, code)
         host = HostRun(split, lanes)
         plan, result = self.run_code(
-            masks, {0: lanes} | host.begin(), first, awaited=split.awaited, answer=lambda plan: HostAnswers(plan, host))
+            masks, {0: lanes} | host.begin(), first, awaited=split.awaited,
+            answer=lambda plan: host_answers(plan, host))
         values = {sink.value: sink.lanes(result.payloads[k]) for k, sink in enumerate(plan.sinks)}
         codes = SeenCodes(program, first, len(lanes), result.ops, result.words)
         values = {value: images_of_value[more:] for value, images_of_value in values.items()}

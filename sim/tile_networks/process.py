@@ -1,15 +1,33 @@
-"""The simulator process of a mesh."""
+"""The simulator process of a mesh, and what the host does between two layers while it runs."""
 
 from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.compiler.tile.graph.host import HostRun
 from mho.sim.core.process import Simulation
 from mho.sim.tile_networks.host import MeshJob, MeshResult
+from mho.sim.tile_networks.plan import Plan
 
 Words = Mapping[int, NDArray[np.uint32]]
 Answer = Callable[[Words], Words]
+
+
+def host_answers(plan: Plan, host: HostRun) -> Answer:
+    """What makes flits of sources that follow from words of flits of sinks, whole images; both by their numbers."""
+    came = {sink.value: np.zeros((0, sink.held.channels * sink.held.pixels), np.int16)
+            for sink in plan.sinks if sink.awaited}
+
+    def answer(arrived: Words) -> Words:
+        for k, words in arrived.items():
+            sink = plan.sinks[k]
+            came[sink.value] = np.concatenate([came[sink.value], sink.lanes(words)])
+        lanes = host.answer(came)
+        return {k: end.coming.flits(lanes[end.coming.value], plan.parts.mesh)
+                for k, end in enumerate(plan.sources) if end.coming is not None and end.coming.value in lanes}
+
+    return answer
 
 
 def _nothing(arrived: Words) -> Words:

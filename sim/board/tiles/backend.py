@@ -1,42 +1,36 @@
 """The backend fpga-sim of a network on tiles: the Verilog of a board with all of the chip, its cores emulated."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.compiler.program import Program
+from mho.compiler.network.tiles import TileCode
+from mho.compiler.program import Call, Program
 from mho.compiler.tile.graph.host import HostRun, Split
+from mho.hw.board.load_port import load_offset
 from mho.hw.board.tiles import TilesConfig
 from mho.hw.config import Chip
+from mho.hw.emulator.config import CELLS, LoadWord
+from mho.hw.emulator.kind import CoreLoads
 from mho.hw.emulator.kinds import emulator_of
+from mho.hw.host.link.tasks import Task
+from mho.hw.noc.registers.packet import host_address
 from mho.macro_models import MacroModel, Masks
 from mho.macro_models.errors import InputError, ToolError
 from mho.macro_models.integer.operation import MvmOperation
 from mho.sim.backend import Account, Backend, Progress, opened
 from mho.sim.board.backend import SimulatedBoards
+from mho.sim.board.driver import write_runs
 from mho.sim.board.tiles.host import WATCHDOG, TilesHost
 from mho.sim.functional import FunctionalBackend
-from mho.sim.tile_networks.answers import HostAnswers
-from mho.sim.tile_networks.plan import Plan, from_first_turn, make_plan
-from mho.sim.tile_networks.process import Answer
+from mho.sim.tile_networks.plan import Plan, from_first_turn, make_plan, tile_node
+from mho.sim.tile_networks.process import Answer, host_answers
 
 if TYPE_CHECKING:
     from mho.compiler.network import Network
-    from mho.compiler.network.tiles import TileCode
-from collections.abc import Iterable
-
-from mho.compiler.network.tiles import TileCode
-from mho.compiler.program import Call
-from mho.hw.board.load_port import load_offset
-from mho.hw.emulator.config import CELLS, LoadWord
-from mho.hw.emulator.kind import CoreLoads
-from mho.hw.host.link.tasks import Task
-from mho.hw.noc.registers.packet import host_address
-from mho.sim.board.driver import write_runs
-from mho.sim.tile_networks.plan import tile_node
 
 
 def one_for_each_table(operations: Iterable[MvmOperation]) -> list[MvmOperation]:
@@ -130,7 +124,7 @@ class BoardTilesBackend(Backend):
         self.open_code(network.chip, network.tiles, cores)
         self._models.open_network(network, cores)
 
-    def open_code(self, chip: Chip, code: "TileCode", cores: Sequence[MacroModel]) -> None:
+    def open_code(self, chip: Chip, code: TileCode, cores: Sequence[MacroModel]) -> None:
         """Take programs, whoever wrote them, and programmed cores; raises as :meth:`open_network`."""
         kind = emulator_of(chip)
         cfg = self._connect(chip, noise=any(map(kind.draws, cores)))
@@ -168,7 +162,7 @@ class BoardTilesBackend(Backend):
         host = HostRun(split, first_run)
         results = self.run_code(
             masks, {0: first_run} | host.begin(), int(numbers[0]), lambda node: operations_of(program, node),
-            awaited=split.awaited, answer=lambda plan: HostAnswers(plan, HostRun(split, first_run)))
+            awaited=split.awaited, answer=lambda plan: host_answers(plan, HostRun(split, first_run)))
         last = host.finish(results)[more:]
         expected = self._models.run(program, masks, lanes, images, account)
         if not np.array_equal(last, expected):
