@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,7 +111,7 @@ class Bench:
                     shape = self.config.cell_map.shape
                     targets[block.core] = np.full(shape, self.chip.cells.g_min_uS, dtype=np.float32)
                 draft.fill(targets[block.core], block)
-            chips = Chips(len(stand.kinds), lambda number: self._programmed(targets, stand.kinds[number]))
+            chips = cache(lambda number: self._programmed(targets, stand.kinds[number]))
             self._held = Held(index, draft, stand, step, targets, chips)
         return self._held
 
@@ -139,11 +140,11 @@ class Bench:
         cycles, aged = 0, self._aged(site, draft, products, inputs_of, codes)
         total, error = aged, errors[0]
         for chip, (inputs, summed, chip_outputs) in enumerate(zip(codes, sums, outputs, strict=True)):
-            cycles += self._compute(draft, stand, products, inputs_of, chips[chip], inputs, summed)
+            cycles += self._compute(draft, stand, products, inputs_of, chips(chip), inputs, summed)
             if self.in_two:
                 rest, left = Rest(draft.quantiser), np.zeros_like(summed)
                 rest_codes = rest.codes(site.values[chip], inputs)
-                cycles += self._compute(draft, stand, products, inputs_of, chips[chip], rest_codes, left)
+                cycles += self._compute(draft, stand, products, inputs_of, chips(chip), rest_codes, left)
                 summed += rest.ratio * left
             chip_outputs[:] = self._outputs(site, draft, summed)
             squared[chip] = self.judge.squared(index, chip_outputs[None], site.wanted, stand.outputs)[0]
@@ -270,7 +271,7 @@ class Bench:
     def bound(self, call: Call, layer: Layer, draft: Draft) -> list[LayerRun]:
         """A layer on each chip."""
         chips = self.program(call.layer, draft)
-        return [LayerRun(call, layer, chips[k], self.stand.masks) for k in range(len(self.kinds))]
+        return [LayerRun(call, layer, chips(k), self.stand.masks) for k in range(len(self.kinds))]
 
     def advance(
         self, runs: Sequence[LayerRun], codes: Lanes, notice: Callable[[int, int], None] | None = None

@@ -114,18 +114,8 @@ class Site:
     taken: Integral | None = None
 
 
-class Chips:
-    """Chips that hold one layer, by their number: the model of each core by its own. Made when they are asked for."""
-
-    def __init__(self, count: int, make: Callable[[int], dict[int, MacroModel]]) -> None:
-        self._made: list[dict[int, MacroModel] | None] = [None] * count
-        self._make = make
-
-    def __getitem__(self, number: int) -> dict[int, MacroModel]:
-        models = self._made[number]
-        if models is None:
-            models = self._made[number] = self._make(number)
-        return models
+Chips = Callable[[int], dict[int, MacroModel]]
+"""Chips that hold one layer, by their number: the model of each core by its own. Made when they are asked for."""
 
 
 @dataclass

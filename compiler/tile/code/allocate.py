@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from mho.compiler.tile.code.ir import NAMED, Code, Descriptor, Repeat, SetDescriptor, TileSource
+from mho.compiler.tile.code.ir import NAMED, Code, Descriptor, Repeat, TileSource
 from mho.compiler.tile.refusal import NoRoomError
 from mho.hw.tile import isa
 from mho.hw.tile.asm.assembler import complete
@@ -106,7 +106,7 @@ class _Allocation:
 
     # --- fields ---
 
-    def _packed(self, one: Descriptor | SetDescriptor, number: int | None = None) -> tuple[int, ...]:
+    def _packed(self, one: Descriptor, number: int | None = None) -> tuple[int, ...]:
         """Words of a descriptor; a stream's are known by its number."""
         layout = isa.DESCRIPTORS[one.kind].layout
         values = self.streams[number] if one.kind == "stream" and number is not None else complete(
@@ -138,7 +138,7 @@ class _Allocation:
                 if depth == isa.LOOP_DEPTH:
                     raise self._refuse(f"loops nest {isa.LOOP_DEPTH} deep at most")
                 words += [self._encoded(isa.Op.LOOP, {"body": len(body), "n": one.times, "reg": one.register}), *body]
-            elif isinstance(one, SetDescriptor):
+            elif isinstance(one, Descriptor):
                 content = self._packed(one)
                 first = isa.DESCRIPTORS[one.kind].at(self.numbers[one.kind][one.name]).start
                 words += [self._encoded(isa.Op.SET, {"first": first, "words": len(content)}), *content]

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from mho.compiler.tile.code.ir import Code, Instruction, Repeat, SetDescriptor, TileSource, counted, vec
+from mho.compiler.tile.code.ir import Code, Instruction, Repeat, TileSource, counted, vec
 from mho.compiler.tile.code.layers import layer_code
 from mho.compiler.tile.code.stages import Source, stage_code, whole_node
 from mho.compiler.tile.code.writer import LOCAL_BLOCKS, Body, Writer
@@ -122,7 +122,7 @@ class Emitter:
                  for number, body in bodies.items()}
         first, both, last = (writer.spilled(_code(_folded(in_loops(steps), parts), parts)) for steps, parts in (
             (order.first, bodies), (order.both, ahead), (order.last, bodies)))
-        again = [SetDescriptor("mvm", one.name, one.fields) for one in writer.descriptors["mvm"] if one.name in names]
+        again = [one for one in writer.descriptors["mvm"] if one.name in names]
         return [*first, *again, Repeat((*both, _NEXT), register=1), *last, _NEXT, Instruction(Op.HALT)]
 
     # --- code ---

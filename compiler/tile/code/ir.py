@@ -11,7 +11,10 @@ Fields = tuple[tuple[str, int | str], ...]
 
 @dataclass(frozen=True)
 class Descriptor:
-    """A stream, walk, product or vector operation; a field with a string is the place of what has that name."""
+    """A stream, walk, product or vector operation; a field with a string is the place of what has that name.
+
+    Among instructions it is written, at the place of its name.
+    """
 
     kind: str
     name: str
@@ -41,15 +44,6 @@ class Instruction:
 
 
 @dataclass(frozen=True)
-class SetDescriptor:
-    """Writes a descriptor: of ``kind``, at the place of ``name``."""
-
-    kind: str
-    name: str
-    fields: Fields
-
-
-@dataclass(frozen=True)
 class Repeat:
     """A loop: ``times``; with 0 as often as host ``register`` says, for ever with register 0."""
 
@@ -58,7 +52,7 @@ class Repeat:
     register: int = 0
 
 
-Code = Instruction | SetDescriptor | Repeat
+Code = Instruction | Descriptor | Repeat
 
 NAMED: Mapping[Op, tuple[str, ...]] = {
     Op.MVM: ("mvm", "walk"), Op.VEC: ("vec",),
@@ -106,4 +100,4 @@ class TileSource:
 def _words(code: Code) -> int:
     if isinstance(code, Repeat):
         return 1 + sum(map(_words, code.body))
-    return 1 + (DESCRIPTORS[code.kind].layout.words if isinstance(code, SetDescriptor) else 0)
+    return 1 + (DESCRIPTORS[code.kind].layout.words if isinstance(code, Descriptor) else 0)

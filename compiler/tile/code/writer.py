@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from mho.compiler.tile.code.ir import NAMED, Code, Data, Descriptor, Instruction, Repeat, SetDescriptor, send, vec
+from mho.compiler.tile.code.ir import NAMED, Code, Data, Descriptor, Instruction, Repeat, send, vec
 from mho.compiler.tile.lowering.operations import steps_of
 from mho.compiler.tile.lowering.vectors import Vector, VectorStep
 from mho.compiler.tile.placement.streams import Placed, Ring
@@ -140,7 +140,7 @@ class Writer:
 
     def renewed(self, stream: str) -> list[Code]:
         """What lets all walks over a stream begin with its oldest block."""
-        return [SetDescriptor("walk", walk.name, walk.fields) for walk in self._walks.get(stream, [])]
+        return [*self._walks.get(stream, [])]
 
     def mvm(self, fields: Mapping[str, int], positions: int) -> str:
         """A product of a layer of so many positions."""
@@ -252,7 +252,7 @@ class Writer:
         for one in code:
             if isinstance(one, Repeat):
                 result.append(replace(one, body=tuple(self.spilled(one.body))))
-            elif isinstance(one, SetDescriptor):
+            elif isinstance(one, Descriptor):
                 result.append(one)
             else:
                 kinds, names = NAMED.get(one.op, ()), list(one.names)
@@ -264,7 +264,7 @@ class Writer:
         return result
 
     @cached_property
-    def _written(self) -> dict[str, dict[str, SetDescriptor]]:
+    def _written(self) -> dict[str, dict[str, Descriptor]]:
         """What is written before each use, by kind; from then on it is not among what the tile declares."""
         return {kind: self._spill(kind) for kind in ("vec", "mvm", "walk")}
 
@@ -273,7 +273,7 @@ class Writer:
         """Whether it declares more than a tile has, so that descriptors are written before each use."""
         return any(len(self.descriptors[kind]) > DESCRIPTORS[kind].count for kind in ("stream", "vec"))
 
-    def _spill(self, kind: str) -> dict[str, SetDescriptor]:
+    def _spill(self, kind: str) -> dict[str, Descriptor]:
         """What is written before each use, by its name."""
         count, declared = DESCRIPTORS[kind].count, self.descriptors[kind]
         if len(declared) <= count:
@@ -290,7 +290,7 @@ class Writer:
         stay = {*lasting, *once[: count - 1 - len(lasting)]}
         place = next(name for name in once if name not in stay)
         self.descriptors[kind] = [one for one in declared if one.name in {*stay, place}]
-        return {one.name: SetDescriptor(kind, place, one.fields) for one in declared if one.name not in stay}
+        return {one.name: replace(one, name=place) for one in declared if one.name not in stay}
 
     def target(self, k: int, value: int) -> str:
         """The ring into which a value is made: that of its only taker, or one of its own."""
