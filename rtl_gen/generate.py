@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -65,6 +65,10 @@ _MOST_TILE_LINES = 256
 """Rows of a core whose input codes of 4 bits are in the words that a descriptor of a tile can name."""
 
 
+Binding = Callable[[Mapping[str, str]], tuple[dict[str, str], dict[str, str], list[dict[str, object]]]]
+"""Of texts by path: the same with memories on macros, black boxes of these, and rows for a report."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class GenerationReport:
     """What was generated; ``report.json`` holds the same."""
@@ -87,7 +91,7 @@ class GenerationReport:
 
 def generate(
     chip: Chip, output_dir: Path | str, *, part: str | None = None, wrap: str | None = None, top: str | None = None,
-    prefix: str | None = None, tile: str | None = None,
+    prefix: str | None = None, tile: str | None = None, bind: "Binding | None" = None,
 ) -> GenerationReport:
     """Write Verilog, black boxes, registers and the files that a tape-out flow wants.
 
@@ -112,6 +116,9 @@ def generate(
         Put before the name of every other module (default: the chip's).
     tile
         Which tile is the part ``tile``, ``"column,row"`` (default: ``"0,0"``), of a chip with several kinds of them.
+    bind
+        Puts the memories on macros: of the texts of ``rtl`` those that it makes of them, black boxes by the names of
+        macros, and rows for the report.
     """
     prefix = chip.verilog.prefix if prefix is None else prefix
     part = part or default_part(chip)
@@ -132,7 +139,11 @@ def generate(
     folder = SharedFolder(output)
     texts = part_texts(part, chip, output, wrap, name, prefix, number)
     ours = {path: text for path, text in texts.items() if path.startswith("rtl/") and path.count("/") == 1}
-    statistics, files = count(ours, name), folder.entries(texts)
+    statistics, memories = count(ours, name), list[dict[str, object]]()
+    if bind is not None:
+        bound, stubs, memories = bind(ours)
+        texts |= bound | {f"stubs/{macro}.v": text for macro, text in stubs.items()}
+    files = folder.entries(texts)
     content = {
         "written_by": MARK,
         "chip": {"name": chip.name, "sha256": chip.sha256, "lines": chip.lines},
@@ -140,6 +151,7 @@ def generate(
         "top": name,
         "versions": {package: _version(package) for package in ("mho", "amaranth")},
         "statistics": asdict(statistics),
+        **({"memories": memories} if memories else {}),
         "files": [asdict(file) for file in files],
     }
     users, replaced = folder.write(texts | {REPORT: json.dumps(content, indent=2) + "\n"})

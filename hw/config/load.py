@@ -286,10 +286,10 @@ def _relative_files(tree: Tree, folder: Path) -> None:
 
 
 def _rewrite_files(tree: Tree, written: Callable[[str], str]) -> None:
-    macro: Tree | None = tree.get("macro")
-    for key in ("files", "rtl"):
-        if macro is not None and key in macro:
-            macro[key] = [written(name) for name in macro[key]]
+    for section in ("macro", "memory"):
+        table: Tree = tree.get(section) or {}
+        for key in {"files", "rtl"} & set(table):
+            table[key] = [written(name) for name in table[key]]
 
 
 def _changed(keys: Sequence[str], places: Mapping[str, str], path: Path) -> str:

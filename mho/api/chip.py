@@ -74,8 +74,12 @@ class Chip(Shown):
             Which tile is the part ``"tile"``, ``"column,row"``; ``None``: ``"0,0"``.
         """
         from mho.rtl_gen import generate
+        from mho.sim.silicon.memories.binding import binding
 
-        return generate(self.description, Path(directory), part=part, wrap=wrap, top=top, prefix=prefix, tile=tile)
+        return generate(
+            self.description, Path(directory), part=part, wrap=wrap, top=top, prefix=prefix, tile=tile,
+            bind=binding(self.description),
+        )
 
     def harden(
         self, pdk: PathLike, directory: PathLike, *, part: str = "core", module: str = "", density: float = 0.6,

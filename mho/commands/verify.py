@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mho.macro_models.errors import InputError
+from mho.macro_models.errors import InputError, argument
 from mho.terminal.console import Output
 from mho.terminal.groups import Group
 from mho.terminal.options import chip_option, common_options, example
@@ -15,6 +15,7 @@ from mho.terminal.paths import FIGURE, READS, WAVES, WORD
 if TYPE_CHECKING:
     from mho.hw.noc.config import MeshConfig
     from mho.hw.tile.config import TileConfig
+    from mho.sim.tile_programs.simulation import TileMemories
 
 
 class _Verify(Group):
@@ -154,10 +155,14 @@ def _mesh(chip: str, overrides: tuple[str, ...], sizes: dict[str, int]) -> "Mesh
     "--random", "instructions", type=click.IntRange(1), default=10_000, show_default=True, metavar="N",
     help="Instructions that retire, at least; a tenth as many programs trap.",
 )
+@click.option(
+    "--library", metavar="LIB.v", type=READS, help="Put its memories on the macros that the chip names; their models.",
+)
 @seed_option
 @common_options
 def tile_command(
-    chip: str | None, overrides: tuple[str, ...], tile: str | None, instructions: int, seed: int, out: Output
+    chip: str | None, overrides: tuple[str, ...], tile: str | None, instructions: int, library: str | None, seed: int,
+    out: Output,
 ) -> None:
     """Run random programs through the generated Verilog of a tile in Verilator, and compare all that they do.
 
@@ -168,9 +173,9 @@ def tile_command(
     """
     from mho.sim.tile_programs.verify import verify_tile
 
-    cfg, one_port = _tile(chip, overrides, tile)
+    cfg, memories = _tile(chip, overrides, tile, library)
     with out.progress(f"verifying a tile of {cfg.lines} lines") as progress:
-        report = verify_tile(cfg, instructions=instructions, seed=seed, one_port=one_port, progress=progress)
+        report = verify_tile(cfg, instructions=instructions, seed=seed, memories=memories, progress=progress)
     out.text(str(report))
     out.json({
         "seed": seed, "programs": report.programs, "instructions": report.instructions, "traps": report.traps,
@@ -178,17 +183,29 @@ def tile_command(
     })
 
 
-def _tile(chip: str | None, overrides: tuple[str, ...], tile: str | None) -> "tuple[TileConfig, bool]":
-    """The tile that is verified, and whether its memories have one port."""
+def _tile(
+    chip: str | None, overrides: tuple[str, ...], tile: str | None, library: str | None
+) -> "tuple[TileConfig, TileMemories]":
+    """The tile that is verified, and what its memories are."""
     from mho.sim.tile_programs.random_programs import SIZES
+    from mho.sim.tile_programs.simulation import TileMemories
 
-    if chip is None and not overrides and tile is None:
-        return SIZES, False
+    if chip is None and library is None and not overrides and tile is None:
+        return SIZES, TileMemories()
     from mho.hw.config import load_chip
     from mho.hw.tile.config import TileConfig, tile_number
 
     loaded = load_chip(chip or "tnsa64-2x2", overrides)
-    return list(TileConfig.of_tiles(loaded).values())[tile_number(loaded, tile or "0,0")], loaded.memory.one_port
+    cfg = list(TileConfig.of_tiles(loaded).values())[tile_number(loaded, tile or "0,0")]
+    if library is None:
+        return cfg, TileMemories(one_port=loaded.memory.one_port)
+    from mho.macro_models.files import read_text
+    from mho.rtl_gen.macro.port_map import VERILOG
+    from mho.sim.silicon.memories.binding import binding
+
+    if not loaded.memory.files:
+        raise InputError(f"{library}: memory.files of {loaded.name} must name the macros of {argument('library')}")
+    return cfg, TileMemories(one_port=True, bind=binding(loaded), models=read_text(Path(library), VERILOG))
 
 
 @verify_command.command(

@@ -76,7 +76,7 @@ class Bench {
         for (const auto &scope : *Verilated::scopeNameMap()) {
             for (int bank = 0; bank < 4; ++bank) {
                 if (std::string(scope.first).find(".buffer.bank_" + std::to_string(bank)) == std::string::npos) continue;
-                if (auto *words = scope.second->varFind("words")) {
+                if (auto *words = words_of(scope.second)) {
                     banks_[bank] = static_cast<const uint32_t *>(words->datap());
                     bank_count_ = std::max(bank_count_, bank + 1);
                 }
@@ -173,11 +173,17 @@ class Bench {
         return at;
     }
 
+    // Of a wrapper, or of the model of a macro in it.
+    static const VerilatedVar *words_of(const VerilatedScope *scope) {
+        auto *words = scope->varFind("words");
+        return words ? words : scope->varFind("memory");
+    }
+
     // They have no value at the start.
     static void clear_accumulators() {
         for (const auto &scope : *Verilated::scopeNameMap()) {
             if (std::string(scope.first).find("accumulators") == std::string::npos) continue;
-            if (auto *words = scope.second->varFind("words")) std::memset(words->datap(), 0, words->totalSize());
+            if (auto *words = words_of(scope.second)) std::memset(words->datap(), 0, words->totalSize());
         }
     }
 

@@ -28,11 +28,14 @@ from mho.hw.tile.rtl.host import (
 )
 from mho.hw.tile.rtl.trace import EventLayout
 from mho.macro_models.workspace import Workspace
+from mho.rtl_gen.generate import Binding
 from mho.sim.build.toolchain import HDL, cached_build, hash_files, run_logged
 from mho.sim.build.verilate import compiler_key, verilate, verilog_modules
 from mho.sim.tile_programs.cases import REFUSE_BITS, REFUSE_LOW, Case, weights_of
 
 _BENCH = "tile_programs.cpp"
+_MEMORY = re.compile(r"^module (\w+)(?:(?!^endmodule).)*?^ *reg [^;]*\bmemory *\[", re.MULTILINE | re.DOTALL)
+"""Models of macros whose words are looked at, by what most of them call these."""
 _QUIET = 3000
 """Cycles in which nothing moves after which a tile is taken to be stuck; an operation may take so long."""
 _DEADLINE = 300_000
@@ -67,6 +70,22 @@ class TileRun:
     """Its bytes at the end."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class TileMemories:
+    """What the memories of a tile are made of."""
+
+    one_port: bool = False
+    """They have one port, see :mod:`mho.hw.memory`."""
+    bind: Binding | None = None
+    """Puts them on macros."""
+    models: str = ""
+    """Verilog of these."""
+
+
+TWO_PORTS = TileMemories()
+"""Memories as FPGAs have them."""
+
+
 @cache
 def _sources(cfg: TileConfig, one_port: bool) -> tuple[dict[str, str], str]:
     """The modules of a tile, and the header that tells the bench its ports; seconds, so once for each configuration."""
@@ -81,14 +100,16 @@ class TileSimulation:
     ----------
     cfg
         The tile; it gets a trace.
-    one_port
-        Its memories have one port, see :mod:`mho.hw.memory`.
+    memories
+        What its memories are.
     """
 
-    def __init__(self, cfg: TileConfig, one_port: bool = False) -> None:
+    def __init__(self, cfg: TileConfig, memories: TileMemories = TWO_PORTS) -> None:
         self.cfg = replace(cfg, trace=True)
-        modules, header = _sources(self.cfg, one_port)
-        verilog = "\n".join(modules.values())
+        modules, header = _sources(self.cfg, memories.one_port)
+        if memories.bind is not None:
+            modules = memories.bind(modules)[0]
+        verilog = "\n".join([memories.models, *modules.values()])
         key = [verilog, header, hash_files([Path(__file__), HDL / _BENCH]), *compiler_key()]
 
         def build(folder: Path) -> None:
@@ -97,8 +118,9 @@ class TileSimulation:
             # Accumulators have no value at the start, those of the interpreter are 0; the buffer is read at the end.
             holders = re.compile("mho_(accumulators|parity_banks|buffer)")
             looked_at = [text for name, text in modules.items() if holders.match(name)]
-            memories = re.findall(r"mho_mem_\w+", "\n".join(looked_at))
-            lines = [f'public_flat_rw -module "{name}" -var "words"\n' for name in sorted(set(memories))]
+            wrappers = re.findall(r"mho_mem_\w+", "\n".join(looked_at))
+            lines = [f'public_flat_rw -module "{name}" -var "words"\n' for name in sorted(set(wrappers))]
+            lines += [f'public_flat_rw -module "{name}" -var "memory"\n' for name in _MEMORY.findall(memories.models)]
             (folder / "public.vlt").write_text("`verilator_config\n" + "".join(lines))
             sources = [folder / "public.vlt", folder / "tile.v", HDL / _BENCH]
             verilate(folder, sources, top="mho_tile", options=["--vpi"])

@@ -14,7 +14,7 @@ from mho.macro_models.errors import ToolError
 from mho.sim.tile_programs.cases import Case, random_cases
 from mho.sim.tile_programs.compare import Expected, difference, expected
 from mho.sim.tile_programs.random_programs import SIZES
-from mho.sim.tile_programs.simulation import TileSimulation
+from mho.sim.tile_programs.simulation import TWO_PORTS, TileMemories, TileSimulation
 
 
 def litmus(case: Case, why: str) -> str:
@@ -69,7 +69,7 @@ def _counts(counter: Counter[str]) -> str:
 
 def verify_tile(
     cfg: TileConfig = SIZES, *, instructions: int = 10_000, traps: int | None = None, seed: int = 0,
-    folder: Path | None = None, one_port: bool = False,
+    folder: Path | None = None, memories: TileMemories = TWO_PORTS,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> TileReport:
     """Run random programs until so many instructions retired and so many programs trapped.
@@ -84,13 +84,13 @@ def verify_tile(
         Of all that is random.
     folder
         Where a program that fails is written, as a text.
-    one_port
-        The tile's memories have one port.
+    memories
+        What the tile's memories are.
     progress
         Is told how many instructions and traps are done, of how many.
     """
     least_traps = traps if traps is not None else instructions // 10
-    simulation, report, number = TileSimulation(cfg, one_port), TileReport(cfg=cfg), 0
+    simulation, report, number = TileSimulation(cfg, memories), TileReport(cfg=cfg), 0
     while report.instructions < instructions or report.traps < least_traps:
         cases: list[Case] = []
         for _ in range(_BATCH):

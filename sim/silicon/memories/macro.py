@@ -9,7 +9,7 @@ number in its middle is taken, and of pins of data, address and mask the mean ov
 import itertools
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mho.macro_models.errors import InputError
@@ -52,6 +52,8 @@ class MemoryMacro:
     address: float
     mask: float
     """J of a change of a pin of each."""
+    inputs: dict[str, int] = field(default_factory=dict[str, int], compare=False)
+    """Widths of all inputs by their names."""
 
     @property
     def pair(self) -> tuple[MemoryPort, MemoryPort] | None:
@@ -107,8 +109,13 @@ class _Reader:
             name=self.cell.name, depth=1 << address, width=width,
             granularity=width // max(masks, default=1), area=float(area or 0), leakage=self._leakage(), ports=ports,
             data=self._pins([bus for bus, _ in self.writes]), mask=self._pins(unused),
-            address=self._pins([self.buses[name] for name in addresses if name in self.buses]),
+            address=self._pins([self.buses[name] for name in addresses if name in self.buses]), inputs=self._inputs(),
         )
+
+    def _inputs(self) -> dict[str, int]:
+        pins = {pin.name: 1 for pin in self.cell.all("pin") if pin.values.get("direction") == "input"}
+        buses = [bus for bus in self.cell.all("bus") if bus.values.get("direction") == "input"]
+        return pins | {bus.name: self._size(bus) for bus in buses}
 
     def _whole(self, group: Group, name: str, largest: int) -> int:
         """A number from 1 on of a group."""

@@ -189,13 +189,13 @@ def test_every_key_of_every_kind_shapes_parts_that_there_are() -> None:
             assert set(spec.shapes) <= {*PARTS, "adapter"}
 
 
-def test_only_the_kind_and_a_table_have_no_other_value() -> None:
+def test_only_the_kind_tables_and_what_needs_them_have_no_other_value() -> None:
     for kind in kind_names():
         fixed = [
             {key[1] for key in all_keys(type(chip)) if changed(chip, *key) is None} for chip in bases(kind)
         ]
         names = set.intersection(*fixed)
-        assert names <= {"at", "kind", "mode"}
+        assert names <= {"at", "kind", "mode", "files", "pins", "ties"}
 
 
 def accepted(kind: str, section: str, name: str, value: Any, by: Validator) -> tuple[bool, bool]:

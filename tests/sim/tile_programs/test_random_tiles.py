@@ -14,7 +14,7 @@ from mho.macro_models.errors import ToolError
 from mho.sim.tile_programs.cases import random_cases
 from mho.sim.tile_programs.compare import difference, expected
 from mho.sim.tile_programs.random_programs import SIZES
-from mho.sim.tile_programs.simulation import TileSimulation
+from mho.sim.tile_programs.simulation import TileMemories, TileSimulation
 from mho.sim.tile_programs.verify import verify_tile
 
 
@@ -38,7 +38,7 @@ def test_random_programs_are_those_of_the_interpreter() -> None:
 
 @pytest.mark.slow
 def test_a_tile_whose_memories_have_one_port(tmp_path: Path) -> None:
-    report = verify_tile(instructions=3000, traps=100, seed=5, folder=tmp_path, one_port=True)
+    report = verify_tile(instructions=3000, traps=100, seed=5, folder=tmp_path, memories=TileMemories(one_port=True))
     assert report.opcodes["vec"] > 100
     # The host loads and looks all the time here: a few cycles in a thousand are lost where both ports are wanted.
     assert report.cycles < 1.01 * verify_tile(instructions=3000, traps=100, seed=5, folder=tmp_path).cycles
