@@ -13,6 +13,7 @@ from mho.rtl_gen.verilog.module.gating import CLOCK_GATE
 from mho.rtl_gen.verilog.ports import module_ports
 from mho.sim.layout.macros import Macro, analog_macro, hardened, memory_macros
 from mho.sim.layout.pdk import Pdk
+from mho.sim.silicon.memories.binding import binding
 from mho.sim.silicon.synthesis.blocks import black_box
 
 _MODULE_LIMITS = """create_clock -name clk -period {period:g} [get_ports clk]
@@ -62,7 +63,7 @@ def generate_block(
 
     Raises InputError if the part is none of the chip, or has no such module, or views of macros are missing.
     """
-    report = generate(chip, folder / "rtl", part=part)
+    report = generate(chip, folder / "rtl", part=part, bind=binding(chip))
     names = [file.path for file in report.files]
     sources = (folder / "rtl" / f"{report.top}.f").read_text().split()
     texts = {path: (folder / "rtl" / path).read_text() for path in sources}
