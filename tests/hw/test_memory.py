@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mho.hw.memory import LEAST_WORDS, MemoryProcess, OnePortMemory, ParityBanks, block_memory
+from mho.hw.memory import LEAST_WORDS, MemoryProcess, ParityBanks, has_one_port
 from tests.hw.amaranth_bench import simulate
 
 WIDTH, DEPTH = 12, 32
@@ -57,4 +57,4 @@ def test_what_one_port_cannot_do_is_found() -> None:
     (MemoryProcess(one_port=True), LEAST_WORDS - 1, False),
 ])
 def test_who_has_one_port(process: MemoryProcess | None, depth: int, one_port: bool) -> None:
-    assert isinstance(block_memory(process, WIDTH, depth), OnePortMemory) == one_port
+    assert has_one_port(process, depth) == one_port

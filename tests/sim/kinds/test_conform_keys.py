@@ -195,7 +195,7 @@ def test_only_the_kind_tables_and_what_needs_them_have_no_other_value() -> None:
             {key[1] for key in all_keys(type(chip)) if changed(chip, *key) is None} for chip in bases(kind)
         ]
         names = set.intersection(*fixed)
-        assert names <= {"at", "kind", "mode", "files", "pins", "ties"}
+        assert names <= {"at", "kind", "mode", "files", "pins", "ties", "fifos", "update"}
 
 
 def accepted(kind: str, section: str, name: str, value: Any, by: Validator) -> tuple[bool, bool]:
