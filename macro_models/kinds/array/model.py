@@ -1,7 +1,7 @@
 """A programmed array, and the matrix-vector products that it gives."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import hypot
 from typing import Any, Self
 
@@ -26,19 +26,6 @@ _BLOCK = 256  # vectors at a time
 _EXACT_SINGLE = 2**24
 _REFERENCE = 1 << 23
 """Of the number of a core, for the draws of its reference column."""
-
-
-@dataclass(frozen=True, eq=False)
-class _Key:
-    """What conversions with some word lines on see: a column for each of a step, of whole numbers.
-
-    Products are in single precision where that is exact, and variances one column where all are equal.
-    """
-
-    products: NDArray[np.floating]
-    variances: Reals | None
-    on: Flags | None = None
-    """Word lines that are on, where all else is that of all of them."""
 
 
 class ArrayModel(MacroModel):
@@ -121,7 +108,7 @@ class ArrayModel(MacroModel):
         """Conversions of a step: one a column of weights, of two arrays one for each, the first array's first."""
         return self.config.columns * (2 if self.config.weights == "arrays" else 1)
 
-    def key(self, wl: Flags) -> _Key:
+    def key(self, wl: Flags) -> RowConversion:
         """What conversions with the word lines ``wl`` on see of the array. Keys are cached."""
         if self._pulsed:
             self._pulsed, self.cells = False, self.config.codes(self.answering.g_uS)
@@ -133,8 +120,8 @@ class ArrayModel(MacroModel):
             return replace(self.kept_key(b"", lambda: self._make_key(every)), on=on)
         return self.kept_key(on.tobytes(), lambda: self._make_key(on))
 
-    def _make_key(self, wl: Flags) -> _Key:
-        """Cells as wires, clamps and word lines leave them, and their variances."""
+    def _make_key(self, wl: Flags) -> RowConversion:
+        """Cells as wires, clamps and word lines leave them, and their variances, one column where all are equal."""
         cells, weights = self.cells, self.config.weights
         if weights == "arrays":
             products = np.hstack([self._effective(cells[:, side::2], wl) for side in (0, 1)])
@@ -147,13 +134,14 @@ class ArrayModel(MacroModel):
         top = (1 << (self.config.steps.digit_bits if self.config.digital else MAX_BITS)) - 1
         if float(np.abs(products).sum(axis=0).max(initial=0.0)) * top < _EXACT_SINGLE:
             products = products.astype(np.float32)
+        key = RowConversion(products=products, unit=self._unit, seed=self.seed, core=self.core)
         if self._variances is None:
-            return _Key(products, None)
+            return key
         noise = np.where(wl[:, None], self._variances, 0.0)
         if weights != "offset":
             both = noise[:, 0::2], noise[:, 1::2]
             noise = np.hstack(both) if weights == "arrays" else both[0] + both[1]
-        return _Key(products, noise[:, :1] if (noise == noise[:, :1]).all() else noise)
+        return replace(key, variances=noise[:, :1] if (noise == noise[:, :1]).all() else noise)
 
     def _reference(self) -> Indices:
         """Codes of the reference column, of shape (rows, 1); its cells draw as those of a core of their own."""
@@ -173,7 +161,7 @@ class ArrayModel(MacroModel):
         ).astype(np.float64)
 
     def codes(
-        self, key: _Key, x: Integral, op_id: NDArray[np.uint64], step: int, step_code: int
+        self, key: RowConversion, x: Integral, op_id: NDArray[np.uint64], step: int, step_code: int
     ) -> tuple[Integers, Flags]:
         """Codes of the conversions of a step, in steps of the converter, and which are beyond what it takes.
 
@@ -183,7 +171,7 @@ class ArrayModel(MacroModel):
         sums = conversion.sums(x, op_id, step)
         return conversion.codes_of(sums, op_id, step), np.abs(sums) > self.config.limit(step_code)
 
-    def conversion(self, key: _Key, step_code: int) -> RowConversion:
+    def conversion(self, key: RowConversion, step_code: int) -> RowConversion:
         """What makes the codes of steps."""
         config, errors = self.config, None
         size = config.step(step_code)
@@ -192,10 +180,7 @@ class ArrayModel(MacroModel):
             noise = hypot(config.noise, self._thermal / size)
             errors = ConverterErrors(offset=offset, gain=gain, bow=bow, noise=noise)
         converter = ColumnConverter(step=size, bits=config.bits, full_code=config.full_code, errors=errors)
-        return RowConversion(
-            products=key.products, on=key.on, variances=key.variances, unit=self._unit, converter=converter,
-            seed=self.seed, core=self.core,
-        )
+        return replace(key, converter=converter)
 
     def mvm(self, op: MvmOperation, masks: Masks, x: ArrayLike, op_id: ArrayLike) -> MvmResult:
         """Matrix-vector products of a batch; see :meth:`mho.macro_models.macro.MacroModel.mvm`."""
