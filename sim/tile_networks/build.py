@@ -43,7 +43,8 @@ def build_mesh(chip: Chip, *, waves: bool = False, optimise: bool = True) -> Sim
     defines: dict[str, object] = {"MHO_HALF_PS": half_period(chip), **({} if waves else {"MHO_BURST": _BURST})}
     files = (*_READ, *MESH_SOURCES, *body(chip).sources)
     bench_hash = hash_files([Path(__file__), *(HDL / name for name in files)]) + macro_of(chip)
-    key = [str(parts), chip.verilog.clock_gate, json.dumps(sorted(defines.items())), hardware_hash(), bench_hash,
+    style = f"{chip.verilog.clock_gate} {chip.memory.ports}"
+    key = [str(parts), style, json.dumps(sorted(defines.items())), hardware_hash(), bench_hash,
            models_key(),
            f"waves {waves} {optimise}", *compiler_key(), cocotb_tools.__file__, str(config.libs_dir)]
 
