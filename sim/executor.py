@@ -226,15 +226,3 @@ def _input_time(
     except ValueError:  # the cycle model finds no end: no more is known than that products wait for each other at worst
         told = InputTime(latency=each, interval=each, predicted=True)
     return told if seen is None else replace(told, latency=seen.latency)
-
-
-def float_outputs(network: Network, x: Any) -> NDArray[Any]:
-    """The model in floating point: the first line of an error budget."""
-    inputs = check_shape(load_inputs(x), network.model)
-    with host_work(len(inputs)):
-        return network.model.compute(inputs)
-
-
-def quantised_outputs(network: Network, backend: "Backend", x: Any, **options: Any) -> Execution:
-    """The network on ideal cells and converters: what quantisation alone does."""
-    return execute(network, backend, x, device="ideal", time_s=0.0, **options)

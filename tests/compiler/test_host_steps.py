@@ -14,11 +14,11 @@ from mho.compiler.model.evaluated import Evaluated
 from mho.compiler.program import Host
 from mho.hw.config import load_chip
 from mho.macro_models.errors import InputError
-from mho.sim.executor import quantised_outputs
 from mho.sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import Array, node, reference
 from tests.compiler.importer.test_onnx_operators import attention, begin, floats, given, quantised, recurrent
 from tests.compiler.same_bits import check_same_bits
+from tests.sim.outputs import quantised_outputs
 
 OPTIONS = CompileOptions(seeds=1, samples=64)
 

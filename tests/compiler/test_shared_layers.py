@@ -14,10 +14,11 @@ from mho.compiler.program import Call, Mvm
 from mho.hw.config import load_chip
 from mho.macro_models.errors import InputError
 from mho.sim.account import RunAccount
-from mho.sim.executor import build_cores, core_masks, execute, quantised_outputs
+from mho.sim.executor import build_cores, core_masks, execute
 from mho.sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import Array, build, node, reference
 from tests.compiler.importer.test_onnx_operators import begin, floats, recurrent
+from tests.sim.outputs import quantised_outputs
 
 OPTIONS = CompileOptions(seeds=1, samples=64, in_parts=1, tolerance=0.01)
 DAY = 86_400.0

@@ -14,10 +14,11 @@ from mho.compiler import CompileOptions, Network, compile_model, summarise
 from mho.compiler.mapping.faults import CoreFaults
 from mho.hw.config import Chip, load_chip
 from mho.macro_models.errors import InputError
-from mho.sim.executor import execute, quantised_outputs
+from mho.sim.executor import execute
 from mho.sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import Array, build, node, random_perceptron, reference
 from tests.compiler.network.sealed_archives import members_of, seal
+from tests.sim.outputs import quantised_outputs
 
 OPTIONS = CompileOptions(seeds=1, samples=64, copies=1, in_bits=8)
 

@@ -19,9 +19,10 @@ from mho.compiler.program import Call
 from mho.data import load_sample
 from mho.hw.config import load_chip
 from mho.macro_models.integer.vector import LANE_MAX, PAD, Limit, Table, WeightedSum, scale_leaf
-from mho.sim.executor import build_cores, core_masks, execute, quantised_outputs
+from mho.sim.executor import build_cores, core_masks, execute
 from mho.sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import Array, build, node, reference
+from tests.sim.outputs import quantised_outputs
 
 OPTIONS = CompileOptions(seeds=1, samples=32)
 DAY = 86_400.0

@@ -7,9 +7,10 @@ import pytest
 
 from mho.compiler import CompileOptions, compile_model
 from mho.hw.config import load_chip
-from mho.sim.executor import execute, quantised_outputs
+from mho.sim.executor import execute
 from mho.sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import Array, build, node, perceptron, reference
+from tests.sim.outputs import quantised_outputs
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")]
 

@@ -12,9 +12,10 @@ from mho.compiler.passes import compile_model
 from mho.hw.config import load_chip
 from mho.macro_models.errors import InputError
 from mho.macro_models.kinds import family
-from mho.sim.executor import build_cores, execute, float_outputs
+from mho.sim.executor import build_cores, execute
 from mho.sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import build, node
+from tests.sim.outputs import float_outputs
 
 YEAR = 31_557_600.0
 X = np.random.default_rng(4).standard_normal((64, 6)).astype(np.float32)

@@ -8,9 +8,10 @@ from mho.hw.config import load_chip
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.vector import scale_leaf
 from mho.sim.account import RunAccount
-from mho.sim.executor import build_cores, core_masks, execute, float_outputs, quantised_outputs
+from mho.sim.executor import build_cores, core_masks, execute
 from mho.sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import build, node, random_perceptron, reference
+from tests.sim.outputs import float_outputs, quantised_outputs
 
 OPTIONS = CompileOptions(seeds=1, samples=32, in_parts=1, tolerance=0.01)
 DAY = 86_400.0

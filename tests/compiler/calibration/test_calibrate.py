@@ -8,10 +8,11 @@ from mho.data import load_sample
 from mho.hw.config import load_chip
 from mho.macro_models import load_device
 from mho.macro_models.errors import InputError
-from mho.sim.executor import execute, float_outputs, quantised_outputs
+from mho.sim.executor import execute
 from mho.sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import build, node, perceptron, random_perceptron, reference
 from tests.compiler.mapping.dead_lines import dead_lines
+from tests.sim.outputs import float_outputs, quantised_outputs
 
 CHIP = load_chip("neurram-core")
 DAY = 86_400.0

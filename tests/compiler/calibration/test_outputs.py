@@ -7,9 +7,10 @@ import pytest
 from mho.compiler import CompileOptions, compile_model, summarise
 from mho.compiler.calibration.outputs import OutputError, output_warnings
 from mho.hw.config import load_chip
-from mho.sim.executor import execute, float_outputs, quantised_outputs
+from mho.sim.executor import execute
 from mho.sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import Array, build, node, perceptron, random_perceptron
+from tests.sim.outputs import float_outputs, quantised_outputs
 
 CHIP = load_chip("tnsa16-core")
 OPTIONS = CompileOptions(seeds=1)

@@ -10,10 +10,11 @@ from onnx import TensorProto, helper
 from mho.compiler import CompileOptions, compile_model, import_onnx
 from mho.compiler.model.stages import Linear
 from mho.hw.config import load_chip
-from mho.sim.executor import execute, quantised_outputs
+from mho.sim.executor import execute
 from mho.sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import Array
 from tests.compiler.importer.test_named_values import floats, run_all
+from tests.sim.outputs import quantised_outputs
 
 FEATURES = 5
 

@@ -13,10 +13,11 @@ from mho.compiler import CompileOptions, NamedInputs, Network, compile_model, im
 from mho.compiler.job import check_shape
 from mho.hw.config import load_chip
 from mho.macro_models.errors import InputError
-from mho.sim.executor import execute, quantised_outputs
+from mho.sim.executor import execute
 from mho.sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import Array, node
 from tests.compiler.importer.test_onnx_operators import given
+from tests.sim.outputs import quantised_outputs
 
 
 def floats(*shape: int) -> Array:

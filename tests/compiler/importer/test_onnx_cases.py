@@ -12,9 +12,9 @@ from onnx import numpy_helper
 
 from mho.compiler import CompileOptions, compile_model, import_onnx
 from mho.hw.config import load_chip
-from mho.sim.executor import quantised_outputs
 from mho.sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import Array, node_cases
+from tests.sim.outputs import quantised_outputs
 
 NODES = """
 test_causal_conv_with_state_with_past_state_expanded test_causal_conv_with_state_decode_step_expanded

@@ -10,9 +10,9 @@ from onnx import TensorProto, helper, numpy_helper
 from mho.compiler import compile_model, import_onnx
 from mho.compiler.options import CompileOptions
 from mho.hw.config import load_chip
-from mho.sim.executor import quantised_outputs
 from mho.sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import Array, build, node, reference
+from tests.sim.outputs import quantised_outputs
 
 
 def pipeline(last: onnx.NodeProto, weights: dict[str, Array]) -> onnx.ModelProto:

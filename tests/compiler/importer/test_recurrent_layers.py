@@ -12,11 +12,11 @@ from mho.compiler import CompileOptions, NamedInputs, compile_model, import_onnx
 from mho.compiler.job import check_shape
 from mho.hw.config import load_chip
 from mho.macro_models.errors import InputError
-from mho.sim.executor import quantised_outputs
 from mho.sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import Array, node
 from tests.compiler.importer.test_named_values import floats, run_all
 from tests.compiler.importer.test_onnx_operators import given
+from tests.sim.outputs import quantised_outputs
 
 STEPS, HIDDEN = 5, 4
 GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}

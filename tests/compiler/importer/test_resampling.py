@@ -10,11 +10,12 @@ from onnx import helper
 from mho.compiler import CompileOptions, compile_model, import_onnx, summarise
 from mho.compiler.model.stages import Combine
 from mho.hw.config import load_chip
-from mho.sim.executor import execute, quantised_outputs
+from mho.sim.executor import execute
 from mho.sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import node
 from tests.compiler.importer.test_named_values import floats, run_all
 from tests.compiler.importer.test_onnx_operators import given
+from tests.sim.outputs import quantised_outputs
 
 CASES: dict[str, tuple[dict[str, Any], str, Any, int]] = {
     "linear": ({"mode": "linear"}, "scales", np.array([1, 1, 2, 2], "f4"), 18),

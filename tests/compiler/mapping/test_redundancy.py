@@ -14,10 +14,11 @@ from mho.compiler.mapping.redundancy import MOST_PRODUCTS, place_within
 from mho.hw.config import load_chip
 from mho.macro_models.cell_map import DifferentialPairs
 from mho.macro_models.devices import load_device
-from mho.sim.executor import execute, quantised_outputs
+from mho.sim.executor import execute
 from mho.sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import Array, build, node, perceptron, random_perceptron, reference
 from tests.compiler.mapping.test_mapping import check
+from tests.sim.outputs import quantised_outputs
 
 DAY = 86_400.0
 

@@ -6,9 +6,9 @@ import pytest
 from mho.compiler import CompileOptions, Network, compile_model
 from mho.compiler.network.reach import clipped_inputs, input_reach
 from mho.hw.config import load_chip
-from mho.sim.executor import quantised_outputs
 from mho.sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import Array, build, node, random_perceptron
+from tests.sim.outputs import quantised_outputs
 
 
 def compiled(name: str) -> Network:

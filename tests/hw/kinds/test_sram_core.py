@@ -24,10 +24,11 @@ from mho.macro_models.kinds import family
 from mho.rtl_gen.generate import generate
 from mho.sim.core.bench.verify import verify_core
 from mho.sim.core.cosim import CosimBackend
-from mho.sim.executor import execute, float_outputs
+from mho.sim.executor import execute
 from mho.sim.functional import FunctionalBackend
 from mho.sim.tile_networks.backend import TileCosimBackend
 from tests.compiler.importer.onnx_models import build, node
+from tests.sim.outputs import float_outputs
 
 X = np.random.default_rng(1).uniform(-1, 1, size=(48, 12)).astype("f4")
 RNG = np.random.default_rng(1)

@@ -20,9 +20,10 @@ from mho.macro_models import kinds as macro_models_kinds
 from mho.macro_models.errors import InputError
 from mho.macro_models.kinds import model_from_state, pin_level_macro
 from mho.sim.build.simulators import verilator_build
-from mho.sim.executor import build_cores, execute, float_outputs
+from mho.sim.executor import build_cores, execute
 from mho.sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import build, node
+from tests.sim.outputs import float_outputs
 
 HERE = Path(__file__).parent
 ROOMS = {"macro_models": macro_models_kinds, "config": config_kinds, "hw": hw_kinds}

@@ -14,10 +14,11 @@ from mho.macro_models.devices import load_device
 from mho.macro_models.errors import InputError
 from mho.runs.backends import backend_of
 from mho.runs.writing import program_net
-from mho.sim.executor import execute, float_outputs
+from mho.sim.executor import execute
 from mho.sim.functional import FunctionalBackend
 from mho.sim.programming.instance import Cells
 from tests.compiler.importer.onnx_models import build, node
+from tests.sim.outputs import float_outputs
 
 X = np.random.default_rng(4).standard_normal((64, 6)).astype(np.float32)
 OPTIONS = {"pulse_law": None, "seed": 2, "measured": None, "pulses": None, "progress": None}

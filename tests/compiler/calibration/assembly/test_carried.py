@@ -5,9 +5,9 @@ import pytest
 
 from mho.compiler import CompileOptions, compile_model, summarise
 from mho.hw.config import load_chip
-from mho.sim.executor import quantised_outputs
 from mho.sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import build, node, reference
+from tests.sim.outputs import quantised_outputs
 
 
 @pytest.mark.slow

@@ -12,11 +12,11 @@ from mho.compiler import CompileOptions, Network, compile_model, summarise
 from mho.compiler.calibration.assembly import entry
 from mho.hw.config import load_chip
 from mho.macro_models.errors import InputError
-from mho.sim.executor import quantised_outputs
 from mho.sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import Array, node, reference
 from tests.compiler.importer.test_onnx_operators import given
 from tests.compiler.network.sealed_archives import members_of, seal
+from tests.sim.outputs import quantised_outputs
 
 CHIP = load_chip("tnsa16-core")
 OPTIONS = CompileOptions(seeds=1)

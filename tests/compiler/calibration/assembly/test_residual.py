@@ -19,10 +19,11 @@ from mho.compiler.network import CoreImage
 from mho.compiler.program import Call
 from mho.hw.config import load_chip
 from mho.macro_models.devices import load_device
-from mho.sim.executor import execute, float_outputs, quantised_outputs
+from mho.sim.executor import execute
 from mho.sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import build, node, perceptron
 from tests.compiler.same_bits import check_same_bits
+from tests.sim.outputs import float_outputs, quantised_outputs
 
 CHIP = load_chip("tnsa64-2x2")
 

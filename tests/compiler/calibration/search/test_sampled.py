@@ -15,9 +15,10 @@ from mho.compiler.mapping import place
 from mho.compiler.model import FloatNetwork
 from mho.hw.config import load_chip
 from mho.macro_models import load_device
-from mho.sim.executor import execute, float_outputs
+from mho.sim.executor import execute
 from mho.sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import build, node
+from tests.sim.outputs import float_outputs
 
 CHIP = load_chip("tnsa16-core")
 

@@ -13,10 +13,11 @@ from mho.compiler.tile import tile_programs
 from mho.compiler.tile.programs import tile_code
 from mho.hw.config import load_chip
 from mho.sim.core.cosim import CosimBackend
-from mho.sim.executor import execute, float_outputs
+from mho.sim.executor import execute
 from mho.sim.functional import FunctionalBackend
 from mho.sim.tile_networks.backend import TileCosimBackend
 from tests.compiler.importer.onnx_models import build, node
+from tests.sim.outputs import float_outputs
 
 pytestmark = pytest.mark.slow
 
