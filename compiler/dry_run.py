@@ -176,14 +176,15 @@ def dry_run(
         shapes=input_shape, digital=options.digital,
     )
     shapes = [layer.shape for layer in net.layers]
-    slices = [chosen.slices for chosen in options.of_layers([layer.name for layer in net.layers])]
+    of_layers = options.of_layers([layer.name for layer in net.layers])
+    slices = [chosen.slices for chosen in of_layers]
     cell_map, common = chip.macro_config().cell_map, {"slices": slices, "faults": faults, "cores": chip.cores}
     placement = place(shapes, cell_map, copies=1, **common)
     grown = len(placement.blocks) <= MOST_GROWN and options.copies != 1
     if grown:
         placement = place(shapes, cell_map, copies=options.copies, **common)
 
-    parts, (few, assumed, many) = options.in_parts or 1, _operations(chip, options.of_any_layer)
+    parts, (few, assumed, many) = options.in_parts or 1, _operations(chip, (of_layers or [LayerOptions()])[0])
     tiles, on_tiles = _tiles(net, chip, assumed, slices or [1] * len(shapes), faults, options)
     fit = _fit(net, chip, slices, placement, tiles)
     placement, grown = on_tiles or placement, grown and on_tiles is None

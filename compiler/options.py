@@ -142,13 +142,6 @@ class CompileOptions:
             for layer in layers
         ]
 
-    @property
-    def of_any_layer(self) -> "LayerOptions":
-        """Those of a layer without options of its own."""
-        common: dict[str, int] = {
-            name: value for name in _BY_LAYER if isinstance(value := getattr(self, name), int)}
-        return LayerOptions(tolerance=self.tolerance, weight_clip=self.weight_clip, **common)
-
     def to_dict(self) -> Facts:
         return asdict(self)
 

@@ -112,9 +112,7 @@ class CoreProduct(Module):
         cells = self.config.cell_map.take(target_uS.astype(np.float64), self.mvm.rows, self.mvm.columns)
         return cells.swapaxes(1, 2)
 
-    def drawn_codes(
-        self, target_uS: np.ndarray, tables: CellTables | None, common: torch.Tensor
-    ) -> torch.Tensor:
+    def drawn_codes(self, target_uS: np.ndarray, tables: CellTables | None, common: torch.Tensor) -> torch.Tensor:
         """Codes of the same on one chip, or with no tables on a perfect one."""
         cells = torch.as_tensor(self.block_cells(target_uS)).to(common.device)
         if tables is not None:

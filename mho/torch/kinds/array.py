@@ -51,9 +51,7 @@ class ArrayProduct(CoreProduct):
         most = sum(abs(weight) for weight in self.weights) / self.groups * 2.0 ** (config.bits - 1)
         self.reach = self.copies * min(most, 2.0 ** (self.op.out_bits - 1))
 
-    def sensed(
-        self, target_uS: np.ndarray, step_code: int, tables: CellTables | None, common: torch.Tensor
-    ) -> Sensed:
+    def sensed(self, target_uS: np.ndarray, step_code: int, tables: CellTables | None, common: torch.Tensor) -> Sensed:
         """The cells of a core on one chip, or with no tables on a perfect one."""
         codes, config = self.drawn_codes(target_uS, tables, common), self.config
         if len(codes) > 1:

@@ -39,9 +39,7 @@ class TnsaProduct(CoreProduct):
         fixed = self.block_cells(args[-1]).sum(axis=0)[:, self.constant].sum(axis=1)
         self.hold(fixed_load=fixed.reshape(self.copies, -1).mean(axis=0).astype(np.float32))
 
-    def sensed(
-        self, target_uS: np.ndarray, step_code: int, tables: CellTables | None, common: torch.Tensor
-    ) -> Sensed:
+    def sensed(self, target_uS: np.ndarray, step_code: int, tables: CellTables | None, common: torch.Tensor) -> Sensed:
         """The cells of a core on one chip, or with no tables on a perfect one."""
         codes = self.drawn_codes(target_uS, tables, common)
         load = codes.sum(dim=(0, 2))[:, None]
