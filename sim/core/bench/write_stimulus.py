@@ -17,6 +17,9 @@ from mho.sim.programming.cosim import cell_fields, program_run, write_job
 from mho.sim.programming.job import WriteJob, WriteOutcome
 from mho.sim.programming.write_verify import ProgramRun, reference_run, target_codes
 
+_MOST_BIASED = 512
+"""Cells that a run writes of an array without transistors, about: each pulse reaches all cells of two lines."""
+
 _LAST_CYCLE = 1500
 """A run begins at most so many cycles after the batch that it is part of: while operations are in progress."""
 
@@ -75,11 +78,13 @@ def make_write_stimulus(chip: Chip, seed: int, number: int, *, pauses: bool = Tr
     rng = np.random.default_rng([seed, number, 0x3B17E])
     shape = PulseChip.of(chip).pulse_config().shape
     parameters = WriteVerifyParameters.from_chip(chip) if number == 0 else _random_parameters(rng)
+    written = min(1.0, _MOST_BIASED / (shape[0] * shape[1])) if PulseChip.of(chip).bias else 1.0
     idle = [int(rng.choice([0, 0, 64, 200])) if pauses else 0 for _ in range(3)]
     return WriteStimulus(
         chip=chip, seed=seed, number=number, parameters=parameters,
         targets=target_codes(chip, rng.uniform(chip.cells.g_min_uS, chip.cells.g_max_uS, shape)),
-        skip=rng.random(shape) < rng.choice([0.0, 0.1]), fresh=parameters.form and bool(rng.integers(4)),
+        skip=rng.random(shape) < max(rng.choice([0.0, 0.1]), 1.0 - written),
+        fresh=parameters.form and bool(rng.integers(4)),
         gap=idle[0], stall=idle[1], hold=min(idle[2], 64) if _holds(chip) else 0,
         start_after=int(rng.integers(_LAST_CYCLE)),
     )
