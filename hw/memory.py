@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from amaranth.hdl import Assert, Module, Mux, Signal, unsigned
-from amaranth.lib.memory import Memory
+from amaranth.lib.memory import Memory, ReadPort, WritePort
+from amaranth.utils import ceil_log2
 
-from mho.hw.ports import Bundle, Component, In, Out
+from mho.hw.ports import Component, Out
 
 LEAST_WORDS = 16
 """Of a memory that has one port. What is smaller is flip-flops in any process."""
@@ -54,33 +55,6 @@ def block_memory(platform: object, width: int, depth: int) -> Memory:
     return kind(shape=unsigned(width), depth=depth, init=[])
 
 
-class ReadPort(Bundle):
-    """Reads a word."""
-
-    addr = Out(lambda self: range(self.depth))
-    en = Out(1)
-    """Which, and that it is read."""
-    data = In(lambda self: self.width)
-    """What was read last, from the cycle after on."""
-
-    def __init__(self, width: int, depth: int) -> None:
-        self.width, self.depth = width, depth
-        super().__init__()
-
-
-class WritePort(Bundle):
-    """Writes a word."""
-
-    addr = Out(lambda self: range(self.depth))
-    data = Out(lambda self: self.width)
-    en = Out(1)
-    """Where and what, and that it is written."""
-
-    def __init__(self, width: int, depth: int) -> None:
-        self.width, self.depth = width, depth
-        super().__init__()
-
-
 class ParityBanks(Component):
     """Memory of two banks of one port each: word w is in bank w mod 2.
 
@@ -92,9 +66,10 @@ class ParityBanks(Component):
         Bits a word, and words, an even number.
     """
 
-    read = In(lambda self: ReadPort(self.width, self.depth))
-    write = In(lambda self: WritePort(self.width, self.depth))
-    """Who reads, and who writes."""
+    read = Out(lambda self: ReadPort.Signature(addr_width=ceil_log2(self.depth), shape=self.width))
+    """Reads: its data are there from the cycle after on."""
+    write = Out(lambda self: WritePort.Signature(addr_width=ceil_log2(self.depth), shape=self.width))
+    """Writes."""
 
     def __init__(self, width: int, depth: int) -> None:
         self.width, self.depth = width, depth

@@ -1,6 +1,7 @@
 """From a module of PyTorch to one that computes as a chip does."""
 
 import os
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,8 @@ def convert(
         raise InputError(f"{description.name}: core.kind must be {' or '.join(kinds)} for mho.torch, not "
                          f"{description.core.kind}")
     cells = device_model(device, default_device(description))
+    if "wire" in description.macro_config().active_causes(cells):
+        warnings.warn("the wires of the chip, and cells that are not linear, are left out by mho.torch", stacklevel=2)
     samples: Any = calibrate
     if isinstance(samples, torch.Tensor):
         samples = samples.detach().cpu().numpy()

@@ -169,6 +169,12 @@ def test_a_layer_stays_digital_and_others_have_bits_of_their_own() -> None:
     assert all(parameter.grad.abs().max() > 0 for parameter in analog.parameters())
 
 
+@pytest.mark.slow
+def test_wires_are_said_to_be_left_out() -> None:
+    with pytest.warns(UserWarning, match="wires of the chip"):
+        converted("linear", mho.Chip.load("array-32", **{"wires.r_row_ohm": 2.0}))
+
+
 def test_what_a_layer_cannot_have_is_named() -> None:
     with pytest.raises(mho.InputError, match="has 'bits'; known are in_bits"):
         mho.torch.convert(MODELS["linear"][0](), "tnsa64-core", calibrate=np.ones((4, 12)), layers={"0": {"bits": 4}})
