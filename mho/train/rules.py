@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 
 from mho.macro_models.devices.sections.update import Update
-from mho.macro_models.integer.array.update import LONGEST
+from mho.macro_models.integer.update import LONGEST
 from mho.macro_models.types import Reals
 from mho.train.crosspoint import CrosspointArray
 

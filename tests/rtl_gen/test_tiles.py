@@ -40,7 +40,7 @@ def test_folder_of_a_chip_is_complete(chip: GenerationReport) -> None:
     assert (chip.top, chip.part, chip.wrap) == (top, "chip", "wishbone")
     paths = {file.path for file in chip.files}
     assert {f"{top}.{end}" for end in ("f", "core", "sdc", "vlt", "upf")} < paths
-    assert {f"regs/{top}.{end}" for end in ("rdl", "md", "h", "xml")} < paths
+    assert {f"regs/{top}.{end}" for end in ("rdl", "md", "h")} < paths
     assert {STUB, "README.md", "tb/program.py", "tb/first.s", "tb/second.s", "tb/tnsa_macro.v"} < paths
     config = json.loads((chip.directory / "librelane/config.json").read_text())
     assert list(config["MACROS"]["tnsa_macro"]["instances"]) == [

@@ -30,7 +30,7 @@ from mho.hw.kinds.array.update import (
     UpdateOpCheck,
 )
 from mho.hw.macro.contract import ContractPins
-from mho.macro_models.integer.array.update import UPDATE_MODE
+from mho.macro_models.integer.update import UPDATE_MODE
 
 
 class ArrayPins(ContractPins):

@@ -1,6 +1,6 @@
 """An update of all cells at once in hardware: trains on rows and columns, whose draws depend on its number.
 
-The reference is :mod:`mho.macro_models.integer.array.update`.
+The reference is :mod:`mho.macro_models.integer.update`.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,9 @@ from mho.hw.core.reference import CoreReference
 from mho.hw.kinds.array.config import ArrayCoreConfig
 from mho.hw.ports import In, Out, array
 from mho.macro_models.errors import InputError
-from mho.macro_models.integer.array.update import (
+from mho.macro_models.integer.draws import DRAW_WORDS
+from mho.macro_models.integer.operation import MAX_BITS, STEP_WIDTH
+from mho.macro_models.integer.update import (
     HALVING_BITS,
     MAGNITUDE_BITS,
     SLOT_BITS,
@@ -26,8 +28,6 @@ from mho.macro_models.integer.array.update import (
     coincidences,
     trains,
 )
-from mho.macro_models.integer.draws import DRAW_WORDS
-from mho.macro_models.integer.operation import MAX_BITS, STEP_WIDTH
 
 UPDATE_PINS = "update", "update_reset", "row_pulse", "column_pulse"
 """Pins of the macro for it."""

@@ -169,7 +169,7 @@ def test_wrong_calibration_inputs_and_options() -> None:
         compile_model(model, chip, calibrate=np.ones((10, 4)))
     with pytest.raises(InputError, match="NaN"):
         compile_model(model, chip, calibrate=np.full((10, 5), np.nan))
-    with pytest.raises(InputError, match="compile option in_bits must be a whole number between 1 and 8, not 9"):
+    with pytest.raises(InputError, match=r"in_bits must be a whole number between 1 and 8, or such .*, not 9"):
         CompileOptions(in_bits=9)
     with pytest.raises(InputError, match="samples must be a whole number between 1 and 100000, not None"):
         CompileOptions(samples=None)  # type: ignore[arg-type]

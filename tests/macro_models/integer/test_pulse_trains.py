@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from mho.macro_models.errors import InputError
-from mho.macro_models.integer.array.update import LONGEST, ParallelUpdate, coincidences, managed, trains
 from mho.macro_models.integer.draws import Law, draw_key, drawn_bits, draws
+from mho.macro_models.integer.update import LONGEST, ParallelUpdate, coincidences, managed, trains
 
 
 @pytest.mark.parametrize("key", [draw_key(5, 3), 2**64 - 1, 0x8C0FFEE0_12345678])

@@ -10,7 +10,7 @@ import mho
 from mho.macro_models.devices import load_device
 from mho.macro_models.devices.sections.update import Update
 from mho.macro_models.errors import InputError
-from mho.macro_models.integer.array.update import LONGEST
+from mho.macro_models.integer.update import LONGEST
 from mho.train.at_once import PulsedPerceptron
 from mho.train.crosspoint import CrosspointArray, symmetry_point
 from mho.train.rules import RULES

@@ -55,14 +55,16 @@ def bases(kind: str) -> tuple[Chip, ...]:
 
 
 def enabling(chip: Chip) -> Iterator[Chip]:
-    """The chip with another choice of one key, for each key that has another value only then."""
+    """The chip with another choice of one key, for each key that has another value only then; and with that value."""
     keys = all_keys(type(chip))
     choices = [new for key in keys if key[2].choices and (new := changed(chip, *key)) is not None]
     # A key may also be legal, and act with another choice alone.
     yield from [new for new in choices if new.core != chip.core]
+    every = [new for key in keys if key[2].choices for new in changes(chip, *key)]
     for key in keys:
         if changed(chip, *key) is None:
-            yield from [new for new in choices if changed(new, *key) is not None][:1]
+            pairs = ((new, other) for new in every if (other := changed(new, *key)) is not None)
+            yield from next(pairs, ())
 
 
 def rtl(chip: Chip, part: str) -> Any:
@@ -142,7 +144,8 @@ def shaping() -> Iterator[Any]:
             for part in spec.shapes:
                 shared = part, section, name, 0 if part == "noc" else kind
                 # Whether there are tiles at all is not seen in one of them.
-                if part not in PARTS or shared in visited or name in ("kind", "at", "programs"):
+                alone = name in ("kind", "at", "programs") or len(spec.choices or "no") == 1
+                if part not in PARTS or shared in visited or alone:
                     continue
                 visited.add(shared)
                 # Tiles take seconds each: most of them for a release.
@@ -195,7 +198,7 @@ def test_only_the_kind_tables_and_what_needs_them_have_no_other_value() -> None:
             {key[1] for key in all_keys(type(chip)) if changed(chip, *key) is None} for chip in bases(kind)
         ]
         names = set.intersection(*fixed)
-        assert names <= {"at", "kind", "mode", "files", "pins", "ties", "fifos", "update"}
+        assert names <= {"at", "kind", "mode", "files", "pins", "ties", "fifos"}
 
 
 def accepted(kind: str, section: str, name: str, value: Any, by: Validator) -> tuple[bool, bool]:

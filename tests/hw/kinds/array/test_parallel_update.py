@@ -16,8 +16,8 @@ from mho.hw.kinds import core_blocks, shape
 from mho.macro_models.devices import load_device
 from mho.macro_models.devices.sections.update import Update
 from mho.macro_models.errors import InputError
-from mho.macro_models.integer.array.update import ParallelUpdate
 from mho.macro_models.integer.operation import Masks
+from mho.macro_models.integer.update import ParallelUpdate
 from mho.macro_models.kinds.array import ArrayModel
 from mho.sim.build.simulators import icarus_build, verilator_build
 from mho.sim.core.cosim_core import CosimCore

@@ -12,7 +12,7 @@ from mho.hw.core.port import join
 from mho.hw.host.registers import register_word
 from mho.hw.kinds import core_blocks
 from mho.hw.kinds.array.update import UPDATE_PINS
-from mho.macro_models.integer.array.update import UPDATE_MODE, ParallelUpdate, coincidences, trains
+from mho.macro_models.integer.update import UPDATE_MODE, ParallelUpdate, coincidences, trains
 from tests.hw.amaranth_bench import simulate, value_of
 from tests.hw.host.bus_access import access_bus
 
