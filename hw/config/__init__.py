@@ -13,8 +13,8 @@ from mho.hw.config.device import check_device, default_device
 from mho.hw.config.keys import ChipError
 from mho.hw.config.kinds import chip_class, kind_names
 from mho.hw.config.load import load_chip, parse_override, preset_names, preset_text
-from mho.hw.config.macro import MacroSection
-from mho.hw.config.pin_map import PinConnection, PinPart
+from mho.hw.config.macros.macro import MacroSection
+from mho.hw.config.macros.pin_map import PinConnection, PinPart
 from mho.hw.config.programming import ProgrammingSection, PulseChip
 from mho.hw.config.schema import json_schema
 from mho.hw.config.tree import chip_from_dict

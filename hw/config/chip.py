@@ -7,7 +7,6 @@ One section of the TOML file is one class. Here is what chips of all kinds have;
 import hashlib
 import json
 import math
-import re
 from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from fractions import Fraction
@@ -15,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from mho.hw.config.cost import AreaSection, EnergySection, ProcessSection
-from mho.hw.config.keys import ChipError, Section, Tree, check_section, key, keys_of, shown
-from mho.hw.config.macro import MacroSection
-from mho.hw.config.pin_map import IDENTIFIER
+from mho.hw.config.keys import ChipError, Section, Tree, check_section, key, keys_of
+from mho.hw.config.macros.macro import MacroSection
+from mho.hw.config.macros.memory import MemorySection
 from mho.hw.config.tile import TileSection
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.operation import STEP_WIDTH, MvmOperation
@@ -156,61 +155,6 @@ class VerilogSection(Section):
         False, "Design for test: a pin test_mode with a ring around the macro, clock gates that it opens, memories "
         "with a test port.", shapes=("core", "noc"), later=True,
     )
-
-
-MEMORY_ROLES = ("clock", "enable", "write", "read", "address", "write_data", "mask", "read_data")
-"""Of the pins of a memory macro."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class MemorySection(Section):
-    """``[memory]``: what the process has for the memories of the digital side."""
-
-    _name = "memory"
-    ports: str = key(
-        "two", "Of its SRAM: two, which write and read in one cycle; one; none, all memories are flip-flops.",
-        choices=("two", "one", "none"), shapes=("core", "tile"), later=True,
-    )
-
-    files: tuple[str, ...] = key(
-        (), "Liberty files (.lib, .lib.gz) of the process's memory macros of one port, relative to this file.",
-        pattern=r".+", expects="file names", later=True,
-    )
-    pins: dict[str, str] = key(
-        {}, 'Role = "PIN", "!PIN" if it is low: clock, enable, write, read, address, write_data, mask, read_data.',
-        expects='a table of ROLE = "PIN"', entries=("string",), later=True,
-    )
-    ties: dict[str, int] = key(
-        {}, "Other inputs of the macros that are constant: PIN = VALUE; pins of a self-test are 0.",
-        expects="a table of PIN = VALUE", entries=("integer",), later=True,
-    )
-    least_bits: int = key(
-        1024, "Bits from which on a memory is on macros; smaller ones are flip-flops.", low=1, high=1_000_000_000,
-        later=True,
-    )
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.files and self.ports != "one":
-            raise ChipError("memory.ports", f'memory.ports must be "one" with memory.files, not {shown(self.ports)}')
-        for role, pin in self.pins.items():
-            path = f"memory.pins.{role}"
-            if role not in MEMORY_ROLES:
-                raise ChipError(path, f"unknown key {path}; a memory macro has {', '.join(MEMORY_ROLES)}")
-            if not re.fullmatch(rf"!?{IDENTIFIER}", str(pin)):
-                raise ChipError(path, f'{path} must be the name of a pin, as "PIN" or "!PIN", not {shown(pin)}')
-        for pin, value in self.ties.items():
-            path = f"memory.ties.{pin}"
-            if not re.fullmatch(IDENTIFIER, pin) or type(value) is not int or not 0 <= value < 1 << 64:
-                raise ChipError(path, f"{path} must be a pin with a value of 0 or more, not {shown(value)}")
-        lacking = [role for role in MEMORY_ROLES if role not in self.pins and role not in ("enable", "read", "mask")]
-        if self.files and lacking:
-            raise ChipError("memory.pins", f"memory.pins must have {lacking[0]} beside memory.files")
-
-    @property
-    def one_port(self) -> bool:
-        """Whether memories write or read in a cycle."""
-        return self.ports == "one"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from amaranth.lib import wiring
 
-from mho.hw.config.commands import CommandTable
+from mho.hw.config.macros.commands import CommandTable
 from mho.hw.ports import Bundle, In, Out
 from mho.macro_models.integer.pulse import AMPLITUDE_BITS
 

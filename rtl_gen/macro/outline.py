@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mho.hw.config import Chip, ChipError, MacroSection
-from mho.hw.config.macro import EDGES
+from mho.hw.config.macros.macro import EDGES
 from mho.rtl_gen.macro.adapter import hard_ports, module_name
 from mho.rtl_gen.macro.port_map import PortMap
 from mho.rtl_gen.macro.supplies import supply_pins

@@ -7,7 +7,7 @@ slice takes the bits of a signal by number, the lowest number the lowest bit, ho
 from collections.abc import Container, Iterable, Mapping
 
 from mho.hw.config import MacroSection, PinConnection, PinPart
-from mho.hw.config.pin_map import parse_slice
+from mho.hw.config.macros.pin_map import parse_slice
 from mho.hw.macro.contract import ContractPins
 from mho.macro_models.errors import nearest
 from mho.rtl_gen.macro.contract import pin_signals

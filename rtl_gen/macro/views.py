@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from mho.hw.config import Chip, MacroSection
-from mho.hw.config.macro import DOMAINS
+from mho.hw.config.macros.macro import DOMAINS
 from mho.rtl_gen.macro.adapter import hard_ports, module_name
 from mho.rtl_gen.macro.port_map import PortMap
 from mho.rtl_gen.macro.supplies import supply_nets, supply_pins

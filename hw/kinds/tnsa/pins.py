@@ -13,7 +13,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 
 from mho.hw.config import Chip, PulseChip
-from mho.hw.config.commands import CommandTable, CommandTerm, CommandWord
+from mho.hw.config.macros.commands import CommandTable, CommandTerm, CommandWord
 from mho.hw.macro.contract import ContractPins, WritePins, command_members
 from mho.hw.ports import Bundle, Component, In, Out
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mho.hw.config import Chip
-from mho.hw.config.chip import MemorySection
+from mho.hw.config.macros.memory import MemorySection
 from mho.macro_models.errors import InputError
 from mho.rtl_gen.generate import Binding
 from mho.sim.silicon.memories.macro import MemoryMacro, read_memory_macros

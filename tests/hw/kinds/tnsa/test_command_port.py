@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mho.hw.config.commands import parse_commands
+from mho.hw.config.macros.commands import parse_commands
 from mho.hw.kinds.tnsa.pins import CommandPort, CommandPortConfig
 from tests.hw.amaranth_bench import simulate
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mho.hw.config import Chip, ChipError, load_chip
-from mho.hw.config.chip import MemorySection
+from mho.hw.config.macros.memory import MemorySection
 from mho.macro_models.errors import InputError
 from mho.rtl_gen.generate import generate
 from mho.rtl_gen.verilog.memories import MemoryShape, write_memory

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from mho.hw.config import MacroSection, chip_from_dict, load_chip
-from mho.hw.config.pin_map import FORMS, PinConnection, PinPart, parse_pins
+from mho.hw.config.macros.pin_map import FORMS, PinConnection, PinPart, parse_pins
 from mho.macro_models.errors import InputError
 
 MACRO = """schema = 1

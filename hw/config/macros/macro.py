@@ -8,9 +8,9 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-from mho.hw.config.commands import CommandTable, parse_commands
 from mho.hw.config.keys import ChipError, check_section, key, shown
-from mho.hw.config.pin_map import IDENTIFIER, PinConnection, PinPart, parse_pins, parse_slice
+from mho.hw.config.macros.commands import CommandTable, parse_commands
+from mho.hw.config.macros.pin_map import IDENTIFIER, PinConnection, PinPart, parse_pins, parse_slice
 from mho.macro_models.files.scripts import NAME
 
 DOMAINS = ("array", "periphery", "programming")

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from mho.hw.config import MacroSection
-from mho.hw.config.commands import CommandTable, CommandTerm, CommandWord, parse_commands
+from mho.hw.config.macros.commands import CommandTable, CommandTerm, CommandWord, parse_commands
 from mho.macro_models.errors import InputError
 
 TABLE: dict[str, Any] = {"clear": ["1"], "sample": ["2 pos", "3 neg[15:0]"], "read": ["6 0x100 | line << 1"]}
