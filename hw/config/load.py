@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mho.hw.config.chip import Chip
 from mho.hw.config.keys import Table, Tree, as_table, shown
-from mho.hw.config.tree import SCHEMA, build_chip, check_tree, class_of, merge
+from mho.hw.config.tree import SCHEMA, Place, build_chip, check_tree, class_of, merge
 from mho.macro_models.errors import InputError, argument, nearest
 from mho.macro_models.files import FileKind, extending, parse_toml, read_text, read_toml
 
@@ -166,7 +166,7 @@ def load_chip(name_or_path: str | os.PathLike[str], overrides: Mapping[str, obje
     for dotted, value in _override_pairs(overrides):
         over = _nested(dotted, value)
         label = f"{argument('overrides')} {dotted}={value if isinstance(value, str) else shown(value)}"
-        check_tree(over, chip, lambda *_, label=label: label)
+        check_tree(over, chip, _always(label))
         tree, stated = merge(tree, over), merge(stated, over)
         places[dotted] = label
     tree = with_costs(base, tree, stated, chip)
@@ -290,6 +290,11 @@ def _rewrite_files(tree: Tree, written: Callable[[str], str]) -> None:
         table: Tree = tree.get(section) or {}
         for key in {"files", "rtl"} & set(table):
             table[key] = [written(name) for name in table[key]]
+
+
+def _always(label: str) -> Place:
+    """The same place of all keys."""
+    return lambda *_: label
 
 
 def _changed(keys: Sequence[str], places: Mapping[str, str], path: Path) -> str:
