@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -65,8 +65,20 @@ _MOST_TILE_LINES = 256
 """Rows of a core whose input codes of 4 bits are in the words that a descriptor of a tile can name."""
 
 
-Binding = Callable[[Mapping[str, str]], tuple[dict[str, str], dict[str, str], list[dict[str, object]]]]
-"""Of texts by path: the same with memories on macros, black boxes of these, and rows for a report."""
+@dataclass(frozen=True, kw_only=True)
+class BoundMemories:
+    """Verilog whose memories are on macros."""
+
+    texts: dict[str, str]
+    """All texts, those of wrappers with macros in them, by the names that they had."""
+    stubs: dict[str, str] = field(default_factory=dict)
+    """Black boxes of the macros, by their names."""
+    rows: list[dict[str, object]] = field(default_factory=list)
+    """For JSON: each wrapper, its macros, and their instances in it."""
+
+
+Binding = Callable[[Mapping[str, str]], BoundMemories]
+"""Of texts by path: the same with memories on macros."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,8 +129,7 @@ def generate(
     tile
         Which tile is the part ``tile``, ``"column,row"`` (default: ``"0,0"``), of a chip with several kinds of them.
     bind
-        Puts the memories on macros: of the texts of ``rtl`` those that it makes of them, black boxes by the names of
-        macros, and rows for the report.
+        Puts the memories in the texts of ``rtl`` on macros.
     """
     prefix = chip.verilog.prefix if prefix is None else prefix
     part = part or default_part(chip)
@@ -139,10 +150,10 @@ def generate(
     folder = SharedFolder(output)
     texts = part_texts(part, chip, output, wrap, name, prefix, number)
     ours = {path: text for path, text in texts.items() if path.startswith("rtl/") and path.count("/") == 1}
-    statistics, memories = count(ours, name), list[dict[str, object]]()
+    statistics, bound = count(ours, name), BoundMemories(texts={})
     if bind is not None:
-        bound, stubs, memories = bind(ours)
-        texts |= bound | {f"stubs/{macro}.v": text for macro, text in stubs.items()}
+        bound = bind(ours)
+        texts |= bound.texts | {f"stubs/{macro}.v": text for macro, text in bound.stubs.items()}
     files = folder.entries(texts)
     content = {
         "written_by": MARK,
@@ -151,7 +162,7 @@ def generate(
         "top": name,
         "versions": {package: _version(package) for package in ("mho", "amaranth")},
         "statistics": asdict(statistics),
-        **({"memories": memories} if memories else {}),
+        **({"memories": bound.rows} if bound.rows else {}),
         "files": [asdict(file) for file in files],
     }
     users, replaced = folder.write(texts | {REPORT: json.dumps(content, indent=2) + "\n"})

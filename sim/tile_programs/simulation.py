@@ -108,7 +108,7 @@ class TileSimulation:
         self.cfg = replace(cfg, trace=True)
         modules, header = _sources(self.cfg, memories.one_port)
         if memories.bind is not None:
-            modules = memories.bind(modules)[0]
+            modules = memories.bind(modules).texts
         verilog = "\n".join([memories.models, *modules.values()])
         key = [verilog, header, hash_files([Path(__file__), HDL / _BENCH]), *compiler_key()]
 

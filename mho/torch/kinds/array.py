@@ -124,15 +124,15 @@ class ArrayProduct(CoreProduct):
         if noise is None:
             return cells
         config, tables, weights, copies = self.config, noise.tables, cells.weights, self.copies**0.5
-        step_uS = self.step_uS(shares, None)[0]
+        step = config.step(self.op.step_code)
         if config.weights == "offset" and config.reference == "cells":
             target = torch.full_like(self.row_count, config.middle * self.lsb)
             mean, variance = tables.moments(target)
             error = mean * self.row_count + (variance * self.row_count).sqrt() * tables.normals(target, common)
-            weights = weights - error * (self.copies / step_uS)
+            weights = weights - error * (self.copies / (step * self.lsb))
         variance, offset = 1.0 / 12.0, None
         if tables.spread:
-            variance += self._noise(config.step(self.op.step_code)) ** 2
+            variance += self._noise(step) ** 2
             gain, place = torch.randn(2, len(weights), device=weights.device)
             weights = weights * (1.0 + config.sigma_gain / copies * gain[:, None])
             offset = copies * sum(self.weights) * float(np.hypot(config.sigma_offset, config.sigma_inl)) * place

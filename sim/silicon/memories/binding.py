@@ -8,14 +8,14 @@ import itertools
 import re
 import textwrap
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from mho.hw.config import Chip
 from mho.hw.config.macros.memory import MemorySection
 from mho.macro_models.errors import InputError
-from mho.rtl_gen.generate import Binding
+from mho.rtl_gen.generate import Binding, BoundMemories
 from mho.sim.silicon.memories.macro import MemoryMacro, read_memory_macros
 from mho.sim.silicon.memories.tiling import Shape, Tiling, cheapest
 
@@ -24,26 +24,12 @@ _TEST = re.compile("bist|test", re.IGNORECASE)
 """In the names of inputs of a self-test, which are tied to 0."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class BoundMemories:
-    """Verilog whose memories are on macros."""
-
-    texts: dict[str, str]
-    """All texts, those of wrappers with macros in them, by the names that they had."""
-    stubs: dict[str, str] = field(default_factory=dict)
-    """Black boxes of the macros, by their names."""
-    rows: list[dict[str, object]] = field(default_factory=list)
-    """For JSON: each wrapper, its macros, and their instances in it."""
-
-
 def bind_memories(chip: Chip, texts: Mapping[str, str]) -> BoundMemories:
-    """The memories of a chip's Verilog on the macros of ``memory.files``; without these the texts as they are.
+    """The memories of a chip's Verilog on the macros of ``memory.files``.
 
     Raises InputError if a file is no Liberty file of memories, or ``memory.pins`` lacks a pin of one of them.
     """
     memory, folder = chip.memory, chip.folder or Path()
-    if not memory.files:
-        return BoundMemories(texts=dict(texts))
     macros = [macro for name in memory.files for macro in read_memory_macros(folder / name)]
     bound, used, rows = dict(texts), dict[str, MemoryMacro](), list[dict[str, object]]()
     for name, text in texts.items():
@@ -64,14 +50,7 @@ def bind_memories(chip: Chip, texts: Mapping[str, str]) -> BoundMemories:
 
 def binding(chip: Chip) -> Binding | None:
     """What :func:`mho.rtl_gen.generate` takes to put the memories of a chip on macros; None if it names none."""
-    if not chip.memory.files:
-        return None
-
-    def bind(texts: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str], list[dict[str, object]]]:
-        bound = bind_memories(chip, texts)
-        return bound.texts, bound.stubs, bound.rows
-
-    return bind
+    return partial(bind_memories, chip) if chip.memory.files else None
 
 
 def _pin(memory: MemorySection, role: str) -> str:
@@ -126,6 +105,7 @@ class _Body:
         name = f"column_{number}"
         width = macros[0].width
         lines = self._data(name, width, low)
+        lines += [f"  wire [{width - 1}:0] {name}_read_{row};" for row in range(len(macros))]
         ends = list(itertools.accumulate(macro.depth for macro in macros))
         for row, (macro, end) in enumerate(zip(macros, ends, strict=True)):
             within = []
@@ -160,13 +140,7 @@ class _Body:
             enables.append(f"{{{len(ends)}{{{enable}{chosen}}}}}")
         lines = [f"  wire [{width - 1}:0] {name}_{what} = {{{', '.join(parts)}}};"
                  for what, parts in (("data", data), ("mask", enables))]
-        return [
-            *(part for line in lines for part in textwrap.wrap(line.strip(), 110, **_INDENT)),
-            *(f"  wire [{width - 1}:0] {name}_read_{row};" for row in range(len(self._macros_of(name)))),
-        ]
-
-    def _macros_of(self, name: str) -> list[MemoryMacro]:
-        return [macro for macro, _ in self.tiling.columns[int(name.rpartition("_")[2])]]
+        return [part for line in lines for part in textwrap.wrap(line.strip(), 110, **_INDENT)]
 
     def _instance(self, name: str, macro: MemoryMacro, column: str, read: str, within: str) -> list[str]:
         """A macro, which is accessed where ``within`` holds of the row; empty: always."""
