@@ -50,14 +50,10 @@ def attribute_axes(inputs: Sequence[Any], attrs: Attributes) -> list[int] | None
 
 @dataclass(frozen=True, eq=False)
 class Op:
-    """A node. ``parts`` are the nodes that it stands for where it is a region: a table, or a step of the host.
-
-    ``final`` says that it is no abbreviation of others any more.
-    """
+    """A node. ``parts`` are the nodes that it stands for where it is a region: a table, or a step of the host."""
 
     proto: onnx.NodeProto
     parts: tuple["Op", ...] = ()
-    final: bool = False
 
     @cached_property
     def kind(self) -> str:

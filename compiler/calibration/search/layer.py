@@ -99,8 +99,8 @@ FIRST_CLIP = 1.0
 
 FINE_COST = 0.01
 """Ranges of inputs in two parts are as wide as can be for an error of the outputs of this relative to their deviation:
-two or three inputs in hundreds that lie beyond those of calibration cost more than rounding (scores of a one-class SVM
-on inputs that were not seen are off by 0.3 %, by 5.3 % with a third of it)."""
+two or three inputs in hundreds that lie beyond those of calibration cost more than rounding (scores of one class on
+inputs that were not seen are off by 0.3 %, by 5.3 % with a third of it)."""
 
 RANGE_COST = 1.1
 """The widest range of inputs and converters is taken whose squared error is at most this times the least: inputs that

@@ -141,7 +141,7 @@ def probe(graph: Graph, feeds: Mapping[str, Array]) -> tuple[Graph, Values]:
                 continue
             computed = [i for i in op.inputs if i and i not in constants]
             op = _of_one(op, result)
-            rewrite = None if op.final else REWRITES.get(op.kind)
+            rewrite = REWRITES.get(op.kind)
             if rewrite is not None and (parts := rewrite(op, result)) is not None:
                 queue.extend(reversed(parts))
                 continue

@@ -16,7 +16,7 @@ from mho.compiler.importer.values.handlers import ACTIVATIONS, HANDLERS
 from mho.compiler.importer.values.movers import MOVERS, data_inputs, interpolates, resampling
 from mho.compiler.importer.values.products import ML_HANDLERS, parse_einsum
 from mho.compiler.model.evaluated import Evaluated
-from mho.compiler.model.operators.onnx_compat import ML_DOMAIN, ml_opset
+from mho.compiler.model.operators.onnx_compat import ML_DOMAIN, ML_OPSET
 from mho.compiler.model.operators.run import is_float_type, widen
 
 TABLE, HOST, TAIL = "table", "host", "tail"
@@ -267,8 +267,7 @@ def evaluated(op: Op, graph: Graph) -> Evaluated:
             [p.proto for p in op.parts], "step", inputs, [info], constants
         ),
         opset_imports=[helper.make_opsetid("", graph.opset)] + (
-            [helper.make_opsetid(ML_DOMAIN, ml_opset(p.proto for p in op.parts))]
-            if any(p.domain == ML_DOMAIN for p in op.parts) else []
+            [helper.make_opsetid(ML_DOMAIN, ML_OPSET)] if any(p.domain == ML_DOMAIN for p in op.parts) else []
         ),
         ir_version=10, producer_name="mho",
     )

@@ -1,9 +1,8 @@
 """Operators that ``onnx.reference`` does not do as the runtimes do, or not for old versions."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
-from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -12,14 +11,9 @@ from onnx import TensorProto, helper
 from onnx.reference import ReferenceEvaluator
 
 from mho.compiler.model.windows import transposed_pads, transposed_size, windows
-from mho.compiler.types import Array, Float
+from mho.compiler.types import Array
 
-ML_DOMAIN = "ai.onnx.ml"
-
-
-def ml_opset(nodes: Iterable[onnx.NodeProto]) -> int:
-    """Version of the domain of machine learning for some nodes: that of the trees of before, or of those since."""
-    return 5 if any(node.op_type == "TreeEnsemble" for node in nodes) else 3
+ML_DOMAIN, ML_OPSET = "ai.onnx.ml", 3
 
 
 @lru_cache(maxsize=512)
@@ -28,7 +22,7 @@ def _evaluator(data: bytes, opset: int) -> ReferenceEvaluator:
     inputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None)
               for name in dict.fromkeys(n for n in node.input if n)]
     outputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in node.output if name]
-    opsets = [helper.make_opsetid("", opset), helper.make_opsetid(ML_DOMAIN, ml_opset([node]))]
+    opsets = [helper.make_opsetid("", opset), helper.make_opsetid(ML_DOMAIN, ML_OPSET)]
     graph = helper.make_graph([node], "node", inputs, outputs)
     return ReferenceEvaluator(helper.make_model(graph, opset_imports=opsets))
 
@@ -40,45 +34,6 @@ def run_as_is(node: onnx.NodeProto, inputs: Sequence[Array | None], opset: int) 
     named = [name for name in node.output if name]
     outputs = dict(zip(named, evaluator.run(named, feeds), strict=True))
     return [np.asarray(outputs[name]) if name else None for name in node.output]
-
-
-LEAST = 1e-7
-"""Probability of a class beside another, at least, as libsvm has it."""
-
-
-def probabilities(decisions: Float, slope: Float, offset: Float, classes: int) -> Float:
-    """Probabilities of shape (samples, classes) from decisions (samples, pairs).
-
-    That of the first class of a pair is ``1 / (1 + exp(slope d + offset))`` (Platt 1999). They are coupled by
-    Algorithm 2 of Wu, Lin and Weng, "Probability Estimates for Multi-class Classification by Pairwise Coupling", JMLR
-    5, 2004, up to the tolerance of libsvm, which runtimes have too.
-    """
-    first = np.clip(0.5 * (1.0 - np.tanh(0.5 * (decisions * slope + offset))), LEAST, 1.0 - LEAST)
-    beside = np.zeros((len(decisions), classes, classes))
-    for pair, (i, j) in enumerate(combinations(range(classes), 2)):
-        beside[:, i, j], beside[:, j, i] = first[:, pair], 1.0 - first[:, pair]
-    return np.stack([_coupled(pairwise) for pairwise in beside]) if len(beside) else np.zeros((0, classes))
-
-
-def _coupled(beside: Float) -> Float:
-    """Probabilities for those of each class beside each other, of shape (classes, classes)."""
-    count = len(beside)
-    # Q of equation 21: the sum of the squares of the others on its diagonal, products off it.
-    q = -beside.T * beside
-    q[np.arange(count), np.arange(count)] = (beside**2).sum(axis=0)
-    p = np.full(count, 1.0 / count)
-    for _ in range(max(100, count)):
-        slope = q @ p
-        value = p @ slope
-        if np.abs(slope - value).max() < 0.005 / count:
-            break
-        for t in range(count):
-            step = (value - slope[t]) / q[t, t]
-            p[t] += step
-            value = (value + step * (step * q[t, t] + 2.0 * slope[t])) / (1.0 + step) ** 2
-            slope = (slope + step * q[t]) / (1.0 + step)
-            p /= 1.0 + step
-    return p
 
 
 _FLOATS = {TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorProto.DOUBLE}
@@ -139,13 +94,13 @@ def _resized(node: onnx.NodeProto, x: Operands, opset: int) -> list[Array | None
 
 
 def _copy(node: onnx.NodeProto, **attributes: Any) -> onnx.NodeProto:
-    """A node with other values of some attributes; without those that are None."""
+    """A node with other values of some attributes."""
     copied = onnx.NodeProto()
     copied.CopyFrom(node)
     attributes_left = [a for a in node.attribute if a.name not in attributes]
     del copied.attribute[:]
     copied.attribute.extend(attributes_left)
-    copied.attribute.extend(helper.make_attribute(k, v) for k, v in attributes.items() if v is not None)
+    copied.attribute.extend(helper.make_attribute(k, v) for k, v in attributes.items())
     return copied
 
 
@@ -295,21 +250,6 @@ def _erf(x: Array) -> Array:
     return erf(x).astype(x.dtype)
 
 
-def _support_vectors(node: onnx.NodeProto, x: Operands, opset: int, wide: bool) -> list[Array | None] | None:
-    """Probabilities of three and more classes, which the reference couples wrongly."""
-    slope, offset = (np.asarray(_attribute(node, name, []), dtype=np.float64) for name in ("prob_a", "prob_b"))
-    labels = _attribute(node, "classlabels_ints") or _attribute(node, "classlabels_strings") or []
-    if not slope.size or len(labels) < 3 or _attribute(node, "post_transform", b"NONE") != b"NONE":
-        return None
-    bare = _copy(node, prob_a=None, prob_b=None)
-    bare.output[:] = ["label", "decisions"]
-    label, decisions = run_as_is(bare, x, opset)
-    assert decisions is not None
-    scores = probabilities(decisions.astype(np.float64), slope, offset, len(labels))
-    return [label, scores][: len(node.output)]
-
-
-SPECIAL_ML: dict[str, Special] = {"SVMClassifier": _support_vectors}
 SPECIAL: dict[str, Special] = {
     "Cast": _cast, "Dropout": _dropout, "Upsample": _upsample, "Resize": _upsample,
     **dict.fromkeys(("Softmax", "LogSoftmax", "Hardmax"), _old_softmax),

@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 
 from mho.compiler.model.operators.bounds import MOST_ELEMENTS, MOST_OF_ALL, TooLarge, check
-from mho.compiler.model.operators.onnx_compat import ML_DOMAIN, SPECIAL, SPECIAL_ML, run_as_is
+from mho.compiler.model.operators.onnx_compat import ML_DOMAIN, SPECIAL, run_as_is
 from mho.compiler.model.operators.rules import BOUNDS
 from mho.compiler.model.operators.rules_ml import BOUNDS_ML
 from mho.compiler.types import Array
@@ -58,7 +58,7 @@ def run_node(
     try:
         bound = check(node, inputs, (BOUNDS_ML if node.domain == ML_DOMAIN else BOUNDS)[node.op_type], room)
         with np.errstate(all="ignore"):
-            special = (SPECIAL_ML if node.domain == ML_DOMAIN else SPECIAL).get(node.op_type)
+            special = None if node.domain == ML_DOMAIN else SPECIAL.get(node.op_type)
             outputs = None if special is None else special(node, inputs, opset, wide)
             result = run_as_is(node, inputs, opset) if outputs is None else outputs
     except TooLarge:

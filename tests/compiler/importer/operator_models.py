@@ -15,7 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from tests.compiler.importer.onnx_models import Array, node_cases
 
-__all__ = ["INPUTS", "NOT_THERE", "OLD", "REPLACING", "Part", "model_of", "part_of"]
+__all__ = ["INPUTS", "NOT_THERE", "OLD", "Part", "model_of", "part_of"]
 
 COMPUTED, INPUTS = 32, 6
 """Outputs of the first layer, and what it takes."""
@@ -28,8 +28,6 @@ OLD = {"Upsample": 9, "Scatter": 10}
 """Operators that newer opsets do not have."""
 NOT_THERE = {"BipolarQuant", "IntQuant", "Quant", "Trunc", "SwiGLU"}
 """Operators that onnxruntime does not have."""
-REPLACING = {"TreeEnsemble"}
-"""Operators beside which those that they replace cannot stand."""
 
 
 @dataclass(frozen=True)
@@ -61,25 +59,6 @@ def _quantised(*nodes: onnx.NodeProto, second: bool = False, flat: bool = False)
     used = {name for node in every for name in node.input}
     shape = (1, 8) if flat else (1, 2, 2, 2)
     return Part(shape, every, {k: np.asarray(v) for k, v in constants.items() if k in used}, {MS: 1})
-
-
-def _stump(kind: str, **attributes: Any) -> Part:
-    """A tree with one decision."""
-    tree = {
-        "nodes_treeids": [0] * 3, "nodes_nodeids": [0, 1, 2], "nodes_featureids": [1, 0, 0],
-        "nodes_values": [0.1, 0.0, 0.0], "nodes_modes": ["BRANCH_LEQ", "LEAF", "LEAF"],
-        "nodes_truenodeids": [1, 0, 0], "nodes_falsenodeids": [2, 0, 0], "nodes_hitrates": [1.0] * 3,
-        "nodes_missing_value_tracks_true": [0] * 3,
-    }
-    outputs = "label made" if kind == "TreeEnsembleClassifier" else "made"
-    return Part((1, 4), (_node(kind, "taken", outputs, ML, **tree, **attributes),), {}, {ML: 3})
-
-
-def _machine(kind: str, outputs: str, **attributes: Any) -> Part:
-    """A support vector machine with a linear kernel."""
-    vectors = (np.arange(12) % 5 - 2.0).tolist()
-    common = {"kernel_type": "LINEAR", "kernel_params": [0.0, 0.0, 0.0], "support_vectors": vectors}
-    return Part((1, 4), (_node(kind, "taken", outputs, ML, **common, **attributes),), {}, {ML: 3})
 
 
 def _qonnx(kind: str, inputs: str, **attributes: Any) -> Part:
@@ -115,19 +94,6 @@ OWN: dict[str, Part] = {
             _node("Round", "taken", "whole"), _node("Cast", "whole", "number", to=TensorProto.INT64),
             _node("LabelEncoder", "number", "made", ML, keys_int64s=[-1, 0, 1], values_floats=[3.0, 1.0, 2.0]),
         ), {}, {ML: 3},
-    ),
-    "TreeEnsembleClassifier": _stump(
-        "TreeEnsembleClassifier", class_treeids=[0] * 4, class_nodeids=[1, 1, 2, 2], class_ids=[0, 1, 0, 1],
-        class_weights=[0.8, 0.2, 0.3, 0.7], classlabels_int64s=[0, 1], post_transform="NONE",
-    ),
-    "TreeEnsembleRegressor": _stump(
-        "TreeEnsembleRegressor", target_treeids=[0, 0], target_nodeids=[1, 2], target_ids=[0, 0],
-        target_weights=[1.0, -2.0], n_targets=1,
-    ),
-    "SVMRegressor": _machine("SVMRegressor", "made", n_supports=3, coefficients=[0.5, -1.0, 0.5], rho=[0.3]),
-    "SVMClassifier": _machine(
-        "SVMClassifier", "label made", coefficients=[0.5, -1.0, 0.5], rho=[0.3], vectors_per_class=[2, 1],
-        classlabels_ints=[0, 1],
     ),
     "ZipMap": Part((1, 4), (_node("Abs", "taken", "p"), _node("Identity", "p")), {}),
     "Mish": Part((1, 8), (_node("Mish", "taken"),)),
@@ -206,13 +172,6 @@ OWN |= {
         "i": np.array([[0, 2, 1]]), "u": np.array([[0.5, -0.5, 1.0]], "f4"),
     }),
     "Upsample": Part((1, 1, 2, 2), (_node("Upsample", "taken s"),), {"s": np.array([1, 1, 2, 3], "f4")}),
-    "TreeEnsemble": Part((1, 4), (_node(
-        "TreeEnsemble", "taken", "made", ML, n_targets=1, tree_roots=[0], nodes_featureids=[1],
-        nodes_splits=numpy_helper.from_array(np.array([0.1], "f4")),
-        nodes_modes=numpy_helper.from_array(np.array([0], "u1")),
-        nodes_truenodeids=[0], nodes_trueleafs=[1], nodes_falsenodeids=[1], nodes_falseleafs=[1],
-        leaf_targetids=[0, 0], leaf_weights=numpy_helper.from_array(np.array([1.0, -2.0], "f4")),
-    ),), {}, {ML: 5}),
     "QLinearConv": _quantised(_node("QLinearConv", "a s z k sw zw s1 z1", "q")),
     "QLinearMatMul": _quantised(_node("QLinearMatMul", "a s z m sw zw s1 z1", "q"), flat=True),
 }

@@ -50,8 +50,8 @@ the way the limits are kept and the rounding is left out, since cores have input
 _END_OF_PAGE = """
 ## Not supported
 
-Sequences of ONNX, text, random numbers, sparse weights, an If, a Loop or a Scan that depends on the input, networks
-without any product by constant weights.
+Sequences of ONNX, text, random numbers, sparse weights, trees, support vector machines, an If, a Loop or a Scan that
+depends on the input, networks without any product by constant weights.
 """
 
 

@@ -5,15 +5,15 @@ from functools import cache
 from pathlib import Path
 
 from mho.compiler.importer.operators import OPERATORS
-from tests.compiler.importer.operator_models import OLD, REPLACING
+from tests.compiler.importer.operator_models import OLD
 
 __all__ = ["GROUPS", "NAMING_ALL", "files_naming"]
 
-GROUPS = {"old": sorted(OLD), "new": sorted(REPLACING)} | {
-    kind: sorted(operators - OLD.keys() - REPLACING)
+GROUPS = {"old": sorted(OLD)} | {
+    kind: sorted(operators - OLD.keys())
     for kind, (_, operators) in OPERATORS.items() if kind != "constant"
 }
-"""Operators by the model that has them: those of old opsets, and those that replace others, apart."""
+"""Operators by the model that has them: those of old opsets apart."""
 
 NAMING_ALL = {"test_operator_models.py", "test_operator_page.py"}
 """Files that name operators without being a test of each."""

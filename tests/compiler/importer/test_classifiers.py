@@ -1,4 +1,4 @@
-"""Classifiers of ``ai.onnx.ml``: support vectors, labels that are text, and scores of which more is made."""
+"""Classifiers of ``ai.onnx.ml``: labels that are text, and scores of which more is made."""
 
 from typing import Any
 
@@ -8,7 +8,6 @@ import pytest
 from onnx import TensorProto, helper
 
 from mho.compiler import CompileOptions, compile_model, import_onnx
-from mho.compiler.model.stages import Linear
 from mho.hw.config import load_chip
 from mho.sim.executor import execute
 from mho.sim.functional import FunctionalBackend
@@ -31,86 +30,6 @@ def model(nodes: list[onnx.NodeProto], **outputs: int) -> onnx.ModelProto:
 
 def ml(op: str, inputs: str, outputs: str, **attrs: Any) -> onnx.NodeProto:
     return helper.make_node(op, inputs.split(), outputs.split(), domain="ai.onnx.ml", name=outputs.split()[0], **attrs)
-
-
-def machine(classes: int, *, probabilities: bool, text: bool, vectors: bool = True) -> onnx.ModelProto:
-    """A support vector machine with a linear kernel and random numbers."""
-    pairs, count = classes * (classes - 1) // 2, 3 * classes
-    attrs: dict[str, Any] = {"kernel_type": "LINEAR", "post_transform": "NONE", "kernel_params": [0.0, 0.0, 3.0]}
-    attrs |= {"classlabels_strings": [f"c{k}" for k in range(classes)]} if text else {
-        "classlabels_ints": [3 * k + 1 for k in range(classes)]
-    }
-    if vectors:
-        attrs |= {
-            "coefficients": floats(classes - 1, count).reshape(-1).tolist(), "vectors_per_class": [3] * classes,
-            "support_vectors": floats(count, FEATURES).reshape(-1).tolist(), "rho": floats(pairs).tolist(),
-        }
-    else:
-        attrs |= {"coefficients": floats(classes, FEATURES).reshape(-1).tolist(), "rho": [0.25]}
-    if probabilities:
-        attrs |= {"prob_a": (-1 - np.abs(floats(pairs))).tolist(), "prob_b": floats(pairs + 1)[:-1].tolist()}
-    kind = TensorProto.STRING if text else TensorProto.INT64
-    return model([ml("SVMClassifier", "x", "label scores", **attrs)], label=kind, scores=TensorProto.FLOAT)
-
-
-MACHINES = {
-    "votes": (4, {"probabilities": False, "text": False}), "probabilities": (3, {"probabilities": True, "text": False}),
-    "two": (2, {"probabilities": False, "text": False}), "text": (3, {"probabilities": False, "text": True}),
-    "two, probabilities": (2, {"probabilities": True, "text": True}),
-    "without vectors": (3, {"probabilities": False, "text": False, "vectors": False}),
-}
-
-
-@pytest.mark.parametrize("name", MACHINES)
-def test_support_vectors_with_a_linear_kernel_are_one_product(name: str) -> None:
-    classes, options = MACHINES[name]
-    proto, x = machine(classes, **options), floats(60, FEATURES)
-    network, expected = import_onnx(proto), run_all(proto, {"x": x})
-    assert [type(s.operation) for s in network.steps] == [Linear]
-    assert network.layers[0].outputs == (classes * (classes - 1) // 2 if options.get("vectors", True) else classes)
-    got = network.compute_all(x)
-    assert np.array_equal(got["label"], expected["label"])
-    np.testing.assert_allclose(got["scores"], expected["scores"], rtol=1e-3, atol=1e-3)
-
-
-@pytest.mark.parametrize("kernel", ["RBF", "POLY", "SIGMOID"])
-@pytest.mark.parametrize("name", ["votes", "probabilities", "two", "two, probabilities"])
-def test_other_kernels_are_functions_of_products(name: str, kernel: str) -> None:
-    classes, options = MACHINES[name]
-    proto, x = machine(classes, **options), floats(60, FEATURES)
-    change(proto, kernel)
-    network, expected = import_onnx(proto), run_all(proto, {"x": x})
-    assert [layer.outputs for layer in network.layers] == [3 * classes, classes * (classes - 1) // 2]
-    got = network.compute_all(x)
-    assert np.array_equal(got["label"], expected["label"])
-    np.testing.assert_allclose(got["scores"], expected["scores"], rtol=1e-3, atol=1e-3)
-
-
-@pytest.mark.parametrize("kernel", ["LINEAR", "RBF", "POLY", "SIGMOID"])
-def test_regressors(kernel: str) -> None:
-    proto = model([ml(
-        "SVMRegressor", "x", "y", coefficients=floats(7).tolist(), support_vectors=floats(7, FEATURES).ravel().tolist(),
-        n_supports=7, rho=[0.2], post_transform="NONE",
-    )], y=TensorProto.FLOAT)
-    change(proto, kernel)
-    x = floats(60, FEATURES)
-    np.testing.assert_allclose(import_onnx(proto).compute(x), run_all(proto, {"x": x})["y"], rtol=1e-3, atol=1e-3)
-
-
-def change(proto: onnx.ModelProto, kernel: str) -> None:
-    """Gives a machine another kernel."""
-    attributes = [a for a in proto.graph.node[0].attribute if a.name not in ("kernel_type", "kernel_params")]
-    del proto.graph.node[0].attribute[:]
-    proto.graph.node[0].attribute.extend(attributes)
-    for key, value in (("kernel_type", kernel), ("kernel_params", [0.3, 0.5, 3.0])):
-        proto.graph.node[0].attribute.append(helper.make_attribute(key, value))
-
-
-def test_labels_of_two_where_all_coefficients_are_positive() -> None:
-    proto, x = machine(2, probabilities=False, text=False), floats(60, FEATURES)
-    coefficients = next(a for a in proto.graph.node[0].attribute if a.name == "coefficients")
-    coefficients.floats[:] = [abs(c) for c in coefficients.floats]
-    assert np.array_equal(import_onnx(proto).compute_all(x)["label"], run_all(proto, {"x": x})["label"])
 
 
 def linear(text: bool, after: str, classes: int = 3) -> onnx.NodeProto:

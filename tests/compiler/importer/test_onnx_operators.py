@@ -405,17 +405,6 @@ def test_bipolar() -> None:
     np.testing.assert_allclose(import_onnx(model).compute(x), np.where(x @ w >= 0, 0.5, -0.5))
 
 
-def test_support_vectors_with_a_linear_kernel() -> None:
-    machine = helper.make_node(
-        "SVMRegressor", ["x"], ["y"], name="svr", domain="ai.onnx.ml", kernel_type="LINEAR", n_supports=3,
-        kernel_params=[0.1, 0.0, 3.0], coefficients=[0.5, -1.0, 0.5], support_vectors=RNG.normal(size=18).tolist(),
-        rho=[0.3],
-    )
-    model = given([machine], {}, output=("n", 1))
-    model.opset_import.append(helper.make_opsetid("ai.onnx.ml", 1))
-    assert agree(model, floats(7, 6)) == ["Linear"]
-
-
 def test_binarizer() -> None:
     step = helper.make_node("Binarizer", ["m"], ["b"], domain="ai.onnx.ml", threshold=0.25)
     nodes = [node("MatMul", "x w", "m"), step, node("MatMul", "b v", "y")]

@@ -13,35 +13,11 @@ DOMAIN = "own"
 
 def _node(kind: str, inputs: str, outputs: str = "y", **attrs: Any) -> onnx.NodeProto:
     names = [name if name != "-" else "" for name in inputs.split()]
-    return helper.make_node(kind, names, outputs.split(), domain="ai.onnx.ml" if "Tree" in kind else "", **attrs)
+    return helper.make_node(kind, names, outputs.split(), **attrs)
 
 
 def _array(*values: float) -> Any:
     return np.array(values, np.int64 if all(isinstance(v, int) for v in values) else np.float32)
-
-
-def _tree(**attrs: Any) -> onnx.NodeProto:
-    names: dict[str, Any] = {
-        "nodes_treeids": [0, 0], "nodes_nodeids": [0, 1], "nodes_featureids": [0, 0], "nodes_values": [-9.0, 0.0],
-        "nodes_modes": ["BRANCH_GT", "LEAF"], "nodes_truenodeids": [0, 0], "nodes_falsenodeids": [1, 0],
-    }
-    targets: dict[str, Any] = {"target_treeids": [0], "target_nodeids": [1], "target_ids": [0],
-                               "target_weights": [1.0], "n_targets": 1}
-    return _node("TreeEnsembleRegressor", "x", **(names | targets | attrs))
-
-
-def _indexed_trees(nodes: int, *, itself: bool) -> onnx.NodeProto:
-    """Both branches of each node lead to the next one; the last one's to leaves, or to itself."""
-    ahead = [*range(1, nodes), nodes - 1 if itself else 0]
-    leaf = [0] * (nodes - 1) + [0 if itself else 1]
-    numbers = {"nodes_splits": [0.0] * nodes, "leaf_weights": [1.0]}
-    attributes: dict[str, Any] = {k: helper.make_tensor(k, TensorProto.DOUBLE, [len(v)], v) for k, v in numbers.items()}
-    modes = helper.make_tensor("m", TensorProto.UINT8, [nodes], [0] * nodes)
-    return _node(
-        "TreeEnsemble", "x", tree_roots=[0], n_targets=1, nodes_featureids=[0] * nodes, nodes_modes=modes,
-        nodes_truenodeids=ahead, nodes_falsenodeids=ahead, nodes_trueleafs=leaf, nodes_falseleafs=leaf,
-        leaf_targetids=[0], **attributes,
-    )
 
 
 NODES: dict[str, tuple[list[onnx.NodeProto], dict[str, Any]]] = {
@@ -69,9 +45,6 @@ NODES: dict[str, tuple[list[onnx.NodeProto], dict[str, Any]]] = {
     "sum along nothing": ([_node("Reshape", "e s", "z", allowzero=1), _node("ReduceSum", "z a", "t", keepdims=0),
                            _node("ReduceSum", "t", "u", keepdims=0), _node("Add", "x u")],
                           {"e": np.zeros(0, np.float32), "s": _array(1 << 40, 0), "a": _array(1)}),
-    "tree below itself": ([_tree()], {}),
-    "tree made for ever": ([_indexed_trees(1, itself=True)], {}),
-    "tree of shared nodes": ([_indexed_trees(60, itself=False)], {}),
     "GridSample": ([_node("Reshape", "x s", "i"), _node("GridSample", "i g", "j"),
                     _node("ReduceSum", "j", "t", keepdims=0), _node("Add", "x t")],
                    {"s": _array(1, 1, 2, 2), "g": np.zeros((1, 1 << 10, 1 << 10, 2), np.float32)}),
