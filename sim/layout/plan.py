@@ -31,7 +31,7 @@ _GROWTH = 1.2
 _LEAST_um = 150.0
 """Side of a block: stripes of supplies want as much."""
 
-_SETUP_MARGIN_ns, _HOLD_MARGIN_ns = 0.4, 0.05
+_SETUP_MARGIN_ns, _HOLD_MARGIN_ns = 0.6, 0.08
 """What repair before routing leaves for wires that turn out longer."""
 
 
