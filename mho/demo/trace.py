@@ -15,6 +15,7 @@ from mho.hw.kinds.tnsa.inputs import line_levels
 from mho.hw.kinds.tnsa.sequencer import pin_operations
 from mho.macro_models import MacroModel, Masks
 from mho.macro_models.integer.operation import Direction, MvmOperation
+from mho.macro_models.integer.tnsa.operation import TnsaOperation
 from mho.macro_models.kinds import pin_level_macro
 from mho.sim.backend import BackendResult, HostScheduled
 from mho.sim.executor import execute
@@ -70,6 +71,7 @@ def record(
     execute(network, backend, np.asarray(x)[None], seed=seed, time_s=time_s, temp_C=temp_C)
     assert backend.asked is not None
     model, op, masks, vector, op_id, result = backend.asked
+    assert isinstance(op, TnsaOperation)
     cfg = TnsaCoreConfig.from_chip(network.chip)
     operations = pin_operations(cfg, op, result.steps[0].tolist())
     macro, levels = pin_level_macro(model), iter(line_levels(op, masks, vector))
