@@ -1,6 +1,6 @@
 """Decrements one by one, with the noise of every cycle: what a converter counts whose cycles draw.
 
-Two ways to the same bits: loops that numba compiles in :mod:`.walk_compiled` where it is installed, eight times as
+Two ways to the same bits: loops that numba compiles in :mod:`.walk_compiled` where it is installed, four times as
 fast, and the plain definition in numpy here. Every draw is addressed (:mod:`mho.macro_models.integer.random`), and each
 line takes the same sums and products in the same order.
 """
