@@ -14,7 +14,7 @@ from mho.macro_models.output import write_output
 from mho.terminal.console import Output
 from mho.terminal.groups import Group
 from mho.terminal.options import DEVICE, common_options, example
-from mho.terminal.paths import FIGURE, WORD, Writes
+from mho.terminal.paths import FIGURE, READS, WORD, Writes
 from mho.units import format_time
 
 if TYPE_CHECKING:
@@ -41,6 +41,43 @@ def export_command(device: str, simulator: str, output: str, out: Output) -> Non
     out.json({"device": device, "to": simulator, "lost": list(lost)})
 
 
+@click.command("import", epilog=example("mho device import PCMLikeNoiseModel -o pcm.toml"))
+@click.argument("source", metavar="FILE|NAME", type=READS)
+@click.option("-o", "--output", metavar="D.toml", type=Writes(ends=(".toml",)), required=True, help="The device file.")
+@click.option(
+    "--g-min-uS", "g_min_us", type=float, default=1.0, show_default=True, metavar="G",
+    help="Conductance of the least weight of a preset with soft bounds, in uS.",
+)
+@click.option(
+    "--g-max-uS", "g_max_us", type=float, default=40.0, show_default=True, metavar="G", help="Of the largest weight."
+)
+@click.option("--name", metavar="NAME", type=WORD, help="Name of the device (default: that of the file).")
+@common_options
+def import_command(source: str, output: str, g_min_us: float, g_max_us: float, name: str | None, out: Output) -> None:
+    """Make a device of one of aihwkit, and say what is lost.
+
+    A preset by its name, or a file with its call (PCMLikeNoiseModel(g_max=25.0)), a dict, or JSON with "class". Nothing
+    of the file is run.
+    """
+    from mho.macro_models.exchange import import_aihwkit
+    from mho.macro_models.files import FileKind, read_text
+    from mho.macro_models.fit import device_toml
+
+    if not 0.0 <= g_min_us < g_max_us <= 1e6:
+        raise InputError(f"--g-min-uS must be at least 0 and below --g-max-uS, not {g_min_us:g} and {g_max_us:g}")
+    text = read_text(source, FileKind("device of aihwkit", 1 << 20)) if Path(source).is_file() else source
+    lines = [line for line in text.splitlines() if not line.startswith(("#", "from ", "import "))]
+    where = source if Path(source).is_file() else "aihwkit"
+    device, lost = import_aihwkit(
+        "\n".join(lines), name=name or Path(output).stem, g_min_uS=g_min_us, g_max_uS=g_max_us, where=where
+    )
+    write_output(Path(output), device_toml(device).encode())
+    for what in lost:
+        out.text(f"lost: {what}")
+    out.note(f"wrote {output}")
+    out.json(device.to_dict())
+
+
 _TIMES_S = (1.0, 3600.0, 86400.0, 30 * 86400.0)
 _RETENTION_S = (3600.0, 86400.0, 365.25 * 86400.0)
 _POINTS = 5
@@ -48,7 +85,7 @@ _POINTS = 5
 
 @click.group("device", cls=Group, epilog=example("mho device fit lab.csv -o mine.toml"))
 def device_command() -> None:
-    """List, show, fit and export device models.
+    """List, show, fit and exchange device models.
 
     A device is a TOML file with the source of every constant; the name of a shipped one or the path of your own can
     be given wherever a command takes --device.
@@ -105,7 +142,9 @@ def show_command(devices: tuple[str, ...], output: str | None, column: str, out:
     out.json(models[0].to_dict() if len(models) == 1 else {"devices": [model.to_dict() for model in models]})
 
 
-for _command in (drive_command, export_command, fit_command, list_command, show_command, tune_command):
+for _command in (
+    drive_command, export_command, fit_command, import_command, list_command, show_command, tune_command,
+):
     device_command.add_command(_command)
 
 
