@@ -2,27 +2,32 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import stream, wiring
-from amaranth.lib.fifo import SyncFIFOBuffered
 
 from mho.hw.block import Resettable
 from mho.hw.core.write_verify.config import ParameterLayout, WriteVerifyConfig
 from mho.hw.core.write_verify.engine import CellLayout, TargetLayout
 from mho.hw.host.core.write_map import CODE_BITS, FIFO_DEPTH, RESULT_PULSES, RESULT_VALID, WORD_FLAG
+from mho.hw.memory import OnePortMemory
 from mho.hw.ports import In, Out
 
 _COUNTERS = ("sets", "resets", "forms", "reads", "pulsed", "faults")
 
 
 class WriteQueues(Resettable[WriteVerifyConfig]):
-    """Queues of targets and results between the bus and write-verify."""
+    """Queues of targets and results between the bus and write-verify.
+
+    A target is there two cycles after it is put, and the next one a cycle after one that is taken, unless the bus puts
+    or takes just then: write-verify waits for it.
+    """
 
     put = In(1)
     put_data = In(32)
     """Write the word of a target. Ignored without room."""
     take = In(1)
-    """Read a result; its word follows one cycle later in ``taken``, 0 without a result."""
+    """Read a result, but not while a target is put; its word follows one cycle later in ``taken``, 0 without a
+    result."""
     taken = Out(32)
 
     room = Out(range(FIFO_DEPTH + 1))
@@ -34,27 +39,52 @@ class WriteQueues(Resettable[WriteVerifyConfig]):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        target, cell = self.target, self.cell
-        target_bits = Value.cast(target.payload)
-        cell_bits = Value.cast(cell.payload)
-        targets: Any = SyncFIFOBuffered(width=len(target_bits), depth=FIFO_DEPTH)
-        results: Any = SyncFIFOBuffered(width=len(cell_bits), depth=FIFO_DEPTH)
-        m.submodules.targets, m.submodules.results = targets, results
-        result = CellLayout(self.cfg)(results.r_data)
+        target, cell = Value.cast(self.target.payload), Value.cast(self.cell.payload)
+        # Both queues are halves of one memory of one port: the bus comes first, then a result, then the next target.
+        m.submodules.words = words = OnePortMemory(
+            shape=unsigned(max(len(target), len(cell))), depth=2 * FIFO_DEPTH, init=[])
+        write, read = words.write_port(), words.read_port()
+        put_at, next_at, add_at, take_at = (
+            Signal(range(2 * FIFO_DEPTH), name=name) for name in ("put_at", "next_at", "add_at", "take_at"))
+        puts, takes, adds, fetches, bus = (
+            Signal(name=name) for name in ("puts", "takes", "adds", "fetches", "bus"))
+        half = FIFO_DEPTH.bit_length() - 1
         bits = self.cfg.verify_bits
+        put_bits = Cat(self.put_data[:bits], self.put_data[WORD_FLAG:][: len(target) - bits])
+        consumed = self.target.valid & self.target.ready
         m.d.comb += [
-            targets.w_data.eq(Cat(self.put_data[:bits], self.put_data[WORD_FLAG:][: len(target_bits) - bits])),
-            targets.w_en.eq(self.put),
-            target_bits.eq(targets.r_data), target.valid.eq(targets.r_rdy), targets.r_en.eq(target.ready),
-            self.room.eq(FIFO_DEPTH - targets.level),
-            results.w_data.eq(cell_bits), results.w_en.eq(cell.valid), cell.ready.eq(results.w_rdy),
-            results.r_en.eq(self.take), self.waiting.eq(results.level),
+            bus.eq(self.put | self.take), puts.eq(self.put & (self.room != 0)),
+            takes.eq(self.take & ~self.put & (self.waiting != 0)),
+            self.cell.ready.eq(~bus & (self.waiting != FIFO_DEPTH)), adds.eq(self.cell.valid & self.cell.ready),
+            fetches.eq(~bus & ~self.cell.valid & (put_at != next_at) & (~self.target.valid | self.target.ready)),
+            self.waiting.eq((add_at - take_at)[: half + 1]),
+            write.en.eq(puts | adds), write.addr.eq(Mux(self.put, put_at[:half], Cat(add_at[:half], Const(1, 1)))),
+            write.data.eq(Mux(self.put, put_bits, cell)), read.en.eq(takes | fetches),
+            read.addr.eq(Mux(self.take, Cat(take_at[:half], Const(1, 1)), next_at[:half])),
         ]
-        head = Cat(result.code, Const(0, CODE_BITS - bits), result.fault, Const(1, 1))
-        word = Cat(head, Const(0, RESULT_PULSES - RESULT_VALID - 1), result.pulses)
-        with m.If(self.take):
-            m.d.sync += self.taken.eq(Mux(results.r_rdy, word, 0))
+        for place, moves in ((put_at, puts), (next_at, fetches), (add_at, adds), (take_at, takes)):
+            m.d.sync += place.eq(place + moves)
+        # A target, and a result, come from the memory a cycle after they are asked for, and stay.
+        arrives, waits = Signal(), Signal()
+        head = Signal.like(target)
+        m.d.comb += [
+            self.target.valid.eq(arrives | waits), target.eq(Mux(arrives, read.data, head)),
+            self.room.eq(FIFO_DEPTH - (put_at - next_at)[: half + 1] - self.target.valid),
+        ]
+        m.d.sync += [arrives.eq(fetches), waits.eq(self.target.valid & ~consumed), head.eq(target)]
+        self._show(m, read.data, takes)
         return self.resets(m)
+
+    def _show(self, m: Module, word: Value, takes: Value) -> None:
+        """Give out the word of a result that is taken."""
+        bits = self.cfg.verify_bits
+        result = CellLayout(self.cfg)(word[: CellLayout(self.cfg).size])
+        fresh, full = Signal(), Signal()
+        shown = Signal(32)
+        head = Cat(result.code, Const(0, CODE_BITS - bits), result.fault, Const(1, 1))
+        whole = Cat(head, Const(0, RESULT_PULSES - RESULT_VALID - 1), result.pulses)
+        m.d.comb += self.taken.eq(Mux(fresh, Mux(full, whole, 0), shown))
+        m.d.sync += [fresh.eq(self.take), full.eq(takes), shown.eq(self.taken)]
 
 
 def add_write_verify(m: Module, cfg: WriteVerifyConfig, bank: Any, core: Any, clear: Value) -> Value:
