@@ -66,7 +66,9 @@ def generate_block(
     report = generate(chip, folder / "rtl", part=part, bind=binding(chip))
     names = [file.path for file in report.files]
     sources = (folder / "rtl" / f"{report.top}.f").read_text().split()
-    texts = {path: (folder / "rtl" / path).read_text() for path in sources}
+    texts = {path: _by_words((folder / "rtl" / path).read_text()) for path in sources}
+    for path, text in texts.items():
+        (folder / "rtl" / path).write_text(text)
     top, constraints = report.top, f"rtl/{report.top}.sdc"
     period = 1000 / chip.clock.f_clk_MHz
     if module:
@@ -88,6 +90,18 @@ def generate_block(
         macros=(*macros, *memory_macros(pdk, texts.values(), folder)), period_ns=period,
         clock_gate=next((text for path, text in texts.items() if Path(path).stem == CLOCK_GATE), ""),
     )
+
+
+_WORDS = re.compile(r"^ *(\w+)\[[^=]* \+: \d+\] <=", re.MULTILINE)
+
+
+def _by_words(text: str) -> str:
+    """Verilog that tells Yosys to have an enable for each word of a register whose words are written one by one.
+
+    Else it moves all of its bits through multiplexers in each cycle, and no clock is gated.
+    """
+    names = "|".join(dict.fromkeys(_WORDS.findall(text)))
+    return re.sub(rf"^( *(?:output )?reg +\[\d+:0\] (?:{names})\b)", r"(* nowrshmsk *)\1", text, flags=re.MULTILINE)
 
 
 def _widths(texts: Iterable[str], top: str) -> dict[str, int]:

@@ -1,5 +1,6 @@
 """A chip's part to a layout in a folder, stage by stage, and what was found."""
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from itertools import chain
@@ -20,6 +21,13 @@ from mho.sim.silicon.liberty.library import Library
 from mho.sim.silicon.synthesis.blocks import gate_module, gating
 
 _FLOW = Path(__file__).parent / "flow"
+
+_LATCHED = """write_json gated.json
+exec -q -- {} flow/latches.py gated.json
+design -reset
+read_json gated.json
+"""
+"""Commands of Yosys for registers that become latches."""
 
 
 def harden(
@@ -107,6 +115,8 @@ def _synthesis(
         "MACROS": "".join(f"read_liberty -lib -overwrite -ignore_miss_func {path}\n" for path in memories),
         "GATE": "read_verilog -overwrite flow/clock_gate.v\n" if gate is not None and block.clock_gate else "",
         "GATING": "" if gate is None else gating(*gate, flat=True),
+        "GATE_CELL": "" if gate is None else " ".join(gate[:1] + gate[2:]),
+        "LATCHED": "" if gate is None else _LATCHED.format(sys.executable),
         "LATCHES": f"techmap -map {settings['latches']}\n", "PERIOD_PS": str(settings["period_ps"]),
         "UNUSED": "".join(f" -dont_use {cell}" for cell in settings["unused"]),
         "HIGH": " ".join(settings["high"]), "LOW": " ".join(settings["low"]),

@@ -45,7 +45,8 @@ def _klayout(name: str, does: str, script: str, writes: str, *options: str, disp
 
 
 STAGES = (
-    Stage(name="synth", does="synthesis", command=("yosys", "-q", "flow/synth.ys"), writes="synth.v"),
+    Stage(name="synth", does="synthesis", command=("yosys", "-q", "flow/synth.ys"), writes="synth.v",
+          reads=("flow/latches.py",)),
     _openroad("floorplan", "floorplan and power grid"),
     _openroad("place", "placement", "floorplan"),
     _openroad("clock", "clock tree, repair of setup and hold", "place"),
