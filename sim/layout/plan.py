@@ -25,7 +25,10 @@ _MARGIN_um = 20.0
 _HALO_um = 30.0
 """Around a macro, for wires to its pins."""
 
-_GROWTH = 1.2
+_PINS_um = 20.0
+"""Below a memory, for wires to its pins, which are at its lower edge."""
+
+_GROWTH = 1.1
 """Cells of buffers, clock tree and repair, beside those of the synthesis."""
 
 _LEAST_um = 150.0
@@ -88,8 +91,9 @@ _Corners = list[tuple[str, float, float]]
 
 def _edges(area: float, instances: Sequence[tuple[str, Macro]]) -> tuple[float, float, _Corners]:
     """Width and height of the rows, with macros in columns at their edges and an area for cells between."""
-    boxes = [(macro.width + _HALO_um) * (macro.height + _HALO_um) for _, macro in instances]
-    tallest = max((macro.height + 2 * _HALO_um for _, macro in instances), default=0.0)
+    boxes = [(macro.width + _HALO_um) * (macro.height + (_PINS_um if macro.side == "left" else _HALO_um))
+             for _, macro in instances]
+    tallest = max((macro.height + _HALO_um for _, macro in instances), default=0.0)
     tall = max(math.sqrt(area + sum(boxes)), _LEAST_um, tallest)
     corners: _Corners = []
     edges = {"left": 0.0, "right": 0.0}
@@ -97,8 +101,9 @@ def _edges(area: float, instances: Sequence[tuple[str, Macro]]) -> tuple[float, 
         own = sorted((each for each in instances if each[1].side == side), key=lambda each: -each[1].width)
         for column in _columns(own, tall):
             width = column[0][1].width
-            spare = (tall - sum(macro.height for _, macro in column)) / len(column)
-            y = spare / 2
+            # The array is in the middle of its edge; memories lie on each other, so that cells have one area.
+            spare = (tall - sum(macro.height for _, macro in column)) / len(column) if side == "right" else _PINS_um
+            y = spare / 2 if side == "right" else spare
             for name, macro in column:
                 x = edges[side] + (_HALO_um / 2 if side == "left" else width + _HALO_um)
                 corners.append((name, x if side == "left" else -x, y))
