@@ -1,5 +1,6 @@
 """``mho preset``, ``mho check``, ``mho generate``: chip descriptions, and the Verilog of one."""
 
+import re
 from dataclasses import asdict
 
 import click
@@ -90,6 +91,13 @@ _NAMED = 8
 """Files of the user that are named."""
 
 
+def _two_ports(paths: list[str], least_bits: int) -> list[str]:
+    """Memories of two ports, and of as many bits, among the files that were written."""
+    sizes = [(found[1], int(found[2]) * int(found[3])) for path in paths
+             if (found := re.search(r"/(mem_(?!\w*_1p\.)(\d+)x(\d+)\w*)\.v$", path))]
+    return [name for name, bits in sizes if bits >= least_bits]
+
+
 @click.command("generate", epilog=example("mho generate neurram-core -o build/neurram --wrap axil"))
 @chip_argument
 @click.option(
@@ -144,6 +152,9 @@ def generate_command(
         f"{report.top}: {size.modules} modules, {size.flip_flops:,} flip-flops, {size.memory_bits:,} bits of memory"
     )
     out.table(("file", "bytes"), [(file.path, file.bytes) for file in report.files])
+    wide = _two_ports([file.path for file in report.files], resolved.memory.least_bits)
+    if resolved.memory.one_port and wide:
+        out.note(f"of two ports stay {', '.join(wide)}, which are written and read in one cycle")
     for name in report.kept[:_NAMED]:
         out.note(f"kept {name}, which is yours")
     if (more := len(report.kept) - _NAMED) > 0:

@@ -16,8 +16,8 @@ class MemorySection(Section):
 
     _name = "memory"
     ports: str = key(
-        "two", "Of its SRAM: two, which write and read in one cycle; one; none, all memories are flip-flops.",
-        choices=("two", "one", "none"), shapes=("core", "tile"), later=True,
+        "two", "Ports of its memories: two, which write and read in one cycle, as flip-flops do; or one, of its SRAM.",
+        choices=("two", "one"), shapes=("core", "tile"), later=True,
     )
 
     files: tuple[str, ...] = key(
