@@ -29,6 +29,7 @@ from mho.compiler.inputs import Inputs
 from mho.compiler.model import FloatNetwork, HostOp, Output
 from mho.compiler.model.operators.bounds import budget
 from mho.compiler.model.operators.run import ML_DOMAIN
+from mho.compiler.model.pruned import pruned
 from mho.compiler.options import layer_name
 from mho.compiler.types import Array
 from mho.macro_models.errors import InputError, argument
@@ -158,11 +159,11 @@ class _Importer:
             self._visit(op)
         last, outputs = self._outputs(axes)
         shapes = [value.shape[1 if graph.batched else 0 :] or (1,) for value in feeds.values()]
-        network = FloatNetwork(
+        network = pruned(FloatNetwork(
             name=graph.name, input_name=", ".join(feeds), steps=steps_of(last), outputs=outputs,
             warnings=tuple(graph.warnings), input_shape=shapes[0] if len(shapes) == 1 else (size,),
             parts=tuple(zip(feeds, shapes, strict=True)) if len(feeds) > 1 else (),
-        )
+        ))
         if not network.layers:
             raise InputError(f"{self.where}: {self._without_layers()}")
         self._check_finite(network)

@@ -49,6 +49,9 @@ class Block:
 Stack = Literal["even", "rows", "copies"]
 """How a weight is shared out among its cells: evenly, or in as few as hold it, of the rows or of the copies, too."""
 
+NO_WEIGHT = 2.0**-20
+"""Largest weight of an output without any, relative to that of all."""
+
 SIGNIFICANCE_BITS = 12
 """What the most significant slice counts more than the least, at most, as a power of two: multipliers have 15 bits."""
 
@@ -107,7 +110,8 @@ class PairMap:
         low, high = chip.cells.g_min_uS, chip.cells.g_max_uS
         top = self.map.top(low, high)
         largest = np.abs(weight).max(axis=1, initial=0.0)
-        largest = np.where(largest > 0, largest * clip, 1.0)
+        # What has no weights shall have no noise, either.
+        largest = np.where(largest > 0, largest * clip, NO_WEIGHT * largest.max(initial=0.0) or 1.0)
         if slices == 1:
             unit = largest / top
             g = np.clip(weight / unit[:, None], -top, top)[None, None]
