@@ -131,7 +131,7 @@ class Graph:
 
     ``wanted`` are the names of all values that the file makes something of. ``shapes`` and ``types`` of all values of
     one sample are filled by the probe. ``batched`` says whether the first dimension of the input is that of the batch.
-    ``warnings`` are sentences for the user.
+    ``warnings`` are sentences for the user, ``sequences`` the values that each sequence holds.
     """
 
     name: str
@@ -145,6 +145,7 @@ class Graph:
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
     types: dict[str, np.dtype[Any]] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    sequences: dict[str, list[str]] = field(default_factory=dict)
 
     def users(self) -> dict[str, list[Op]]:
         """Nodes by the values that they take."""

@@ -4,13 +4,14 @@ from mho.compiler.importer.reading.model_file import MAX_OPSET, MIN_OPSET
 from mho.compiler.importer.reading.recurrent import RECURRENT
 from mho.compiler.importer.reading.regions import ARRAY, NATURAL, POINTWISE
 from mho.compiler.importer.reading.rewrite import REWRITES
+from mho.compiler.importer.reading.sequences import RANDOM
 from mho.compiler.importer.values.movers import MOVERS
 from mho.compiler.model.operators.run import RUNNABLE, RUNNABLE_ML
 
-_ABBREVIATIONS = frozenset(REWRITES) - RECURRENT.keys() - {"BatchNormalization"}
-_FOLDED = frozenset((
+_ABBREVIATIONS = frozenset(REWRITES) - RECURRENT.keys() - RANDOM.keys() - {"BatchNormalization", "Gelu", "Identity"}
+_FOLDED = RANDOM.keys() | {
     *("Constant", "ConstantOfShape", "Shape", "Size", "Range", "NonZero", "EyeLike", "If", "Loop", "Scan"),
-))
+}
 _DIGITAL = NATURAL - ARRAY - MOVERS.keys()
 _TABLES = POINTWISE - _DIGITAL - MOVERS.keys() - _ABBREVIATIONS
 _SOMEWHERE = ARRAY | RECURRENT.keys() | _DIGITAL | MOVERS.keys() | _TABLES | _ABBREVIATIONS | _FOLDED
@@ -26,7 +27,8 @@ OPERATORS: dict[str, tuple[str, frozenset[str]]] = {
               frozenset(MOVERS)),
     "table": ("Functions of one value: a chain of them, with constant numbers, is one table", frozenset(_TABLES)),
     "abbreviations": ("Replaced by the operators that they stand for", frozenset(_ABBREVIATIONS)),
-    "constant": ("Where what they take is constant, or a shape; Loop and Scan by as many iterations", _FOLDED),
+    "constant": ("Where what they take is constant, or a shape; Loop and Scan by as many iterations; random numbers, "
+                 "drawn once for all inputs", frozenset(_FOLDED)),
     "host": (
         "At the host, in double precision, the same on every backend: these, and any of the others where it takes "
         "several computed values or indices",

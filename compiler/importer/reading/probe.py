@@ -122,7 +122,8 @@ def probe(graph: Graph, feeds: Mapping[str, Array]) -> tuple[Graph, Values]:
     Raises NodeError if a node cannot be carried out.
     """
     constants, values = dict(graph.constants), {k: widen(v) for k, v in feeds.items()}
-    result = replace(graph, constants=constants, ops=[], shapes={}, types={}, warnings=list(graph.warnings))
+    result = replace(graph, constants=constants, ops=[], shapes={}, types={}, warnings=list(graph.warnings),
+                     sequences={})
     for name, value in feeds.items():
         result.shapes[name], result.types[name] = value.shape, value.dtype
     queue, users, written, room = graph.ops[::-1], graph.users(), 0, MOST_OF_ALL

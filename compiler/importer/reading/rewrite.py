@@ -15,6 +15,8 @@ from onnx import TensorProto
 from mho.compiler.importer.graph import Graph, Op
 from mho.compiler.importer.reading.classifiers import CLASSIFIERS
 from mho.compiler.importer.reading.recurrent import RECURRENT
+from mho.compiler.importer.reading.runtime import RUNTIME
+from mho.compiler.importer.reading.sequences import RANDOM, SEQUENCES
 from mho.compiler.types import Array
 
 Rewrite = Callable[[Op, Graph], "list[Op] | None"]
@@ -201,7 +203,7 @@ REWRITES: dict[str, Rewrite] = {
     "MatMulInteger": _integer("MatMul"), "ConvInteger": _integer("Conv"),
     "DynamicQuantizeLinear": _dynamic_quantisation, "Quant": _quant, "IntQuant": _quant, "BipolarQuant": _quant,
     "Trunc": lambda op, graph: [Op.make("Identity", op.inputs[:1], op.outputs, op.name)],
-    **RECURRENT,
+    **RECURRENT, **RUNTIME, **SEQUENCES, **RANDOM,
 }
 """By operator: (node, graph) -> nodes in its place, or None."""
 

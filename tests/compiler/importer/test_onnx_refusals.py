@@ -24,9 +24,9 @@ def refusal(model: object) -> str:
     ("nodes", "weights", "sentence"),
     [
         (
-            [node("MatMul", "x w", "m"), node("RandomUniformLike", "m", "r"), node("Bernoulli", "r", "y")],
+            [node("MatMul", "x w", "m"), node("Bernoulli", "m", "r"), node("Bernoulli", "r", "y")],
             {"w": W64},
-            "nodes 'n_r' (RandomUniformLike), 'n_y' (Bernoulli): not supported; mho compile --operators lists what is",
+            "nodes 'n_r' (Bernoulli), 'n_y' (Bernoulli): not supported; mho compile --operators lists what is",
         ),
         ([node("MatMul", "x x", "y")], {}, "node 'n_y' (MatMul): it does not fit values of shapes [1, 6], [1, 6]"),
         ([node("MatMul", "x w", "m"), node("Div", "m c", "y")], {"w": W64, "c": np.zeros(4, "f4")}, "divides by zero"),
