@@ -15,10 +15,10 @@ from mho.compiler.program import DITHER, Layer
 from mho.hw.config import Chip
 from mho.macro_models.integer.vector import MULTIPLIER_MAX
 from mho.torch.cells import CellTables, WeightNoise
-from mho.torch.kinds import product_of
+from mho.torch.kinds import classes_of
 from mho.torch.module import Module, rounded, straight, turned
 from mho.torch.patches import Patches
-from mho.torch.product import SmoothCells
+from mho.torch.smooth import SmoothCells
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,8 @@ class Compiled:
 class AnalogLayer(Module):
     """A layer on cores.
 
+    ``kernel`` are inputs of a channel where calls are convolutions of one kernel, 1 elsewhere.
+
     Attributes
     ----------
     weight, bias
@@ -102,7 +104,7 @@ class AnalogLayer(Module):
         call one behind the other; kept where ``keep`` is set.
     """
 
-    def __init__(self, compiled: Compiled, tables: CellTables) -> None:
+    def __init__(self, compiled: Compiled, tables: CellTables, kernel: int = 1) -> None:
         super().__init__()
         linear, layer, draft, blocks = (
             compiled.linear, compiled.layer, compiled.draft, compiled.placement.of_layer(compiled.index))
@@ -118,11 +120,17 @@ class AnalogLayer(Module):
         cells = compiled.chip.cells
         self.top = pairs.map.top(cells.g_min_uS, cells.g_max_uS)
         self.errors = WeightNoise(tables, sizes, pairs.map, cells.g_min_uS, cells.g_max_uS)
-        product = product_of(compiled.chip.core.kind)
+        product, together = classes_of(compiled.chip.core.kind)
         self.products: Any = torch.nn.ModuleList(
-            product(mvm, layer, block, linear, stack_of, compiled.chip, compiled.target_uS[block.core])
-            for mvm, block in zip(layer.mvms, blocks, strict=True)
-        )
+            product(mvm, layer, block, compiled.chip) for mvm, block in zip(layer.mvms, blocks, strict=True))
+        # Products take whole channels only where their inputs follow each other.
+        self.kernel = kernel if all(part.inputs is not None for part in self.products) else 0
+        alike = dict[tuple[int, bytes], list[Any]]()
+        for part in self.products:
+            alike.setdefault((part.copies, part.mvm.outputs.tobytes()), []).append(part)
+        self.smooth: Any = torch.nn.ModuleList(
+            together(parts, layer, linear, stack_of, self.kernel or 1, compiled.chip, compiled.target_uS)
+            for parts in alike.values())
         unit = np.ones(layer.outputs)
         for mvm, half_step in zip(layer.mvms, compiled.half_steps(draft, compiled.target_uS), strict=True):
             # Of several columns of an output the first holds the most significant slice.
@@ -134,8 +142,8 @@ class AnalogLayer(Module):
             share=(ones.scaled(draft.quantiser.scale / counts) / total[:, None]).astype(np.float32),
         )
         with torch.no_grad():
-            for product in self.products:
-                product.begin(self._shares())
+            for part in self.smooth:
+                part.begin(self._shares())
         self.following: Callable[[], torch.Tensor | None] = lambda: None
         self.keep, self.codes = False, list[torch.Tensor]()
         self._lowered: tuple[tuple[float, ...], Layer, np.ndarray] | None = None
@@ -160,7 +168,7 @@ class AnalogLayer(Module):
     def of_offset(self, weight: torch.Tensor) -> torch.Tensor:
         """What weights make of inputs whose codes are 0, (outputs,)."""
         groups = self.compiled.linear.groups
-        return torch.einsum("goi,gi->go", weight.unflatten(0, (groups, -1)), self.offset.view(groups, -1)).flatten()
+        return (weight.unflatten(0, (groups, -1)) @ self.offset.view(groups, -1, 1)).flatten()
 
     def lowered(self) -> tuple[Layer, np.ndarray]:
         """The layer of the program for the weights that there are now, and what all cores hold of it, in uS."""
@@ -180,7 +188,7 @@ class AnalogLayer(Module):
         of_smooth = of_exact = None
         if not exact or torch.is_grad_enabled():
             shares, noise = self._shares(), None if tables is None else self.errors
-            of_smooth = [product.smooth_cells(shares, noise, common) for product in self.products]
+            of_smooth = [part.cells(shares, noise, common) for part in self.smooth]
         if exact:
             layer, target_uS = self.lowered()
             of_exact = [
@@ -215,20 +223,19 @@ class AnalogLayer(Module):
     ) -> torch.Tensor:
         total: Any = None
         following, last, batch = self.following(), self.root.requantise, values.shape[1]
-        geometry = patches.geometry if all(product.inputs is not None for product in self.products) else None
-        codes = (patches if geometry is None else patches.image)(values, self.reach)
-        for product, cells in zip(self.products, prepared, strict=True):
+        imaged = patches.geometry is not None and patches.kernel == self.kernel
+        for part, cells in zip(self.smooth, prepared, strict=True):
             factor = cells.factor if following is None else cells.factor / following.float()
-            lanes = product.smooth(codes, cells, factor, geometry)
-            if not product.in_order:
-                line = 0 if geometry is None else 1
+            lanes = part(values, cells, factor, patches, self.reach, imaged)
+            if not part.in_order:
+                line = 3 if imaged else 0
                 whole = lanes.new_zeros([*lanes.shape[:line], len(self.unit), *lanes.shape[line + 1 :]])
-                lanes = whole.index_add(line, product.smooth_outputs, lanes)
-            total = lanes if total is None else total.add_(lanes)
-        total = total.add_(self._bias().float().reshape(-1, *[1] * (1 if geometry is None else 2)))
+                lanes = whole.index_add(line, part.outputs, lanes)
+            total = lanes if total is None else total + lanes
+        total = total + self._bias().float().reshape(-1, *[1] * (not imaged))
         total = total.relu_() if self.root.relu else total
         total = total if last is None else rounded(total * 2.0**-last.shift, last.low, last.high)
-        return (total if geometry is None else turned(total, 1, 2, 3, 0)).reshape(-1, batch)
+        return (turned(total, 3, 1, 2, 0) if imaged else total).reshape(-1, batch)
 
     def _codes(self, codes: torch.Tensor, prepared: list[Any] | None, batch: int) -> list[torch.Tensor]:
         """Output codes of each product, (columns, positions * batch)."""

@@ -46,12 +46,6 @@ class AnalogNetwork(Module):
             raise InputError(f"{model.name}: work of the host before the first layer has no form in mho.torch; leave "
                              "it out of the module")
         self.network, self.tables, self.noise, self.calibrated = network, tables, True, calibrated
-        result = calibrated.result
-        self.layers: Any = torch.nn.ModuleList(
-            AnalogLayer(
-                Compiled(k, linear, layer, draft, calibrated.placement, network.chip, result.targets), tables)
-            for k, (linear, layer, draft) in enumerate(zip(model.layers, program.layers, result.drafts, strict=True))
-        )
         sizes, stages = [len(program.input.scale)], list[torch.nn.Module]()
         for stage in program.stages:
             op, elements = stage.operation, sum(sizes[v] for v in stage.inputs)
@@ -61,6 +55,16 @@ class AnalogNetwork(Module):
             else:
                 stages.append(HostModule(op) if isinstance(op, Host) else StageModule(op))
                 sizes.append(_size(op, elements))
+        result, kernels = calibrated.result, dict[int, set[int]]()
+        for stage, patches in zip(program.stages, stages, strict=True):
+            if isinstance(stage.operation, Call) and isinstance(patches, Patches):
+                kernels.setdefault(stage.operation.layer, set()).add(patches.kernel)
+        self.layers: Any = torch.nn.ModuleList(
+            AnalogLayer(
+                Compiled(k, linear, layer, draft, calibrated.placement, network.chip, result.targets), tables,
+                kernels[k].pop() if len(kernels[k]) == 1 else 1)
+            for k, (linear, layer, draft) in enumerate(zip(model.layers, program.layers, result.drafts, strict=True))
+        )
         self.stages: Any = torch.nn.ModuleList(stages)
         self.hold(input_offset=program.input.offset[:, None], input_scale=program.input.scale[:, None],
                   output_scale=program.output.scale)

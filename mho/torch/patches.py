@@ -61,8 +61,14 @@ class Patches(Module):
         if self.geometry is not None:
             of_channel = pad.reshape(self.geometry.shape[0], -1)
             self.hold(edge=of_channel[:, :1, None])
+            self.edged = bool(pad.any())
             if not (of_channel == of_channel[:, :1]).all():
                 self.geometry = None
+
+    @property
+    def kernel(self) -> int:
+        """Inputs of a channel; 1 where it is no convolution of PyTorch."""
+        return 1 if self.geometry is None else math.prod(self.geometry.kernel)
 
     def forward(self, values: torch.Tensor, reach: torch.Tensor | None) -> torch.Tensor:
         """Shape (inputs, positions * batch); ``reach`` is by how much the range of the codes was widened, or None."""
@@ -72,15 +78,23 @@ class Patches(Module):
             values = torch.cat([values, self._wider(self.pad, reach).to(values)[:, None].expand(-1, values.shape[1])])
         return values.index_select(0, self.index.flatten()).reshape(len(self.index), -1)
 
-    def image(self, values: torch.Tensor, reach: torch.Tensor | None) -> torch.Tensor:
-        """With a geometry: the image with its edges, (batch, channels, rows, columns)."""
+    def image(
+        self, values: torch.Tensor, reach: torch.Tensor | None, channels: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """With a geometry: the image with its edges, (batch, channels, rows, columns), channels last in memory.
+
+        Of all channels, or of those that are named.
+        """
         assert self.geometry is not None
-        image, edges = turned(values.unflatten(0, self.geometry.shape), 3, 0, 1, 2), self.geometry.edges
+        image, edge, edges = values.unflatten(0, self.geometry.shape), self.edge, self.geometry.edges
+        if channels is not None:
+            image, edge = image.index_select(0, channels), edge.index_select(0, channels)
+        image = turned(image, 3, 1, 2, 0).permute(0, 3, 1, 2)
         if not any(edges):
             return image
-        if not bool(self.edge.any()):
+        if not self.edged:
             return torch.nn.functional.pad(image, edges)
-        edge = self._wider(self.edge, reach)
+        edge = self._wider(edge, reach)
         return torch.nn.functional.pad(image - edge, edges) + edge
 
     @staticmethod

@@ -34,6 +34,9 @@ class StageModule(Module):
                 self.hold(**{field.name: array[..., None]})
         if isinstance(op, (vector.Select, vector.WeightedSum)):
             self.hold(absent=(op.index == vector.PAD)[..., None])
+        if isinstance(op, vector.WeightedSum):
+            self.hold(factor=np.where(op.index == vector.PAD, 0.0, op.multiplier * 2.0**-op.shift)[..., None])
+            self.tiled = np.array_equal(op.index.T.ravel(), np.arange(op.index.size))
 
     def forward(self, lanes: torch.Tensor) -> torch.Tensor:
         """Lanes of shape (elements, batch) from those of all inputs one behind the other."""
@@ -65,15 +68,16 @@ def _largest(stage: StageModule, lanes: torch.Tensor) -> torch.Tensor:
 
 
 def _weighted_sum(stage: StageModule, lanes: torch.Tensor) -> torch.Tensor:
-    factor = torch.where(stage.absent, 0.0, stage.multiplier.to(lanes.dtype) * 2.0**-stage.op.shift)
-    if factor.shape[1] > MANY_TERMS:
-        total = (_taken(stage, lanes) * factor).sum(dim=1)
+    factor, total = stage.factor.to(lanes.dtype), stage.offset.to(lanes.dtype)
+    count = factor.shape[1]
+    if count > MANY_TERMS:
+        total = (_taken(stage, lanes) * factor).sum(dim=1) + total
     else:
-        total = stage.offset.to(lanes.dtype)
-        for k in range(factor.shape[1]):
-            total = torch.addcmul(total, lanes.index_select(0, stage.index[:, k]), factor[:, k])
-        return rounded(total, -vector.LANE_MAX, vector.LANE_MAX)
-    return rounded(total + stage.offset, -vector.LANE_MAX, vector.LANE_MAX)
+        whole = stage.tiled and len(lanes) == stage.index.numel()
+        terms = lanes.chunk(count) if whole else [lanes.index_select(0, stage.index[:, k]) for k in range(count)]
+        for k, term in enumerate(terms):
+            total = torch.addcmul(total, term, factor[:, k])
+    return rounded(total, -vector.LANE_MAX, vector.LANE_MAX)
 
 
 def _product(stage: StageModule, lanes: torch.Tensor) -> torch.Tensor:
@@ -84,7 +88,7 @@ def _product(stage: StageModule, lanes: torch.Tensor) -> torch.Tensor:
 def _limit(stage: StageModule, lanes: torch.Tensor) -> torch.Tensor:
     low, high = stage.op.low, stage.op.high
     if (low == low[0]).all() and (high == high[0]).all():
-        return lanes.clamp(int(low[0]), int(high[0]))
+        return torch.nn.functional.hardtanh(lanes, float(low[0]), float(high[0]))
     return torch.minimum(torch.maximum(lanes, stage.low.to(lanes.dtype)), stage.high.to(lanes.dtype))
 
 

@@ -1,4 +1,7 @@
-"""Products of cores on tensors, a module for each kind that has them: ``PRODUCT`` is its class."""
+"""Products of cores on tensors, a module for each kind that has them.
+
+``PRODUCT`` is its class in passes with the bits of a core, ``SMOOTH`` that in passes with gradients.
+"""
 
 from typing import Any
 
@@ -10,9 +13,10 @@ def kinds_with_products() -> tuple[str, ...]:
     return discovered(__name__)
 
 
-def product_of(kind: str) -> Any:
-    """Class of the products of a kind.
+def classes_of(kind: str) -> tuple[Any, Any]:
+    """Classes of the products of a kind: with a core's bits, and with gradients.
 
     Raises InputError if there is none.
     """
-    return module_of(__name__, kind).PRODUCT
+    module = module_of(__name__, kind)
+    return module.PRODUCT, module.SMOOTH

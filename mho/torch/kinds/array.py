@@ -1,5 +1,6 @@
 """Products of a core whose columns share converters on tensors: steps in which rows are driven, cells, converters."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,8 @@ import torch
 from mho.macro_models.macro.product import constant_input
 from mho.torch.cells import CellTables, WeightNoise
 from mho.torch.module import converted
-from mho.torch.product import SINGLE_EXACT, CoreProduct, SmoothCells
+from mho.torch.product import SINGLE_EXACT, CoreProduct
+from mho.torch.smooth import SmoothCells, SmoothProducts
 
 ROOM_C = 25.0
 """Temperature of the converters, in degrees Celsius: that of tables of cells."""
@@ -47,9 +49,6 @@ class ArrayProduct(CoreProduct):
         group = np.asarray(rows) * self.groups // config.rows
         converter = np.asarray(self.mvm.columns) // config.share
         self.hold(of_group=np.arange(self.groups)[:, None] == group, converter=converter)
-        # What all conversions of a product give at most, and what the core keeps of it, in its steps.
-        most = sum(abs(weight) for weight in self.weights) / self.groups * 2.0 ** (config.bits - 1)
-        self.reach = self.copies * min(most, 2.0 ** (self.op.out_bits - 1))
 
     def sensed(self, target_uS: np.ndarray, step_code: int, tables: CellTables | None, common: torch.Tensor) -> Sensed:
         """The cells of a core on one chip, or with no tables on a perfect one."""
@@ -111,16 +110,24 @@ class ArrayProduct(CoreProduct):
         offset, gain, bow = sensed.errors
         level = charge / size
         level = level * (1.0 + gain) + offset + bow * (1.0 - (level.abs() / top).clamp(max=1.0).square())
-        level += self._noise(size) * torch.randn_like(level)
+        level += _noise(self.config, size) * torch.randn_like(level)
         return torch.floor(level if self.odd else level + 0.5).clamp(-top, top - 1.0)
 
-    def _noise(self, size: float) -> float:
-        """Deviation of the noise of a conversion, in steps of so large a product."""
-        return float(np.hypot(self.config.noise, self.config.thermal_code(ROOM_C) / size))
 
-    def smooth_cells(self, shares: torch.Tensor, noise: WeightNoise | None, common: torch.Tensor) -> SmoothCells:
-        """See :meth:`CoreProduct.smooth_cells`: roundings of many conversions are as noise, and so are converters'."""
-        cells = super().smooth_cells(shares, noise, common)
+class ArraySmoothProducts(SmoothProducts):
+    """Products of a layer; see :class:`~mho.torch.smooth.SmoothProducts`."""
+
+    def __init__(self, products: Sequence[ArrayProduct], *args: Any) -> None:
+        super().__init__(products, *args)
+        first = products[0]
+        self.sides, self.odd, self.step_weights = first.sides, first.odd, first.weights
+        # What all conversions of a product give at most, and what the core keeps of it, in its steps.
+        most = sum(abs(weight) for weight in first.weights) / first.groups * 2.0 ** (self.config.bits - 1)
+        self.reach = self.copies * min(most, 2.0 ** (self.op.out_bits - 1))
+
+    def cells(self, shares: torch.Tensor, noise: WeightNoise | None, common: torch.Tensor) -> SmoothCells:
+        """See :meth:`SmoothProducts.cells`: roundings of many conversions are as noise, and so are converters'."""
+        cells = super().cells(shares, noise, common)
         if noise is None:
             return cells
         config, tables, weights, copies = self.config, noise.tables, cells.weights, self.copies**0.5
@@ -132,24 +139,29 @@ class ArrayProduct(CoreProduct):
             weights = weights - error * (self.copies / (step * self.lsb))
         variance, offset = 1.0 / 12.0, None
         if tables.spread:
-            variance += self._noise(step) ** 2
-            gain, place = torch.randn(2, len(weights), device=weights.device)
-            weights = weights * (1.0 + config.sigma_gain / copies * gain[:, None])
-            offset = copies * sum(self.weights) * float(np.hypot(config.sigma_offset, config.sigma_inl)) * place
-        spread = self.sides * sum(weight**2 for weight in self.weights)
+            variance += _noise(config, step) ** 2
+            gain, place = torch.randn(2, *cells.factor.shape, device=weights.device)
+            weights = weights * (1.0 + config.sigma_gain / copies * gain[..., None])
+            offset = copies * sum(self.step_weights) * float(np.hypot(config.sigma_offset, config.sigma_inl)) * place
+        spread = self.sides * sum(weight**2 for weight in self.step_weights)
         return SmoothCells(weights, cells.factor, offset, copies * (spread * variance) ** 0.5)
 
     def step_uS(self, share_uS: torch.Tensor, errors_uS: torch.Tensor | None) -> torch.Tensor:
-        """See :meth:`CoreProduct.step_uS`: the same for all columns."""
+        """See :meth:`SmoothProducts.step_uS`: the same for all columns."""
         del errors_uS
-        return torch.full_like(share_uS[:, 0], self.config.step(self.op.step_code) * self.lsb)
+        return torch.full_like(share_uS[..., 0], self.config.step(self.op.step_code) * self.lsb)
 
     def lanes(self, products: torch.Tensor, factor: torch.Tensor) -> torch.Tensor:
-        """See :meth:`CoreProduct.lanes`: codes are even half steps, or odd ones of converters of one bit."""
+        """See :meth:`SmoothProducts.lanes`: codes are even half steps, or odd ones of converters of one bit."""
         if self.odd:
             return converted(products, -self.reach, self.reach - 1.0, factor, self.op.relu)
         low = 0.0 if self.op.relu else -self.reach
         return converted(products + 0.5, low, self.reach, factor, False) - factor
 
 
-PRODUCT = ArrayProduct
+def _noise(config: Any, size: float) -> float:
+    """Deviation of the noise of a conversion, in steps of so large a product."""
+    return float(np.hypot(config.noise, config.thermal_code(ROOM_C) / size))
+
+
+PRODUCT, SMOOTH = ArrayProduct, ArraySmoothProducts

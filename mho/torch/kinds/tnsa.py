@@ -1,5 +1,6 @@
 """Products of a transposable core on tensors: cells, charges, converters."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ from mho.macro_models.integer.operation import LSB_SEGMENT_BITS, STEP_FRACTION_B
 from mho.torch.cells import CellTables
 from mho.torch.module import converted
 from mho.torch.product import SINGLE_EXACT, CoreProduct
+from mho.torch.smooth import SmoothProducts
 
 SEGMENT = 2.0**LSB_SEGMENT_BITS
 
@@ -33,12 +35,6 @@ class Sensed:
 class TnsaProduct(CoreProduct):
     """One product of a layer; see :class:`~mho.torch.product.CoreProduct`."""
 
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
-        self.most = SEGMENT ** (self.op.segments - 1)
-        fixed = self.block_cells(args[-1]).sum(axis=0)[:, self.constant].sum(axis=1)
-        self.hold(fixed_load=fixed.reshape(self.copies, -1).mean(axis=0).astype(np.float32))
-
     def sensed(self, target_uS: np.ndarray, step_code: int, tables: CellTables | None, common: torch.Tensor) -> Sensed:
         """The cells of a core on one chip, or with no tables on a perfect one."""
         codes = self.drawn_codes(target_uS, tables, common)
@@ -52,16 +48,12 @@ class TnsaProduct(CoreProduct):
             variance = tables.read_variance(codes * self.lsb) / self.lsb**2
             both, between = variance[0] + variance[1], variance[0] - variance[1]
             read = self.folded(both), self.folded(between), both.sum(dim=1)[:, None]
-        ideal = step_code * 2.0**-STEP_FRACTION_BITS * self._referred(load)
+        ideal = step_code * 2.0**-STEP_FRACTION_BITS * _referred(load, self.config)
         return Sensed(
             matrix=self.folded(codes[0] - codes[1]), load=load, read=read,
             steps=2.0 * torch.round(ideal * (1.0 + gain)).clamp(min=1.0),
             constant=2.0 * torch.round(offset / self.config.v_read_V * load) + 1.0,
         )
-
-    def _referred(self, load: torch.Tensor, unit_uS: float = 1.0) -> torch.Tensor:
-        """What a decrement is a fraction of, for sums of the codes of cells, or in ``unit_uS`` codes."""
-        return torch.full_like(load, 2.0**STEP_FRACTION_BITS * unit_uS) if self.config.absolute else load
 
     def exact(self, codes: torch.Tensor, sensed: Sensed) -> torch.Tensor:
         """Output codes in half steps, (columns, vectors), for inputs of the layer (inputs, vectors)."""
@@ -90,17 +82,33 @@ class TnsaProduct(CoreProduct):
         variance += (total * settled - 2.0 * (cross[:, :-1] @ x + cross[:, -1:])) * settled
         return torch.round(variance.clamp(min=0.0).sqrt() * torch.randn_like(charge))
 
+
+class TnsaSmoothProducts(SmoothProducts):
+    """Products of a layer; see :class:`~mho.torch.smooth.SmoothProducts`."""
+
+    def __init__(self, products: Sequence[CoreProduct], *args: Any) -> None:
+        super().__init__(products, *args)
+        self.most = SEGMENT ** (self.op.segments - 1)
+        fixed = [product.block_cells(args[-1][product.mvm.core]).sum(axis=0)[:, product.constant].sum(axis=1)
+                 for product in products]
+        self.hold(fixed_load=np.stack(fixed).reshape(self.count, self.copies, -1).mean(axis=1).astype(np.float32))
+
     def step_uS(self, share_uS: torch.Tensor, errors_uS: torch.Tensor | None) -> torch.Tensor:
-        """See :meth:`CoreProduct.step_uS`: a part of what all cells of a column conduct."""
-        load = ((share_uS.abs() + 2.0 * self.low) * self.row_count).sum(dim=1) + self.fixed_load
+        """See :meth:`SmoothProducts.step_uS`: a part of what all cells of a column conduct."""
+        load = ((share_uS.abs() + 2.0 * self.low) * self.row_count).sum(dim=-1) + self.fixed_load
         if errors_uS is not None:
-            load = load + errors_uS.sum(dim=1)
-        return self.op.step_code * 2.0**-STEP_FRACTION_BITS * self._referred(load, self.lsb)
+            load = load + errors_uS.sum(dim=-1)
+        return self.op.step_code * 2.0**-STEP_FRACTION_BITS * _referred(load, self.config, self.lsb)
 
     def lanes(self, products: torch.Tensor, factor: torch.Tensor) -> torch.Tensor:
-        """See :meth:`CoreProduct.lanes`: codes are odd half steps."""
+        """See :meth:`SmoothProducts.lanes`: codes are odd half steps."""
         low, high = -self.copies * (self.op.max_steps + 1), self.copies * self.op.max_steps + (self.copies - 1) // 2
         return converted(products, low, high, factor, self.op.relu)
 
 
-PRODUCT = TnsaProduct
+def _referred(load: torch.Tensor, config: Any, unit_uS: float = 1.0) -> torch.Tensor:
+    """What a decrement is a fraction of, for sums of the codes of cells, or in ``unit_uS`` codes."""
+    return torch.full_like(load, 2.0**STEP_FRACTION_BITS * unit_uS) if config.absolute else load
+
+
+PRODUCT, SMOOTH = TnsaProduct, TnsaSmoothProducts
