@@ -138,6 +138,7 @@ def execute(
     causes: frozenset[str] | None = None,
     cells: Cells | None = None,
     compensation: str | None = None,
+    layer: int | None = None,
     first_image: int = 0,
     codes_of: int = 0,
     timed: bool = False,
@@ -157,6 +158,8 @@ def execute(
         of a chip with a sensor what equal pixels give.
     device, seed, time_s, temp_C, causes, cells, compensation
         As in :func:`build_cores`.
+    layer
+        Number of the one layer whose cores have the causes, while all others are on perfect ones; None: all have.
     first_image
         Number of the first image, which its noise depends on.
     codes_of
@@ -177,6 +180,9 @@ def execute(
         network, device=device, seed=seed, time_s=time_s, temp_C=temp_C, causes=causes, cells=cells,
         compensation=compensation,
     )
+    if layer is not None:
+        cores += build_cores(network, device=device, seed=seed, causes=frozenset(), cells=cells)
+        network = _apart(network, layer)
     backend.open_network(network, cores)
     program, masks = network.program, core_masks(network)
     account = RunAccount(
@@ -203,6 +209,15 @@ def execute(
         cycles=account.cycles, seconds=account.seconds,
         time=_input_time(network, backend, cores, x, first_image, account) if timed else None,
     )
+
+
+def _apart(network: Network, layer: int) -> Network:
+    """The network with one layer on its own cores, and all others on as many more."""
+    count, layers = len(network.cores), list(network.layers)
+    for k, part in enumerate(layers):
+        if k != layer:
+            layers[k] = replace(part, mvms=tuple(replace(mvm, core=mvm.core + count) for mvm in part.mvms))
+    return replace(network, program=replace(network.program, layers=tuple(layers)), cores=network.cores * 2)
 
 
 def _input_time(

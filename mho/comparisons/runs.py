@@ -45,7 +45,8 @@ _RUN_FILE = _part(
     results=ListOf(_part(seed=Whole(), right=Optional(TEXT), **dict.fromkeys(MEASURES, _FACULTATIVE)), least=1),
     cost=Optional(spec_of(Cost | None)), trace=Optional(spec_of(Trace)), accuracy=Optional(_part(float=_NUMBER)),
     uncertainty=Optional(_part(interval=ListOf(_NUMBER, 2, 2))),
-    budget=Optional(_part(rows=ListOf(_part(name=TEXT, mean=_NUMBER, alone=_FACULTATIVE, share=_FACULTATIVE)))),
+    budget=Optional(_part(rows=ListOf(_part(name=TEXT, mean=_NUMBER, alone=_FACULTATIVE, share=_FACULTATIVE)),
+                          layers=Optional(ListOf(_part(name=TEXT, loss=_NUMBER))))),
 )
 """What comparisons and reports read of the JSON of a run; it has more."""
 

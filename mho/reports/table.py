@@ -42,6 +42,8 @@ def layer_table(facts: Facts) -> str:
     headers += ["bits of its inputs", "bits of conversions"] * bool(bits)
     headers += ["cycles an input of its busiest array"] * bool(cycles)
     headers += ["energy of the macros an input"] * bool(energy)
+    losses = {row["name"]: float(row["loss"]) for row in (facts.budget or {}).get("layers", ())}
+    headers += ["points lost by it alone"] * bool(losses)
     rows = []
     for name, members in copies.items():
         first, names = members[0], [member["layer"] for member in members]
@@ -52,6 +54,8 @@ def layer_table(facts: Facts) -> str:
             row.append(f"{max(cycles.get(member, 0.0) for member in names):,.0f}")
         if energy:
             row.append(format_energy(sum(energy["by_layer_pJ"].get(member, 0.0) for member in names)))
+        if losses:
+            row.append(f"{100 * sum(losses.get(member, 0.0) for member in names):+.2f}")
         rows.append(row)
     return table(headers, rows)
 

@@ -1,6 +1,6 @@
 """The error budget of a run: what each cause of non-ideality costs, alone and as its share of the loss; its runs."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from html import escape
 from itertools import permutations
@@ -37,6 +37,8 @@ class Passes:
     """Causes that change anything, in their usual order; the others are as good as off."""
     outputs: Mapping[Subset, tuple[NDArray[np.generic], ...]]
     """For each of :func:`subsets` of the active causes the outputs of each seed; without any cause of one for all."""
+    by_layer: Mapping[str, tuple[NDArray[np.generic], ...]] = field(default_factory=dict)
+    """The outputs of each seed where one layer alone has all causes, by its name."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,8 @@ class Budget(Shown):
     stuck cells of a device without, have 0."""
     passes: int = 0
     """Subsets of the causes that were run for each seed."""
+    layers: tuple[BudgetRow, ...] = ()
+    """The layers in order, each as the one that all causes are on in."""
     _score: Callable[[ArrayLike], "Budget"] | None = field(default=None, repr=False, compare=False)
 
     def __call__(self, labels: ArrayLike) -> "Budget":
@@ -121,6 +125,12 @@ class Budget(Shown):
         ]
         return headers, [*rows, ("all less the sum of each alone", "", "", _points(self.interaction), "")]
 
+    def layer_table(self) -> tuple[Causes, list[Causes]]:
+        """:meth:`table` of the layers, each with all causes while all others are ideal."""
+        rows = [(row.name, f"{row.mean:.2%}", f"{100 * row.deviation:.2f}", _points(self.loss(row)))
+                for row in self.layers]
+        return ("layer that all are on in", self.measure, "deviation", "loss"), rows
+
     def __str__(self) -> str:
         headers, rows = self.table()
         first, *widths = [max(map(len, column)) for column in zip(headers, *rows, strict=True)]
@@ -141,7 +151,7 @@ class Budget(Shown):
 
         A cause's row has ``alone``, its loss with nothing else on, ``share``, ``share_deviation`` over seeds and
         ``shares`` of each seed. ``total`` is the loss of all and the sum of the shares, ``interaction`` what the losses
-        alone miss of it.
+        alone miss of it. ``layers`` are rows, too, each with the ``loss`` of all causes in that layer alone.
         """
         return {
             "measure": self.measure,
@@ -149,6 +159,7 @@ class Budget(Shown):
             "total": self.loss(self["all"]),
             "interaction": self.interaction,
             "passes": self.passes,
+            "layers": [self._row(row) | {"loss": self.loss(row)} for row in self.layers],
         }
 
     def _row(self, row: BudgetRow) -> dict[str, object]:
@@ -216,7 +227,8 @@ def make_budget(
     losses[frozenset()] = np.zeros(seeds)
     by_cause = shares(passes.active, losses)
     table = {cause: tuple(by_cause.get(cause, np.zeros(seeds)).tolist()) for cause in shown}
-    return Budget(measure, tuple(rows), table, len(scores), rescore)
+    layers = tuple(BudgetRow(name, tuple(shown), tuple(map(value, made))) for name, made in passes.by_layer.items())
+    return Budget(measure, tuple(rows), table, len(scores), layers, rescore)
 
 
 _GRID = 257
@@ -243,21 +255,21 @@ def run_passes(
     reference: NDArray[np.generic],
     active: Causes,
     seeds: tuple[int, ...],
-    run: Callable[[int, Collection[str]], NDArray[np.generic]],
+    layers: Sequence[str],
+    run: Callable[[int, Collection[str], int | None], NDArray[np.generic]],
     progress: Callable[[int, int], None] | None = None,
 ) -> Passes:
     """Runs every subset of the active causes on the same chips, so that their scores differ by the causes alone.
 
-    ``run`` takes a seed and the causes that are on, and gives the outputs.
+    ``run`` takes a seed, the causes that are on, and the number of the one layer that has them, None for all; it gives
+    the outputs. ``layers`` are the names of all.
     """
-    sets, outputs, done = subsets(active), {}, 0
-    total = 1 + (len(sets) - 1) * len(seeds)
-    for on in sets:
-        by_seed = []
-        for seed in seeds if on else seeds[:1]:
-            by_seed.append(run(seed, on))
-            done += 1
-            if progress:
-                progress(done, total)
-        outputs[on] = tuple(by_seed)
-    return Passes(reference, active, outputs)
+    sets, every = subsets(active), frozenset(active) - {"sensor"}
+    tasks = [(on, None) for on in sets] + [(every, k) for k in range(len(layers)) if every]
+    outputs: list[tuple[NDArray[np.generic], ...]] = []
+    for number, (on, layer) in enumerate(tasks, 1):
+        outputs.append(tuple(run(seed, on, layer) for seed in (seeds if on else seeds[:1])))
+        if progress:
+            progress(number, len(tasks))
+    by_layer = dict(zip(layers, outputs[len(sets) :], strict=False))
+    return Passes(reference, active, dict(zip(sets, outputs, strict=False)), by_layer)

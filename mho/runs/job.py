@@ -104,15 +104,16 @@ class Job:
         return by_name[choose(by_name, self.scored)]
 
     def budget(self, progress: Progress | None = None) -> Passes:
-        """Outputs with every subset of causes that an error budget needs."""
+        """Outputs with every subset of causes that an error budget needs, and with all of them in one layer alone."""
         from mho.results.budget import active_causes, run_passes
 
         active = active_causes(self.network.chip, self.device, self.time_s, self.cells)
         backend = Functional().open()
         try:
             return run_passes(
-                self._chosen(self.network.model.compute_all(self.x)), active, self.seeds,
-                lambda seed, causes: self._chosen(self._execute(backend, seed, causes).by_name), progress,
+                self._chosen(self.network.model.compute_all(self.x)), active, self.seeds, self.names,
+                lambda seed, causes, layer: self._chosen(self._execute(backend, seed, causes, layer=layer).by_name),
+                progress,
             )
         finally:
             backend.close()

@@ -61,8 +61,10 @@ def print_result(result: "Result", truth: "NDArray[np.int64] | None", budget: bo
     ]
     out.table(headers, rows)
     if budget:
-        out.text()
-        out.table(*(result.budget if truth is None else result.budget(truth)).table())
+        losses = result.budget if truth is None else result.budget(truth)
+        for table in (losses.table(), losses.layer_table()):
+            out.text()
+            out.table(*table)
 
 
 def _print_energy(result: "Result", out: Output) -> None:

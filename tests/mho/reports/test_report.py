@@ -234,10 +234,13 @@ def test_layers_are_told_with_their_bits_and_copies_together(content: Any, tmp_p
             {"tile": "1,0", "analog_cycles": 500.0, "utilisation": 1.0, "layers": [f"{names[0]} 2/2"]},
             {"tile": "2,0", "analog_cycles": 20.0, "utilisation": 0.04, "layers": [names[1]]}]},
     }
-    [facts] = read_facts([written(tmp_path, content | {"layers": layers, "cost": cost})])
+    losses = [{"name": f"{names[0]} 1/2", "loss": 0.01}, {"name": f"{names[0]} 2/2", "loss": 0.002},
+              {"name": names[1], "loss": -0.001}]
+    budget = content["budget"] | {"layers": losses}
+    [facts] = read_facts([written(tmp_path, content | {"layers": layers, "cost": cost, "budget": budget})])
     rows = [re.findall(r"<td>(.*?)</td>", row) for row in layer_table(facts).split("<tr>")[2:]]
     size = [str(first[key]) for key in ("positions", "columns")]
-    assert rows[0] == [names[0], str(2 * first["positions"]), size[1], "2", "5", "7", "500", "3 nJ"]
+    assert rows[0] == [names[0], str(2 * first["positions"]), size[1], "2", "5", "7", "500", "3 nJ", "+1.20"]
     assert [*rows[1][:1], *rows[1][3:7]] == [names[1], "1", "8", "6", "20"]
     rows = [{"name": "float", "mean": 0.99}, {"name": "ideal", "mean": 0.98},
             {"name": "relaxation", "mean": 0.1, "alone": 0.88, "share": 0.9}]

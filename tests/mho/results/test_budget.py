@@ -76,14 +76,14 @@ def test_a_budget_of_made_up_outputs() -> None:
     right = np.eye(2)[truth]
     wrong = right.copy()
     wrong[0] = wrong[0][::-1]
-    ran: list[tuple[int, frozenset[str]]] = []
+    ran: list[tuple[int, frozenset[str], int | None]] = []
 
-    def run(seed: int, on: Any) -> np.ndarray:
-        ran.append((seed, on))
-        return wrong if on else right
+    def run(seed: int, on: Any, layer: int | None) -> np.ndarray:
+        ran.append((seed, on, layer))
+        return wrong if on and layer != 0 else right
 
-    passes = run_passes(right, ("programming", "relaxation"), (4, 5), run)
-    assert len(ran) == len(set(ran)) == 1 + 3 * 2
+    passes = run_passes(right, ("programming", "relaxation"), (4, 5), ("fc1", "fc2"), run)
+    assert len(ran) == len(set(ran)) == 1 + 3 * 2 + 2 * 2
     budget = make_budget(passes, "accuracy", lambda o: float((o.argmax(axis=1) == truth).mean()))
     assert [row.name for row in budget] == ["float", "ideal", *SHOWN, "all"]
     assert budget.loss(budget["programming"]) == budget.loss(budget["relaxation"]) == 0.25
@@ -93,6 +93,9 @@ def test_a_budget_of_made_up_outputs() -> None:
     assert budget.share(budget["all"]) == budget.loss(budget["all"]) == 0.25
     assert budget.interaction == -0.25
     assert str(budget).splitlines()[-1].split()[-1] == "-25.00"
+    assert [(row["name"], row["loss"], row["values"]) for row in budget.to_dict()["layers"]] == [
+        ("fc1", 0.0, (1.0, 1.0)), ("fc2", 0.25, (0.75, 0.75))]
+    assert [row[-1] for row in budget.layer_table()[1]] == ["+0.00", "+25.00"]
     programming = budget.to_dict()["rows"][2]
     assert programming["alone"] == 0.25
     assert programming["share"] == 0.125
@@ -146,6 +149,25 @@ def test_without_causes_the_cells_are_ideal(net: mho.Net, tiny: Any) -> None:
         assert np.array_equal(passes.outputs[frozenset()][0], ideal)
         everything = passes.outputs[frozenset(passes.active)][0]
         assert np.array_equal(everything, run.outputs)  # what is not active changes nothing
+
+
+def test_one_layer_has_the_causes(net: mho.Net, tiny: Any) -> None:
+    """Its codes are those of the whole chip where those before it are perfect; others are those of perfect cells."""
+    network, backend, device = net.network, FunctionalBackend(), harsh()
+
+    def codes(layer: int | None, causes: frozenset[str]) -> list[np.ndarray]:
+        run = execute(network, backend, tiny.x, device=device, time_s=60.0, causes=causes, layer=layer, codes_of=50)
+        return [run.codes_by_layer[k] for k in range(2)]
+
+    every, perfect, first, last = (codes(*options) for options in (
+        (None, frozenset(CAUSES)), (None, frozenset()), (0, frozenset(CAUSES)), (1, frozenset(CAUSES))))
+    assert len(network.layers) == 2
+    assert np.array_equal(first[0], every[0])
+    assert np.array_equal(last[0], perfect[0])
+    assert not np.array_equal(first[0], perfect[0])
+    assert not np.array_equal(last[1], perfect[1])
+    budget = net.run(tiny.x, device=mho.Device(device), seeds=2).budget(tiny.y)
+    assert [row.name for row in budget.layers] == [layer.name for layer in network.layers]
 
 
 @pytest.mark.parametrize("name", ["ideal", "rram-neurram", "rram-relax"])
