@@ -47,19 +47,6 @@ def _fused_gemm(op: Op, graph: Graph) -> list[Op]:
     return [product, *_activated(op, graph, product.first, numbers)]
 
 
-def _fused_matmul(op: Op, graph: Graph) -> list[Op]:
-    """MatMul of values whose last two dimensions may be the other way round, times a number."""
-    at, parts, names = op.first, list[Op](), list(op.inputs)
-    for k, name in enumerate(names):
-        if op.attrs.get(f"trans{'AB'[k]}", 0):
-            rank = len(graph.constants[name].shape if name in graph.constants else graph.shapes[name])
-            order = [*range(rank - 2), rank - 1, rank - 2]
-            names[k] = f"{at}/{k}"
-            parts.append(Op.make("Transpose", [name], [names[k]], perm=order))
-    alpha = graph.constant(op, "alpha", np.float32(op.attrs.get("alpha", 1.0)))
-    return [*parts, Op.make("MatMul", names, [f"{at}/p"], op.name), Op.make("Mul", [f"{at}/p", alpha], op.outputs)]
-
-
 def _gelu(op: Op, graph: Graph) -> list[Op] | None:
     """Gelu of a value and maybe a bias, by the error function."""
     if not op.domain:
@@ -120,7 +107,7 @@ def _quantised_lstm(op: Op, graph: Graph) -> list[Op]:
 
 
 RUNTIME = {
-    "FusedConv": _fused_conv, "FusedGemm": _fused_gemm, "FusedMatMul": _fused_matmul, "BiasGelu": _gelu, "Gelu": _gelu,
+    "FusedConv": _fused_conv, "FusedGemm": _fused_gemm, "BiasGelu": _gelu, "Gelu": _gelu,
     "MatMulNBits": _blocks, "DynamicQuantizeLSTM": _quantised_lstm,
 }
 """By operator: (node, graph) -> nodes in its place."""

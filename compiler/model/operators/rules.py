@@ -274,13 +274,6 @@ def _uniform(t: Taken) -> float:
     return max(1, *t.whole(0))
 
 
-def _spectrum(t: Taken) -> float:
-    """DFT: two parts of as many numbers as it says, or as there are."""
-    axis = t.whole(2)[0] if t.get(2) is not None else int(t.attrs.get("axis", -2 if len(t.node.input) > 2 else 1))
-    count = t.whole(1)[0] if t.get(1) is not None else 2 * t[0].shape[axis]
-    return 2.0 * size_of(t[0]) * max(1, count) / max(1, t[0].shape[axis]) + 2
-
-
 def _spectra(t: Taken) -> float:
     """STFT: two parts of each frame."""
     length = t.whole(3)[0] if t.get(3) is not None else solid(t[2].shape)
@@ -322,7 +315,7 @@ BOUNDS: dict[str, Rule] = {
     "GatherElements": made(lambda t: size_of(t[1]), 300), "Pad": made(_padded, 50),
     "Resize": made(_resized, 500), "Upsample": made(_resized, 500), "CenterCropPad": made(_cropped, 50),
     **dict.fromkeys(("BlackmanWindow", "HannWindow", "HammingWindow"), made(_uniform, 300)),
-    "DFT": made(_spectrum, 300), "STFT": made(_spectra, 600),
+    "STFT": made(_spectra, 600),
     "GatherND": _gathered_nd, **dict.fromkeys(("Scatter", "ScatterElements", "ScatterND"), _scattered),
     **dict.fromkeys(("Conv", "ConvInteger"), _convolved), "ConvTranspose": _transposed,
     "QLinearConv": lambda t: _convolved(Taken(t.node, [t[0], t[3]], t.attrs)),

@@ -182,14 +182,12 @@ OWN |= {
         "k": np.linspace(-1, 1, 16, dtype="f4").reshape(2, 2, 2, 2)}, {MS: 1}),
     "FusedGemm": Part((1, 8), (_node("FusedGemm", "taken w", "made", MS, activation="Tanh"),), {
         "w": np.linspace(-0.5, 0.6, 24, dtype="f4").reshape(8, 3)}, {MS: 1}),
-    "FusedMatMul": Part((2, 4), (_node("FusedMatMul", "taken taken", "made", MS, transB=1, alpha=0.5),), {}, {MS: 1}),
     "BiasGelu": Part((1, 8), (_node("BiasGelu", "taken b", "made", MS),), {"b": _ROW["c"][0]}, {MS: 1}),
     "MatMulNBits": Part((1, 16), (_node("MatMulNBits", "taken b s", "made", MS, K=16, N=2, bits=4, block_size=16),), {
         "b": np.arange(16, dtype=np.uint8).reshape(2, 1, 8) * 15, "s": np.array([0.05, 0.1], "f4")}, {MS: 1}),
     "DynamicQuantizeLSTM": Part((2, 1, 4), (helper.make_node(
         "DynamicQuantizeLSTM", ["taken", "w", "r", *[""] * 5, "s", "z", "s", "z"], ["made"], domain=MS, hidden_size=2,
     ),), _ONE | {"w": _CODES, "r": _CODES[:, :2]}, {MS: 1}),
-    "DFT": Part((1, 8, 1), (_node("DFT", "taken", axis=1),), {}, {"": 18}),
     "STFT": Part((1, 8, 1), (_node("STFT", "taken n w", onesided=1),), {"n": np.array(2), "w": np.ones(4, "f4")}),
     "SequenceConstruct": Part((1, 4), (
         _node("SequenceConstruct", "taken taken", "q"), _node("ConcatFromSequence", "q", axis=0))),

@@ -52,7 +52,6 @@ FUSED = {
                                  activation_params=[0.2]),
     "FusedConv within limits": fused("FusedConv", "x k", activation="Clip", activation_params=[-0.5, 0.7]),
     "FusedGemm": fused("FusedGemm", "x wt b", transB=1, activation="LeakyRelu", activation_alpha=0.3),
-    "FusedMatMul": fused("FusedMatMul", "x wt", transB=1, alpha=0.25),
     "BiasGelu": fused("BiasGelu", "x g"), "Gelu": fused("Gelu", "x"),
     "MatMulNBits": fused("MatMulNBits", "x codes scale", K=12, N=8, bits=4, block_size=16),
     "MatMulNBits with zeros": fused("MatMulNBits", "x codes scale points", K=12, N=8, bits=4, block_size=16),
