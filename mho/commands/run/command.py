@@ -79,7 +79,7 @@ def _names(_ctx: click.Context, _param: click.Parameter, value: str | None) -> t
 @click.option("--seeds", type=int, metavar="N", help="N chips from --seed on: mean, deviation and each value.")
 @click.option("--without", callback=_names, metavar="CAUSE,..", type=WORD, help="Causes of non-ideality to leave out.")
 @click.option("--only", callback=_names, metavar="CAUSE,..", type=WORD, help="Causes of non-ideality to keep.")
-@click.option("--budget", is_flag=True, help="Float, quantised ideal, each cause: its loss alone and its share; each layer; all.")
+@click.option("--budget", is_flag=True, help="Float, ideal, each cause: its loss alone and its share; all; each layer.")
 @click.option(
     "--device-draws", type=int, metavar="N",
     help="Devices drawn from the errors of a fitted one, for the uncertainty (default with --seeds: 20).",

@@ -31,17 +31,15 @@ double and integers, with a batch dimension or without, local functions, externa
 conditions and numbers are constant once shapes are known.
 `mho compile --operators` prints this list; [what of it runs on tiles](tile-operators.md).
 
-A model is run on samples with `onnx.reference` when it is read, one at a time: what depends on constants and shapes
-alone is constant then, and the network that was understood is compared with what the model gives. A difference, or an
-answer for a batch that is not that for each of it, is refused.
+A model is run on samples with `onnx.reference` when it is read, and the network that was understood is compared with
+what that gives. A difference, or an answer for a batch that is not that for each of it, is refused.
 
 Weights that are inputs become constants with `--freeze NAME=FILE.npy`; dimensions that the file leaves open are given
 with `--input-shape NAME=0,16,8`, where 0 is that of the batch, or taken from the samples of calibration. The batch may
 be a later dimension, as in states of recurrent layers: samples are given first all the same.
 
-Several inputs are given by name: a dict, an `.npz` file, `--input NAME=FILE` for each; or side by side in one array, in
-the order of the file. All outputs are computed in one run and given by name (`-o OUT.npz`), or the one that
-`--model-output` chooses; which of them is scored is said, and chosen with `--score`.
+Several inputs are given by name, or side by side in one array, in the order of the file; all outputs by name
+(`-o OUT.npz`), or the one that `--model-output` chooses.
 
 Quantised models (QDQ, QLinear, MatMulInteger, QONNX, Brevitas) have their weights at their own scales. Of values on
 the way the limits are kept and the rounding is left out, since cores have input codes of their own.

@@ -33,10 +33,9 @@ _HEAD = """\
 <!-- Written by `python -m tests.compiler.tile.operators_on_tiles`; a test compares it with the compiler. -->
 
 Every operator of [the list](operators.md) runs between two layers on the tiles of a chip, here 4 x 4 tiles of 16 lines
-(`tests/compiler/importer/operator_models.py`). Of those below the host does a part between the two layers: it sends
-what it makes of an image while tiles are at work on others. All give the same lanes on the interpreter of tiles as on
-the functional backend, with the noise of the cells, and so do the tiles in Verilog
-(`tests/sim/tile_networks/test_tile_operators_verilog.py`, marked `long`).
+(`tests/compiler/importer/operator_models.py`). Of those below the host does a part between the two layers, while tiles
+are at work on other images. All give the same lanes on the functional backend and on the interpreter of tiles, and so
+do the tiles in Verilog (`tests/sim/tile_networks/test_tile_operators_verilog.py`).
 """
 
 
