@@ -14,6 +14,8 @@ from amaranth.hdl._ir import Fragment
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 
+from mho.hw.memory import OnePortMemory
+
 __all__ = ["Harness", "State", "assume", "claim", "constant", "convert", "convert_cases", "drive_freely", "free",
            "witness"]
 
@@ -98,13 +100,18 @@ class _Platform:
         The only row of memories that is kept, if it is given; what is read of others is any value.
     free
         Whatever is read of memories is any value, at any time.
+    one_port
+        The process has memories of one port: that none is written and read in one cycle is claimed.
     """
 
-    def __init__(self, row: Signal | None = None, *, free: bool = False) -> None:
-        self.row, self.free = row, free
+    def __init__(self, row: Value | None = None, *, free: bool = False, one_port: bool = False) -> None:
+        self.row, self.free, self.one_port = row, free, one_port
 
     def get_memory(self, memory: Memory) -> Module:
         m = Module()
+        if isinstance(memory, OnePortMemory):
+            (read,), (write,) = memory.read_ports, memory.write_ports
+            claim(m, "a memory of one port is not written and read in one cycle", ~(read.en & write.en.any()))
         width = len(Value.cast(memory.read_ports[0].data))
         words = Array(Signal(width, name=f"word_{k}") for k in range(1 if self.row is not None else memory.depth))
         for write in memory.write_ports:
@@ -118,13 +125,16 @@ class _Platform:
             if self.free:
                 drive_freely(m, read.data)
                 continue
-            assert read.domain == "comb", "only memories that are read asynchronously"
             value = words[read.addr]
             if self.row is not None:
                 other_word = Signal(width, name="other")
                 drive_freely(m, other_word)
                 value = Mux(read.addr == self.row, words[0], other_word)
-            m.d.comb += Value.cast(read.data).eq(value)
+            if read.domain == "comb":
+                m.d.comb += Value.cast(read.data).eq(value)
+            else:
+                with m.If(read.en):
+                    m.d.sync += Value.cast(read.data).eq(value)
         return m
 
 
@@ -140,6 +150,8 @@ class Harness(Elaboratable):
         is ``word_0``, and what is read of other rows is any value.
     forgetful
         What its memories give is any value, at any time.
+    one_port
+        Made for a process whose memories have one port.
 
     Attributes
     ----------
@@ -150,15 +162,17 @@ class Harness(Elaboratable):
 
     case: str | None = None
 
-    def __init__(self, dut: Any, row: Signal | None = None, *, forgetful: bool = False) -> None:
-        self.dut, self.row, self.forgetful = dut, row, forgetful
+    def __init__(
+        self, dut: Any, row: Value | None = None, *, forgetful: bool = False, one_port: bool = False
+    ) -> None:
+        self.dut, self.row, self.forgetful, self.one_port = dut, row, forgetful, one_port
         self.clock = ClockDomain("sync", reset_less=True)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         # Proofs begin at power-on; a reset in the middle adds nothing but time.
         m.domains.sync = self.clock
-        fragment = Fragment.get(self.dut, _Platform(self.row, free=self.forgetful))
+        fragment = self._fragment()
         m.submodules.dut = fragment
         state = State(fragment)
         self.specify(m, state)
@@ -168,9 +182,12 @@ class Harness(Elaboratable):
             assume(m, was)
         return m
 
+    def _fragment(self) -> Any:
+        return Fragment.get(self.dut, _Platform(self.row, free=self.forgetful, one_port=self.one_port))
+
     def cases(self) -> list[str]:
         """All that :attr:`case` may be: each state of the component's state machine, and none of them."""
-        return [*State(Fragment.get(self.dut, _Platform(self.row, free=self.forgetful))).names(), ""]
+        return [*State(self._fragment()).names(), ""]
 
     def specify(self, m: Module, state: State) -> None:
         """Drive the inputs, assume, and claim."""

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from unittest.mock import patch
 
+from mho.hw.host.core.host import InputBuffer
+from mho.hw.memory import ParityBanks
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.fifo import FlitFifo, RoundRobin
 from mho.hw.noc.flit import Port
@@ -15,11 +17,14 @@ from mho.hw.noc.reduction.router import ReductionRouter
 from mho.hw.noc.registers.node import RegisterMaster, RegisterServer
 from mho.hw.noc.router.router import InputUnit, Router
 from mho.hw.tile.config import TileConfig
+from mho.hw.tile.rtl.buffer import Buffer
 from mho.hw.tile.rtl.controller import TileController
+from mho.hw.tile.rtl.engines.descriptors import Descriptors
 from mho.hw.tile.rtl.engines.issue_queue import IssueQueue
 from mho.hw.tile.rtl.engines.receive import Receiver
 from mho.hw.tile.rtl.engines.send import SendEngine
 from mho.hw.tile.rtl.engines.vector_control import VectorControl
+from mho.hw.tile.rtl.lanes.accumulators import Accumulators
 from mho.hw.tile.rtl.rings import RingScoreboard
 from mho.hw.tile.rtl.sequencer.loops import LoopStack
 from mho.hw.tile.rtl.sequencer.sequencer import Sequencer
@@ -37,6 +42,7 @@ from tests.proofs.router.trace import TraceClaims
 from tests.proofs.tile.execution import VectorControlClaims
 from tests.proofs.tile.issue import IssueClaims, Issued
 from tests.proofs.tile.loops import LoopClaims
+from tests.proofs.tile.memories import BanksClaims, BufferClaims, DescriptorsClaims, InputBufferClaims, SumsClaims
 from tests.proofs.tile.receive import ReceiverClaims
 from tests.proofs.tile.retire import RetireClaims
 from tests.proofs.tile.send import SendClaims
@@ -229,6 +235,28 @@ MUTANTS = (
         what="what changes in the cycle of an answer is missed by who asks again", owner=RingScoreboard, method="_ask",
         line="& ~turns.grant)", instead="& ~answers)",
         make=lambda: ScoreboardClaims(RingScoreboard(2, 1, streams=2)), depth=20,
+    ),
+    Mutant(
+        what="the wrong bank is looked at", owner=ParityBanks, method="elaborate",
+        line="Mux(odd, words[1], words[0])", instead="words[0]", make=lambda: BanksClaims(ParityBanks(16, 32)),
+    ),
+    Mutant(
+        what="a read does not wait for its bank", owner=Buffer, method="_read",
+        line="[need & ~blocked for need in needed]", instead="needed",
+        make=lambda: BufferClaims(Buffer(TileConfig(payload_bits=32, buffer_kib=1), 2, 1), one_port=True),
+    ),
+    Mutant(
+        what="a sum does not wait for its bank", owner=Accumulators, method="elaborate",
+        line="needs & add & (at[0]", instead="needs & ~add & (at[0]", make=lambda: SumsClaims(Accumulators()),
+    ),
+    Mutant(
+        what="a fetch does not wait for what is written", owner=Descriptors, method="_fetch",
+        line="busy = looks if writes is None else looks | writes", instead="busy = looks",
+        make=lambda: DescriptorsClaims(Descriptors(2)),
+    ),
+    Mutant(
+        what="the bus does not go first", owner=InputBuffer, method="elaborate",
+        line="reads = reads & ~self.enable", instead="pass", make=lambda: InputBufferClaims(InputBuffer(16)),
     ),
 )
 """All of them."""

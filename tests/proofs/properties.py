@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from mho.hw.core.write_verify.config import WriteVerifyConfig
+from mho.hw.core.write_verify.decision import FaultMap
+from mho.hw.host.core.host import InputBuffer, OutputBuffer
+from mho.hw.memory import ParityBanks
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.fifo import FlitFifo, RoundRobin
 from mho.hw.noc.flit import Port
@@ -16,9 +20,12 @@ from mho.hw.noc.registers.node import RegisterMaster, RegisterServer
 from mho.hw.noc.router.network import Network
 from mho.hw.noc.router.router import Router
 from mho.hw.tile.config import TileConfig
+from mho.hw.tile.rtl.buffer import Buffer
+from mho.hw.tile.rtl.engines.descriptors import Descriptors
 from mho.hw.tile.rtl.engines.receive import Receiver
 from mho.hw.tile.rtl.engines.send import SendEngine
 from mho.hw.tile.rtl.engines.vector_control import VectorControl
+from mho.hw.tile.rtl.lanes.accumulators import Accumulators
 from mho.hw.tile.rtl.rings import RingScoreboard
 from mho.hw.tile.rtl.sequencer.loops import LoopStack
 from mho.hw.tile.rtl.sequencer.sequencer import Sequencer
@@ -39,6 +46,7 @@ from tests.proofs.router.trace import TraceClaims
 from tests.proofs.router.wormhole import wormholes
 from tests.proofs.solver import Engine, Verdict
 from tests.proofs.table import FAULT
+from tests.proofs.tile import memories
 from tests.proofs.tile.execution import VectorControlClaims
 from tests.proofs.tile.issue import IssueClaims, Issued
 from tests.proofs.tile.loops import LoopClaims
@@ -316,6 +324,26 @@ def _tiles() -> Iterator[Property]:
     )
 
 
+def _memories() -> Iterator[Property]:
+    """Of one port."""
+    name = "memory: what is read is what was written last, in its order; who waits does so while its port is taken"
+    cfg = TileConfig(payload_bits=32, buffer_kib=1)
+    yield Property(name=name, of="ParityBanks", make=lambda: memories.BanksClaims(ParityBanks(16, 32)), depth=2)
+    for one_port, ports in ((True, "one port"), (False, "two ports")):
+        yield Property(
+            name=name, of=f"Buffer with {ports}, 3 readers, 2 writers", depth=3,
+            make=lambda p=one_port: memories.BufferClaims(Buffer(cfg, 3, 2), one_port=p),
+        )
+    yield Property(name=name, of="Accumulators", make=lambda: memories.SumsClaims(Accumulators()), depth=3)
+    yield Property(name=name, of="Descriptors", make=lambda: memories.DescriptorsClaims(Descriptors(3)), depth=2)
+    yield Property(name=name, of="InputBuffer", depth=2, seen=24,
+                   make=lambda: memories.InputBufferClaims(InputBuffer(16)))
+    yield Property(name=name, of="OutputBuffer", depth=2, seen=24,
+                   make=lambda: memories.OutputBufferClaims(OutputBuffer(16)))
+    yield Property(name=name, of="FaultMap of 16 x 8", depth=7, seen=32,
+                   make=lambda: memories.FaultMapClaims(FaultMap(WriteVerifyConfig(lines=16, columns=8))))
+
+
 def _mutants() -> Iterator[Property]:
     for mutant in MUTANTS:
         yield Property(
@@ -327,7 +355,7 @@ def _mutants() -> Iterator[Property]:
 
 
 PROPERTIES: tuple[Property, ...] = (
-    *_parts(), *_routers(), *_meshes(), *_reductions(), *_interfaces(), *_registers(), *_tiles(),
+    *_parts(), *_routers(), *_meshes(), *_reductions(), *_interfaces(), *_registers(), *_tiles(), *_memories(),
     *_mutants(),
 )
 """All lines."""
