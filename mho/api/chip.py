@@ -101,7 +101,7 @@ class Chip(Shown):
         density
             Share of the rows that cells fill, 0.2 to 0.9.
         until
-            The stage that is the last: ``"place"``, ``"clock"`` or ``"finish"``; all if empty.
+            The stage that is the last: ``"floorplan"``, ``"place"``, ``"clock"`` or ``"finish"``; all if empty.
         abstract
             Folder of the layout of a module within, as the chip's tile, which is placed as it is.
         activity, products

@@ -23,7 +23,7 @@ __all__ = ["harden_command"]
 @click.option("--module", metavar="NAME", type=WORD, default="", help="One module of it alone, as line_counters.")
 @click.option("--density", metavar="SHARE", type=float, default=0.6, show_default=True,
               help="Share of the rows that cells fill, 0.2 to 0.9.")
-@click.option("--until", type=click.Choice(["place", "clock", "finish"]), default=None,
+@click.option("--until", type=click.Choice(["floorplan", "place", "clock", "finish"]), default=None,
               help="The last stage; wires are estimates before finish.")
 @click.option("--abstract", metavar="DIR", type=Reads(), default=None,
               help="Layout of a module within, as of a tile, placed as it is.")
@@ -50,12 +50,13 @@ def harden_command(
             activity=activity, products=products,
             note=out.note, progress=progress
         )
+    has_clock = layout.stage in ("clock", "finish")
     wires = "extracted wires" if layout.stage == "finish" else "wires of the placement"
     out.table(("", "", ""), [
         ("outline", f"{layout.width_um:g} x {layout.height_um:g} um", f"{layout.cells:,} cells in {layout.process}"),
         ("filled", f"{layout.utilisation:.0%}", "of the rows, by cells"),
         ("slow corner", f"{layout.slow_ns:+.3f} ns", f"at {layout.period_ns:g} ns, with {wires}"),
-        *([("fast corner", f"{layout.fast_ns:+.3f} ns", "of hold")] if layout.stage != "place" else []),
+        *([("fast corner", f"{layout.fast_ns:+.3f} ns", "of hold")] if has_clock else []),
         ("limits", layout.limits, "pins beyond slew or load"),
         *([] if layout.energy is None else [
             ("energy", f"{layout.energy.product_pJ:.4g} pJ", f"of a product, {layout.energy.cycles:.0f} cycles"),

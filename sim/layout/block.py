@@ -52,6 +52,8 @@ class Block:
     """Verilog of the module of clock gates, which is a cell of the process here; empty without one."""
     period_ns: float
     """Of the clock."""
+    inner: str
+    """Folder of the layout of parts of a mesh; empty without one."""
 
 
 def generate_block(
@@ -84,10 +86,12 @@ def generate_block(
             raise InputError(f"--abstract must be the layout of a module of this design, not of {inner.name!r}")
         (folder / "abstract.v").write_text(black_box(texts.pop(source)))
         stubs, macros = [*stubs, "abstract.v"], [inner]
+    texts = _below(top, texts)
     return Block(
         top=top, ports=_widths(texts.values(), top),
         sources=tuple(f"rtl/{name}" for name in texts), stubs=tuple(stubs), constraints=constraints,
         macros=(*macros, *memory_macros(pdk, texts.values(), folder)), period_ns=period,
+        inner="" if abstract is None else str(abstract.absolute()),
         clock_gate=next((text for path, text in texts.items() if Path(path).stem == CLOCK_GATE), ""),
     )
 
@@ -102,6 +106,18 @@ def _by_words(text: str) -> str:
     """
     names = "|".join(dict.fromkeys(_WORDS.findall(text)))
     return re.sub(rf"^( *(?:output )?reg +\[\d+:0\] (?:{names})\b)", r"(* nowrshmsk *)\1", text, flags=re.MULTILINE)
+
+
+def _below(top: str, texts: Mapping[str, str]) -> dict[str, str]:
+    """The files of a module and of those in it."""
+    homes = {name: path for path, text in texts.items() for name in re.findall(rf"^module ({NAME})", text, re.M)}
+    kept, wanted = set[str](), {top}
+    while wanted:
+        name = wanted.pop()
+        if homes[name] not in kept:
+            kept.add(homes[name])
+            wanted |= homes.keys() & set(re.findall(NAME, texts[homes[name]]))
+    return {path: text for path, text in texts.items() if path in kept}
 
 
 def _widths(texts: Iterable[str], top: str) -> dict[str, int]:

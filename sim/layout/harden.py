@@ -16,7 +16,7 @@ from mho.sim.layout.block import Block, generate_block
 from mho.sim.layout.pdk import find_pdk
 from mho.sim.layout.plan import FILES, script_settings, write_outline
 from mho.sim.layout.signoff import Layout, layout_energy, read_layout
-from mho.sim.layout.stages import FIGURES, MODELS, STAGES, Stages, openroad
+from mho.sim.layout.stages import FIGURES, MODELS, PARTS, STAGES, Stages, openroad
 from mho.sim.silicon.liberty.library import Library
 from mho.sim.silicon.synthesis.blocks import gate_module, gating
 
@@ -52,7 +52,7 @@ def harden(
     density
         Share of the rows that cells fill, 0.2 to 0.9.
     until
-        The stage that is the last: ``place``, ``clock`` or ``finish``; else all are done.
+        The stage that is the last: ``floorplan``, ``place``, ``clock`` or ``finish``; else all are done.
     abstract
         Folder of the layout of a module within, as the chip's tile, which is placed as it is.
     activity, products
@@ -75,7 +75,8 @@ def harden(
     block = generate_block(chip, pdk, folder, part=part, module=module, abstract=abstract)
     settings = script_settings(block, pdk, folder, density=density)
     _write_flow(settings, block, folder)
-    words = {"top": block.top, "folder": str(folder), "drc": settings["drc"]}
+    words = {"top": block.top, "folder": str(folder), "drc": settings["drc"],
+             "density": str(not settings["hollow"]).lower()}
     stages = Stages(folder, words, note=note, progress=progress)
     stages.run(STAGES[:1], [*block.sources, *block.stubs, *settings["liberty"]["slow"]])
     whole = write_outline(settings, block, folder)
@@ -84,6 +85,8 @@ def harden(
     Stages(folder, {}, note=note).run([MODELS], whole["models"])
     last = next((number for number, stage in enumerate(STAGES) if stage.name == until), len(STAGES))
     stages.run(STAGES[1 : last + 1], [*process, block.constraints, "settings.json"])
+    stages.words["stage"] = until or "finish"
+    stages.run(PARTS, ["settings.json"])
     outline = whole["cells"], whole["width"], whole["height"], block.period_ns
     layout = read_layout(folder, block.top, pdk.name, outline, stages.seconds, until=until)
     if activity is None:

@@ -37,6 +37,8 @@ class Macro:
     """In um."""
     supplies: dict[str, str]
     """Pins of its supplies: ``power`` or ``ground`` by name."""
+    pins: int
+    """How many pins it has."""
 
 
 def analog_macro(folder: Path, lef: Path) -> Macro:
@@ -87,9 +89,10 @@ def hardened(abstract: Path, folder: Path) -> Macro:
     settings = parse_json(read_text(abstract / "settings.json", _SETTINGS))
     top = script_name(str(settings.get("top", "") if isinstance(settings, dict) else ""), f"{abstract}: its top module")
     views = {end: abstract / f"{top}.{end}" for end in ("lef", "lib", "gds", "lvs.cdl")}
-    if not is_plain(abstract) or not (views["lef"].is_file() and views["lib"].is_file()):
-        raise InputError(f"{abstract}: must have {top}.lef and {top}.lib of mho harden, and a plain path")
-    liberty = dict.fromkeys(_CORNERS, str(views["lib"]))
+    fast = abstract / f"{top}.fast.lib"
+    if not is_plain(abstract) or not (views["lef"].is_file() and views["lib"].is_file() and fast.is_file()):
+        raise InputError(f"{abstract}: must have {top}.lef, {top}.lib and {top}.fast.lib of mho harden, a plain path")
+    liberty = dict.fromkeys(_CORNERS, str(views["lib"])) | {"fast": str(fast)}
     return _macro(top, "mesh", folder, views["lef"], liberty, views["lvs.cdl"], views["gds"])
 
 
@@ -110,4 +113,5 @@ def _macro(
     width, height = (float(size[1]), float(size[2])) if size else (0.0, 0.0)
     return Macro(
         name=name, side=side, lef=str(lef), liberty=liberty, netlist=str(netlist),
-        layout=str(layout) if (folder / layout).exists() else "", width=width, height=height, supplies=uses)
+        layout=str(layout) if (folder / layout).exists() else "", width=width, height=height, supplies=uses,
+        pins=len(pins))

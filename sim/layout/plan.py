@@ -34,6 +34,9 @@ _GROWTH = 1.1
 _LEAST_um = 150.0
 """Side of a block: stripes of supplies want as much."""
 
+_CUT_um, _BUFFER_um2 = 10.0, 15.0
+"""What rows keep away from a macro; a buffer or a delay of one wire."""
+
 _SETUP_MARGIN_ns, _HOLD_MARGIN_ns = 0.6, 0.08
 """What repair before routing leaves for wires that turn out longer."""
 
@@ -60,7 +63,8 @@ def script_settings(block: Block, pdk: Pdk, folder: Path, *, density: float) -> 
         "memory_power": pdk.memories.get("power", []), "memory_stripes": pdk.memories.get("stripes", []),
         **{f"{side}_cells": [macro.name for macro in macros if macro.side == side]
            for side in ("right", "left", "mesh")},
-        "fill": pdk.fill, "density": density, "setup_margin": _SETUP_MARGIN_ns, "hold_margin": _HOLD_MARGIN_ns,
+        "hollow": any(macro.side == "mesh" and not macro.layout for macro in macros), "fill": pdk.fill,
+        "density": density, "setup_margin": _SETUP_MARGIN_ns, "hold_margin": _HOLD_MARGIN_ns,
         "threads": os.cpu_count() or 1, "propagated": ["route", "antennas", "finish"], "margin": _MARGIN_um,
         "period_ps": round(block.period_ns * 800), "edges": edge_pins(block.ports),
     }
@@ -72,13 +76,19 @@ def write_outline(settings: dict[str, Any], block: Block, folder: Path) -> dict[
         counts = parse_json((folder / "synth.json").read_text())["design"]
         cells, used = int(counts["num_cells"]), float(counts.get("area", 0.0))
         instances = macro_instances((folder / "synth.v").read_text(), block.macros)
+    largest = [max((getattr(macro, way) for _, macro in instances), default=0.0) for way in ("width", "height")]
     area = used * _GROWTH / settings["density"]
-    wide, tall, corners = _mesh(area, instances) if any(macro.side == "mesh" for _, macro in instances) else _edges(
-        area, instances)
+    home: list[float] = []
+    if any(macro.side == "mesh" for _, macro in instances):
+        wide, tall, home, corners = _mesh(area, settings["density"], instances)
+    else:
+        wide, tall, corners = _edges(area, instances)
     placed = [[name, _on_grid(_MARGIN_um + x, 0.48), _on_grid(_MARGIN_um + y, 3.78)] for name, x, y in corners]
     whole = settings | {
         "width": _on_grid(wide + 2 * _MARGIN_um, 0.48), "height": _on_grid(tall + 2 * _MARGIN_um, 3.78),
-        "macros": placed, "cells": cells,
+        "macros": placed, "cells": cells, "inner": block.inner,
+        "reach": [max(500, round(largest[0] / 0.48)), max(100, round(largest[1] / 3.78))],
+        "home": [_MARGIN_um + length for length in home],
     }
     (folder / "settings.json").write_text(json.dumps(whole, indent=1) + "\n")
     (folder / "settings.tcl").write_text(_tcl(whole))
@@ -127,18 +137,23 @@ def _columns(instances: Sequence[tuple[str, Macro]], tall: float) -> list[list[t
     return columns
 
 
-def _mesh(area: float, instances: Sequence[tuple[str, Macro]]) -> tuple[float, float, _Corners]:
-    """Width and height of the rows, with parts in the places of their names and cells in the lanes between them."""
+def _mesh(
+    area: float, density: float, instances: Sequence[tuple[str, Macro]]
+) -> tuple[float, float, list[float], _Corners]:
+    """Width and height of the rows; right end and lower end of where most cells are, above the first part; parts.
+
+    Parts are in the places of their names. The lanes between them have room for a buffer in each wire of a link.
+    """
     places = {name: tuple(map(int, re.findall(r"\d+", name)[-2:])) for name, _ in instances}
     columns, rows = (1 + max(place[way] for place in places.values()) for way in (0, 1))
     width, height = (max(getattr(macro, way) for _, macro in instances) for way in ("width", "height"))
-    # A lane is as wide all around, and all of them together are the area of the cells.
-    free = (columns + 1) * rows * height + (rows + 1) * columns * width
-    crossings = (columns + 1) * (rows + 1)
-    lane = max(_HALO_um, (math.sqrt(free**2 + 4 * crossings * area) - free) / (2 * crossings))
-    wide, tall = columns * (width + lane) + lane, rows * (height + lane) + lane
-    return wide, tall, [(name, lane + x * (width + lane), tall - (y + 1) * (height + lane))
-                        for name, (x, y) in places.items()]
+    wires = max(macro.pins for _, macro in instances) / 4
+    lane = 2 * _CUT_um + max(_CUT_um, wires * _BUFFER_um2 / density / min(width, height))
+    wide = columns * (width + lane) + lane
+    home = min(wide, max(width + lane, 2 * math.sqrt(area)))
+    below = rows * (height + lane) + lane
+    return wide, below + area / home, [home, below], [
+        (name, lane + x * (width + lane), below - (y + 1) * (height + lane)) for name, (x, y) in places.items()]
 
 
 def _on_grid(length: float, grid: float) -> float:

@@ -57,7 +57,8 @@ STAGES = (
     _klayout("fill", "fill", "flow/fill.py", "{top}.gds"),
     _klayout("picture", "picture", "flow/picture.py", "{top}.png", display=True),
     _klayout("drc", "design rules", "{drc}", "drc.lyrdb",
-             "-rd", "in_gds={top}.gds", "-rd", "cell={top}", "-rd", "report_file=drc.lyrdb"),
+             "-rd", "in_gds={top}.gds", "-rd", "cell={top}", "-rd", "report_file=drc.lyrdb",
+             "-rd", "densityRules={density}"),
     Stage(name="netlist", does="netlist for LVS", command=("python", "flow/netlist.py"), writes="{top}.lvs.cdl"),
     _klayout("lvs", "layout against netlist", "flow/lvs.lvs", "{top}.lvsdb",
              "-rd", "input={folder}/{top}.routed.gds", "-rd", "topcell={top}",
@@ -67,10 +68,16 @@ STAGES = (
 )
 """All of them in their order; what is in braces is filled in."""
 
+PARTS = (
+    Stage(name="parts", does="parts", command=("openroad", "flow/parts.py", "{stage}"), writes="parts.json"),
+    _klayout("map", "map of its parts", "flow/map.py", "{top}.parts.png", display=True),
+)
+"""Behind the last one, whichever that is."""
+
 MODELS = Stage(name="models", does="models for simulators", command=("python", "flow/models.py"), writes="cells.v")
 """Nothing else takes what it writes."""
 
-FIGURES = ("place", "clock", "finish")
+FIGURES = ("floorplan", "place", "clock", "finish")
 """Those that say what a layout is like so far: a run may end with one of them."""
 
 

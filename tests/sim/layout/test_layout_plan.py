@@ -16,12 +16,13 @@ from mho.sim.layout.signoff import read_layout
 from mho.sim.layout.stages import Stage, Stages
 
 MARGIN_um = 20.0
-VIEWS: dict[str, Any] = {"lef": "m.lef", "liberty": {}, "netlist": "", "layout": "", "supplies": {}}
+VIEWS: dict[str, Any] = {"lef": "m.lef", "liberty": {}, "netlist": "", "layout": "", "supplies": {}, "pins": 1000}
 
 
 def with_macros(*macros: Macro) -> Block:
     return Block(
-        top="top", sources=(), stubs=(), constraints="", macros=macros, clock_gate="", ports={}, period_ns=10.0)
+        top="top", sources=(), stubs=(), constraints="", macros=macros, clock_gate="", ports={},
+        period_ns=10.0, inner="")
 
 
 @pytest.mark.parametrize("side", ["right", "left", "mesh"])
@@ -120,5 +121,5 @@ def test_a_folder_that_is_no_layout_is_no_abstract(tmp_path: Path) -> None:
         with pytest.raises(InputError, match="its top module must be of letters"):
             hardened(tmp_path, tmp_path)
     (tmp_path / "settings.json").write_text('{"top": "tile"}')
-    with pytest.raises(InputError, match=re.escape("must have tile.lef and tile.lib of mho harden")):
+    with pytest.raises(InputError, match=re.escape("must have tile.lef, tile.lib and tile.fast.lib of mho harden")):
         hardened(tmp_path, tmp_path)
