@@ -25,7 +25,7 @@ _SHAPE = Table({
     "cells": Table({"site": Text(1), "unused": _NAMES, "driver": Text(1), "high": _NAMES, "low": _NAMES, "fill": _NAMES,
                     "diode": Text(1), "power": Text(1), "ground": Text(1)}),
     "routing": Table({"signal": Text(1), "spared": _LIST, "across": Text(1), "along": Text(1), "macro_power": _NAMES,
-                      "tracks": _LIST}),
+                      "tracks": _LIST, "lane_um": Type(float, "a number with a point")}),
     "memories": Optional(Table({
         **dict.fromkeys(("prefix", "lef", "layouts", "netlists", "models", "liberty", "slow", "typ", "fast"), Text(1)),
         "power": _NAMES, "stripes": _LIST})),

@@ -57,7 +57,7 @@ def script_settings(block: Block, pdk: Pdk, folder: Path, *, density: float) -> 
         "models": list(map(str, models)), **{key: files[key] for key in FILES},
         "unused": pdk.cells["unused"], "fillers": pdk.cells["fill"],
         **{key: pdk.cells[key] for key in ("site", "driver", "high", "low", "diode", "power", "ground")},
-        **{key: pdk.routing[key] for key in ("signal", "spared", "across", "along", "macro_power", "tracks")},
+        **pdk.routing,
         "macro_supplies": [list(pair) for pair in dict.fromkeys(
             pair for macro in macros for pair in macro.supplies.items())],
         "memory_power": pdk.memories.get("power", []), "memory_stripes": pdk.memories.get("stripes", []),
@@ -80,7 +80,7 @@ def write_outline(settings: dict[str, Any], block: Block, folder: Path) -> dict[
     area = used * _GROWTH / settings["density"]
     home: list[float] = []
     if any(macro.side == "mesh" for _, macro in instances):
-        wide, tall, home, corners = _mesh(area, settings["density"], instances)
+        wide, tall, home, corners = _mesh(area, settings, instances)
     else:
         wide, tall, corners = _edges(area, instances)
     placed = [[name, _on_grid(_MARGIN_um + x, 0.48), _on_grid(_MARGIN_um + y, 3.78)] for name, x, y in corners]
@@ -138,7 +138,7 @@ def _columns(instances: Sequence[tuple[str, Macro]], tall: float) -> list[list[t
 
 
 def _mesh(
-    area: float, density: float, instances: Sequence[tuple[str, Macro]]
+    area: float, settings: Mapping[str, Any], instances: Sequence[tuple[str, Macro]]
 ) -> tuple[float, float, list[float], _Corners]:
     """Width and height of the rows; right end and lower end of where most cells are, above the first part; parts.
 
@@ -148,7 +148,7 @@ def _mesh(
     columns, rows = (1 + max(place[way] for place in places.values()) for way in (0, 1))
     width, height = (max(getattr(macro, way) for _, macro in instances) for way in ("width", "height"))
     wires = max(macro.pins for _, macro in instances) / 4
-    lane = 2 * _CUT_um + max(_CUT_um, wires * _BUFFER_um2 / density / min(width, height))
+    lane = max(settings["lane_um"], 2 * _CUT_um + wires * _BUFFER_um2 / settings["density"] / min(width, height))
     wide = columns * (width + lane) + lane
     home = min(wide, max(width + lane, 2 * math.sqrt(area)))
     below = rows * (height + lane) + lane

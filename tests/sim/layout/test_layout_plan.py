@@ -37,7 +37,7 @@ def test_macros_lie_apart_and_inside(
     counts: dict[str, float] = {"num_cells": 1} | ({} if area is None else {"area": area})
     (tmp_path / "synth.json").write_text(json.dumps({"design": counts}))
     (tmp_path / "synth.v").write_text("".join(f"  macro \\tile_{k % 4}_{k // 4}.macro  (\n" for k in range(count)))
-    whole = write_outline({"density": 0.6}, block, tmp_path)
+    whole = write_outline({"density": 0.6, "lane_um": 30.0}, block, tmp_path)
     boxes = [(x, y, x + size[0], y + size[1]) for _, x, y in whole["macros"]]
     assert [name for name, *_ in whole["macros"]] == [f"tile_{k % 4}_{k // 4}.macro" for k in range(count)]
     for left, bottom, right, top in boxes:
@@ -56,7 +56,7 @@ def test_what_an_earlier_run_left_and_somebody_damaged(tmp_path: Path, left: str
     block = with_macros()
     (tmp_path / "synth.json").write_text(left)
     with pytest.raises(InputError, match=f"^{tmp_path}: is no folder of a layout, or is damaged"):
-        write_outline({"density": 0.6}, block, tmp_path)
+        write_outline({"density": 0.6, "lane_um": 30.0}, block, tmp_path)
     (tmp_path / "finish.log").write_text(left)
     (tmp_path / "ports.json").write_text(left)
     with pytest.raises(InputError, match=f"^{tmp_path}: "):
