@@ -326,12 +326,12 @@ def _tiles() -> Iterator[Property]:
 
 def _memories() -> Iterator[Property]:
     """Of one port."""
-    name = "memory: what is read is what was written last, in its order; who waits does so while its port is taken"
+    name = "memory: what is read was written last; who waits does so for its port"
     cfg = TileConfig(payload_bits=32, buffer_kib=1)
     yield Property(name=name, of="ParityBanks", make=lambda: memories.BanksClaims(ParityBanks(16, 32)), depth=2)
-    for one_port, ports in ((True, "one port"), (False, "two ports")):
+    for one_port, ports in ((True, "one port"), (False, "two")):
         yield Property(
-            name=name, of=f"Buffer with {ports}, 3 readers, 2 writers", depth=3,
+            name=name, of=f"Buffer, {ports}", depth=3,
             make=lambda p=one_port: memories.BufferClaims(Buffer(cfg, 3, 2), one_port=p),
         )
     yield Property(name=name, of="Accumulators", make=lambda: memories.SumsClaims(Accumulators()), depth=3)
@@ -340,7 +340,7 @@ def _memories() -> Iterator[Property]:
                    make=lambda: memories.InputBufferClaims(InputBuffer(16)))
     yield Property(name=name, of="OutputBuffer", depth=2, seen=24,
                    make=lambda: memories.OutputBufferClaims(OutputBuffer(16)))
-    yield Property(name=name, of="FaultMap of 16 x 8", depth=7, seen=32,
+    yield Property(name=name, of="FaultMap", depth=7, seen=32,
                    make=lambda: memories.FaultMapClaims(FaultMap(WriteVerifyConfig(lines=16, columns=8))))
 
 

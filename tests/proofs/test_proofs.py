@@ -59,7 +59,7 @@ CHOSEN = [
     ("tile: an engine carries out", "5 deep"),
     ("tile: SEND", "SendEngine"),
     ("tile: a loop is run", "LoopStack"),
-    ("memory: what is read", "Buffer with one port"),
+    ("memory: what is read", "Buffer, one port"),
     ("memory: what is read", "Descriptors"),
     ("a read does not wait for its bank", "Buffer"),
     ("VEC does not wait", "VectorControl"),
