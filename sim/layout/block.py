@@ -68,7 +68,7 @@ def generate_block(
     report = generate(chip, folder / "rtl", part=part, bind=binding(chip))
     names = [file.path for file in report.files]
     sources = (folder / "rtl" / f"{report.top}.f").read_text().split()
-    texts = {path: _by_words((folder / "rtl" / path).read_text()) for path in sources}
+    texts = {path: by_words((folder / "rtl" / path).read_text()) for path in sources}
     for path, text in texts.items():
         (folder / "rtl" / path).write_text(text)
     top, constraints = report.top, f"rtl/{report.top}.sdc"
@@ -99,7 +99,7 @@ def generate_block(
 _WORDS = re.compile(r"^ *(\w+)\[[^=]* \+: \d+\] <=", re.MULTILINE)
 
 
-def _by_words(text: str) -> str:
+def by_words(text: str) -> str:
     """Verilog that tells Yosys to have an enable for each word of a register whose words are written one by one.
 
     Else it moves all of its bits through multiplexers in each cycle, and no clock is gated.
