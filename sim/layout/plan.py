@@ -108,19 +108,32 @@ def _edges(area: float, instances: Sequence[tuple[str, Macro]]) -> tuple[float, 
     corners: _Corners = []
     edges = {"left": 0.0, "right": 0.0}
     for side in edges:
-        own = sorted((each for each in instances if each[1].side == side), key=lambda each: -each[1].width)
+        own = sorted((each for each in instances if each[1].side == side),
+                     key=lambda each: (-each[1].width, -each[1].height))
         for column in _columns(own, tall):
             width = column[0][1].width
-            # The array is in the middle of its edge; memories lie on each other, so that cells have one area.
-            spare = (tall - sum(macro.height for _, macro in column)) / len(column) if side == "right" else _PINS_um
-            y = spare / 2 if side == "right" else spare
-            for name, macro in column:
-                x = edges[side] + (_HALO_um / 2 if side == "left" else width + _HALO_um)
-                corners.append((name, x if side == "left" else -x, y))
-                y += macro.height + spare
+            x = edges[side] + _HALO_um / 2 if side == "left" else -(edges[side] + width + _HALO_um)
+            places = _places([macro.height for _, macro in column], tall, at_ends=side == "left")
+            corners += [(name, x, y) for (name, _), y in zip(column, places, strict=True)]
             edges[side] += width + _HALO_um
     wide = max((area + sum(boxes)) / tall, edges["left"] + edges["right"], _LEAST_um)
     return wide, tall, [(name, x if x > 0 else wide + x, y) for name, x, y in corners]
+
+
+def _places(heights: Sequence[float], tall: float, *, at_ends: bool) -> list[float]:
+    """Lower edges of macros in a column: apart from each other, or at its ends, so that cells lie between these.
+
+    The pins of an array in the middle of its edge face them there.
+    """
+    if not at_ends:
+        spare = (tall - sum(heights)) / len(heights)
+        return [spare * (number + 0.5) + sum(heights[:number]) for number in range(len(heights))]
+    taken, places = [0.0, 0.0], []
+    for height in heights:
+        end = taken[0] > taken[1]
+        taken[end] += height + _PINS_um
+        places.append(tall - taken[1] if end else taken[0] - height)
+    return places
 
 
 def _columns(instances: Sequence[tuple[str, Macro]], tall: float) -> list[list[tuple[str, Macro]]]:
