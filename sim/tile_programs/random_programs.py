@@ -155,7 +155,7 @@ def _edge_instruction(rng: Rng) -> int:
 def _parameters(rng: Rng, count: int) -> np.ndarray:
     return pack_parameters(
         rng.integers(-32768, 32768, count), rng.integers(-32768, 32768, count), rng.integers(-65536, 65536, count),
-        rng.integers(0, 256, count), rng.integers(0, 2, count), rng.integers(0, 2, count))
+        rng.integers(0, 256, count) & rng.choice([1, 255], count), rng.integers(0, 2, count), rng.integers(0, 2, count))
 
 
 @dataclass

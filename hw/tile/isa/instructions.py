@@ -100,8 +100,9 @@ INSTRUCTIONS: dict[Op, Instruction] = {instruction.op: instruction for instructi
     ),
     _instruction(
         Op.VEC, Engine.VECTOR, Duration(16, {"stream": 2, "group of lanes and term": 1, "flag": 1}),
-        "A vector operation. Waits for the blocks that it reads and, where the target is a stream, for a free one. One "
-        "with a draw begins 25 cycles after its engine has it, or later.",
+        "A vector operation. Waits for the blocks that it reads and, where the target is a stream, for a free one. An "
+        "image's first draw begins 25 cycles after its engine has it, others 26 behind the last operands of the one "
+        "before, or later.",
         Field("vec", 4, "Descriptor."),
         _flag("advance_a", "The walk that is source a goes on."), _flag("advance_b", "The same for source b."),
         _flag("free_a", "Source a gives back its oldest block, or what no later position of its walk needs."),

@@ -2,6 +2,7 @@
 
 from functools import lru_cache
 
+from mho.hw.core.draws import SEED_CYCLES
 from mho.hw.tile.isa import INSTRUCTIONS, Op, Operand
 from mho.hw.tile.isa.rules import is_result, is_stream, is_walk
 from mho.hw.tile.timing.clock import Process
@@ -103,8 +104,14 @@ def vector(tile: TileState) -> Process:
             yield from ring.answered(Asker.VECTOR, clock.now + late, lambda ring=ring: ring.there < ring.blocks)
             late = 1
             yield 1
-        yield max(0, begun + job.beats.drawn - clock.now)
+        if job.first:
+            tile.mixed = begun + SEED_CYCLES + 1
+        if job.beats.draws:
+            yield max(0, tile.mixed - clock.now)
         yield from _operands(tile, job)
+        if job.beats.draws:
+            # Those of the next one are mixed from the next cycle on.
+            tile.mixed = clock.now + SEED_CYCLES + 2
         yield _UNIT + job.beats.late + job.beats.slow
         for number, free in job.plan.advances:
             yield 1

@@ -36,6 +36,7 @@ class Sequence:
         self._plans: dict[int, Plan] = {}
         self._beats: dict[int, Beats] = {}
         self._seen: set[int] = set()
+        self._drawn = False
 
     def run(self) -> Process:
         """From the start on."""
@@ -71,7 +72,7 @@ class Sequence:
             case Op.IMAGE:
                 yield _own(plan.op)
                 yield from self._settle()
-                self._image, self._numbers = self._image + 1, {}
+                self._image, self._numbers, self._drawn = self._image + 1, {}, False
             case Op.SEND:
                 assert plan.send is not None
                 yield 1
@@ -156,7 +157,9 @@ class Sequence:
         if number not in self._beats:
             terms = [tile.walker.place(vec[n] - Operand.WALK).walk.terms if is_walk(vec[n]) else 1 for n in "ab"]
             self._beats[number] = beats_of(vec, tile.cfg, (terms[0], terms[1]), tile.parameters)
-        tile.operations.put(Operation(plan, vec, self._beats[number]), plan.guard)
+        beats = self._beats[number]
+        tile.operations.put(Operation(plan, vec, beats, beats.draws and not self._drawn), plan.guard)
+        self._drawn |= beats.draws
 
     def _fields(self, pc: int) -> Mapping[str, int]:
         return decode(self._tile.words[pc])[1]

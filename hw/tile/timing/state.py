@@ -8,7 +8,6 @@ from typing import Generic, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.hw.core.draws import SEED_CYCLES
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.interpreter.joined import Place
 from mho.hw.tile.interpreter.plans import Plan
@@ -39,8 +38,8 @@ class Beats:
     """Of what comes in words, of the core or of sums, the beat in which each word is taken."""
     slow: int = 0
     """Cycles more in which results go to accumulators one by one."""
-    drawn: int = 0
-    """Cycles from when the engine has it until random numbers are there."""
+    draws: bool = False
+    """Whether it takes random numbers."""
 
 
 def beats_of(vec: Mapping[str, int], cfg: TileConfig, terms: tuple[int, int], parameters: NDArray[np.uint64]) -> Beats:
@@ -90,7 +89,7 @@ def beats_of(vec: Mapping[str, int], cfg: TileConfig, terms: tuple[int, int], pa
         beat += terms_each + waits + (between and bool(left))
     slow = _slow(vec, sizes, parameters) if vec["target"] == Operand.ACCUMULATORS else 0
     late = (second if both else memory) + (kind == Kind.TABLE)
-    return Beats(beat, memory, late, tuple(words), slow, SEED_CYCLES + 1 if draws else 0)
+    return Beats(beat, memory, late, tuple(words), slow, draws)
 
 
 def _whole(vec: Mapping[str, int], cfg: TileConfig, memory: bool) -> int:
@@ -104,11 +103,12 @@ def _whole(vec: Mapping[str, int], cfg: TileConfig, memory: bool) -> int:
 
 
 def _slow(vec: Mapping[str, int], sizes: list[int], parameters: NDArray[np.uint64]) -> int:
-    """Pairs whose accumulators are in one bank."""
+    """Pairs whose accumulators are in one bank, but for those of one accumulator that does not begin between them."""
     tags = Parameters.unpack(parameters, vec["parameters"], max(1, vec["period"]), vec["elements"])
     first = np.cumsum([0, *sizes[:-1]])[np.array(sizes) == AT_A_TIME]
     second = first + 1
-    return int((tags.valid[first] & tags.valid[second] & ((tags.target[first] - tags.target[second]) % 2 == 0)).sum())
+    apart = tags.target[first] - tags.target[second]
+    return int((tags.valid[first] & tags.valid[second] & np.where(apart, apart % 2 == 0, tags.start[second])).sum())
 
 
 T = TypeVar("T")
@@ -219,6 +219,8 @@ class Operation:
     plan: Plan
     vec: Mapping[str, int]
     beats: Beats
+    first: bool
+    """Whether it is the first one of its image that draws."""
 
 
 class TileState:
@@ -251,6 +253,8 @@ class TileState:
         A product's codes go, or its walk goes on.
     reads
         Of the buffer.
+    mixed
+        The first cycle in which there are numbers for the next operation that draws.
     """
 
     def __init__(self, clock: Clock, name: str, place: Place, core: CoreTime, around: Around) -> None:
@@ -267,7 +271,7 @@ class TileState:
         self.operations: Queue[Operation] = Queue(clock, _OPERATIONS)
         self.sends: Queue[Plan] = Queue(clock, 3)
         self.moved, self.settled, self.pending = Notice(), 0, False
-        self.gathering = self.gathered = self.given = self.sending = 0
+        self.gathering = self.gathered = self.given = self.sending = self.mixed = 0
         self.reads = BufferReads(clock)
 
     @property

@@ -78,10 +78,14 @@ def test_instructions_take_the_sequencer_what_the_table_says() -> None:
 
 @pytest.mark.slow
 def test_an_operation_that_draws_begins_when_numbers_are_there() -> None:
-    _, busy = run("vec v: a draw, target b, elements 16, parameters p, period 16\nvec v\nhalt")
+    text = "vec v: a draw, target b, elements 16, parameters p, period 16\n"
+    _, busy = run(f"{text}vec v\nhalt")
     alone = INSTRUCTIONS[Op.VEC].duration.cycles(stream=1, **{GROUP: 8})
     # A cycle to begin, and two to ask for the target, are among those in which numbers are mixed.
     assert busy[1] == alone - 3 + SEED_CYCLES + 1
+    # Those of the next one are mixed from the last operands on, those of an image when its first draw is there.
+    _, more = run(f"{text}vec v\nvec v\nhalt")
+    assert more[1] == busy[1] + 8 + SEED_CYCLES + 2
 
 
 @pytest.mark.slow

@@ -35,7 +35,8 @@ class Memories:
             pack_parameters(
                 rng.integers(-(1 << 15), 1 << 15, n), rng.integers(-(1 << 15), 1 << 15, n),
                 rng.integers(-(1 << 16), 1 << 16, n),
-                np.where(rng.random(n) < 0.7, np.arange(n), rng.integers(0, 256, n)) % 256,
+                # Those of neighbours are one, too.
+                np.where(rng.random(n) < 0.7, np.arange(n) // rng.integers(1, 3, n), rng.integers(0, 256, n)) % 256,
                 rng.random(n) < 0.8, rng.random(n) < 0.3,
             ),
             rng.integers(-(1 << 15), 1 << 15, (2, 1024)).astype(np.int16),

@@ -80,6 +80,7 @@ class VectorControl(VectorPorts):
         job = self.i.p
         vec = job.vec
         self._walk, self._stream = sources(vec)
+        self._begins = Signal(name="begins")
         join(m, wiring.Signature(DatapathPorts.ports_for(self.cfg)), unit, flipped(self))
         m.d.comb += [
             unit.job.eq(vec), self.sum_context.eq(vec.a[:2] - 2),
@@ -99,6 +100,13 @@ class VectorControl(VectorPorts):
         m.submodules.draws = draws = Draws()
         job = self.i.p
         number = Signal(NUMBER_BITS)
+        drawing = Signal()
+        # Behind the last numbers of a draw those of the next one are mixed: an image's first one alone waits for that.
+        begins = Signal(name="first_begins")
+        m.d.sync += drawing.eq(unit.active & is_draw(job.vec))
+        m.d.comb += [
+            begins.eq(self._begins & job.first & is_draw(job.vec)), draws.start.eq(begins | (drawing & ~unit.active)),
+        ]
         low = self.image[:IMAGE_BITS]
         # The image may be some behind the one of what is issued now: the difference is in the low bits.
         m.d.comb += [
@@ -107,7 +115,7 @@ class VectorControl(VectorPorts):
             unit.drawn.eq(draws.word), draws.next.eq(unit.draws),
         ]
         with m.If(draws.start):
-            m.d.sync += number.eq(Mux(job.first, 0, number + 1))
+            m.d.sync += number.eq(Mux(begins, 0, number + 1))
         return draws
 
     def _run(
@@ -141,8 +149,7 @@ class VectorControl(VectorPorts):
             with m.State("Idle"):
                 m.d.sync += [flag.eq(0) for flag in planned.values()]
                 with m.If(self.i.valid):
-                    if draws is not None:
-                        m.d.comb += draws.start.eq(is_draw(vec))
+                    m.d.comb += self._begins.eq(1)
                     _go(m, [(walk["a"] | walk["b"], "Plan a"), *asks])
                     # The answer is there a cycle later at the earliest.
                     first = Mux(stream["a"], vec.a, Mux(stream["b"], vec.b, vec.target))
@@ -171,9 +178,8 @@ class VectorControl(VectorPorts):
                     m.d.comb += unit.start.eq(1)
                     m.next = "Run"
                 else:
-                    # It is ready where nothing is drawn, too.
-                    m.d.comb += unit.start.eq(draws.ready)
-                    with m.If(draws.ready):
+                    m.d.comb += unit.start.eq(draws.ready | ~is_draw(vec))
+                    with m.If(unit.start):
                         m.next = "Run"
             with m.State("Run"), m.If(unit.done):
                 self._end(m, 0)

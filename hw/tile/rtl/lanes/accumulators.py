@@ -23,7 +23,8 @@ _SUM = 32
 class Accumulators(Resettable):
     """Sums of 32 bits in as many banks as are reached at a time; sum t is in bank t mod n.
 
-    Elements that are added go on together where their targets follow each other, and else one by one, in order.
+    Elements that are added go on together where their targets follow each other or are one, and else one by one, in
+    order.
     """
 
     index = In(_INDEX)
@@ -48,7 +49,7 @@ class Accumulators(Resettable):
         low = (lanes - 1).bit_length()
         # Of memories with one port a bank is two, by parity: what would read the one that is written waits for a cycle.
         waits = Signal(name="waits") if has_one_port(platform, ACCUMULATORS // lanes // 2) else None
-        by, goes = self._choose(m, low, waits)
+        by, goes, joined = self._choose(m, low, waits)
         first = Signal(low)
         with m.If(self.read):
             m.d.sync += first.eq(self.index[:low])
@@ -57,7 +58,9 @@ class Accumulators(Resettable):
         adding = rotated([Cat(bit & self.valid) for bit in goes], back)
         targets = rotated([tag.target[low:] for tag in self.tag], back)
         starts = rotated([Cat(tag.start) for tag in self.tag], back)
-        values = rotated(list(self.made), back)
+        # Two elements of one sum are one: the codes of both lines of a row, above all.
+        both = (self.made[0] + (self.made[1] & joined.replicate(_SUM)).as_signed())[:_SUM]
+        values = rotated([both, *self.made[1:]], back)
         words, conflicts, wanted = [], [], adding
         if waits is not None:
             adding = [bit & ~waits for bit in wanted]
@@ -106,8 +109,8 @@ class Accumulators(Resettable):
         read = memory.read_port()
         return read, write
 
-    def _choose(self, m: Module, low: int, waits: Value | None) -> tuple[Value, list[Value]]:
-        """The turn of the first element that is left, and the elements behind it that go with it.
+    def _choose(self, m: Module, low: int, waits: Value | None) -> tuple[Value, list[Value], Value]:
+        """The turn of the first element that is left, the elements that go with it, whether two go as one.
 
         In a cycle that ``waits`` none goes, although this does not say so.
         """
@@ -123,10 +126,14 @@ class Accumulators(Resettable):
         # Neighbours of one turn lie in different banks; the first one that does not fit ends the group.
         fits = [~left[j] | (turns[j] == by) for j in range(lanes)]
         goes = [left[j] & Cat(fits[: j + 1]).all() for j in range(lanes)]
-        m.d.comb += self.ready.eq(Cat(fits).all() if waits is None else Cat(fits).all() & ~waits)
+        joined = Signal(name="joined")
+        one, other = self.tag
+        m.d.comb += joined.eq(left.all() & (one.target == other.target) & ~other.start)
+        all_go = Cat(fits).all() | joined
+        m.d.comb += self.ready.eq(all_go if waits is None else all_go & ~waits)
         with m.If(self.valid if waits is None else self.valid & ~waits):
             m.d.sync += done.eq(Mux(self.ready, 0, done | Cat(goes)))
-        return by, goes
+        return by, goes, joined
 
 
 INDEX_BITS = 10

@@ -89,7 +89,7 @@ class VectorDatapath(DatapathPorts):
         Strobes: begin; all is written.
     term, second
         Terms of walks, as at :class:`mho.hw.tile.rtl.lanes.operands.Operands`.
-    drawn, draws : In(32), Out(1)
+    drawn, draws, active : In(32), Out(1), Out(1)
         As at :class:`mho.hw.tile.rtl.lanes.operands.Operands`.
     """
 
@@ -99,6 +99,7 @@ class VectorDatapath(DatapathPorts):
     second = Out(1)
     drawn = In(32, when=lambda self: self.cfg.draws)
     draws = Out(1, when=lambda self: self.cfg.draws)
+    active = Out(1, when=lambda self: self.cfg.draws)
     job = In(DescriptorLayout("vec"))
     start = In(1)
     target_block = In(ADDRESS_BITS)
@@ -122,7 +123,9 @@ class VectorDatapath(DatapathPorts):
             self.second.eq(operands.second),
         ]
         if cfg.draws:
-            m.d.comb += [operands.drawn.eq(self.drawn), self.draws.eq(operands.draws)]
+            m.d.comb += [
+                operands.drawn.eq(self.drawn), self.draws.eq(operands.draws), self.active.eq(operands.active),
+            ]
         enable = Signal()
         stages = self._stages(m, operands, parameters, enable)
         self._feed(m, operands, parameters, lanes, stages[0], enable)

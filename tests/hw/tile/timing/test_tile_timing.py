@@ -112,12 +112,14 @@ def test_operands_are_taken_in_groups(fields: dict[str, int], count: int, words:
 
 
 def test_accumulators_of_one_bank_take_a_cycle_each() -> None:
-    """Targets of a pair that are both even or both odd."""
+    """Targets of a pair that are both even or both odd; of one target where the second begins."""
     fields = vec(a=Operand.DRAIN, target=Operand.ACCUMULATORS, elements=8, period=8)
     apart = pack_parameters(1, target=[0, 1, 2, 4, 5, 7, 6, 3], valid=1)
     assert beats_of(fields, CFG, (1, 1), apart).slow == 2
     dead = pack_parameters(1, target=[0, 1, 2, 4, 5, 7, 6, 3], valid=[1, 1, 1, 0, 0, 1, 1, 1])
     assert beats_of(fields, CFG, (1, 1), dead).slow == 0
+    one = pack_parameters(1, target=[0, 0, 1, 1, 5, 5, 6, 8], valid=1, start=[1, 0, 0, 0, 0, 1, 0, 0])
+    assert beats_of(fields, CFG, (1, 1), one).slow == 2
 
 
 def test_a_window_takes_all_terms_of_each_group() -> None:
