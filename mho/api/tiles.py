@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +14,13 @@ from mho.api.inputs import PathLike
 from mho.macro_models.errors import InputError, argument
 from mho.macro_models.files import FileKind
 from mho.macro_models.files.arrays import ArrayFile
-from mho.runs.backends import BackendLike, backend_of
+from mho.runs.backends import BackendLike, BackendOptions, backend_of
 from mho.sim.build.toolchain import announced_builds
 from mho.units import parse_time
 
 if TYPE_CHECKING:
     from mho.sim.board.tiles.backend import BoardTilesBackend
+    from mho.sim.tile_jobs.job import TileJob
     from mho.sim.tile_jobs.run import JobResult
     from mho.sim.tile_networks.backend import TileCosimBackend
 
@@ -60,7 +61,6 @@ def run_tiles(
     """
     from mho.hw.config import check_device, default_device
     from mho.sim.tile_jobs.job import read_job
-    from mho.sim.tile_jobs.run import run_job
 
     description = chip_description(chip)
     chosen = backend_of(backend)
@@ -73,12 +73,21 @@ def run_tiles(
     check_device(description, cells)
     named = inputs if isinstance(inputs, Mapping) else read_codes(inputs)
     arrays = {name: value if isinstance(value, np.ndarray) else read_codes(value)[""] for name, value in named.items()}
-    seconds = parse_time(time)
+    return run_on(
+        work, arrays, chosen, device=cells, seed=seed, time_s=parse_time(time), progress=progress, note=note)
+
+
+def run_on(
+    job: "TileJob", inputs: Mapping[str, NDArray[np.generic]], chosen: BackendOptions, *,
+    progress: Callable[[int, int], None] | None = None, note: Callable[[str], None] | None = None, **cells: Any,
+) -> "JobResult":
+    """Run a job that was read; raises, and ``cells``, as :func:`mho.sim.tile_jobs.run.run_job`."""
+    from mho.sim.tile_jobs.run import run_job
+
     if chosen.name == "functional":
-        return run_job(work, arrays, device=cells, seed=seed, time_s=seconds)
+        return run_job(job, inputs, **cells)
     with announced_builds(note), closing(chosen.open(progress=progress, note=note, tiles=True)) as opened:
-        carries_out = cast("TileCosimBackend | BoardTilesBackend", opened)
-        return run_job(work, arrays, device=cells, seed=seed, time_s=seconds, backend=carries_out)
+        return run_job(job, inputs, backend=cast("TileCosimBackend | BoardTilesBackend", opened), **cells)
 
 
 def read_codes(source: "NDArray[np.generic] | PathLike") -> dict[str, NDArray[np.generic]]:

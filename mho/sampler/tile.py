@@ -52,8 +52,7 @@ parameters sums_{name} {{ {sums} }}
 parameters odds_{name} {{ {odds} }}
 vec sum_{name}: a drain, target accumulators, elements {lines}, parameters sums_{name}, shift {shift}
 """
-_DRAW = ("vec draw_{}: a accumulators, b draw, b_format signed, target {}, elements {}, parameters odds_{}, "
-         "period {}, lo 0, hi 1")
+_DRAW = "vec draw_{}: a draw, a_format signed, add, target {}, elements {}, parameters odds_{}, period {}, lo 0, hi 1"
 
 
 def chain_job(problem: Problem, chip: Chip, fields: Fields, schedule: Schedule) -> TileJob:
@@ -118,4 +117,4 @@ def _side(name: str, product: ScaledProduct, inputs: int, bias: np.ndarray, ampl
         name=name, count=count, operation=3 * op.direction, i_last=(inputs - 1) // CODES_IN,
         o_last=(product.lines.size - 1) // CODES_OUT, flags="backward, " * op.direction, bits=op.out_bits,
         step_code=op.step_code, sums="\n".join(row for _, row in sums), lines=product.lines.size, shift=product.shift,
-        odds="\n".join([*(f"m 1, c {-offset}" for offset in bias), f"{count} * m {amplitude}"]))
+        odds="\n".join(f"m {amplitude}, d {offset}" for offset in bias))

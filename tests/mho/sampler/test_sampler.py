@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from mho import cli
+from mho.api.sampler import run_chains
 from mho.hw.config import Chip, load_chip
 from mho.macro_models.devices import load_device
-from mho.macro_models.errors import InputError
+from mho.macro_models.errors import InputError, ToolError
+from mho.runs.backends import Functional
 from mho.sampler import Problem, Samples, Schedule, load_problem, sample
 from mho.sampler.fields import Fields, pieces_of
 from mho.sampler.tile import chain_inputs, chain_job
@@ -151,11 +153,15 @@ def test_a_tile_has_the_same_spins(visible: int, hidden: int, bits: int) -> None
     chip, schedule = load_chip("tnsa64-2x2", {"tile.draws": True}), Schedule(steps=12, begin=0.7, end=0.7)
     options: dict[str, Any] = {"device": device, "seed": 3, "time_s": 86_400.0}
     result = sample(problem, chip, schedule, chains=6, out_bits=bits, **options)
-    fields = Fields(problem, chip, out_bits=bits, **options)
-    first = chain_inputs(problem, fields, schedule, chains=6, seed=3)
-    spins = run_job(chain_job(problem, chip, fields, schedule), first, **options).outputs["0,0:0"]
-    np.testing.assert_array_equal(spins.reshape(6, -1), result.spins)
+    run_chains(problem, chip, schedule, result, Functional(), out_bits=bits, **options)
     assert 0.2 < result.spins.mean() < 0.8
+    with pytest.raises(ToolError, match="spins of the tile on functional are not those of the model"):
+        run_chains(problem, chip, schedule, sample(problem, chip, schedule, chains=6, device=IDEAL), Functional(),
+                   out_bits=bits, **options)
+    with pytest.raises(InputError, match="chains must be a multiple of 2 on a tile, not 3"):
+        run_chains(problem, chip, schedule, sample(problem, chip, schedule, chains=3, **options), Functional(),
+                   **options)
+    fields = Fields(problem, chip, out_bits=bits, **options)
     for wrong, sentence in ((Schedule(steps=3), "not 3 from 1 to 1"), (Schedule(steps=4, end=2.0), "one temperature")):
         with pytest.raises(InputError, match=sentence):
             chain_job(problem, chip, fields, wrong)
@@ -180,6 +186,26 @@ def test_a_tile_anneals_as_the_model_does(spins: int, parts: int, begin: float, 
         chain_job(problem, chip, fields, odd)
     with pytest.raises(InputError, match=r"temperatures on a tile must be below .*, not 1e\+06"):
         chain_inputs(problem, fields, hot, chains=4, seed=5)
+
+
+@pytest.mark.long
+@pytest.mark.cosim
+@pytest.mark.parametrize("backend", ["fpga-sim", "cosim"])
+def test_backends_give_the_spins_of_the_model(
+    backend: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A tile of the Verilog, and one of a board whose cells are emulated."""
+    problems = {"w": {"W": bipartite(8, 7).couplings}, "j": {"J": symmetric(7, 3).couplings}}
+    for name, arrays in problems.items():
+        np.savez(tmp_path / f"{name}.npz", **arrays)  # type: ignore[arg-type]
+        file = str(tmp_path / f"{name}.npz")
+        code = cli.run(["sampler", file, "--chip", "tnsa16-core", "--set", "tile.programs=true", "--set",
+                        "tile.draws=true", "--steps", "8", "--parts", "2", "--chains", "6", "--device", "ideal",
+                        "--backend", backend, "--json", "-"])
+        report = json.loads(capsys.readouterr().out)
+        assert code == 0
+        assert report["backend"] == backend
+        assert (report["cycles"] is None) == (backend == "fpga-sim")
 
 
 def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
