@@ -10,7 +10,7 @@ from mho.hw.core.layout import pack, pack_inputs
 from mho.macro_models import family
 from mho.macro_models.devices import load_device
 from mho.macro_models.devices.sections.update import Update
-from mho.macro_models.errors import InputError
+from mho.macro_models.errors import InputError, argument
 from mho.macro_models.integer.draws import draw_key
 from mho.macro_models.integer.update import ParallelUpdate, managed
 from mho.macro_models.types import Integers, Reals
@@ -104,6 +104,8 @@ class ChipArrays:
         self.core_shape: tuple[int, int] = self._config.cell_map.shape
         self._models = list[Any]()
         self._backend: Any = (backend or Functional()).open()
+        if not hasattr(self._backend, "update"):
+            raise InputError(f"{argument('backend')} must be functional or cosim to learn, not {self._backend.name}")
 
     def __call__(
         self, law: Update, shape: tuple[int, int], rng: np.random.Generator, *, reference_error: float = 0.0
