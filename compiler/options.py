@@ -1,5 +1,6 @@
 """What a user may choose when a network is compiled."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
@@ -165,7 +166,8 @@ def layer_name(names: Sequence[str], name: str, where: str = "") -> str:
     """
     dotted = "/" + name.replace(".", "/") + "/"
     for known in names:
-        if known == name or dotted in f"/{known}/":
+        # TorchScript names what is in a sequence with it: beside/beside.0.
+        if known == name or dotted in re.sub(r"/([^/]+)/\1\.", r"/\1/", f"/{known}/"):
             return known
     listed = ", ".join(dict.fromkeys(names))
     raise InputError(f"{where} names the layer {name!r}; the layers are {listed}".strip())

@@ -3,9 +3,11 @@
 PyTorch is not imported here: whoever has an object of it has imported it.
 """
 
+import ast
 import io
 import sys
 import warnings
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any, Protocol
 
@@ -25,6 +27,8 @@ class TorchModel(Protocol):
 
 BATCH = "samples"
 """Name of the dimension that samples have in the exported model."""
+SCOPES = "pkg.torch.onnx.name_scopes"
+"""Where ``torch.export``'s exporter tells the modules that a node is in, from the model to the node itself."""
 
 
 def as_onnx(model: Any, inputs: Inputs) -> Any:
@@ -66,6 +70,7 @@ def _traced(torch: Any, model: Any, samples: dict[str, Any]) -> onnx.ModelProto:
     file, axes = io.BytesIO(), {name: {0: BATCH} for name in samples}
     fast = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
+    torch._C._jit_set_onnx_log_output_stream("stderr")  # where it fails, it prints its graph
     try:
         with torch.no_grad():
             torch.onnx.export(
@@ -84,4 +89,17 @@ def _exported(torch: Any, model: Any, samples: tuple[Any, ...]) -> onnx.ModelPro
     except Exception as error:
         reason = " ".join(str(error).split())[:150] or type(error).__name__
         raise InputError(f"the model {type(model).__name__} cannot be exported by PyTorch: {reason}") from None
-    return program.model_proto
+    return _named_by_modules(program.model_proto)
+
+
+def _named_by_modules(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model with names of nodes by their modules, ``/body/0/Conv``; further ones of a name are numbered."""
+    counts = Counter[str]()
+    for node in model.graph.node:
+        scopes = [entry.value for entry in node.metadata_props if entry.key == SCOPES]
+        if scopes:
+            module = ast.literal_eval(scopes[0])[-2]
+            name = "/".join(["", *filter(None, module.split(".")), node.op_type])
+            node.name = f"{name}_{counts[name]}" if counts[name] else name
+            counts[name] += 1
+    return model
