@@ -4,8 +4,7 @@ A search is a function of its seed and of the rows: begun again it chooses the s
 already, and goes on where it was, on however many processors.
 
 Towards the trade-offs most of each batch are designs that would be among the best by :class:`Surrogate`.
-Others are neighbours of the best, and drawn by chance: these do not rely on results being smooth. No design is chosen
-twice.
+Others are drawn by chance: these do not rely on results being smooth. No design is chosen twice.
 
 What results are likely where nothing was run say Gaussian processes over the axes, one for each objective. A design is
 a point of a cube: an axis of numbers is one coordinate, by the place in its list, any other one for each value. Costs
@@ -13,7 +12,7 @@ that span more than a factor of ten are modelled as logarithms.
 """
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -119,8 +118,8 @@ Evaluate = Callable[[Sequence[int]], Sequence[Row]]
 
 _START = 40
 """Designs by chance at the beginning, but a fifth of all at most."""
-_MODELLED, _BESIDE = 0.6, 0.3
-"""Shares of a batch that are by the model, and beside the best; the rest is by chance."""
+_MODELLED = 0.6
+"""Share of a batch that is by the model, at most; the rest is by chance."""
 _CANDIDATES = 20_000
 """Designs among which the model looks at most."""
 
@@ -182,37 +181,11 @@ class _Study:
         if count <= 0:
             return []
         chosen = dict.fromkeys(self._model.likely_best(self.known, self._candidates(), round(_MODELLED * count)))
-        for number in self._beside_best(count):
-            if len(chosen) < round((_MODELLED + _BESIDE) * count):
-                chosen.setdefault(number)
         for number in self.by_chance(2 * count):
             if len(chosen) < count:
                 chosen.setdefault(number)
         return list(chosen)
 
     def _candidates(self) -> NDArray[np.int64]:
-        """All designs, or some by chance and the neighbours of the best."""
-        if self._size <= _CANDIDATES:
-            return np.arange(self._size)
-        return np.array([*self._beside_best(_CANDIDATES // 2), *self.by_chance(_CANDIDATES // 2)])
-
-    def _beside_best(self, count: int) -> list[int]:
-        """Designs that are not known, one axis away from one of the best: those beside the most of them first."""
-        numbers = np.array(list(self.known))
-        best = numbers[front(np.array(list(self.known.values())))]
-        votes: dict[int, int] = {}
-        for number in best:
-            for neighbour in self._neighbours(int(number)):
-                if neighbour not in self.known:
-                    votes[neighbour] = votes.get(neighbour, 0) + 1
-        mixed = [list(votes)[k] for k in self._rng.permutation(len(votes))]
-        return sorted(mixed, key=lambda number: -votes[number])[:count]
-
-    def _neighbours(self, number: int) -> Iterator[int]:
-        """One step along an axis of an order, to anywhere along others."""
-        at = list(np.unravel_index(number, self._shape))
-        for k, (length, is_ordered) in enumerate(zip(self._shape, self._ordered, strict=True)):
-            here = int(at[k])
-            for index in (here - 1, here + 1) if is_ordered else range(length):
-                if 0 <= index < length and index != here:
-                    yield int(np.ravel_multi_index([*at[:k], index, *at[k + 1 :]], self._shape))
+        """All designs, or some by chance."""
+        return np.arange(self._size) if self._size <= _CANDIDATES else np.array(self.by_chance(_CANDIDATES))
