@@ -51,15 +51,11 @@ def fmax_MHz(report: str) -> float:
     return float(re.findall(r"Max frequency for clock[^:]*: +([\d.]+) MHz", report)[-1])
 
 
-def cpu_s(work: Callable[[], object], runs: int = 1, repeat: int = 1) -> float:
-    """Least CPU-seconds of the process among ``runs``, each the mean of ``repeat``."""
-    best = float("inf")
-    for _ in range(runs):
-        start = time.process_time()
-        for _ in range(repeat):
-            work()
-        best = min(best, (time.process_time() - start) / repeat)
-    return best
+def cpu_s(work: Callable[[], object]) -> float:
+    """CPU-seconds of the process."""
+    start = time.process_time()
+    work()
+    return time.process_time() - start
 
 
 def rates(
