@@ -1,6 +1,6 @@
 """The mesh: latency against load, layers, and cells and clock in FPGAs.
 
-    python benchmarks/noc.py [--meshes 8x6,8x8] [--cycles 8000] [--parts load,...] [-o FILE.png] [--json FILE]
+    python benchmarks/noc.py [--meshes 8x6,8x8] [--cycles 8000] [--parts load,...] [--json FILE]
 
 All traffic runs through the generated Verilog in Verilator. Latencies are in cycles, first and last counted, from the
 cycle in which a flit comes to its source, whose queue has no end; rates are in flits (of multicast: deliveries) a cycle
@@ -72,40 +72,11 @@ def run_synthesis() -> list[Figures]:
     return rows
 
 
-def plot(results: Figures, path: Path) -> None:
-    """Mean and 99 % latency against offered load, a panel a pattern, the meshes in colours."""
-    from matplotlib.figure import Figure
-
-    meshes = results["load"]
-    patterns = list(next(iter(meshes.values()))["patterns"])
-    figure = Figure(figsize=(11, 6.4), layout="constrained")
-    axes = figure.subplots(2, 3)
-    for axis, pattern in zip(axes.flat, patterns, strict=True):
-        for colour, (name, content) in zip(("#1f5fa8", "#c4501b"), meshes.items(), strict=False):
-            row = content["patterns"][pattern]
-            x = [p["offered"] for p in row["curve"]]
-            axis.plot(x, [p["mean"] for p in row["curve"]], color=colour, label=f"{name}, mean")
-            axis.plot(x, [p["p99"] for p in row["curve"]], color=colour, lw=0.8, ls="--", label=f"{name}, 99 %")
-            axis.axvline(row["bound"], color=colour, lw=0.8, ls=":", label=f"{name}, channel bound")
-            published = BOOKSIM.get(name, {}).get(pattern)
-            if published:
-                empty, saturation, _ = published
-                axis.plot(saturation, 3 * empty, "o", mfc="none", color=colour, label=f"{name}, BookSim saturates")
-        axis.set(title=pattern, ylim=(0, 60), xlim=(0, None))
-        axis.set_xlabel("deliveries / cycle / node" if pattern == "multicast" else "offered flits / cycle / node")
-    for axis in axes[:, 0]:
-        axis.set_ylabel("latency / cycles")
-    handles, labels = axes.flat[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
-    figure.savefig(path, dpi=130)
-
-
 def main() -> None:
     parser = options(__doc__)
     parser.add_argument("--meshes", default="8x6,8x8", help="columns x rows of `load`")
     parser.add_argument("--cycles", type=int, default=4000, help="cycles that count, of each point and each of 3 seeds")
     parser.add_argument("--parts", default=",".join(PARTS), help="some of %(default)s")
-    parser.add_argument("-o", "--output", type=Path, help="figure, PNG")
     arguments = parser.parse_args()
     meshes, chosen = arguments.meshes.split(","), arguments.parts.split(",")
     if unknown := set(chosen) - set(PARTS):
@@ -117,8 +88,6 @@ def main() -> None:
         results["layer"] = noc_layer.run()
     if "synthesis" in chosen:
         results["synthesis"] = run_synthesis()
-    if arguments.output and "load" in results:
-        plot(results, arguments.output)
     tell(arguments, results)
 
 
