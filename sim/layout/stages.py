@@ -126,7 +126,7 @@ class Stages:
         for stage in stages:
             self._stage(stage)
             if self.progress is not None:
-                self.progress(len(self.seconds), len(STAGES))
+                self.progress(len(self.seconds), len(STAGES) + len(PARTS))
 
     def _stage(self, stage: Stage) -> None:
         command = [word.format(**self.words) for word in stage.command]

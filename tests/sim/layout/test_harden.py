@@ -18,7 +18,7 @@ from mho.sim.layout import harden as harden_module
 from mho.sim.layout.harden import harden
 from mho.sim.layout.pdk import find_pdk
 from mho.sim.layout.signoff import Layout, layout_energy
-from mho.sim.layout.stages import STAGES, Stages
+from mho.sim.layout.stages import PARTS, STAGES, Stages
 
 DATA = Path(__file__).parents[4] / "shared/data/ihp-sg13g2"
 MISSING = [name for name, installed in (
@@ -68,9 +68,9 @@ def test_a_block_is_clean(hardened: tuple[Path, Layout]) -> None:
     assert layout.clean, layout
     assert layout.cells > 20
     assert 0.0 < layout.utilisation < 0.8
-    for end in ("gds", "def", "v", "spef", "sdf", "lef", "lib", "png"):
+    for end in ("gds", "def", "v", "spef", "sdf", "lef", "lib", "png", "parts.png"):
         assert (folder / f"mho_{BLOCK}.{end}").stat().st_size > 1000
-    assert set(layout.seconds) == {stage.name for stage in STAGES}
+    assert set(layout.seconds) == {stage.name for stage in (*STAGES, *PARTS)}
 
 
 @needs_tools
