@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from mho.hw.config import load_chip
 from mho.macro_models.errors import InputError
-from mho.sim.layout.block import Block
+from mho.sim.layout.block import Block, generate_block
 from mho.sim.layout.macros import Macro, hardened, in_picofarad, memory_macros
 from mho.sim.layout.pdk import Pdk
 from mho.sim.layout.plan import edge_pins, write_outline
@@ -48,6 +49,12 @@ def test_macros_lie_apart_and_inside(
             assert right <= box[0] or box[2] <= left or top <= box[1] or box[3] <= bottom
     rows = (whole["width"] - 2 * MARGIN_um) * (whole["height"] - 2 * MARGIN_um)
     assert (area or 0.0) / 0.6 <= rows - count * size[0] * size[1]
+    if side == "mesh" and count:
+        right, lower = whole["home"]
+        assert max(top for *_, top in boxes) < lower
+        assert (area or 0.0) / 0.6 <= (right - MARGIN_um) * (whole["height"] - MARGIN_um - lower)
+    else:
+        assert not whole["home"]
 
 
 @pytest.mark.parametrize("left", ["", "[" * 100_000, "[]", '{"design": 3}', '{"key": 1}', "\0"])
@@ -67,6 +74,14 @@ def test_what_an_earlier_run_left_and_somebody_damaged(tmp_path: Path, left: str
         (tmp_path / "done/stamp.json").write_text(left)
         Stages(tmp_path, {}).run([stage], [])
         assert json.loads((tmp_path / "done/stamp.json").read_text())["key"]
+
+
+@pytest.mark.slow
+def test_a_block_is_a_module_and_those_in_it(tmp_path: Path) -> None:
+    pdk = Pdk(name="p", folder=tmp_path, files={}, corners={}, cells={}, routing={}, memories={}, fill=[])
+    block = generate_block(load_chip("tnsa16-core", {}), pdk, tmp_path, part="core", module="write_verify")
+    assert {Path(path).stem for path in block.sources} >= {"write_verify", "decision", "fault_map"}
+    assert not {"core", "sequencer", "mask_store"} & {Path(path).stem for path in block.sources}
 
 
 def test_memories_are_those_that_the_verilog_names(tmp_path: Path) -> None:
