@@ -49,8 +49,8 @@ class Block:
 Stack = Literal["even", "rows", "copies"]
 """How a weight is shared out among its cells: evenly, or in as few as hold it, of the rows or of the copies, too."""
 
-NO_WEIGHT = 2.0**-20
-"""Largest weight of an output without any, relative to that of all."""
+NO_WEIGHT = 2.0**-8
+"""Largest weight of an output without any, relative to that of all: multipliers have 15 bits."""
 
 SIGNIFICANCE_BITS = 12
 """What the most significant slice counts more than the least, at most, as a power of two: multipliers have 15 bits."""

@@ -13,7 +13,7 @@ import numpy as np
 from mho.compiler.model.evaluated import Evaluated
 from mho.compiler.model.layer import LinearLayer
 from mho.compiler.model.network import FloatNetwork
-from mho.compiler.model.stages import Combine, Gather, Linear, Map, Maximum, Operation, Step
+from mho.compiler.model.stages import Gather, Linear, Map, Operation, Step
 from mho.compiler.types import Float
 from mho.macro_models.integer.vector import PAD
 from mho.macro_models.integer.window import recover
@@ -28,11 +28,11 @@ def pruned(network: FloatNetwork) -> FloatNetwork:
     if all(layer.weight.any(axis=1).all() and (layer.norms > 0).all() for layer in network.layers):
         return network
     once = {calls[0] for calls in network.calls if len(calls) == 1}
-    folded, sparse = _folded(network.steps, network.features, once), set(once)
-    steps = _without(folded, network.features, once, sparse)
-    while lost := {k for k in sparse if _walks(network.steps[k].operation) and not _walks(steps[k].operation)}:
-        sparse -= lost
-        steps = _without(folded, network.features, once, sparse)
+    folded = _folded(network.steps, network.features, once)
+    steps = _without(folded, network.features, once)
+    while lost := {k for k in once if _walks(network.steps[k].operation) and not _walks(steps[k].operation)}:
+        once -= lost
+        steps = _without(folded, network.features, once)
     small = replace(network, steps=tuple(steps))
     weights, left = (sum(layer.weight.size for layer in net.layers) for net in (network, small))
     if left == weights:
@@ -46,16 +46,18 @@ def _walks(op: Operation) -> bool:
     return isinstance(op, Linear) and op.window is not None and len(op.patches) > 1
 
 
-def _without(folded: Sequence[Step], features: int, once: set[int], sparse: set[int]) -> list[Step]:
-    """Steps without what goes: outputs of layers ``once``, inputs of layers ``sparse``."""
-    needed, dropped, steps = _needed(folded, features, sparse), [np.zeros(features, bool)], list[Step]()
+def _without(folded: Sequence[Step], features: int, once: set[int]) -> list[Step]:
+    """Steps without what goes of layers ``once``, and of what is made of it."""
+    needed, dropped, steps = _needed(folded, features, once), [np.zeros(features, bool)], list[Step]()
     for k, step in enumerate(folded):
         op, gone = step.operation, np.concatenate([dropped[v] for v in step.inputs])
         number = np.cumsum(~gone) - 1
         if isinstance(op, Linear):
-            outputs = _outputs(op, needed[k + 1]) if k in once else np.ones(op.layer.outputs, bool)
+            outputs, rows = np.ones(op.layer.outputs, bool), np.ones(op.layer.inputs, bool)
+            if k in once:
+                outputs = _outputs(op, needed[k + 1])
+                rows = _rows(op, outputs)
             dropped.append(np.repeat(~outputs, len(op.patches)))
-            rows = _rows(op, outputs) if k in sparse else np.ones(op.layer.inputs, bool)
             op = _smaller(op, outputs, rows, number)
         else:
             dropped.append(~needed[k + 1] & _takes(op, gone))
@@ -121,8 +123,8 @@ def _taps(op: Linear) -> int:
     return op.layer.inputs // op.window.channels if op.window is not None else 1
 
 
-def _needed(steps: Sequence[Step], features: int, sparse: set[int]) -> list[Flags]:
-    """Which elements of all values something is made of; layers ``sparse`` take what their weights count."""
+def _needed(steps: Sequence[Step], features: int, once: set[int]) -> list[Flags]:
+    """Which elements of all values something is made of; layers ``once`` take what their weights count."""
     needed = [np.zeros(size, bool) for size in (features, *(step.operation.size for step in steps))]
     needed[-1][:] = True
     for k in range(len(steps) - 1, -1, -1):
@@ -130,7 +132,7 @@ def _needed(steps: Sequence[Step], features: int, sparse: set[int]) -> list[Flag
         sizes = [len(needed[v]) for v in inputs]
         taken = np.zeros(sum(sizes) + 1, bool)  # the last one stands for padding
         if isinstance(op, Linear):
-            rows = _rows(op, _outputs(op, needed[k + 1])) if k in sparse else np.ones(op.layer.inputs, bool)
+            rows = _rows(op, _outputs(op, needed[k + 1])) if k in once else np.ones(op.layer.inputs, bool)
             taken[op.patches[:, rows]] = True
         elif isinstance(op, Evaluated):
             taken[:] = True
@@ -144,10 +146,10 @@ def _needed(steps: Sequence[Step], features: int, sparse: set[int]) -> list[Flag
 
 def _indices(op: Operation) -> list[Indices]:
     """What each element of a step is made of, by the first dimension of each array."""
-    if isinstance(op, Gather):
-        return [op.index, op.like]
-    assert isinstance(op, Maximum | Combine | Map)
-    return [np.arange(op.size, dtype=np.int32) if isinstance(op, Map) else op.index]
+    if isinstance(op, Map):
+        return [np.arange(op.size, dtype=np.int32)]
+    assert not isinstance(op, Linear | Evaluated)
+    return [op.index, op.like] if isinstance(op, Gather) else [op.index]
 
 
 def _takes(op: Operation, gone: Flags) -> Flags:
@@ -204,15 +206,11 @@ def _other(op: Operation, stay: Flags, number: Indices) -> Operation:
     """A step without a layer that makes these of its elements, and takes elements by their new numbers."""
     if isinstance(op, Map):
         return replace(op, size=int(stay.sum()))
-    if isinstance(op, Gather):
-        index, like = (_renumbered(part[stay], number) for part in (op.index, op.like))
-        return replace(op, index=index, like=like)
-    if isinstance(op, Maximum):
-        return replace(op, index=_renumbered(op.index[stay], number))
-    if isinstance(op, Combine):
-        return Combine(index=_renumbered(op.index[stay], number), coefficient=op.coefficient[stay],
-                       offset=op.offset[stay], channel=op.channel[stay])
-    return op
+    if isinstance(op, Evaluated):
+        return op
+    parts = {name: part[stay] for name, part in vars(op).items() if isinstance(part, np.ndarray)}
+    parts |= {name: _renumbered(part, number) for name, part in parts.items() if name in ("index", "like")}
+    return replace(op, **parts)
 
 
 def _renumbered(index: Indices, number: Indices) -> Indices:
