@@ -82,16 +82,18 @@ def read_job(
     model: Model, chip: Chip, *, calibrate: Source | Inputs | Mapping[str, Source],
     device: Device | str | None = None, options: CompileOptions | None = None,
     faults: FaultMaps | None = None, freeze: Mapping[str, Source] | None = None,
-    input_shape: Mapping[str, Sequence[int]] | None = None, progress: Progress | None = None,
+    input_shape: Mapping[str, Sequence[int]] | None = None, progress: Progress | None = None, prune: bool = True,
 ) -> Job:
     """Reads the model and its inputs; the parameters are those of :func:`mho.compiler.passes.compile_for_chip`.
+
+    ``prune``: as of :func:`mho.compiler.importer.onnx_import.import_onnx`.
 
     Raises InputError if the model, the inputs or an option is wrong: one sentence.
     """
     options, inputs = CompileOptions() if options is None else options, load_inputs(calibrate)
     net = model if isinstance(model, FloatNetwork) else import_onnx(
         as_onnx(model, inputs), output=options.output, shapes=input_shape, x=inputs, digital=options.digital,
-        frozen={name: load_input(value) for name, value in (freeze or {}).items()},
+        prune=prune, frozen={name: load_input(value) for name, value in (freeze or {}).items()},
     )
     device = default_device(chip) if device is None else load_device(device) if isinstance(device, str) else device
     check_device(chip, device)

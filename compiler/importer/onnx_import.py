@@ -44,7 +44,7 @@ MOST_DIFFERENCE = 2e-3
 def import_onnx(
     model: str | Path | bytes | onnx.ModelProto, *, output: str | None = None,
     frozen: Mapping[str, Array] | None = None, shapes: Mapping[str, Sequence[int]] | None = None,
-    x: Inputs | None = None, digital: Sequence[str] = (),
+    x: Inputs | None = None, digital: Sequence[str] = (), prune: bool = True,
 ) -> FloatNetwork:
     """Reads a network from a file, from its bytes or from a loaded model.
 
@@ -65,6 +65,8 @@ def import_onnx(
         Inputs, of shape (samples, ...), on which the network is compared with the model; random ones otherwise.
     digital
         Names of products that the host computes.
+    prune
+        Whether what weights of 0 have emptied is left out; training may fill it again.
     """
     where, proto = model_file.load(model)
     shapes = model_file.shapes_of(proto, x, frozen or {}) | dict(shapes or {})
@@ -77,7 +79,7 @@ def import_onnx(
     graph = read_graph(where, proto, _choose_outputs(where, proto, output), model_file.opset_of(where, proto))
     graph = batch_first(graph, proto)
     with np.errstate(all="ignore"):
-        network = _first_that_fits(where, graph, proto, x, digital)
+        network = _first_that_fits(where, graph, proto, x, digital, prune)
     # Last, because the importer's own sentences say more.
     model_file.check_shapes(where, bare, strict=True)
     return network
@@ -93,7 +95,7 @@ def _choose_outputs(where: str, proto: onnx.ModelProto, output: str | None) -> l
 
 
 def _first_that_fits(
-    where: str, graph: Graph, proto: onnx.ModelProto, x: Inputs | None, digital: Sequence[str]
+    where: str, graph: Graph, proto: onnx.ModelProto, x: Inputs | None, digital: Sequence[str], prune: bool
 ) -> FloatNetwork:
     """The network with the first dimension as that of the batch; if that is a fixed number, else of whole inputs."""
     _check_inputs(where, graph)
@@ -104,7 +106,7 @@ def _first_that_fits(
     errors: list[InputError] = []
     for batched in ways:
         try:
-            return _Importer(where, replace(graph, batched=batched), proto, x, digital).run()
+            return _Importer(where, replace(graph, batched=batched), proto, x, digital, prune).run()
         except InputError as error:
             errors.append(error)
     raise errors[-1]
@@ -126,9 +128,9 @@ class _Importer:
     """One reading of a graph, with the first dimension as that of the batch or not."""
 
     def __init__(
-        self, where: str, graph: Graph, proto: onnx.ModelProto, x: Inputs | None, digital: Sequence[str]
+        self, where: str, graph: Graph, proto: onnx.ModelProto, x: Inputs | None, digital: Sequence[str], prune: bool
     ) -> None:
-        self.where, self.raw, self.proto, self.x, self.digital = where, graph, proto, x, digital
+        self.where, self.raw, self.proto, self.x, self.digital, self.prune = where, graph, proto, x, digital, prune
         self.values: dict[str, Value] = {}
 
     def run(self) -> FloatNetwork:
@@ -159,11 +161,12 @@ class _Importer:
             self._visit(op)
         last, outputs = self._outputs(axes)
         shapes = [value.shape[1 if graph.batched else 0 :] or (1,) for value in feeds.values()]
-        network = pruned(FloatNetwork(
+        network = FloatNetwork(
             name=graph.name, input_name=", ".join(feeds), steps=steps_of(last), outputs=outputs,
             warnings=tuple(graph.warnings), input_shape=shapes[0] if len(shapes) == 1 else (size,),
             parts=tuple(zip(feeds, shapes, strict=True)) if len(feeds) > 1 else (),
-        ))
+        )
+        network = pruned(network) if self.prune else network
         if not network.layers:
             raise InputError(f"{self.where}: {self._without_layers()}")
         self._check_finite(network)

@@ -66,7 +66,7 @@ def convert(
         samples = samples.detach().cpu().numpy()
     with one_thread():
         model = Path(module) if isinstance(module, os.PathLike) else module
-        job = read_job(model, description, calibrate=read_inputs(samples), device=cells,
+        job = read_job(model, description, calibrate=read_inputs(samples), device=cells, prune=False,
                        options=CompileOptions.from_dict({"in_parts": 1, **options, **_of_layers(layers or {})}))
         network, calibrated = layers_for_chip(job)
     return AnalogNetwork(network, calibrated, CellTables(description, cells, parse_time(time)))

@@ -13,6 +13,7 @@ from mho.compiler.mapping.weights import PairMap, code_value, column_loads
 from mho.compiler.model.layer import LinearLayer
 from mho.compiler.program import DITHER, Layer
 from mho.hw.config import Chip
+from mho.macro_models.errors import InputError
 from mho.macro_models.integer.vector import MULTIPLIER_MAX
 from mho.torch.cells import CellTables, WeightNoise
 from mho.torch.kinds import classes_of
@@ -82,7 +83,8 @@ class Compiled:
                 layer.check()
             except ValueError:
                 if code == 1:
-                    raise
+                    raise InputError(f"layer {layer.name}: its biases have grown beyond what lanes of 16 bits hold; "
+                                     "convert the module with its weights as they are now") from None
                 code = code * 15 // 16
                 continue
             return layer, target_uS

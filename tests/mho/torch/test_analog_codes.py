@@ -170,6 +170,24 @@ def test_a_layer_stays_digital_and_others_have_bits_of_their_own() -> None:
 
 
 @pytest.mark.slow
+def test_weights_of_zero_are_there_to_be_trained_until_lanes_are_full() -> None:
+    torch.manual_seed(0)
+    module = torch.nn.Sequential(torch.nn.Linear(8, 6), torch.nn.ReLU(), torch.nn.Linear(6, 4))
+    with torch.no_grad():
+        module[0].weight[2:] = 0.0
+    x = np.random.default_rng(0).uniform(-1, 1, (16, 8)).astype("f4")
+    analog = mho.torch.convert(module.eval(), "tnsa16-core", calibrate=x)
+    assert [tuple(layer.weight.shape) for layer in analog.layers] == [(6, 8), (4, 6)]
+    analog(torch.from_numpy(x)).sum().backward()
+    assert analog.layers[0].weight.grad[2:].any()
+    assert_codes_of_functional(analog, x)
+    with torch.no_grad():
+        analog.layers[1].bias += 1e4
+    with pytest.raises(mho.InputError, match="biases have grown beyond"):
+        analog.net()
+
+
+@pytest.mark.slow
 def test_wires_are_said_to_be_left_out() -> None:
     with pytest.warns(UserWarning, match="wires of the chip"):
         converted("linear", mho.Chip.load("array-32", **{"wires.r_row_ohm": 2.0}))
