@@ -65,6 +65,8 @@ def test_single_cells_are_pulsed_as_often_as_they_are_to_be() -> None:
 def test_what_has_no_room_is_refused() -> None:
     with pytest.raises(InputError, match=r"programming.update must be true for cells that are pulsed all at once"):
         ChipArrays(mho.Chip.load("array-32"))
+    with pytest.raises(InputError, match="backend must be functional or cosim to learn, not fpga-sim"):
+        ChipArrays(mho.Chip.load("array-32", **KEYS), mho.FpgaSim())
     arrays = ChipArrays(mho.Chip.load("array-32", **KEYS))
     with pytest.raises(InputError, match=r"arrays must be at most 2 of 16 x 16 cells, not 1 of 17 x 3"):
         arrays(EVEN, (17, 3), np.random.default_rng(0))
