@@ -56,7 +56,7 @@ class WriteQueues(Resettable[WriteVerifyConfig]):
             bus.eq(self.put | self.take), puts.eq(self.put & (self.room != 0)),
             takes.eq(self.take & ~self.put & (self.waiting != 0)),
             self.cell.ready.eq(~bus & (self.waiting != FIFO_DEPTH)), adds.eq(self.cell.valid & self.cell.ready),
-            fetches.eq(~bus & ~self.cell.valid & (put_at != next_at) & (~self.target.valid | self.target.ready)),
+            fetches.eq(~bus & ~adds & (put_at != next_at) & (~self.target.valid | self.target.ready)),
             self.waiting.eq((add_at - take_at)[: half + 1]),
             write.en.eq(puts | adds), write.addr.eq(Mux(self.put, put_at[:half], Cat(add_at[:half], Const(1, 1)))),
             write.data.eq(Mux(self.put, put_bits, cell)), read.en.eq(takes | fetches),
