@@ -127,8 +127,8 @@ class Accumulators(Resettable):
         fits = [~left[j] | (turns[j] == by) for j in range(lanes)]
         goes = [left[j] & Cat(fits[: j + 1]).all() for j in range(lanes)]
         joined = Signal(name="joined")
-        one, other = self.tag
-        m.d.comb += joined.eq(left.all() & (one.target == other.target) & ~other.start)
+        earlier, later = self.tag
+        m.d.comb += joined.eq(left.all() & (earlier.target == later.target) & ~later.start)
         all_go = Cat(fits).all() | joined
         m.d.comb += self.ready.eq(all_go if waits is None else all_go & ~waits)
         with m.If(self.valid if waits is None else self.valid & ~waits):
