@@ -41,7 +41,7 @@ class WriteQueues(Resettable[WriteVerifyConfig]):
         m = Module()
         target, cell = Value.cast(self.target.payload), Value.cast(self.cell.payload)
         # Both queues are halves of one memory of one port: the bus comes first, then a result, then the next target.
-        m.submodules.words = words = OnePortMemory(
+        m.submodules.memory = words = OnePortMemory(
             shape=unsigned(max(len(target), len(cell))), depth=2 * FIFO_DEPTH, init=[])
         write, read = words.write_port(), words.read_port()
         put_at, next_at, add_at, take_at = (

@@ -59,7 +59,7 @@ def test_nothing_is_carried_out_when_a_file_is_read(
 
 @pytest.mark.slow
 def test_work_without_end_is_refused_when_it_is_run(members: Members, tmp_path: Path) -> None:
-    model = hostile("tree below itself")
+    model = hostile("work of Einsum")
     del model.graph.node[0]
     model.graph.input[0].CopyFrom(onnx.helper.make_tensor_value_info("x", onnx.TensorProto.DOUBLE, [1, 4]))
     model.graph.output[0].CopyFrom(onnx.helper.make_tensor_value_info("y", onnx.TensorProto.DOUBLE, [1, 4]))
@@ -69,7 +69,7 @@ def test_work_without_end_is_refused_when_it_is_run(members: Members, tmp_path: 
         op["parameters"]["model"] = base64.b64encode(model.SerializeToString()).decode()
 
     network = Network.load(changed(members, tmp_path / "net.mho", change))
-    with pytest.raises(InputError, match=r"work of the host, node .*below itself"):
+    with pytest.raises(InputError, match=r"work of the host, node 'Einsum'.* of the 5 s"):
         execute(network, FunctionalBackend(), np.ones((2, 6), np.float32))
 
 
