@@ -93,8 +93,8 @@ _NAMED = 8
 
 def _two_ports(paths: list[str], least_bits: int) -> list[str]:
     """Memories of two ports, and of as many bits, among the files that were written."""
-    sizes = [(found[1], int(found[2]) * int(found[3])) for path in paths
-             if (found := re.search(r"/(mem_(?!\w*_1p\.)(\d+)x(\d+)\w*)\.v$", path))]
+    sizes = [(match[1], int(match[2]) * int(match[3])) for path in paths
+             if (match := re.search(r"/(mem_(?!\w*_1p\.)(\d+)x(\d+)\w*)\.v$", path))]
     return [name for name, bits in sizes if bits >= least_bits]
 
 

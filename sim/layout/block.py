@@ -105,6 +105,8 @@ def by_words(text: str) -> str:
     Else it moves all of its bits through multiplexers in each cycle, and no clock is gated.
     """
     names = "|".join(dict.fromkeys(_WORDS.findall(text)))
+    if not names:
+        return text
     return re.sub(rf"^( *(?:output )?reg +\[\d+:0\] (?:{names})\b)", r"(* nowrshmsk *)\1", text, flags=re.MULTILINE)
 
 

@@ -52,6 +52,11 @@ endmodule
 """
 
 
+def test_registers_without_words_are_left_as_they_are() -> None:
+    text = "module top;\n  reg [3:0] lines;\n  always @(posedge clk) lines[address] <= data;\nendmodule\n"
+    assert block_module.by_words(text) == text
+
+
 @pytest.mark.skipif(not (shutil.which("yosys") and shutil.which("iverilog")), reason="yosys or iverilog not found")
 @pytest.mark.cosim
 @pytest.mark.slow
