@@ -18,16 +18,19 @@ _COUNTERS = ("sets", "resets", "forms", "reads", "pulsed", "faults")
 class WriteQueues(Resettable[WriteVerifyConfig]):
     """Queues of targets and results between the bus and write-verify.
 
-    A target is there two cycles after it is put, and the next one a cycle after one that is taken, unless the bus puts
-    or takes just then: write-verify waits for it.
+    The bus waits a cycle, so that addresses of the memory come from registers. A target is there two cycles after
+    ``put_ready``, and the next one a cycle after one that is taken, unless the bus puts or takes just then:
+    write-verify waits for it.
     """
 
     put = In(1)
     put_data = In(32)
-    """Write the word of a target. Ignored without room."""
+    put_ready = Out(1)
+    """Write the word of a target in the cycle of ``put_ready``, one after that of ``put``. Ignored without room."""
     take = In(1)
-    """Read a result, but not while a target is put; its word follows one cycle later in ``taken``, 0 without a
-    result."""
+    take_ready = Out(1)
+    """Read a result, as targets are put, but not while one is; its word follows one cycle after ``take_ready`` in
+    ``taken``, 0 without a result."""
     taken = Out(32)
 
     room = Out(range(FIFO_DEPTH + 1))
@@ -48,20 +51,22 @@ class WriteQueues(Resettable[WriteVerifyConfig]):
             Signal(range(2 * FIFO_DEPTH), name=name) for name in ("put_at", "next_at", "add_at", "take_at"))
         puts, takes, adds, fetches, bus = (
             Signal(name=name) for name in ("puts", "takes", "adds", "fetches", "bus"))
+        putting, taking = self.put_ready, self.take_ready
         half = FIFO_DEPTH.bit_length() - 1
         bits = self.cfg.verify_bits
         put_bits = Cat(self.put_data[:bits], self.put_data[WORD_FLAG:][: len(target) - bits])
         consumed = self.target.valid & self.target.ready
         m.d.comb += [
-            bus.eq(self.put | self.take), puts.eq(self.put & (self.room != 0)),
-            takes.eq(self.take & ~self.put & (self.waiting != 0)),
+            bus.eq(putting | taking), puts.eq(putting & self.put & (self.room != 0)),
+            takes.eq(taking & self.take & ~putting & (self.waiting != 0)),
             self.cell.ready.eq(~bus & (self.waiting != FIFO_DEPTH)), adds.eq(self.cell.valid & self.cell.ready),
             fetches.eq(~bus & ~adds & (put_at != next_at) & (~self.target.valid | self.target.ready)),
             self.waiting.eq((add_at - take_at)[: half + 1]),
-            write.en.eq(puts | adds), write.addr.eq(Mux(self.put, put_at[:half], Cat(add_at[:half], Const(1, 1)))),
-            write.data.eq(Mux(self.put, put_bits, cell)), read.en.eq(takes | fetches),
-            read.addr.eq(Mux(self.take, Cat(take_at[:half], Const(1, 1)), next_at[:half])),
+            write.en.eq(puts | adds), write.addr.eq(Mux(putting, put_at[:half], Cat(add_at[:half], Const(1, 1)))),
+            write.data.eq(Mux(putting, put_bits, cell)), read.en.eq(takes | fetches),
+            read.addr.eq(Mux(taking, Cat(take_at[:half], Const(1, 1)), next_at[:half])),
         ]
+        m.d.sync += [putting.eq(self.put & ~putting), taking.eq(self.take & ~taking)]
         for place, moves in ((put_at, puts), (next_at, fetches), (add_at, adds), (take_at, takes)):
             m.d.sync += place.eq(place + moves)
         # A target, and a result, come from the memory a cycle after they are asked for, and stay.
@@ -84,7 +89,7 @@ class WriteQueues(Resettable[WriteVerifyConfig]):
         head = Cat(result.code, Const(0, CODE_BITS - bits), result.fault, Const(1, 1))
         whole = Cat(head, Const(0, RESULT_PULSES - RESULT_VALID - 1), result.pulses)
         m.d.comb += self.taken.eq(Mux(fresh, Mux(full, whole, 0), shown))
-        m.d.sync += [fresh.eq(self.take), full.eq(takes), shown.eq(self.taken)]
+        m.d.sync += [fresh.eq(self.take & self.take_ready), full.eq(takes), shown.eq(self.taken)]
 
 
 def add_write_verify(m: Module, cfg: WriteVerifyConfig, bank: Any, core: Any, clear: Value) -> Value:
@@ -112,15 +117,18 @@ def add_write_verify(m: Module, cfg: WriteVerifyConfig, bank: Any, core: Any, cl
         m.d.sync += stopping.eq(0)
     was_busy = Signal()
     m.d.sync += was_busy.eq(status.busy)
+    lost = queues.put & queues.put_ready & (queues.room == 0)
     m.d.comb += [
         core.write_start.eq(control.start & ~status.busy), core.write_stop.eq(stopping),
-        queues.put.eq(bank.targets.enable), queues.put_data.eq(bank.targets.data), bank.targets.ready.eq(1),
-        queues.take.eq(bank.results.enable), bank.results.data.eq(queues.taken), bank.results.ready.eq(1),
+        queues.put.eq(bank.targets.enable), queues.put_data.eq(bank.targets.data),
+        bank.targets.ready.eq(queues.put_ready),
+        queues.take.eq(bank.results.enable), bank.results.data.eq(queues.taken),
+        bank.results.ready.eq(queues.take_ready),
         core.map_addr.eq(_map_address(cfg, bank)), bank.faults.data.eq(core.map_data), bank.faults.ready.eq(1),
         bank.write_status.busy.eq(status.busy), bank.write_status.done.set.eq(status.done),
         # A start that is refused was busy while it waited for the array.
         bank.write_status.error.set.eq(was_busy & ~status.busy & status.error),
-        bank.write_status.overrun.set.eq((control.start & status.busy) | (queues.put & (queues.room == 0))),
+        bank.write_status.overrun.set.eq((control.start & status.busy) | lost),
         bank.write_status.write_pass.eq(status.write_pass), bank.write_status.enabled.eq(status.enabled),
         bank.write_levels.room.eq(queues.room), bank.write_levels.waiting.eq(queues.waiting),
         *(getattr(bank, f"write_{name}").value.eq(getattr(status, name)) for name in _COUNTERS),

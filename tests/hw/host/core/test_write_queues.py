@@ -16,7 +16,7 @@ CFG = WriteVerifyConfig(lines=16)
 
 
 @pytest.mark.parametrize(("puts", "takes", "ready", "valid"), [
-    (0.3, 0.3, 0.5, 0.5), (0.9, 0.05, 0.1, 0.9), (0.05, 0.9, 0.9, 0.1), (0.0, 0.4, 1.0, 1.0), (0.6, 0.0, 1.0, 0.2),
+    (0.3, 0.3, 0.5, 0.5), (0.9, 0.5, 0.1, 0.9), (0.05, 0.9, 0.9, 0.1), (0.0, 0.4, 1.0, 1.0), (0.6, 0.0, 1.0, 0.2),
 ])
 def test_words_in_their_order_and_none_is_lost(puts: float, takes: float, ready: float, valid: float) -> None:
     """Also where they are full or empty. The memory's own claim, never a read and a write at once, holds all along."""
@@ -28,9 +28,14 @@ def test_words_in_their_order_and_none_is_lost(puts: float, takes: float, ready:
     async def bench(ctx: Any) -> None:
         said = None
         cell = 0
-        for _ in range(800):
-            put = rng.random() < puts
-            take = not put and rng.random() < takes
+        put = take = accepted = False
+        for _ in range(1600):
+            # The bus keeps its access until it is ready, and answers in the cycle after.
+            if accepted:
+                put = take = False
+            elif not put and not take:
+                put = rng.random() < puts
+                take = not put and rng.random() < takes
             code, skip = int(rng.integers(2**CFG.verify_bits)), int(rng.integers(2))
             ctx.set(queues.put, put)
             ctx.set(queues.put_data, code | skip << WORD_FLAG)
@@ -44,11 +49,12 @@ def test_words_in_their_order_and_none_is_lost(puts: float, takes: float, ready:
                 assert ctx.get(queues.taken) == said
             assert ctx.get(queues.room) == FIFO_DEPTH - len(targets)
             assert ctx.get(queues.waiting) == len(results)
-            if put and len(targets) < FIFO_DEPTH:
+            accepted = bool(ctx.get(queues.put_ready) or ctx.get(queues.take_ready))
+            if put and accepted and len(targets) < FIFO_DEPTH:
                 targets.append(TargetLayout(CFG).const({"code": code, "skip": skip}).as_bits())
                 counts["put"] += 1
             counts["full"] += len(targets) == FIFO_DEPTH
-            if take:
+            if take and accepted:
                 said = word(results.popleft()) if results else 0
                 counts["taken"] += said != 0
             if ctx.get(queues.target.valid) and ctx.get(queues.target.ready):
