@@ -12,7 +12,7 @@ import click
 import pytest
 
 from mho.cli import run
-from mho.commands.reference import commands, page
+from tests.mho.commands.command_page import commands, page
 
 ROOT = Path(__file__).parents[2]
 
@@ -70,7 +70,7 @@ def test_usage_errors_are_one_sentence(arguments: list[str], sentence: str, caps
 
 
 def test_the_reference_page_is_that_of_the_commands() -> None:
-    # Where this fails: python -m mho.commands.reference
+    # Where this fails: python -m tests.mho.commands.command_page
     assert (ROOT / "docs" / "reference" / "command.md").read_text() == page()
 
 

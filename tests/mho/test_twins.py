@@ -16,8 +16,8 @@ import pytest
 import mho
 from mho.cli import COMMANDS, run
 from mho.commands.doctor import inspect as inspect_machine
-from mho.commands.reference import TWINS, commands
 from mho.hw.tile.asm import assemble
+from tests.mho.commands.command_page import TWINS, commands
 from tests.mho.sweeps.conftest import SWEEP
 
 

@@ -7,11 +7,11 @@ import pytest
 from click.shell_completion import CompletionItem, ShellComplete
 
 from mho.cli import cli
-from mho.commands.reference import commands
 from mho.fpga.boards import BOARDS
 from mho.hw.config import preset_names
 from mho.macro_models.devices import device_names
 from mho.runs.backends import BACKENDS
+from tests.mho.commands.command_page import commands
 
 
 def items(line: str) -> list[CompletionItem]:

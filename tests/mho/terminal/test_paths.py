@@ -11,8 +11,8 @@ import onnx
 import pytest
 
 from mho.cli import run
-from mho.commands.reference import commands
 from mho.terminal.paths import READS, WORD, Reads, Word, Writes
+from tests.mho.commands.command_page import commands
 
 COMMANDS = [(name, command) for name, command in commands() if not isinstance(command, click.Group)]
 

@@ -1,4 +1,4 @@
-"""The page ``docs/reference/command.md``: ``python -m mho.commands.reference`` writes it, in a clone."""
+"""The page ``docs/reference/command.md``: ``python -m tests.mho.commands.command_page`` writes it, in a clone."""
 
 from inspect import cleandoc
 from pathlib import Path
@@ -7,10 +7,12 @@ import click
 
 from mho import cli
 
+__all__ = ["TWINS", "commands", "page"]
+
 _HEAD = """\
 # The command
 
-<!-- Written by `python -m mho.commands.reference`; a test compares it with the commands. -->
+<!-- Written by `python -m tests.mho.commands.command_page`; a test compares it with the commands. -->
 
 The positional argument is what a command works on. These options mean the same everywhere:
 
@@ -112,5 +114,5 @@ def _section(name: str, command: click.Command) -> str:
 
 
 if __name__ == "__main__":
-    target = Path(__file__).parents[2] / "docs" / "reference" / "command.md"
+    target = Path(__file__).parents[3] / "docs" / "reference" / "command.md"
     target.write_text(page(), encoding="utf-8")
