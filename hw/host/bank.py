@@ -83,7 +83,7 @@ class RegisterBank(wiring.Component):
         with m.If(response.ready):
             m.d.sync += response.valid.eq(0)
         with m.If(accept):
-            m.d.sync += [response.valid.eq(1), response.p.error.eq(~known), word.eq(0)]
+            m.d.sync += [response.valid.eq(1), response.p.error.eq(~known)]
 
         places: list[Value] = []
         for register in self.map.registers:
@@ -94,11 +94,14 @@ class RegisterBank(wiring.Component):
             self._write(m, register, hit & ~self._lock if register.locked else hit, written)
             if register.read_strobe:
                 m.d.comb += getattr(self, register.name).read.eq(accept & ~request.p.write & at)
-        with m.If(accept & ~request.p.write):
-            with m.Switch(request.p.address):
-                for register in self.map.registers:
-                    with m.Case(register.address // 4):
-                        m.d.sync += word.eq(self._value(register))
+        # Read before it is known whether the request is taken: that comes late.
+        value = Signal(32)
+        with m.Switch(request.p.address):
+            for register in self.map.registers:
+                with m.Case(register.address // 4):
+                    m.d.comb += value.eq(self._value(register))
+        with m.If(~response.valid):
+            m.d.sync += word.eq(Mux(request.p.write, 0, value))
         waits: list[Value] = []
         for window in self.map.windows:
             inside, wait = self._window(m, window, accept)
