@@ -113,10 +113,15 @@ def expected(op: MvmOperation, x: np.ndarray, *, wl: int = 0xFFFF, lines: int = 
     else:
         a = k @ x
         enabled &= on.astype(bool)
-    load = k.sum(axis=0 if op.direction is Direction.FORWARD else 1)
-    step = 2 * np.maximum(1, np.rint(op.step_code * load / 2**14)).astype(np.int64)
+    step = decrements(op.direction, op.step_code, k)
     codes, _ = convert(op, 2 * a + 1, step, step, enabled)
     return [int(code) for code in codes]
+
+
+def decrements(direction: Direction, step_code: int, cells: np.ndarray) -> np.ndarray:
+    """Charge of a decrement of each line: a share of the sum of its cells."""
+    load = cells.sum(axis=0 if direction is Direction.FORWARD else 1)
+    return 2 * np.maximum(1, np.rint(step_code * load / 2**14)).astype(np.int64)
 
 
 def vector(op: MvmOperation, seed: int) -> np.ndarray:

@@ -5,7 +5,7 @@ from cocotb.triggers import RisingEdge
 
 from mho.macro_models.integer.operation import Direction
 from tests.hw.host.bench_core import BACKWARD as SEARCH
-from tests.hw.host.bench_core import CELLS, FORWARD, LINES, Host, begin, expected, macro, vector
+from tests.hw.host.bench_core import CELLS, FORWARD, LINES, Host, begin, decrements, expected, macro, vector
 
 PRECHARGE, SAMPLE, COMPARE, DECREMENT, VERIFY, SET, RESET = 1, 2, 4, 8, 16, 1 << 5, 2 << 5
 BACKWARD, LATCH, WRITE_MODE = 1, 2, 1 << 8
@@ -22,10 +22,10 @@ async def rows(host: Host, positive: int, negative: int, word_lines: int) -> Non
         await host.write(f"manual_{name}", value)
 
 
-async def convert(host: Host, direction: Direction, step: int, limit: int) -> tuple[int, list[int]]:
+async def convert(host: Host, direction: Direction, step_code: int, limit: int) -> tuple[int, list[int]]:
     """Compare, then decrement until the last line has flipped: signs, and the decrements of each line before that."""
     level = BACKWARD * direction
-    await host.write("manual_amounts", step)
+    await host.write("manual_amounts", step_code)
     await host.write("manual_levels", level | LATCH)
     await host.write("manual_strobe", COMPARE)
     signs = await host.read("manual_cmp")
@@ -50,7 +50,8 @@ async def test_a_product_by_hand(dut) -> None:
         level = BACKWARD * direction
         sums = CELLS @ x if direction else x @ (CELLS[::2] - CELLS[1::2])
         charges = [2 * int(total) + 1 for total in sums]
-        step = max(map(abs, charges)) // limit
+        load = CELLS.sum(axis=direction).max()
+        step_code = int(max(map(abs, charges)) / limit / load * 2**13)
         await host.write("manual_levels", level)
         await host.write("manual_strobe", PRECHARGE)
         for plane in (1, 0):
@@ -60,10 +61,11 @@ async def test_a_product_by_hand(dut) -> None:
             for _ in range(2**plane):
                 await host.write("manual_strobe", SAMPLE)
         await rows(host, 0, 0, 0xFFFF)
-        signs, counts = await convert(host, direction, step, limit)
+        signs, counts = await convert(host, direction, step_code, limit)
         assert signs == sum((charge < 0) << k for k, charge in enumerate(charges))
-        assert counts == [min(abs(charge) // (2 * step), limit) for charge in charges]
-        assert len(set(counts)) > 2
+        steps = decrements(direction, step_code, CELLS)
+        assert counts == [min(abs(charge) // step, limit) for charge, step in zip(charges, steps, strict=True)]
+        assert len(set(counts)) > 1
     await host.write("manual_control", 0)
     x = vector(FORWARD, 1)
     await host.describe(FORWARD)
