@@ -1,11 +1,11 @@
 """Speed of networks: CPU-seconds for 1,000 images of the backend `functional`, beside a plain GEMM of the same MACs.
 
     python benchmarks/networks.py [--images 500] [--threads 2] [--json FILE]
-    python benchmarks/networks.py --compile ResNet-18|MobileNetV2
+    python benchmarks/networks.py --compile resnet18|mobilenet_v2
 
 LeNet-5 (28 x 28) and the ResNet-8 of MLPerf Tiny (32 x 32) with random weights, compiled for `neurram-core`: with ideal
 cells, and on `rram-neurram` after a day with everything that it has. One thread, then as many as asked for (by the
-clock). With `--compile` a larger network is compiled alone: CPU-seconds and the peak of the memory.
+clock). With `--compile` a larger network of torchvision is compiled alone: CPU-seconds and peak of the memory.
 """
 
 import resource
@@ -23,7 +23,7 @@ from torch import nn
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import mho
-from examples.models.train import Block, resnet8, spread
+from examples.models.train import resnet8, spread
 
 REPEATS, ENOUGH_S = 3, 8.0
 """Of what is compared by the clock, at least; more of what is short, until so many seconds are measured."""
@@ -51,58 +51,17 @@ def lenet() -> nn.Module:
     )
 
 
-def _normalised(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> list[nn.Module]:
-    conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False)
-    return [conv, nn.BatchNorm2d(outputs)]
-
-
-def resnet18() -> nn.Module:
-    """ResNet-18 for 64 x 64 pixels and 1,000 classes: 11.7 million weights."""
-    sizes = ((64, 64, 1), (64, 64, 1), (64, 128, 2), (128, 128, 1), (128, 256, 2), (256, 256, 1), (256, 512, 2))
-    return nn.Sequential(
-        *_normalised(3, 64, 7, 2), nn.ReLU(), nn.MaxPool2d(3, 2, 1), *(Block(*size) for size in sizes),
-        Block(512, 512, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 1000),
-    )
-
-
-class Inverted(nn.Module):
-    """A residual block of MobileNetV2: narrow, wide and depthwise, narrow."""
-
-    def __init__(self, inputs: int, outputs: int, factor: int, stride: int) -> None:
-        super().__init__()
-        wide = inputs * factor
-        first = [*_normalised(inputs, wide, 1), nn.ReLU6()] if factor > 1 else []
-        self.adds = stride == 1 and inputs == outputs
-        self.inner = nn.Sequential(
-            *first, *_normalised(wide, wide, 3, stride, wide), nn.ReLU6(), *_normalised(wide, outputs, 1))
-
-    def forward(self, x: Any) -> Any:
-        """Images of shape (batch, channels, rows, columns)."""
-        return x + self.inner(x) if self.adds else self.inner(x)
-
-
-def mobilenet() -> nn.Module:
-    """MobileNetV2 for 96 x 96 pixels and 1,000 classes."""
-    blocks, channels = list[nn.Module](), 32
-    stages = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
-    for factor, outputs, count, first in stages:
-        for stride in [first] + [1] * (count - 1):
-            blocks.append(Inverted(channels, outputs, factor, stride))
-            channels = outputs
-    return nn.Sequential(
-        *_normalised(3, 32, 3, 2), nn.ReLU6(), *blocks, *_normalised(320, 1280, 1), nn.ReLU6(),
-        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(1280, 1000),
-    )
-
-
 NETWORKS = {"LeNet-5": (lenet, (1, 28, 28)), "ResNet-8": (lambda: resnet8(3), (3, 32, 32))}
-LARGE = {"ResNet-18": (resnet18, (3, 64, 64)), "MobileNetV2": (mobilenet, (3, 96, 96))}
+LARGE = {"resnet18": (3, 64, 64), "mobilenet_v2": (3, 96, 96)}
+"""Networks of torchvision for 1,000 classes."""
 
 
 def compile_large(name: str) -> str:
     """CPU-seconds and memory of the compilation of a large network."""
-    make, shape = LARGE[name]
-    model, x = nn.Sequential(spread(make()), nn.Softmax(1)), pictures(256, shape)
+    import torchvision
+
+    module = torchvision.models.get_model(name)
+    model, x = nn.Sequential(spread(module), nn.Softmax(1)), pictures(256, LARGE[name])
     spent = cpu_s(lambda: mho.compile(model, "neurram-core", calibrate=x))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     return f"{name}: compile {spent:.1f} CPU-s, peak of the memory {peak / 1e9:.2f} GB"

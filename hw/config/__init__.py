@@ -16,13 +16,12 @@ from mho.hw.config.load import load_chip, parse_override, preset_names, preset_t
 from mho.hw.config.macros.macro import MacroSection
 from mho.hw.config.macros.pin_map import PinConnection, PinPart
 from mho.hw.config.programming import ProgrammingSection, PulseChip
-from mho.hw.config.schema import json_schema
 from mho.hw.config.tree import chip_from_dict
 
 __all__ = [
     "SYNCHRONISER_CYCLES", "TILE_FLITS", "AreaSection", "CellsSection", "Chip", "ChipError", "ClockSection",
     "MacroSection", "PinConnection", "PinPart", "ProcessSection",
     "ProgrammingSection", "PulseChip", "check_device", "chip_class",
-    "chip_from_dict", "default_device", "describe", "json_schema", "kind_names", "load_chip", "parse_override",
+    "chip_from_dict", "default_device", "describe", "kind_names", "load_chip", "parse_override",
     "preset_names", "preset_text", "sizes", "warnings",
 ]

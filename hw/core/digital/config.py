@@ -3,13 +3,10 @@
 from abc import abstractmethod
 from dataclasses import dataclass
 
-from amaranth.hdl import Module, Signal, Value, signed
-
-from mho.hw.core.digital.groups import ColumnGroups, group_drain
+from mho.hw.core.digital.groups import group_drain
 from mho.hw.core.digital.sequencer import Phase, phase_cycles
 from mho.hw.core.layout import CODE_WIDTH
 from mho.hw.core.shape import CoreShape, Drain, FixedTiming
-from mho.hw.ports import In
 from mho.macro_models.errors import check_whole
 from mho.macro_models.integer.operation import MAX_BITS, Direction, MvmOperation
 
@@ -39,25 +36,6 @@ class ColumnConverter:
     def cycles(self) -> int:
         """Cycles until all its columns have their codes."""
         return self.columns * self.code_cycles
-
-
-class ConvertedGroups(ColumnGroups):
-    """Reads the codes of converters, ``cfg.lanes`` columns a cycle, and gives out two outputs a word.
-
-    See :class:`ColumnGroups`. An output is 2 c + 1 half steps of a code c, at most those of the operation's bits in
-    magnitude, 0 of a negative one with ReLU, and 0 where a column is not enabled. ``cfg.converter`` says the codes.
-    """
-
-    converted = In(lambda self: self.cfg.lanes * self.cfg.converter.bits)
-    """Codes of the group of the last cycle, lowest column first."""
-
-    def exact(self, m: Module, group: Value) -> list[Signal]:
-        """A cycle after their group was at the pins."""
-        bits, exact = self.cfg.converter.bits, list[Signal]()
-        for k in range(self.cfg.lanes):
-            exact.append(Signal(signed(CODE_WIDTH), name=f"exact_{k}"))
-            m.d.comb += exact[k].eq(2 * self.converted.word_select(k, bits).as_signed() + 1)
-        return exact
 
 
 class RowConfig(CoreShape, FixedTiming):

@@ -1,7 +1,7 @@
-"""Reads of arrays that are not linear: as the matrix of one operating point, and how wrong the ideal formula is."""
+"""Reads of arrays that are not linear, as the matrix of one operating point."""
 
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from mho.macro_models.array.effective import effective_matrix
 from mho.macro_models.array.nonlinear.laws import CellLaw, Cubic, Ohmic, Sinh, Transistor
 from mho.macro_models.array.nonlinear.solve import OperatingPoint, solve_array
-from mho.macro_models.array.wires import Mode, Wires, check_conductances, check_lines_on, check_mode, ideal_matrix
+from mho.macro_models.array.wires import Mode, Wires, check_conductances, check_lines_on, check_mode
 from mho.macro_models.devices.sections.conduction import Conduction
 from mho.macro_models.types import Flags, Reals
 
@@ -36,14 +36,6 @@ class Reading:
         )
 
 
-class ReadError(NamedTuple):
-    """Root mean squares over inputs and columns, relative to that of the outputs of the formula."""
-
-    relative: float
-    after_gain: float
-    """With the gain of each column that fits best."""
-
-
 def read_matrix(
     g_S: ArrayLike, wires: Wires, conduction: Conduction, v_V: float, *, mode: Mode = "voltage",
     wl: ArrayLike | None = None, backward: bool = False, temp_C: float = 25.0,
@@ -52,10 +44,10 @@ def read_matrix(
 
     Each cell gives a line at 0 V the current that it has there. An open line settles where its cells' currents cancel,
     against the slopes of these currents: that of a superlinear cell is larger than its current over its voltage, and
-    larger the more inputs are not 0. Half of them are taken to be 0, as a matrix cannot follow the inputs;
-    :func:`read_error` says how good it is. A shared supply takes from all what it does in the mean at that point, where
-    each of its polarities feeds half of the rows. Cells of word lines that are off leak. Arguments and result else as
-    of :func:`~mho.macro_models.array.effective_matrix`.
+    larger the more inputs are not 0. Half of them are taken to be 0, as a matrix cannot follow the inputs. A shared
+    supply takes from all what it does in the mean at that point, where each of its polarities feeds half of the rows.
+    Cells of word lines that are off leak. Arguments and result else as of
+    :func:`~mho.macro_models.array.effective_matrix`.
     """
     g = check_conductances(g_S)
     on = check_lines_on(wl, len(g))
@@ -63,7 +55,7 @@ def read_matrix(
 
     def point(scale: float, supply: bool = False) -> OperatingPoint:
         shared = conduction if supply else replace(conduction, supply_ohm=0.0)
-        return _solve(g, wires, shared, scale * signs, 0.0, on, backward, temp_C)
+        return read_point(g, wires, shared, scale * signs, 0.0, on, backward, temp_C)
 
     driven, left = point(1.0), 1.0
     if conduction.supply_ohm:
@@ -83,34 +75,7 @@ def _ratio(upper: Reals, lower: Reals) -> Reals:
     return np.maximum(np.divide(upper, lower, out=np.zeros_like(upper), where=lower != 0.0), 0.0)
 
 
-def read_error(
-    g_S: ArrayLike, wires: Wires, conduction: Conduction, v_V: float, *, mode: Mode = "current",
-    patterns: int = 16, temp_C: float = 25.0, by_matrix: bool = False,
-) -> ReadError:
-    """Error of the ideal formula for random inputs, exact: 0 or ``v_V``, in voltage mode -1, 0 or 1 times ``v_V``.
-
-    In voltage mode two rows have opposite inputs, as those of a pair do that is a signed weight.
-    ``by_matrix`` gives that of :func:`read_matrix` in its place.
-    """
-    g = check_conductances(g_S)
-    rng, pairs = np.random.default_rng(0), len(g) // 2
-    inputs = v_V * rng.integers(0, 2, (patterns, len(g)))
-    if mode == "voltage":
-        signed = v_V * rng.integers(-1, 2, (patterns, pairs))
-        inputs = np.zeros((patterns, len(g)))
-        inputs[:, : 2 * pairs] = np.stack([signed, -signed], axis=2).reshape(patterns, -1)
-    tied, on = (0.0 if check_mode(mode) == "current" else np.nan), np.ones(len(g), dtype=np.bool_)
-    points = [_solve(g, wires, conduction, row, tied, on, False, temp_C) for row in inputs]
-    got = np.array([point.column_A if mode == "current" else point.open_V for point in points])
-    exact = ideal_matrix(g, mode=mode)
-    want = inputs @ (read_matrix(g, wires, conduction, v_V, mode=mode, temp_C=temp_C) if by_matrix else exact)
-    energy = np.sum(got**2, axis=0)
-    gain = np.divide(np.sum(got * want, axis=0), energy, out=np.ones_like(energy), where=energy > 0)
-    scale, error, left = (float(np.sqrt(np.mean(a**2))) for a in (want, got - want, got * gain - want))
-    return ReadError(error / scale, left / scale) if scale else ReadError(0.0, 0.0)
-
-
-def _solve(
+def read_point(
     g: Reals, wires: Wires, conduction: Conduction, volts: Reals, tied: float, on: Flags, backward: bool,
     temp_C: float,
 ) -> OperatingPoint:

@@ -6,8 +6,8 @@ import tomllib
 import jsonschema
 import pytest
 
-from mho.hw.config import json_schema, preset_names, preset_text
-from mho.hw.config.schema import SCHEMA_FILE, schema_text
+from mho.hw.config import preset_names, preset_text
+from tests.hw.config.chip_page import SCHEMA_FILE, json_schema, schema_text
 
 VALIDATOR = jsonschema.Draft202012Validator(json_schema())
 
@@ -17,7 +17,7 @@ def valid(text: str) -> bool:
 
 
 def test_shipped_file_is_the_generated_one():
-    assert SCHEMA_FILE.read_text(encoding="utf-8") == schema_text(), "write it anew with: python -m mho.hw.config"
+    assert SCHEMA_FILE.read_text(encoding="utf-8") == schema_text(), "python -m tests.hw.config.chip_page writes it"
 
 
 def test_schema_is_a_schema():

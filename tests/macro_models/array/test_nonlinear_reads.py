@@ -1,11 +1,15 @@
 """Reads of cells that are not linear: their matrix, the error of the ideal formula, and the core that takes it."""
 
+from typing import NamedTuple
+
 import numpy as np
 import pytest
+from numpy.typing import ArrayLike
 
 from mho.macro_models import CAUSES, Masks, load_device
 from mho.macro_models.array import Wires, effective_matrix
-from mho.macro_models.array.nonlinear.reading import read_error, read_matrix
+from mho.macro_models.array.nonlinear.reading import read_matrix, read_point
+from mho.macro_models.array.wires import Mode, ideal_matrix
 from mho.macro_models.devices.sections.conduction import Conduction
 from mho.macro_models.integer.operation import Direction
 from mho.macro_models.integer.tnsa.operation import TnsaOperation
@@ -17,6 +21,41 @@ G = np.random.default_rng(0).uniform(1e-6, 40e-6, (24, 16))
 ON, NONE = np.ones(16, dtype=bool), np.zeros(16, dtype=bool)
 MASKS = Masks(wl=ON, lines=ON, bl_skip=NONE, sl_skip=NONE)
 STRONG, ACCESS = Conduction(v0_V=0.25), Conduction(access_uA_V2=400.0)
+
+
+class ReadError(NamedTuple):
+    """Root mean squares over inputs and columns, relative to that of the outputs of the formula."""
+
+    relative: float
+    after_gain: float
+    """With the gain of each column that fits best."""
+
+
+def read_error(
+    g_S: ArrayLike, wires: Wires, conduction: Conduction, v_V: float, *, mode: Mode = "current",
+    patterns: int = 16, temp_C: float = 25.0, by_matrix: bool = False,
+) -> ReadError:
+    """Error of the ideal formula for random inputs, exact: 0 or ``v_V``, in voltage mode -1, 0 or 1 times ``v_V``.
+
+    In voltage mode two rows have opposite inputs, as those of a pair do that is a signed weight.
+    ``by_matrix`` gives that of :func:`read_matrix` in its place.
+    """
+    g = np.asarray(g_S, dtype=np.float64)
+    rng, pairs = np.random.default_rng(0), len(g) // 2
+    inputs = v_V * rng.integers(0, 2, (patterns, len(g)))
+    if mode == "voltage":
+        signed = v_V * rng.integers(-1, 2, (patterns, pairs))
+        inputs = np.zeros((patterns, len(g)))
+        inputs[:, : 2 * pairs] = np.stack([signed, -signed], axis=2).reshape(patterns, -1)
+    tied, on = (0.0 if mode == "current" else np.nan), np.ones(len(g), dtype=np.bool_)
+    points = [read_point(g, wires, conduction, row, tied, on, False, temp_C) for row in inputs]
+    got = np.array([point.column_A if mode == "current" else point.open_V for point in points])
+    exact = ideal_matrix(g, mode=mode)
+    want = inputs @ (read_matrix(g, wires, conduction, v_V, mode=mode, temp_C=temp_C) if by_matrix else exact)
+    energy = np.sum(got**2, axis=0)
+    gain = np.divide(np.sum(got * want, axis=0), energy, out=np.ones_like(energy), where=energy > 0)
+    scale, error, left = (float(np.sqrt(np.mean(a**2))) for a in (want, got - want, got * gain - want))
+    return ReadError(error / scale, left / scale) if scale else ReadError(0.0, 0.0)
 
 
 @pytest.mark.parametrize("backward", [False, True])

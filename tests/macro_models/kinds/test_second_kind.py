@@ -13,9 +13,8 @@ from mho.compiler.options import CompileOptions
 from mho.compiler.passes import compile_model
 from mho.hw import kinds as hw_kinds
 from mho.hw.chip.tops import build_top
-from mho.hw.config import chip_from_dict, describe, json_schema, load_chip, sizes
+from mho.hw.config import chip_from_dict, describe, load_chip, sizes
 from mho.hw.config import kinds as config_kinds
-from mho.hw.config.schema import reference_page
 from mho.macro_models import kinds as macro_models_kinds
 from mho.macro_models.errors import InputError
 from mho.macro_models.kinds import model_from_state, pin_level_macro
@@ -23,6 +22,7 @@ from mho.sim.build.simulators import verilator_build
 from mho.sim.executor import build_cores, execute
 from mho.sim.functional import FunctionalBackend
 from tests.compiler.importer.onnx_models import build, node
+from tests.hw.config.chip_page import json_schema, reference_page
 from tests.sim.outputs import float_outputs
 
 HERE = Path(__file__).parent

@@ -12,7 +12,7 @@ import pytest
 from jsonschema.protocols import Validator
 
 from mho.hw.board.config import BoardConfig
-from mho.hw.config import Chip, ChipError, chip_class, chip_from_dict, json_schema, kind_names, load_chip, preset_names
+from mho.hw.config import Chip, ChipError, chip_class, chip_from_dict, kind_names, load_chip, preset_names
 from mho.hw.config.chip import sections_of
 from mho.hw.config.keys import KeySpec, keys_of
 from mho.hw.emulator.kinds import emulator_of
@@ -21,6 +21,7 @@ from mho.hw.tile.rtl.controller import TileController
 from mho.macro_models.errors import InputError
 from mho.rtl_gen.parts import part_texts
 from mho.sim.build.verilate import verilog_modules, verilog_text
+from tests.hw.config.chip_page import json_schema
 
 PARTS = ("core", "noc", "tile", "emulator")
 SOURCES = {"energy.source": "a test", "area.source": "a test"}

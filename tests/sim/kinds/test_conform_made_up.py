@@ -76,7 +76,7 @@ def test_keys_shape_what_they_say(chip: Chip, monkeypatch: pytest.MonkeyPatch) -
 def test_the_schema_has_its_keys(chip: Chip) -> None:
     import jsonschema
 
-    from mho.hw.config import json_schema
+    from tests.hw.config.chip_page import json_schema
 
     schema: Any = jsonschema.Draft202012Validator(json_schema())
     assert keys.accepted("plain", "sar", "bits", 5, schema) == (True, True)

@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from typing import Any
 
-from amaranth.hdl import Module
+from amaranth.hdl import Module, Signal, Value, signed
 from amaranth.lib.wiring import In, Out
 
 from mho.hw.config.kinds.plain import PlainOperation  # pyright: ignore[reportMissingImports]
-from mho.hw.core.digital.config import ColumnConverter, ConvertedGroups, RowConfig
+from mho.hw.core.digital.config import ColumnConverter, RowConfig
 from mho.hw.core.digital.groups import ColumnGroups
 from mho.hw.core.digital.sequencer import Phase
+from mho.hw.core.layout import CODE_WIDTH
 from mho.hw.core.row_core import RowCore
 from mho.hw.host.core.blocks import RowBlocks
 from mho.hw.host.core.map import core_map
@@ -62,6 +63,25 @@ class PlainPins(ContractPins):
             "plane": Out(3), "convert": Out(1), "capture": Out(1), "step_code": Out(16), "op_id": Out(64),
             "group": Out((cfg.group_rows - 1).bit_length()), "codes": In(cfg.lanes * cfg.converter.bits), "hold": In(1),
         })
+
+
+class ConvertedGroups(ColumnGroups):
+    """Reads the codes of converters, ``cfg.lanes`` columns a cycle, and gives out two outputs a word.
+
+    See :class:`ColumnGroups`. An output is 2 c + 1 half steps of a code c, at most those of the operation's bits in
+    magnitude, 0 of a negative one with ReLU, and 0 where a column is not enabled. ``cfg.converter`` says the codes.
+    """
+
+    converted = In(lambda self: self.cfg.lanes * self.cfg.converter.bits)
+    """Codes of the group of the last cycle, lowest column first."""
+
+    def exact(self, m: Module, group: Value) -> list[Signal]:
+        """A cycle after their group was at the pins."""
+        bits, exact = self.cfg.converter.bits, list[Signal]()
+        for k in range(self.cfg.lanes):
+            exact.append(Signal(signed(CODE_WIDTH), name=f"exact_{k}"))
+            m.d.comb += exact[k].eq(2 * self.converted.word_select(k, bits).as_signed() + 1)
+        return exact
 
 
 class PlainCore(RowCore):

@@ -1,6 +1,6 @@
-"""JSON Schema and reference page of the chip description, as editors and readers want them.
+"""JSON Schema and page of the chip description: ``python -m tests.hw.config.chip_page`` writes both, in a clone.
 
-The shipped file ``chip.schema.json`` is ``schema_text()``; ``python -m mho.hw.config`` writes it anew.
+They are ``hw/config/chip.schema.json``, which ships, and ``docs/reference/chip.md``.
 """
 
 import json
@@ -14,7 +14,9 @@ from mho.hw.config.kinds import chip_class, kind_names
 from mho.hw.config.load import load_chip, preset_names
 from mho.hw.config.tree import SCHEMA
 
-SCHEMA_FILE = Path(__file__).parent / "chip.schema.json"
+ROOT = Path(__file__).parents[3]
+SCHEMA_FILE = ROOT / "hw" / "config" / "chip.schema.json"
+PAGE_FILE = ROOT / "docs" / "reference" / "chip.md"
 
 _TYPES: dict[type[object], str] = {
     bool: "boolean", int: "integer", float: "number", str: "string", tuple: "array", dict: "object",
@@ -81,7 +83,7 @@ def _property(spec: KeySpec) -> Tree:
 
 
 _HEAD = """\
-<!-- Written by `python -m mho.hw.config`; a test compares it with the code. -->
+<!-- Written by `python -m tests.hw.config.chip_page`; a test compares it with the code. -->
 # Keys of the chip description
 
 A chip is a TOML file that opens with `schema = 1`. `extends` names a preset, or a file relative to this one, from which
@@ -130,3 +132,8 @@ def _list(specs: dict[str, KeySpec], section: str = "") -> str:
         shapes = f"; {', '.join(f'*{part}*' for part in spec.shapes)}" if spec.shapes else ""
         rows.append(f"* `{section}{name}`{default} ({spec.legal()}{shapes}): {spec.doc}")
     return "\n".join(rows) + "\n"
+
+
+if __name__ == "__main__":
+    SCHEMA_FILE.write_text(schema_text(), encoding="utf-8")
+    PAGE_FILE.write_text(reference_page(), encoding="utf-8")
