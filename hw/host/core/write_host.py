@@ -18,7 +18,7 @@ _COUNTERS = ("sets", "resets", "forms", "reads", "pulsed", "faults")
 class WriteQueues(Resettable[WriteVerifyConfig]):
     """Queues of targets and results between the bus and write-verify.
 
-    The bus waits a cycle, so that addresses of the memory come from registers. A target is there two cycles after
+    The bus waits a cycle, so that the memory is driven by registers alone. A target is there two cycles after
     ``put_ready``, and the next one a cycle after one that is taken, unless the bus puts or takes just then:
     write-verify waits for it.
     """
@@ -26,7 +26,8 @@ class WriteQueues(Resettable[WriteVerifyConfig]):
     put = In(1)
     put_data = In(32)
     put_ready = Out(1)
-    """Write the word of a target in the cycle of ``put_ready``, one after that of ``put``. Ignored without room."""
+    """Write the word of a target, ready in the cycle after it: also if the bus gives it up then. Ignored without
+    room."""
     take = In(1)
     take_ready = Out(1)
     """Read a result, as targets are put, but not while one is; its word follows one cycle after ``take_ready`` in
@@ -54,11 +55,10 @@ class WriteQueues(Resettable[WriteVerifyConfig]):
         putting, taking = self.put_ready, self.take_ready
         half = FIFO_DEPTH.bit_length() - 1
         bits = self.cfg.verify_bits
-        put_bits = Cat(self.put_data[:bits], self.put_data[WORD_FLAG:][: len(target) - bits])
+        put_bits = Signal(len(target))
         consumed = self.target.valid & self.target.ready
         m.d.comb += [
-            bus.eq(putting | taking), puts.eq(putting & self.put & (self.room != 0)),
-            takes.eq(taking & self.take & ~putting & (self.waiting != 0)),
+            bus.eq(putting | taking), puts.eq(putting & (self.room != 0)), takes.eq(taking & (self.waiting != 0)),
             self.cell.ready.eq(~bus & (self.waiting != FIFO_DEPTH)), adds.eq(self.cell.valid & self.cell.ready),
             fetches.eq(~bus & ~adds & (put_at != next_at) & (~self.target.valid | self.target.ready)),
             self.waiting.eq((add_at - take_at)[: half + 1]),
@@ -66,7 +66,10 @@ class WriteQueues(Resettable[WriteVerifyConfig]):
             write.data.eq(Mux(putting, put_bits, cell)), read.en.eq(takes | fetches),
             read.addr.eq(Mux(taking, Cat(take_at[:half], Const(1, 1)), next_at[:half])),
         ]
-        m.d.sync += [putting.eq(self.put & ~putting), taking.eq(self.take & ~taking)]
+        m.d.sync += [
+            putting.eq(self.put & ~putting), taking.eq(self.take & ~taking),
+            put_bits.eq(Cat(self.put_data[:bits], self.put_data[WORD_FLAG:][: len(target) - bits])),
+        ]
         for place, moves in ((put_at, puts), (next_at, fetches), (add_at, adds), (take_at, takes)):
             m.d.sync += place.eq(place + moves)
         # A target, and a result, come from the memory a cycle after they are asked for, and stay.
@@ -89,7 +92,7 @@ class WriteQueues(Resettable[WriteVerifyConfig]):
         head = Cat(result.code, Const(0, CODE_BITS - bits), result.fault, Const(1, 1))
         whole = Cat(head, Const(0, RESULT_PULSES - RESULT_VALID - 1), result.pulses)
         m.d.comb += self.taken.eq(Mux(fresh, Mux(full, whole, 0), shown))
-        m.d.sync += [fresh.eq(self.take & self.take_ready), full.eq(takes), shown.eq(self.taken)]
+        m.d.sync += [fresh.eq(self.take_ready), full.eq(takes), shown.eq(self.taken)]
 
 
 def add_write_verify(m: Module, cfg: WriteVerifyConfig, bank: Any, core: Any, clear: Value) -> Value:
@@ -117,7 +120,7 @@ def add_write_verify(m: Module, cfg: WriteVerifyConfig, bank: Any, core: Any, cl
         m.d.sync += stopping.eq(0)
     was_busy = Signal()
     m.d.sync += was_busy.eq(status.busy)
-    lost = queues.put & queues.put_ready & (queues.room == 0)
+    lost = queues.put_ready & (queues.room == 0)
     m.d.comb += [
         core.write_start.eq(control.start & ~status.busy), core.write_stop.eq(stopping),
         queues.put.eq(bank.targets.enable), queues.put_data.eq(bank.targets.data),

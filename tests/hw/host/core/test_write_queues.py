@@ -27,7 +27,7 @@ def test_words_in_their_order_and_none_is_lost(puts: float, takes: float, ready:
 
     async def bench(ctx: Any) -> None:
         said = None
-        cell = 0
+        cell = code = skip = 0
         put = take = accepted = False
         for _ in range(1600):
             # The bus keeps its access until it is ready, and answers in the cycle after.
@@ -36,7 +36,7 @@ def test_words_in_their_order_and_none_is_lost(puts: float, takes: float, ready:
             elif not put and not take:
                 put = rng.random() < puts
                 take = not put and rng.random() < takes
-            code, skip = int(rng.integers(2**CFG.verify_bits)), int(rng.integers(2))
+                code, skip = int(rng.integers(2**CFG.verify_bits)), int(rng.integers(2))
             ctx.set(queues.put, put)
             ctx.set(queues.put_data, code | skip << WORD_FLAG)
             ctx.set(queues.take, take)
