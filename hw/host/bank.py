@@ -36,10 +36,11 @@ def _window_members(window: Window) -> dict[str, Any]:
 
 
 class RegisterBank(wiring.Component):
-    """Registers and windows behind a :class:`RegisterBus`: two cycles an access.
+    """Registers and windows behind a :class:`RegisterBus`: two cycles an access, three where a window is read.
 
-    A request for an address that the map does not have, and a part of a word for a window that takes whole words,
-    answers with an error and does nothing. Writes to what is read only do nothing, reads of what is write only give 0.
+    What is written reaches its register or window in the cycle of the answer. A request for an address that the map
+    does not have, and a part of a word for a window that takes whole words, answers with an error and does nothing.
+    Writes to what is read only do nothing, reads of what is write only give 0.
 
     Members
     -------
@@ -50,8 +51,8 @@ class RegisterBank(wiring.Component):
         (``W``: Out), or ``value`` and ``set`` (``RW1C``; setting wins over clearing); ``read`` is high while the
         register is read, if the map asks for it. ``RW`` and ``RW1S`` are alike here.
     <window> : Out(Signature)
-        ``enable`` while the word at ``address`` is read or written; a write has ``data`` and ``strobe``, read ``data``
-        comes one cycle later; the access waits for ``ready``.
+        ``enable`` while the word at ``address`` is read or written; a write has ``data`` and ``strobe``, and comes from
+        flip-flops; read ``data`` comes one cycle later; the access waits for ``ready``.
     """
 
     bus: Any
@@ -69,29 +70,31 @@ class RegisterBank(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         request, response = self.bus.request, self.bus.response
-        accept = Signal()
-        ready = Signal()
-        known = Signal()
+        accept, known, ready, answers = Signal(), Signal(), Signal(), Signal()
         word = Signal(32)
-        written = Signal(32)
-        m.d.comb += [
-            request.ready.eq(ready & ~response.valid),
-            accept.eq(request.valid & request.ready),
-            written.eq(Cat(bit.replicate(8) for bit in request.p.strobe)),
-            response.p.data.eq(word),
-        ]
-        with m.If(response.ready):
-            m.d.sync += response.valid.eq(0)
+        # No path leads from the bus through limits and fan-out, nor from a memory to it: what is written, and what was
+        # read, is in flip-flops first.
+        self._address, self._data, self._strobe = (
+            Signal(width, name=f"written_{name}")
+            for name, width in (("address", len(request.p.address)), ("data", 32), ("strobe", 4)))
+        self._mask = Cat(bit.replicate(8) for bit in self._strobe)
+        m.d.comb += [accept.eq(request.valid & request.ready), response.p.data.eq(word)]
+        with m.If(response.valid & response.ready):
+            m.d.sync += answers.eq(0)
         with m.If(accept):
-            m.d.sync += [response.valid.eq(1), response.p.error.eq(~known)]
+            m.d.sync += [answers.eq(1), response.p.error.eq(~known)]
+            with m.If(request.p.write):
+                m.d.sync += [
+                    self._address.eq(request.p.address), self._data.eq(request.p.data),
+                    self._strobe.eq(request.p.strobe),
+                ]
 
         places: list[Value] = []
         for register in self.map.registers:
             at = Signal(name=f"at_{register.name}")
             m.d.comb += at.eq(request.p.address == register.address // 4)
             places.append(at)
-            hit = accept & request.p.write & at
-            self._write(m, register, hit & ~self._lock if register.locked else hit, written)
+            self._write(m, register, accept & request.p.write & at)
             if register.read_strobe:
                 m.d.comb += getattr(self, register.name).read.eq(accept & ~request.p.write & at)
         # Read before it is known whether the request is taken: that comes late.
@@ -100,14 +103,27 @@ class RegisterBank(wiring.Component):
             for register in self.map.registers:
                 with m.Case(register.address // 4):
                     m.d.comb += value.eq(self._value(register))
-        with m.If(~response.valid):
+        with m.If(ready):
             m.d.sync += word.eq(Mux(request.p.write, 0, value))
-        waits: list[Value] = []
+        waits: list[Value] = [Const(0)]
+        shows: list[Value] = [Const(0)]
+        puts: list[Value] = [Const(0)]
         for window in self.map.windows:
-            inside, wait = self._window(m, window, accept)
+            inside = Signal(name=f"in_{window.name}")
+            m.d.comb += inside.eq(self._inside(window))
             places.append(inside)
-            waits.append(wait)
-        m.d.comb += [known.eq(reduce(or_, places)), ready.eq(~reduce(or_, waits, Const(0)))]
+            if window.access is Access.R:
+                wait, show = self._read_window(m, window, inside & ~request.p.write, ready, accept)
+                waits.append(wait)
+                shows.append(show)
+                with m.If(show):
+                    m.d.sync += word.eq(getattr(self, window.name).data)
+            else:
+                puts.append(self._write_window(m, window, inside & request.p.write & accept))
+        m.d.comb += [
+            known.eq(reduce(or_, places)), ready.eq(~answers), request.ready.eq(ready & ~reduce(or_, waits)),
+            response.valid.eq(answers & ~reduce(or_, shows) & ~reduce(or_, puts)),
+        ]
         return m
 
     def _port(self, register: Register, field: Field) -> Any:
@@ -125,22 +141,24 @@ class RegisterBank(wiring.Component):
                 parts.append(port.value if field.access is Access.RW1C else port)
         return Cat(*parts)
 
-    def _write(self, m: Module, register: Register, hit: Value, mask: Value) -> None:
+    def _write(self, m: Module, register: Register, hit: Value) -> None:
         """Effects of a write on the fields of a register."""
         fields = [placed for placed in register.placed if placed.field.access is not Access.R]
-        write = Signal(name=f"write_{register.name}")
+        write: Value = Signal(name=f"write_{register.name}")
         if fields:
-            m.d.comb += write.eq(hit)
+            m.d.sync += write.eq(hit)
+        if register.locked:
+            write = write & ~self._lock
         for placed in fields:
             access, port = placed.field.access, self._port(register, placed.field)
             bits = slice(placed.low, placed.high + 1)
-            data, enabled = self.bus.request.p.data[bits], mask[bits]
+            data, enabled = self._data[bits], self._mask[bits]
             if access is Access.W:
                 m.d.comb += port.eq(Mux(write, data & enabled, 0))
             elif access is Access.RW:
                 value = (port & ~enabled) | (data & enabled)
                 if placed.field.limited:
-                    value = (port & ~enabled) | (self._limited(m, register, placed, value, mask) & enabled)
+                    value = (port & ~enabled) | (self._limited(m, register, placed, value) & enabled)
                 with m.If(write):
                     m.d.sync += port.eq(value)
             elif access is Access.RW1S:
@@ -149,7 +167,7 @@ class RegisterBank(wiring.Component):
             else:
                 m.d.sync += port.value.eq((port.value & ~Mux(write, data & enabled, 0)) | port.set)
 
-    def _limited(self, m: Module, register: Register, placed: PlacedField, value: Value, mask: Value) -> Value:
+    def _limited(self, m: Module, register: Register, placed: PlacedField, value: Value) -> Value:
         """A value that is written, brought into the range of its field; only bytes that are written are taken of it."""
         field = placed.field
         low_end, high_end = (named(m, f"{field.name.upper()}_{word}", value, field.width)
@@ -157,7 +175,7 @@ class RegisterBank(wiring.Component):
         written = Signal(field.width, name=f"given_{field.name}")
         above = Const(0)
         if placed == register.placed[-1]:
-            above = (self.bus.request.p.data & mask)[placed.high + 1 :].any()
+            above = (self._data & self._mask)[placed.high + 1 :].any()
         m.d.comb += written.eq(value)
         if field.range[1] < 2**field.width - 1:
             above |= written > high_end
@@ -165,7 +183,7 @@ class RegisterBank(wiring.Component):
         if placed.low // 8 == placed.high // 8:
             return value
         # With the other bytes it may be out of range again: then nothing is taken.
-        port, enabled = self._port(register, field), mask[placed.low : placed.high + 1]
+        port, enabled = self._port(register, field), self._mask[placed.low : placed.high + 1]
         joined = Signal(field.width, name=f"joined_{field.name}")
         m.d.comb += joined.eq((port & ~enabled) | (value & enabled))
         outside = joined < low_end
@@ -181,26 +199,35 @@ class RegisterBank(wiring.Component):
         (field,) = self.map[self.map.lock].fields  # pyright: ignore[reportAttributeAccessIssue]
         return getattr(getattr(self, self.map.lock), field.name)
 
-    def _window(self, m: Module, window: Window, accept: Value) -> tuple[Value, Value]:
-        """Drive a window; whether it takes the request, and whether the request has to wait for it."""
-        request, response = self.bus.request, self.bus.response
-        port, first = getattr(self, window.name), window.address // 4
-        reads = window.access is Access.R
-        inside = Signal(name=f"in_{window.name}")
-        taken = Signal(name=f"take_{window.name}")
-        whole = Const(1) if reads or window.byte_writes else ~request.p.write | request.p.strobe.all()
+    def _inside(self, window: Window) -> Value:
+        """Whether a request is for a window."""
+        request, first = self.bus.request.p, window.address // 4
+        whole = window.access is Access.R or window.byte_writes
+        here = (request.address >= first) & (request.address < first + window.words)
+        return here if whole else here & (~request.write | request.strobe.all())
+
+    def _read_window(
+        self, m: Module, window: Window, taken: Value, free: Value, accept: Value
+    ) -> tuple[Value, Signal]:
+        """Drive a window that is read; whether the request has to wait for it, and whether its word comes now."""
+        request, port = self.bus.request, getattr(self, window.name)
+        takes, shows = Signal(name=f"take_{window.name}"), Signal(name=f"show_{window.name}")
         m.d.comb += [
-            inside.eq((request.p.address >= first) & (request.p.address < first + window.words) & whole),
-            taken.eq(inside & (~request.p.write if reads else request.p.write)),
-            port.address.eq(request.p.address - first),
-            port.enable.eq(request.valid & ~response.valid & taken),
+            takes.eq(taken), port.address.eq(request.p.address - window.address // 4),
+            port.enable.eq(request.valid & free & takes),
         ]
-        if reads:
-            shown = Signal(name=f"show_{window.name}")
-            with m.If(accept):
-                m.d.sync += shown.eq(taken)
-            with m.If(shown):
-                m.d.comb += response.p.data.eq(port.data)
-        else:
-            m.d.comb += [port.data.eq(request.p.data), port.strobe.eq(request.p.strobe)]
-        return inside, taken & ~port.ready
+        m.d.sync += shows.eq(accept & takes)
+        return takes & ~port.ready, shows
+
+    def _write_window(self, m: Module, window: Window, taken: Value) -> Value:
+        """Drive a window that is written; whether a word waits for it."""
+        port, put = getattr(self, window.name), Signal(name=f"put_{window.name}")
+        with m.If(port.ready):
+            m.d.sync += put.eq(0)
+        with m.If(taken):
+            m.d.sync += put.eq(1)
+        m.d.comb += [
+            port.enable.eq(put), port.address.eq(self._address - window.address // 4), port.data.eq(self._data),
+            port.strobe.eq(self._strobe),
+        ]
+        return put & ~port.ready

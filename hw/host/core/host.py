@@ -87,6 +87,8 @@ class OutputBuffer(Component):
     enable = In(1)
     address = In(lambda self: range(self.words))
     """Read port; ``data`` follows one cycle later."""
+    ready = Out(1)
+    """It reads: where the memory has one port, a word of the core goes first."""
     data = Out(32)
     """Word that was read."""
     full = In(1)
@@ -106,13 +108,11 @@ class OutputBuffer(Component):
         write = memory.write_port()
         read = memory.read_port()
         place = Signal(range(self.words))
-        # With one port a word that the bus reads goes first.
-        takes = ~self.full & ~self.enable if has_one_port(platform, self.words) else ~self.full
         m.d.comb += [
-            self.i.ready.eq(takes),
+            self.i.ready.eq(~self.full), self.ready.eq(~write.en if has_one_port(platform, self.words) else 1),
             write.en.eq(self.i.valid & self.i.ready), write.addr.eq(place), write.data.eq(self.i.payload),
             self.filled.eq(write.en & (place == self.words - 1)),
-            read.en.eq(self.enable), read.addr.eq(self.address), self.data.eq(read.data),
+            read.en.eq(self.enable & self.ready), read.addr.eq(self.address), self.data.eq(read.data),
         ]
         with m.If(write.en):
             m.d.sync += place.eq(following(place, self.words))
@@ -192,7 +192,7 @@ class CoreHost(wiring.Component, VectorMembers):
             inputs.enable.eq(bank.input.enable), inputs.address.eq(bank.input.address),
             inputs.data.eq(bank.input.data), inputs.strobe.eq(bank.input.strobe), bank.input.ready.eq(1),
             result.enable.eq(bank.output.enable), result.address.eq(bank.output.address),
-            bank.output.data.eq(result.data), bank.output.ready.eq(1),
+            bank.output.data.eq(result.data), bank.output.ready.eq(result.ready),
             inputs.clear.eq(self.soft_reset), result.clear.eq(self.soft_reset),
             result.full.eq(bank.status.done.value), bank.status.done.set.eq(result.filled),
         ]

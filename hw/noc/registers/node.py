@@ -149,10 +149,11 @@ class NodeRegisters(Component[MeshConfig]):
 
     def _join(self, m: Module, bank: Any) -> None:
         """The bank to the interface and the reduction router."""
-        tables, request = self.tables, bank.bus.request.p
+        tables = self.tables
         windows = {"flow": bank.flow, "members": bank.members, "slot": bank.slot}
         m.d.comb += [
-            tables.row.eq(request.address), tables.value.eq(request.data),
+            # Rows of all windows are the lowest bits of an address.
+            tables.row.eq(bank.flow.address), tables.value.eq(bank.flow.data),
             *(getattr(tables, name).eq(window.enable) for name, window in windows.items()),
             *(window.ready.eq(tables.ready) for window in windows.values()),
             *(getattr(bank, name).value.eq(self.counters[name]) for name in (c.name.lower() for c in Counter)),
@@ -160,7 +161,8 @@ class NodeRegisters(Component[MeshConfig]):
         if self.cfg.contexts:
             m.d.comb += [
                 self.setup.valid.eq(bank.reduction.enable), bank.reduction.ready.eq(1),
-                self.setup.context.eq(request.address), self.setup.entry.as_value().eq(request.data),
+                self.setup.context.eq(bank.reduction.address),
+                self.setup.entry.as_value().eq(bank.reduction.data),
             ]
 
 

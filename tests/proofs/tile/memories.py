@@ -240,7 +240,8 @@ class OutputBufferClaims(Harness):
         drive_freely(m, dut.i.payload, dut.i.valid, dut.enable, dut.address, dut.full)
         last, expected, there, count = Signal(32), Signal(32), Signal(), Signal(range(dut.words))
         takes = dut.i.valid & dut.i.ready
-        claim(m, "a word of the core waits for the bus alone, and for room", dut.i.ready == ~(dut.enable | dut.full))
+        claim(m, "a word of the core waits for room alone", dut.i.ready == ~dut.full)
+        claim(m, "the bus waits for a word of the core alone", dut.ready == ~takes)
         with m.If(takes):
             m.d.sync += count.eq(Mux(count == dut.words - 1, 0, count + 1))
             with m.If(count == self.place):
@@ -248,7 +249,7 @@ class OutputBufferClaims(Harness):
         claim(m, "words are written in their order, each once", state["place"] == count)
         claim(m, "its word is that which came last", state["memory.word_0"] == last)
         claim(m, "it is filled with the last one", dut.filled == (takes & (count == dut.words - 1)))
-        m.d.sync += [there.eq(dut.enable & (dut.address == self.place)), expected.eq(last)]
+        m.d.sync += [there.eq(dut.enable & dut.ready & (dut.address == self.place)), expected.eq(last)]
         claim(m, "what the bus reads is there in the next cycle", ~there | (dut.data == expected))
         witness(m, "a word that came is read", there & (expected != 0))
 
