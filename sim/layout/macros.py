@@ -61,18 +61,22 @@ def memory_macros(pdk: Pdk, texts: Iterable[str], folder: Path) -> list[Macro]:
     for name in names:
         views = {view: pdk.file(f"{where[view]}/{name}.{end}", folder / "pdk")
                  for view, end in (("lef", "lef"), ("layouts", "gds"), ("netlists", "cdl"))}
-        liberty = {corner: in_picofarad(pdk.file(f"{where['liberty']}/{name}{where[corner]}", folder / "pdk"), folder)
+        liberty = {corner: mended_liberty(pdk.file(f"{where['liberty']}/{name}{where[corner]}", folder / "pdk"), folder)
                    for corner in _CORNERS}
         macros.append(_macro(name, "left", folder, views["lef"], liberty, views["netlists"], views["layouts"]))
     return macros
 
 
-def in_picofarad(path: Path, folder: Path) -> str:
-    """A Liberty file whose largest loads, where they are too small for pF, are taken as the farads that they are."""
+def mended_liberty(path: Path, folder: Path) -> str:
+    """A Liberty file for a flow: largest loads that are too small for pF are taken as the farads that they are.
+
+    A fan-out for all of its cells goes: with 8, trees of buffers were twice as deep as slopes and loads want.
+    """
     text = read_text(path, _LIBERTY)
     limits = re.compile(r"(max_capacitance\s*:\s*)\"?(\d[\d.]*e-\d+)\"?")
     mended = limits.sub(
         lambda limit: f"{limit[1]}{float(limit[2]) * 1e12:g}" if float(limit[2]) < 1e-9 else limit[0], text)
+    mended = re.sub(r"^\s*default_max_fanout\s*:.*\n", "", mended, flags=re.MULTILINE)
     if mended == text:
         return str(path)
     place = folder / path.name

@@ -22,8 +22,8 @@ _SHAPE = Table({
         ("technology", "cells", "layouts", "netlists", "models", "latches", "layers", "colours", "power_grid", "wires",
          "extraction", "drc", "lvs"), Text(1))),
     "corners": Table(dict.fromkeys(("slow", "typ", "fast"), Text(1))),
-    "cells": Table({"site": Text(1), "unused": _NAMES, "driver": Text(1), "high": _NAMES, "low": _NAMES, "fill": _NAMES,
-                    "diode": Text(1), "power": Text(1), "ground": Text(1)}),
+    "cells": Table({**dict.fromkeys(("site", "driver", "diode", "power", "ground"), Text(1)),
+                    **dict.fromkeys(("unused", "clock", "high", "low", "fill"), _NAMES)}),
     "routing": Table({"signal": Text(1), "spared": _LIST, "across": Text(1), "along": Text(1), "macro_power": _NAMES,
                       "tracks": _LIST, "lane_um": Type(float, "a number with a point")}),
     "memories": Optional(Table({

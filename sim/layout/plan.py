@@ -10,7 +10,7 @@ from typing import Any
 
 from mho.macro_models.files import FileKind, parse_json, reading
 from mho.sim.layout.block import Block
-from mho.sim.layout.macros import Macro
+from mho.sim.layout.macros import Macro, mended_liberty
 from mho.sim.layout.pdk import Pdk
 
 LAYOUT = FileKind("folder of a layout")
@@ -45,7 +45,7 @@ def script_settings(block: Block, pdk: Pdk, folder: Path, *, density: float) -> 
     """Names and files that all stages take; those of the PDK unpacked below ``folder`` where they are packed."""
     files = {key: str(pdk.file(path, folder / "pdk")) for key, path in pdk.files.items() if key != "models"}
     models = [pdk.file(pdk.files["models"], folder / "pdk")] if pdk.has("models") else []
-    corners = {name: str(pdk.file(path, folder / "pdk")) for name, path in pdk.corners.items()}
+    corners = {name: mended_liberty(pdk.file(path, folder / "pdk"), folder) for name, path in pdk.corners.items()}
     macros = block.macros
     return {
         "top": block.top, "sdc": block.constraints,
@@ -56,7 +56,7 @@ def script_settings(block: Block, pdk: Pdk, folder: Path, *, density: float) -> 
         "netlists": [files["netlists"], *(macro.netlist for macro in macros)],
         "models": list(map(str, models)), **{key: files[key] for key in FILES},
         "unused": pdk.cells["unused"], "fillers": pdk.cells["fill"],
-        **{key: pdk.cells[key] for key in ("site", "driver", "high", "low", "diode", "power", "ground")},
+        **{key: pdk.cells[key] for key in ("site", "driver", "clock", "high", "low", "diode", "power", "ground")},
         **pdk.routing,
         "macro_supplies": [list(pair) for pair in dict.fromkeys(
             pair for macro in macros for pair in macro.supplies.items())],

@@ -10,7 +10,7 @@ import pytest
 from mho.hw.config import load_chip
 from mho.macro_models.errors import InputError
 from mho.sim.layout.block import Block, generate_block
-from mho.sim.layout.macros import Macro, hardened, in_picofarad, memory_macros
+from mho.sim.layout.macros import Macro, hardened, memory_macros, mended_liberty
 from mho.sim.layout.pdk import Pdk
 from mho.sim.layout.plan import edge_pins, write_outline
 from mho.sim.layout.signoff import read_layout
@@ -110,7 +110,7 @@ def test_loads_in_farads_are_taken_as_such(tmp_path: Path) -> None:
         path = tmp_path / "ram.lib"
         path.write_text(f"pin (Q) {{ max_capacitance : {said} ; }}\n")
         (tmp_path / "out").mkdir(exist_ok=True)
-        assert f"max_capacitance : {kept} ;" in Path(in_picofarad(path, tmp_path / "out")).read_text()
+        assert f"max_capacitance : {kept} ;" in Path(mended_liberty(path, tmp_path / "out")).read_text()
 
 
 def test_pins_of_a_link_lie_across_from_each_other() -> None:
