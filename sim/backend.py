@@ -114,18 +114,6 @@ class Account(Protocol):
         ...
 
 
-class Updater(Protocol):
-    """What moves all cells of a core at once: a backend that is open, whose chip has such operations."""
-
-    def update(self, core: int, descriptors: Sequence[int], inputs: Sequence[Sequence[int]]) -> tuple[Any, int]:
-        """Carry out operations that give no output, by their descriptors and the words of their codes.
-
-        Returns the cells as they are then (:class:`mho.macro_models.cells.answering.AnsweringCells`), and the cycles
-        that it took.
-        """
-        ...
-
-
 _T = TypeVar("_T")
 
 

@@ -199,7 +199,11 @@ class FunctionalBackend(HostScheduled):
         return reference_pulses(opened(self._chip), array, records, parameters)
 
     def update(self, core: int, descriptors: Sequence[int], inputs: Sequence[Sequence[int]]) -> tuple[Any, int]:
-        """Carry out operations that move all cells of a core at once; see :class:`mho.sim.backend.Updater`."""
+        """Carry out operations that move all cells of a core at once, by their descriptors and the words of codes.
+
+        Returns the cells as they are then (:class:`mho.macro_models.cells.answering.AnsweringCells`), and the cycles
+        that it took. They give no output.
+        """
         model: Any = self._cores[core]
         reference = core_blocks(opened(self._chip)).reference(model)
         for descriptor, words in zip(descriptors, inputs, strict=True):

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mho.terminal.console import Output
-from mho.terminal.options import BACKEND, DEVICE, common_options, example
+from mho.terminal.options import DEVICE, backend_option, common_options, example
 from mho.terminal.paths import FIGURE, READS, WORD, WRITES
 
 if TYPE_CHECKING:
@@ -33,12 +33,7 @@ PUBLISHED = {"pulses_per_cell": 8.5, "passes": 3, "source": "Wan et al., Nature 
 @click.option(
     "--plot", metavar="F.png", type=FIGURE, help="Draw pulses a cell, errors and the fault map (.png, .pdf or .svg)."
 )
-@click.option(
-    "--backend", metavar="NAME", type=BACKEND, default="functional", show_default=True,
-    help="functional, cosim, fpga-sim or fpga.",
-)
-@click.option("--port", metavar="PORT", type=READS, help="Serial port of the board, with --backend fpga.")
-@click.option("--baud", type=int, metavar="N", help="Rate of that port, if the board has not the usual one.")
+@backend_option()
 @click.option("--device", metavar="DEVICE", type=DEVICE, help="Device of the cells (default: the network's).")
 @click.option(
     "--pulse-law", metavar="DEVICE", type=DEVICE,

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from mho.macro_models.errors import InputError
 from mho.macro_models.output import npz_bytes, write_output
 from mho.terminal.console import Output
-from mho.terminal.options import BACKEND, DEVICE, chip_option, common_options, example, named
+from mho.terminal.options import DEVICE, backend_option, chip_option, common_options, example, named
 from mho.terminal.paths import READS, WAVES, WORD, WRITES, Writes
 
 if TYPE_CHECKING:
@@ -60,12 +60,7 @@ _SHOWN, _ELEMENTS = 4, 32
     help="Codes, (images, ...): int8 or uint8 a byte, int16 two; of several streams by name, or X.npz with all.",
 )
 @click.option("-o", "--output", metavar="Y.npz", type=WRITES, help="Write what came, by tile and flow.")
-@click.option(
-    "--backend", metavar="NAME", type=BACKEND, default="functional", show_default=True,
-    help="functional (the interpreter), cosim, fpga-sim or fpga.",
-)
-@click.option("--port", metavar="PORT", type=READS, help="Serial port of the board, with --backend fpga.")
-@click.option("--baud", type=int, metavar="N", help="Rate of that port, if the board has not the usual one.")
+@backend_option("functional (the interpreter)")
 @click.option("--device", metavar="DEVICE", type=DEVICE, help="Device of the cells (default: the chip's).")
 @click.option(
     "--time", default="0", show_default=True, metavar="T", type=WORD,

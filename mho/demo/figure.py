@@ -1,7 +1,7 @@
 """The demo's figure: one conversion at the pins, what the core gives, and how well it does."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from mho.demo.trace import STROBES, Trace, record
-from mho.figures.run import COLOURS, in_style, new_figure
+from mho.figures.run import COLOURS, draw_codes, in_style, new_figure
 from mho.results.budget import Budget
 from mho.units import format_time
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 Accuracies = Mapping[str, Mapping[str, Sequence[float]]]
 """By network and name of a case the values of its seeds, 0..1."""
 
-_HALF_BINS = 24
 _SHOWN = 5
 """Lines whose charge is drawn."""
 
@@ -90,36 +89,6 @@ def draw_trace(digital: Axes, analog: Axes, trace: Trace) -> None:
         axes.set_xlim(0, t_us[-1])
 
 
-def _draw_histogram(axes: Axes, codes: Mapping[str, NDArray[np.integer]]) -> None:
-    used = {name: values[values != 0] / 2 for name, values in codes.items()}
-    top = max(float(np.percentile(np.abs(values), 99.9)) for values in used.values())
-    width = max(1.0, np.ceil(top / _HALF_BINS))
-    edges = np.arange(-np.ceil(top / width) - 0.5, np.ceil(top / width) + 1) * width
-    for index, (name, values) in enumerate(used.items()):
-        style: dict[str, Any] = (
-            {"histtype": "stepfilled", "color": "0.78"} if index == 0 else {"histtype": "step", "color": COLOURS[1]}
-        )
-        axes.hist(values, bins=edges.tolist(), density=True, label=name, linewidth=1.0, **style)
-    axes.set_xlabel("decoded result (steps)")
-    axes.set_ylabel("density")
-    axes.set_ylim(0, axes.get_ylim()[1] * 1.55)
-    axes.legend(loc="upper left")
-    _draw_difference(axes, *codes.values())
-
-
-def _draw_difference(axes: Axes, ideal: NDArray[np.integer], noisy: NDArray[np.integer]) -> None:
-    """An inset: how far the codes of the same products are from those of ideal cells."""
-    difference = (noisy.astype(np.int64) - ideal)[(noisy != 0) & (ideal != 0)] / 2
-    inset = axes.inset_axes((0.66, 0.42, 0.33, 0.33))
-    reach = max(4.0, float(np.ceil(np.percentile(np.abs(difference), 99.5))))
-    edges = np.arange(-reach - 0.5, reach + 1)
-    inset.hist(difference, bins=edges.tolist(), density=True, color=COLOURS[1])
-    inset.set_yticks([])
-    inset.set_xticks([-int(reach // 2), 0, int(reach // 2)])
-    inset.tick_params(labelsize=6, pad=1)
-    inset.set_title(f"difference\nσ = {difference.std():.2f}", fontsize=6, loc="center", pad=2)
-
-
 def _draw_accuracies(axes: Axes, accuracies: Accuracies) -> None:
     networks = list(accuracies.values())
     cases = list(networks[0])
@@ -182,7 +151,7 @@ def plot_demo(studies: "Sequence[Study]") -> Figure:
     draw_trace(digital, analog, record(first.net.network, first.sample.x[0], time_s=noisy.options.time_s))
     digital.set_title("(a) one matrix-vector product at the macro's pins")
     left, middle, right = lower.subplots(1, 3, width_ratios=(1.1, 0.8, 1.35))
-    _draw_histogram(left, {"ideal": ideal.runs[0].codes[layer], name: noisy.runs[0].codes[layer]})
+    draw_codes(left, {"ideal": ideal.runs[0].codes[layer], name: noisy.runs[0].codes[layer]})
     left.set_title("(b) codes of the first layer")
     _draw_budget(middle, first.chips.budget(first.labels))
     middle.set_title("(c) error budget")

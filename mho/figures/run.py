@@ -90,13 +90,15 @@ def draw_codes(axes: Axes, codes: Mapping[str, NDArray[np.integer]]) -> None:
     for (layer, values), colour in zip(codes.items(), COLOURS * 4, strict=False):
         used = values[values != 0]
         if used.size:
-            edges = np.histogram_bin_edges(used, bins=min(64, int(np.ptp(used)) // 2 + 1))
+            width = 2 * (int(np.ptp(used)) // 128 + 1)  # codes are odd: each bin has as many of them
+            edges = np.arange(used.min() - 1, used.max() + width, width)
             style = {"histtype": "step", "linewidth": 1.0, "density": True}
             axes.hist(used.ravel(), bins=edges.tolist(), color=colour, label=layer, **style)
     axes.set_xlabel("output code (half steps)")
     axes.set_ylabel("density")
     axes.set_title("codes of the core")
-    axes.legend()
+    axes.set_ylim(0, 1.3 * axes.get_ylim()[1])
+    axes.legend(loc="upper left")
 
 
 def _draw_against_float(axes: Axes, reference: NDArray[np.generic], outputs: NDArray[np.generic]) -> None:

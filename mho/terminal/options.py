@@ -9,7 +9,7 @@ import click
 from mho.macro_models.errors import InputError, MhoError
 from mho.terminal import interrupt
 from mho.terminal.console import Output
-from mho.terminal.paths import Reads, Word, Writes, check_paths
+from mho.terminal.paths import READS, Reads, Word, Writes, check_paths
 
 
 def _backends(_context: click.Context) -> Iterator[tuple[str, str]]:
@@ -157,6 +157,17 @@ def set_option(function: F) -> F:
         multiple=True,
         help="Change one key of the chip, as in adc.bits=6 (repeatable).",
     )(function)
+
+
+def backend_option(functional: str = "functional") -> Callable[[F], F]:
+    """``--backend`` with the line to a board; ``functional`` is what the help says of that one."""
+    backend = click.option(
+        "--backend", metavar="NAME", type=BACKEND, default="functional", show_default=True,
+        help=f"{functional}, cosim, fpga-sim or fpga.",
+    )
+    port = click.option("--port", metavar="PORT", type=READS, help="Serial port of the board, with --backend fpga.")
+    baud = click.option("--baud", type=int, metavar="N", help="Rate of that port, if the board has not the usual one.")
+    return lambda function: backend(port(baud(function)))
 
 
 def noise_option(function: F) -> F:

@@ -138,7 +138,7 @@ class CosimBackend(HostScheduled):
         return pulse_run(chip, job, opened(self._core).program(job))
 
     def update(self, core: int, descriptors: Sequence[int], inputs: Sequence[Sequence[int]]) -> tuple[Any, int]:
-        """Carry out operations that move all cells of a core at once; see :class:`mho.sim.backend.Updater`."""
+        """See :meth:`mho.sim.functional.FunctionalBackend.update`."""
         simulated = opened(self._core)
         result = simulated.operate(descriptors, inputs, (), core=core, outputs=0)
         model: Any = simulated.simulation.models[core]

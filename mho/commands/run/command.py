@@ -15,7 +15,7 @@ from mho.macro_models.errors import InputError
 from mho.macro_models.output import npz_bytes, write_output
 from mho.results import score
 from mho.terminal.console import Output
-from mho.terminal.options import BACKEND, DEVICE, chip_option, common_options, example, named
+from mho.terminal.options import DEVICE, backend_option, chip_option, common_options, example, named
 from mho.terminal.paths import READS, WAVES, WORD, WRITES
 
 if TYPE_CHECKING:
@@ -51,12 +51,7 @@ def _names(_ctx: click.Context, _param: click.Parameter, value: str | None) -> t
     help="Write the output, in onnxruntime's shape; OUT.npz: all outputs by name.",
 )
 @click.option("--score", metavar="NAME", type=WORD, help="Which output is scored (default: the first of classes).")
-@click.option(
-    "--backend", metavar="NAME", type=BACKEND, default="functional", show_default=True,
-    help="functional, cosim, fpga-sim or fpga.",
-)
-@click.option("--port", metavar="PORT", type=READS, help="Serial port of the board, with --backend fpga.")
-@click.option("--baud", type=int, metavar="N", help="Rate of that port, if the board has not the usual one.")
+@backend_option()
 @click.option("--cells", metavar="CELLS.npz", type=READS, help="Run on exactly these cells, which mho program wrote.")
 @click.option(
     "--device", metavar="DEVICE", type=DEVICE, help="Device of the cells (default: that of --cells, or the network's)."
