@@ -99,10 +99,10 @@ INSTRUCTIONS: dict[Op, Instruction] = {instruction.op: instruction for instructi
         _flag("ahead", "The product is of the next image: the number of its conversion has that one's."),
     ),
     _instruction(
-        Op.VEC, Engine.VECTOR, Duration(16, {"stream": 2, "group of lanes and term": 1, "flag": 1}),
-        "A vector operation. Waits for the blocks that it reads and, where the target is a stream, for a free one. An "
-        "image's first draw begins 25 cycles after its engine has it, others 26 behind the last operands of the one "
-        "before, or later.",
+        Op.VEC, Engine.VECTOR, Duration(15, {"source stream": 2, "group of lanes and term": 1, "push": 1}),
+        "A vector operation. Waits for the blocks that it reads and, where the target is a stream, for a free one "
+        "by then. One that reads no stream takes a cycle more. An image's first draw begins 25 cycles after its engine "
+        "has it, others 26 behind the last operands of the one before, or later.",
         Field("vec", 4, "Descriptor."),
         _flag("advance_a", "The walk that is source a goes on."), _flag("advance_b", "The same for source b."),
         _flag("free_a", "Source a gives back its oldest block, or what no later position of its walk needs."),

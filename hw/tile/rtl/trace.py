@@ -169,11 +169,16 @@ def connect_trace(m: Module, tile: Any, parts: dict[str, Any]) -> None:
         trace.ends[Engine.SEQUENCER].eq(sequencer.retire & ((op < Op.IMAGE) | (op == Op.SEND))),
         trace.op_id.eq(load.op.p.op_id), trace.numbers.eq(load.op.valid & load.op.ready),
     ]
-    for engine in (Engine.LOAD, Engine.VECTOR, Engine.SEND):
+    # A VEC may end in the cycle in which its last results are written: it is told behind these.
+    computed = Signal()
+    m.d.sync += computed.eq(parts["vector"].ends)
+    ends = {Engine.LOAD: load.ends | (sequencer.retire & core), Engine.VECTOR: computed,
+            Engine.SEND: parts["send"].ends}
+    for engine, told in ends.items():
         part = parts[ENGINES[engine]]
         m.d.comb += [
             trace.at[engine].eq(part.i.payload), trace.begins[engine].eq(part.i.valid & part.i.ready),
-            trace.ends[engine].eq(part.ends | (sequencer.retire & core) if part is load else part.ends),
+            trace.ends[engine].eq(told),
         ]
     sums = {
         Engine.LOAD: (

@@ -3,7 +3,7 @@
 from functools import lru_cache
 
 from mho.hw.core.draws import SEED_CYCLES
-from mho.hw.tile.isa import INSTRUCTIONS, Op, Operand
+from mho.hw.tile.isa import INSTRUCTIONS, Kind, Op, Operand
 from mho.hw.tile.isa.rules import is_result, is_stream, is_walk
 from mho.hw.tile.timing.clock import Process
 from mho.hw.tile.timing.ring import Asker
@@ -12,6 +12,8 @@ from mho.hw.tile.timing.walker import LOAD, VECTOR, Asked
 
 _UNIT = INSTRUCTIONS[Op.VEC].duration.fixed - 6
 """Cycles from the last operands of a vector operation to its end: the queue, the lanes, the accumulators."""
+_BEATS = 8
+"""Operands that are taken while room for their target is waited for."""
 _CODES = 4
 _QUEUED = 4
 """Codes of a word; words that are read before they are given (:class:`mho.hw.tile.rtl.engines.gather.Gather`)."""
@@ -99,32 +101,44 @@ def vector(tile: TileState) -> Process:
                 yield from ring.answered(Asker.VECTOR, clock.now + late, lambda ring=ring: ring.there > 0)
                 late = 1
                 yield 1
-        for stream, _ in job.plan.rooms:
-            ring = rings[stream]
-            yield from ring.answered(Asker.VECTOR, clock.now + late, lambda ring=ring: ring.there < ring.blocks)
-            late = 1
-            yield 1
         if job.first:
             tile.mixed = begun + SEED_CYCLES + 1
         if job.beats.draws:
             yield max(0, tile.mixed - clock.now)
+        clock.start(_room(tile, job))
         yield from _operands(tile, job)
         if job.beats.draws:
             # Those of the next one are mixed from the next cycle on.
             tile.mixed = clock.now + SEED_CYCLES + 2
-        yield _UNIT + job.beats.late + job.beats.slow
+        taken, beats = clock.now, job.beats
+        while job.placed < 0:
+            yield job.room
+        # What waited for room leaves the queue one by one.
+        table = int(job.vec["kind"] == Kind.TABLE)
+        ends = _UNIT + max(taken + beats.late + beats.slow, job.placed + beats.count - 1 + table)
+        yield max(taken + 1, job.placed + max(1, beats.count + 3 - _BEATS)) - clock.now
         for number, free in job.plan.advances:
             yield 1
             yield from tile.walker.ask(VECTOR, Asked("go", number, free=bool(free)))
         for stream, _ in job.plan.takes:
             yield 1
             rings[stream].free()
+        yield max(1, ends - clock.now)
         for stream, _ in job.plan.shows:
             yield 1
             rings[stream].come()
         queue.go()
         tile.moves()
         yield 1
+
+
+def _room(tile: TileState, job: Operation) -> Process:
+    """Asks for room for the target while operands are taken."""
+    for stream, _ in job.plan.rooms:
+        ring = tile.rings[stream]
+        yield from ring.answered(Asker.VECTOR, tile.clock.now + 1, lambda ring=ring: ring.there < ring.blocks)
+    job.placed = tile.clock.now
+    tile.clock.tell(job.room)
 
 
 def _windows(tile: TileState, job: Operation) -> Process:
@@ -170,6 +184,10 @@ def _drain(tile: TileState, job: Operation) -> Process:
     at, before = clock.now, -1
     for word, beat in enumerate(job.beats.words):
         at = max(at + beat - before, core.shown(result, word))
+        if beat >= _BEATS:
+            while job.placed < 0:
+                yield job.room
+            at = max(at, job.placed + beat + 3 - _BEATS)
         before = beat
         yield max(0, at - clock.now)
         core.took(result, word, at)

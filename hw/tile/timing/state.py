@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
@@ -221,6 +221,9 @@ class Operation:
     beats: Beats
     first: bool
     """Whether it is the first one of its image that draws."""
+    placed: int = -1
+    room: Notice = field(default_factory=Notice)
+    """The cycle in which there is room for its target, -1 before; there is."""
 
 
 class TileState:

@@ -25,7 +25,7 @@ stream d: base 700, block 32, blocks 4, first 4
 stream e: base 840, block 32, blocks 4, first 2
 parameters p { 16 * m 1 }
 """
-GROUP = "group_of_lanes_and_term"
+GROUP, SOURCE = "group_of_lanes_and_term", "source_stream"
 
 
 def run(text: str) -> tuple[list[tuple[int, Op]], list[int]]:
@@ -80,9 +80,9 @@ def test_instructions_take_the_sequencer_what_the_table_says() -> None:
 def test_an_operation_that_draws_begins_when_numbers_are_there() -> None:
     text = "vec v: a draw, target b, elements 16, parameters p, period 16\n"
     _, busy = run(f"{text}vec v\nhalt")
-    alone = INSTRUCTIONS[Op.VEC].duration.cycles(stream=1, **{GROUP: 8})
-    # A cycle to begin, and two to ask for the target, are among those in which numbers are mixed.
-    assert busy[1] == alone - 3 + SEED_CYCLES + 1
+    alone = INSTRUCTIONS[Op.VEC].duration.cycles(**{GROUP: 8}) + 1
+    # The cycle in which it begins is among those in which numbers are mixed.
+    assert busy[1] == alone - 1 + SEED_CYCLES
     # Those of the next one are mixed from the last operands on, those of an image when its first draw is there.
     _, more = run(f"{text}vec v\nvec v\nhalt")
     assert more[1] == busy[1] + 8 + SEED_CYCLES + 2
@@ -92,10 +92,10 @@ def test_an_operation_that_draws_begins_when_numbers_are_there() -> None:
 @pytest.mark.parametrize(("op", "text", "units"), [
     (Op.SEND, "send d, flow 1, free", {"block": 1, "flit": 4}),
     (Op.SEND, "send a, flow 1, blocks 2", {"block": 2, "flit": 4}),
-    (Op.VEC, "vec v: kind max, a a, target b, elements 16\nvec v", {"stream": 2, GROUP: 4}),
-    (Op.VEC, "vec v: kind max, a a, target b, elements 5\nvec v, push, free_a", {"stream": 2, GROUP: 2, "flag": 2}),
-    (Op.VEC, "vec v: kind product, a a, b a, target b, elements 16\nvec v", {"stream": 3, GROUP: 8}),
-    (Op.VEC, "vec v: a a, target accumulators, elements 16, parameters p, period 16\nvec v", {"stream": 1, GROUP: 8}),
+    (Op.VEC, "vec v: kind max, a a, target b, elements 16\nvec v", {SOURCE: 1, GROUP: 4}),
+    (Op.VEC, "vec v: kind max, a a, target b, elements 5\nvec v, push, free_a", {SOURCE: 1, GROUP: 2, "push": 1}),
+    (Op.VEC, "vec v: kind product, a a, b a, target b, elements 16\nvec v", {SOURCE: 2, GROUP: 8}),
+    (Op.VEC, "vec v: a a, target accumulators, elements 16, parameters p, period 16\nvec v", {SOURCE: 1, GROUP: 8}),
     (Op.CORE, "core masks d", {"word_of_32_bits": 8}),
     (Op.MVM, "walk u: stream e\nmvm k: i_last 7, o_last 3, in_bits 4, out_bits 8, step_code 256\n"
      "mvm k, u, advance, free", {}),

@@ -179,7 +179,7 @@ class VectorBench:
         streams = {name: np.pad(case.words, (0, 8)) for name in size}
         place = {"drain": 0, "result": 0}
         ctx.set(dut.start, 1)
-        cycles = 0
+        cycles, waits = 0, int(self.rng.integers(1, 40)) if self.stall else 1
         while True:
             operand = "b" if ctx.get(dut.second) else "a"
             terms = case.terms[operand]
@@ -191,15 +191,17 @@ class VectorBench:
                 ctx.set(port.payload, int.from_bytes(words.astype("<i2").tobytes(), "little"))
             handshakes = {name: port.valid & port.ready for name, port in (
                 (operand, dut.term), ("drain", dut.drain), ("result", dut.result))}
-            sampled = await ctx.tick().sample(dut.done, *handshakes.values())
+            sampled = await ctx.tick().sample(dut.done & ~dut.active, *handshakes.values())
             ctx.set(dut.start, 0)
+            # Where its target is may be known later: results are not before.
+            ctx.set(dut.holds, int(cycles < waits))
             cycles += 1
             for name, transfers in zip(handshakes, sampled[3:], strict=True):
                 if transfers and name in at:
                     at[name] = (at[name] + 1) % len(case.terms[name])
                 elif transfers:
                     place[name] += size[name]
-            if sampled[2]:
+            if sampled[2] and cycles > 1:
                 break
         assert at == {"a": 0, "b": 0}
         self.cycles.append(cycles)

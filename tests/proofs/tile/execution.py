@@ -15,7 +15,6 @@ from tests.proofs.harness import Harness, State, assume, claim, constant, drive_
 __all__ = ["AnyUnit", "VectorControlClaims"]
 
 _LEAVES = ("Leave a", "Leave b")
-_AT_WORK = ("Start", "Run", *_LEAVES)
 
 
 class AnyUnit(VectorDatapath):
@@ -106,8 +105,8 @@ class VectorControlClaims(Harness):
                 claim(m, f"{name}: it gives a stream back", stream[name] & flags[f"free_{name}"])
             with m.If(state.at(f"Leave {name}")):
                 claim(m, f"{name}: a walk goes on", walk[name] & flags[f"advance_{name}"])
-        with m.If(state.at("Ask target")):
-            claim(m, "it asks for room in a stream", stream["target"])
+        with m.If(state["asking"]):
+            claim(m, "it asks for room in a stream while it computes", stream["target"] & state.at("Run"))
         with m.If(state.at("Show")):
             claim(m, "it shows in a stream", stream["target"] & flags.push)
         claim(m, "rings are changed where it says so", state["changes"] == _at(state, ("Free a", "Free b", "Show")))
@@ -115,14 +114,15 @@ class VectorControlClaims(Harness):
             with m.If(state.at(name)):
                 claim(m, f"what is changed is that of the operation: {name}",
                       (self.dut.change.p.stream == job.vec[number][:4]) & (self.dut.change.p.free == frees))
-        read = {"a": ("Ask b", "Ask target", "Start", "Run"), "b": ("Ask target", "Start", "Run")}
+        read = {"a": ("Ask b", "Start", "Run"), "b": ("Start", "Run")}
         for name, states in read.items():
             with m.If(_at(state, states) & of[name]):
                 claim(m, f"{name}: the block that is read has arrived", present != 0)
-            later = ("Leave a", "Leave b", "Free a", "Free b") if name == "b" else ("Leave a", "Leave b", "Free a")
+            later = (*_LEAVES, "Free a", "Free b") if name == "b" else (*_LEAVES, "Free a")
             with m.If(_at(state, later) & of[name] & flags[f"free_{name}"]):
                 claim(m, f"{name}: the block that is to be given back is there", present != 0)
-        with m.If(_at(state, (*_AT_WORK, "Free a", "Free b", "Show")) & of["target"]):
+        writes = _at(state, (*_LEAVES, "Free a", "Free b", "Flush", "Show")) | (state.at("Run") & ~state["asking"])
+        with m.If(writes & of["target"]):
             claim(m, "what is written has room", present < blocks)
 
 

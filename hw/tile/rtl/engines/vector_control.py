@@ -67,7 +67,8 @@ class VectorControl(VectorPorts):
     """Carries out VEC, one at a time: waits for its windows and blocks, computes, gives back and shows.
 
     Only what an operation needs takes time: of one that takes the drain and adds to accumulators three cycles beside
-    those of the vector unit, one more for each stream that it asks or changes.
+    those of the vector unit, one or two more for each stream that it reads, one for a block that it shows. Room for its
+    target is asked for while operands are taken, and when all are, it gives back what it read while results are made.
     """
 
     i = In(lambda self: stream.Signature(VecLayout(self.cfg.draws)))
@@ -129,16 +130,22 @@ class VectorControl(VectorPorts):
         wrong = Signal()
         news = Signal()
         again = Signal()
-        asks = [(stream[name], f"Ask {name}") for name in ("a", "b", "target")] + [(None, "Start")]
-        self._ends = [
+        asks = [(stream[name], f"Ask {name}") for name in "ab"] + [(None, "Start")]
+        self._leaves = [
             *((walk[name] & flags[f"advance_{name}"], f"Leave {name}") for name in "ab"),
-            *((stream[name] & flags[f"free_{name}"], f"Free {name}") for name in "ab"),
-            (flags.push, "Show"), (None, "Idle"),
+            *((stream[name] & flags[f"free_{name}"], f"Free {name}") for name in "ab"), (None, "Flush"),
         ]
+        # Whether room for the target is still asked for.
+        asking = Signal()
+        target_at = Signal(16, name="target_at", reset_less=True)
+        m.d.sync += unit.holds.eq(asking)
         # What changes a ring is in registers: what chooses among all who do takes the time of a cycle.
         changes = Signal()
         change = Signal(Change(), name="changed", reset_less=True)
-        m.d.comb += [self.change.valid.eq(changes), self.change.payload.eq(change), self.ask.again.eq(again)]
+        m.d.comb += [
+            self.change.valid.eq(changes), self.change.payload.eq(change), self.ask.again.eq(again),
+            unit.target_block.eq(target_at),
+        ]
         with m.If(self.moved):
             m.d.sync += news.eq(1)
         self._again = again
@@ -152,10 +159,9 @@ class VectorControl(VectorPorts):
                     m.d.comb += self._begins.eq(1)
                     _go(m, [(walk["a"] | walk["b"], "Plan a"), *asks])
                     # The answer is there a cycle later at the earliest.
-                    first = Mux(stream["a"], vec.a, Mux(stream["b"], vec.b, vec.target))
                     m.d.comb += [
-                        self.ask.stream.eq(first[:4]),
-                        self.ask.valid.eq(~(walk["a"] | walk["b"]) & Cat(stream.values()).any()),
+                        self.ask.stream.eq(Mux(stream["a"], vec.a, vec.b)[:4]),
+                        self.ask.valid.eq(~(walk["a"] | walk["b"]) & (stream["a"] | stream["b"])),
                     ]
             self._plan(m, "a", "Plan b", missing, vec.a, window, planned, wrong, news)
             self._plan(m, "b", "Planned", missing, vec.b, window, planned, wrong)
@@ -172,30 +178,35 @@ class VectorControl(VectorPorts):
                 ]
             self._ask(m, "a", asks[1:], vec.a, unit.a_block)
             self._ask(m, "b", asks[2:], vec.b, unit.b_block)
-            self._ask(m, "target", asks[3:], vec.target, unit.target_block)
             with m.State("Start"):
-                if draws is None:
-                    m.d.comb += unit.start.eq(1)
+                m.d.comb += [
+                    unit.start.eq(1 if draws is None else draws.ready | ~is_draw(vec)),
+                    self.ask.stream.eq(vec.target[:4]), self.ask.valid.eq(stream["target"] & unit.start),
+                ]
+                with m.If(unit.start):
+                    m.d.sync += asking.eq(stream["target"])
                     m.next = "Run"
-                else:
-                    m.d.comb += unit.start.eq(draws.ready | ~is_draw(vec))
-                    with m.If(unit.start):
-                        m.next = "Run"
-            with m.State("Run"), m.If(unit.done):
-                self._end(m, 0)
+            with m.State("Run"):
+                m.d.comb += [self.ask.stream.eq(vec.target[:4]), self.ask.valid.eq(asking)]
+                m.d.sync += target_at.eq(self.ask.ring.tail)
+                with m.If(self.ask.ready):
+                    good = self.ask.ring.there != self.ask.ring.blocks
+                    m.d.sync += [again.eq(~good), asking.eq(~good)]
+                with m.If(~unit.active & ~asking):
+                    _go(m, self._leaves, self._effects)
             self._leave(m, 0, "a", vec.a, flags)
             self._leave(m, 1, "b", vec.b, flags)
-            for place in (2, 3, 4):
-                with m.State(self._ends[place][1]), m.If(self.change.ready):
+            for place, name in ((3, "Free a"), (4, "Free b")):
+                with m.State(name), m.If(self.change.ready):
                     m.d.sync += changes.eq(0)
-                    self._end(m, place + 1)
-
-    def _end(self, m: Module, done: int) -> None:
-        """What is to be done behind the first ``done`` of what ends an operation."""
-        # Only what the operation asks for takes a cycle: the next state is the first one that is wanted.
-        rest = self._ends[done:]
-        _go(m, rest, self._effects)
-        m.d.comb += self.i.ready.eq(~_any([condition for condition, _ in rest if condition is not None]))
+                    _go(m, self._leaves[place:], self._effects)
+            with m.State("Flush"), m.If(unit.done):
+                m.d.comb += self.i.ready.eq(~flags.push)
+                _go(m, [(flags.push, "Show"), (None, "Idle")], self._effects)
+            with m.State("Show"), m.If(self.change.ready):
+                m.d.comb += self.i.ready.eq(1)
+                m.d.sync += changes.eq(0)
+                m.next = "Idle"
 
     def _plan(
         self, m: Module, name: str, following: str, missing: dict[str, Value], operand: Value, window: AddressGenerator,
@@ -229,30 +240,23 @@ class VectorControl(VectorPorts):
                 self.walks.advance.eq(1), self.walks.free.eq(flags[f"free_{name}"]),
             ]
             with m.If(self.walks.done):
-                self._end(m, place + 1)
+                _go(m, self._leaves[place + 1 :], self._effects)
 
     def _ask(self, m: Module, name: str, rest: Sequence[tuple[Value | None, str]], number: Value, block: Value) -> None:
-        """Waits for a block, or for room, and remembers where it is."""
+        """Waits for a block, and remembers where it is."""
         # The address is kept: the ring may move before the datapath starts, but not past a block that is not given
         # back.
         ring = self.ask.ring
         at = Signal(16, name=f"{name}_at", reset_less=True)
         m.d.comb += block.eq(at)
-        good = ring.there != ring.blocks if name == "target" else ring.there != 0
+        good = ring.there != 0
         with m.State(f"Ask {name}"):
             m.d.comb += [self.ask.stream.eq(number[:4]), self.ask.valid.eq(1)]
-            m.d.sync += at.eq(ring.tail if name == "target" else ring.head)
+            m.d.sync += at.eq(ring.head)
             with m.If(self.ask.ready):
                 m.d.sync += self._again.eq(~good)
                 with m.If(good):
                     _go(m, rest)
-
-
-def _any(values: Sequence[Value]) -> Value:
-    total: Value = values[0] if values else Value.cast(0)
-    for value in values[1:]:
-        total = total | value
-    return total
 
 
 def _go(

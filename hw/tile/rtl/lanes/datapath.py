@@ -74,7 +74,7 @@ class DatapathPorts(Resettable[TileConfig]):
 class VectorDatapath(DatapathPorts):
     """Carries out one vector operation at a time. Reference: :func:`mho.hw.tile.isa.vector.compute`.
 
-    It takes a cycle for each group of elements (:class:`mho.hw.tile.rtl.lanes.operands.Operands`) and term, and twelve
+    It takes a cycle for each group of elements (:class:`mho.hw.tile.rtl.lanes.operands.Operands`) and term, and eleven
     more for the first result to be written and the unit to be free; one more if the last operands come from the buffer,
     and for a table.
 
@@ -85,12 +85,14 @@ class VectorDatapath(DatapathPorts):
         The operation, legal. It stays from ``start`` to ``done``, and what follows with it.
     a_block, b_block, target_block : In(16)
         Addresses of the blocks of sources and target that are streams.
+    holds : In(1)
+        The target's block is known in the last cycle of this at the latest; nothing goes to the lanes meanwhile.
     start, done : In(1), Out(1)
-        Strobes: begin; all is written.
-    term, second
-        Terms of walks, as at :class:`mho.hw.tile.rtl.lanes.operands.Operands`.
-    drawn, draws, active : In(32), Out(1), Out(1)
+        Strobe: begin. Where no elements are left: the last results are written in this cycle, or were before.
+    active, term, second
         As at :class:`mho.hw.tile.rtl.lanes.operands.Operands`.
+    drawn, draws : In(32), Out(1)
+        As there.
     """
 
     a_block = In(ADDRESS_BITS)
@@ -99,10 +101,11 @@ class VectorDatapath(DatapathPorts):
     second = Out(1)
     drawn = In(32, when=lambda self: self.cfg.draws)
     draws = Out(1, when=lambda self: self.cfg.draws)
-    active = Out(1, when=lambda self: self.cfg.draws)
+    active = Out(1)
     job = In(DescriptorLayout("vec"))
     start = In(1)
     target_block = In(ADDRESS_BITS)
+    holds = In(1)
     done = Out(1)
 
     def elaborate(self, platform: object) -> Any:
@@ -120,32 +123,25 @@ class VectorDatapath(DatapathPorts):
         m.d.comb += [
             operands.start.eq(self.start), operands.job.eq(job), operands.a_block.eq(self.a_block),
             operands.b_block.eq(self.b_block), self.summing.eq(operands.summing),
-            self.second.eq(operands.second),
+            self.second.eq(operands.second), self.active.eq(operands.active), operands.holds.eq(self.holds),
         ]
         if cfg.draws:
-            m.d.comb += [
-                operands.drawn.eq(self.drawn), self.draws.eq(operands.draws), self.active.eq(operands.active),
-            ]
+            m.d.comb += [operands.drawn.eq(self.drawn), self.draws.eq(operands.draws)]
         enable = Signal()
         stages = self._stages(m, operands, parameters, enable)
         self._feed(m, operands, parameters, lanes, stages[0], enable)
         self._sum(m, operands, accumulators, lanes, stages, enable)
         y = self._look_up(m, platform, lanes, enable, stages[-2].valid & stages[-2].last)
         # Where nothing is under way, nothing is clocked.
-        running = Signal()
-        idle = Signal()
         under_way = Signal()
-        self._give(m, accumulators, lanes, self._last(m, stages, enable), enable, y, under_way)
-        in_stages = Cat(stage.valid for stage in stages).any()
+        last = self._last(m, stages, enable)
+        leaves = self._give(m, accumulators, lanes, last, enable, y, under_way)
+        *before, lanes_end, _ = (stage.valid for stage in stages)
         m.d.comb += [
-            under_way.eq(operands.o.valid | in_stages), idle.eq(~(operands.active | operands.waiting | in_stages)),
-            self.done.eq(running & idle & ~self.start),
-        ]
-        with m.If(self.start):
-            m.d.sync += running.eq(1)
-        with m.Elif(idle):
-            m.d.sync += running.eq(0)
-        m.d.comb += [
+            under_way.eq(operands.o.valid | Cat(stage.valid for stage in stages).any()),
+            # Only what leaves in this cycle is under way.
+            self.done.eq(
+                ~(operands.waiting | Cat(before).any() | (lanes_end & (job.kind == Kind.TABLE))) & leaves),
             parameters.write.eq(self.memory.valid & ~self.memory.p.table), self.memory.ready.eq(1),
             parameters.write_index.eq(self.memory.p.index[1:]), parameters.write_data.eq(self.memory.p.data),
         ]
@@ -247,12 +243,13 @@ class VectorDatapath(DatapathPorts):
     def _give(
         self, m: Module, accumulators: Accumulators, lanes: list[Lane], stage: data.View, enable: Value, y: list[Value],
         under_way: Value,
-    ) -> None:
-        """Results to the accumulators or the buffer."""
+    ) -> Value:
+        """Results to the accumulators or the buffer; whether those at the end of the lanes, if any, leave."""
         job = self.job
         address = Signal(ADDRESS_BITS)
         to_sums = Signal()
         gives = Signal()
+        leaves = Signal(name="results_leave")
         wide, narrow = Cat(y)[:64], Cat(result[:8] for result in y)
         m.d.comb += [
             gives.eq(stage.valid & stage.last), accumulators.valid.eq(gives & to_sums),
@@ -261,7 +258,7 @@ class VectorDatapath(DatapathPorts):
             # What is above the bytes that are written is anything.
             self.write.data.eq(Cat(Mux(job.wide, wide[: len(narrow)], narrow), wide[len(narrow) :])),
             self.write.bytes.eq(stage.count << job.wide),
-            enable.eq(under_way & (~gives | Mux(to_sums, accumulators.ready, self.write.ready))),
+            leaves.eq(~gives | Mux(to_sums, accumulators.ready, self.write.ready)), enable.eq(under_way & leaves),
         ]
         if self.cfg.trace:
             total: Value = C(0)
@@ -271,9 +268,9 @@ class VectorDatapath(DatapathPorts):
         for k, lane in enumerate(lanes[:AT_A_TIME]):
             m.d.comb += [accumulators.made[k].eq(lane.made), accumulators.tag[k].eq(lane.tag)]
         with m.If(self.start):
-            m.d.sync += [
-                address.eq(self.target_block + (job.target_offset << job.wide)),
-                to_sums.eq(job.target == Operand.ACCUMULATORS),
-            ]
+            m.d.sync += to_sums.eq(job.target == Operand.ACCUMULATORS)
+        with m.If(self.holds):
+            m.d.sync += address.eq(self.target_block + (job.target_offset << job.wide))
         with m.Elif(self.write.valid & self.write.ready):
             m.d.sync += address.eq(address + self.write.bytes)
+        return leaves

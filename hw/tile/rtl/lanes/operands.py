@@ -80,8 +80,9 @@ class Operands(Resettable[TileConfig]):
     drawn = In(32, when=lambda self: self.cfg.draws)
     draws = Out(1, when=lambda self: self.cfg.draws)
     """Of tiles that draw: the next word of random bits, and that it is taken. Groups have two elements then."""
+    holds = In(1)
     o = Out(lambda self: stream.Signature(BeatLayout(self.cfg)))
-    """The operands."""
+    """The operands; none while it ``holds`` them."""
 
     def elaborate(self, platform: object) -> Any:
         m = Module()
@@ -310,7 +311,8 @@ class Operands(Resettable[TileConfig]):
         m.d.comb += [
             entry.eq(Mux(read_lands, read_late, late)), *(entry.x[k].eq(operand) for k, operand in enumerate(operands)),
             write.addr.eq(tail), write.data.eq(entry.as_value()), write.en.eq(arrives), read.addr.eq(head),
-            self.o.payload.as_value().eq(read.data), self.o.valid.eq(waiting != 0), self.waiting.eq(room != _DEPTH),
+            self.o.payload.as_value().eq(read.data), self.o.valid.eq((waiting != 0) & ~self.holds),
+            self.waiting.eq(room != _DEPTH),
         ]
         leaves = self.o.valid & self.o.ready
         m.d.sync += [
