@@ -19,10 +19,11 @@ from mho.sim.silicon.synthesis.blocks import black_box
 _MODULE_LIMITS = """create_clock -name clk -period {period:g} [get_ports clk]
 set_clock_uncertainty 0.1 [all_clocks]
 set inputs [all_inputs -no_clocks]
-set_input_delay -max {outside:g} -clock clk $inputs
-set_input_delay -min 0.2 -clock clk $inputs
-set_output_delay -max {outside:g} -clock clk [all_outputs]
-set_output_delay -min 0 -clock clk [all_outputs]
+set clock_outside [expr {{[info exists io_reference] ? [list -reference_pin $io_reference] : {{}}}}]
+set_input_delay -max {outside:g} -clock clk {{*}}$clock_outside $inputs
+set_input_delay -min 0.2 -clock clk {{*}}$clock_outside $inputs
+set_output_delay -max {outside:g} -clock clk {{*}}$clock_outside [all_outputs]
+set_output_delay -min 0 -clock clk {{*}}$clock_outside [all_outputs]
 set_input_transition 0.3 $inputs
 set_load 0.05 [all_outputs]
 set_max_transition 1 [current_design]

@@ -104,3 +104,10 @@ def test_surroundings_are_variables(design: Path) -> None:
     assert re.search(r"set_max_fanout 16", written)
     assert re.search(r"set_max_transition 1\.0", written)
     assert "set_input_transition" not in written
+
+
+@pytest.mark.cosim("yosys", "sta")
+def test_the_clock_outside_may_be_as_late_as_a_register_s(design: Path) -> None:
+    pin = "[get_full_name [lindex [all_registers -clock_pins] 0]]"
+    _report(design, f"set io_reference {pin}\nread_sdc {TOP}.sdc\nwrite_sdc written.sdc\nputs {pin}\n")
+    assert re.search(r"set_input_delay 3\.33.*-reference_pin", (design / "written.sdc").read_text())
