@@ -117,7 +117,7 @@ def _synthesis(
         "SOURCES": " ".join(block.sources), "SLOW": settings["liberty"]["slow"][0],
         "MACROS": "".join(f"read_liberty -lib -overwrite -ignore_miss_func {path}\n" for path in memories),
         "GATE": "read_verilog -overwrite flow/clock_gate.v\n" if gate is not None and block.clock_gate else "",
-        "GATING": "" if gate is None else gating(*gate, flat=True),
+        "GATING": "" if gate is None else gating(*gate),
         "GATE_CELL": "" if gate is None else " ".join(gate[:1] + gate[2:]),
         "LATCHED": "" if gate is None else _LATCHED.format(sys.executable),
         "LATCHES": f"techmap -map {settings['latches']}\n", "PERIOD_PS": str(settings["period_ps"]),

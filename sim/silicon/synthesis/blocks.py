@@ -49,13 +49,13 @@ def macro_stub(adapter: str) -> str:
     return f"(* blackbox *)\nmodule {name} ({', '.join(ports)});\nendmodule\n"
 
 
-def gating(cell: str, enable: str, clock: str, gated: str, *, flat: bool = False) -> str:
+def gating(cell: str, enable: str, clock: str, gated: str) -> str:
     """Commands of Yosys that give flip-flops with one enable a gated clock, by a cell and its pins.
 
-    ``flat``: of a whole design, where resets that become a part of enables were seen to change what it does.
+    Resets become a part of enables first. Logic without them shows its reset values in simulation alone where registers
+    begin with values that are known.
     """
-    resets = "" if flat else f"dfflegalize {_KINDS} -cell $_SDFF_PP?_ 01 -cell $_SDFFCE_PP?P_ 01\n"
-    return (f"{resets}dfflegalize {_KINDS}\n"
+    return (f"dfflegalize {_KINDS} -cell $_SDFF_PP?_ 01 -cell $_SDFFCE_PP?P_ 01\ndfflegalize {_KINDS}\n"
             "opt_merge\nopt_clean\n"
             f"clockgate -pos {cell} {enable}:{clock}:{gated} -min_net_size {LEAST_GATED}\nopt_clean\n")
 
