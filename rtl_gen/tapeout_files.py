@@ -66,7 +66,7 @@ _SDC_VARIABLES = (
     ("clock_uncertainty_ns", "0.1", "CLOCK_UNCERTAINTY_CONSTRAINT", "", "Jitter of the clock and margin."),
     ("io_share", "1.0 / 3", "IO_DELAY_CONSTRAINT", " / 100.0", "Share of the period that is spent outside of a port."),
     ("io_least_ns", "0.0", "", "", "Least delay outside of a port, for hold."),
-    ("io_reference", '""', "", "", "Pin in the clock tree whose delay the clock outside of the ports has; none: no delay."),
+    ("io_reference", '""', "", "", "Pin of a register whose clock is as late as that outside; none: no delay."),
     ("driving_cell", '""', "SYNTH_DRIVING_CELL", "", "Cell and output pin before inputs, as sg13g2_buf_4/X."),
     ("input_transition_ns", "0.3", "", "", "Transition of inputs that have no driving cell."),
     ("output_load_pF", "0.05", "OUTPUT_CAP_LOAD", " / 1000.0", "Load of outputs."),
