@@ -5,7 +5,6 @@ one cycle. Who waits then is said where it is made. Smaller ones, and those that
 flip-flops there.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 from amaranth.hdl import Assert, Module, Mux, Signal, unsigned
@@ -16,14 +15,6 @@ from mho.hw.ports import Component, Out
 
 LEAST_WORDS = 16
 """Of a memory that has one port. What is smaller is flip-flops in any process."""
-
-
-@dataclass(frozen=True)
-class MemoryProcess:
-    """Platform of an elaboration for a process."""
-
-    one_port: bool = False
-    """Its SRAM has one port."""
 
 
 def has_one_port(platform: object, depth: int) -> bool:

@@ -173,16 +173,6 @@ def _locked(map: RegisterMap) -> list[str]:
     ]
 
 
-if __name__ == "__main__":
-    import sys
-
-    from mho.hw.kinds.tnsa.registers import tnsa_map
-    from mho.hw.noc.config import MeshConfig
-    from mho.hw.noc.registers.map import node_map
-
-    print(overview(node_map(MeshConfig()) if sys.argv[1:] == ["noc"] else tnsa_map(256)), end="")
-
-
 def c_driver(chip: Chip, name: str) -> str:
     """Header-only C99 that includes ``name.h`` (:func:`mho.rtl_gen.registers.c_header`); names begin with ``name``."""
     blocks, config = core_blocks(chip), chip.macro_config()

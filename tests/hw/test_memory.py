@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mho.hw.memory import LEAST_WORDS, MemoryProcess, ParityBanks, has_one_port
+from mho.hw.memory import LEAST_WORDS, ParityBanks, has_one_port
 from tests.hw.amaranth_bench import simulate
+from tests.hw.memory_process import MemoryProcess
 
 WIDTH, DEPTH = 12, 32
 

@@ -80,12 +80,6 @@ class Program:
             raise InputError(f"a run must have 1 to {1 << 16} images on tiles that count them, not {images}")
         return replace(self, registers=(images - 1, *self.registers[1:]))
 
-    def with_blocks(self, stream: int, blocks: int) -> "Program":
-        """The same with another number of blocks in a ring, wherever in the buffer that ends."""
-        descriptor, words = DESCRIPTORS["stream"], list(self.descriptors)
-        words[descriptor.at(stream)] = descriptor.layout.pack(self.descriptor("stream", stream) | {"blocks": blocks})
-        return replace(self, descriptors=tuple(words))
-
     def check(self, cfg: TileConfig, name: str = "program") -> None:
         """Refuse a program that a tile cannot hold.
 

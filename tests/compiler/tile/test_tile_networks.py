@@ -24,6 +24,7 @@ from mho.macro_models.errors import InputError
 from tests.compiler.importer.onnx_models import build, node
 from tests.compiler.tile.interpreted import result_of
 from tests.compiler.tile.network_bench import compare, residual_network
+from tests.hw.tile.interpreter.networks import with_blocks
 
 OPTIONS = CompileOptions(seeds=1, samples=32)
 FIRST = 70
@@ -91,7 +92,7 @@ def test_a_ring_one_block_short_is_refused(convolutions: tuple[Network, np.ndarr
 
     def verdict(blocks: int) -> int:
         tiles = {**programs.joined.tiles, skip.tile: module.Place(
-            program=place.program.with_blocks(number, blocks), cfg=place.cfg, names=place.names)}
+            program=with_blocks(place.program, number, blocks), cfg=place.cfg, names=place.names)}
         return check_liveness(module.Joined(
             tiles=tiles, flows=programs.joined.flows, reductions=programs.joined.reductions), programs.given)
 

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mho.hw.memory import MemoryProcess
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.rtl.buffer import BYTES, Buffer
 from tests.hw.amaranth_bench import simulate
+from tests.hw.memory_process import MemoryProcess
 
 
 @pytest.mark.slow

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from mho.hw.core.write_verify.config import ParameterLayout, WriteVerifyConfig, WriteVerifyParameters
 from mho.hw.core.write_verify.engine import WriteVerify
 from mho.hw.core.write_verify.reference import WriteVerifyResult, cycles, map_words, program
-from mho.hw.memory import MemoryProcess
 from mho.macro_models.cells.pulses import PulseArray, PulseConfig
 from mho.macro_models.devices import Device, load_device
 from mho.macro_models.integer.pulse import Polarity
 from tests.hw.amaranth_bench import get, put, simulate
 from tests.hw.core.write_verify.write_verify_bench import Run, macro_process, run_hardware
+from tests.hw.memory_process import MemoryProcess
 
 QUICK = WriteVerifyConfig(lines=16, setup_cycles=1, verify_cycles=2)
 SCALES = PulseConfig(lines=16, cycle_s=1e-6, wait_s=1.0)

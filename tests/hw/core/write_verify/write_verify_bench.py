@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from mho.hw.core.write_verify.config import WriteVerifyConfig, WriteVerifyParameters
 from mho.hw.core.write_verify.engine import WriteVerify
 from mho.hw.core.write_verify.reference import PULSE, WriteMacro
-from mho.hw.memory import MemoryProcess
 from tests.hw.amaranth_bench import Bench, collect, feed, simulate
+from tests.hw.memory_process import MemoryProcess
 
 PULSE_PINS = ("set_pulse", "reset_pulse", "form_pulse")
 

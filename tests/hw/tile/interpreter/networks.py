@@ -1,12 +1,23 @@
 """Networks of tiles for tests: the examples, and a residual network of many layers."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from mho.hw.tile.asm import assemble, assemble_named
 from mho.hw.tile.config import TileConfig
 from mho.hw.tile.interpreter.joined import HOST, Flow, Joined, Place
+from mho.hw.tile.isa import DESCRIPTORS
+from mho.hw.tile.isa.program import Program
 
 EXAMPLES = Path(__file__).parents[4] / "examples" / "tile"
+
+
+def with_blocks(program: Program, stream: int, blocks: int) -> Program:
+    """The same with another number of blocks in a ring, wherever in the buffer that ends."""
+    descriptor, words = DESCRIPTORS["stream"], list(program.descriptors)
+    fields = program.descriptor("stream", stream) | {"blocks": blocks}
+    words[descriptor.at(stream)] = descriptor.layout.pack(fields)
+    return replace(program, descriptors=tuple(words))
 
 
 def example(name, core=None, **blocks):
@@ -17,7 +28,7 @@ def example(name, core=None, **blocks):
     program = assemble(text, path.name)
     for key, count in blocks.items():
         number = next(k for k, called in names.items() if called == key.removesuffix("_blocks"))
-        program = program.with_blocks(number, count)
+        program = with_blocks(program, number, count)
     return Place(program=program, names=names, core=core)
 
 

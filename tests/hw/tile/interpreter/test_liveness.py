@@ -9,7 +9,7 @@ from mho.hw.tile.interpreter.liveness import check_liveness, check_runs
 from mho.hw.tile.interpreter.state import FunctionCore
 from mho.hw.tile.interpreter.tiles import Tiles
 from mho.macro_models.errors import InputError
-from tests.hw.tile.interpreter.networks import example, residual, residual_network
+from tests.hw.tile.interpreter.networks import example, residual, residual_network, with_blocks
 
 CORE = FunctionCore(lambda codes: np.zeros(64, np.int16))
 
@@ -113,7 +113,8 @@ def test_a_residual_network_of_twenty_layers_passes():
     joined, tokens = residual_network(width=16)
     assert len(joined.tiles) == 20
     assert check_liveness(joined, tokens) > 10_000
-    short = Place(program=joined.tiles["c21b"].program.with_blocks(2, 4), names=joined.tiles["c21b"].names)
+    whole = joined.tiles["c21b"]
+    short = Place(program=with_blocks(whole.program, 2, 4), names=whole.names)
     with pytest.raises(InputError, match="ring 'skip' of tile 'c21b' has 4 blocks, 6 would do"):
         check_liveness(Joined(tiles={**joined.tiles, "c21b": short}, flows=joined.flows), tokens)
 

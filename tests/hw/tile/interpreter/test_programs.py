@@ -10,6 +10,7 @@ from mho.hw.tile.interpreter.joined import HOST, Flow, Joined, Place, Reduction
 from mho.hw.tile.interpreter.state import FunctionCore
 from mho.hw.tile.interpreter.tiles import Tiles
 from mho.macro_models.integer.vector import Requantise, Root, WeightedSum, scale_leaf, sum_leaves
+from tests.hw.tile.interpreter.networks import with_blocks
 
 EXAMPLES = Path(__file__).parents[4] / "examples" / "tile"
 IMAGES = 3
@@ -93,7 +94,7 @@ def test_convolution_with_pooling():
 def residual(skip_blocks=None):
     first, second = program("residual_first"), program("residual_second")
     if skip_blocks:
-        second = second.with_blocks(1, skip_blocks)
+        second = with_blocks(second, 1, skip_blocks)
     cores = Matrix(5, 4, 36), Matrix(6, 4, 36)
     joined = Joined(
         tiles={"first": Place(program=first, core=cores[0]), "second": Place(program=second, core=cores[1])},
