@@ -11,6 +11,7 @@ except ImportError:
 
 from mho.torch.convert import convert
 from mho.torch.export import chip_state
+from mho.torch.lightning import from_lightning
 from mho.torch.network import AnalogNetwork
 
-__all__ = ["AnalogNetwork", "chip_state", "convert"]
+__all__ = ["AnalogNetwork", "chip_state", "convert", "from_lightning"]

@@ -2,7 +2,6 @@
 
 import numpy as np
 import torch
-from scipy.special import ndtr
 
 from mho.hw.config import Chip
 from mho.macro_models.cell_map import CellMap
@@ -11,14 +10,12 @@ from mho.macro_models.devices import Device
 from mho.macro_models.devices.checks import CAUSES
 from mho.torch.module import Module
 
-NODES, LEVELS = 65, 257
-"""Targets of the tables, evenly from the least to the largest, and quantiles of each."""
+NODES = 65
+"""Targets of the tables, evenly from the least to the largest."""
 CHIPS, CELLS = 24, 1024
 """Chips that are drawn for the tables, and cells of each target on one."""
 SHARES = 257
 """Parts of a weight in the tables of weights, from nothing to all that a cell holds, of either sign."""
-DEEPEST = 4.0
-"""Quantiles are evenly from that many standard deviations of a normal below the middle to as many above."""
 FEWEST_SHARED = 0.01
 """Part of the variance that cells of a chip have in common, from which on it is drawn for the chip."""
 
@@ -36,6 +33,7 @@ class CellTables(Module):
 
     def __init__(self, chip: Chip, device: Device, time_s: float, temp_C: float = 25.0) -> None:
         super().__init__()
+        self.device, self.time_s, self.temp_C = device, time_s, temp_C
         cells = chip.cells
         self.low, self.step = cells.g_min_uS, (cells.g_max_uS - cells.g_min_uS) / (NODES - 1)
         targets = self.low + self.step * np.arange(NODES, dtype=np.float64)
@@ -49,15 +47,12 @@ class CellTables(Module):
         between = (error.mean(axis=2).var(axis=0, ddof=1) - variance / CELLS).sum() / max(variance.sum(), 1e-30)
         self.shared = float(between) if between > FEWEST_SHARED else 0.0
         self.acts = bool((error != 0).any())
-        places = ndtr(np.linspace(-DEEPEST, DEEPEST, LEVELS))
-        quantiles = np.quantile(error.transpose(1, 0, 2).reshape(NODES, -1), places, axis=1).T
         noise = device.read_noise_uS(cells.g_full_scale_uS * np.arange(NODES) / (NODES - 1), time_s)
         self.read_step = cells.g_full_scale_uS / (NODES - 1)
         self.reads = bool((noise > 0).any()) and device.read_noise.generator == "cells"
         config = chip.macro_config()
         self.spread = device.converter.spread and "adc" in config.active_causes(device)
-        tables = {"means": error.mean(axis=(0, 2)), "variances": variance, "quantiles": quantiles,
-                  "read_variances": noise**2}
+        tables = {"means": error.mean(axis=(0, 2)), "variances": variance, "read_variances": noise**2}
         self.hold(**{name: table.astype(np.float32) for name, table in tables.items()})
 
     def moments(self, target_uS: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -76,22 +71,11 @@ class CellTables(Module):
         own = torch.randn(like.shape, dtype=torch.float32, device=like.device)
         return own if not self.shared else own * (1.0 - self.shared) ** 0.5 + common * self.shared**0.5
 
-    def drawn(self, target_uS: torch.Tensor, common: torch.Tensor) -> torch.Tensor:
-        """Cells of one chip, in uS, at least 0, of the shape of their targets."""
-        if not self.acts:
-            return target_uS
-        at, part = self._place(target_uS, self.low, self.step)
-        level, rest = self._place(self.normals(target_uS, common), -DEEPEST, 2 * DEEPEST / (LEVELS - 1), LEVELS)
-        below, above = (
-            self.quantiles[node, level] * (1 - rest) + self.quantiles[node, level + 1] * rest for node in (at, at + 1)
-        )
-        return (target_uS + below + part * (above - below)).clamp(min=0.0)
-
     @staticmethod
-    def _place(value: torch.Tensor, low: float, step: float, nodes: int = NODES) -> tuple[torch.Tensor, torch.Tensor]:
+    def _place(value: torch.Tensor, low: float, step: float) -> tuple[torch.Tensor, torch.Tensor]:
         """The node below, and how far it is to the next one."""
-        place = ((value - low) / step).clamp(0, nodes - 1).float()
-        at = place.long().clamp(max=nodes - 2)
+        place = ((value - low) / step).clamp(0, NODES - 1).float()
+        at = place.long().clamp(max=NODES - 2)
         return at, place - at
 
 
@@ -114,13 +98,16 @@ class WeightNoise(Module):
         super().__init__()
         self.tables, self.top = tables, cell_map.top(low, high)
         step = np.linspace(-1.0, 1.0, 2 * SHARES - 1)
-        rows = list[torch.Tensor]()
+        rows, alone = list[torch.Tensor](), np.eye(cell_map.cells)
+        counts = cell_map.join(alone) - cell_map.join(0.0 * alone)
+        signs = np.array([counts > 0, counts < 0][: 1 + bool((counts < 0).any())])
+        of_signs = torch.from_numpy(signs).float()
         for size in sizes.tolist():
             # Cells that are full, the one that takes the rest, and those that hold nothing.
             parts = np.sign(step)[:, None] * np.clip(np.abs(step)[:, None] * size - np.arange(size), 0.0, 1.0)
             cells = cell_map.split(self.top * parts, low, high)
             mean, variance = tables.moments(torch.from_numpy(cells).float())
-            rows.append(torch.stack([mean.mean(dim=2), variance.mean(dim=2).sqrt()]))
+            rows.append(torch.stack([of_signs @ mean.mean(dim=2), (of_signs @ variance.mean(dim=2)).sqrt()]))
         self.register_buffer("table", torch.stack(rows, dim=2).flatten(2), persistent=False)
 
     def drawn(

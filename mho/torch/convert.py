@@ -19,7 +19,7 @@ from mho.hw.config import default_device
 from mho.macro_models.errors import InputError
 from mho.macro_models.threads import one_thread
 from mho.torch.cells import CellTables
-from mho.torch.kinds import kinds_with_products
+from mho.torch.kinds import smooth_class
 from mho.torch.network import AnalogNetwork
 from mho.units import parse_time
 
@@ -54,13 +54,10 @@ def convert(
         ``{"fc1": {"slices": 2}, "fc2": {"digital": True}}``: the host computes the layer.
     """
     description = chip_description(chip)
-    kinds = kinds_with_products()
-    if description.core.kind not in kinds:
-        raise InputError(f"{description.name}: core.kind must be {' or '.join(kinds)} for mho.torch, not "
-                         f"{description.core.kind}")
+    smooth_class(description.core.kind)  # refused before anything is compiled
     cells = device_model(device, default_device(description))
     if "wire" in description.macro_config().active_causes(cells):
-        warnings.warn("the wires of the chip, and cells that are not linear, are left out by mho.torch", stacklevel=2)
+        warnings.warn("the wires of the chip, and cells that are not linear, are left out in training", stacklevel=2)
     samples: Any = calibrate
     if isinstance(samples, torch.Tensor):
         samples = samples.detach().cpu().numpy()

@@ -56,8 +56,8 @@ def _stage(stage: Stage, module: Any, analog: Any) -> Stage:
     """A stage with the range of the codes that was learned."""
     op = stage.operation
     if isinstance(op, Encode) and module.reach() is not None:
-        factors = module.factors().detach().cpu().numpy()[:, 0]
-        return replace(stage, operation=replace(op, multiplier=factors.astype(np.int32)))
+        multiplier = np.rint(op.multiplier / float(module.reach().detach()))
+        return replace(stage, operation=replace(op, multiplier=multiplier.astype(np.int32)))
     if isinstance(op, Host) and any(True for _ in module.parameters()):
         return replace(stage, operation=module.learned())
     if isinstance(op, Call) and (reach := analog.layers[op.layer].reach) is not None:

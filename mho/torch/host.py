@@ -121,8 +121,9 @@ class HostModule(Module):
             values[output] = OPERATORS[kind]([values[name] for name in inputs if name], attributes)
         return values[self.output].flatten()
 
-    def forward(self, lanes: torch.Tensor) -> torch.Tensor:
+    def forward(self, *parts: torch.Tensor) -> torch.Tensor:
         """Lanes of shape (elements, batch)."""
+        lanes = torch.cat(parts)
         results = torch.vmap(self._sample, in_dims=1, out_dims=1)(lanes.double() * self.taken) / self.unit
         # Halves are rounded to even, as the host does.
         codes = torch.round(results.detach()).clamp(-LANE_MAX, LANE_MAX)

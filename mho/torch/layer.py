@@ -1,6 +1,6 @@
 """One layer of a chip on tensors: latent weights, their cells and converters, and what follows the sum of its codes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,13 +13,17 @@ from mho.compiler.mapping.weights import PairMap, code_value, column_loads
 from mho.compiler.model.layer import LinearLayer
 from mho.compiler.program import DITHER, Layer
 from mho.hw.config import Chip
+from mho.macro_models import MacroModel, Masks
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.vector import MULTIPLIER_MAX
 from mho.torch.cells import CellTables, WeightNoise
-from mho.torch.kinds import classes_of
-from mho.torch.module import Module, rounded, straight, turned
+from mho.torch.kinds import smooth_class
+from mho.torch.module import Module, flat, rounded, straight
 from mho.torch.patches import Patches
+from mho.torch.product import Codes, CoreProduct
 from mho.torch.smooth import SmoothCells
+
+Cores = Sequence[tuple[MacroModel, Masks]]
 
 
 @dataclass(frozen=True)
@@ -102,8 +106,8 @@ class AnalogLayer(Module):
     log_reach
         Logarithm of by how much the range of the input codes is wider than the compiler's; learned, too.
     codes
-        Output codes of the last exact pass in half steps, (batch, positions * columns), product by product, of each
-        call one behind the other; kept where ``keep`` is set.
+        Output codes of the last exact pass in half steps, (batch, positions * columns), of each product of each call;
+        kept where ``keep`` is set.
     """
 
     def __init__(self, compiled: Compiled, tables: CellTables, kernel: int = 1) -> None:
@@ -118,20 +122,20 @@ class AnalogLayer(Module):
         total = pairs.unit[0] * (2.0 ** (-pairs.bits * np.arange(pairs.slices))).sum()
         ones = replace(linear, weight=np.ones_like(linear.weight))
         stacked = {"even": 0, "rows": 1, "copies": pairs.copies}[pairs.stack] if pairs.slices == 1 else 0
-        sizes, stack_of = np.unique(np.maximum(counts * stacked, 1), return_inverse=True)
+        sizes = np.maximum(counts * stacked, 1)
         cells = compiled.chip.cells
         self.top = pairs.map.top(cells.g_min_uS, cells.g_max_uS)
-        self.errors = WeightNoise(tables, sizes, pairs.map, cells.g_min_uS, cells.g_max_uS)
-        product, together = classes_of(compiled.chip.core.kind)
+        self.errors = WeightNoise(tables, np.unique(sizes), pairs.map, cells.g_min_uS, cells.g_max_uS)
+        together = smooth_class(compiled.chip.core.kind)
         self.products: Any = torch.nn.ModuleList(
-            product(mvm, layer, block, compiled.chip) for mvm, block in zip(layer.mvms, blocks, strict=True))
+            CoreProduct(mvm, layer, block, compiled.chip) for mvm, block in zip(layer.mvms, blocks, strict=True))
         # Products take whole channels only where their inputs follow each other.
         self.kernel = kernel if all(part.inputs is not None for part in self.products) else 0
         alike = dict[tuple[int, bytes], list[Any]]()
         for part in self.products:
             alike.setdefault((part.copies, part.mvm.outputs.tobytes()), []).append(part)
         self.smooth: Any = torch.nn.ModuleList(
-            together(parts, layer, linear, stack_of, self.kernel or 1, compiled.chip, compiled.target_uS)
+            together(parts, layer, linear, sizes, self.kernel or 1, compiled.chip, compiled.target_uS)
             for parts in alike.values())
         unit = np.ones(layer.outputs)
         for mvm, half_step in zip(layer.mvms, compiled.half_steps(draft, compiled.target_uS), strict=True):
@@ -184,48 +188,49 @@ class AnalogLayer(Module):
         return self._lowered[1:]
 
     def prepare(
-        self, exact: bool, tables: CellTables | None, common: torch.Tensor
-    ) -> tuple[list[SmoothCells] | None, list[Any] | None]:
-        """What all calls of a pass have in common: the cells of one chip, for the smooth and for the exact pass."""
+        self, noisy: bool, common: torch.Tensor, cores: Cores | None
+    ) -> tuple[list[SmoothCells] | None, list[Codes] | None]:
+        """What all calls of a pass have in common: the cells of one chip, and for exact passes its cores and masks."""
         of_smooth = of_exact = None
-        if not exact or torch.is_grad_enabled():
-            shares, noise = self._shares(), None if tables is None else self.errors
+        if cores is None or torch.is_grad_enabled():
+            shares, noise = self._shares(), self.errors if noisy else None
             of_smooth = [part.cells(shares, noise, common) for part in self.smooth]
-        if exact:
-            layer, target_uS = self.lowered()
-            of_exact = [
-                product.sensed(target_uS[mvm.core], mvm.op.step_code, tables, common)
-                for product, mvm in zip(self.products, layer.mvms, strict=True)
-            ]
+        if cores is not None:
+            layer, _ = self.lowered()
+            of_exact = [product.bound(*cores[mvm.core], mvm, layer, self.compiled.index << 40)
+                        for product, mvm in zip(self.products, layer.mvms, strict=True)]
         return of_smooth, of_exact
 
     def forward(
         self, values: torch.Tensor, patches: Patches,
-        prepared: tuple[list[SmoothCells] | None, list[Any] | None],
+        prepared: tuple[list[SmoothCells] | None, list[Codes] | None],
         measured: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """Lanes, or codes of the next layer, (outputs * positions, batch), of codes (elements, batch).
 
         ``measured`` are output codes that take the place of the layer's own, of the shape of :attr:`codes`.
         """
-        (of_smooth, of_exact), batch = prepared, values.shape[1]
+        of_smooth, of_exact = prepared
         smooth = None if of_smooth is None else self._smooth(values.float(), patches, of_smooth)
         if of_exact is None and measured is None:
             assert smooth is not None
             return smooth
+        values = flat(values)
+        batch = values.shape[1]
         with torch.no_grad():
-            output_codes = self._split(measured) if measured is not None else self._codes(
+            output_codes = self._split(measured, patches.positions) if measured is not None else self._codes(
                 patches(values, self.reach), of_exact, batch)
             exact = self._finished(output_codes).reshape(-1, batch)
-        result = exact if smooth is None else straight(exact, smooth.double())
+        result = exact if smooth is None else straight(exact, flat(smooth).double())
         return result.float() if of_exact is None else result
 
     def _smooth(
         self, values: torch.Tensor, patches: Patches, prepared: list[SmoothCells]
     ) -> torch.Tensor:
         total: Any = None
-        following, last, batch = self.following(), self.root.requantise, values.shape[1]
+        following, last = self.following(), self.root.requantise
         imaged = patches.geometry is not None and patches.kernel == self.kernel
+        values = values if imaged else flat(values)
         for part, cells in zip(self.smooth, prepared, strict=True):
             factor = cells.factor if following is None else cells.factor / following.float()
             lanes = part(values, cells, factor, patches, self.reach, imaged)
@@ -237,23 +242,22 @@ class AnalogLayer(Module):
         total = total + self._bias().float().reshape(-1, *[1] * (not imaged))
         total = total.relu_() if self.root.relu else total
         total = total if last is None else rounded(total * 2.0**-last.shift, last.low, last.high)
-        return (turned(total, 3, 1, 2, 0) if imaged else total).reshape(-1, batch)
+        return total if imaged else total.reshape(-1, values.shape[1])
 
-    def _codes(self, codes: torch.Tensor, prepared: list[Any] | None, batch: int) -> list[torch.Tensor]:
+    def _codes(self, codes: torch.Tensor, prepared: list[Codes] | None, batch: int) -> list[torch.Tensor]:
         """Output codes of each product, (columns, positions * batch)."""
         assert prepared is not None
-        output_codes = [product.exact(codes, sensed) for product, sensed in zip(self.products, prepared, strict=True)]
+        output_codes = [product.exact(codes, bound) for product, bound in zip(self.products, prepared, strict=True)]
         if self.keep:
             self.codes += [
                 part.reshape(len(part), -1, batch).permute(2, 1, 0).flatten(1).to(torch.int16) for part in output_codes]
         return output_codes
 
-    def _split(self, measured: torch.Tensor) -> list[torch.Tensor]:
-        """The same of codes (batch, positions * columns), product by product."""
-        columns = [len(product.outputs) for product in self.products]
-        positions = measured.shape[1] // sum(columns)
-        parts = measured.split([positions * count for count in columns], dim=1)
-        return [part.reshape(len(part), positions, -1).permute(2, 1, 0).flatten(1) for part in parts]
+    def _split(self, measured: torch.Tensor, of_call: slice) -> list[torch.Tensor]:
+        """The same of codes (batch, positions * columns) of all calls, product by product."""
+        positions = self.compiled.layer.positions
+        parts = measured.split([positions * len(product.outputs) for product in self.products], dim=1)
+        return [part.reshape(len(part), positions, -1)[:, of_call].permute(2, 1, 0).flatten(1) for part in parts]
 
     def _finished(self, output_codes: list[torch.Tensor]) -> torch.Tensor:
         """What leaves and root make of output codes, in double precision."""

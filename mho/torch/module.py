@@ -44,16 +44,39 @@ class _Converted(torch.autograd.Function):
     def forward(ctx: Any, x: torch.Tensor, low: float, high: float, factor: torch.Tensor, relu: bool) -> torch.Tensor:
         whole = torch.floor(x)
         ctx.save_for_backward(whole, factor)
-        ctx.range = -0.5 if relu else low, high
+        ctx.range, ctx.dim = (-0.5 if relu else low, high), x.ndim - factor.ndim
         # Code 0 of a negative line is half a step below the first.
-        return torch.addcmul(factor, whole.clamp(*ctx.range), 2.0 * factor)
+        total = factor.sum(dim=0)
+        for codes, each in zip(whole.clamp(*ctx.range).unbind(ctx.dim), 2.0 * factor, strict=True):
+            total = torch.addcmul(total, codes, each)
+        return total
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[Any, ...]:
-        (gradient,), (whole, factor), of_factor = gradients, ctx.saved_tensors, None
+        (whole, factor), of_factor = ctx.saved_tensors, None
+        gradient = gradients[0].unsqueeze(ctx.dim)
         if ctx.needs_input_grad[3]:
             of_factor = (gradient * (2.0 * whole.clamp(*ctx.range) + 1.0)).sum_to_size(factor.shape)
-        return _within(gradient, whole, *ctx.range).mul_(2.0 * factor), None, None, of_factor, None
+        return _within(gradient.expand_as(whole), whole, *ctx.range).mul_(2.0 * factor), None, None, of_factor, None
+
+
+class _Encoded(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, lanes: torch.Tensor, offset: torch.Tensor, factor: torch.Tensor, low: float, high: float, reach: Any
+    ) -> torch.Tensor:
+        place = torch.addcmul(0.5 - offset * factor, lanes, factor)
+        ctx.save_for_backward(place, factor, reach)
+        ctx.range = low, high
+        return place.floor().clamp_(low, high)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[Any, ...]:
+        (place, factor, reach), (low, high), of_reach = ctx.saved_tensors, ctx.range, None
+        gradient = torch.ops.aten.hardtanh_backward(gradients[0], place, low, high + 1.0)
+        if ctx.needs_input_grad[5]:
+            of_reach = (0.5 * gradient.sum() - torch.dot(gradient.flatten(), place.flatten())).to(reach) / reach
+        return gradient.mul_(factor), None, None, None, None, of_reach
 
 
 class _Turned(torch.autograd.Function):
@@ -78,11 +101,29 @@ def rounded(x: torch.Tensor, low: float, high: float) -> torch.Tensor:
 
 
 def converted(x: torch.Tensor, low: float, high: float, factor: torch.Tensor, relu: bool) -> torch.Tensor:
-    """``factor`` of each line times codes in half steps, ``2 clip(floor(x), low, high) + 1``.
+    """``factor`` of each line times codes in half steps, ``2 clip(floor(x), low, high) + 1``, added over products.
 
-    With ``relu`` negative lines have code 0.
+    ``factor`` has the last dimensions of ``x`` from that of products on. With ``relu`` negative lines have code 0.
     """
     return _Converted.apply(x, float(low), float(high), factor, relu)
+
+
+def encoded(
+    lanes: torch.Tensor, offset: torch.Tensor, factor: torch.Tensor, low: float, high: float,
+    reach: torch.Tensor | None,
+) -> torch.Tensor:
+    """``clip(floor((lanes - offset) factor + 1/2), low, high)``, where ``factor`` goes with 1 / ``reach``."""
+    return _Encoded.apply(lanes, offset, factor, float(low), float(high), reach)
+
+
+def flat(values: torch.Tensor) -> torch.Tensor:
+    """Values (elements, batch), of such or of images (batch, rows, columns, channels)."""
+    return values if values.ndim == 2 else turned(values, 3, 1, 2, 0).flatten(0, 2)
+
+
+def imaged(values: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
+    """Images (batch, rows, columns, channels) of such, or of values; ``shape`` is (channels, rows, columns)."""
+    return values if values.ndim == 4 else turned(values.unflatten(0, shape), 3, 1, 2, 0)
 
 
 def straight(exact: torch.Tensor, smooth: torch.Tensor) -> torch.Tensor:

@@ -13,11 +13,12 @@ from mho.compiler.options import layer_name
 from mho.compiler.program import Call, Host
 from mho.macro_models.errors import InputError
 from mho.macro_models.integer.vector import Encode
+from mho.sim.executor import build_cores, core_masks
 from mho.torch.cells import CellTables
 from mho.torch.export import trained
 from mho.torch.host import HostModule, finished
-from mho.torch.layer import AnalogLayer, Compiled
-from mho.torch.module import Module, rounded, straight
+from mho.torch.layer import AnalogLayer, Compiled, Cores
+from mho.torch.module import Module, flat, imaged, rounded, straight
 from mho.torch.patches import Patches
 from mho.torch.stages import StageModule
 
@@ -108,7 +109,9 @@ class AnalogNetwork(Module):
     @property
     def codes(self) -> dict[str, torch.Tensor]:
         """Output codes of the last pass in half steps by layer, as of a run: (batch, positions * columns) int16."""
-        return {layer.name: torch.cat(layer.codes, dim=1) for layer in self.layers if layer.codes}
+        return {layer.name: torch.cat([part for k in range(len(layer.products))
+                                       for part in layer.codes[k :: len(layer.products)]], dim=1)
+                for layer in self.layers if layer.codes}
 
     def net(self) -> Net:
         """The network for the weights, biases and ranges that there are now, which stay as training found them."""
@@ -150,9 +153,9 @@ class AnalogNetwork(Module):
             layer_name(self.names, name, "measured"): torch.as_tensor(part).to(x.device)
             for name, part in measured.items()
         }
-        exact, tables = not self.training, self.tables if self.noise else None
-        common = torch.randn((), device=x.device)
-        prepared = [layer.prepare(exact, tables, common) for layer in self.layers]
+        exact, common = not self.training, torch.randn((), device=x.device)
+        cores = self._cores() if exact else None
+        prepared = [layer.prepare(self.noise, common, cores) for layer in self.layers]
         for layer in self.layers:
             layer.codes = []
         values: list[torch.Tensor | None] = [self._quantised(x, exact)]
@@ -160,18 +163,25 @@ class AnalogNetwork(Module):
         last_use = {value: k for k, stage in enumerate(stages) for value in stage.inputs}
         for k, (stage, module) in enumerate(zip(stages, self.stages, strict=True)):
             parts = [part for v in stage.inputs if (part := values[v]) is not None]
-            lanes = parts[0] if len(parts) == 1 else torch.cat(parts)
             if isinstance(stage.operation, Call):
                 layer = self.layers[stage.operation.layer]
+                lanes = parts[0] if len(parts) == 1 else torch.cat([flat(part) for part in parts])
                 values.append(layer(lanes, module, prepared[stage.operation.layer], codes.get(layer.name)))
             else:
-                values.append(module(lanes))
+                values.append(module(*_alike(parts, module)))
             for value in stage.inputs:
                 if last_use[value] == k:
                     values[value] = None
         result = values[-1]
         assert result is not None
-        return result
+        return flat(result)
+
+    def _cores(self) -> Cores:
+        """Cores of one chip, or of a perfect one, and their masks."""
+        network, cells = trained(self), self.tables
+        cores = build_cores(network, device="ideal") if not self.noise else build_cores(
+            network, device=cells.device, seed=int(torch.randint(2**31, ())), time_s=cells.time_s, temp_C=cells.temp_C)
+        return list(zip(cores, core_masks(network), strict=True))
 
     def _quantised(self, x: torch.Tensor, exact: bool) -> torch.Tensor:
         stage, scale = self.network.program.input, self.input_scale
@@ -183,6 +193,14 @@ class AnalogNetwork(Module):
         # Halves are rounded to even, as the host does.
         codes = torch.round(scaled.detach()).clamp(stage.low, stage.high)
         return straight(codes, rounded(scaled, stage.low, stage.high))
+
+
+def _alike(parts: list[torch.Tensor], module: Any) -> list[torch.Tensor]:
+    """Values as a module takes them: all as images, if some are, and else none."""
+    shape = next((part.shape for part in parts if part.ndim == 4), None)
+    if shape is not None and isinstance(module, StageModule) and module.takes_images(shape, len(parts)):
+        return [imaged(part, (shape[3], *shape[1:3])) for part in parts]
+    return [flat(part) for part in parts]
 
 
 def _size(op: Any, elements: int) -> int:

@@ -9,7 +9,7 @@ import torch
 from mho.compiler.program import Call
 from mho.macro_models.integer.vector import PAD
 from mho.macro_models.integer.window import Window
-from mho.torch.module import Module, turned
+from mho.torch.module import Module, flat, imaged
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,16 @@ class Geometry:
     kernel: tuple[int, ...]
     stride: tuple[int, ...]
     dilation: tuple[int, ...]
+
+    @property
+    def padding(self) -> tuple[int, ...] | None:
+        """Elements before and behind each dimension with which there are as many positions; None if with none."""
+        before, behind = self.edges[::2][::-1], self.edges[1::2][::-1]
+        reached = [(d * (k - 1) + 1 - size, s) for size, k, s, d in zip(
+            self.shape[1:], self.kernel, self.stride, self.dilation, strict=True)]
+        same = all((2 * b - reach) // s == (b + e - reach) // s for b, e, (reach, s) in zip(
+            before, behind, reached, strict=True))
+        return before if same else None
 
     @classmethod
     def of(cls, window: Window | None, elements: int) -> "Geometry | None":
@@ -53,6 +63,8 @@ class Patches(Module):
     def __init__(self, call: Call, elements: int) -> None:
         super().__init__()
         patches, pad = call.patches, call.pad.astype(np.float32)
+        self.positions = call.positions
+        self.padding: tuple[int, ...] | None = None
         self.single = len(patches) == 1 and np.array_equal(patches[0], np.arange(elements))
         self.geometry = None if self.single else Geometry.of(call.window, elements)
         self.padded = bool((patches == PAD).any())
@@ -61,7 +73,7 @@ class Patches(Module):
         if self.geometry is not None:
             of_channel = pad.reshape(self.geometry.shape[0], -1)
             self.hold(edge=of_channel[:, :1, None])
-            self.edged = bool(pad.any())
+            self.padding = None if pad.any() else self.geometry.padding
             if not (of_channel == of_channel[:, :1]).all():
                 self.geometry = None
 
@@ -72,6 +84,7 @@ class Patches(Module):
 
     def forward(self, values: torch.Tensor, reach: torch.Tensor | None) -> torch.Tensor:
         """Shape (inputs, positions * batch); ``reach`` is by how much the range of the codes was widened, or None."""
+        values = flat(values)
         if self.single:
             return values
         if self.padded:
@@ -81,19 +94,17 @@ class Patches(Module):
     def image(
         self, values: torch.Tensor, reach: torch.Tensor | None, channels: torch.Tensor | None = None
     ) -> torch.Tensor:
-        """With a geometry: the image with its edges, (batch, channels, rows, columns), channels last in memory.
+        """With a geometry: (batch, channels, rows, columns), channels last in memory.
 
-        Of all channels, or of those that are named.
+        Its edges are there where there is no ``padding``. Of all channels, or of those that are named.
         """
         assert self.geometry is not None
-        image, edge, edges = values.unflatten(0, self.geometry.shape), self.edge, self.geometry.edges
+        image, edge, edges = imaged(values, self.geometry.shape), self.edge, self.geometry.edges
         if channels is not None:
-            image, edge = image.index_select(0, channels), edge.index_select(0, channels)
-        image = turned(image, 3, 1, 2, 0).permute(0, 3, 1, 2)
-        if not any(edges):
+            image, edge = image.index_select(3, channels), edge.index_select(0, channels)
+        image = image.permute(0, 3, 1, 2)
+        if self.padding is not None:
             return image
-        if not self.edged:
-            return torch.nn.functional.pad(image, edges)
         edge = self._wider(edge, reach)
         return torch.nn.functional.pad(image - edge, edges) + edge
 

@@ -11,7 +11,7 @@ from mho.compiler.model.layer import LinearLayer
 from mho.compiler.program import Layer
 from mho.hw.config import Chip
 from mho.torch.cells import WeightNoise
-from mho.torch.module import Module
+from mho.torch.module import Module, converted
 from mho.torch.patches import Patches
 from mho.torch.product import CoreProduct
 
@@ -47,8 +47,8 @@ class SmoothProducts(Module):
     ----------
     products, layer, linear
         The products, and their layer in the program and in floating point.
-    stack_of
-        Number of the table of errors of each input (:class:`~mho.torch.cells.WeightNoise`).
+    stacked
+        Over how many cells the weights of each input are stacked (:class:`~mho.torch.cells.WeightNoise`).
     kernel
         Inputs of a channel, where the layer is a convolution whose products take whole channels or parts of them.
     target_uS
@@ -59,7 +59,7 @@ class SmoothProducts(Module):
     """What a step of the one conversion counts that stands for all of a product."""
 
     def __init__(
-        self, products: Sequence[CoreProduct], layer: Layer, linear: LinearLayer, stack_of: np.ndarray, kernel: int,
+        self, products: Sequence[CoreProduct], layer: Layer, linear: LinearLayer, stacked: np.ndarray, kernel: int,
         chip: Chip, target_uS: np.ndarray,
     ) -> None:
         super().__init__()
@@ -80,7 +80,8 @@ class SmoothProducts(Module):
         multiplier = np.stack([p.mvm.multiplier.reshape(self.copies, -1).sum(axis=0) for p in products])
         self.hold(
             outputs=outputs, index=index.ravel(), channels=index[:, ::kernel].ravel() // kernel,
-            row_count=rows[:, None], stack_of=stack_of[index][:, None],
+            row_count=rows[:, None], stack_of=np.unique(stacked, return_inverse=True)[1][index][:, None],
+            stacked=stacked[index][:, None],
             factor=(multiplier * 2.0**-layer.shift / self.copies).astype(np.float32),
         )
         if self.grouped:
@@ -97,7 +98,7 @@ class SmoothProducts(Module):
 
     @abstractmethod
     def lanes(self, products: torch.Tensor, factor: torch.Tensor) -> torch.Tensor:
-        """``factor``, lanes of a half step, times codes of conversions that have ``products`` steps."""
+        """``factor``, lanes of a half step, times codes of conversions that have ``products`` steps, added."""
 
     def cell_shares(self, shares: torch.Tensor) -> torch.Tensor:
         """Differences of one cell of each weight, of those of the layer: (products, columns of a copy, inputs)."""
@@ -134,17 +135,19 @@ class SmoothProducts(Module):
         if not imaged or geometry is None:
             codes = patches(values, reach)
             parts = (codes if self.tiled else codes.index_select(0, self.index)).unflatten(0, (self.count, -1))
-            shape, products = (*factor.shape, 1), cells.weights @ parts
+            factor, products = factor[..., None], cells.weights @ parts
         else:
             image = patches.image(values, reach, None if self.tiled else self.channels)
             weights = cells.weights.flatten(0, 1).unflatten(1, (-1, *geometry.kernel))
-            shape, products = (-1,), torch.nn.functional.conv2d(
-                image, weights, stride=geometry.stride, dilation=geometry.dilation, groups=self.count
-            ).permute(0, 2, 3, 1)
-        lanes = self.lanes(cells.disturbed(products, shape), factor.reshape(shape))
-        if not imaged:
-            return lanes.sum(dim=0) if self.count > 1 else lanes[0]
-        return lanes.unflatten(3, (self.count, -1)).sum(dim=3) if self.count > 1 else lanes
+            products = torch.nn.functional.conv2d(
+                image, weights, stride=geometry.stride, padding=patches.padding or 0, dilation=geometry.dilation,
+                groups=self.count).permute(0, 2, 3, 1).unflatten(3, (self.count, -1))
+        return self.lanes(cells.disturbed(products, factor.shape), factor)
+
+
+def in_half_steps(products: torch.Tensor, top: float, factor: torch.Tensor, relu: bool) -> torch.Tensor:
+    """See :meth:`SmoothProducts.lanes`: of converters whose codes are half steps to the nearest, at most ``top``."""
+    return converted(2.0 * products + 0.5, 0.0 if relu else -top, top, 0.5 * factor, False) - 0.5 * factor.sum(dim=0)
 
 
 def _inputs(products: Sequence[CoreProduct], channels: int, kernel: int) -> np.ndarray:

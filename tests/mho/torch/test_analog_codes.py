@@ -38,15 +38,15 @@ def assert_codes_of_functional(analog: Any, x: Array, network: Any = None) -> No
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", MODELS)
-def test_codes_without_noise_are_those_of_the_functional_backend(name: str) -> None:
-    assert_codes_of_functional(*converted(name))
+@pytest.mark.parametrize(("name", "chip"), [*((name, "tnsa64-core") for name in MODELS), ("lstm", "pwm16-core")])
+def test_codes_without_noise_are_those_of_the_functional_backend(name: str, chip: str) -> None:
+    assert_codes_of_functional(*converted(name, chip))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("chip", "options"), [
     ("tnsa64-2x2", {}), ("tnsa64-2x2", {"layers": {"point": {"slices": 2}}}), ("neurram", {"tolerance": 0.0}),
-    ("array-2x2", {}),
+    ("array-2x2", {}), ("pwm16-2x2", {}), ("sram-2x2", {}),
 ])
 def test_so_they_are_on_tiles_with_slices_and_with_all_bits(chip: str, options: dict[str, Any]) -> None:
     assert_codes_of_functional(*converted("residual", chip, **options))
@@ -68,24 +68,23 @@ def test_so_they_are_where_columns_share_converters(name: str, changed: dict[str
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "changed"), [
-    ("conv2", {}), ("linear", {"core.weights": "offset", "core.reference": "cells"})])
-def test_noise_where_columns_share_converters_has_the_deviation_of_the_functional_backend(
-    name: str, changed: dict[str, Any]
+@pytest.mark.parametrize(("name", "chip", "device", "changed", "tolerance"), [
+    ("conv2", "array-128", "rram-neurram", {}, 0.05),
+    ("linear", "array-128", "rram-neurram", {"core.weights": "offset", "core.reference": "cells"}, 0.05),
+    # What trims and registers leave of the oscillators' curves is left out.
+    ("linear", "pwm16-core", "pcm-hermes-1dev", {}, 0.15),
+])
+def test_noise_has_the_deviation_of_the_functional_backend(
+    name: str, chip: str, device: str, changed: dict[str, Any], tolerance: float
 ) -> None:
-    """The mean, too, but of smooth passes, where roundings that are alike on all chips are drawn."""
-    analog, x = converted(name, mho.Chip.load("array-128", **changed), device="rram-neurram", time="1d")
-    expected = Net(analog.network).run(x, device="rram-neurram", time="1d", seeds=200).outputs.reshape(200, -1)
+    """Of smooth passes, where roundings that are alike on all chips are drawn; exact ones are that backend's own."""
+    analog, x = converted(name, mho.Chip.load(chip, **changed), device=device, time="1d")
+    expected = Net(analog.network).run(x, device=device, time="1d", seeds=200).outputs.reshape(200, -1)
     torch.manual_seed(1)
-    for prepare in (analog.eval, analog.train):
-        prepare()
-        with torch.no_grad():
-            outputs = np.stack([analog(torch.from_numpy(x)).numpy().ravel() for _ in range(200)])
-        ratio = np.sqrt(outputs.var(axis=0).mean() / expected.var(axis=0).mean())
-        assert abs(ratio - 1.0) < 0.05, ratio
-        if not analog.training:
-            error = np.sqrt((expected.var(axis=0) + outputs.var(axis=0)) / 200).mean()
-            assert np.abs(outputs.mean(axis=0) - expected.mean(axis=0)).mean() < 5 * error
+    with torch.no_grad():
+        outputs = np.stack([analog(torch.from_numpy(x)).numpy().ravel() for _ in range(200)])
+    ratio = np.sqrt(outputs.var(axis=0).mean() / expected.var(axis=0).mean())
+    assert abs(ratio - 1.0) < tolerance, ratio
 
 
 @pytest.mark.slow
@@ -126,9 +125,12 @@ def test_gradients_without_noise_are_those_of_the_float_network() -> None:
         assert abs(gradient.norm() / expected.norm() - 1.0) < 0.1
 
 
-def test_other_kinds_of_cores_are_refused() -> None:
-    with pytest.raises(mho.InputError, match=r"core\.kind must be array or tnsa"):
-        mho.torch.convert(MODELS["linear"][0](), "pwm16-core", calibrate=np.ones((4, 12)))
+@pytest.mark.slow
+def test_cells_that_hold_bits_have_no_errors() -> None:
+    analog, x = converted("linear", "sram-64")
+    analog.tables.acts = True
+    with pytest.raises(mho.InputError, match="no form of a device whose cells have errors"):
+        analog(torch.from_numpy(x))
 
 
 @pytest.mark.slow
@@ -215,9 +217,10 @@ def test_a_chip_s_own_weights_as_a_state() -> None:
 
 
 @pytest.mark.slow
-def test_measured_codes_take_the_place_of_computed_ones() -> None:
-    analog, x = converted("conv2")
-    run = Net(analog.network).run(x, device="rram-neurram", time="1d", seed=7)
+@pytest.mark.parametrize(("name", "chip"), [("conv2", "tnsa64-core"), ("lstm", "pwm16-core")])
+def test_measured_codes_take_the_place_of_computed_ones(name: str, chip: str) -> None:
+    analog, x = converted(name, chip)
+    run = Net(analog.network).run(x, time="1d", seed=7)
     inputs = torch.from_numpy(x)
     analog.eval()
     np.testing.assert_allclose(analog(inputs, measured=run.codes).detach().numpy(), run.outputs, atol=1e-5)
