@@ -56,8 +56,7 @@ def script_settings(block: Block, pdk: Pdk, folder: Path, *, density: float) -> 
         "netlists": [files["netlists"], *(macro.netlist for macro in macros)],
         "models": list(map(str, models)), **{key: files[key] for key in FILES},
         "unused": pdk.cells["unused"], "fillers": pdk.cells["fill"],
-        **{key: pdk.cells[key] for key in ("site", "driver", "clock", "high", "low", "diode", "power", "ground")},
-        **pdk.routing,
+        **{key: value for key, value in pdk.cells.items() if key not in ("unused", "fill")}, **pdk.routing,
         "macro_supplies": [list(pair) for pair in dict.fromkeys(
             pair for macro in macros for pair in macro.supplies.items())],
         "memory_power": pdk.memories.get("power", []), "memory_stripes": pdk.memories.get("stripes", []),
