@@ -104,8 +104,13 @@ def test_memories_are_those_that_the_verilog_names(tmp_path: Path) -> None:
         memory_macros(pdk, ["RAM_1 m ();"], tmp_path)
 
 
-def test_loads_in_farads_are_taken_as_such(tmp_path: Path) -> None:
+def test_loads_in_farads_are_taken_as_such_and_fan_out_of_all_cells_goes(tmp_path: Path) -> None:
     """A Liberty file of a process says 6.4e-14 where its unit is pF: nothing could be driven."""
+    path = tmp_path / "cells.lib"
+    path.write_text("library (l) {\n  default_max_fanout : 8;\n  default_max_capacitance : 0.3;\n}\n")
+    (tmp_path / "cells").mkdir()
+    mended = Path(mended_liberty(path, tmp_path / "cells")).read_text()
+    assert mended == "library (l) {\n  default_max_capacitance : 0.3;\n}\n"
     for said, kept in (('"6.4e-14"', "0.064"), ("0.3", "0.3"), ("1e-3", "1e-3")):
         path = tmp_path / "ram.lib"
         path.write_text(f"pin (Q) {{ max_capacitance : {said} ; }}\n")
