@@ -21,7 +21,7 @@ PRESETS = {
     "chopped": "ChoppedTTv2ReRamESPreset", "agad": "AGADReRamESPreset",
     "mixed-precision": "MixedPrecisionReRamESPreset",
 }
-RATES, TRAIN, SIZES = (0.03, 0.1), 1347, (64, 48, 10)
+RATES, TRAIN, SIZES = (0.1, 0.3), 1347, (64, 48, 10)
 UP_DOWN = -0.0476
 """Difference of a step up and one down over their mean: 1.1 times as large down."""
 
