@@ -77,6 +77,30 @@ class Cubic:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MetalOxide:
+    """I = A1 v + A3 v^3 of passive Al2O3/TiO2-x cells.
+
+    A1 = -2.58e-6 + .977 g + 1.166e-7 T and A3 = 1.18 g + 6596 g^2 + 1.605e-3 T^-1.33, with T in degrees Celsius: only
+    so is I(0.1 V) the current of a conductance g. Source: H. Nili et al., "Comprehensive compact phenomenological
+    modeling of integrated metal-oxide memristors", IEEE Trans. Nanotechnol. 19 (2020) 344, 324 devices, 3 to 316 uS.
+    A cell of conductance 0 is a missing one.
+    """
+
+    temp_C: float = 25.0
+    step_V: float = math.inf
+
+    def __post_init__(self) -> None:
+        check_numbers(self, ("temp_C",), positive=True)
+
+    def current(self, g_S: Reals, v_V: Reals) -> tuple[Reals, Reals]:
+        """See :class:`CellLaw`."""
+        first = np.maximum(-2.58e-6 + 0.977 * g_S + 1.166e-7 * self.temp_C, 0.0)
+        third = 1.18 * g_S + 6596.0 * g_S**2 + 1.605e-3 * self.temp_C**-1.33
+        there = g_S > 0.0
+        return np.where(there, first * v_V + third * v_V**3, 0.0), np.where(there, first + 3.0 * third * v_V**2, 0.0)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Transistor:
     """The access transistor of a cell, from weak to strong inversion, its two ends alike.
 

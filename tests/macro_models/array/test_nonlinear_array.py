@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mho.macro_models.array import Wires, effective_matrix
-from mho.macro_models.array.nonlinear import Cubic, Ohmic, Sinh, Transistor, solve_array
+from mho.macro_models.array.nonlinear import Cubic, MetalOxide, Ohmic, Sinh, Transistor, solve_array
 from mho.macro_models.errors import InputError
 
 WIRES = Wires(r_row_ohm=2.0, r_col_ohm=1.0, r_driver_ohm=200.0, r_sense_ohm=50.0)
@@ -151,6 +151,14 @@ def test_a_transistor_limits_its_cell_and_leaks_when_it_is_off():
     pinch, ut = (1.0 - 0.4) / 1.3, NMOS.thermal_V  # in strong inversion: n beta ((Vp - Vs)^2 - (Vp - Vd)^2) / 2
     assert on == pytest.approx(1.3 * 300e-6 / 2 * pinch**2, rel=0.01)
     assert off == pytest.approx(2 * 1.3 * 300e-6 * ut**2 * np.exp(-0.4 / 1.3 / ut), rel=0.01)
+
+
+def test_metal_oxide_cells_carry_their_conductance_at_a_tenth_of_a_volt():
+    g = np.geomspace(10e-6, 300e-6, 7)
+    current, slope = MetalOxide().current(g, np.full(7, 0.1))
+    np.testing.assert_allclose(current / 0.1, g, rtol=0.05)
+    ahead = MetalOxide().current(g, np.full(7, 0.1 + 1e-7))[0]
+    np.testing.assert_allclose((ahead - current) / 1e-7, slope, rtol=1e-5)
 
 
 @pytest.mark.parametrize(("change", "sentence"), [
