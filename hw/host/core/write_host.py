@@ -58,7 +58,8 @@ class WriteQueues(Resettable[WriteVerifyConfig]):
         put_bits = Signal(len(target))
         consumed = self.target.valid & self.target.ready
         m.d.comb += [
-            bus.eq(putting | taking), puts.eq(putting & (self.room != 0)), takes.eq(taking & (self.waiting != 0)),
+            bus.eq(putting | taking), puts.eq(putting & (self.room != 0)),
+            takes.eq(taking & ~putting & (self.waiting != 0)),
             self.cell.ready.eq(~bus & (self.waiting != FIFO_DEPTH)), adds.eq(self.cell.valid & self.cell.ready),
             fetches.eq(~bus & ~adds & (put_at != next_at) & (~self.target.valid | self.target.ready)),
             self.waiting.eq((add_at - take_at)[: half + 1]),

@@ -15,6 +15,7 @@ from mho.hw.core.row_core import RowCore
 from mho.hw.host.core.blocks import RowBlocks
 from mho.hw.host.core.map import core_map
 from mho.hw.macro.contract import ContractPins
+from mho.hw.ports import In as PortIn
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +73,7 @@ class ConvertedGroups(ColumnGroups):
     magnitude, 0 of a negative one with ReLU, and 0 where a column is not enabled. ``cfg.converter`` says the codes.
     """
 
-    converted = In(lambda self: self.cfg.lanes * self.cfg.converter.bits)
+    converted = PortIn(lambda self: self.cfg.lanes * self.cfg.converter.bits)
     """Codes of the group of the last cycle, lowest column first."""
 
     def exact(self, m: Module, group: Value) -> list[Signal]:
