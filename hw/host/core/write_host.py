@@ -18,20 +18,18 @@ _COUNTERS = ("sets", "resets", "forms", "reads", "pulsed", "faults")
 class WriteQueues(Resettable[WriteVerifyConfig]):
     """Queues of targets and results between the bus and write-verify.
 
-    The bus waits a cycle, so that the memory is driven by registers alone. A target is there two cycles after
-    ``put_ready``, and the next one a cycle after one that is taken, unless the bus puts or takes just then:
-    write-verify waits for it.
+    A read waits a cycle, as what is written comes from registers, so that these alone drive the memory. A target is
+    there two cycles after it is put, and the next one a cycle after one that is taken, unless the bus puts or takes
+    just then: write-verify waits for it.
     """
 
     put = In(1)
     put_data = In(32)
-    put_ready = Out(1)
-    """Write the word of a target, ready in the cycle after it: also if the bus gives it up then. Ignored without
-    room."""
+    """Write the word of a target. Ignored without room."""
     take = In(1)
     take_ready = Out(1)
-    """Read a result, as targets are put, but not while one is; its word follows one cycle after ``take_ready`` in
-    ``taken``, 0 without a result."""
+    """Read a result, ready in the cycle after it: also if the bus gives it up then, but not while a target is put; its
+    word follows one cycle after ``take_ready`` in ``taken``, 0 without a result."""
     taken = Out(32)
 
     room = Out(range(FIFO_DEPTH + 1))
@@ -52,25 +50,22 @@ class WriteQueues(Resettable[WriteVerifyConfig]):
             Signal(range(2 * FIFO_DEPTH), name=name) for name in ("put_at", "next_at", "add_at", "take_at"))
         puts, takes, adds, fetches, bus = (
             Signal(name=name) for name in ("puts", "takes", "adds", "fetches", "bus"))
-        putting, taking = self.put_ready, self.take_ready
+        taking = self.take_ready
         half = FIFO_DEPTH.bit_length() - 1
         bits = self.cfg.verify_bits
-        put_bits = Signal(len(target))
+        put_bits = Cat(self.put_data[:bits], self.put_data[WORD_FLAG:][: len(target) - bits])
         consumed = self.target.valid & self.target.ready
         m.d.comb += [
-            bus.eq(putting | taking), puts.eq(putting & (self.room != 0)),
-            takes.eq(taking & ~putting & (self.waiting != 0)),
+            bus.eq(self.put | taking), puts.eq(self.put & (self.room != 0)),
+            takes.eq(taking & ~self.put & (self.waiting != 0)),
             self.cell.ready.eq(~bus & (self.waiting != FIFO_DEPTH)), adds.eq(self.cell.valid & self.cell.ready),
             fetches.eq(~bus & ~adds & (put_at != next_at) & (~self.target.valid | self.target.ready)),
             self.waiting.eq((add_at - take_at)[: half + 1]),
-            write.en.eq(puts | adds), write.addr.eq(Mux(putting, put_at[:half], Cat(add_at[:half], Const(1, 1)))),
-            write.data.eq(Mux(putting, put_bits, cell)), read.en.eq(takes | fetches),
+            write.en.eq(puts | adds), write.addr.eq(Mux(self.put, put_at[:half], Cat(add_at[:half], Const(1, 1)))),
+            write.data.eq(Mux(self.put, put_bits, cell)), read.en.eq(takes | fetches),
             read.addr.eq(Mux(taking, Cat(take_at[:half], Const(1, 1)), next_at[:half])),
         ]
-        m.d.sync += [
-            putting.eq(self.put & ~putting), taking.eq(self.take & ~taking),
-            put_bits.eq(Cat(self.put_data[:bits], self.put_data[WORD_FLAG:][: len(target) - bits])),
-        ]
+        m.d.sync += taking.eq(self.take & ~taking)
         for place, moves in ((put_at, puts), (next_at, fetches), (add_at, adds), (take_at, takes)):
             m.d.sync += place.eq(place + moves)
         # A target, and a result, come from the memory a cycle after they are asked for, and stay.
@@ -121,18 +116,16 @@ def add_write_verify(m: Module, cfg: WriteVerifyConfig, bank: Any, core: Any, cl
         m.d.sync += stopping.eq(0)
     was_busy = Signal()
     m.d.sync += was_busy.eq(status.busy)
-    lost = queues.put_ready & (queues.room == 0)
     m.d.comb += [
         core.write_start.eq(control.start & ~status.busy), core.write_stop.eq(stopping),
-        queues.put.eq(bank.targets.enable), queues.put_data.eq(bank.targets.data),
-        bank.targets.ready.eq(queues.put_ready),
+        queues.put.eq(bank.targets.enable), queues.put_data.eq(bank.targets.data), bank.targets.ready.eq(1),
         queues.take.eq(bank.results.enable), bank.results.data.eq(queues.taken),
         bank.results.ready.eq(queues.take_ready),
         core.map_addr.eq(_map_address(cfg, bank)), bank.faults.data.eq(core.map_data), bank.faults.ready.eq(1),
         bank.write_status.busy.eq(status.busy), bank.write_status.done.set.eq(status.done),
         # A start that is refused was busy while it waited for the array.
         bank.write_status.error.set.eq(was_busy & ~status.busy & status.error),
-        bank.write_status.overrun.set.eq((control.start & status.busy) | lost),
+        bank.write_status.overrun.set.eq((control.start & status.busy) | (queues.put & (queues.room == 0))),
         bank.write_status.write_pass.eq(status.write_pass), bank.write_status.enabled.eq(status.enabled),
         bank.write_levels.room.eq(queues.room), bank.write_levels.waiting.eq(queues.waiting),
         *(getattr(bank, f"write_{name}").value.eq(getattr(status, name)) for name in _COUNTERS),
