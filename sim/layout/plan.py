@@ -64,7 +64,7 @@ def script_settings(block: Block, pdk: Pdk, folder: Path, *, density: float) -> 
            for side in ("right", "left", "mesh")},
         "hollow": any(macro.side == "mesh" and not macro.layout for macro in macros), "fill": pdk.fill,
         "density": density, "setup_margin": _SETUP_MARGIN_ns, "hold_margin": _HOLD_MARGIN_ns,
-        "threads": os.cpu_count() or 1, "propagated": ["route", "antennas", "finish"], "margin": _MARGIN_um,
+        "threads": os.cpu_count() or 1, "propagated": ["route", "finish"], "margin": _MARGIN_um,
         "period_ps": round(block.period_ns * 800), "edges": edge_pins(block.ports),
     }
 
