@@ -19,14 +19,17 @@ LAYOUT = FileKind("folder of a layout")
 FILES = ("layers", "colours", "power_grid", "wires", "extraction", "drc", "lvs", "latches")
 """Of a process, that stages take as they are."""
 
-_MARGIN_um = 20.0
+_MARGIN_um = 17.28
 """From the edge of the block to its rows, for the ring of supplies."""
 
 _HALO_um = 30.0
-"""Around a macro, for wires to its pins."""
+"""Around a macro, for wires to its pins: half of it on each side."""
 
 _PINS_um = 20.0
-"""Below a memory, for wires to its pins, which are at its lower edge."""
+"""Before a memory, for wires to its pins, which are at one edge."""
+
+_ROW_um = 3.78
+"""Height of a row of cells."""
 
 _GROWTH = 1.1
 """Cells of buffers, clock tree and repair, beside those of the synthesis."""
@@ -82,11 +85,12 @@ def write_outline(settings: dict[str, Any], block: Block, folder: Path) -> dict[
         wide, tall, home, corners = _mesh(area, settings, instances)
     else:
         wide, tall, corners = _edges(area, instances)
-    placed = [[name, _on_grid(_MARGIN_um + x, 0.48), _on_grid(_MARGIN_um + y, 3.78)] for name, x, y in corners]
+    placed = [[name, _on_grid(_MARGIN_um + x, 0.48), _on_grid(_MARGIN_um + y, _ROW_um), turned]
+              for name, x, y, turned in corners]
     whole = settings | {
-        "width": _on_grid(wide + 2 * _MARGIN_um, 0.48), "height": _on_grid(tall + 2 * _MARGIN_um, 3.78),
+        "width": _on_grid(wide + 2 * _MARGIN_um, 0.48), "height": _on_grid(tall + 2 * _MARGIN_um, _ROW_um),
         "macros": placed, "cells": cells, "inner": block.inner,
-        "reach": [max(500, round(largest[0] / 0.48)), max(100, round(largest[1] / 3.78))],
+        "reach": [max(500, round(largest[0] / 0.48)), max(100, round(largest[1] / _ROW_um))],
         "home": [_MARGIN_um + length for length in home],
     }
     (folder / "settings.json").write_text(json.dumps(whole, indent=1) + "\n")
@@ -94,14 +98,13 @@ def write_outline(settings: dict[str, Any], block: Block, folder: Path) -> dict[
     return whole
 
 
-_Corners = list[tuple[str, float, float]]
-"""Names of instances, x and y of their lower left corners in um, within the rows."""
+_Corners = list[tuple[str, float, float, str]]
+"""Names of instances, x and y of their lower left corners in um, within the rows, and orientations."""
 
 
 def _edges(area: float, instances: Sequence[tuple[str, Macro]]) -> tuple[float, float, _Corners]:
     """Width and height of the rows, with macros in columns at their edges and an area for cells between."""
-    boxes = [(macro.width + _HALO_um) * (macro.height + (_PINS_um if macro.side == "left" else _HALO_um))
-             for _, macro in instances]
+    boxes = [(macro.width + _HALO_um / 2) * (macro.height + _PINS_um) for _, macro in instances]
     tallest = max((macro.height + _HALO_um for _, macro in instances), default=0.0)
     tall = max(math.sqrt(area + sum(boxes)), _LEAST_um, tallest)
     corners: _Corners = []
@@ -111,27 +114,28 @@ def _edges(area: float, instances: Sequence[tuple[str, Macro]]) -> tuple[float, 
                      key=lambda each: (-each[1].width, -each[1].height))
         for column in _columns(own, tall):
             width = column[0][1].width
-            x = edges[side] + _HALO_um / 2 if side == "left" else -(edges[side] + width + _HALO_um)
+            x = edges[side] if side == "left" else -(edges[side] + width + _HALO_um / 2)
             places = _places([macro.height for _, macro in column], tall, at_ends=side == "left")
-            corners += [(name, x, y) for (name, _), y in zip(column, places, strict=True)]
+            corners += [(name, x, *place) for (name, _), place in zip(column, places, strict=True)]
             edges[side] += width + _HALO_um
     wide = max((area + sum(boxes)) / tall, edges["left"] + edges["right"], _LEAST_um)
-    return wide, tall, [(name, x if x > 0 else wide + x, y) for name, x, y in corners]
+    return wide, tall, [(name, x if x >= 0 else wide + x, y, turned) for name, x, y, turned in corners]
 
 
-def _places(heights: Sequence[float], tall: float, *, at_ends: bool) -> list[float]:
-    """Lower edges of macros in a column: apart from each other, or at its ends, so that cells lie between these.
+def _places(heights: Sequence[float], tall: float, *, at_ends: bool) -> list[tuple[float, str]]:
+    """Lower edges and orientations of macros in a column: apart from each other, or at its ends, cells between these.
 
-    The pins of an array in the middle of its edge face them there.
+    The pins of an array in the middle of its edge face them there; those of a memory at the lower end are turned to
+    them.
     """
     if not at_ends:
         spare = (tall - sum(heights)) / len(heights)
-        return [spare * (number + 0.5) + sum(heights[:number]) for number in range(len(heights))]
-    taken, places = [0.0, 0.0], []
+        return [(spare * (number + 0.5) + sum(heights[:number]), "R0") for number in range(len(heights))]
+    taken, places = [0.0, _ROW_um], []  # places are rounded up to rows
     for height in heights:
         end = taken[0] > taken[1]
+        places.append((tall - taken[1] - height, "R0") if end else (taken[0], "MX"))
         taken[end] += height + _PINS_um
-        places.append(tall - taken[1] if end else taken[0] - height)
     return places
 
 
@@ -165,7 +169,7 @@ def _mesh(
     home = min(wide, max(width + lane, 2 * math.sqrt(area)))
     below = rows * (height + lane) + lane
     return wide, below + area / home, [home, below], [
-        (name, lane + x * (width + lane), below - (y + 1) * (height + lane)) for name, (x, y) in places.items()]
+        (name, lane + x * (width + lane), below - (y + 1) * (height + lane), "R0") for name, (x, y) in places.items()]
 
 
 def _on_grid(length: float, grid: float) -> float:

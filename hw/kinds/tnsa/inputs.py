@@ -184,8 +184,7 @@ class LineRegisters(Resettable[TnsaCoreConfig]):
     bl_neg = Out(lambda self: self.cfg.lines)
     sl_pos = Out(lambda self: self.cfg.lines)
     sl_neg = Out(lambda self: self.cfg.lines)
-    """To the pins: a flip-flop and a gate, the other side of which changes only with ``load``, while all lines are
-    0."""
+    """To the pins: a flip-flop behind gates, whose other sides change only with ``load``, while all lines are 0."""
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -204,18 +203,15 @@ class LineRegisters(Resettable[TnsaCoreConfig]):
             sign = Mux(self.in_signed, self.planes[-1], 0)
             m.d.sync += negative.eq(sign ^ Mux(self.backward, 0, negate_odd))
 
-        positive_level = Signal(lines)
-        negative_level = Signal(lines)
+        level = Signal(lines)
         with m.If(self.drive):
             with m.Switch(self.select):
                 for k, plane in enumerate(planes):
                     with m.Case(k):
-                        m.d.sync += [
-                            positive_level.eq(plane & ~negative), negative_level.eq(plane & negative),
-                        ]
+                        m.d.sync += level.eq(plane)
         with m.Elif(self.clear):
-            m.d.sync += [positive_level.eq(0), negative_level.eq(0)]
+            m.d.sync += level.eq(0)
         for driven, pos, neg in ((~backward, self.bl_pos, self.bl_neg), (backward, self.sl_pos, self.sl_neg)):
             with m.If(driven):
-                m.d.comb += [pos.eq(positive_level), neg.eq(negative_level)]
+                m.d.comb += [pos.eq(level & ~negative), neg.eq(level & negative)]
         return self.resets(m)
