@@ -113,7 +113,8 @@ class SumsClaims(Harness):
         m.d.comb += [self.place.eq(constant(m, 8, "any_place")), dut.soft_reset.eq(0)]
         tags = [dut.tag[k] for k in range(AT_A_TIME)]
         elements = [*(dut.made[k] for k in range(AT_A_TIME)), *tags, dut.live]
-        drive_freely(m, dut.index, dut.read, dut.valid, *elements)
+        drive_freely(m, dut.index, dut.read, dut.valid, dut.same, *elements)
+        assume(m, dut.same == (tags[0].target == tags[1].target))
         # Elements stay until they are taken; nothing is read while some are added, nor in the cycle behind that.
         offered = Cat(Value.cast(element) for element in elements)
         before, waits, added = Signal.like(offered, name="before"), Signal(), Signal()

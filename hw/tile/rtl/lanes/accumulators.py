@@ -40,6 +40,8 @@ class Accumulators(Resettable):
     """The elements and where they go. They stay until ``ready``."""
     live = In(AT_A_TIME)
     """Lanes that hold one."""
+    same = In(1)
+    """The two targets are one. From a register: what waits for the accumulators is most of a cycle behind this."""
     ready = Out(1)
     """The last of them is taken in this cycle."""
 
@@ -83,7 +85,9 @@ class Accumulators(Resettable):
             reads: Value = adding[k]
             if waits is not None:
                 # Nothing is read of a sum that begins, or that is written in this cycle.
-                needs = ~starts[k] & ~(add & (at == targets[k]))
+                # Compared before it is known which element is this bank's: the ports of memories wait for it.
+                repeats = rotated([Cat(at == tag.target[low:]) for tag in self.tag], back)[k]
+                needs = ~starts[k] & ~(add & repeats)
                 conflicts.append(wanted[k] & needs & add & (at[0] == targets[k][0]))
                 reads = reads & needs
             m.d.comb += [
@@ -127,8 +131,7 @@ class Accumulators(Resettable):
         fits = [~left[j] | (turns[j] == by) for j in range(lanes)]
         goes = [left[j] & Cat(fits[: j + 1]).all() for j in range(lanes)]
         joined = Signal(name="joined")
-        earlier, later = self.tag
-        m.d.comb += joined.eq(left.all() & (earlier.target == later.target) & ~later.start)
+        m.d.comb += joined.eq(left.all() & self.same & ~self.tag[1].start)
         all_go = Cat(fits).all() | joined
         m.d.comb += self.ready.eq(all_go if waits is None else all_go & ~waits)
         with m.If(self.valid if waits is None else self.valid & ~waits):

@@ -128,17 +128,20 @@ class VectorDatapath(DatapathPorts):
         if cfg.draws:
             m.d.comb += [operands.drawn.eq(self.drawn), self.draws.eq(operands.draws)]
         enable = Signal()
+        # The same of an operation whose results go to the buffer, which does not wait for accumulators.
+        enable_written = Signal()
         stages = self._stages(m, operands, parameters, enable)
         self._feed(m, operands, parameters, lanes, stages[0], enable)
-        self._sum(m, operands, accumulators, lanes, stages, enable)
+        self._sum(m, operands, accumulators, lanes, stages, enable, enable_written)
         y = self._look_up(m, platform, lanes, enable, stages[-2].valid & stages[-2].last)
         # Where nothing is under way, nothing is clocked.
         under_way = Signal()
         last = self._last(m, stages, enable)
-        leaves = self._give(m, accumulators, lanes, last, enable, y, under_way)
+        leaves = self._give(m, accumulators, lanes, stages, last, enable, y, under_way)
         *before, lanes_end, _ = (stage.valid for stage in stages)
         m.d.comb += [
             under_way.eq(operands.o.valid | Cat(stage.valid for stage in stages).any()),
+            enable_written.eq(under_way & (~self.write.valid | self.write.ready)),
             # Only what leaves in this cycle is under way.
             self.done.eq(
                 ~(operands.waiting | Cat(before).any() | (lanes_end & (job.kind == Kind.TABLE))) & leaves),
@@ -173,7 +176,8 @@ class VectorDatapath(DatapathPorts):
 
     def _last(self, m: Module, stages: list[Any], enable: Value) -> Any:
         """The stage of the results, which is among them from now on."""
-        looks_up = self.job.kind == Kind.TABLE
+        looks_up = Signal(name="job_looks_up")
+        m.d.sync += looks_up.eq(self.job.kind == Kind.TABLE)
         late = Signal(StageLayout(self.cfg), name="stage_table")
         last = Signal(StageLayout(self.cfg), name="stage_last")
         m.d.comb += last.eq(Mux(looks_up, late, stages[-1]))
@@ -204,14 +208,14 @@ class VectorDatapath(DatapathPorts):
 
     def _sum(
         self, m: Module, operands: Operands, accumulators: Accumulators, lanes: list[Lane], stages: list[Any],
-        enable: Value
+        enable: Value, enable_written: Value
     ) -> None:
-        """Accumulators as a source, and as what sums begin with."""
+        """Accumulators as a source, as what sums begin with, and what is added to them."""
         second, third = stages[1], stages[2]
         asks = Signal()
         m.d.comb += [
-            # A sum that goes on is read a stage before it is added to.
-            asks.eq(enable & second.valid & second.first & self.job.add),
+            # A sum that goes on is read a stage before it is added to. Its results never go to the accumulators.
+            asks.eq(enable_written & second.valid & second.first & self.job.add),
             operands.sum_wait.eq(self.job.add & ((second.valid & second.first) | (third.valid & third.first))),
             accumulators.index.eq(Mux(asks, second.sum, operands.sum_index)),
             accumulators.read.eq(asks | operands.sum_read),
@@ -220,6 +224,17 @@ class VectorDatapath(DatapathPorts):
             m.d.comb += [lane.adds.eq(third.valid), lane.begins.eq(third.first)]
         for lane, accumulator, operand in zip(lanes, accumulators.o, operands.sums, strict=False):
             m.d.comb += [operand.eq(accumulator[:16]), lane.init.eq(accumulator), lane.goes_on.eq(self.job.add)]
+        summing = lanes[:AT_A_TIME]
+        for k, lane in enumerate(summing):
+            m.d.comb += [accumulators.made[k].eq(lane.made), accumulators.tag[k].eq(lane.tag)]
+        live = Signal(AT_A_TIME, reset_less=True)
+        same = Signal(reset_less=True)
+        m.d.comb += [accumulators.live.eq(live), accumulators.same.eq(same)]
+        with m.If(enable):
+            m.d.sync += [
+                live.eq(Cat(stages[-2].count > k for k in range(AT_A_TIME))),
+                same.eq(summing[0].tag_next.target == summing[1].tag_next.target),
+            ]
 
     def _look_up(self, m: Module, platform: object, lanes: list[Any], enable: Value, comes: Value) -> list[Value]:
         """Results of the lanes; of a table what stands there, an edge later, read where a result comes."""
@@ -241,19 +256,18 @@ class VectorDatapath(DatapathPorts):
         return [Mux(looks_up, entry, y[0]), *y[1:]]
 
     def _give(
-        self, m: Module, accumulators: Accumulators, lanes: list[Lane], stage: data.View, enable: Value, y: list[Value],
-        under_way: Value,
+        self, m: Module, accumulators: Accumulators, lanes: list[Lane], stages: list[Any], stage: data.View,
+        enable: Value, y: list[Value], under_way: Value
     ) -> Value:
         """Results to the accumulators or the buffer; whether those at the end of the lanes, if any, leave."""
-        job = self.job
+        job, at_end = self.job, stages[-2]
         address = Signal(ADDRESS_BITS)
         to_sums = Signal()
         gives = Signal()
         leaves = Signal(name="results_leave")
         wide, narrow = Cat(y)[:64], Cat(result[:8] for result in y)
         m.d.comb += [
-            gives.eq(stage.valid & stage.last), accumulators.valid.eq(gives & to_sums),
-            accumulators.live.eq(Cat(stage.count > k for k in range(AT_A_TIME))),
+            gives.eq(stage.valid & stage.last), accumulators.valid.eq(at_end.valid & at_end.last & to_sums),
             self.write.valid.eq(gives & ~to_sums), self.write.address.eq(address),
             # What is above the bytes that are written is anything.
             self.write.data.eq(Cat(Mux(job.wide, wide[: len(narrow)], narrow), wide[len(narrow) :])),
@@ -265,8 +279,6 @@ class VectorDatapath(DatapathPorts):
             for k, result in enumerate(y):
                 total = total + Mux(stage.count > k, result.as_signed(), 0)
             m.d.comb += [self.adds.eq(self.write.valid & self.write.ready), self.total.eq(total)]
-        for k, lane in enumerate(lanes[:AT_A_TIME]):
-            m.d.comb += [accumulators.made[k].eq(lane.made), accumulators.tag[k].eq(lane.tag)]
         with m.If(self.start):
             m.d.sync += to_sums.eq(job.target == Operand.ACCUMULATORS)
         with m.If(self.holds):

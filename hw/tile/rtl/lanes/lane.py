@@ -91,6 +91,8 @@ class Lane(Component):
     made = Out(signed(_SUM), when=lambda self: self.sums)
     tag = Out(TagLayout(), when=lambda self: self.sums)
     """Only with ``sums``: its low bits before it is clipped, and where it goes."""
+    tag_next = Out(TagLayout(), when=lambda self: self.sums)
+    """Only with ``sums``: what ``tag`` will be after the next edge."""
     y_next = Out(signed(16), when=lambda self: self.tables)
     """Only with ``tables``: what ``y`` will be after the next edge."""
 
@@ -203,5 +205,6 @@ class Lane(Component):
         tags = [Signal(TagLayout(), name=f"tag_{k}", reset_less=True) for k in range(STAGES - 1)]
         with m.If(self.enable & self.step.first):
             m.d.sync += [tags[0][name].eq(self.constants[name]) for name in ("target", "valid", "start")]
+        m.d.comb += self.tag_next.eq(tags[-1])
         with m.If(self.enable):
             m.d.sync += [after.eq(before) for before, after in zip(tags, [*tags[1:], self.tag], strict=True)]
