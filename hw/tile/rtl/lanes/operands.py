@@ -166,9 +166,8 @@ class Operands(Resettable[TileConfig]):
         m.d.comb += pairs.eq(whole >= _PAIR)
         uses = (job.kind == Kind.AFFINE) | (job.kind == Kind.TABLE)
         limits: list[tuple[Value, Any]] = [(left, 1), (period_left, uses), (words_left, self._of_words(job.a))]
-        if drawing is not None:
-            limits.append((AT_A_TIME - self._half, drawing))
-        fewest: Value = whole
+        # Half of a word of random bits is one element. First, not last: this is the longest path of the unit.
+        fewest: Value = whole if drawing is None else Mux(self._half, 1, whole)
         for number, (limit, applies) in enumerate(limits):
             smallest = Signal(range(lanes + 1), name=f"least_{number}")
             low, high = limit[: len(whole)], limit[len(whole) :]
