@@ -25,8 +25,8 @@ class CellTables(Module):
 
     Attributes
     ----------
-    acts, reads, spread
-        Whether cells differ from their targets at all, conversions have noise, and converters have errors.
+    acts, spread
+        Whether cells differ from their targets at all, and converters have errors.
     shared
         Part of the variance, 0 to 1, that all cells of a chip have in common.
     """
@@ -48,18 +48,18 @@ class CellTables(Module):
         self.shared = float(between) if between > FEWEST_SHARED else 0.0
         self.acts = bool((error != 0).any())
         noise = device.read_noise_uS(cells.g_full_scale_uS * np.arange(NODES) / (NODES - 1), time_s)
+        noise = noise if device.read_noise.generator == "cells" else 0.0 * noise
         self.read_step = cells.g_full_scale_uS / (NODES - 1)
-        self.reads = bool((noise > 0).any()) and device.read_noise.generator == "cells"
         config = chip.macro_config()
         self.spread = device.converter.spread and "adc" in config.active_causes(device)
         tables = {"means": error.mean(axis=(0, 2)), "variances": variance, "read_variances": noise**2}
         self.hold(**{name: table.astype(np.float32) for name, table in tables.items()})
 
     def moments(self, target_uS: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Mean and variance of cells less their targets in uS and its square, the noise of a conversion included."""
+        """Mean and variance of cells less their targets, in uS and its square."""
         at, part = self._place(target_uS, self.low, self.step)
         mean, variance = (table[at] + part * (table[at + 1] - table[at]) for table in (self.means, self.variances))
-        return mean, variance + self.read_variance(target_uS) if self.reads else variance
+        return mean, variance
 
     def read_variance(self, g_uS: torch.Tensor) -> torch.Tensor:
         """Variance of the noise of cells in one conversion, in the square of uS."""
@@ -106,21 +106,36 @@ class WeightNoise(Module):
             # Cells that are full, the one that takes the rest, and those that hold nothing.
             parts = np.sign(step)[:, None] * np.clip(np.abs(step)[:, None] * size - np.arange(size), 0.0, 1.0)
             cells = cell_map.split(self.top * parts, low, high)
-            mean, variance = tables.moments(torch.from_numpy(cells).float())
-            rows.append(torch.stack([of_signs @ mean.mean(dim=2), (of_signs @ variance.mean(dim=2)).sqrt()]))
+            target = torch.from_numpy(cells).float()
+            mean, of_cells, of_reads = (
+                of_signs @ part.mean(dim=2) for part in (*tables.moments(target), tables.read_variance(target)))
+            rows.append(torch.stack([mean, (of_cells + of_reads).sqrt(), of_cells.sqrt(), of_reads.sqrt()]))
         self.register_buffer("table", torch.stack(rows, dim=2).flatten(2), persistent=False)
 
     def drawn(
-        self, share_uS: torch.Tensor, stack_of: torch.Tensor, rows: torch.Tensor, copies: int, common: torch.Tensor
+        self, share_uS: torch.Tensor, stack_of: torch.Tensor, rows: torch.Tensor, copies: int, common: torch.Tensor,
+        reads: bool = True,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Errors of weights, and sums of those of their cells, of all rows, the mean of the copies, in uS.
 
-        ``share_uS`` are differences of one cell, ``stack_of`` says which size each input has, ``rows`` how many it has.
+        ``share_uS`` are differences of one cell, ``stack_of`` says which size each input has, ``rows`` how many it has;
+        ``reads``: with the noise of a conversion.
         """
-        node = (share_uS * ((SHARES - 1) / self.top)).round_().long() + (SHARES - 1) + stack_of * (2 * SHARES - 1)
-        deviation, (mean, sigma) = (rows / copies).sqrt(), self.table
+        node, deviation = self._node(share_uS, stack_of), (rows / copies).sqrt()
+        mean, sigma = self.table[0], self.table[1 if reads else 2]
         errors = [
             torch.addcmul(m[node] * rows, s[node] * deviation, self.tables.normals(share_uS, common))
             for m, s in zip(mean, sigma, strict=True)
         ]
         return (errors[0] - errors[1], errors[0] + errors[1]) if len(errors) > 1 else (errors[0], errors[0])
+
+    def of_conversion(
+        self, share_uS: torch.Tensor, stack_of: torch.Tensor, rows: torch.Tensor, copies: int
+    ) -> torch.Tensor:
+        """The noise of a conversion alone; see :meth:`drawn`."""
+        sigma = self.table[3].square().sum(dim=0).sqrt()[self._node(share_uS, stack_of)]
+        return sigma * (rows / copies).sqrt() * torch.randn_like(sigma)
+
+    def _node(self, share_uS: torch.Tensor, stack_of: torch.Tensor) -> torch.Tensor:
+        """The place in the tables."""
+        return (share_uS * ((SHARES - 1) / self.top)).round_().long() + (SHARES - 1) + stack_of * (2 * SHARES - 1)

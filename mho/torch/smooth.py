@@ -57,6 +57,8 @@ class SmoothProducts(Module):
 
     most = 1.0
     """What a step of the one conversion counts that stands for all of a product."""
+    reads = True
+    """Whether errors of weights have the noise of conversions; else a kind draws it."""
 
     def __init__(
         self, products: Sequence[CoreProduct], layer: Layer, linear: LinearLayer, stacked: np.ndarray, kernel: int,
@@ -119,7 +121,8 @@ class SmoothProducts(Module):
         step = self.step_uS(target, None)
         factor = self.factor * (step * (self.most / self.first_step))
         if noise is not None:
-            difference, errors = noise.drawn(target, self.stack_of, self.row_count, self.copies, common)
+            difference, errors = noise.drawn(
+                target, self.stack_of, self.row_count, self.copies, common, self.reads)
             weights, step = weights + difference, self.step_uS(target, errors)
         return SmoothCells(weights * (self.copies / (self.most * step))[..., None], factor)
 

@@ -9,6 +9,7 @@ import sys
 import warnings
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, Protocol
 
 import onnx
@@ -51,7 +52,8 @@ def onnx_of_torch(model: Any, inputs: Inputs) -> onnx.ModelProto:
         if not isinstance(model, torch.nn.Module):
             return _exported(torch, model, ())
         training = {module: module.training for module in model.modules()}
-        model.eval()
+        with suppress(NotImplementedError):  # of exported graphs, which are as they are
+            model.eval()
         try:
             return _traced(torch, model, _samples(torch, model, inputs))
         finally:

@@ -41,7 +41,8 @@ class ArraySmoothProducts(SmoothProducts):
         if config.weights == "offset" and config.reference == "cells":
             target = torch.full_like(self.row_count, config.middle * self.lsb)
             mean, variance = tables.moments(target)
-            error = mean * self.row_count + (variance * self.row_count).sqrt() * tables.normals(target, common)
+            variance = (variance + tables.read_variance(target)) * self.row_count
+            error = mean * self.row_count + variance.sqrt() * tables.normals(target, common)
             weights = weights - error * (self.copies / (step * self.lsb))
         variance, offset = 1.0 / 12.0, None
         if tables.spread:
