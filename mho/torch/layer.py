@@ -74,7 +74,7 @@ class Compiled:
         may give, these reach less far.
         """
         draft, target_uS = self.with_weights(weight, reach)
-        before, code = self.half_steps(self.draft, self.target_uS), draft.op.step_code
+        before, code, step_code = self.half_steps(self.draft, self.target_uS), draft.op.step_code, self.chip.step_code
         while True:
             trial = replace(draft, op=replace(draft.op, step_code=code))
             mvms = tuple(
@@ -86,10 +86,12 @@ class Compiled:
             try:
                 layer.check()
             except ValueError:
-                if code == 1:
+                # Some kinds have powers of two, others one step.
+                smaller = min(step_code(code * 15 // 16), step_code(code // 2), key=lambda c: (c >= code, -c))
+                if smaller >= code:
                     raise InputError(f"layer {layer.name}: its biases have grown beyond what lanes of 16 bits hold; "
                                      "convert the module with its weights as they are now") from None
-                code = code * 15 // 16
+                code = smaller
                 continue
             return layer, target_uS
 

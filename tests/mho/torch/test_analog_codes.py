@@ -189,6 +189,23 @@ def test_weights_of_zero_are_there_to_be_trained_until_lanes_are_full() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("chip", ["tnsa64-core", "pwm16-core", "array-128", "sram-64"])
+def test_where_lanes_are_full_converters_reach_less_far_and_codes_stand_for_as_much(chip: str) -> None:
+    torch.manual_seed(0)
+    x = np.random.default_rng(0).uniform(-1, 1, (64, 12)).astype("f4")
+    analog = mho.torch.convert(torch.nn.Linear(12, 6), chip, calibrate=x, device="ideal", time=0)
+    (layer,) = analog.layers
+    code = layer.lowered()[0].mvms[0].op.step_code
+    with torch.no_grad():
+        while layer.lowered()[0].mvms[0].op.step_code == code:
+            layer.bias += 500.0 * torch.as_tensor(layer.unit)
+    assert_codes_of_functional(analog, x, analog.net().network)
+    run = analog.net().run(x, device="ideal", time=0)
+    moved, expected = ((y - y.mean(axis=0)).ravel() for y in (run.outputs, run.reference))
+    assert abs(np.polyfit(expected, moved, 1)[0] - 1.0) < 0.1
+
+
+@pytest.mark.slow
 def test_wires_are_said_to_be_left_out() -> None:
     with pytest.warns(UserWarning, match="wires of the chip"):
         converted("linear", mho.Chip.load("array-32", **{"wires.r_row_ohm": 2.0}))
