@@ -242,6 +242,9 @@ class Search:
         the user names holds.
         """
         choices = [(anchor, self.rounding.choose(anchor)) for anchor in self.taken.anchors]
+        if self.options.in_bits is not None:
+            # A sign takes one of the bits, and with it what they are for.
+            return [(anchor, fmt, 1.0) for anchor, fmt in choices]
         fewest = min(fmt.segments for _, fmt in choices)
         short = [(anchor, fmt, 1.0) for anchor, fmt in choices if fmt.segments == fewest]
         for anchor in (a for a, fmt in choices if fmt.segments > fewest and self.options.tolerance is None):
