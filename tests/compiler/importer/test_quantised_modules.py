@@ -16,6 +16,8 @@ decomposed = pytest.importorskip("torch.ao.quantization.fx._decomposed")
 
 from tests.torch_models import nn  # noqa: E402
 
+pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")  # of torch's own exporter
+
 STEP = 2.0 / 255
 
 
