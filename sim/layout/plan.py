@@ -43,6 +43,9 @@ _CUT_um, _BUFFER_um2 = 10.0, 15.0
 _SETUP_MARGIN_ns, _HOLD_MARGIN_ns = 0.6, 0.08
 """What repair before routing leaves for wires that turn out longer."""
 
+_CLOCK_SPREAD = 0.04
+"""Share by which two branches of the clock tree may differ from their estimate, each way: hold between them."""
+
 
 def script_settings(block: Block, pdk: Pdk, folder: Path, *, density: float) -> dict[str, Any]:
     """Names and files that all stages take; those of the PDK unpacked below ``folder`` where they are packed."""
@@ -67,8 +70,9 @@ def script_settings(block: Block, pdk: Pdk, folder: Path, *, density: float) -> 
            for side in ("right", "left", "mesh")},
         "hollow": any(macro.side == "mesh" and not macro.layout for macro in macros), "fill": pdk.fill,
         "density": density, "setup_margin": _SETUP_MARGIN_ns, "hold_margin": _HOLD_MARGIN_ns,
-        "threads": os.cpu_count() or 1, "propagated": ["route", "finish"], "margin": _MARGIN_um,
-        "period_ps": round(block.period_ns * 800), "edges": edge_pins(block.ports),
+        "clock_spread": _CLOCK_SPREAD, "margin": _MARGIN_um,
+        "threads": os.cpu_count() or 1, "propagated": ["route", "finish"], "edges": edge_pins(block.ports),
+        "period_ps": round(block.period_ns * 800),
     }
 
 
@@ -131,7 +135,7 @@ def _places(heights: Sequence[float], tall: float, *, at_ends: bool) -> list[tup
     if not at_ends:
         spare = (tall - sum(heights)) / len(heights)
         return [(spare * (number + 0.5) + sum(heights[:number]), "R0") for number in range(len(heights))]
-    taken, places = [0.0, _ROW_um], []  # places are rounded up to rows
+    taken, places = [0.0, 2 * _ROW_um], []  # places are rounded up to rows, and the outline's margins to whole ones
     for height in heights:
         end = taken[0] > taken[1]
         places.append((tall - taken[1] - height, "R0") if end else (taken[0], "MX"))

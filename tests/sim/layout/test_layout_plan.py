@@ -1,6 +1,7 @@
 """The outline of a block: macros lie within the rows, apart from each other, and cells find room."""
 
 import json
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from mho.sim.layout.plan import edge_pins, write_outline
 from mho.sim.layout.signoff import read_layout
 from mho.sim.layout.stages import Stage, Stages
 
-MARGIN_um = 17.28
+MARGIN_um, ROW_um = 17.28, 3.78
 VIEWS: dict[str, Any] = {"lef": "m.lef", "liberty": {}, "netlist": "", "layout": "", "supplies": {}, "pins": 1000}
 
 
@@ -27,7 +28,7 @@ def with_macros(*macros: Macro) -> Block:
 
 
 @pytest.mark.parametrize("side", ["right", "left", "mesh"])
-@pytest.mark.parametrize("area", [None, 2e3, 5e5])
+@pytest.mark.parametrize("area", [None, 2e3, 5e5, 5.02e5, 5.05e5])
 @pytest.mark.parametrize("size", [(100.0, 246.0), (700.0, 90.0), (30.0, 900.0)])
 @pytest.mark.parametrize("count", [0, 1, 3, 12])
 def test_macros_lie_apart_and_inside(
@@ -41,9 +42,11 @@ def test_macros_lie_apart_and_inside(
     whole = write_outline({"density": 0.6, "lane_um": 30.0}, block, tmp_path)
     boxes = [(x, y, x + size[0], y + size[1]) for _, x, y, _ in whole["macros"]]
     assert [name for name, *_ in whole["macros"]] == [f"tile_{k % 4}_{k // 4}.macro" for k in range(count)]
+    first, last = math.ceil(MARGIN_um / ROW_um), math.floor((whole["height"] - MARGIN_um) / ROW_um + 1e-6)
     for left, bottom, right, top in boxes:
         assert MARGIN_um <= left < right <= whole["width"] - MARGIN_um
-        assert MARGIN_um <= bottom < top <= whole["height"] - MARGIN_um
+        assert first * ROW_um <= bottom + 1e-6
+        assert top <= last * ROW_um + 1e-6, "rows begin on their own grid"
     for number, (left, bottom, right, top) in enumerate(boxes):
         for box in boxes[:number]:
             assert right <= box[0] or box[2] <= left or top <= box[1] or box[3] <= bottom
