@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from mho.compiler.importer.values.node import Node, fold, is_chain, is_positive, rectify
+from mho.compiler.importer.values.node import Node, fold, is_chain, is_positive, opened, rectify
 from mho.compiler.model.evaluated import Evaluated
 from mho.compiler.model.layer import LinearLayer
 from mho.compiler.model.network import HostOp
@@ -202,18 +202,9 @@ class Flow:
 
         Such as the last state of a recurrent layer, taken of the states of all steps.
         """
-        op, nodes = self.node.operation, self.node.inputs
-        if not isinstance(op, Gather) or self.pinned or len(nodes) < 2 or (op.index == PAD).any():
+        sources, inner = opened(self.node, index)
+        if sources[0] is self.node:
             return None
-        starts, elements = np.cumsum([0, *(node.size for node in nodes)]), op.index[index]
-        which = np.searchsorted(starts, elements, side="right") - 1
-        used = np.unique(which)
-        if len(used) == len(nodes):
-            return None
-        sources = [nodes[k] for k in used]
-        first = np.zeros(len(nodes), np.int64)
-        first[used] = np.cumsum([0, *(node.size for node in sources[:-1])])
-        inner = (elements - starts[which] + first[which]).astype(np.int32)
         values = {"scale": self.scale[index], "offset": self.offset[index]}
         if len(sources) == 1 and np.array_equal(inner, np.arange(sources[0].size)):
             return replace(self, node=sources[0], shape=(len(inner),), pinned=True, **values)

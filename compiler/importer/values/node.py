@@ -12,6 +12,7 @@ from mho.compiler.model.layer import LinearLayer
 from mho.compiler.model.stages import Combine, Gather, Linear, Map, Operation, Step
 from mho.compiler.types import Float
 from mho.macro_models.integer.vector import PAD
+from mho.macro_models.types import Indices
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -78,6 +79,25 @@ def _split(node: Node, scale: Float, offset: Float) -> list[tuple[Node, Float, F
         parts.append((source, scale[at], offset[at]))
         first += source.size
     return parts
+
+
+def opened(node: Node, index: Indices) -> tuple[list[Node], Indices]:
+    """What elements of a node are taken of: values side by side are opened where nothing is taken of some of them.
+
+    Returns nodes, and indices of the elements where those are side by side; ``[node], index`` if all are taken of.
+    """
+    op = node.operation
+    if not isinstance(op, Gather) or (op.index[index] == PAD).any():
+        return [node], index
+    starts, elements = np.cumsum([0, *(part.size for part in node.inputs)]), op.index[index]
+    which, inner = np.searchsorted(starts, elements, side="right") - 1, np.zeros(len(index), np.int32)
+    sources: list[Node] = []
+    for k in np.unique(which):
+        before = sum(source.size for source in sources)
+        nodes, inner_index = opened(node.inputs[k], elements[which == k] - starts[k])
+        inner[which == k] = before + inner_index
+        sources += nodes
+    return ([node], index) if sources == list(node.inputs) else (sources, inner)
 
 
 def _ordered(last: Node) -> list[Node]:

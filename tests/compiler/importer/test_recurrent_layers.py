@@ -106,6 +106,35 @@ def test_batch_first_with_a_first_state(kind: str) -> None:
     np.testing.assert_allclose(import_onnx(model).compute(x), run_all(time_first, {"x": x})["y"], rtol=1e-4, atol=1e-5)
 
 
+TAKEN = {
+    "last": ([node("Gather", "states end", "f", axis=1)], STEPS - 1),
+    "first": ([node("Gather", "states begin", "f", axis=1)], STEPS - 1),
+    "final of each": ([node("Gather", "states end", "e", axis=1), node("Gather", "states begin", "g", axis=1),
+                       node("Gather", "e forth", "c", axis=1), node("Gather", "g back", "d", axis=1),
+                       node("Concat", "c d", "f", axis=1)], 2 * (STEPS - 1)),
+}
+"""What is taken of the states of both directions, and how many products of states it needs."""
+
+
+@pytest.mark.parametrize("kind", GATES)
+@pytest.mark.parametrize("taken", TAKEN)
+def test_of_both_directions_what_is_taken_is_computed(kind: str, taken: str) -> None:
+    """As PyTorch exports them: the states of both directions side by side, of which a step is taken."""
+    nodes, products = TAKEN[taken]
+    attrs = {"linear_before_reset": 1} if kind == "GRU" else {}
+    cell = node(kind, "t w r b", "all", hidden_size=HIDDEN, direction="bidirectional", **attrs)
+    before = [node("Transpose", "x", "t", perm=[1, 0, 2]), cell, node("Transpose", "all", "rows", perm=[0, 2, 1, 3]),
+              node("Reshape", "rows wide", "flat"), node("Transpose", "flat", "states", perm=[1, 0, 2])]
+    numbers = {"wide": np.array([0, 0, -1]), "end": np.array(STEPS - 1), "begin": np.array(0),
+               "forth": np.arange(HIDDEN), "back": np.arange(HIDDEN, 2 * HIDDEN)}
+    model = given([*before, *nodes, node("MatMul", "f v", "y")],
+                  {**weights(kind, 2), **numbers, "v": floats(2 * HIDDEN, 3)}, shape=("n", STEPS, 3))
+    as_onnxruntime(model, {"x": floats(6, STEPS, 3)})
+    network = import_onnx(model)
+    states = [k for k, layer in enumerate(network.layers) if layer.name.split(".")[-1] == "state"]
+    assert sum(network.positions[k] for k in states) == products
+
+
 @pytest.mark.slow
 def test_lengths_on_a_chip() -> None:
     """Which steps are inside of a sequence is a whole number in lanes, which a step of the host takes exactly."""
