@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -43,48 +44,6 @@ def tile_shapes(net: FloatNetwork, chip: Chip) -> list[Shape]:
     return list(shapes_of(net, chip.macro_config().cell_map.rows, largest_buffer(chip)))
 
 
-def planned_tiles(
-    net: FloatNetwork, chip: Chip, op: MvmOperation, *, slices: Sequence[int], faults: FaultMaps | None = None
-) -> tuple[PlannedTiles, Placement | None]:
-    """Tiles of a network; and where its weights are, None without room.
-
-    The names of tiles are those before compiling puts them where values have short ways.
-
-    Parameters
-    ----------
-    net, chip
-        The network and the chip.
-    op
-        The operation of all products, as it is assumed.
-    slices, faults
-        As of :func:`mho.compiler.tile.placement.placing.place_on_tiles`.
-    """
-    cell_map, worst = chip.macro_config().cell_map, timing(chip).worst_cycles(op)
-    try:
-        shapes = tile_shapes(net, chip)
-        placement = place_on_tiles(shapes, cell_map, chip.cores, slices=slices, faults=faults)
-    except InputError as error:
-        return {"tiles": [], "refused": str(error), "least": _least(net, chip, slices)}, None
-    tiles = list[PlannedTile]()
-    for core in range(placement.cores):
-        mine = [block for block in placement.blocks if block.core == core]
-        products = sum(shapes[block.layer].walk.positions for block in mine)
-        tiles.append({
-            "tile": tile_name(chip, core), "layers": list(dict.fromkeys(shapes[block.layer].name for block in mine)),
-            "cells": cell_map.cells * sum(len(block.rows) * len(block.columns) for block in mine),
-            "products": products, "cycles": products * worst,
-        })
-    return {"tiles": tiles, "refused": None, "least": placement.least}, placement
-
-
-def _least(net: FloatNetwork, chip: Chip, slices: Sequence[int]) -> int | None:
-    """Tiles that would do; None if none do, however many."""
-    try:
-        return fewest_tiles(tile_shapes(net, chip), chip.macro_config().cell_map, slices=slices)
-    except InputError:
-        return None
-
-
 MOST_CORES = 4096
 """Cores up to which a packing on another chip is tried."""
 
@@ -116,9 +75,11 @@ def fitting_of(network: Network) -> Fitting:
 def _fewest(net: FloatNetwork, slices: Sequence[int], chip: Chip) -> int | None:
     """Cores that do, by the placement of the chip's tiles, or of a host; None if no number does."""
     cell_map = chip.macro_config().cell_map
-    if chip.tile.programs:
-        return fewest_tiles(tile_shapes(net, chip), cell_map, slices=slices)
-    return place([layer.shape for layer in net.layers], cell_map, copies=1, slices=slices).least
+    with suppress(InputError):  # a core narrower than the slices of one output, or no form on its tiles
+        if chip.tile.programs:
+            return fewest_tiles(tile_shapes(net, chip), cell_map, slices=slices)
+        return place([layer.shape for layer in net.layers], cell_map, copies=1, slices=slices).least
+    return None
 
 
 def _presets(net: FloatNetwork, slices: Sequence[int], chip: Chip) -> list[Candidate]:
@@ -132,10 +93,7 @@ def _presets(net: FloatNetwork, slices: Sequence[int], chip: Chip) -> list[Candi
         limit = min(preset.cores, MOST_CORES)
         if preset.core.kind != chip.core.kind or weights > limit * cell_map.rows * cell_map.columns:
             continue
-        try:
-            fewest = _fewest(net, slices, preset)
-        except InputError:  # a core narrower than the slices of one output, or no form on its tiles
-            continue
+        fewest = _fewest(net, slices, preset)
         if fewest is not None and fewest <= preset.cores:
             cells = cell_map.rows * cell_map.columns * preset.cores
             fitting_presets.append((cells, {"chip": name, "least": fewest, "there": preset.cores}))
@@ -217,15 +175,31 @@ def _tiles(
     net: FloatNetwork, chip: Chip, op: MvmOperation, slices: Sequence[int], faults: FaultMaps | None,
     options: CompileOptions,
 ) -> tuple[PlannedTiles | None, Placement | None]:
-    """What tiles would hold, if they have programs, and where weights are: nothing if programs find no room there."""
+    """What tiles would hold, if they have programs, and where weights are: nothing if programs find no room there.
+
+    The names of tiles are those before compiling puts them where values have short ways.
+    """
     if not chip.tile.programs:
         return None, None
-    tiles, placement = planned_tiles(net, chip, op, slices=slices, faults=faults)
-    if placement is not None and net.multiplications <= MOST_TRIED:
-        sentence = _without_room(net, chip, faults, options)
-        if sentence is not None:
-            return {"tiles": [], "refused": sentence, "least": None}, None
-    return tiles, placement
+    cell_map, worst = chip.macro_config().cell_map, timing(chip).worst_cycles(op)
+    try:
+        shapes = tile_shapes(net, chip)
+        placement = place_on_tiles(shapes, cell_map, chip.cores, slices=slices, faults=faults)
+    except InputError as error:
+        return {"tiles": [], "refused": str(error), "least": _fewest(net, slices, chip)}, None
+    tiles = list[PlannedTile]()
+    for core in range(placement.cores):
+        mine = [block for block in placement.blocks if block.core == core]
+        products = sum(shapes[block.layer].walk.positions for block in mine)
+        tiles.append({
+            "tile": tile_name(chip, core), "layers": list(dict.fromkeys(shapes[block.layer].name for block in mine)),
+            "cells": cell_map.cells * sum(len(block.rows) * len(block.columns) for block in mine),
+            "products": products, "cycles": products * worst,
+        })
+    sentence = _without_room(net, chip, faults, options) if net.multiplications <= MOST_TRIED else None
+    if sentence is not None:
+        return {"tiles": [], "refused": sentence, "least": None}, None
+    return {"tiles": tiles, "refused": None, "least": placement.least}, placement
 
 
 def _without_room(

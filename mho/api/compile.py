@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from mho.api.chip import Chip, chip_description
 from mho.api.device import Device, device_model
 from mho.api.inputs import InputsLike, PathLike, as_source, read_cells, read_inputs
 from mho.api.net import Net
+from mho.api.spending import spend as spend_conversions
 from mho.compiler import CompileOptions, Network, compile_for_chip, load_input
 from mho.compiler.dry_run import dry_run
 from mho.compiler.facts import Plan
@@ -40,6 +42,7 @@ def compile(
     freeze: "Mapping[str, ArrayLike | PathLike] | None" = None,
     input_shape: Mapping[str, Sequence[int]] | None = None,
     progress: Callable[[int, int], None] | None = None,
+    spend: float | None = None,
     **options: "Option",
 ) -> Net:
     """Quantise a model after training, map it to a chip's cores and calibrate it on the device model.
@@ -66,11 +69,18 @@ def compile(
         Whole shapes of inputs by name, 0 for the batch, where the model leaves them open.
     progress
         Called with (layers calibrated, layers).
+    spend
+        Times the conversions that may be spent where they are measured to win most, 1 or more: finer inputs, slices,
+        copies, on no more cores than the chip has. A network is compiled for each; ``spent`` of the result lists them.
     options
         Those of the compiler: ``in_bits``, ``in_parts``, ``out_bits``, ``tolerance``, ``weight_clip``, ``copies``,
         ``duplicates``, ``time_s``, ``error``, ``seeds``, ``samples``, ``slices``, ``output``.
     """
     description, chip_cells = _chip_and_cells(chip, cells)
+    if spend is not None:
+        build = partial(compile, model, chip, calibrate=calibrate, device=device, cells=cells, freeze=freeze,
+                        input_shape=input_shape, progress=progress)
+        return spend_conversions(build, calibrate, options, spend)
     default = default_device(description) if chip_cells is None else chip_cells.device
     with one_thread():
         constants = {name: load_input(as_source(value)) for name, value in (freeze or {}).items()}

@@ -15,6 +15,7 @@ from mho.macro_models.errors import InputError
 from mho.macro_models.output import write_output
 from mho.macro_models.shown import Shown
 from mho.macro_models.threads import one_thread
+from mho.results.attempt import Attempt
 from mho.results.result import Outputs, Result
 from mho.runs.backends import BackendLike, backend_of
 from mho.sim.build.toolchain import announced_builds
@@ -31,7 +32,11 @@ class Net(Shown):
     -------
     network
         Program, conductances, calibration, chip and device.
+    spent
+        What was tried of a network compiled with ``spend``; not in its file.
     """
+
+    spent: tuple[Attempt, ...] = ()
 
     def __init__(self, network: Network) -> None:
         self.network = network

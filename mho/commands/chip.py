@@ -123,15 +123,7 @@ def _two_ports(paths: list[str], least_bits: int) -> list[str]:
 @click.option("--prefix", metavar="P", type=WORD, help="Put before the name of every module (default: the chip's).")
 @common_options
 def generate_command(
-    chip: str,
-    overrides: tuple[str, ...],
-    output: str,
-    part: str | None,
-    wrap: str | None,
-    top: str | None,
-    prefix: str | None,
-    tile: str | None,
-    out: Output,
+    chip: str, overrides: tuple[str, ...], output: str, out: Output, **choices: str | None
 ) -> None:
     """Write Verilog-2005, macro stubs, registers and tape-out files of a chip.
 
@@ -144,7 +136,7 @@ def generate_command(
     resolved = load_chip(chip, overrides)
     for sentence in warnings(resolved):
         out.warn(sentence)
-    report = Chip(resolved).generate(output, part=part, wrap=wrap, top=top, prefix=prefix, tile=tile)
+    report = Chip(resolved).generate(output, **choices)
     for sentence in macro_warnings(resolved):
         out.warn(sentence)
     size = report.statistics

@@ -1,10 +1,11 @@
 """``mho compile``: an ONNX model to a network file."""
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from mho.commands.compile.summary_text import print_fit, print_plan, print_summary, print_tiles, wrapped
+from mho.commands.compile.summary_text import print_fit, print_plan, print_spent, print_summary, print_tiles, wrapped
 from mho.macro_models.errors import InputError
 from mho.terminal.console import Output
 from mho.terminal.options import DEVICE, chip_option, common_options, example, named, parse_slices, read_shape
@@ -84,6 +85,10 @@ def compile_net(
     "(default: 0.06 for outputs that are numbers, else 1).",
 )
 @click.option(
+    "--spend", type=float, metavar="S",
+    help="Spend up to S times the conversions, and free cores, on what is measured to win most: bits, slices, copies.",
+)
+@click.option(
     "--cells", metavar="CELLS.npz", type=READS, help="Cells of one chip: avoid its dead lines and faulty cells."
 )
 @click.option("--model-output", metavar="NAME", type=WORD, help="Compute this output alone, of a model with several.")
@@ -105,24 +110,9 @@ def compile_net(
 )
 @common_options
 def compile_command(
-    model: str,
-    chip: str,
-    overrides: tuple[str, ...],
-    calibrate: str | None,
-    device: str | None,
-    slices: str,
-    copies: int | None,
-    duplicates: int,
-    in_parts: int | None,
-    tolerance: float | None,
-    error: float | None,
-    cells: str | None,
-    model_output: str | None,
-    freeze: tuple[str, ...],
-    input_shape: tuple[str, ...],
-    dry_run: bool,
-    output: str | None,
-    out: Output,
+    model: str, chip: str, overrides: tuple[str, ...], calibrate: str | None, device: str | None, slices: str,
+    spend: float | None, model_output: str | None, freeze: tuple[str, ...], input_shape: tuple[str, ...],
+    dry_run: bool, output: str | None, out: Output, **others: Any,
 ) -> None:
     """Quantise an ONNX model after training, map it to a chip's cores and write a network file.
 
@@ -135,12 +125,10 @@ def compile_command(
     would do; the bits that calibration would choose are assumed, with the bounds.
 
     Where outputs are numbers (a single one, an image, or as many as the input has), or with --error, weights take more
-    cells, cores and products until noise of the cells makes no larger error, by estimate; the report says the cost.
+    cells, cores and products until noise makes no larger error, by estimate.
     """
     options: dict[str, Any] = {
-        "slices": parse_slices(slices), "copies": copies, "duplicates": duplicates, "in_parts": in_parts,
-        "tolerance": tolerance, "error": error,
-        "cells": cells,
+        **others, "slices": parse_slices(slices),
         "output": model_output, "freeze": dict(named(freeze, "--freeze")),
         "input_shape": {name: read_shape(text) for name, text in named(input_shape, "--input-shape")},
     }
@@ -150,11 +138,12 @@ def compile_command(
     for name, value in (("--calibrate X.npy", calibrate), ("-o NET.mho", output)):
         if value is None:
             raise InputError(f"{model}: {name} is needed to compile it; --dry-run says what it takes without")
-    net = compile_net(model, chip, overrides, calibrate, device, out, **options)
+    net = compile_net(model, chip, overrides, calibrate, device, out, spend=spend, **options)
     assert output is not None
     net.save(output)
     summary = net.summary()
     print_summary(summary, out)
+    print_spent(net.spent, out)
     fit = net.fitting()
     print_fit(fit, out)
     avoided = net.network.calibration.cells
@@ -165,7 +154,8 @@ def compile_command(
             f"{avoided['faults']} under weights"
         )
     out.note(f"wrote {output}")
-    out.json({"network": str(output), "sha256": net.sha256, "summary": summary, "fit": fit, "cells": avoided})
+    out.json({"network": str(output), "sha256": net.sha256, "summary": summary, "fit": fit, "cells": avoided,
+              "spent": [asdict(attempt) for attempt in net.spent]})
 
 
 def _dry_run(model: str, chip: str, overrides: tuple[str, ...], options: dict[str, Any], out: Output) -> None:

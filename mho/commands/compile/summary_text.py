@@ -9,9 +9,10 @@ from mho.terminal.console import Output
 
 if TYPE_CHECKING:
     from mho.compiler.facts import Fitting, LayerFacts, NetworkPlan, PlannedTiles, Summary, TileCycles
+    from mho.results.attempt import Attempt
 
-WIDTH, NAME, OPERATOR, NAMES = 80, 14, 12, 100
-"""Characters of a line, of a name, of an operator, and of names in a row, at most."""
+WIDTH, NAME, OPERATOR, NAMES, CHANGES = 80, 14, 12, 100, 36
+"""Characters of a line, of a name, of an operator, of names in a row, and of changes, at most."""
 
 PRESETS = 3
 """Presets that are named at most."""
@@ -244,6 +245,17 @@ def print_summary(summary: "Summary", out: Output) -> None:
         for layer in summary["layers"]
     ]
     out.table(headers, rows)
+
+
+def print_spent(spent: "Sequence[Attempt]", out: Output) -> None:
+    """What was tried to lower the error of the outputs, if anything."""
+    rows = []
+    for tried in spent:
+        changes = ", ".join(f"{layer or 'cells'}: {option} {value:g}" for option, layer, value in tried.changes)
+        rows.append((_cut(changes or "nothing", CHANGES), f"{tried.error:.2%}", f"{tried.uncertainty:.2%}",
+                     _short(tried.conversions), tried.cores, "yes" * tried.kept))
+    if rows:
+        out.table(("tried", "error", "+-", "conv.", "cores", "kept"), rows)
 
 
 def print_tiles(tiles: "PlannedTiles | None", out: Output) -> None:
