@@ -10,6 +10,9 @@ from mho.api.net import Net
 
 torch = pytest.importorskip("torch", reason="PyTorch is missing: pip install 'mho[torch]'")
 
+from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
+from torch.utils._pytree import tree_leaves  # noqa: E402
+
 import mho.torch  # noqa: E402
 from tests.torch_models import MODELS  # noqa: E402
 
@@ -122,6 +125,35 @@ def test_gradients_without_noise_are_those_of_the_float_network() -> None:
         gradient, expected = analog.layer("5").weight.grad.flatten(), plain[5].weight.grad.flatten().double()
         assert torch.nn.functional.cosine_similarity(gradient, expected, dim=0) > 0.99
         assert abs(gradient.norm() / expected.norm() - 1.0) < 0.1
+
+
+class OneDevice(TorchDispatchMode):
+    """Fails where an operation takes or makes a tensor that is not on this device."""
+
+    def __init__(self, device: str) -> None:
+        super().__init__()
+        self.device = device
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        for part in tree_leaves((args, kwargs, result)):
+            assert not isinstance(part, torch.Tensor) or part.device.type == self.device, func
+        return result
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "chip"), [
+    *((name, "tnsa64-core") for name in ("transposed", "lstm", "attention", "residual")),
+    *(("residual", chip) for chip in ("array-2x2", "pwm16-2x2", "sram-2x2")),
+])
+def test_passes_and_gradients_stay_on_the_device_of_the_module(name: str, chip: str) -> None:
+    """A device without memory stands for all others."""
+    analog, x = converted(name, chip, count=4)
+    analog(torch.from_numpy(x))  # what is decided by numbers is decided where there are some
+    analog.to("meta")
+    with OneDevice("meta"):
+        analog(torch.empty(x.shape, device="meta")).sum().backward()
+    assert all(part.grad.device.type == "meta" for part in analog.parameters())
 
 
 @pytest.mark.slow
