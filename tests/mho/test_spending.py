@@ -82,6 +82,11 @@ def test_less_than_what_it_takes_is_refused(times: Any) -> None:
         spent(times)
 
 
+def test_a_dry_run_spends_nothing(tiny: Tiny, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["compile", tiny.path("tiny.onnx"), "--chip", "tnsa16-core", "--dry-run", "--spend", "2"]) == 2
+    assert "--spend compiles and measures: it can't be had with --dry-run" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("programs", ["false", "true"])
 def test_the_command_says_what_it_tried(

@@ -133,6 +133,8 @@ def compile_command(
         "input_shape": {name: read_shape(text) for name, text in named(input_shape, "--input-shape")},
     }
     if dry_run:
+        if spend is not None:
+            raise InputError("--spend compiles and measures: it can't be had with --dry-run")
         _dry_run(model, chip, overrides, options, out)
         return
     for name, value in (("--calibrate X.npy", calibrate), ("-o NET.mho", output)):
