@@ -305,7 +305,7 @@ def check_codes(
 
     def product(call: Call, mvm: Mvm, rows: Lanes, op_id: NDArray[np.uint64]) -> Lanes:
         places = call.own(images)
-        output_codes = codes.of(mvm, images[places])
+        output_codes = codes.of(call, mvm, images[places])
         account.codes_of(call, mvm, int(places[0]) * len(call.patches), output_codes)
         steps, exact = times.most_steps(mvm.op, output_codes)
         account.converted(mvm, steps, account.driven_by(rows), exact)

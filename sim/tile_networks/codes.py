@@ -203,11 +203,11 @@ class SeenCodes:
             inside = rows < len(stored)
             stored[rows[inside]] = codes[starts[inside, None] + mvm.columns[None]]
 
-    def of(self, mvm: Mvm, images: NDArray[np.integer]) -> Lanes:
-        """Codes of a product of the images with some numbers, (images * positions, columns)."""
+    def of(self, call: Call, mvm: Mvm, images: NDArray[np.integer]) -> Lanes:
+        """Codes of a call's product of the images with some numbers, (images * positions of the call, columns)."""
         stored = self._found[mvm.operation]
         places = images.astype(np.int64) - self._first
-        return stored.reshape(self._images, -1, stored.shape[1])[places].reshape(-1, stored.shape[1])
+        return stored.reshape(self._images, -1, stored.shape[1])[places, call.positions].reshape(-1, stored.shape[1])
 
 
 def _products(program: Program, core: int) -> Iterator[tuple[Mvm, int, int]]:
