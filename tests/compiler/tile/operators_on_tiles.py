@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from mho.compiler import CompileOptions, Network
 from mho.compiler.importer.operators import OPERATORS
-from mho.compiler.passes import compile_tiles
+from mho.compiler.passes import compile_for_chip
 from mho.compiler.program import Call
 from mho.hw.config import load_chip
 from mho.macro_models.errors import InputError
@@ -49,7 +49,7 @@ def compiled(kind: str) -> tuple[Network, NDArray[np.float32], list[int]]:
     """
     chip = load_chip("tnsa16-2x2", {"mesh.columns": SIDE, "mesh.rows": SIDE})
     x = np.random.default_rng(0).uniform(-1, 1, (16, INPUTS)).astype("f4")
-    network = compile_tiles(model_of([kind]), chip, calibrate=x, options=CompileOptions(seeds=1, samples=8))
+    network = compile_for_chip(model_of([kind]), chip, calibrate=x, options=CompileOptions(seeds=1, samples=8))
     layers = [k + 1 for k, stage in enumerate(network.program.stages) if isinstance(stage.operation, Call)]
     return network, x[:IMAGES], layers
 
