@@ -38,31 +38,37 @@ def spend(build: "Callable[..., Net]", x: "InputsLike", options: Mapping[str, An
         raise InputError(f"compile option {argument('spend')} must be a number of at least 1, not {times!r}")
     plain, tried = build(**options), list[Attempt]()
     best = first = _measured(plain, x, ())
-    most, there = times * first.conversions, max(first.cores, plain.network.chip.cores)
+    conversions, cores = times * first.conversions, max(first.cores, plain.network.chip.cores)
 
     @cache
-    def attempt(wanted: tuple[Change, ...]) -> Attempt:
+    def attempt(changes: tuple[Change, ...]) -> Attempt:
         with suppress(InputError):  # first, which gains nothing, where the chip has no room
-            tried.append(_measured(build(**_with(options, wanted)), x, wanted))
+            tried.append(_measured(build(**_with(options, changes)), x, changes))
             return tried[-1]
         return first
 
-    changes = [change for change in _changes(plain, build, options) if options.get(change[0]) is None]
-    alone = [trial for change in changes if (trial := attempt((change,))).gain(first)]
-    for trial in sorted(alone, key=lambda t: -t.gain(first) / max(t.conversions - first.conversions, 1)):
-        more = attempt(tuple({change[:2]: change for change in (*best.changes, *trial.changes)}.values()))
-        if more.gain(best) and more.conversions <= most and more.cores <= there:
-            best = more
-    kept, made = build(**_with(options, best.changes)), {*best.changes}
-    kept.spent = (first, *(replace(trial, kept=made >= {*trial.changes}) for trial in tried))
-    return kept
+    gaining = [trial for change in _changes(plain, build, options) if (trial := attempt((change,))).gain(first)]
+    for trial in sorted(gaining, key=lambda t: -t.gain(first) / max(t.conversions - first.conversions, 1)):
+        joint = attempt(tuple({change[:2]: change for change in (*best.changes, *trial.changes)}.values()))
+        if joint.gain(best) and joint.conversions <= conversions and joint.cores <= cores:
+            best = joint
+    net = plain if best is first else build(**_with(options, best.changes))
+    net.spent = (first, *(replace(trial, kept={*best.changes} >= {*trial.changes}) for trial in tried))
+    return net
 
 
 def _changes(plain: "Net", build: "Callable[..., Net]", options: Mapping[str, Any]) -> Iterator[Change]:
-    """Finer inputs and a slice more of each layer; less error by noise of the cells, as far as the chip has cells."""
+    """Finer inputs and a slice more of each layer; less error by noise of the cells, as far as the chip has cells.
+
+    None of options that the user has chosen.
+    """
     for name, in_bits in {layer["name"]: layer["in_bits"] for layer in plain.summary()["layers"]}.items():
-        yield from [("in_bits", name, IN_BITS)] * (in_bits < IN_BITS)
-        yield "slices", name, 2
+        if options.get("in_bits") is None and in_bits < IN_BITS:
+            yield "in_bits", name, IN_BITS
+        if options.get("slices") is None:
+            yield "slices", name, 2
+    if options.get("error") is not None:
+        return
     least = build(**{**options, "error": LEAST_ERROR}).network.calibration.redundancy
     if least is not None:
         now = min((plain.network.calibration.redundancy or least).without, 1.0)
