@@ -120,7 +120,7 @@ def _synthesis(
         "GATING": "" if gate is None else gating(*gate),
         "GATE_CELL": "" if gate is None else " ".join(gate[:1] + gate[2:]),
         "LATCHED": "" if gate is None else _LATCHED.format(sys.executable),
-        "LATCHES": f"techmap -map {settings['latches']}\n", "PERIOD_PS": str(settings["period_ps"]),
+        "MACRO_CELLS": " ".join(f"t:{macro.name}" for macro in block.macros) or "t:none",
         "UNUSED": "".join(f" -dont_use {cell}" for cell in settings["unused"]),
-        "HIGH": " ".join(settings["high"]), "LOW": " ".join(settings["low"]),
+        "HIGH": " ".join(settings["high"]), "LOW": " ".join(settings["low"]), "LATCHES": settings["latches"],
     }

@@ -46,7 +46,7 @@ def _klayout(name: str, does: str, script: str, writes: str, *options: str, disp
 
 STAGES = (
     Stage(name="synth", does="synthesis", command=("yosys", "-q", "flow/synth.ys"), writes="synth.v",
-          reads=("flow/latches.py",)),
+          reads=("flow/latches.py", "flow/logic.abc")),
     _openroad("floorplan", "floorplan and power grid"),
     _openroad("place", "placement", "floorplan"),
     _openroad("clock", "clock tree, repair of setup and hold", "place"),
