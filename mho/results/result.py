@@ -118,11 +118,6 @@ class Result(Shown):
         return np.array([r.cycles for r in self.runs]) if self.stacked else self.runs[0].cycles
 
     @property
-    def chip_time_us(self) -> "float | NDArray[np.float64]":
-        """Time of the chip for one pass over the images, in microseconds, shaped as ``cycles``."""
-        return self.cycles / self.f_clk_MHz
-
-    @property
     def time(self) -> InputTime:
         """How long an input takes on the chip, in cycles: the mean over seeds."""
         return InputTime.mean([run.time for run in self.runs])

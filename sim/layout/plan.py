@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from mho.macro_models.files import FileKind, parse_json, reading
 from mho.sim.layout.block import Block
@@ -25,8 +25,13 @@ _MARGIN_um = 17.28
 _HALO_um = 30.0
 """Around a macro, for wires to its pins: half of it on each side."""
 
-_PINS_um = 20.0
-"""Before a memory, for wires to its pins, which are at one edge."""
+_PINS_um, _BUFFERS_um = 60.0, 20.0
+"""Before a memory, for wires to its pins, which are at one edge: those behind others go aside here; and what of it has
+rows: cells of others would fill more of them, and their wires the channel.
+"""
+
+_WIDER = 1.25
+"""How far a block becomes wider than its square for one more memory side by side."""
 
 _ROW_um = 3.78
 """Height of a row of cells."""
@@ -85,10 +90,11 @@ def write_outline(settings: dict[str, Any], block: Block, folder: Path) -> dict[
     largest = [max((getattr(macro, way) for _, macro in instances), default=0.0) for way in ("width", "height")]
     area = used * _GROWTH / settings["density"]
     home: list[float] = []
+    channels: list[_Box] = []
     if any(macro.side == "mesh" for _, macro in instances):
         wide, tall, home, corners = _mesh(area, settings, instances)
     else:
-        wide, tall, corners = _edges(area, instances)
+        wide, tall, corners, channels = _edges(area, instances)
     placed = [[name, _on_grid(_MARGIN_um + x, 0.48), _on_grid(_MARGIN_um + y, _ROW_um), turned]
               for name, x, y, turned in corners]
     whole = settings | {
@@ -96,6 +102,7 @@ def write_outline(settings: dict[str, Any], block: Block, folder: Path) -> dict[
         "macros": placed, "cells": cells, "inner": block.inner,
         "reach": [max(500, round(largest[0] / 0.48)), max(100, round(largest[1] / _ROW_um))],
         "home": [_MARGIN_um + length for length in home],
+        "channels": [[_MARGIN_um + length for length in channel] for channel in channels],
     }
     (folder / "settings.json").write_text(json.dumps(whole, indent=1) + "\n")
     (folder / "settings.tcl").write_text(_tcl(whole))
@@ -105,56 +112,91 @@ def write_outline(settings: dict[str, Any], block: Block, folder: Path) -> dict[
 _Corners = list[tuple[str, float, float, str]]
 """Names of instances, x and y of their lower left corners in um, within the rows, and orientations."""
 
-
-def _edges(area: float, instances: Sequence[tuple[str, Macro]]) -> tuple[float, float, _Corners]:
-    """Width and height of the rows, with macros in columns at their edges and an area for cells between."""
-    boxes = [(macro.width + _HALO_um / 2) * (macro.height + _PINS_um) for _, macro in instances]
-    tallest = max((macro.height + _HALO_um for _, macro in instances), default=0.0)
-    tall = max(math.sqrt(area + sum(boxes)), _LEAST_um, tallest)
-    corners: _Corners = []
-    edges = {"left": 0.0, "right": 0.0}
-    for side in edges:
-        own = sorted((each for each in instances if each[1].side == side),
-                     key=lambda each: (-each[1].width, -each[1].height))
-        for column in _columns(own, tall):
-            width = column[0][1].width
-            x = edges[side] if side == "left" else -(edges[side] + width + _HALO_um / 2)
-            places = _places([macro.height for _, macro in column], tall, at_ends=side == "left")
-            corners += [(name, x, *place) for (name, _), place in zip(column, places, strict=True)]
-            edges[side] += width + _HALO_um
-    wide = max((area + sum(boxes)) / tall, edges["left"] + edges["right"], _LEAST_um)
-    return wide, tall, [(name, x if x >= 0 else wide + x, y, turned) for name, x, y, turned in corners]
+_Box = tuple[float, float, float, float]
+"""Lower left and upper right corner in um, within the rows."""
 
 
-def _places(heights: Sequence[float], tall: float, *, at_ends: bool) -> list[tuple[float, str]]:
-    """Lower edges and orientations of macros in a column: apart from each other, or at its ends, cells between these.
+def _edges(area: float, instances: Sequence[tuple[str, Macro]]) -> tuple[float, float, _Corners, list[_Box]]:
+    """Width and height of the rows, with memories along their lower and upper edge and arrays at the right one.
 
-    The pins of an array in the middle of its edge face them there; those of a memory at the lower end are turned to
-    them.
+    The last are channels that have rows only where buffers of pins want them.
     """
-    if not at_ends:
-        spare = (tall - sum(heights)) / len(heights)
-        return [(spare * (number + 0.5) + sum(heights[:number]), "R0") for number in range(len(heights))]
-    taken, places = [0.0, 2 * _ROW_um], []  # places are rounded up to rows, and the outline's margins to whole ones
-    for height in heights:
-        end = taken[0] > taken[1]
-        places.append((tall - taken[1] - height, "R0") if end else (taken[0], "MX"))
-        taken[end] += height + _PINS_um
+    arrays, memories = ([each for each in instances if each[1].side == side] for side in ("right", "left"))
+    area += sum((macro.width + _HALO_um / 2) * (macro.height + _HALO_um / 2) for _, macro in instances)
+    tallest = max((macro.height + _HALO_um for _, macro in arrays), default=0.0)
+    columns = _packed(arrays, "height", tallest)
+    reach = sum(column[0][1].width + _HALO_um for column in columns)
+    wide = max(math.sqrt(area), reach, _LEAST_um)
+    if memories:  # wider, if that many more of them are side by side
+        step = max(macro.width for _, macro in memories) + _HALO_um / 2
+        whole = math.ceil(wide / step) * step
+        wide = whole if whole < _WIDER * wide else max(wide, step)
+    shelves = _shelves(memories, wide)
+    area += sum((_PINS_um - _BUFFERS_um) * place.macro.width for place in shelves if place.behind)
+    every, beside = ([max((place.depth + _PINS_um for place in shelves
+                           if place.upper == upper and place.x + place.macro.width > x), default=0.0)
+                      for upper in (False, True)] for x in (0.0, wide - reach))
+    tall = max(area / wide, sum(every), sum(beside) + tallest, _LEAST_um)
+    corners = [(place.name, place.x, tall - place.depth, "R0") if place.upper else
+               (place.name, place.x, place.depth - place.macro.height, "MX") for place in shelves]
+    for column in columns:
+        reach -= column[0][1].width + _HALO_um
+        spare = (tall - sum(beside) - sum(macro.height for _, macro in column)) / len(column)
+        y = beside[0] + spare / 2
+        for name, macro in column:
+            corners.append((name, wide - reach - macro.width - _HALO_um / 2, y, "R0"))
+            y += macro.height + spare
+    return wide, tall, corners, [place.channel(tall) for place in shelves if place.behind]
+
+
+class _OnShelf(NamedTuple):
+    """A memory along an edge: the ``upper`` one, if it is not the lower; how far it reaches from there.
+
+    ``behind``: seen from the cells, another one is behind it.
+    """
+
+    name: str
+    macro: Macro
+    x: float
+    upper: bool
+    depth: float
+    behind: bool
+
+    def channel(self, tall: float) -> _Box:
+        """What is between the two, but the rows for buffers."""
+        far, wires = self.depth - self.macro.height, _PINS_um - _BUFFERS_um
+        low = tall - far if self.upper else far - wires
+        return self.x, low, self.x + self.macro.width, low + wires
+
+
+def _shelves(memories: Sequence[tuple[str, Macro]], wide: float) -> list[_OnShelf]:
+    """Memories side by side along both edges, pins inwards, others behind them."""
+    places: list[_OnShelf] = []
+    taken = [0.0, 2 * _ROW_um]  # places are rounded up to rows, and the outline's margins to whole ones
+    for number, shelf in enumerate(_packed(memories, "width", wide)):
+        upper = taken[0] > taken[1]
+        spare = (wide - 1 - sum(macro.width for _, macro in shelf)) / max(1, len(shelf) - 1)  # rounded up, too
+        x = 0.0
+        for name, macro in shelf:
+            places.append(_OnShelf(name, macro, x, upper, taken[upper] + macro.height, number > 1))
+            x += macro.width + spare
+        taken[upper] += shelf[0][1].height + _PINS_um
     return places
 
 
-def _columns(instances: Sequence[tuple[str, Macro]], tall: float) -> list[list[tuple[str, Macro]]]:
-    """Macros one above the other as long as they find room, the widest first."""
-    columns: list[list[tuple[str, Macro]]] = []
+def _packed(instances: Sequence[tuple[str, Macro]], way: str, room: float) -> list[list[tuple[str, Macro]]]:
+    """Macros beside each other as long as their ``width`` or ``height`` finds room, the largest the other way first."""
+    groups: list[list[tuple[str, Macro]]] = []
     free = 0.0
-    for each in instances:
-        height = each[1].height + _HALO_um
-        if height > free:
-            columns.append([])
-            free = tall
-        columns[-1].append(each)
-        free -= height
-    return columns
+    other = "height" if way == "width" else "width"
+    for each in sorted(instances, key=lambda each: (-getattr(each[1], other), -getattr(each[1], way))):
+        size = getattr(each[1], way) + _HALO_um / 2
+        if size > free:
+            groups.append([])
+            free = room
+        groups[-1].append(each)
+        free -= size
+    return groups
 
 
 def _mesh(

@@ -115,15 +115,6 @@ class PulseLoader(CodeLoader[PwmCoreConfig]):
         return pulse
 
 
-def pulse_widths(op: PwmOperation, x: ArrayLike, sign: int) -> NDArray[np.int64]:
-    """Widths of the pulses of inputs of one sign, 1 or -1, in units of an input of 1 of 127: of the shape of ``x``.
-
-    Reference of :class:`PulseModulator`.
-    """
-    code = np.asarray(x).astype(np.int64)
-    return np.where(np.sign(code) == sign, np.abs(code) << op.shift, 0)
-
-
 class PulseModulator(Resettable[PwmCoreConfig]):
     """Drives a pulse a row, all beginning together.
 

@@ -26,11 +26,6 @@ _COUNTED = {
 }
 
 
-def counter_address(counter: Counter) -> int:
-    """Byte address of a counter within a node."""
-    return page_address(_COUNTERS + 4 * counter)
-
-
 def node_map(cfg: MeshConfig) -> RegisterMap:
     """The map of a node's own registers."""
     page = page_address(0)

@@ -12,8 +12,8 @@ from mho.hw.noc.flit import Destinations, host_destination
 from mho.hw.noc.interface.tables import Counter, credit, credit_tag, register_tag
 from mho.hw.noc.node import Mesh
 from mho.hw.noc.reduction.trees import Group, entries
-from mho.hw.noc.registers.map import counter_address, write_entry, write_flow, write_members, write_slot
-from mho.hw.noc.registers.packet import host_address
+from mho.hw.noc.registers.map import node_map, write_entry, write_flow, write_members, write_slot
+from mho.hw.noc.registers.packet import host_address, page_address
 from tests.hw.amaranth_bench import get, put, simulate
 from tests.hw.noc.reduction.reduction_model import add_lanes
 
@@ -41,7 +41,7 @@ class Host:
             await self.access(node, address, value)
 
     async def count(self, node: int, counter: Counter) -> int:
-        return await self.access(node, counter_address(counter))
+        return await self.access(node, page_address(node_map(self.dut.cfg)[counter.name.lower()].address))
 
     async def flit(self, payload: int, tag: int, to: int, host: bool = False) -> None:
         p, t = self.dut.cfg.payload_bits, self.dut.cfg.tag_bits

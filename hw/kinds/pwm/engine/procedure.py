@@ -113,16 +113,6 @@ _GAIN_TOP = 7
 """Highest bit of a gain."""
 
 
-def fitted_code(scale: int, limit: int, slope: int, *, wide: bool) -> int:
-    """The code that :class:`Fitter` finds."""
-    largest = 0
-    for bit in range(SCALE_BITS - 1 if wide else _GAIN_TOP, -1, -1):
-        trial = largest | 1 << bit
-        if (2 * trial - 1) * slope <= 2 * scale * limit:
-            largest = trial
-    return largest
-
-
 class _State(enum.Enum, shape=2):
     IDLE = 0
     MULTIPLY = 1

@@ -14,7 +14,7 @@ from mho.hw.kinds.pwm.blocks import PwmCoreReference
 from mho.hw.kinds.pwm.config import PwmCoreConfig
 from mho.hw.kinds.pwm.core import PwmCore
 from mho.hw.kinds.pwm.engine.layout import Bank, Command, pack_command
-from mho.hw.kinds.pwm.engine.procedure import Fitter, fitted_code
+from mho.hw.kinds.pwm.engine.procedure import Fitter
 from mho.macro_models import load_device
 from mho.macro_models.integer.pwm.calibration import stored_vectors
 from mho.macro_models.integer.pwm.programming import WriteParameters
@@ -22,6 +22,16 @@ from mho.macro_models.pwm.model import PwmModel
 from mho.macro_models.pwm.programming import ProgrammedRows, read_number, target_counts
 from tests.hw.amaranth_bench import put, simulate
 from tests.hw.kinds.pwm.macro_process import macro_process
+
+
+def fitted_code(scale: int, limit: int, slope: int, *, wide: bool) -> int:
+    """The code that the fitter finds."""
+    largest = 0
+    for bit in range(16 if wide else 8)[::-1]:
+        trial = largest | 1 << bit
+        if (2 * trial - 1) * slope <= 2 * scale * limit:
+            largest = trial
+    return largest
 
 
 def make_model(chip: Any, *, time_s: float = 0.0, fresh: bool = False) -> PwmModel:
