@@ -175,8 +175,9 @@ def _shelves(memories: Sequence[tuple[str, Macro]], wide: float) -> list[_OnShel
     taken = [0.0, 2 * _ROW_um]  # places are rounded up to rows, and the outline's margins to whole ones
     for number, shelf in enumerate(_packed(memories, "width", wide)):
         upper = taken[0] > taken[1]
-        spare = (wide - 1 - sum(macro.width for _, macro in shelf)) / max(1, len(shelf) - 1)  # rounded up, too
-        x = 0.0
+        spare = wide - 1 - sum(macro.width for _, macro in shelf)  # places are rounded up, too
+        # Wires around those behind others go both ways.
+        spare, x = (spare / (len(shelf) + 1),) * 2 if number > 1 else (spare / max(1, len(shelf) - 1), 0.0)
         for name, macro in shelf:
             places.append(_OnShelf(name, macro, x, upper, taken[upper] + macro.height, number > 1))
             x += macro.width + spare
