@@ -30,9 +30,6 @@ _PINS_um, _BUFFERS_um = 60.0, 20.0
 rows: cells of others would fill more of them, and their wires the channel.
 """
 
-_WIDER = 1.25
-"""How far a block becomes wider than its square for one more memory side by side."""
-
 _ROW_um = 3.78
 """Height of a row of cells."""
 
@@ -89,8 +86,7 @@ def write_outline(settings: dict[str, Any], block: Block, folder: Path) -> dict[
         instances = macro_instances((folder / "synth.v").read_text(), block.macros)
     largest = [max((getattr(macro, way) for _, macro in instances), default=0.0) for way in ("width", "height")]
     area = used * _GROWTH / settings["density"]
-    home: list[float] = []
-    channels: list[_Box] = []
+    home, channels = list[float](), list[_Box]()
     if any(macro.side == "mesh" for _, macro in instances):
         wide, tall, home, corners = _mesh(area, settings, instances)
     else:
@@ -127,10 +123,10 @@ def _edges(area: float, instances: Sequence[tuple[str, Macro]]) -> tuple[float, 
     columns = _packed(arrays, "height", tallest)
     reach = sum(column[0][1].width + _HALO_um for column in columns)
     wide = max(math.sqrt(area), reach, _LEAST_um)
-    if memories:  # wider, if that many more of them are side by side
+    if memories:  # wider by a quarter at most, if one more of them is side by side then
         step = max(macro.width for _, macro in memories) + _HALO_um / 2
         whole = math.ceil(wide / step) * step
-        wide = whole if whole < _WIDER * wide else max(wide, step)
+        wide = whole if whole < 1.25 * wide else max(wide, step)
     shelves = _shelves(memories, wide)
     area += sum((_PINS_um - _BUFFERS_um) * place.macro.width for place in shelves if place.behind)
     every, beside = ([max((place.depth + _PINS_um for place in shelves
@@ -176,8 +172,7 @@ def _shelves(memories: Sequence[tuple[str, Macro]], wide: float) -> list[_OnShel
     for number, shelf in enumerate(_packed(memories, "width", wide)):
         upper = taken[0] > taken[1]
         spare = wide - 1 - sum(macro.width for _, macro in shelf)  # places are rounded up, too
-        # Wires around those behind others go both ways.
-        spare, x = (spare / (len(shelf) + 1),) * 2 if number > 1 else (spare / max(1, len(shelf) - 1), 0.0)
+        spare, x = (spare / (len(shelf) + 1),) * 2 if number > 1 else (spare / max(1, len(shelf) - 1), 0.0)  # both ways
         for name, macro in shelf:
             places.append(_OnShelf(name, macro, x, upper, taken[upper] + macro.height, number > 1))
             x += macro.width + spare

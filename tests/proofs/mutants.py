@@ -241,8 +241,8 @@ MUTANTS = (
         line="Mux(odd, words[1], words[0])", instead="words[0]", make=lambda: BanksClaims(ParityBanks(16, 32)),
     ),
     Mutant(
-        what="a read does not wait for its bank", owner=Buffer, method="_read",
-        line="[need & ~blocked for need in needed]", instead="needed",
+        what="a read does not wait for its bank", owner=Buffer, method="_waiting",
+        line="busy | (written &", instead="busy | (~written &",
         make=lambda: BufferClaims(Buffer(TileConfig(payload_bits=32, buffer_kib=1), 2, 1), one_port=True),
     ),
     Mutant(

@@ -93,11 +93,6 @@ def encode_command(
     return _COMMAND.pack(command | (0 if increment else 4) | strobe << 4, count, address) + data
 
 
-def encode_reply(session: int, sequence: int, status: int, words: int, body: bytes = b"") -> bytes:
-    """A reply on the line."""
-    return encode_frame(_REPLY.pack(session, sequence, status, words) + body)
-
-
 @dataclass(frozen=True)
 class Reply:
     """A reply. ``words``: accesses that were done, or :data:`VERSION` and the sizes when a session opens."""

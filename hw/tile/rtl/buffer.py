@@ -47,6 +47,12 @@ _OFFSET = 3
 """Bits of an address within a word."""
 
 
+def _reached(address: Value, goes_on: Value, count: int) -> Value:
+    """Of ``count`` banks that of the word at an address, and that of the next one where it ``goes_on`` there."""
+    bank = address[_OFFSET : _OFFSET + (count - 1).bit_length()]
+    return Cat((bank == k) | (goes_on & (bank == (k - 1) % count)) for k in range(count))
+
+
 class Buffer(Component[TileConfig]):
     """Memory of a tile.
 
@@ -86,22 +92,23 @@ class Buffer(Component[TileConfig]):
             memory = block_memory(platform if one_port else None, 8 * BYTES, words // count)
             m.submodules[f"bank_{bank}"] = memory
             banks.append((memory.read_port(), memory.write_port(granularity=8)))
-        self._read(m, [read for read, _ in banks], [write for _, write in banks] if one_port else [])
+        self._read(m, [read for read, _ in banks], self._waiting(count) if one_port else [])
         self._write(m, [write for _, write in banks])
         return m
 
-    def _chosen(self, m: Module, ports: list[Any], name: str, blocked: Value | None = None) -> tuple[Value, Value]:
-        """Address of the first port that is valid, and whether there is one; ports learn that they are ready.
+    def _chosen(self, m: Module, ports: list[Any], name: str, blocked: list[Value]) -> tuple[Value, Value]:
+        """Address of the first port that is valid, and whether it goes; ports learn that they are ready.
 
-        In a cycle that is ``blocked`` none is.
+        ``blocked``: whether each would have to wait; empty where none has.
         """
         address = Signal(ADDRESS_BITS, name=f"{name}_address")
         any_valid = Signal(name=f"{name}_valid")
+        going = Cat(port.valid & port.ready for port in ports)
         free = [Signal(name=f"{name}_free_{k}") for k in range(len(ports) + 1)]
-        m.d.comb += [free[0].eq(1), any_valid.eq(~free[-1])]
+        m.d.comb += [free[0].eq(1), any_valid.eq(going.any() if blocked else ~free[-1])]
         for k, port in enumerate(ports):
             m.d.comb += free[k + 1].eq(free[k] & ~port.valid)
-            m.d.comb += port.ready.eq(free[k] if blocked is None else free[k] & ~blocked)
+            m.d.comb += port.ready.eq(free[k] & ~blocked[k] if blocked else free[k])
         m.d.comb += address.eq(ports[-1].address)
         for port in reversed(ports[:-1]):
             with m.If(port.valid):
@@ -116,10 +123,19 @@ class Buffer(Component[TileConfig]):
         last = bank if banks == 2 else bank.all()
         return bank, [(row + last)[:bits], *[row[:bits]] * (banks - 1)]
 
-    def _read(self, m: Module, banks: list[Any], writes: list[Any]) -> None:
-        """The first of those who read; ``writes``: not while one of its banks is written, which has one port."""
+    def _waiting(self, count: int) -> list[Value]:
+        """Whether each of those who read would find one of its banks written, which has one port."""
+        # What is written goes first: lanes and flits behind it cannot wait without stopping what reads for them.
+        # Each port looks by itself, at each of those who write: who goes is known late, and the lanes wait for it.
+        busy, free = C(0, count), C(1, 1)
+        for port in self.write:
+            written = _reached(port.address, port.address[:_OFFSET] + port.bytes > BYTES, count)
+            busy, free = busy | (written & (free & port.valid & port.bytes.any()).replicate(count)), free & ~port.valid
+        return [(_reached(port.address, port.address[:_OFFSET].any(), count) & busy).any() for port in self.read]
+
+    def _read(self, m: Module, banks: list[Any], blocked: list[Value]) -> None:
+        """The first of those who read, which may be ``blocked``."""
         ports, count = self.read, len(banks)
-        blocked = Signal(name="read_blocked") if writes else None
         address, reads = self._chosen(m, ports, "read", blocked)
         bank, rows = self._place(address, count)
         offset = Signal(_OFFSET)
@@ -128,13 +144,8 @@ class Buffer(Component[TileConfig]):
         lanes = Signal(8 * BYTES, reset_less=True)
         data = Signal(8 * BYTES)
         enables = [reads] * count
-        if blocked is not None:
-            # What is written goes first: lanes and flits behind it cannot wait without stopping what reads for them.
-            spans = address[:_OFFSET].any()
-            needed = [reads & ((bank == k) | (spans & (bank == (k - 1) % count))) for k in range(count)]
-            busy = (need & write.en.any() for need, write in zip(needed, writes, strict=True))
-            m.d.comb += blocked.eq(Cat(*busy).any())
-            enables = [need & ~blocked for need in needed]
+        if blocked:
+            enables = list(_reached(address, address[:_OFFSET].any(), count) & reads.replicate(count))
         for port, row, enable in zip(banks, rows, enables, strict=True):
             m.d.comb += [port.addr.eq(row), port.en.eq(enable)]
         m.d.sync += [offset.eq(address[:_OFFSET]), odd.eq(bank), late.eq(offset)]
@@ -153,7 +164,7 @@ class Buffer(Component[TileConfig]):
 
     def _write(self, m: Module, banks: list[Any]) -> None:
         ports = self.write
-        address, writes = self._chosen(m, ports, "write")
+        address, writes = self._chosen(m, ports, "write", [])
         value = Signal(8 * BYTES)
         count = Signal(range(BYTES + 1))
         m.d.comb += [value.eq(ports[-1].data), count.eq(ports[-1].bytes)]

@@ -11,12 +11,17 @@ from mho.hw.host.link.format import (
     Kind,
     LinkConfig,
     Status,
-    encode_reply,
+    encode_frame,
 )
 
-__all__ = ["LinkBus", "LinkDevice"]
+__all__ = ["LinkBus", "LinkDevice", "encode_reply"]
 
-_HEAD, _COMMAND, _WORD = struct.Struct("<IBB"), struct.Struct("<BBI"), struct.Struct("<I")
+_HEAD, _REPLY, _COMMAND, _WORD = (struct.Struct(text) for text in ("<IBB", "<IBBH", "<BBI", "<I"))
+
+
+def encode_reply(session: int, sequence: int, status: int, words: int, body: bytes = b"") -> bytes:
+    """A reply on the line."""
+    return encode_frame(_REPLY.pack(session, sequence, status, words) + body)
 
 
 class LinkBus(Protocol):

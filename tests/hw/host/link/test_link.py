@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mho.hw.host.link.endpoint import LinkTarget
-from mho.hw.host.link.format import Command, Kind, LinkConfig, Status, encode_command, encode_reply, encode_request
+from mho.hw.host.link.format import Command, Kind, LinkConfig, Status, encode_command, encode_request
 from tests.fpga.link.probe import COUNTER, DIGEST, HANG, LinkProbe, ProbeBus
 from tests.hw.amaranth_bench import simulate
-from tests.hw.host.link.link_device import LinkDevice
+from tests.hw.host.link.link_device import LinkDevice, encode_reply
 
 CFG = LinkConfig(size=64, address_width=16, timeout=20)
 SESSION = 0x1234567E
