@@ -74,7 +74,7 @@ def script_settings(block: Block, pdk: Pdk, folder: Path, *, density: float) -> 
         "density": density, "setup_margin": _SETUP_MARGIN_ns, "hold_margin": _HOLD_MARGIN_ns,
         "clock_spread": _CLOCK_SPREAD, "margin": _MARGIN_um,
         "threads": os.cpu_count() or 1, "propagated": ["route", "finish"], "edges": edge_pins(block.ports),
-        "period_ps": round(block.period_ns * 800),
+        "outline_ns": block.period_ns / 3,
     }
 
 
@@ -86,7 +86,7 @@ def write_outline(settings: dict[str, Any], block: Block, folder: Path) -> dict[
         instances = macro_instances((folder / "synth.v").read_text(), block.macros)
     largest = [max((getattr(macro, way) for _, macro in instances), default=0.0) for way in ("width", "height")]
     area = used * _GROWTH / settings["density"]
-    home, channels = list[float](), list[_Box]()
+    home, channels = list[float](), list[list[float]]()
     if any(macro.side == "mesh" for _, macro in instances):
         wide, tall, home, corners = _mesh(area, settings, instances)
     else:
@@ -108,14 +108,11 @@ def write_outline(settings: dict[str, Any], block: Block, folder: Path) -> dict[
 _Corners = list[tuple[str, float, float, str]]
 """Names of instances, x and y of their lower left corners in um, within the rows, and orientations."""
 
-_Box = tuple[float, float, float, float]
-"""Lower left and upper right corner in um, within the rows."""
 
-
-def _edges(area: float, instances: Sequence[tuple[str, Macro]]) -> tuple[float, float, _Corners, list[_Box]]:
+def _edges(area: float, instances: Sequence[tuple[str, Macro]]) -> tuple[float, float, _Corners, list[list[float]]]:
     """Width and height of the rows, with memories along their lower and upper edge and arrays at the right one.
 
-    The last are channels that have rows only where buffers of pins want them.
+    The last are channels, by their corners, that have rows only where buffers of pins want them.
     """
     arrays, memories = ([each for each in instances if each[1].side == side] for side in ("right", "left"))
     area += sum((macro.width + _HALO_um / 2) * (macro.height + _HALO_um / 2) for _, macro in instances)
@@ -158,11 +155,11 @@ class _OnShelf(NamedTuple):
     depth: float
     behind: bool
 
-    def channel(self, tall: float) -> _Box:
-        """What is between the two, but the rows for buffers."""
+    def channel(self, tall: float) -> list[float]:
+        """Lower left and upper right corner in um of what is between the two, but the rows for buffers."""
         far, wires = self.depth - self.macro.height, _PINS_um - _BUFFERS_um
         low = tall - far if self.upper else far - wires
-        return self.x, low, self.x + self.macro.width, low + wires
+        return [self.x, low, self.x + self.macro.width, low + wires]
 
 
 def _shelves(memories: Sequence[tuple[str, Macro]], wide: float) -> list[_OnShelf]:
@@ -170,11 +167,12 @@ def _shelves(memories: Sequence[tuple[str, Macro]], wide: float) -> list[_OnShel
     places: list[_OnShelf] = []
     taken = [0.0, 2 * _ROW_um]  # places are rounded up to rows, and the outline's margins to whole ones
     for number, shelf in enumerate(_packed(memories, "width", wide)):
-        upper = taken[0] > taken[1]
-        spare = wide - 1 - sum(macro.width for _, macro in shelf)  # places are rounded up, too
-        spare, x = (spare / (len(shelf) + 1),) * 2 if number > 1 else (spare / max(1, len(shelf) - 1), 0.0)  # both ways
+        upper, behind = taken[0] > taken[1], number > 1
+        gaps = len(shelf) + (1 if behind else -1)  # wires around those behind others go both ways
+        spare = (wide - 1 - sum(macro.width for _, macro in shelf)) / max(1, gaps)  # places are rounded up, too
+        x = spare if behind else 0.0
         for name, macro in shelf:
-            places.append(_OnShelf(name, macro, x, upper, taken[upper] + macro.height, number > 1))
+            places.append(_OnShelf(name, macro, x, upper, taken[upper] + macro.height, behind))
             x += macro.width + spare
         taken[upper] += shelf[0][1].height + _PINS_um
     return places
