@@ -218,8 +218,8 @@ class TileMesh(Component):
         for number, tile in enumerate(tiles):
             if self.outside:
                 connect(m, tile.macro, flipped(getattr(self, f"macro_{number}")))
-            m.d.comb += [self.power_off[number].eq(tile.power_off), self.tile_irq[number].eq(tile.tile_irq)]
+            m.d.sync += [self.power_off[number].eq(tile.power_off), self.tile_irq[number].eq(tile.tile_irq)]
             if self.core.programs:
                 m.d.comb += tile.programming_enable.eq(self.programming_enable)
-        m.d.comb += self.irq.eq(reduce(or_, (tile.irq for tile in tiles)))
+        m.d.sync += self.irq.eq(reduce(or_, (tile.irq for tile in tiles)))
         return m
