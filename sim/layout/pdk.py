@@ -25,7 +25,7 @@ _SHAPE = Table({
     "cells": Table({**dict.fromkeys(("site", "driver", "diode", "power", "ground"), Text(1)),
                     **dict.fromkeys(("unused", "clock", "latch", "high", "low", "fill"), _NAMES)}),
     "routing": Table({"signal": Text(1), "spared": _LIST, "across": Text(1), "along": Text(1), "macro_power": _NAMES,
-                      "tracks": _LIST, "lane_um": Type(float, "a number with a point")}),
+                      "part_power": _NAMES, "tracks": _LIST, "lane_um": Type(float, "a number with a point")}),
     "memories": Optional(Table({
         **dict.fromkeys(("prefix", "lef", "layouts", "netlists", "models", "liberty", "slow", "typ", "fast"), Text(1)),
         "power": _NAMES, "stripes": _LIST})),

@@ -73,6 +73,32 @@ def test_a_block_is_clean(hardened: tuple[Path, Layout]) -> None:
     assert set(layout.seconds) == {stage.name for stage in (*STAGES, *PARTS)}
 
 
+@pytest.mark.slow
+@needs_tools
+def test_the_clock_of_an_outline_is_early_at_all_registers(pdk: Path, tmp_path: Path) -> None:
+    """It has no tree yet: its load and its delay would be those of one wire to all registers, and held by a chip."""
+    harden(load_chip("tnsa16-core", {}), pdk, tmp_path, module="line_registers", until="floorplan")
+    for model in tmp_path.glob("mho_line_registers*.lib"):
+        text = model.read_text()
+        trees = re.findall(r"_clock_tree_path;.*?values\(\"(.*?)\"\)", text, re.DOTALL)
+        assert trees
+        assert not any(map(float, trees))
+        loads = [float(load) for load in re.findall(r"^\s+capacitance : ([\d.]+);", text, re.MULTILINE)]
+        assert len(loads) > 10
+        assert max(loads) == 0.02
+
+
+@pytest.mark.slow
+@needs_tools
+def test_the_highest_layer_above_a_part_is_the_chips(pdk: Path, tmp_path: Path) -> None:
+    """Else stripes of a chip end where the part's begin, which then has no supply; the part's rows still have one."""
+    harden(load_chip("tnsa16-2x2", {}), pdk, tmp_path, part="chip", module="router", until="floorplan")
+    outline = (tmp_path / "mho_router.lef").read_text()
+    assert "LAYER TopMetal1 ;" in outline
+    assert "LAYER TopMetal2 ;" not in outline
+    assert len(re.findall("All shapes on net V.. are connected", (tmp_path / "floorplan.log").read_text())) == 2
+
+
 @needs_tools
 @pytest.mark.slow
 @pytest.mark.cosim
