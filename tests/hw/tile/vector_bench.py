@@ -173,6 +173,7 @@ class VectorBench:
         ctx.set(dut.a_block, case.terms["a"][0])
         ctx.set(dut.b_block, case.terms["b"][0])
         ctx.set(dut.target_block, case.target)
+        await ctx.tick()
         at = {"a": 0, "b": 0}
         wide = self.cfg.payload_bits // 16
         size = {"drain": 2, "result": wide}

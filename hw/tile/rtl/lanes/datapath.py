@@ -82,7 +82,7 @@ class VectorDatapath(DatapathPorts):
     -------
     <the members of :class:`DatapathPorts`>
     job : In(DescriptorLayout("vec"))
-        The operation, legal. It stays from ``start`` to ``done``, and what follows with it.
+        The operation, legal. It stays from a cycle before ``start`` to ``done``, and what follows from ``start``.
     a_block, b_block, target_block : In(16)
         Addresses of the blocks of sources and target that are streams.
     holds : In(1)

@@ -52,7 +52,7 @@ class Operands(Resettable[TileConfig]):
     """
 
     job = In(DescriptorLayout("vec"))
-    """The operation. It stays until all is done."""
+    """The operation. It is there a cycle before ``start`` and stays until all is done."""
     start = In(1)
     """Begin."""
     active = Out(1)
@@ -114,8 +114,8 @@ class Operands(Resettable[TileConfig]):
         pairs = Signal()
         left = Signal(11)
         numbers = self._draws(m, goes & (source == Operand.DRAW), count, form) if self.cfg.draws else []
-        words, words_valid, words_left = self._words(m, second, goes & ~second, count, last_group, pairs, left)
-        at = self._groups(m, goes & ends, opening & ~second, count, wrap, words_left, last_group, pairs, left)
+        words, words_valid, words_next = self._words(m, second, goes & ~second, count, last_group, pairs, left)
+        at = self._groups(m, goes & ends, count, wrap, words_next, last_group, pairs, left)
         with m.If(self.start):
             m.d.sync += [second.eq(0), opening.eq(1)]
         with m.Elif(goes):
@@ -142,22 +142,21 @@ class Operands(Resettable[TileConfig]):
         return self.resets(m)
 
     def _groups(
-        self, m: Module, ends: Value, first: Value, count: Signal, wrap: Signal, words_left: Value, last_group: Value,
-        pairs: Value, left: Signal,
+        self, m: Module, ends: Value, count: Signal, wrap: Signal, words_next: Value, last_group: Value, pairs: Value,
+        left: Signal,
     ) -> dict[str, Signal]:
         """How many elements the group at hand has, and are left with it; place of its first one in both sources."""
         job, lanes = self.job, self.cfg.lanes
         period_left = Signal(11)
         at = {name: Signal(11, name=f"{name}_at") for name in "ab"}
         whole = Signal(range(lanes + 1))
-        kept_count = Signal.like(count)
         in_memory = ~job.a[4] | ~job.a[3]
         narrow = ((job.a_format == Format.LANE) & in_memory) | (job.b_format == Format.LANE) | job.wide
         sums = job.add | Cat(place == Operand.ACCUMULATORS for place in (job.a, job.b, job.target)).any()
         drawing = Cat(place == Operand.DRAW for place in (job.a, job.b)).any() if self.cfg.draws else None
         if drawing is not None:
             sums |= drawing
-        # Known when the operation begins, a cycle before its first group.
+        # Known when the operation begins.
         m.d.sync += whole.eq(Mux(narrow, min(lanes, 4), lanes))
         with m.If(job.kind == Kind.TABLE):
             m.d.sync += whole.eq(1)
@@ -165,9 +164,11 @@ class Operands(Resettable[TileConfig]):
             m.d.sync += whole.eq(AT_A_TIME)
         m.d.comb += pairs.eq(whole >= _PAIR)
         uses = (job.kind == Kind.AFFINE) | (job.kind == Kind.TABLE)
-        limits: list[tuple[Value, Any]] = [(left, 1), (period_left, uses), (words_left, self._of_words(job.a))]
-        # Half of a word of random bits is one element. First, not last: this is the longest path of the unit.
-        fewest: Value = whole if drawing is None else Mux(self._half, 1, whole)
+        left_next, period_next = (Signal(11, name=f"{limit}_left_next") for limit in ("elements", "period"))
+        limits: list[tuple[Value, Any]] = [
+            (left_next, 1), (period_next, uses), (words_next, self._of_words(job.a))]
+        # Half of a word of random bits is one element.
+        fewest: Value = whole if drawing is None else Mux(self._half_next, 1, whole)
         for number, (limit, applies) in enumerate(limits):
             smallest = Signal(range(lanes + 1), name=f"least_{number}")
             low, high = limit[: len(whole)], limit[len(whole) :]
@@ -175,32 +176,28 @@ class Operands(Resettable[TileConfig]):
             m.d.comb += smallest.eq(Mux(few & applies, low, fewest))
             fewest = smallest
         m.d.comb += [
-            # What was counted for the first beat holds for all of the group.
-            count.eq(Mux(first, fewest, kept_count)), wrap.eq(count == period_left),
-            last_group.eq(count == left),
+            left_next.eq(left - count), period_next.eq(Mux(wrap, job.period, period_left - count)),
+            wrap.eq(count == period_left), last_group.eq(count == left),
         ]
-        m.d.sync += kept_count.eq(count)
+        # A group is counted while the one before ends: much of the tile waits for which word is the last one.
+        with m.If(self.start | ends):
+            m.d.sync += [left.eq(left_next), period_left.eq(period_next), count.eq(fewest)]
         with m.If(self.start):
-            m.d.sync += [
-                at["a"].eq(job.a_offset), at["b"].eq(job.b_offset), left.eq(job.elements), period_left.eq(job.period),
-                self.active.eq(1),
-            ]
+            m.d.comb += [left_next.eq(job.elements), period_next.eq(job.period)]
+            m.d.sync += [at["a"].eq(job.a_offset), at["b"].eq(job.b_offset), self.active.eq(1)]
         with m.Elif(ends):
-            m.d.sync += [
-                *(place.eq(place + count) for place in at.values()), left.eq(left - count), self.active.eq(~last_group),
-                period_left.eq(Mux(wrap, job.period, period_left - count)),
-            ]
+            m.d.sync += [*(place.eq(place + count) for place in at.values()), self.active.eq(~last_group)]
         return at
 
     def _words(
         self, m: Module, second: Value, goes: Value, count: Value, last_group: Value, pairs: Value, elements: Value
     ) -> tuple[list[Value], Value, Value]:
-        """Lanes of two words of the core or of one of a reduction that are left, whether they are there, how many."""
+        """Lanes of two words of the core or of one of a reduction that are left, whether they are there; how many are next."""
         job, flit = self.job, self.cfg.payload_bits // _LANE
         widest = max(flit, min(self.cfg.lanes, _PAIR))
         is_drain, of_words = job.a == Operand.DRAIN, self._of_words(job.a)
         used = Signal(range(widest))
-        left = Signal(range(widest + 1))
+        left, left_next = (Signal(range(widest + 1), name=f"words_{name}") for name in ("left", "left_next"))
         word = Signal(widest * _LANE)
         valid = Signal()
         done = Signal()
@@ -213,7 +210,7 @@ class Operands(Resettable[TileConfig]):
             word.eq(Mux(
                 is_drain, Cat(Mux(second_half, half, self.drain.payload), self.drain.payload), self.result.payload)),
             valid.eq(Mux(is_drain, self.drain.valid & (second_half | alone), of_words & self.result.valid)),
-            left.eq(Mux(is_drain, Mux(pairs, _PAIR, 2), flit) - used),
+            left_next.eq(left),
             done.eq(goes & of_words & (last_group | (count == left))),
             self.summing.eq(self.active & of_words & ~is_drain),
             self.drain.ready.eq(is_drain & (done | (self.active & ~second & ~second_half & ~alone))),
@@ -223,9 +220,12 @@ class Operands(Resettable[TileConfig]):
             m.d.sync += second_half.eq(0)
         with m.Elif(self.drain.valid & self.drain.ready):
             m.d.sync += [second_half.eq(1), half.eq(self.drain.payload)]
-        with m.If(done):
+        m.d.sync += left.eq(left_next)
+        with m.If(self.start | done):
+            m.d.comb += left_next.eq(Mux(is_drain, Mux(pairs, _PAIR, 2), flit))
             m.d.sync += used.eq(0)
         with m.Elif(goes & of_words):
+            m.d.comb += left_next.eq(left - count)
             m.d.sync += used.eq(used + count)
         # Those behind the ones that are left are anything.
         turned: list[Value] = [word.word_select(k, _LANE) for k in range(widest)]
@@ -234,15 +234,14 @@ class Operands(Resettable[TileConfig]):
                 Mux(bit, turned[place + (1 << k)], lane) if place + (1 << k) < widest else lane
                 for place, lane in enumerate(turned)
             ]
-        return turned, valid, left
+        return turned, valid, left_next
 
     def _draws(self, m: Module, takes: Value, count: Value, form: Value) -> list[Value]:
         """Elements of the word of random bits at hand: two, or the one that is left of it."""
-        self._half = half = Signal(name="half_drawn")
-        with m.If(self.start):
-            m.d.sync += half.eq(0)
-        with m.Elif(takes):
-            m.d.sync += half.eq(half ^ count[0])
+        half = Signal(name="half_drawn")
+        self._half_next = Signal(name="half_drawn_next")
+        m.d.comb += self._half_next.eq(~self.start & (half ^ (takes & count[0])))
+        m.d.sync += half.eq(self._half_next)
         m.d.comb += self.draws.eq(takes & (half | count[1]))
         low, high = self.drawn[:_LANE], self.drawn[_LANE:]
         return [by_law(Mux(half, high, low), form), by_law(high, form)]
