@@ -30,6 +30,11 @@ _PINS_um, _BUFFERS_um = 60.0, 20.0
 rows: cells of others would fill more of them, and their wires the channel.
 """
 
+_ASIDE_um = 0.22
+"""Beside a memory for each pin of those that are seen from the cells behind it: half of these are of a test, and the
+wires of others lie on two layers, of which routing fills a half.
+"""
+
 _ROW_um = 3.78
 """Height of a row of cells."""
 
@@ -163,17 +168,23 @@ class _OnShelf(NamedTuple):
 
 
 def _shelves(memories: Sequence[tuple[str, Macro]], wide: float) -> list[_OnShelf]:
-    """Memories side by side along both edges, pins inwards, others behind them."""
+    """Memories side by side along both edges, pins inwards, others behind them, whose wires find room beside them."""
     places: list[_OnShelf] = []
-    taken = [0.0, 2 * _ROW_um]  # places are rounded up to rows, and the outline's margins to whole ones
-    for number, shelf in enumerate(_packed(memories, "width", wide)):
-        upper, behind = taken[0] > taken[1], number > 1
+    # Beneath the lower ones is a row: what lies beyond all rows is misplaced to the legaliser. Places are rounded up to
+    # rows, and the outline's margins to whole ones.
+    taken, pins = [3 * _ROW_um, 2 * _ROW_um], [0, 0]
+    while memories:
+        upper = taken[0] > taken[1]
+        behind = pins[upper] > 0
+        shelf = _packed(memories, "width", wide - pins[upper] * _ASIDE_um)[0]
+        memories = [each for each in memories if each not in shelf]
         gaps = len(shelf) + (1 if behind else -1)  # wires around those behind others go both ways
         spare = (wide - 1 - sum(macro.width for _, macro in shelf)) / max(1, gaps)  # places are rounded up, too
         x = spare if behind else 0.0
         for name, macro in shelf:
             places.append(_OnShelf(name, macro, x, upper, taken[upper] + macro.height, behind))
             x += macro.width + spare
+            pins[upper] += macro.pins
         taken[upper] += shelf[0][1].height + _PINS_um
     return places
 
