@@ -170,9 +170,9 @@ class _OnShelf(NamedTuple):
 def _shelves(memories: Sequence[tuple[str, Macro]], wide: float) -> list[_OnShelf]:
     """Memories side by side along both edges, pins inwards, others behind them, whose wires find room beside them."""
     places: list[_OnShelf] = []
-    # Beneath the lower ones is a row: what lies beyond all rows is misplaced to the legaliser. Places are rounded up to
-    # rows, and the outline's margins to whole ones.
-    taken, pins = [3 * _ROW_um, 2 * _ROW_um], [0, 0]
+    # A row is beneath the lower ones and above the upper ones, whose places are rounded up: the ring of supplies goes
+    # around all rows, not across memories, and what lies beyond is misplaced to the legaliser.
+    taken, pins = [3 * _ROW_um, 5 * _ROW_um], [0, 0]
     while memories:
         upper = taken[0] > taken[1]
         behind = pins[upper] > 0

@@ -63,7 +63,7 @@ def test_macros_lie_apart_and_inside(
 @pytest.mark.parametrize("count", [5, 18])
 def test_wires_of_memories_behind_others_pass_beside_these(tmp_path: Path, count: int) -> None:
     """No wire crosses a memory: those of 360 pins, of which half are of a test, take some 80 um of two layers."""
-    block = with_macros(Macro(name="m", side="left", width=784.0, height=100.0, **VIEWS | {"pins": 360}))
+    block = with_macros(Macro(name="m", side="left", width=784.0, height=100.0, **{**VIEWS, "pins": 360}))
     (tmp_path / "synth.json").write_text(json.dumps({"design": {"num_cells": 1, "area": 1.5e6}}))
     (tmp_path / "synth.v").write_text("".join(f"  m \\ram_{k}.m  (\n" for k in range(count)))
     whole = write_outline({"density": 0.6, "lane_um": 30.0}, block, tmp_path)
@@ -75,7 +75,9 @@ def test_wires_of_memories_behind_others_pass_beside_these(tmp_path: Path, count
             assert number == 1 or number * 784 + beyond[turned] * 80 < whole["width"] - 2 * MARGIN_um
             beyond[turned] += number
     assert sum(beyond.values()) == count
-    assert min(y for _, _, y, _ in whole["macros"]) >= MARGIN_um + 5 + ROW_um, "a row lies beneath the lowest ones"
+    first, last = math.ceil(MARGIN_um / ROW_um), math.floor((whole["height"] - MARGIN_um) / ROW_um)
+    assert min(y for _, _, y, _ in whole["macros"]) - 5 >= (first + 1) * ROW_um, "a row lies beneath the lowest ones"
+    assert max(y for _, _, y, _ in whole["macros"]) + 105 <= (last - 1) * ROW_um, "and one above the uppermost ones"
 
 
 @pytest.mark.parametrize("left", ["", "[" * 100_000, "[]", '{"design": 3}', '{"key": 1}', "\0"])

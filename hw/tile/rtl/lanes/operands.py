@@ -192,7 +192,7 @@ class Operands(Resettable[TileConfig]):
     def _words(
         self, m: Module, second: Value, goes: Value, count: Value, last_group: Value, pairs: Value, elements: Value
     ) -> tuple[list[Value], Value, Value]:
-        """Lanes that are left of two words of the core or of one of a reduction, whether they are there; how many next."""
+        """Lanes left of two words of the core or of one of a reduction, whether they are there, how many next."""
         job, flit = self.job, self.cfg.payload_bits // _LANE
         widest = max(flit, min(self.cfg.lanes, _PAIR))
         is_drain, of_words = job.a == Operand.DRAIN, self._of_words(job.a)
