@@ -26,14 +26,10 @@ _HALO_um = 30.0
 """Around a macro, for wires to its pins: half of it on each side."""
 
 _PINS_um, _BUFFERS_um = 60.0, 20.0
-"""Before a memory, for wires to its pins, which are at one edge: those behind others go aside here; and what of it has
-rows: cells of others would fill more of them, and their wires the channel.
-"""
+"""Before a memory, for wires to its pins, which are at one edge; and what of it has rows: cells would fill more."""
 
 _ASIDE_um = 0.22
-"""Beside a memory for each pin of those that are seen from the cells behind it: half of these are of a test, and the
-wires of others lie on two layers, of which routing fills a half.
-"""
+"""Beside a memory for each pin of those behind it: half are of a test; others' wires fill half of two layers."""
 
 _ROW_um = 3.78
 """Height of a row of cells."""
@@ -148,17 +144,14 @@ def _edges(area: float, instances: Sequence[tuple[str, Macro]]) -> tuple[float, 
 
 
 class _OnShelf(NamedTuple):
-    """A memory along an edge: the ``upper`` one, if it is not the lower; how far it reaches from there.
-
-    ``behind``: seen from the cells, another one is behind it.
-    """
+    """A memory along an edge, which is the ``upper`` or the lower one."""
 
     name: str
     macro: Macro
     x: float
     upper: bool
-    depth: float
-    behind: bool
+    depth: float  # how far it reaches from the edge
+    behind: bool  # whether, seen from the cells, another one is behind it
 
     def channel(self, tall: float) -> list[float]:
         """Lower left and upper right corner in um of what is between the two, but the rows for buffers."""

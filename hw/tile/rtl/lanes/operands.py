@@ -165,8 +165,7 @@ class Operands(Resettable[TileConfig]):
         m.d.comb += pairs.eq(whole >= _PAIR)
         uses = (job.kind == Kind.AFFINE) | (job.kind == Kind.TABLE)
         left_next, period_next = (Signal(11, name=f"{limit}_left_next") for limit in ("elements", "period"))
-        limits: list[tuple[Value, Any]] = [
-            (left_next, 1), (period_next, uses), (words_next, self._of_words(job.a))]
+        limits: list[tuple[Value, Any]] = [(left_next, 1), (period_next, uses), (words_next, self._of_words(job.a))]
         # Half of a word of random bits is one element.
         fewest: Value = whole if drawing is None else Mux(self._half_next, 1, whole)
         for number, (limit, applies) in enumerate(limits):
