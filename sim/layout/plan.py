@@ -34,6 +34,9 @@ _ASIDE_um = 0.22
 _ROW_um = 3.78
 """Height of a row of cells."""
 
+_BEYOND_um = 3 * _ROW_um, 5 * _ROW_um
+"""Beneath and above all memories, whose ring of supplies goes around all rows: those there have no room for cells."""
+
 _GROWTH = 1.1
 """Cells of buffers, clock tree and repair, beside those of the synthesis."""
 
@@ -113,7 +116,7 @@ _Corners = list[tuple[str, float, float, str]]
 def _edges(area: float, instances: Sequence[tuple[str, Macro]]) -> tuple[float, float, _Corners, list[list[float]]]:
     """Width and height of the rows, with memories along their lower and upper edge and arrays at the right one.
 
-    The last are channels, by their corners, that have rows only where buffers of pins want them.
+    The last are channels, by their corners, that have rows only where buffers want them; or of a site, beyond memories.
     """
     arrays, memories = ([each for each in instances if each[1].side == side] for side in ("right", "left"))
     area += sum((macro.width + _HALO_um / 2) * (macro.height + _HALO_um / 2) for _, macro in instances)
@@ -140,7 +143,8 @@ def _edges(area: float, instances: Sequence[tuple[str, Macro]]) -> tuple[float, 
         for name, macro in column:
             corners.append((name, wide - reach - macro.width - _HALO_um / 2, y, "R0"))
             y += macro.height + spare
-    return wide, tall, corners, [place.channel(tall) for place in shelves if place.behind]
+    channels = [[1.0, low, wide + _ROW_um, low + 2 * _BEYOND_um[0]] for low in (0.0, tall - _BEYOND_um[1]) if shelves]
+    return wide, tall, corners, channels + [place.channel(tall) for place in shelves if place.behind]
 
 
 class _OnShelf(NamedTuple):
@@ -163,9 +167,7 @@ class _OnShelf(NamedTuple):
 def _shelves(memories: Sequence[tuple[str, Macro]], wide: float) -> list[_OnShelf]:
     """Memories side by side along both edges, pins inwards, others behind them, whose wires find room beside them."""
     places: list[_OnShelf] = []
-    # A row is beneath the lower ones and above the upper ones, whose places are rounded up: the ring of supplies goes
-    # around all rows, not across memories, and what lies beyond is misplaced to the legaliser.
-    taken, pins = [3 * _ROW_um, 5 * _ROW_um], [0, 0]
+    taken, pins = list(_BEYOND_um), [0, 0]
     while memories:
         upper = taken[0] > taken[1]
         behind = pins[upper] > 0

@@ -162,7 +162,6 @@ class Operands(Resettable[TileConfig]):
             m.d.sync += whole.eq(1)
         with m.Elif(sums):
             m.d.sync += whole.eq(AT_A_TIME)
-        m.d.comb += pairs.eq(whole >= _PAIR)
         uses = (job.kind == Kind.AFFINE) | (job.kind == Kind.TABLE)
         left_next, period_next = (Signal(11, name=f"{limit}_left_next") for limit in ("elements", "period"))
         limits: list[tuple[Value, Any]] = [(left_next, 1), (period_next, uses), (words_next, self._of_words(job.a))]
@@ -176,7 +175,7 @@ class Operands(Resettable[TileConfig]):
             fewest = smallest
         m.d.comb += [
             left_next.eq(left - count), period_next.eq(Mux(wrap, job.period, period_left - count)),
-            wrap.eq(count == period_left), last_group.eq(count == left),
+            wrap.eq(count == period_left), last_group.eq(count == left), pairs.eq(whole >= _PAIR),
         ]
         # A group is counted while the one before ends: much of the tile waits for which word is the last one.
         with m.If(self.start | ends):
@@ -237,8 +236,7 @@ class Operands(Resettable[TileConfig]):
 
     def _draws(self, m: Module, takes: Value, count: Value, form: Value) -> list[Value]:
         """Elements of the word of random bits at hand: two, or the one that is left of it."""
-        half = Signal(name="half_drawn")
-        self._half_next = Signal(name="half_drawn_next")
+        half, self._half_next = (Signal(name=name) for name in ("half_drawn", "half_drawn_next"))
         m.d.comb += self._half_next.eq(~self.start & (half ^ (takes & count[0])))
         m.d.sync += half.eq(self._half_next)
         m.d.comb += self.draws.eq(takes & (half | count[1]))
