@@ -25,7 +25,7 @@ _MARGIN_um = 17.28
 _HALO_um = 30.0
 """Around a macro, for wires to its pins: half of it on each side."""
 
-_PINS_um, _BUFFERS_um = 60.0, 20.0
+_PINS_um, _BUFFERS_um = 80.0, 20.0
 """Before a memory, for wires to its pins, which are at one edge; and what of it has rows: cells would fill more."""
 
 _ASIDE_um = 0.22
@@ -129,7 +129,7 @@ def _edges(area: float, instances: Sequence[tuple[str, Macro]]) -> tuple[float, 
         whole = math.ceil(wide / step) * step
         wide = whole if whole < 1.25 * wide else max(wide, step)
     shelves = _shelves(memories, wide)
-    area += sum((_PINS_um - _BUFFERS_um) * place.macro.width for place in shelves if place.behind)
+    area += sum((_PINS_um - _BUFFERS_um if place.behind else _BEYOND_um[0]) * place.macro.width for place in shelves)
     every, beside = ([max((place.depth + _PINS_um for place in shelves
                            if place.upper == upper and place.x + place.macro.width > x), default=0.0)
                       for upper in (False, True)] for x in (0.0, wide - reach))
