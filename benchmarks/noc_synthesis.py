@@ -88,14 +88,10 @@ def synthesise(component: wiring.Component, constants: dict[str, int]) -> Figure
         return result | _place_ecp5(folder)
 
 
-def _range(port: Port) -> str:
-    return f"[{(port.width or 1) - 1}:0]"
-
-
 def _tied(ports: dict[str, Port], constants: dict[str, int]) -> str:
     """The part with its constants tied off."""
     open_ports = [p for n, p in ports.items() if n not in constants]
-    declared = ", ".join(f"{p.direction} wire {_range(p)} {p.name}" for p in open_ports)
+    declared = ", ".join(f"{p.direction} wire [{(p.width or 1) - 1}:0] {p.name}" for p in open_ports)
     joined = [f".{p.name}({p.name})" for p in open_ports]
     joined += [f".{name}({ports[name].width}'d{value})" for name, value in constants.items()]
     return f"module tied ({declared});\n  mho_part part ({', '.join(joined)});\nendmodule\n"

@@ -166,9 +166,10 @@ def chip_texts(chip: Chip, output: Path, wrap: str, name: str, prefix: str) -> d
     mesh = parts.mesh
     within = "" if wrap == "none" else "chip.tiles."
     places = (mesh.position(node) for node in range(mesh.nodes))
+    tiles = "one programmable tile" if mesh.alone else f"{mesh.columns} x {mesh.rows} programmable tiles"
     design, rtl = macro_design(
         chip, modules, name, prefix,
-        what=f"Compute-in-memory chip {chip.name}, {_tiles(mesh)}",
+        what=f"Compute-in-memory chip {chip.name}, {tiles}",
         cores=tuple(f"{within}tile_{column}_{row}.core." for column, row in places), simulated=wrap != "uart",
         bench=("program.py",),
     )
@@ -179,10 +180,6 @@ def chip_texts(chip: Chip, output: Path, wrap: str, name: str, prefix: str) -> d
     # Behind a serial line a host of Python is at the other end, and no bench.
     bench = {} if wrap == "uart" else chip_bench_files(design, parts, wrap, model_files(chip, output))
     return with_readme(design, texts | {f"tb/{path}": text for path, text in bench.items()})
-
-
-def _tiles(mesh: MeshConfig) -> str:
-    return "one programmable tile" if mesh.alone else f"{mesh.columns} x {mesh.rows} programmable tiles"
 
 
 def which_tile(chip: Chip, tile: str) -> tuple[int, str]:

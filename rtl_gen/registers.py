@@ -62,14 +62,14 @@ def overview(map: RegisterMap) -> str:
     for entry in map.entries:
         last = entry.address + 4 * entry.words - 4
         where = f"`{entry.address:#05x}`" if entry.words == 1 else f"`{entry.address:#05x}` .. `{last:#05x}`"
-        access = entry.access.value if isinstance(entry, Window) else ", ".join(_accesses(entry))
+        accesses = {entry.access.value} if isinstance(entry, Window) else {field.access.value for field in entry.fields}
         fields, doc = [] if isinstance(entry, Window) else list(entry.placed), entry.doc
         bits = ", ".join(f"`{placed.field.name}` {_bits(placed)}" for placed in fields)
         if len(fields) == 1:
             (alone,) = fields
             bits = f"{bits.removeprefix('`value` ')} {_reset(alone)}".rstrip()
             doc = doc if alone.field.doc == doc else f"{doc} {alone.field.doc}"
-        lines.append(f"| {where} | `{entry.name}` | {access} | {bits} | {doc} |")
+        lines.append(f"| {where} | `{entry.name}` | {', '.join(sorted(accesses))} | {bits} | {doc} |")
     return "\n".join(lines) + "\n"
 
 
@@ -77,10 +77,6 @@ def _reset(placed: PlacedField) -> str:
     field = placed.field
     known = field.constant or field.access in (Access.RW, Access.RW1C, Access.RW1S)
     return f"`{field.reset:#x}`" if known else ""
-
-
-def _accesses(register: Register) -> list[str]:
-    return sorted({field.access.value for field in register.fields})
 
 
 def c_header(map: RegisterMap | AddressMap, prefix: str) -> str:

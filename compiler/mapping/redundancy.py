@@ -118,10 +118,6 @@ def place_within(
     return best, expected(reached=error(_variances(best)) ** 0.5)
 
 
-def _copies(placement: Placement, layer: int) -> int:
-    return placement.of_layer(layer)[0].copies
-
-
 def _sizes(placement: Placement) -> list[tuple[int, int]]:
     """Inputs and rows of the largest part of each layer."""
     return [
@@ -131,7 +127,7 @@ def _sizes(placement: Placement) -> list[tuple[int, int]]:
 
 
 def _variances(placement: Placement) -> list[float]:
-    return [inputs / (rows * _copies(placement, k)) for k, (inputs, rows) in enumerate(_sizes(placement))]
+    return [inputs / (rows * placement.of_layer(k)[0].copies) for k, (inputs, rows) in enumerate(_sizes(placement))]
 
 
 def _products(placement: Placement, positions: Sequence[int]) -> int:

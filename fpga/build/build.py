@@ -117,10 +117,6 @@ def _place_command(board: Board, cfg: AnyConfig, tool: str, seed: int) -> list[s
     ]
 
 
-def _pack_command(board: Board, tool: str) -> list[str]:
-    return [tool, *board.pack, *(part.format(name=_NAME) for part in board.served.pack)]
-
-
 def _place(
     board: Board, cfg: AnyConfig, tools: Toolchain, folder: Path, note: Callable[[str], None]
 ) -> tuple[int, Usage]:
@@ -227,7 +223,8 @@ def _build(
         note("the synthesis is kept, another try begins behind it")
         raise
     note("packing the bitstream ...")
-    if run_tool(_pack_command(board, tools.steps[2]), work, work / "pack.log"):
+    pack = [tools.steps[2], *board.pack, *(part.format(name=_NAME) for part in board.served.pack)]
+    if run_tool(pack, work, work / "pack.log"):
         raise ToolError(f"{Path(tools.steps[2]).name} failed: {error_line(work / 'pack.log')}")
     report = _report(board, cfg, tools, seed, usage, (work / f"{_NAME}{board.served.bitstream}").read_bytes())
     (work / "report.json").write_text(json.dumps(asdict(report), indent=2) + "\n", encoding="utf-8")

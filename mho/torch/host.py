@@ -21,10 +21,6 @@ def _axes(attributes: dict[str, Any], rest: list[torch.Tensor]) -> list[int]:
     return [int(a) for a in (rest[0] if rest else attributes["axes"])]
 
 
-def _softmax(x: torch.Tensor, attributes: dict[str, Any]) -> torch.Tensor:
-    return torch.softmax(x, dim=attributes.get("axis", -1))
-
-
 def _conv(inputs: list[torch.Tensor], attributes: dict[str, Any]) -> torch.Tensor:
     x, weight = inputs[:2]
     count = weight.ndim - 2
@@ -56,7 +52,8 @@ OPERATORS: dict[str, Callable[[list[torch.Tensor], dict[str, Any]], torch.Tensor
     "Tanh": lambda i, a: torch.tanh(i[0]), "MatMul": lambda i, a: i[0] @ i[1],
     "Transpose": lambda i, a: i[0].permute(*a["perm"]),
     "Reshape": lambda i, a: i[0].reshape([int(d) or i[0].shape[k] for k, d in enumerate(i[1])]),
-    "Concat": lambda i, a: torch.cat(i, dim=a["axis"]), "Softmax": lambda i, a: _softmax(i[0], a),
+    "Concat": lambda i, a: torch.cat(i, dim=a["axis"]),
+    "Softmax": lambda i, a: torch.softmax(i[0], dim=a.get("axis", -1)),
     "ReduceMean": lambda i, a: i[0].mean(dim=_axes(a, i[1:]), keepdim=bool(a.get("keepdims", 1))),
     "ReduceSum": lambda i, a: i[0].sum(dim=_axes(a, i[1:]), keepdim=bool(a.get("keepdims", 1))),
     "Squeeze": lambda i, a: i[0].squeeze(tuple(_axes(a, i[1:]))),

@@ -124,13 +124,10 @@ def _range(name: str, shape: object) -> str:
     return range_text(shape) if isinstance(shape, int) else ""
 
 
-def _model(module: str, chip: Chip) -> str:
-    return write_macro_model(module, chip.lines, core_blocks(chip).pins.verify_bits)
-
-
 TEXTS = MacroTexts(
     # A step code of about a fifth of the range of the sums, so that codes spread.
-    model=_model, contract=write_contract, bench="bench", written="bench_program", step_code=lambda chip: 288,
+    model=lambda module, chip: write_macro_model(module, chip.lines, core_blocks(chip).pins.verify_bits),
+    contract=write_contract, bench="bench", written="bench_program", step_code=lambda chip: 288,
     products=template("products_tnsa.py"), values=lambda chip: {"CELL": CELL_PYTHON},
     operation=lambda chip, in_bits, out_bits: TnsaOperation(in_bits=in_bits, out_bits=out_bits),
 )

@@ -208,16 +208,12 @@ def hard_ports(chip: Chip, ports: PortMap) -> tuple[list[str], list[Port]]:
 def write_stub(chip: Chip, ports: PortMap) -> str:
     """Verilog black box of the macro; supplies only where ``USE_POWER_PINS`` is defined, as tools for tape-out do."""
     pins, listed = hard_ports(chip, ports)
-    lines = ",\n".join(_port(port) for port in listed)
+    lines = ",\n".join(f"  {port.direction:<6} wire {port.bits}{port.name}" for port in listed)
     supplies = guarded([f"  inout wire {pin}," for pin in pins])
     return (
         f"// Black box of the macro: its ports, and no body.\n(* blackbox *)\nmodule {module_name(chip)} (\n"
         f"{supplies}{lines}\n);\nendmodule\n"
     )
-
-
-def _port(port: Port) -> str:
-    return f"  {port.direction:<6} wire {port.bits}{port.name}"
 
 
 def _header(sizes: dict[str, int], driven: set[str]) -> Iterable[str]:

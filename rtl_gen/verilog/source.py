@@ -97,7 +97,7 @@ def layout_of(signal: Any) -> str:
 def _signals_of(text: str) -> tuple[str, ...]:
     """Variables that a line gives signals to, in their order."""
     if _SEVERAL.match(text):
-        return tuple(name for name, value in _assigned(text) if _makes_signal(value))
+        return tuple(name for name, value in _assigned(text) if _called(value) == "Signal")
     match = _ASSIGNED.match(text)
     return () if match is None or "Signal(" not in text else (match[1],)
 
@@ -121,10 +121,6 @@ def _called(node: ast.expr) -> str:
     if isinstance(function, ast.Attribute) and function.attr == "like":
         function = function.value
     return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
-
-
-def _makes_signal(node: ast.expr) -> bool:
-    return _called(node) == "Signal"
 
 
 def _operator(node: ast.expr) -> str:

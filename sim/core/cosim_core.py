@@ -140,10 +140,11 @@ class CosimCore:
         """What a batch of :meth:`batch` gave."""
         counters = np.concatenate([self._counters, result.counters.astype(np.int64)])
         self._counters = counters[-1:]
+        # A user's own model behind the pins counts nothing.
+        steps = result.decrements if len(result.decrements) else np.full(batch.operations * batch.segments, UNCOUNTED)
         return CoreRun(
             codes=output_codes(result.outputs, self.cfg.outputs),
-            # A user's own model behind the pins counts nothing.
-            steps=_counted(result.decrements, batch.operations * batch.segments).reshape(-1, batch.segments),
+            steps=steps.reshape(-1, batch.segments),
             cycles=np.diff(counters, axis=0),
             error=result.error,
             cpu_s=result.cpu_s,
@@ -166,7 +167,3 @@ class CosimCore:
     def _patience_of(self, job: WriteJob | None, idle: int) -> int:
         patience = self._patience + (0 if job is None else job.longest_cycles)
         return patience * (1 if idle < 128 else 64)
-
-
-def _counted(decrements: NDArray[np.int64], conversions: int) -> NDArray[np.int64]:
-    return decrements if len(decrements) else np.full(conversions, UNCOUNTED)

@@ -199,7 +199,8 @@ def check_job(cfg: MeshConfig, job: Job, run: NodesRun) -> tuple[int, int]:
         here = (run.sums[:, 1] == group.root) & (run.sums[:, 2] == group.context)
         if not np.array_equal(np.ascontiguousarray(run.sum_payloads[here]).view(np.uint16), total):
             raise ToolError(f"node {group.root} of {mesh} must get the sums of all operands of {group}")
-    if len(run.sums) != sum(len(job.operands.node) // max(1, _members(job)) for _ in job.groups):
+    members = sum(len(group.members) for group in job.groups)
+    if len(run.sums) != sum(len(job.operands.node) // max(1, members) for _ in job.groups):
         raise ToolError(f"the roots of {mesh} must get nothing but their sums")
     if run.at_host:
         raise ToolError(
@@ -227,7 +228,3 @@ def _check_registers(cfg: MeshConfig, job: Job, run: NodesRun) -> None:
     for node, tile in enumerate(tiles):
         if run.tiles[node].tolist() != tile.words:
             raise ToolError(f"the tile at node {node} of {mesh} must hold what the host wrote")
-
-
-def _members(job: Job) -> int:
-    return sum(len(group.members) for group in job.groups)

@@ -312,12 +312,10 @@ class Flow:
         shape = list(self.shape)
         if batch_axis is not None:
             del shape[batch_axis]
-        if not batch_axis and shape == [self.size] and not self._has_shape():
+        shaped = any(op.kind in ("reshape", "onnx") for op in self.host)
+        if not batch_axis and shape == [self.size] and not shaped:
             return self
         return self._host("reshape", shape=shape, batch_axis=batch_axis or 0)
-
-    def _has_shape(self) -> bool:
-        return any(op.kind in ("reshape", "onnx") for op in self.host)
 
     def _host(self, kind: str, **parameters: Any) -> "Flow":
         return replace(self, host=(*self.host, HostOp(kind=kind, parameters=parameters)))

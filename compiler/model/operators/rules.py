@@ -61,14 +61,6 @@ def made(count: Callable[[Taken], float], ns: float) -> Rule:
     return rule
 
 
-def _expanded(t: Taken) -> float:
-    return _broadcast(t[0].shape, t.whole(1))
-
-
-def _tiled(t: Taken) -> float:
-    return size_of(t[0]) * solid(t.whole(1))
-
-
 def _range(t: Taken) -> float:
     first, end, step = (float(np.ravel(t[k])[0]) for k in range(3))
     return abs((end - first) / step) + 1 if step else 1
@@ -309,7 +301,8 @@ BOUNDS: dict[str, Rule] = {
         *("BatchNormalization", "GroupNormalization", "InstanceNormalization", "LayerNormalization", "PRelu"),
         *("RMSNormalization", "RotaryEmbedding"),
     ), _with_parameters(60)),
-    "Expand": made(_expanded, 20), "Tile": made(_tiled, 20), "Range": made(_range, 20),
+    "Expand": made(lambda t: _broadcast(t[0].shape, t.whole(1)), 20),
+    "Tile": made(lambda t: size_of(t[0]) * solid(t.whole(1)), 20), "Range": made(_range, 20),
     "ConstantOfShape": made(lambda t: solid(t.whole(0)), 20), "EyeLike": made(_eye, 20),
     "OneHot": made(lambda t: size_of(t[0]) * max(1, int(np.ravel(t[1])[0])), 300), "Gather": made(_gathered, 20),
     "GatherElements": made(lambda t: size_of(t[1]), 300), "Pad": made(_padded, 50),

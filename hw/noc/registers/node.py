@@ -236,7 +236,8 @@ class RegisterMaster(Component[MeshConfig]):
                 with m.If(turn.grant.any()):
                     m.next = "HEADER"
             with m.State("HEADER"):
-                m.d.comb += [self.word.valid.eq(legal), self.word.p.word.eq(_without_node(header))]
+                first = Cat(header.address[:_LOCAL], header.last, header.strobe, header.write)  # as HeaderLayout has it
+                m.d.comb += [self.word.valid.eq(legal), self.word.p.word.eq(first)]
                 m.d.sync += [left.eq(header.last), status.error.eq(~legal)]
                 with m.If(~legal | self.word.ready):
                     with m.If(header.write):
@@ -282,8 +283,3 @@ class RegisterMaster(Component[MeshConfig]):
             if size != 1 << len(number):
                 ok.append(number < size)
         return Cat(ok).all()
-
-
-def _without_node(header: Any) -> Value:
-    """The first word of a packet, in the order of ``HeaderLayout``."""
-    return Cat(header.address[:_LOCAL], header.last, header.strobe, header.write)

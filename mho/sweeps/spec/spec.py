@@ -150,7 +150,7 @@ def load_spec(path: Path) -> Spec:
     devices = _unique(path, "devices", tuple(_beside(path, name) for name in tables.get("devices", ())))
     axes = tuple(_axes(path, tables.get("axes", {})))
     spec = Spec(
-        networks={name: load_workload(path, name, _network(path, name, table))
+        networks={name: load_workload(path, name, _NETWORK.read(f"{path}: networks.{name}", table))
                   for name, table in tables["networks"].items()},
         chips=chips, devices=devices or (None,), axes=axes,
         times_s=_unique(path, "times", tables.get("times", (86400.0,))),
@@ -169,10 +169,6 @@ def load_spec(path: Path) -> Spec:
 def _beside(path: Path, name: str) -> str:
     """A name of something that ships, or a path from the folder of the file."""
     return str(path.parent / name) if name.endswith(".toml") or "/" in name else name
-
-
-def _network(path: Path, name: str, table: object) -> dict[str, Any]:
-    return _NETWORK.read(f"{path}: networks.{name}", table)
 
 
 def _unique(path: Path, key: str, values: tuple[Value, ...]) -> tuple[Value, ...]:

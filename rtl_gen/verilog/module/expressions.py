@@ -101,7 +101,7 @@ def extend(sig: Sig, size: int, signed: bool = False) -> Sig:
     """A signal with ``size`` bits: extended by its sign or zeros, or cut."""
     missing = size - width(sig)
     if missing <= 0:
-        return _low(sig, size)
+        return select(sig, size - 1, 0)
     top = select(sig, width(sig) - 1, width(sig) - 1) if signed and sig else (Const("0"),)
     extended: list[Const | Slice] = []
     for chunk in (*top * missing, *sig):
@@ -110,10 +110,6 @@ def extend(sig: Sig, size: int, signed: bool = False) -> Sig:
         else:
             extended.append(chunk)
     return tuple(extended)
-
-
-def _low(sig: Sig, size: int) -> Sig:
-    return select(sig, size - 1, 0)
 
 
 def select(sig: Sig, high: int, low: int) -> Sig:

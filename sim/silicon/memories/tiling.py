@@ -118,7 +118,8 @@ def cheapest(shape: Shape, macros: Sequence[MemoryMacro]) -> Tiling | None:
     """The tiling of least area; None if none fits: to what reads in the same cycle, or without a mask that it needs."""
     if not shape.registered:
         return None
-    usable = [macro for macro in macros if _usable(macro)]
+    usable = [macro for macro in macros  # that write and read
+              if macro.pair is not None or any(None not in (port.write, port.read) for port in macro.ports)]
     plain = [macro for macro in usable if shape.lanes == 1 or _masks(macro, shape.width // shape.lanes)]
     tilings = [_columns(shape, plain)]
     words = 2
@@ -131,11 +132,6 @@ def cheapest(shape: Shape, macros: Sequence[MemoryMacro]) -> Tiling | None:
         tilings.append(None if column is None else Tiling(shape=shape, columns=(column,), words=words))
         words *= 2
     return min((tiling for tiling in tilings if tiling is not None), key=lambda tiling: tiling.area, default=None)
-
-
-def _usable(macro: MemoryMacro) -> bool:
-    """Whether a macro writes and reads."""
-    return macro.pair is not None or any(port.write is not None and port.read is not None for port in macro.ports)
 
 
 def _masks(macro: MemoryMacro, bits: int) -> bool:

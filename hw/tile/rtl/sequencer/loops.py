@@ -55,13 +55,11 @@ class Decoder(Component):
         used = sum(f.width for f in instruction.layout.fields)
         spare = self.word[used:OPCODE_LOW].any() if used < OPCODE_LOW else Const(0)
         use = Use(instruction.op, fields_of(self.word, instruction.op), TileConfig())
+        out_of_range = [beyond(field(self.word, instruction.op, f.name), *f.range) for f in instruction.layout.fields]
         return [
-            (Cause.RESERVED, spare), (Cause.FIELD, self._out_of_range(instruction)),
+            (Cause.RESERVED, spare), (Cause.FIELD, _any(out_of_range)),
             *((rule.cause, rule.breaks(use)) for rule in RULES if rule.by_itself and instruction.op in rule.ops),
         ]
-
-    def _out_of_range(self, instruction: Instruction) -> Value:
-        return _any([beyond(field(self.word, instruction.op, f.name), *f.range) for f in instruction.layout.fields])
 
 
 def _any(values: Sequence[Value]) -> Value:
