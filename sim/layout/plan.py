@@ -161,7 +161,8 @@ class _OnShelf(NamedTuple):
         """Lower left and upper right corner in um of what is between the two, but the rows for buffers."""
         far, wires = self.depth - self.macro.height, _PINS_um - _BUFFERS_um
         low = tall - far if self.upper else far - wires
-        return [self.x, low, self.x + self.macro.width, low + wires]
+        # As wide as what has no rows beside it: a piece of a row before an array would have no supplies.
+        return [self.x - _HALO_um / 2, low, self.x + self.macro.width + _HALO_um / 2, low + wires]
 
 
 def _shelves(memories: Sequence[tuple[str, Macro]], wide: float) -> list[_OnShelf]:

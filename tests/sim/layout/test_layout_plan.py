@@ -78,6 +78,9 @@ def test_wires_of_memories_behind_others_pass_beside_these(tmp_path: Path, count
     first, last = math.ceil(MARGIN_um / ROW_um), math.floor((whole["height"] - MARGIN_um) / ROW_um)
     assert min(y for _, _, y, _ in whole["macros"]) - 5 >= (first + 1) * ROW_um, "a row lies beneath the lowest ones"
     assert max(y for _, _, y, _ in whole["macros"]) + 105 <= (last - 1) * ROW_um, "and one above the uppermost ones"
+    for left, _, right, _ in whole["channels"][2:]:
+        # Rows keep away from memories on both sides; pieces left over before another macro would have no supplies.
+        assert any(left < x - 14 and x + 784 + 14 < right for _, x, _, _ in whole["macros"])
 
 
 @pytest.mark.parametrize("left", ["", "[" * 100_000, "[]", '{"design": 3}', '{"key": 1}', "\0"])
