@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from amaranth.hdl import Const, Elaboratable, Module, ResetInserter, Signal
+from amaranth.hdl import Const, Elaboratable, Module, ResetInserter, ResetSignal, Signal
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 
@@ -66,6 +66,20 @@ def clock_by(runs: Signal, *parts: Any) -> None:
 def runs_by(part: object) -> Signal | None:
     """The signal of :func:`clock_by` of a block, if it has one."""
     return getattr(part, "_runs", None)
+
+
+def reset_by(reset: Signal, *parts: Any) -> None:
+    """Have these blocks of a module reset by a signal of it, which does as the domain's reset some cycles before.
+
+    Verilog with a synchronous reset has it; in Amaranth's simulator that of the domain resets them.
+    """
+    for part in parts:
+        part._reset = reset
+
+
+def reset_of(part: object) -> Any:
+    """The signal of :func:`reset_by` of a block, or the reset of its domain."""
+    return getattr(part, "_reset", ResetSignal())
 
 
 class OwnReset(ResetInserter):

@@ -222,6 +222,8 @@ def _chip_bench(design: Design, parts: ChipParts, wrap: str, words: Mapping[str,
         "HOST": host, "TOP": design.top, "LINES": lines, "PERIOD": 10, "IDEAL": design.chip.macro is None,
         "RESET": "rst_n" if low else "rst", "ACTIVE": int(not low), "IDLE": int(low),
         "FALL": FALL if low else "",
+        # It goes through the mesh, and so do states on their way to the host.
+        "RESET_CYCLES": 5 + 2 * (mesh.columns + mesh.rows),
         "PAYLOAD": mesh.payload_bits, "TAG": TAG, "DESTINATIONS": Destinations.one(0, 0).pack(mesh),
         # Loading takes some 100 cycles a word.
         "TIMEOUT": 20000 + longest // 10,

@@ -49,9 +49,10 @@ class FlitPort(Component):
     lost = In(1)
     """A flit of the host was dropped."""
     core_irq = In(1)
+    any_tile_irq = In(1)
     tile_irq = In(lambda self: self.mesh.nodes)
     irq = Out(1)
-    """Interrupts of the cores and of the tiles, and that of the chip."""
+    """Interrupts of a core, of a tile and of each of them, and that of the chip."""
 
     def __init__(self, mesh: MeshConfig, map: RegisterMap) -> None:
         self.mesh, self.map = mesh, map
@@ -65,8 +66,8 @@ class FlitPort(Component):
         status, enable = bank.status, bank.interrupt_enable
         failed = status.refused.value | status.lost.value | status.overflow.value
         m.d.comb += [
-            status.core.eq(self.core_irq), status.tile.eq(self.tile_irq.any()), status.lost.set.eq(self.lost),
-            self.irq.eq((self.core_irq & enable.core) | (self.tile_irq.any() & enable.tile)
+            status.core.eq(self.core_irq), status.tile.eq(self.any_tile_irq), status.lost.set.eq(self.lost),
+            self.irq.eq((self.core_irq & enable.core) | (self.any_tile_irq & enable.tile)
                         | (status.waiting.any() & enable.waiting)
                         | (failed & enable.error)),
         ]
@@ -181,7 +182,7 @@ class TiledChip(wiring.Component):
         connect(m, port.send, tiles.host_send)
         connect(m, tiles.host_receive, port.receive)
         m.d.comb += [port.lost.eq(tiles.host_lost), port.core_irq.eq(tiles.irq), port.tile_irq.eq(tiles.tile_irq),
-                     self.irq.eq(port.irq)]
+                     port.any_tile_irq.eq(tiles.any_tile_irq), self.irq.eq(port.irq)]
         join(m, wiring.Signature(self._own), tiles, flipped(self))
         return m
 

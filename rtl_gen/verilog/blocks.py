@@ -13,13 +13,13 @@ from enum import Enum
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from amaranth.hdl import ClockSignal, Const, Elaboratable, Instance, Module, ResetInserter, ResetSignal, Signal, Value
+from amaranth.hdl import ClockSignal, Const, Elaboratable, Instance, Module, ResetInserter, Signal, Value
 from amaranth.hdl._ir import Fragment
 from amaranth.hdl._xfrm import TransformedElaboratable
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 
-from mho.hw.block import NamedConstant, OwnReset, Resettable, is_block, runs_by
+from mho.hw.block import NamedConstant, OwnReset, Resettable, is_block, reset_of, runs_by
 from mho.hw.ports import Component
 from mho.macro_models.errors import InputError, ToolError
 from mho.rtl_gen.verilog.memories import MemoryPlatform
@@ -192,7 +192,7 @@ class BlockPlatform(MemoryPlatform):
             return instance
         ports: dict[str, Any] = {}
         if self.blocks[name].clocked:
-            ports |= {"i_clk": self._clock(component), f"i_{self.reset}": ResetSignal()}
+            ports |= {"i_clk": self._clock(component), f"i_{self.reset}": reset_of(component)}
         for port, value, flow in ports_of(component):
             ports[f"{'o' if flow is wiring.Out else 'i'}_{port}"] = value
         return Instance(name, **ports)

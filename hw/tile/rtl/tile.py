@@ -1,15 +1,13 @@
 """A tile with its core and its node, and all tiles of a chip, joined to a mesh, with the host at the corner."""
 
 from collections.abc import Sequence
-from functools import reduce
-from operator import or_
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, ResetSignal, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import connect, flipped
 
-from mho.hw.block import clock_by
+from mho.hw.block import clock_by, reset_by
 from mho.hw.core.port import join
 from mho.hw.host.bus import BusSplit, Region, connect_narrow
 from mho.hw.host.core.blocks import CoreBlocks
@@ -106,7 +104,9 @@ class Tile(Component[TileConfig]):
         connect(m, node.registers, split.bus)
         connect(m, split.core, access.bus)
         connect_narrow(m, split.tile, tile.bus)
-        m.d.comb += [access.reset.eq(tile.reset), self.irq.eq(access.irq), self.tile_irq.eq(tile.irq)]
+        m.d.comb += access.reset.eq(tile.reset)
+        # They have a long way behind them.
+        m.d.sync += [self.irq.eq(access.irq), self.tile_irq.eq(tile.irq)]
         join(m, access.port, core, access, but=("mask",))
         self._masks(m, tile.mask, access.mask, core.mask)
         return split, access
@@ -192,14 +192,20 @@ class TileMesh(Component):
         The macros, row by row; only if they are outside.
     programming_enable : In(1)
         Of all cores; only if they program their cells.
-    irq, tile_irq : Out(1), Out(mesh.nodes)
-        Interrupt of a core, and those of the tiles, row by row.
+    irq, any_tile_irq : Out(1)
+        Interrupt of a core, and of a tile.
+    tile_irq : Out(mesh.nodes)
+        Those of the tiles, row by row.
     power_off : Out(mesh.nodes)
         For a power switch of each tile, row by row.
+
+    All of these come a cycle later for each step of the tile from the host's corner. Without an asynchronous reset, so
+    does the reset to the tiles: it must last for two cycles, and two more for each column and row.
     """
 
     programming_enable = In(1, when=lambda self: self.core.programs, init=1)
     irq = Out(1)
+    any_tile_irq = Out(1)
     tile_irq = Out(lambda self: self.mesh.nodes)
     power_off = Out(lambda self: self.mesh.nodes)
 
@@ -218,8 +224,49 @@ class TileMesh(Component):
         for number, tile in enumerate(tiles):
             if self.outside:
                 connect(m, tile.macro, flipped(getattr(self, f"macro_{number}")))
-            m.d.sync += [self.power_off[number].eq(tile.power_off), self.tile_irq[number].eq(tile.tile_irq)]
             if self.core.programs:
                 m.d.comb += tile.programming_enable.eq(self.programming_enable)
-        m.d.sync += self.irq.eq(reduce(or_, (tile.irq for tile in tiles)))
+        m.d.comb += [
+            self.irq.eq(self._any(m, tiles, "irq")), self.any_tile_irq.eq(self._any(m, tiles, "tile_irq")),
+            self.tile_irq.eq(self._each(m, tiles, "tile_irq")), self.power_off.eq(self._each(m, tiles, "power_off")),
+        ]
+        # An asynchronous reset is that of its pin alone, so that a scan chain never starts one.
+        if not self.mesh.alone and getattr(platform, "reset", "rst") == "rst":
+            self._resets(m, tiles)
         return m
+
+    def _any(self, m: Module, tiles: Sequence[Any], name: str) -> Value:
+        """Whether a tile raises an interrupt: ORed with those behind it at each step to the host's corner."""
+        raised = {self.mesh.position(number): getattr(tile, name) for number, tile in enumerate(tiles)}
+        for x, y in reversed(list(raised)[1:]):
+            late = Signal(name=f"any_{name}_{x}_{y}", reset_less=True)
+            m.d.sync += late.eq(raised[x, y])
+            raised[_nearer(x, y)] |= late
+        return raised[0, 0]
+
+    def _each(self, m: Module, tiles: Sequence[Any], name: str) -> Value:
+        """A bit of each tile, with a flip-flop at each step to the host's corner."""
+        states: list[Value] = []
+        for number, tile in enumerate(tiles):
+            x, y = self.mesh.position(number)
+            way = Signal(x + y, name=f"{name}_from_{x}_{y}", reset_less=True)
+            m.d.sync += way.eq(Cat(getattr(tile, name), way))
+            states.append(Cat(getattr(tile, name), way)[-1])
+        return Cat(states)
+
+    def _resets(self, m: Module, tiles: Sequence[Any]) -> None:
+        """The reset goes from the host's corner as fast as flits, which are never before it.
+
+        A wire to all tiles would cross the whole chip in a cycle.
+        """
+        resets: dict[tuple[int, int], Any] = {}
+        for number, tile in enumerate(tiles):
+            x, y = self.mesh.position(number)
+            resets[x, y] = reset = Signal(name=f"rst_{x}_{y}", init=1, reset_less=True)
+            m.d.sync += reset.eq(resets[_nearer(x, y)] if number else ResetSignal())
+            reset_by(reset, tile)
+
+
+def _nearer(x: int, y: int) -> tuple[int, int]:
+    """The place behind the next step to the host's corner."""
+    return (x, y - 1) if y else (x - 1, y)

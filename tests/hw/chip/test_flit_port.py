@@ -106,6 +106,7 @@ def test_tiles_raise_the_interrupt_if_the_host_wants_it() -> None:
             await bench.access(ctx, enable, enabled)
             for tiles in (0b100001, 0b010000, 0):
                 ctx.set(bench.dut.tile_irq, tiles)
+                ctx.set(bench.dut.any_tile_irq, tiles != 0)
                 assert await bench.access(ctx, raised) == tiles
                 assert await bench.access(ctx, status) & tile == (tile if tiles else 0)
                 assert ctx.get(bench.dut.irq) == bool(tiles and enabled)

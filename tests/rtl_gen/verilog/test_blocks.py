@@ -16,7 +16,7 @@ from amaranth.lib.fifo import SyncFIFO
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from mho.hw.block import Resettable
+from mho.hw.block import Resettable, reset_by
 from mho.hw.chip.tops import WRAPS
 from mho.hw.config import load_chip
 from mho.hw.core.masks import MaskStore
@@ -268,6 +268,19 @@ def test_port_for_the_reset_reaches_every_block() -> None:
     assert ".soft_reset(clear)" in texts["top"]
     assert ".soft_reset(soft_reset)" in texts["inner"]
     assert all(re.search(r"if \(rst \| soft_reset\) begin", texts[name]) for name in ("inner", "deep"))
+
+
+def test_a_block_has_the_reset_that_is_said() -> None:
+    late, early = Deep(), Deep()
+
+    def make(parent: Parent) -> Any:
+        m = Module()
+        m.submodules.late, m.submodules.early = late, early
+        reset_by(parent.clear, late)
+        return m
+
+    text = _emit(Parent(make, late.count ^ early.count))["top"]
+    assert re.findall(r"deep (\w+) \(\n.*\n +\.rst\((\w+)\)", text) == [("part_late", "clear"), ("part_early", "rst")]
 
 
 class Named(wiring.Component):

@@ -98,3 +98,21 @@ def test_every_trap_is_told_and_leaves_all_else_as_it_was(host: Host) -> None:
         assert (host.access(STATUS_AT), host.access(STATUS_AT + 4)) == (0, 1)
         assert host.access(BUFFER + 128) == 300 | (-5 & 0xFFFF) << 16
     assert check_programs(host.bus, host.programs) > len(TRAPS)
+
+
+@pytest.mark.slow
+@pytest.mark.cosim("verilator", "g++", "make")
+def test_a_reset_reaches_all_tiles_before_the_first_access() -> None:
+    """It goes through the mesh as flits do: in the middle of all traffic, nothing of before is left behind it."""
+    host = Host()
+    mesh = host.programs.parts.mesh
+    far = host_address(mesh, mesh.nodes - 1, WATCHDOG)
+    assert host.bus.answer([Expected(far, 13, 15, False, None), Expected(far, None, 15, False, None)])[1] == (False, 13)
+    host.bus._bench.reset()
+    assert host.bus.answer([Expected(far, None, 15, False, None)]) == [(False, 0)]
+    assert not host.access(CONTROL) & 3
+    start_programs(host.bus, host.programs)
+    for _ in range(PATIENCE):
+        host.access(CONTROL)
+    assert check_programs(host.bus, host.programs) > 1
+    host.bus.close()
