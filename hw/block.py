@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from amaranth.hdl import Const, Elaboratable, Module, ResetInserter, ResetSignal, Signal
+from amaranth.hdl import Const, Elaboratable, Module, ResetInserter, ResetSignal, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 
@@ -68,17 +68,25 @@ def runs_by(part: object) -> Signal | None:
     return getattr(part, "_runs", None)
 
 
-def reset_by(reset: Signal, *parts: Any) -> None:
-    """Have these blocks of a module reset by a signal of it, which does as the domain's reset some cycles before.
+def may_be_late(platform: object) -> bool:
+    """Whether a reset may pass flip-flops: an asynchronous one is its pin alone, so that no scan chain starts it."""
+    return getattr(platform, "reset", "rst") == "rst"
 
-    Verilog with a synchronous reset has it; in Amaranth's simulator that of the domain resets them.
+
+def reset_late(m: Module, name: str, before: Value, *parts: Any) -> Signal:
+    """Have these blocks of a module reset a cycle behind a reset, by a flip-flop of this name.
+
+    Verilog has it; in Amaranth's simulator the reset of the domain resets them.
     """
+    reset = Signal(name=name, init=1, reset_less=True)
+    m.d.sync += reset.eq(before)
     for part in parts:
         part._reset = reset
+    return reset
 
 
 def reset_of(part: object) -> Any:
-    """The signal of :func:`reset_by` of a block, or the reset of its domain."""
+    """The signal of :func:`reset_late` of a block, or the reset of its domain."""
     return getattr(part, "_reset", ResetSignal())
 
 

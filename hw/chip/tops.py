@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, ResetSignal, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import connect, flipped
 
+from mho.hw.block import may_be_late, reset_late
 from mho.hw.chip.map import PAGE_BITS, QUEUE, ChipParts, address_width, chip_base, record_words
 from mho.hw.config import Chip as Description
 from mho.hw.core.port import join
@@ -176,6 +177,8 @@ class TiledChip(wiring.Component):
         tiles: Any = TileMesh(parts.tiles, mesh, parts.core, outside=self.outside)
         port: Any = FlitPort(mesh, parts.page)
         m.submodules.split, m.submodules.port, m.submodules.tiles = split, port, tiles
+        if not mesh.alone and may_be_late(platform):
+            reset_late(m, "rst_late", ResetSignal(), port, tiles)
         connect(m, flipped(self.bus), split.bus)
         connect(m, split.tiles, tiles.host_bus)
         connect(m, split.chip, port.bus)

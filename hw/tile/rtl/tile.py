@@ -7,7 +7,7 @@ from amaranth.hdl import Cat, Module, Mux, ResetSignal, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import connect, flipped
 
-from mho.hw.block import clock_by, reset_by
+from mho.hw.block import clock_by, may_be_late, reset_late
 from mho.hw.core.port import join
 from mho.hw.host.bus import BusSplit, Region, connect_narrow
 from mho.hw.host.core.blocks import CoreBlocks
@@ -230,8 +230,7 @@ class TileMesh(Component):
             self.irq.eq(self._any(m, tiles, "irq")), self.any_tile_irq.eq(self._any(m, tiles, "tile_irq")),
             self.tile_irq.eq(self._each(m, tiles, "tile_irq")), self.power_off.eq(self._each(m, tiles, "power_off")),
         ]
-        # An asynchronous reset is that of its pin alone, so that a scan chain never starts one.
-        if not self.mesh.alone and getattr(platform, "reset", "rst") == "rst":
+        if not self.mesh.alone and may_be_late(platform):
             self._resets(m, tiles)
         return m
 
@@ -262,9 +261,8 @@ class TileMesh(Component):
         resets: dict[tuple[int, int], Any] = {}
         for number, tile in enumerate(tiles):
             x, y = self.mesh.position(number)
-            resets[x, y] = reset = Signal(name=f"rst_{x}_{y}", init=1, reset_less=True)
-            m.d.sync += reset.eq(resets[_nearer(x, y)] if number else ResetSignal())
-            reset_by(reset, tile)
+            before = resets[_nearer(x, y)] if number else ResetSignal()
+            resets[x, y] = reset_late(m, f"rst_{x}_{y}", before, tile)
 
 
 def _nearer(x: int, y: int) -> tuple[int, int]:

@@ -16,7 +16,7 @@ from amaranth.lib.fifo import SyncFIFO
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from mho.hw.block import Resettable, reset_by
+from mho.hw.block import Resettable, reset_late
 from mho.hw.chip.tops import WRAPS
 from mho.hw.config import load_chip
 from mho.hw.core.masks import MaskStore
@@ -276,11 +276,12 @@ def test_a_block_has_the_reset_that_is_said() -> None:
     def make(parent: Parent) -> Any:
         m = Module()
         m.submodules.late, m.submodules.early = late, early
-        reset_by(parent.clear, late)
+        reset_late(m, "rst_late", parent.clear, late)
         return m
 
     text = _emit(Parent(make, late.count ^ early.count))["top"]
-    assert re.findall(r"deep (\w+) \(\n.*\n +\.rst\((\w+)\)", text) == [("part_late", "clear"), ("part_early", "rst")]
+    resets = re.findall(r"deep (\w+) \(\n.*\n +\.rst\((\w+)\)", text)
+    assert resets == [("part_late", "rst_late"), ("part_early", "rst")]
 
 
 class Named(wiring.Component):
