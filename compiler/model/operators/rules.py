@@ -262,10 +262,6 @@ def _constant(t: Taken) -> Bound:
     return Bound(t.node.ByteSize(), 10.0 * t.node.ByteSize())
 
 
-def _uniform(t: Taken) -> float:
-    return max(1, *t.whole(0))
-
-
 def _spectra(t: Taken) -> float:
     """STFT: two parts of each frame."""
     length = t.whole(3)[0] if t.get(3) is not None else solid(t[2].shape)
@@ -307,7 +303,7 @@ BOUNDS: dict[str, Rule] = {
     "OneHot": made(lambda t: size_of(t[0]) * max(1, int(np.ravel(t[1])[0])), 300), "Gather": made(_gathered, 20),
     "GatherElements": made(lambda t: size_of(t[1]), 300), "Pad": made(_padded, 50),
     "Resize": made(_resized, 500), "Upsample": made(_resized, 500), "CenterCropPad": made(_cropped, 50),
-    **dict.fromkeys(("BlackmanWindow", "HannWindow", "HammingWindow"), made(_uniform, 300)),
+    **dict.fromkeys(("BlackmanWindow", "HannWindow", "HammingWindow"), made(lambda t: max(1, *t.whole(0)), 300)),
     "STFT": made(_spectra, 600),
     "GatherND": _gathered_nd, **dict.fromkeys(("Scatter", "ScatterElements", "ScatterND"), _scattered),
     **dict.fromkeys(("Conv", "ConvInteger"), _convolved), "ConvTranspose": _transposed,

@@ -231,7 +231,12 @@ class TileMesh(Component):
             self.tile_irq.eq(self._each(m, tiles, "tile_irq")), self.power_off.eq(self._each(m, tiles, "power_off")),
         ]
         if not self.mesh.alone and may_be_late(platform):
-            self._resets(m, tiles)
+            resets: dict[tuple[int, int], Signal] = {}
+            # As fast as flits, which are never before it: a wire to all tiles would cross the whole chip in a cycle.
+            for number, tile in enumerate(tiles):
+                x, y = mesh.position(number)
+                before = resets[_nearer(x, y)] if number else ResetSignal()
+                resets[x, y] = reset_late(m, f"rst_{x}_{y}", before, tile)
         return m
 
     def _any(self, m: Module, tiles: Sequence[Any], name: str) -> Value:
@@ -252,17 +257,6 @@ class TileMesh(Component):
             m.d.sync += way.eq(Cat(getattr(tile, name), way))
             states.append(Cat(getattr(tile, name), way)[-1])
         return Cat(states)
-
-    def _resets(self, m: Module, tiles: Sequence[Any]) -> None:
-        """The reset goes from the host's corner as fast as flits, which are never before it.
-
-        A wire to all tiles would cross the whole chip in a cycle.
-        """
-        resets: dict[tuple[int, int], Any] = {}
-        for number, tile in enumerate(tiles):
-            x, y = self.mesh.position(number)
-            before = resets[_nearer(x, y)] if number else ResetSignal()
-            resets[x, y] = reset_late(m, f"rst_{x}_{y}", before, tile)
 
 
 def _nearer(x: int, y: int) -> tuple[int, int]:

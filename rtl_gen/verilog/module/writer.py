@@ -152,7 +152,9 @@ class _Writer(Statements):
             for chunk in sig if port in cell.outputs else ():
                 if isinstance(chunk, Slice) and self.uses[chunk.wire]:
                     self.declare(chunk.wire, "wire")
-        parameters = ", ".join(f".{name}({_parameter(value)})" for name, value in cell.parameters.items())
+        values = {name: constant(value.bits) if isinstance(value, Const) else json.dumps(value)
+                  for name, value in cell.parameters.items()}
+        parameters = ", ".join(f".{name}({value})" for name, value in values.items())
         kind = cell.type.removeprefix("\\")
         head = f"{kind} {f'#({parameters}) ' if parameters else ''}{self.instance_names[cell.name]} ("
         listed = ",\n".join(wrap(f".{name}({text})", 1) for name, text in connections.items())
@@ -246,7 +248,3 @@ class _Writer(Statements):
 
 def _local(size: int, name: str, bits: str) -> str:
     return f"localparam {range_text(size)}{name} = {constant(bits)};"
-
-
-def _parameter(value: int | str | Const) -> str:
-    return constant(value.bits) if isinstance(value, Const) else json.dumps(value)
