@@ -93,6 +93,8 @@ def write_outline(settings: dict[str, Any], block: Block, folder: Path) -> dict[
     home, channels = list[float](), list[list[float]]()
     if any(macro.side == "mesh" for _, macro in instances):
         wide, tall, home, corners = _mesh(area, settings, instances)
+        # Beside the first column, cells would be far from those above it: all their wires went by that lane.
+        channels = [[0.0, 0.0, min(x for _, x, *_ in corners), home[1]]]
     else:
         wide, tall, corners, channels = _edges(area, instances)
     placed = [[name, _on_grid(_MARGIN_um + x, 0.48), _on_grid(_MARGIN_um + y, _ROW_um), turned]
