@@ -177,7 +177,7 @@ class TiledChip(wiring.Component):
         tiles: Any = TileMesh(parts.tiles, mesh, parts.core, outside=self.outside)
         port: Any = FlitPort(mesh, parts.page)
         m.submodules.split, m.submodules.port, m.submodules.tiles = split, port, tiles
-        if not mesh.alone and may_be_late(platform):
+        if may_be_late(platform):
             reset_late(m, "rst_late", ResetSignal(), port, tiles)
         connect(m, flipped(self.bus), split.bus)
         connect(m, split.tiles, tiles.host_bus)

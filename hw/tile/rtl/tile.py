@@ -82,6 +82,8 @@ class Tile(Component[TileConfig]):
         # Where the host has stopped the tile, only the node has a clock: it still forwards flits and takes accesses.
         m.d.comb += [runs.eq(~node.stopped), self.power_off.eq(node.power_off)]
         clock_by(runs, tile, core, split, access)
+        if may_be_late(platform):  # It comes from far, and goes far.
+            reset_late(m, "rst_late", ResetSignal(), tile, node, core, split, access)
         if self.core.programs:
             m.d.comb += core.programming_enable.eq(self.programming_enable)
         m.d.comb += [
@@ -230,13 +232,12 @@ class TileMesh(Component):
             self.irq.eq(self._any(m, tiles, "irq")), self.any_tile_irq.eq(self._any(m, tiles, "tile_irq")),
             self.tile_irq.eq(self._each(m, tiles, "tile_irq")), self.power_off.eq(self._each(m, tiles, "power_off")),
         ]
-        if not self.mesh.alone and may_be_late(platform):
-            resets: dict[tuple[int, int], Signal] = {}
+        if may_be_late(platform):
             # As fast as flits, which are never before it: a wire to all tiles would cross the whole chip in a cycle.
-            for number, tile in enumerate(tiles):
+            resets: dict[tuple[int, int], Any] = {(0, 0): ResetSignal()}
+            for number, tile in list(enumerate(tiles))[1:]:
                 x, y = mesh.position(number)
-                before = resets[_nearer(x, y)] if number else ResetSignal()
-                resets[x, y] = reset_late(m, f"rst_{x}_{y}", before, tile)
+                resets[x, y] = reset_late(m, f"rst_{x}_{y}", resets[_nearer(x, y)], tile)
         return m
 
     def _any(self, m: Module, tiles: Sequence[Any], name: str) -> Value:
