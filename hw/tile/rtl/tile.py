@@ -235,7 +235,7 @@ class TileMesh(Component):
         if may_be_late(platform):
             # As fast as flits, which are never before it: a wire to all tiles would cross the whole chip in a cycle.
             resets: dict[tuple[int, int], Any] = {(0, 0): ResetSignal()}
-            for number, tile in list(enumerate(tiles))[1:]:
+            for number, tile in enumerate(tiles[1:], 1):
                 x, y = mesh.position(number)
                 resets[x, y] = reset_late(m, f"rst_{x}_{y}", resets[_nearer(x, y)], tile)
         return m
