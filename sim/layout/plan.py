@@ -92,9 +92,7 @@ def write_outline(settings: dict[str, Any], block: Block, folder: Path) -> dict[
     area = used * _GROWTH / settings["density"]
     home, channels = list[float](), list[list[float]]()
     if any(macro.side == "mesh" for _, macro in instances):
-        wide, tall, home, corners = _mesh(area, settings, instances)
-        # Beside the first column, cells would be far from those above it: all their wires went by that lane.
-        channels = [[0.0, 0.0, min(x for _, x, *_ in corners), home[1]]]
+        wide, tall, home, corners, channels = _mesh(area, settings, instances)
     else:
         wide, tall, corners, channels = _edges(area, instances)
     placed = [[name, _on_grid(_MARGIN_um + x, 0.48), _on_grid(_MARGIN_um + y, _ROW_um), turned]
@@ -204,8 +202,8 @@ def _packed(instances: Sequence[tuple[str, Macro]], way: str, room: float) -> li
 
 def _mesh(
     area: float, settings: Mapping[str, Any], instances: Sequence[tuple[str, Macro]]
-) -> tuple[float, float, list[float], _Corners]:
-    """Width and height of the rows; right end and lower end of where most cells are, above the first part; parts.
+) -> tuple[float, float, list[float], _Corners, list[list[float]]]:
+    """Width and height of the rows; right and lower end of where most cells are, above the first part; parts; channels.
 
     Parts are in the places of their names. The lanes between them have room for a buffer in each wire of a link.
     """
@@ -217,8 +215,10 @@ def _mesh(
     wide = columns * (width + lane) + lane
     home = min(wide, max(width + lane, 2 * math.sqrt(area)))
     below = rows * (height + lane) + lane
+    # The lane beside the first part would take cells of those above, all whose wires then go by its upper end.
     return wide, below + area / home, [home, below], [
-        (name, lane + x * (width + lane), below - (y + 1) * (height + lane), "R0") for name, (x, y) in places.items()]
+        (name, lane + x * (width + lane), below - (y + 1) * (height + lane), "R0")
+        for name, (x, y) in places.items()], [[0.0, below - height - lane, lane, below]]
 
 
 def _on_grid(length: float, grid: float) -> float:

@@ -35,7 +35,7 @@ class Stage:
 
 def _openroad(name: str, does: str, before: str = "", writes: str = "") -> Stage:
     command = ("openroad", "flow/stage.py", name, *([before] if before else []))
-    reads = "flow/read.tcl", f"flow/{name}.tcl"
+    reads = "flow/read.tcl", f"flow/{name}.tcl", *(["flow/detail.tcl"] if name in ("route", "antennas") else [])
     return Stage(name=name, does=does, command=command, writes=writes or f"{name}.odb", reads=reads)
 
 
@@ -50,14 +50,14 @@ STAGES = (
     _openroad("floorplan", "floorplan and power grid"),
     _openroad("place", "placement", "floorplan"),
     _openroad("clock", "clock tree, repair of setup and hold", "place"),
-    _openroad("route", "routing, and diodes against antennas", "clock"),
-    _openroad("finish", "fillers, extraction, timing", "route", "{top}.cdl"),
+    _openroad("route", "routing", "clock"),
+    _openroad("antennas", "diodes against antennas", "route"),
+    _openroad("finish", "fillers, extraction, timing", "antennas", "{top}.cdl"),
     _klayout("gds", "GDS", "flow/gds.py", "{top}.routed.gds"),
     _klayout("fill", "fill", "flow/fill.py", "{top}.gds"),
     _klayout("picture", "picture", "flow/picture.py", "{top}.png", display=True),
-    _klayout("drc", "design rules", "{drc}", "drc.lyrdb",
-             "-rd", "in_gds={top}.gds", "-rd", "cell={top}", "-rd", "report_file=drc.lyrdb",
-             "-rd", "densityRules={density}"),
+    _klayout("drc", "design rules", "{drc}", "drc.lyrdb", "-rd", "in_gds={top}.gds", "-rd", "cell={top}",
+             "-rd", "report_file=drc.lyrdb", "-rd", "densityRules={density}"),
     Stage(name="netlist", does="netlist for LVS", command=("python", "flow/netlist.py"), writes="{top}.lvs.cdl"),
     _klayout("lvs", "layout against netlist", "flow/lvs.lvs", "{top}.lvsdb",
              "-rd", "input={folder}/{top}.routed.gds", "-rd", "topcell={top}",
