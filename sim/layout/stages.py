@@ -33,9 +33,9 @@ class Stage:
     """Scripts, beside those that the command names."""
 
 
-def _openroad(name: str, does: str, before: str = "", writes: str = "") -> Stage:
+def _openroad(name: str, does: str, before: str = "", writes: str = "", *sources: str) -> Stage:
     command = ("openroad", "flow/stage.py", name, *([before] if before else []))
-    reads = "flow/read.tcl", f"flow/{name}.tcl", *(["flow/detail.tcl"] if name in ("route", "antennas") else [])
+    reads = "flow/read.tcl", f"flow/{name}.tcl", *sources
     return Stage(name=name, does=does, command=command, writes=writes or f"{name}.odb", reads=reads)
 
 
@@ -50,8 +50,8 @@ STAGES = (
     _openroad("floorplan", "floorplan and power grid"),
     _openroad("place", "placement", "floorplan"),
     _openroad("clock", "clock tree, repair of setup and hold", "place"),
-    _openroad("route", "routing", "clock"),
-    _openroad("antennas", "diodes against antennas", "route"),
+    _openroad("route", "routing", "clock", "route.odb", "flow/detail.tcl"),
+    _openroad("antennas", "diodes against antennas", "route", "antennas.odb", "flow/detail.tcl"),
     _openroad("finish", "fillers, extraction, timing", "antennas", "{top}.cdl"),
     _klayout("gds", "GDS", "flow/gds.py", "{top}.routed.gds"),
     _klayout("fill", "fill", "flow/fill.py", "{top}.gds"),
