@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from mho.macro_models.files import FileKind, parse_json, reading
 from mho.sim.layout.block import Block
@@ -28,14 +28,11 @@ _HALO_um = 30.0
 _PINS_um, _BUFFERS_um = 80.0, 20.0
 """Before a memory, for wires to its pins, which are at one edge; and what of it has rows: cells would fill more."""
 
-_ASIDE_um = 0.22
-"""Beside a memory for each pin of those behind it: half are of a test; others' wires fill half of two layers."""
-
 _ROW_um = 3.78
 """Height of a row of cells."""
 
-_BEYOND_um = 3 * _ROW_um, 5 * _ROW_um
-"""Beneath and above all memories, whose ring of supplies goes around all rows: those there have no room for cells."""
+_BEYOND_um = 5 * _ROW_um
+"""Above all memories, whose ring of supplies goes around all rows: those there have no room for cells."""
 
 _GROWTH = 1.1
 """Cells of buffers, clock tree and repair, beside those of the synthesis."""
@@ -90,11 +87,11 @@ def write_outline(settings: dict[str, Any], block: Block, folder: Path) -> dict[
         instances = macro_instances((folder / "synth.v").read_text(), block.macros)
     largest = [max((getattr(macro, way) for _, macro in instances), default=0.0) for way in ("width", "height")]
     area = used * _GROWTH / settings["density"]
-    home, channels = list[float](), list[list[float]]()
+    home, channels, buffers = list[float](), list[list[float]](), list[list[Any]]()
     if any(macro.side == "mesh" for _, macro in instances):
         wide, tall, home, corners, channels = _mesh(area, settings, instances)
     else:
-        wide, tall, corners, channels = _edges(area, instances)
+        wide, tall, corners, channels, buffers = _edges(area, instances)
     placed = [[name, _on_grid(_MARGIN_um + x, 0.48), _on_grid(_MARGIN_um + y, _ROW_um), turned]
               for name, x, y, turned in corners]
     whole = settings | {
@@ -103,6 +100,7 @@ def write_outline(settings: dict[str, Any], block: Block, folder: Path) -> dict[
         "reach": [max(500, round(largest[0] / 0.48)), max(100, round(largest[1] / _ROW_um))],
         "home": [_MARGIN_um + length for length in home],
         "channels": [[_MARGIN_um + length for length in channel] for channel in channels],
+        "buffer_rows": [[name, *(_MARGIN_um + length for length in corners)] for name, *corners in buffers],
     }
     (folder / "settings.json").write_text(json.dumps(whole, indent=1) + "\n")
     (folder / "settings.tcl").write_text(_tcl(whole))
@@ -113,76 +111,73 @@ _Corners = list[tuple[str, float, float, str]]
 """Names of instances, x and y of their lower left corners in um, within the rows, and orientations."""
 
 
-def _edges(area: float, instances: Sequence[tuple[str, Macro]]) -> tuple[float, float, _Corners, list[list[float]]]:
-    """Width and height of the rows, with memories along their lower and upper edge and arrays at the right one.
+def _edges(
+    area: float, instances: Sequence[tuple[str, Macro]]
+) -> tuple[float, float, _Corners, list[list[float]], list[list[Any]]]:
+    """Width and height of the rows, with memories beneath each other at their left edge, and above arrays at the right.
 
-    The last are channels, by their corners, that have rows only where buffers want them; or of a site, beyond memories.
+    The last two are channels, by their corners, that have no rows, or a site of them beyond memories; and rows for the
+    buffers of a memory alone, by its name and their corners.
     """
     arrays, memories = ([each for each in instances if each[1].side == side] for side in ("right", "left"))
-    area += sum((macro.width + _HALO_um / 2) * (macro.height + _HALO_um / 2) for _, macro in instances)
+    area += sum((macro.width + _HALO_um / 2) * (macro.height + _HALO_um / 2) for _, macro in arrays)
+    area += sum((macro.width + _HALO_um / 2) * (macro.height + _PINS_um) for _, macro in memories)
     tallest = max((macro.height + _HALO_um for _, macro in arrays), default=0.0)
     columns = _packed(arrays, "height", tallest)
     reach = sum(column[0][1].width + _HALO_um for column in columns)
-    wide = max(math.sqrt(area), reach, _LEAST_um)
-    if memories:  # wider by a quarter at most, if one more of them is side by side then
-        step = max(macro.width for _, macro in memories) + _HALO_um / 2
-        whole = math.ceil(wide / step) * step
-        wide = whole if whole < 1.25 * wide else max(wide, step)
-    shelves = _shelves(memories, wide)
-    area += sum((_PINS_um - _BUFFERS_um if place.behind else _BEYOND_um[0]) * place.macro.width for place in shelves)
-    every, beside = ([max((place.depth + _PINS_um for place in shelves
-                           if place.upper == upper and place.x + place.macro.width > x), default=0.0)
-                      for upper in (False, True)] for x in (0.0, wide - reach))
-    tall = max(area / wide, sum(every), sum(beside) + tallest, _LEAST_um)
-    corners = [(place.name, place.x, tall - place.depth, "R0") if place.upper else
-               (place.name, place.x, place.depth - place.macro.height, "MX") for place in shelves]
+    step = max((macro.width + _HALO_um for _, macro in memories), default=0.0)
+    wide = max(math.sqrt(area), reach + step, _LEAST_um)
+    tall = max(area / wide, tallest, _LEAST_um)
+    near = arrays[0][0].split(".")[0] + "." if arrays else " "
+    while len(stacks := _stacks(memories, near, tall - _BEYOND_um, tall - _BEYOND_um - tallest)) > 2:
+        tall += _ROW_um
+    wide = max(min(wide, area / tall), reach + step, len(stacks) * step, _LEAST_um)
+    corners, channels, buffers = list[tuple[str, float, float, str]](), list[list[float]](), list[list[Any]]()
+    for number, stack in enumerate(stacks):
+        top = tall - _BEYOND_um
+        channels.append([1.0, top, step, tall] if number == 0 else [wide - step, top, wide + _ROW_um, tall])
+        for name, macro in stack:
+            x, y = 0.0 if number == 0 else wide - macro.width - 0.5, top - macro.height
+            corners.append((name, x, y, "R0"))
+            top = y - _PINS_um
+            if name != stack[-1][0]:
+                ends = [x - _HALO_um / 2, x + macro.width + _HALO_um / 2]
+                channels.append([ends[0], top, ends[1], y - _BUFFERS_um])
+                buffers.append([name, max(0.0, ends[0]), y - _BUFFERS_um, ends[1], y])
     for column in columns:
         reach -= column[0][1].width + _HALO_um
-        spare = (tall - sum(beside) - sum(macro.height for _, macro in column)) / len(column)
-        y = beside[0] + spare / 2
+        spare = (tallest - sum(macro.height for _, macro in column)) / len(column)
+        y = spare / 2
         for name, macro in column:
             corners.append((name, wide - reach - macro.width - _HALO_um / 2, y, "R0"))
             y += macro.height + spare
-    channels = [[1.0, low, wide + _ROW_um, low + 2 * _BEYOND_um[0]] for low in (0.0, tall - _BEYOND_um[1]) if shelves]
-    return wide, tall, corners, channels + [place.channel(tall) for place in shelves if place.behind]
+    return wide, tall, corners, channels, buffers
 
 
-class _OnShelf(NamedTuple):
-    """A memory along an edge, which is the ``upper`` or the lower one."""
+def _stacks(memories: Sequence[tuple[str, Macro]], near: str, *rooms: float) -> list[list[tuple[str, Macro]]]:
+    """Memories beneath each other, those of a module together, where there is room; a column of what is left.
 
-    name: str
-    macro: Macro
-    x: float
-    upper: bool
-    depth: float  # how far it reaches from the edge
-    behind: bool  # whether, seen from the cells, another one is behind it
+    The last ones of a column are those of the module ``near``, which its lower end is near to.
+    """
+    modules: dict[str, list[tuple[str, Macro]]] = {}
+    for each in memories:
+        modules.setdefault(".".join(each[0].split(".")[: 1 if each[0].startswith(near) else 2]), []).append(each)
+    stacks: list[list[tuple[str, Macro]]] = [[] for _ in rooms]
+    free, left = list(rooms), list[tuple[str, Macro]]()
+    for group in sorted(modules.values(), key=lambda group: (group[0][0].startswith(near), -_depth(group))):
+        together = any(room >= _depth(group) for room in free)
+        for part in [group] if together else [[each] for each in group]:
+            number = next((number for number, room in enumerate(free) if room >= _depth(part)), None)
+            if number is None:
+                left += part
+            else:
+                stacks[number] += part
+                free[number] -= _depth(part)
+    return [*stacks, left] if left else [stack for stack in stacks if stack]
 
-    def channel(self, tall: float) -> list[float]:
-        """Lower left and upper right corner in um of what is between the two, but the rows for buffers."""
-        far, wires = self.depth - self.macro.height, _PINS_um - _BUFFERS_um
-        low = tall - far if self.upper else far - wires
-        # As wide as what has no rows beside it: a piece of a row before an array would have no supplies.
-        return [self.x - _HALO_um / 2, low, self.x + self.macro.width + _HALO_um / 2, low + wires]
 
-
-def _shelves(memories: Sequence[tuple[str, Macro]], wide: float) -> list[_OnShelf]:
-    """Memories side by side along both edges, pins inwards, others behind them, whose wires find room beside them."""
-    places: list[_OnShelf] = []
-    taken, pins = list(_BEYOND_um), [0, 0]
-    while memories:
-        upper = taken[0] > taken[1]
-        behind = pins[upper] > 0
-        shelf = _packed(memories, "width", wide - pins[upper] * _ASIDE_um)[0]
-        memories = [each for each in memories if each not in shelf]
-        gaps = len(shelf) + (1 if behind else -1)  # wires around those behind others go both ways
-        spare = (wide - 1 - sum(macro.width for _, macro in shelf)) / max(1, gaps)  # places are rounded up, too
-        x = spare if behind else 0.0
-        for name, macro in shelf:
-            places.append(_OnShelf(name, macro, x, upper, taken[upper] + macro.height, behind))
-            x += macro.width + spare
-            pins[upper] += macro.pins
-        taken[upper] += shelf[0][1].height + _PINS_um
-    return places
+def _depth(memories: Sequence[tuple[str, Macro]]) -> float:
+    return sum(macro.height + _PINS_um for _, macro in memories)
 
 
 def _packed(instances: Sequence[tuple[str, Macro]], way: str, room: float) -> list[list[tuple[str, Macro]]]:

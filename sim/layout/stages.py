@@ -48,7 +48,7 @@ STAGES = (
     Stage(name="synth", does="synthesis", command=("yosys", "-q", "flow/synth.ys"), writes="synth.v",
           reads=("flow/latches.py", "flow/logic.abc")),
     _openroad("floorplan", "floorplan and power grid"),
-    _openroad("place", "placement", "floorplan"),
+    _openroad("place", "placement", "floorplan", "", "flow/channels.tcl"),
     _openroad("clock", "clock tree, repair of setup and hold", "place"),
     _openroad("route", "routing", "clock", "route.odb", "flow/detail.tcl"),
     _openroad("antennas", "diodes against antennas", "route", "antennas.odb", "flow/detail.tcl"),

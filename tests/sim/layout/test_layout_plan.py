@@ -1,5 +1,6 @@
 """The outline of a block: macros lie within the rows, apart from each other, and cells find room."""
 
+import itertools
 import json
 import math
 import re
@@ -60,27 +61,49 @@ def test_macros_lie_apart_and_inside(
         assert not whole["home"]
 
 
-@pytest.mark.parametrize("count", [5, 18])
-def test_wires_of_memories_behind_others_pass_beside_these(tmp_path: Path, count: int) -> None:
-    """No wire crosses a memory: those of 360 pins, of which half are of a test, take some 80 um of two layers."""
-    block = with_macros(Macro(name="m", side="left", width=784.0, height=100.0, **{**VIEWS, "pins": 360}))
+@pytest.mark.parametrize("count", [1, 5, 18])
+def test_pins_of_memories_have_a_way_to_the_cells(tmp_path: Path, count: int) -> None:
+    """Beneath each of them 80 um are free of macros, as far as the cells beside it."""
+    width, height = 784.0, 100.0
+    memory = Macro(name="m", side="left", width=width, height=height, **VIEWS)
+    array = Macro(name="a", side="right", width=100.0, height=500.0, **VIEWS)
     (tmp_path / "synth.json").write_text(json.dumps({"design": {"num_cells": 1, "area": 1.5e6}}))
-    (tmp_path / "synth.v").write_text("".join(f"  m \\ram_{k}.m  (\n" for k in range(count)))
-    whole = write_outline({"density": 0.6, "lane_um": 30.0}, block, tmp_path)
-    beyond = {"R0": 0, "MX": 0}
-    for turned, outwards in (("R0", -1), ("MX", 1)):
-        rows = sorted((outwards * y, sum(other[2:] == [y, turned] for other in whole["macros"]))
-                      for y in {y for _, _, y, way in whole["macros"] if way == turned})
-        for _, number in rows:
-            assert number == 1 or number * 784 + beyond[turned] * 80 < whole["width"] - 2 * MARGIN_um
-            beyond[turned] += number
-    assert sum(beyond.values()) == count
-    first, last = math.ceil(MARGIN_um / ROW_um), math.floor((whole["height"] - MARGIN_um) / ROW_um)
-    assert min(y for _, _, y, _ in whole["macros"]) - 5 >= (first + 1) * ROW_um, "a row lies beneath the lowest ones"
-    assert max(y for _, _, y, _ in whole["macros"]) + 105 <= (last - 1) * ROW_um, "and one above the uppermost ones"
-    for left, _, right, _ in whole["channels"][2:]:
-        # Rows keep away from memories on both sides; pieces left over before another macro would have no supplies.
-        assert any(left < x - 14 and x + 784 + 14 < right for _, x, _, _ in whole["macros"])
+    (tmp_path / "synth.v").write_text("  a \\core.array  (\n" + "".join(
+        f"  m \\{'core' if k < 2 else f'unit_{k % 3}'}.ram_{k}.m  (\n" for k in range(count)))
+    whole = write_outline({"density": 0.6, "lane_um": 30.0}, with_macros(memory, array), tmp_path)
+    sizes = {name: (100.0, 500.0) if name == "core.array" else (width, height) for name, *_ in whole["macros"]}
+    boxes = {name: (x, y, x + sizes[name][0], y + sizes[name][1]) for name, x, y, _ in whole["macros"]}
+    middle = whole["width"] / 2
+    assert sum(name != "core.array" for name in boxes) == count
+    for name, (left, bottom, right, top) in boxes.items():
+        if name == "core.array":
+            continue
+        for other in boxes.values():
+            beside = other[0] < max(right, middle) and other[2] > min(left, middle)
+            assert not (beside and other[1] < bottom and other[3] > bottom - 80 + 2 * ROW_um)
+        assert top + 4 * ROW_um <= whole["height"] - MARGIN_um, "the ring of supplies goes around rows above it"
+    for name, left, bottom, right, top in whole["buffer_rows"]:
+        x, y = boxes[name][:2]
+        # Rows keep away from memories on both sides; pieces left over would have no supplies.
+        assert x - 16 < left <= x
+        assert (x + width + 14 < right, top) == (True, pytest.approx(y, abs=ROW_um))
+        assert any(channel[3] == bottom and channel[2] == right for channel in whole["channels"])
+
+
+def test_memories_of_a_module_are_together(tmp_path: Path) -> None:
+    """And those of the array's lie above it: else their wires cross the block."""
+    memory = Macro(name="m", side="left", width=784.0, height=100.0, **VIEWS)
+    array = Macro(name="a", side="right", width=100.0, height=500.0, **VIEWS)
+    (tmp_path / "synth.json").write_text(json.dumps({"design": {"num_cells": 1, "area": 1.2e6}}))
+    names = [f"{('tile.load', 'core', 'tile.send')[k % 3]}.ram_{k}" for k in range(15)]
+    (tmp_path / "synth.v").write_text("  a \\core.array  (\n" + "".join(f"  m \\{name}  (\n" for name in names))
+    whole = write_outline({"density": 0.6, "lane_um": 30.0}, with_macros(memory, array), tmp_path)
+    right = [name for name, x, _, _ in whole["macros"] if x > 500 and name != "core.array"]
+    assert right
+    assert right[-1].startswith("core.")
+    modules = [name.rsplit(".", 1)[0] for name, *_ in whole["macros"] if name != "core.array"]
+    changes = sum(before != after for before, after in itertools.pairwise(modules))
+    assert changes <= 3
 
 
 @pytest.mark.parametrize("left", ["", "[" * 100_000, "[]", '{"design": 3}', '{"key": 1}', "\0"])
