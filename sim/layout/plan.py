@@ -28,6 +28,9 @@ _HALO_um = 30.0
 _PINS_um, _BUFFERS_um = 80.0, 20.0
 """Before a memory, for wires to its pins, which are at one edge; and what of it has rows: cells would fill more."""
 
+_ASIDE_um = 0.08
+"""Beside memories for each pin of those above others: half are of a test, wires of the rest fill half of a layer."""
+
 _ROW_um = 3.78
 """Height of a row of cells."""
 
@@ -131,7 +134,8 @@ def _edges(
     near = arrays[0][0].split(".")[0] + "." if arrays else " "
     while len(stacks := _stacks(memories, near, tall - _BEYOND_um, tall - _BEYOND_um - tallest)) > 2:
         tall += _ROW_um
-    wide = max(min(wide, area / tall), reach + step, len(stacks) * step, _LEAST_um)
+    aside = _ASIDE_um * sum(macro.pins for stack in stacks for _, macro in stack[:-1])
+    wide = max(min(wide, area / tall), reach + step, len(stacks) * step + aside, _LEAST_um)
     corners, channels, buffers = list[tuple[str, float, float, str]](), list[list[float]](), list[list[Any]]()
     for number, stack in enumerate(stacks):
         top = tall - _BEYOND_um
