@@ -28,8 +28,8 @@ _HALO_um = 30.0
 _PINS_um, _BUFFERS_um = 80.0, 20.0
 """Before a memory, for wires to its pins, which are at one edge; and what of it has rows: cells would fill more."""
 
-_ASIDE_um = 0.08
-"""Beside memories for each pin of those above others: half are of a test, wires of the rest fill half of a layer."""
+_ASIDE_um, _ENOUGH_um = 0.22, 400.0
+"""Beside memories for each pin of those above others, since half are of a test; and where most end at cells near by."""
 
 _ROW_um = 3.78
 """Height of a row of cells."""
@@ -95,12 +95,14 @@ def write_outline(settings: dict[str, Any], block: Block, folder: Path) -> dict[
         wide, tall, home, corners, channels = _mesh(area, settings, instances)
     else:
         wide, tall, corners, channels, buffers = _edges(area, instances)
+    beside = max((macro.width + _HALO_um for _, macro in instances if macro.side == "left"), default=0.0)
     placed = [[name, _on_grid(_MARGIN_um + x, 0.48), _on_grid(_MARGIN_um + y, _ROW_um), turned]
               for name, x, y, turned in corners]
     whole = settings | {
         "width": _on_grid(wide + 2 * _MARGIN_um, 0.48), "height": _on_grid(tall + 2 * _MARGIN_um, _ROW_um),
         "macros": placed, "cells": cells, "inner": block.inner,
         "reach": [max(500, round(largest[0] / 0.48)), max(100, round(largest[1] / _ROW_um))],
+        "pins_from": beside if sum(block.ports.values()) < wide - beside else 0.0,
         "home": [_MARGIN_um + length for length in home],
         "channels": [[_MARGIN_um + length for length in channel] for channel in channels],
         "buffer_rows": [[name, *(_MARGIN_um + length for length in corners)] for name, *corners in buffers],
@@ -134,7 +136,7 @@ def _edges(
     near = arrays[0][0].split(".")[0] + "." if arrays else " "
     while len(stacks := _stacks(memories, near, tall - _BEYOND_um, tall - _BEYOND_um - tallest)) > 2:
         tall += _ROW_um
-    aside = _ASIDE_um * sum(macro.pins for stack in stacks for _, macro in stack[:-1])
+    aside = min(_ENOUGH_um, _ASIDE_um * sum(macro.pins for stack in stacks for _, macro in stack[:-1]))
     wide = max(min(wide, area / tall), reach + step, len(stacks) * step + aside, _LEAST_um)
     corners, channels, buffers = list[tuple[str, float, float, str]](), list[list[float]](), list[list[Any]]()
     for number, stack in enumerate(stacks):
