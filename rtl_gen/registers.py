@@ -5,14 +5,7 @@ from collections.abc import Iterator, Mapping
 from mho.hw.chip.map import CHIP_MAGIC, MAP_VERSION, QUEUE, chip_page
 from mho.hw.config import Chip
 from mho.hw.core.write_verify.config import WriteVerifyParameters
-from mho.hw.host.core.write_map import (
-    CELL_LOW,
-    RESET_BIT,
-    RESULT_PULSES,
-    RESULT_VALID,
-    WORD_FLAG,
-    write_entries,
-)
+from mho.hw.host.core.write_map import CELL_LOW, RESET_BIT, RESULT_PULSES, RESULT_VALID, WORD_FLAG, write_entries
 from mho.hw.host.registers import Access, AddressMap, PlacedField, Register, RegisterMap, Window
 from mho.hw.kinds import core_blocks
 from mho.hw.noc.config import MeshConfig

@@ -65,15 +65,8 @@ class Execution:
 
 
 def build_cores(
-    network: Network,
-    *,
-    device: Device | str | None = None,
-    seed: int = 0,
-    time_s: float = 0.0,
-    temp_C: float = 25.0,
-    causes: frozenset[str] | None = None,
-    cells: Cells | None = None,
-    compensation: str | None = None,
+    network: Network, *, device: Device | str | None = None, seed: int = 0, time_s: float = 0.0, temp_C: float = 25.0,
+    causes: frozenset[str] | None = None, cells: Cells | None = None, compensation: str | None = None
 ) -> list[MacroModel]:
     """The cores of a network, programmed: chip number ``seed`` of a device (None: the network's) after ``time_s``.
 
@@ -127,23 +120,10 @@ def core_masks(network: Network) -> list[Masks]:
 
 
 def execute(
-    network: Network,
-    backend: "Backend",
-    x: Any,
-    *,
-    device: Device | str | None = None,
-    seed: int = 0,
-    time_s: float = 0.0,
-    temp_C: float = 25.0,
-    causes: frozenset[str] | None = None,
-    cells: Cells | None = None,
-    compensation: str | None = None,
-    layer: int | None = None,
-    first_image: int = 0,
-    codes_of: int = 0,
-    timed: bool = False,
-    batch: int = BATCH,
-    progress: Callable[[int, int], None] | None = None,
+    network: Network, backend: "Backend", x: Any, *, device: Device | str | None = None, seed: int = 0,
+    time_s: float = 0.0, temp_C: float = 25.0, causes: frozenset[str] | None = None, cells: Cells | None = None,
+    compensation: str | None = None, layer: int | None = None, first_image: int = 0, codes_of: int = 0,
+    timed: bool = False, batch: int = BATCH, progress: Callable[[int, int], None] | None = None
 ) -> Execution:
     """Runs inputs through a network on one chip.
 

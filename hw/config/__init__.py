@@ -1,12 +1,6 @@
 """The chip description: parsing, presets, checks. Importable by every part of the project."""
 
-from mho.hw.config.chip import (
-    SYNCHRONISER_CYCLES,
-    TILE_FLITS,
-    CellsSection,
-    Chip,
-    ClockSection,
-)
+from mho.hw.config.chip import SYNCHRONISER_CYCLES, TILE_FLITS, CellsSection, Chip, ClockSection
 from mho.hw.config.cost import AreaSection, ProcessSection
 from mho.hw.config.describe import describe, sizes, warnings
 from mho.hw.config.device import check_device, default_device

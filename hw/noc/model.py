@@ -7,9 +7,7 @@ from typing import NamedTuple
 from mho.hw.host.registers import Register, Window
 from mho.hw.noc.config import MeshConfig
 from mho.hw.noc.flit import coordinate_bits
-from mho.hw.noc.interface.tables import (
-    Counter,
-)
+from mho.hw.noc.interface.tables import Counter
 from mho.hw.noc.registers.map import node_map
 from mho.hw.noc.registers.packet import BURST, NODE_BITS, PAGE_BITS, Burst
 

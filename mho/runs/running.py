@@ -80,26 +80,11 @@ def check_options(
 
 
 def run_network(
-    network: Network,
-    x: Inputs,
-    *,
-    device: Device,
-    time: str | float,
-    temp: float,
-    seed: int,
-    seeds: int | None,
-    backend: BackendOptions,
-    without: Collection[str],
-    only: Collection[str],
-    limit: int | None,
-    progress: Progress | None,
-    device_draws: int | None = None,
-    cells: "Cells | None" = None,
-    compensation: str | None = None,
-    score: str | None = None,
-    keep_codes: bool | None = None,
-    loading: Progress | None = None,
-    note: Callable[[str], None] | None = None,
+    network: Network, x: Inputs, *, device: Device, time: str | float, temp: float, seed: int, seeds: int | None,
+    backend: BackendOptions, without: Collection[str], only: Collection[str], limit: int | None,
+    progress: Progress | None, device_draws: int | None = None, cells: "Cells | None" = None,
+    compensation: str | None = None, score: str | None = None, keep_codes: bool | None = None,
+    loading: Progress | None = None, note: Callable[[str], None] | None = None
 ) -> Result:
     """See :meth:`mho.api.net.Net.run`."""
     from mho.compiler.footprint import run_bytes

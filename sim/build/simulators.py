@@ -9,21 +9,8 @@ from mho.hw.config import Chip
 from mho.hw.kinds import core_blocks
 from mho.macro_models.errors import InputError
 from mho.rtl_gen.macro.body import pins_module, shell_body
-from mho.sim.build.shells import (
-    core_defines,
-    core_sources,
-    half_period,
-    write_bench,
-    write_contracts,
-)
-from mho.sim.build.toolchain import (
-    HDL,
-    cached_build,
-    hash_files,
-    require_cocotb,
-    require_tool,
-    tool_version,
-)
+from mho.sim.build.shells import core_defines, core_sources, half_period, write_bench, write_contracts
+from mho.sim.build.toolchain import HDL, cached_build, hash_files, require_cocotb, require_tool, tool_version
 from mho.sim.build.verilate import compile_icarus, compile_verilator, compiler_key, hardware_hash
 from mho.sim.kinds import body
 

@@ -72,21 +72,9 @@ class CosimCore:
         return self.finish(batch, self.simulation.run(batch))
 
     def batch(
-        self,
-        op: MvmOperation,
-        masks: Masks,
-        x: NDArray[np.integer],
-        op_id: ArrayLike,
-        *,
-        core: int = 0,
-        mode: Mode = Mode.LAZY,
-        gap: int = 0,
-        stall: int = 0,
-        hold: int = 0,
-        seed: int = 1,
-        keep_charges: bool = False,
-        illegal: bool = False,
-        write: WriteJob | None = None,
+        self, op: MvmOperation, masks: Masks, x: NDArray[np.integer], op_id: ArrayLike, *, core: int = 0,
+        mode: Mode = Mode.LAZY, gap: int = 0, stall: int = 0, hold: int = 0, seed: int = 1, keep_charges: bool = False,
+        illegal: bool = False, write: WriteJob | None = None
     ) -> Batch:
         """What streams through the core for a batch with its numbers as in :meth:`mho.sim.backend.Backend.mvm`.
 

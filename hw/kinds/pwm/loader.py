@@ -4,10 +4,8 @@ from functools import reduce
 from operator import and_, or_
 from typing import Any
 
-import numpy as np
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import enum
-from numpy.typing import ArrayLike, NDArray
 
 from mho.hw.block import Resettable, named
 from mho.hw.core.digital.loader import CodeLoader
@@ -20,14 +18,6 @@ from mho.macro_models.integer.pwm.operation import MAGNITUDE_BITS, PwmOperation
 
 PULSE_BITS = MAGNITUDE_BITS + 1
 """Bits of a pulse: its width, and whether the input is negative."""
-
-
-def pulse_planes(op: PwmOperation, x: ArrayLike) -> NDArray[np.bool_]:
-    """Reference of the planes of :class:`PulseLoader`, shape (8, lines): bits of the widths, then signs."""
-    code = np.asarray(x).astype(np.int64)
-    negative = (code < 0) if op.in_signed else np.zeros(len(code), dtype=np.bool_)
-    width = np.abs(code) << op.shift & 2**MAGNITUDE_BITS - 1
-    return np.concatenate([(width >> np.arange(MAGNITUDE_BITS)[:, None] & 1).astype(np.bool_), negative[None]])
 
 
 class PwmOpCheck(Component):
@@ -123,7 +113,7 @@ class PulseModulator(Resettable[PwmCoreConfig]):
 
     load = In(1)
     planes = array(In(lambda self: self.cfg.lines), PULSE_BITS)
-    """Take over pulses, see :func:`mho.hw.kinds.pwm.loader.pulse_planes`."""
+    """Take over pulses: magnitudes shifted up, and signs."""
     begins = In(1)
     positive = In(1)
     negative = In(1)

@@ -20,13 +20,7 @@ from mho.sim.core.batch import Mode
 from mho.sim.core.bench.given_cells import given_model, make_edge_stimuli, takes_cells, write_cells
 from mho.sim.core.bench.own_macro import Programming, measured_model, require_products
 from mho.sim.core.bench.report import VerifyReport
-from mho.sim.core.bench.stimulus import (
-    Stimulus,
-    make_models,
-    make_stimulus,
-    make_tied_stimulus,
-    make_whole_stimulus,
-)
+from mho.sim.core.bench.stimulus import Stimulus, make_models, make_stimulus, make_tied_stimulus, make_whole_stimulus
 from mho.sim.core.bench.timed import timed_netlist
 from mho.sim.core.bench.waves import write_groups
 from mho.sim.core.bench.write_stimulus import check_run, check_stop, make_write_stimulus

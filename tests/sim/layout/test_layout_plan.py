@@ -61,9 +61,32 @@ def test_macros_lie_apart_and_inside(
         assert not whole["home"]
 
 
-@pytest.mark.parametrize("count", [1, 5, 18])
-def test_pins_of_memories_have_a_way_to_the_cells(tmp_path: Path, count: int) -> None:
-    """Beneath each of them 80 um are free of macros, as far as the cells beside it."""
+@pytest.mark.parametrize("count", [3, 5, 8])
+def test_wires_of_memories_behind_others_pass_beside_these(tmp_path: Path, count: int) -> None:
+    """No wire crosses a memory: those of 360 pins, of which half are of a test, take some 80 um of two layers."""
+    block = with_macros(Macro(name="m", side="left", width=784.0, height=100.0, **{**VIEWS, "pins": 360}))
+    (tmp_path / "synth.json").write_text(json.dumps({"design": {"num_cells": 1, "area": 1.5e6}}))
+    (tmp_path / "synth.v").write_text("".join(f"  m \\ram_{k}.m  (\n" for k in range(count)))
+    whole = write_outline({"density": 0.6, "lane_um": 30.0}, block, tmp_path)
+    beyond = {"R0": 0, "MX": 0}
+    for turned, outwards in (("R0", -1), ("MX", 1)):
+        rows = sorted((outwards * y, sum(other[2:] == [y, turned] for other in whole["macros"]))
+                      for y in {y for _, _, y, way in whole["macros"] if way == turned})
+        for _, number in rows:
+            assert number == 1 or number * 784 + beyond[turned] * 80 < whole["width"] - 2 * MARGIN_um
+            beyond[turned] += number
+    assert sum(beyond.values()) == count
+    first, last = math.ceil(MARGIN_um / ROW_um), math.floor((whole["height"] - MARGIN_um) / ROW_um)
+    assert min(y for _, _, y, _ in whole["macros"]) - 5 >= (first + 1) * ROW_um, "a row lies beneath the lowest ones"
+    assert max(y for _, _, y, _ in whole["macros"]) + 105 <= (last - 1) * ROW_um, "and one above the uppermost ones"
+    for left, _, right, _ in whole["channels"][2:]:
+        # Rows keep away from memories on both sides; pieces left over before another macro would have no supplies.
+        assert any(left < x - 14 and x + 784 + 14 < right for _, x, _, _ in whole["macros"])
+
+
+@pytest.mark.parametrize("count", [13, 18, 25])
+def test_pins_of_many_memories_have_a_way_to_the_cells(tmp_path: Path, count: int) -> None:
+    """They lie in columns: beneath each of them 80 um are free of macros, as far as the cells beside it."""
     width, height = 784.0, 100.0
     memory = Macro(name="m", side="left", width=width, height=height, **VIEWS)
     array = Macro(name="a", side="right", width=100.0, height=500.0, **VIEWS)
@@ -82,6 +105,7 @@ def test_pins_of_memories_have_a_way_to_the_cells(tmp_path: Path, count: int) ->
             beside = other[0] < max(right, middle) and other[2] > min(left, middle)
             assert not (beside and other[1] < bottom and other[3] > bottom - 80 + 2 * ROW_um)
         assert top + 4 * ROW_um <= whole["height"] - MARGIN_um, "the ring of supplies goes around rows above it"
+    assert len(whole["buffer_rows"]) == count - len({box[0] for name, box in boxes.items() if name != "core.array"})
     for name, left, bottom, right, top in whole["buffer_rows"]:
         x, y = boxes[name][:2]
         # Rows keep away from memories on both sides; pieces left over would have no supplies.

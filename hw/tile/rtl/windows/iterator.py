@@ -11,14 +11,7 @@ from mho.hw.tile.isa.rules import walk_beyond_block
 from mho.hw.tile.rtl.buffer import ADDRESS_BITS
 from mho.hw.tile.rtl.layouts import DescriptorLayout
 from mho.hw.tile.rtl.rings import COUNT_BITS, AskPort, Change, RingLayout
-from mho.hw.tile.rtl.windows.addresses import (
-    PIXEL,
-    LookLayout,
-    PlaceLayout,
-    PlanLayout,
-    Sums,
-    WalkRequest,
-)
+from mho.hw.tile.rtl.windows.addresses import PIXEL, LookLayout, PlaceLayout, PlanLayout, Sums, WalkRequest
 from mho.hw.tile.rtl.windows.placing import Pixels, PlacingStates, corner
 from mho.hw.tile.rtl.windows.release import ReleaseStates
 

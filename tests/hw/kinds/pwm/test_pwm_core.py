@@ -15,7 +15,6 @@ from mho.hw.core.layout import pack
 from mho.hw.kinds.pwm.blocks import PwmCoreReference
 from mho.hw.kinds.pwm.config import PwmCoreConfig
 from mho.hw.kinds.pwm.core import PwmCore
-from mho.hw.kinds.pwm.loader import pulse_planes
 from mho.hw.kinds.pwm.settings import SettingsFile
 from mho.macro_models import load_device
 from mho.macro_models.errors import InputError
@@ -86,14 +85,6 @@ def test_products_are_those_of_the_reference(phases: int, lanes: int, count: int
     simulate(dut, feed, background=[catch], processes=[macro])
     assert received == expected
     assert len(set(expected)) > 2
-
-
-@given(st.integers(0, 2**32 - 1))
-def test_a_pulse_is_as_wide_as_its_input_shifted_up(seed: int) -> None:
-    op, x = random_operation(np.random.default_rng(seed))
-    planes = pulse_planes(op, x)
-    width = (planes[:7] << np.arange(7)[:, None]).sum(axis=0)
-    assert np.array_equal(np.where(planes[7], -width, width), x << op.shift)
 
 
 @given(st.integers(0, 2**32 - 1))
