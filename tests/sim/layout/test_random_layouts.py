@@ -67,7 +67,8 @@ def test_memories_match_their_netlist(pdk: Path, tmp_path: Path) -> None:
     (tmp_path / "chip.toml").write_text(f'schema = 1\nextends = "tnsa64-tile"\nname = "sram"\n{settings}')
     for name in re.findall(r"RM_[\w.]+", settings):
         (tmp_path / name).symlink_to(pdk / "lib" / name)
-    layout = harden(load_chip(str(tmp_path / "chip.toml")), pdk, tmp_path / "layout", part="tile", module="parity_banks_32_128")
+    chip = load_chip(str(tmp_path / "chip.toml"))
+    layout = harden(chip, pdk, tmp_path / "layout", part="tile", module="parity_banks_32_128")
     assert (layout.routing, layout.antennas, layout.rules, layout.wrong_ports) == (0, 0, {}, ())
     assert layout.matches
     assert layout.fast_ns >= 0
