@@ -28,6 +28,14 @@ def with_macros(*macros: Macro) -> Block:
         period_ns=10.0, inner="")
 
 
+def outlined(folder: Path, block: Block, area: float | None, instances: list[tuple[str, str]]) -> dict[str, Any]:
+    """Settings of a block whose synthesis left cells of an area, and macros by their cells and names."""
+    counts: dict[str, float] = {"num_cells": 1} | ({} if area is None else {"area": area})
+    (folder / "synth.json").write_text(json.dumps({"design": counts}))
+    (folder / "synth.v").write_text("".join(f"  {cell} \\{name}  (\n" for cell, name in instances))
+    return write_outline({"density": 0.6, "lane_um": 30.0}, block, folder)
+
+
 @pytest.mark.parametrize("side", ["right", "left", "mesh"])
 @pytest.mark.parametrize("area", [None, 2e3, 5e5, 5.02e5, 5.05e5])
 @pytest.mark.parametrize("size", [(100.0, 246.0), (700.0, 90.0), (30.0, 900.0)])
@@ -37,10 +45,7 @@ def test_macros_lie_apart_and_inside(
 ) -> None:
     """Also of a module without cells, or with fewer of them than its macros are large."""
     block = with_macros(Macro(name="macro", side=side, width=size[0], height=size[1], **VIEWS))
-    counts: dict[str, float] = {"num_cells": 1} | ({} if area is None else {"area": area})
-    (tmp_path / "synth.json").write_text(json.dumps({"design": counts}))
-    (tmp_path / "synth.v").write_text("".join(f"  macro \\tile_{k % 4}_{k // 4}.macro  (\n" for k in range(count)))
-    whole = write_outline({"density": 0.6, "lane_um": 30.0}, block, tmp_path)
+    whole = outlined(tmp_path, block, area, [("macro", f"tile_{k % 4}_{k // 4}.macro") for k in range(count)])
     boxes = [(x, y, x + size[0], y + size[1]) for _, x, y, _ in whole["macros"]]
     assert [name for name, *_ in whole["macros"]] == [f"tile_{k % 4}_{k // 4}.macro" for k in range(count)]
     first, last = math.ceil(MARGIN_um / ROW_um), math.floor((whole["height"] - MARGIN_um) / ROW_um + 1e-6)
@@ -65,9 +70,7 @@ def test_macros_lie_apart_and_inside(
 def test_wires_of_memories_behind_others_pass_beside_these(tmp_path: Path, count: int) -> None:
     """No wire crosses a memory: those of 360 pins, of which half are of a test, take some 80 um of two layers."""
     block = with_macros(Macro(name="m", side="left", width=784.0, height=100.0, **{**VIEWS, "pins": 360}))
-    (tmp_path / "synth.json").write_text(json.dumps({"design": {"num_cells": 1, "area": 1.5e6}}))
-    (tmp_path / "synth.v").write_text("".join(f"  m \\ram_{k}.m  (\n" for k in range(count)))
-    whole = write_outline({"density": 0.6, "lane_um": 30.0}, block, tmp_path)
+    whole = outlined(tmp_path, block, 1.5e6, [("m", f"ram_{k}.m") for k in range(count)])
     beyond = {"R0": 0, "MX": 0}
     for turned, outwards in (("R0", -1), ("MX", 1)):
         rows = sorted((outwards * y, sum(other[2:] == [y, turned] for other in whole["macros"]))
@@ -90,10 +93,8 @@ def test_pins_of_many_memories_have_a_way_to_the_cells(tmp_path: Path, count: in
     width, height = 784.0, 100.0
     memory = Macro(name="m", side="left", width=width, height=height, **VIEWS)
     array = Macro(name="a", side="right", width=100.0, height=500.0, **VIEWS)
-    (tmp_path / "synth.json").write_text(json.dumps({"design": {"num_cells": 1, "area": 1.5e6}}))
-    (tmp_path / "synth.v").write_text("  a \\core.array  (\n" + "".join(
-        f"  m \\{'core' if k < 2 else f'unit_{k % 3}'}.ram_{k}.m  (\n" for k in range(count)))
-    whole = write_outline({"density": 0.6, "lane_um": 30.0}, with_macros(memory, array), tmp_path)
+    memories = [("m", f"{'core' if k < 2 else f'unit_{k % 3}'}.ram_{k}.m") for k in range(count)]
+    whole = outlined(tmp_path, with_macros(memory, array), 1.5e6, [("a", "core.array"), *memories])
     sizes = {name: (100.0, 500.0) if name == "core.array" else (width, height) for name, *_ in whole["macros"]}
     boxes = {name: (x, y, x + sizes[name][0], y + sizes[name][1]) for name, x, y, _ in whole["macros"]}
     middle = whole["width"] / 2
@@ -118,10 +119,8 @@ def test_memories_of_a_module_are_together(tmp_path: Path) -> None:
     """And those of the array's lie above it: else their wires cross the block."""
     memory = Macro(name="m", side="left", width=784.0, height=100.0, **VIEWS)
     array = Macro(name="a", side="right", width=100.0, height=500.0, **VIEWS)
-    (tmp_path / "synth.json").write_text(json.dumps({"design": {"num_cells": 1, "area": 1.2e6}}))
-    names = [f"{('tile.load', 'core', 'tile.send')[k % 3]}.ram_{k}" for k in range(15)]
-    (tmp_path / "synth.v").write_text("  a \\core.array  (\n" + "".join(f"  m \\{name}  (\n" for name in names))
-    whole = write_outline({"density": 0.6, "lane_um": 30.0}, with_macros(memory, array), tmp_path)
+    memories = [("m", f"{('tile.load', 'core', 'tile.send')[k % 3]}.ram_{k}") for k in range(15)]
+    whole = outlined(tmp_path, with_macros(memory, array), 1.2e6, [("a", "core.array"), *memories])
     right = [name for name, x, _, _ in whole["macros"] if x > 500 and name != "core.array"]
     assert right
     assert right[-1].startswith("core.")
