@@ -26,7 +26,7 @@ _GROWTH = 1.1
 _CUT_um, _BUFFER_um2 = 10.0, 15.0
 """What rows keep away from a macro; a buffer or a delay of one wire."""
 
-_SETUP_MARGIN_ns, _HOLD_MARGIN_ns = 0.6, 0.08
+_SETUP_MARGIN_ns, _HOLD_MARGIN_ns = 0.7, 0.08
 """What repair before routing leaves for wires that turn out longer."""
 
 _CLOCK_SPREAD = 0.04
