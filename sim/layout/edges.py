@@ -12,7 +12,7 @@ MARGIN_um = 17.28
 _HALO_um = 30.0
 """Around a macro, for wires to its pins: half of it on each side."""
 
-_PINS_um, _BUFFERS_um = 80.0, 20.0
+_PINS_um, _BUFFERS_um = 80.0, 24.0
 """Before a memory, for wires to its pins, which are at one edge; and what of it has rows: cells would fill more."""
 
 _BESIDE_um, _ENOUGH_um = 0.22, 400.0
