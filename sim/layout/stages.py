@@ -52,7 +52,7 @@ STAGES = (
     _openroad("clock", "clock tree, repair of setup and hold", "place"),
     _openroad("route", "routing", "clock", "route.odb", "flow/detail.tcl"),
     _openroad("antennas", "diodes against antennas", "route", "antennas.odb", "flow/detail.tcl"),
-    _openroad("finish", "fillers, extraction, timing", "antennas", "{top}.cdl"),
+    _openroad("finish", "fillers, extraction, timing", "antennas", "{top}.cdl", "flow/fillers.tcl"),
     _klayout("gds", "GDS", "flow/gds.py", "{top}.routed.gds"),
     _klayout("fill", "fill", "flow/fill.py", "{top}.gds"),
     _klayout("picture", "picture", "flow/picture.py", "{top}.png", display=True),
