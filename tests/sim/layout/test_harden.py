@@ -18,7 +18,7 @@ from mho.sim.layout import harden as harden_module
 from mho.sim.layout.harden import harden
 from mho.sim.layout.pdk import find_pdk
 from mho.sim.layout.signoff import Layout, layout_energy
-from mho.sim.layout.stages import PARTS, STAGES, Stages
+from mho.sim.layout.stages import PARTS, STAGES, Stage, Stages
 
 DATA = Path(__file__).parents[4] / "shared/data/ihp-sg13g2"
 MISSING = [name for name, installed in (
@@ -38,6 +38,27 @@ for name in ("sg13g2_inv_1", "sg13g2_antennanp", "sg13g2_inv_1"):
     row.insert(pya.CellInstArray(cell.cell_index(), pya.Trans(x, 0)))
     x += cell.bbox_per_layer(layout.layer(189, 4)).width()
 layout.write(out)
+"""
+
+METAL_OF_A_PIN = """
+source flow/fillers.tcl
+filler_placement $fillers
+foreach inst [[ord::get_db_block] getInsts] {
+  if {[[$inst getMaster] getName] eq "sg13g2_decap_8"} { set capacitor $inst }
+}
+set box [$capacitor getBBox]
+lassign [list [$box xMin] [$box yMin] [[ord::get_db_tech] findRoutingLayer 1]] left bottom layer
+proc too_near_by {length} {
+  set piece [list [expr {$::left - 300}] [expr {$::bottom + 600}] [expr {$::left + $length}] [expr {$::bottom + 800}]]
+  return [too_near [list $piece] $::layer]
+}
+puts "pins [expr {[llength [metal_of_pins [$layer getName]]] > 40}]"
+puts "flush [expr {$capacitor in [too_near_by -10]}]"
+set near [too_near_by 85]
+puts "beyond [expr {$capacitor in $near}]"
+replace_fillers $near
+puts "left [llength [too_near_by 85]]"
+check_placement
 """
 
 
@@ -107,6 +128,19 @@ def test_what_is_done_is_not_done_again(pdk: Path, hardened: tuple[Path, Layout]
     begun: list[str] = []
     assert harden(load_chip("tnsa16-core", {}), pdk, folder, module=BLOCK, note=begun.append) == layout
     assert not begun
+
+
+@needs_tools
+@pytest.mark.slow
+@pytest.mark.cosim
+def test_a_filler_too_near_the_metal_of_a_pin_gives_way(hardened: tuple[Path, Layout], tmp_path: Path) -> None:
+    folder, layout = hardened
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "flow/probe.tcl").write_text(METAL_OF_A_PIN)
+    probe = Stage(name="probe", does="", command=("openroad", "flow/stage.py", "probe", "antennas"), writes="probe.odb")
+    Stages(tmp_path, {"top": layout.top}).run([probe], ["settings.json"])
+    said = re.findall(r"^(pins|flush|beyond|left) (\d+)$", (tmp_path / "probe.log").read_text(), re.MULTILINE)
+    assert said == [("pins", "1"), ("flush", "0"), ("beyond", "1"), ("left", "0")]
 
 
 def faulty(database: str, top: str, fault: str) -> str:
