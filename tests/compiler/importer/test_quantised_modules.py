@@ -48,6 +48,13 @@ def by_onnxruntime(program: Any, x: Any, path: Path) -> tuple[str, np.ndarray]:
     return str(path), session.run(None, {session.get_inputs()[0].name: x.numpy()})[0]
 
 
+def assert_equal_but_at_ties(actual: np.ndarray, expected: np.ndarray) -> None:
+    """PyTorch multiplies by a step's reciprocal where ONNX divides by the step: a value between two codes takes either,
+    and which one depends on the processor."""
+    assert np.mean(np.abs(actual - expected) > 1e-5) < 0.05
+    np.testing.assert_allclose(actual, expected, atol=0.02 * np.abs(expected).max())
+
+
 def assert_on_ideal_cells(model: Any, x: Any, expected: np.ndarray, error: float) -> None:
     """Within ``error`` of the deviation of what is expected, root mean square."""
     run = mho.compile(model, "tnsa64-core", calibrate=x.numpy(), tolerance=0.0).run(x.numpy(), device="ideal", time=0)
@@ -60,7 +67,7 @@ def test_pt2e_s_operators_as_a_program_a_module_and_a_file(tmp_path: Path) -> No
     x = torch.rand(64, 6) * 2 - 1
     program = exported(Rounded(), x)
     path, expected = by_onnxruntime(program, x, tmp_path / "model.onnx")
-    np.testing.assert_allclose(program.module()(x).numpy(), expected, atol=1e-5)
+    assert_equal_but_at_ties(program.module()(x).numpy(), expected)
     # Values keep their limits alone: half a step of each input is what rounding may move.
     most = STEP / 2 * np.abs(program.state_dict["weight"].numpy() * program.state_dict["scale"].numpy()[:, None]).sum(1)
     assert (np.abs(import_onnx(path).compute(x.numpy()) - expected) <= most + 1e-5).all()
@@ -81,7 +88,7 @@ def test_pt2e_of_torchao(tmp_path: Path) -> None:
     prepared(x)
     quantised = pt2e.convert_pt2e(prepared)
     path, expected = by_onnxruntime(exported(quantised, x), x, tmp_path / "model.onnx")
-    np.testing.assert_allclose(quantised(x).detach().numpy(), expected, atol=1e-5)
+    assert_equal_but_at_ties(quantised(x).detach().numpy(), expected)
     for model in (quantised, path):
         assert_on_ideal_cells(model, x, expected, 0.03)
 
